@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make serve` and `make test`. The rest is for those who change the code.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test check format bench clean
+
+serve: $(VENV)/.serve
+	$(BIN)/gunicorn wsgi:app
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.test
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+# The checkout is served as it stands; only what it depends on is installed.
+$(VENV)/.serve: setup.cfg tools/requirements.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tools/requirements.py | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	touch $@
+
+$(VENV)/.test: $(VENV)/.serve
+	$(BIN)/python tools/requirements.py test | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	touch $@

@@ -1,0 +1,95 @@
+"""Builds what clients get: a completion, or the chunks of one, from what an engine gives.
+
+An engine gives choices and usage. Here they get their identity (id, created, model, fingerprint) and the order that
+clients rely on: in each choice a role chunk with empty content first, then content, then a finish chunk with an empty
+delta; usage last and only when asked for.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from ..engines.base import Json, Model
+from ..errors import EngineUnavailable
+
+
+def _identity(kind: str, model: Model) -> Json:
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": model.id,
+        "service_tier": "default",
+        "system_fingerprint": model.fingerprint,
+    }
+
+
+def completion(raw: Json, model: Model) -> Json:
+    """A whole completion. ``raw`` is what `Engine.complete` gives."""
+    return {
+        **_identity("chat.completion", model),
+        "choices": [
+            {
+                "index": choice["index"],
+                "message": {
+                    "role": "assistant",
+                    "content": None,
+                    "refusal": None,
+                    "annotations": [],
+                    **choice["message"],
+                },
+                "logprobs": choice.get("logprobs"),
+                "finish_reason": choice["finish_reason"],
+            }
+            for choice in raw["choices"]
+        ],
+        "usage": raw["usage"],
+    }
+
+
+async def chunks(pieces: AsyncIterator[Json], model: Model, *, include_usage: bool, log: Json) -> AsyncIterator[Json]:
+    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator.
+
+    The numbers of tokens are put into ``log``.
+
+    Raises:
+        EngineUnavailable: the engine ended without finishing every choice.
+    """
+    frame = _identity("chat.completion.chunk", model)
+    if include_usage:
+        frame["usage"] = None
+
+    def chunk(index: int, delta: Json, logprobs: Any = None, finish_reason: str | None = None) -> Json:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        return {**frame, "choices": [choice]}
+
+    unfinished: dict[int, bool] = {}
+    usage: Json | None = None
+    # An async generator, so that closing reaches the engine; the protocol says so in words.
+    async with aclosing(cast(Any, pieces)):
+        async for piece in pieces:
+            usage = piece.get("usage") or usage
+            for choice in piece.get("choices", ()):
+                index = choice["index"]
+                if index not in unfinished:
+                    unfinished[index] = True
+                    yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
+                delta = {name: value for name, value in choice["delta"].items() if value is not None}
+                delta.pop("role", None)
+                if delta.get("content") == "":
+                    del delta["content"]
+                if delta:
+                    yield chunk(index, delta, choice.get("logprobs"))
+                if choice.get("finish_reason"):
+                    unfinished[index] = False
+                    yield chunk(index, {}, None, choice["finish_reason"])
+    if not unfinished or any(unfinished.values()):
+        raise EngineUnavailable("The model stopped in the middle of the answer.")
+    if usage is not None:
+        log["tokens"] = usage["total_tokens"]
+        if include_usage:
+            yield {**frame, "choices": [], "usage": usage}

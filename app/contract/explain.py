@@ -1,0 +1,227 @@
+"""From broken rules to the one message, path and code that a client can act on.
+
+Schemas of unions say "none of the branches fits" at the place of the union. A caller meant one branch: the one whose
+tag (a property with fixed values, such as ``role`` or ``type``) fits, and the fault inside it is the one to tell.
+Messages tell the rule and the kind of value found, never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from ..errors import BadRequest
+from .schemas import Fault, Validator
+
+# A client may send names of any length; what is quoted back stays readable.
+_LONGEST_NAME = 64
+_LONGEST_PATH = 300
+# Faults looked at: enough to find the most telling one, bounded for bodies that are wrong everywhere.
+_MOST_FAULTS = 64
+
+
+def check(validator: Validator, instance: Any, *, at: tuple[str | int, ...] = ()) -> None:
+    """Do nothing when the instance is valid.
+
+    ``at`` is put before the path, for a value that is a part of what the client sent.
+
+    Raises:
+        BadRequest: the instance breaks a rule; ``param`` is the path of the culprit.
+    """
+    if not validator.is_valid(instance):
+        raise explain(validator.faults(instance), instance, at=at)
+
+
+def explain(faults: Iterable[Fault], instance: Any, *, at: tuple[str | int, ...] = ()) -> BadRequest:
+    """The most telling of some faults of an instance as an error."""
+    fault = _narrow(_first(list(islice(faults, _MOST_FAULTS))), instance)
+    path = fault.path
+    if fault.keyword == "required":
+        path = (*path, str(fault.value))
+    elif fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
+        path = (*path, str(fault.value[0]))
+    message, code = _describe(fault, _at(instance, fault.path))
+    param = path_text((*at, *path))
+    where = f" '{param}'" if param else " the request body"
+    return BadRequest(message.format(where=where), param=param, code=code)
+
+
+def path_text(path: Sequence[str | int]) -> str | None:
+    """``messages[1].content[0].type`` from the keys and indices that lead there; None for the whole."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if len(part) <= _LONGEST_NAME else part[:_LONGEST_NAME] + "…"
+            text += f".{name}" if text else name
+    text = text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…"
+    # Braces would be taken for fields when the message is put together.
+    return text.replace("{", "(").replace("}", ")") or None
+
+
+def _first(faults: list[Fault]) -> Fault:
+    """Unknown and missing fields of the body before anything inside it."""
+
+    def rank(fault: Fault) -> tuple[int, int]:
+        order = {"additionalProperties": 0, "unevaluatedProperties": 0, "required": 1}
+        return (len(fault.path) > 0, order.get(fault.keyword, 2))
+
+    return min(faults, key=rank)
+
+
+def _narrow(fault: Fault, instance: Any) -> Fault:
+    """Go down into the branch of a union that the caller meant, as far as that is certain."""
+    while fault.branches:
+        depth = len(fault.path)
+        live = [b for b in fault.branches if not any(_is_type_fault(f, depth) for f in b)]
+        if not live:
+            return Fault("type", list(dict.fromkeys(_types(fault))), fault.path)
+        fitting = [b for b in live if not any(_is_tag_fault(f, depth) for f in b)]
+        if not fitting:
+            return _wrong_tag(live, depth)
+        if len(live) > 1 and (missing := _missing_tag(live, depth)):
+            return missing
+        branch = min(fitting, key=lambda b: (-max(len(f.path) for f in b), len(b)))
+        fault = max(branch, key=lambda f: (len(f.path), f.keyword == "required", bool(f.branches)))
+    return fault
+
+
+def _is_type_fault(fault: Fault, depth: int) -> bool:
+    """Whether the instance is of the wrong type altogether, for a union: for each of its branches."""
+    if len(fault.path) != depth:
+        return False
+    if fault.branches:
+        return all(any(_is_type_fault(f, depth) for f in branch) for branch in fault.branches)
+    return fault.keyword == "type"
+
+
+def _is_tag_fault(fault: Fault, depth: int) -> bool:
+    return fault.keyword in ("enum", "const") and len(fault.path) in (depth, depth + 1)
+
+
+def _allowed(fault: Fault) -> list[Any]:
+    return list(fault.value) if fault.keyword == "enum" else [fault.value]
+
+
+def _types(fault: Fault) -> list[str]:
+    if fault.branches:
+        depth = len(fault.path)
+        return [t for b in fault.branches for f in b if _is_type_fault(f, depth) for t in _types(f)]
+    return [fault.value] if isinstance(fault.value, str) else list(fault.value)
+
+
+def _wrong_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault:
+    """No branch has this tag: what the tag may be over all branches."""
+    tags = [fault for branch in branches for fault in branch if _is_tag_fault(fault, depth)]
+    path = max((tag.path for tag in tags), key=len)
+    allowed = [value for tag in tags if tag.path == path for value in _allowed(tag)]
+    return Fault("enum", list(dict.fromkeys(allowed)), path)
+
+
+def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
+    """Every branch misses one same property, as with a message that has no role."""
+    missing = [{f.value for f in branch if f.keyword == "required" and len(f.path) == depth} for branch in branches]
+    shared = set.intersection(*missing)
+    if not shared:
+        return None
+    return next(
+        (
+            f
+            for name in ("role", "type", *sorted(shared, key=str))
+            for f in branches[0]
+            if f.keyword == "required" and f.value == name and name in shared and len(f.path) == depth
+        ),
+        None,
+    )
+
+
+def _at(instance: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        instance = instance[part]
+    return instance
+
+
+_ARTICLES = {
+    "null": "null",
+    "boolean": "a boolean",
+    "integer": "an integer",
+    "number": "a number",
+    "string": "a string",
+    "array": "an array",
+    "object": "an object",
+}
+
+
+def _kind(value: Any) -> str:
+    for kinds, name in (
+        (type(None), "null"),
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+    ):
+        if isinstance(value, kinds):
+            return _ARTICLES[name]
+    return _ARTICLES["object"]
+
+
+def _listed(values: Iterable[Any], last: str = "or") -> str:
+    texts = [repr(value) if isinstance(value, str) else "null" if value is None else str(value) for value in values]
+    text = ", ".join(texts[:-1]) + f" {last} {texts[-1]}" if len(texts) > 1 else "".join(texts)
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+_LIMITS = {
+    "minimum": ("at least {0}", "below_min_value"),
+    "maximum": ("at most {0}", "above_max_value"),
+    "exclusiveMinimum": ("greater than {0}", "below_min_value"),
+    "exclusiveMaximum": ("less than {0}", "above_max_value"),
+    "multipleOf": ("a multiple of {0}", "invalid_value"),
+    "minLength": ("at least {0} characters long", "string_below_min_length"),
+    "maxLength": ("at most {0} characters long", "string_above_max_length"),
+    "minItems": ("an array of at least {0} items", "array_below_min_length"),
+    "maxItems": ("an array of at most {0} items", "array_above_max_length"),
+    "minProperties": ("an object of at least {0} properties", "object_below_min_properties"),
+    "maxProperties": ("an object of at most {0} properties", "object_above_max_properties"),
+}
+
+
+def _describe(fault: Fault, found: Any) -> tuple[str, str]:
+    """Message, with ``{where}`` for the place, and code."""
+    keyword, value = fault.keyword, fault.value
+    if keyword == "required":
+        return "Missing required parameter:{where}.", "missing_required_parameter"
+    if keyword in ("additionalProperties", "unevaluatedProperties"):
+        return "Unknown parameter:{where}.", "unknown_parameter"
+    if keyword == "type":
+        expected = [_ARTICLES.get(name, name) for name in _types(fault)]
+        wanted = ", ".join(expected[:-1]) + f" or {expected[-1]}" if len(expected) > 1 else expected[0]
+        return (
+            f"Invalid type for{{where}}: expected {wanted}, but got {_kind(found)} instead.",
+            "invalid_type",
+        )
+    if keyword in ("enum", "const"):
+        return f"Invalid value for{{where}}: expected {_listed(_allowed(fault))}.", "invalid_value"
+    if keyword in _LIMITS:
+        rule, code = _LIMITS[keyword]
+        if keyword.endswith("imum"):
+            code = ("integer_" if isinstance(found, int) else "decimal_") + code
+        return f"Invalid value for{{where}}: expected {rule.format(value)}.", code
+    if keyword == "pattern":
+        rule = str(value).replace("{", "{{").replace("}", "}}")
+        return f"Invalid value for{{where}}: expected a string that matches {rule}.", "invalid_value"
+    if keyword == "format":
+        return f"Invalid value for{{where}}: expected the format {value}.", "invalid_value"
+    if keyword == "propertyNames":
+        return "Invalid name of a property in{where}.", "invalid_property_name"
+    if keyword == "uniqueItems":
+        return "Invalid value for{where}: the items must differ from each other.", "invalid_value"
+    if keyword == "oneOf":
+        return (
+            "Invalid value for{where}: it fits more than one of the forms that exclude each other.",
+            "invalid_value",
+        )
+    return f"Invalid value for{{where}}: it breaks the rule '{keyword}' of the contract.", "invalid_value"

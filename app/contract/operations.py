@@ -1,0 +1,151 @@
+"""The operations of a document: what routing, checking and documenting need to know of each, read once at start."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigurationError
+from .document import Document, pointer_to
+
+log = logging.getLogger("parley")
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: its name, where it stands (``path``, ``query``, ``header``, ``cookie``), the pointer of its schema
+    (None: anything goes) and the one JSON type that its text is read as."""
+
+    name: str
+    location: str
+    required: bool
+    schema: str | None
+    type: str
+    item_type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path.
+
+    ``request`` maps the media types of the body, in lower case, to schema pointers; ``responses`` maps a status
+    (``200``, ``4XX``, ``default``) to the same.
+    """
+
+    id: str
+    method: str
+    path: str
+    tag: str | None
+    parameters: tuple[Parameter, ...]
+    request: Mapping[str, str | None]
+    request_required: bool
+    responses: Mapping[str, Mapping[str, str | None]]
+    security: list[Any] | None = field(default=None)
+
+    def response_schema(self, status: int, media_type: str) -> str | None:
+        """Pointer of the schema that a response must fit; None where the document does not say."""
+        for key in (str(status), f"{status // 100}XX", "default"):
+            if key in self.responses:
+                return self.responses[key].get(media_type)
+        return None
+
+
+def operations(document: Document) -> list[Operation]:
+    """All operations that a router can reach, in the document's order.
+
+    Raises:
+        ConfigurationError: two operations share an operationId, or a reference is broken.
+    """
+    found: dict[str, Operation] = {}
+    unreachable = []
+    for path, item in document.content["paths"].items():
+        if "?" in path:
+            unreachable.append(path)
+            continue
+        item, pointer = document.resolve(item)
+        pointer = pointer or pointer_to("paths", path)
+        for method in METHODS:
+            if method in item:
+                operation = _operation(document, path, method, item, pointer)
+                if operation.id in found:
+                    raise ConfigurationError(
+                        f"{document.source}: the operationId {operation.id} stands at more than one operation; "
+                        "give each its own."
+                    )
+                found[operation.id] = operation
+    if unreachable:
+        log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
+    return list(found.values())
+
+
+def _operation(document: Document, path: str, method: str, item: Any, pointer: str) -> Operation:
+    node = item[method]
+    base = f"{pointer}/{method}"
+    body, body_pointer = document.resolve(node.get("requestBody") or {})
+    responses = {}
+    for status, response in (node.get("responses") or {}).items():
+        response, response_pointer = document.resolve(response)
+        at = response_pointer or base + pointer_to("responses", status)
+        responses[str(status).upper() if str(status) != "default" else "default"] = _media(response, at)
+    return Operation(
+        id=node.get("operationId") or re.sub(r"\W+", "_", f"{method}_{path}").strip("_"),
+        method=method,
+        path=path,
+        tag=(node.get("tags") or [None])[0],
+        parameters=_parameters(document, node, item, base, pointer),
+        request=_media(body, body_pointer or f"{base}/requestBody"),
+        request_required=bool(body.get("required")),
+        responses=responses,
+        security=node.get("security", document.content.get("security")),
+    )
+
+
+def _media(node: Any, pointer: str) -> dict[str, str | None]:
+    return {
+        media_type.lower(): pointer + pointer_to("content", media_type, "schema") if "schema" in media else None
+        for media_type, media in (node.get("content") or {}).items()
+    }
+
+
+def _parameters(document: Document, node: Any, item: Any, base: str, item_pointer: str) -> tuple[Parameter, ...]:
+    found: dict[tuple[str, str], Parameter] = {}
+    for owner, at in ((node, base), (item, item_pointer)):
+        for index, parameter in enumerate(owner.get("parameters") or []):
+            parameter, pointer = document.resolve(parameter)
+            key = (parameter["name"], parameter["in"])
+            if key in found:
+                continue  # the operation's own parameter stands before the path's
+            pointer = pointer or at + pointer_to("parameters", index)
+            schema = parameter.get("schema")
+            kind, item_kind = _type(document, schema)
+            found[key] = Parameter(
+                name=parameter["name"],
+                location=parameter["in"],
+                required=bool(parameter.get("required")) or parameter["in"] == "path",
+                schema=pointer + "/schema" if schema is not None else None,
+                type=kind,
+                item_type=item_kind,
+            )
+    return tuple(found.values())
+
+
+def _type(document: Document, schema: Any, depth: int = 0) -> tuple[str, str]:
+    """The one type that a parameter's text is read as, and that of its items; unions fall back to text."""
+    schema, _ = document.resolve(schema)
+    if not isinstance(schema, dict) or depth > 8:
+        return "string", "string"
+    declared = schema.get("type")
+    kinds = [declared] if isinstance(declared, str) else list(declared or [])
+    for union in ("anyOf", "oneOf", "allOf"):
+        kinds += [
+            _type(document, branch, depth + 1)[0] for branch in schema.get(union, []) if branch != {"type": "null"}
+        ]
+    kinds = [kind for kind in dict.fromkeys(kinds) if kind in _TYPES]
+    kind = kinds[0] if len(kinds) == 1 else "string"
+    return kind, _type(document, schema.get("items"), depth + 1)[0] if kind == "array" else "string"

@@ -1,0 +1,215 @@
+"""Talks to an engine that speaks HTTP and server-sent events in the way of the OpenAI API.
+
+It knows the transport alone: what is sent, and what a refusal means, is said by the engine that uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import aiohttp
+
+from app.engines.base import Json
+from app.errors import EngineUnavailable, ServerError
+
+CONNECT_SECONDS = 2.0
+LARGEST_ANSWER = 64 << 20  # bytes
+LARGEST_ERROR = 1 << 20  # bytes
+LARGEST_EVENT = 16 << 20  # bytes
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+# What a connection that was never accepted answers to the first write.
+_NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, errno.EAGAIN})
+
+
+class NotAccepted(EngineUnavailable):
+    """The engine did not take the request: asking again does no harm."""
+
+
+class Refused(Exception):
+    """The engine answered with an error. ``error`` is the error object it sent, or empty."""
+
+    def __init__(self, status: int, error: Json) -> None:
+        super().__init__(status)
+        self.status = status
+        self.error = error
+
+
+class EventParser:
+    """Cuts a byte stream, split anywhere, into the data of server-sent events.
+
+    Follows "Interpreting an event stream" of the HTML standard: lines end in CR, LF or CRLF, an empty line
+    ends an event, lines that begin with a colon are comments. Only ``data`` matters here.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Give the data of the events that are complete with this chunk.
+
+        Raises:
+            ServerError: an event is larger than any engine's should be.
+        """
+        if not chunk:
+            return []
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        lines = _LINE_END.split(self._rest + chunk)
+        self._after_cr = chunk.endswith(b"\r") if chunk else False
+        self._rest = lines.pop()
+        events: list[str] = []
+        for line in lines:
+            if not line:
+                if self._data:
+                    events.append(b"\n".join(self._data).decode("utf-8", "replace"))
+                    self._data, self._size = [], 0
+                continue
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                self._data.append(value.removeprefix(b" "))
+                self._size += len(value)
+        if self._size + len(self._rest) > LARGEST_EVENT:
+            raise ServerError("The engine sent an event that is too large.")
+        return events
+
+
+class HttpClient:
+    """An HTTP client for one engine; made and closed on the event loop.
+
+    ``socket`` is the path of a unix socket to use instead of the network. Redirects are not followed, proxies
+    not asked. Connecting takes 2 seconds at most; an answer may take any time.
+    """
+
+    def __init__(self, base_url: str, key: str | None, *, socket: str | None = None) -> None:
+        connector: aiohttp.BaseConnector
+        if socket is not None:
+            # llama.cpp closes a connection after an answer: one that is kept would fail the next request.
+            connector = aiohttp.UnixConnector(path=socket, force_close=True, limit=0)
+        else:
+            connector = aiohttp.TCPConnector(limit=0)
+        self._base_url = base_url.rstrip("/")
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers={"authorization": f"Bearer {key}"} if key else None,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def get_json(self, path: str, *, seconds: float) -> Json:
+        """Ask for a small JSON object, which must come within ``seconds``.
+
+        Raises:
+            Refused: the engine answered with another status than 200.
+            EngineUnavailable: there was no answer in time, or none at all.
+            ServerError: the answer is not a JSON object.
+        """
+        try:
+            async with asyncio.timeout(seconds), self._open("GET", path, None) as response:
+                return _json_object(await _read(response, LARGEST_ANSWER))
+        except TimeoutError:
+            raise EngineUnavailable("The engine does not answer in time. Retry in a moment.") from None
+
+    async def post_json(self, path: str, payload: Json) -> Json:
+        """Post ``payload`` and give the JSON object that is answered; at most 64 MiB.
+
+        Raises:
+            Refused: the engine answered with another status than 200.
+            NotAccepted: the engine is not there or still loading.
+            EngineUnavailable: the connection was lost.
+            ServerError: the answer is too large or not a JSON object.
+        """
+        async with self._open("POST", path, payload) as response:
+            return _json_object(await _read(response, LARGEST_ANSWER))
+
+    async def stream_events(self, path: str, payload: Json) -> AsyncGenerator[Json, None]:
+        """Post ``payload`` and give the events answered, up to ``[DONE]``; closing closes the connection.
+
+        Raises:
+            as `post_json`; EngineUnavailable also for a stream that ends before ``[DONE]``.
+        """
+        parser = EventParser()
+        async with self._open("POST", path, payload) as response:
+            async for chunk in response.content.iter_any():
+                for data in parser.feed(chunk):
+                    if data == "[DONE]":
+                        return
+                    yield _json_object(data)
+            raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
+
+    @contextlib.asynccontextmanager
+    async def _open(self, method: str, path: str, payload: Json | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and give the response, once its status is known to be 200; close it at the end."""
+        try:
+            response = await self._session.request(
+                method,
+                self._base_url + path,
+                data=None if payload is None else _encode(payload),
+                headers=None if payload is None else {"content-type": "application/json"},
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise NotAccepted("The engine is not there yet. Retry in a moment.") from None
+        except aiohttp.ClientOSError as error:
+            if error.errno in _NEVER_CONNECTED:
+                raise NotAccepted("The engine is not there yet. Retry in a moment.") from None
+            raise EngineUnavailable("The connection to the engine was lost. Retry in a moment.") from None
+        except (aiohttp.ClientError, TimeoutError):
+            raise EngineUnavailable("The connection to the engine was lost. Retry in a moment.") from None
+        try:
+            if response.status == 503:
+                raise NotAccepted("The engine is loading its model. Retry in a moment.")
+            if response.status != 200:
+                raise Refused(response.status, _error_object(await _read(response, LARGEST_ERROR)))
+            yield response
+        except (aiohttp.ClientError, OSError):
+            raise EngineUnavailable("The engine ended before its answer was complete. Retry in a moment.") from None
+        finally:
+            # Not released but closed: an engine stops generating when its reader is gone.
+            response.close()
+
+
+def _encode(payload: Json) -> bytes:
+    # A lone surrogate, which JSON can spell, is no text: it becomes a question mark.
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise ServerError("The engine sent an answer that is too large.")
+    return bytes(body)
+
+
+def _json_object(data: str | bytes) -> Json:
+    try:
+        value: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ServerError("The engine sent an answer that is not a JSON object.")
+    return value
+
+
+def _error_object(body: bytes) -> Json:
+    try:
+        error = _json_object(body).get("error")
+    except ServerError:
+        return {}
+    return error if isinstance(error, dict) else {}

@@ -1,0 +1,88 @@
+"""The engine that the settings ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ..settings import Settings
+from . import gguf
+from .base import Engine, Model
+from .child import SOCKET_VARIABLE, ChildOptions
+from .echo import EchoEngine
+from .llama import LlamaEngine
+from .supervisor import Supervision, check, launch
+
+BUNDLED_MODEL = Path(__file__).parent.parent / "model" / "tiny-q8_0.gguf"
+BUNDLED_ID = "parley-tiny"
+_LONGEST_DEFAULT_CONTEXT = 8192
+
+# What `LlamaEngine` can make llama.cpp do, in the words of the parameter table.
+CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "penalties", "logit_bias"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model file with all that serving it needs."""
+
+    model: Model
+    options: ChildOptions
+
+
+def served_model(settings: Settings) -> ServedModel:
+    """What ``PARLEY_MODEL`` and its companions amount to.
+
+    Raises:
+        ConfigurationError: the file is missing, cut off or not a GGUF file.
+    """
+    path = settings.model or BUNDLED_MODEL
+    file = gguf.read(path)
+    trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
+    bundled = settings.model is None
+    context = settings.model_context or min(trained, _LONGEST_DEFAULT_CONTEXT)
+    # More threads than cores wait for each other; the bundled model is too small to gain from a second one.
+    threads = settings.model_threads or (1 if bundled else len(os.sched_getaffinity(0)))
+    status = path.stat()
+    fingerprint = sha256(f"{path.name} {status.st_size} {context} llama.cpp".encode()).hexdigest()[:10]
+    return ServedModel(
+        Model(
+            id=settings.model_id or (BUNDLED_ID if bundled else path.stem),
+            created=int(status.st_mtime),
+            owned_by="parley" if bundled else "user",
+            fingerprint=f"fp_{fingerprint}",
+            capabilities=CAPABILITIES,
+        ),
+        ChildOptions(model=str(path), context_length=context, slots=settings.model_slots, threads=threads),
+    )
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine, not yet started.
+
+    Raises:
+        ConfigurationError: as `served_model`.
+    """
+    if settings.engine == "echo":
+        return EchoEngine(delay=settings.echo_delay)
+    served = served_model(settings)
+    return LlamaEngine(served.model, context_length=served.options.context_length)
+
+
+def launch_model(settings: Settings) -> Supervision | None:
+    """Start the model process that the settings ask for; None when they ask for none.
+
+    Raises:
+        ConfigurationError: the model file or a library that it needs cannot be used.
+    """
+    if settings.engine == "echo":
+        return None
+    check()
+    return launch(served_model(settings).options)
+
+
+def model_is_launched(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a process above this one has launched the model process."""
+    return SOCKET_VARIABLE in environ

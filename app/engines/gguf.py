@@ -1,0 +1,274 @@
+"""Reads the header of a GGUF file: enough to describe the model and to tell a whole file from a broken one.
+
+llama.cpp says only that a load failed; this module says why, before anything is started.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import ConfigurationError
+
+_SCALARS: Mapping[int, str] = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
+_STRING = 8
+_ARRAY = 9
+
+_DEFAULT_ALIGNMENT = 32
+# Far above any real file, far below what would keep a start busy.
+_MOST_ENTRIES = 1 << 20
+_MOST_DIMENSIONS = 8
+_DEEPEST_ARRAY = 4
+_LONGEST_TEXT = 1 << 16
+
+# ggml's tensor types: id -> (values per block, bytes per block).
+_BLOCKS: Mapping[int, tuple[int, int]] = {
+    0: (1, 4),  # F32
+    1: (1, 2),  # F16
+    2: (32, 18),  # Q4_0
+    3: (32, 20),  # Q4_1
+    6: (32, 22),  # Q5_0
+    7: (32, 24),  # Q5_1
+    8: (32, 34),  # Q8_0
+    10: (256, 84),  # Q2_K
+    11: (256, 110),  # Q3_K
+    12: (256, 144),  # Q4_K
+    13: (256, 176),  # Q5_K
+    14: (256, 210),  # Q6_K
+    15: (256, 292),  # Q8_K
+    16: (256, 66),  # IQ2_XXS
+    17: (256, 74),  # IQ2_XS
+    18: (256, 98),  # IQ3_XXS
+    19: (256, 50),  # IQ1_S
+    20: (32, 18),  # IQ4_NL
+    21: (256, 110),  # IQ3_S
+    22: (256, 82),  # IQ2_S
+    23: (256, 136),  # IQ4_XS
+    24: (1, 1),  # I8
+    25: (1, 2),  # I16
+    26: (1, 4),  # I32
+    27: (1, 8),  # I64
+    28: (1, 8),  # F64
+    29: (256, 56),  # IQ1_M
+    30: (1, 2),  # BF16
+    34: (256, 54),  # TQ1_0
+    35: (256, 66),  # TQ2_0
+    39: (32, 17),  # MXFP4
+    40: (64, 36),  # NVFP4
+    41: (128, 18),  # Q1_0
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFile:
+    """What a GGUF file says of itself. ``context_length`` is in tokens, ``size`` in bytes."""
+
+    path: Path
+    architecture: str
+    context_length: int | None
+    name: str | None
+    size: int
+
+
+class _Ends(Exception):
+    """The data end at ``len(file)`` although the header promises bytes up to ``wanted``."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
+class _Damaged(Exception):
+    """The header holds a value that no GGUF file can hold."""
+
+
+def read(path: str | Path) -> GgufFile:
+    """Read the header of the GGUF file at ``path`` and check that the file is as long as its tensors demand.
+
+    Raises:
+        ConfigurationError: the file is missing, unreadable, not a GGUF, of another version, damaged or cut
+        short.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size == 0:
+                raise ConfigurationError(f"The model file {path} is empty: copy or download it again.")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _parse(path, data)
+    except FileNotFoundError:
+        raise ConfigurationError(f"The model file {path} does not exist: correct the path.") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path} is a directory: name the .gguf file itself.") from None
+    except PermissionError:
+        raise ConfigurationError(
+            f"The model file {path} may not be read by this user: change its permissions."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The model file {path} cannot be read ({error}): name a regular file.") from None
+
+
+def _parse(path: Path, data: mmap.mmap) -> GgufFile:
+    size = len(data)
+    if data[:4] != b"GGUF"[:size]:
+        raise ConfigurationError(
+            f"{path} is not a GGUF file: name a model in GGUF form, or convert it with llama.cpp's tools."
+        )
+    cursor = _Cursor(data)
+    try:
+        return _describe(path, cursor)
+    except _Ends as end:
+        raise ConfigurationError(
+            f"The model file {path} is cut short: the file ends at {size} bytes, "
+            f"its header promises {end.wanted}; download it again."
+        ) from None
+    except _Damaged as damage:
+        raise ConfigurationError(f"The model file {path} has a damaged header ({damage}): download it again.") from None
+
+
+class _Cursor:
+    """A place in the file that only moves forward and never past the end."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.size = len(data)
+        self.at = 0
+
+    def skip(self, count: int) -> int:
+        start = self.at
+        if start + count > self.size:
+            raise _Ends(start + count)
+        self.at = start + count
+        return start
+
+    def scalar(self, form: str) -> int | float | bool:
+        value: int | float | bool = struct.unpack_from(form, self.data, self.skip(struct.calcsize(form)))[0]
+        return value
+
+    def count(self) -> int:
+        return int(self.scalar("<Q"))
+
+    def u32(self) -> int:
+        return int(self.scalar("<I"))
+
+    def text(self) -> str:
+        length = self.count()
+        if length > _LONGEST_TEXT:
+            raise _Damaged("a name is too long")
+        start = self.skip(length)
+        return self.data[start : start + length].decode("utf-8", "replace")
+
+    def skip_texts(self, count: int) -> None:
+        """Skip ``count`` strings: a tokenizer has hundreds of thousands, so the loop does nothing else."""
+        unpack = struct.Struct("<Q").unpack_from
+        data, at, last = self.data, self.at, self.size - 8
+        for _ in range(count):
+            if at > last:
+                raise _Ends(at + 8)
+            at += 8 + unpack(data, at)[0]
+        if at > self.size:
+            raise _Ends(at)
+        self.at = at
+
+    def value(self, kind: int, *, wanted: bool) -> object:
+        """Read the value of the given kind if it is wanted and simple, else skip it and give None."""
+        if kind in _SCALARS:
+            return self.scalar(_SCALARS[kind])
+        if kind == _STRING:
+            if wanted:
+                return self.text()
+            self.skip_texts(1)
+            return None
+        if kind == _ARRAY:
+            self.skip_array(_DEEPEST_ARRAY)
+            return None
+        raise _Damaged(f"value type {kind} is unknown")
+
+    def skip_array(self, depth: int) -> None:
+        kind, count = self.u32(), self.count()
+        if kind in _SCALARS:
+            self.skip(count * struct.calcsize(_SCALARS[kind]))
+        elif kind == _STRING:
+            self.skip_texts(count)
+        elif kind == _ARRAY and depth > 0:
+            for _ in range(count):
+                self.skip_array(depth - 1)
+        else:
+            raise _Damaged(f"an array of type {kind} is unknown")
+
+
+def _describe(path: Path, cursor: _Cursor) -> GgufFile:
+    cursor.skip(4)
+    version = cursor.u32()
+    if version not in (2, 3):
+        big_endian = version in (2 << 24, 3 << 24)
+        raise ConfigurationError(
+            f"The model file {path} "
+            + ("is made for big-endian machines" if big_endian else f"has GGUF version {version}")
+            + ": get a little-endian file of GGUF version 2 or 3."
+        )
+    tensors, entries = cursor.count(), cursor.count()
+    if tensors > _MOST_ENTRIES or entries > _MOST_ENTRIES:
+        raise _Damaged("it counts too many entries")
+
+    known: dict[str, object] = {}
+    for _ in range(entries):
+        key = cursor.text()
+        wanted = key in ("general.architecture", "general.name", "general.alignment") or key.endswith(".context_length")
+        value = cursor.value(cursor.u32(), wanted=wanted)
+        if wanted:
+            known[key] = value
+
+    alignment = known.get("general.alignment", _DEFAULT_ALIGNMENT)
+    if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
+        raise _Damaged("its alignment is not a power of two")
+    _check_tensors(cursor, tensors, alignment)
+
+    architecture = known.get("general.architecture")
+    if not isinstance(architecture, str) or not architecture:
+        raise ConfigurationError(f"The model file {path} names no architecture: it holds no language model.")
+    context_length = known.get(f"{architecture}.context_length")
+    name = known.get("general.name")
+    return GgufFile(
+        path=path,
+        architecture=architecture,
+        context_length=context_length if isinstance(context_length, int) and context_length > 0 else None,
+        name=name if isinstance(name, str) and name else None,
+        size=cursor.size,
+    )
+
+
+def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> None:
+    """Walk the tensor table and compare the end of the last tensor with the end of the file."""
+    end = 0
+    for _ in range(count):
+        cursor.skip_texts(1)
+        dimensions = cursor.u32()
+        if dimensions > _MOST_DIMENSIONS:
+            raise _Damaged(f"a tensor has {dimensions} dimensions")
+        values = 1
+        for _ in range(dimensions):
+            values *= cursor.count()
+        kind, offset = cursor.u32(), cursor.count()
+        # A type that is newer than the table still says where it starts.
+        per_block, block_size = _BLOCKS.get(kind, (1, 0))
+        end = max(end, offset + -(-values // per_block) * block_size)
+    start = -(-cursor.at // alignment) * alignment
+    if count and start + end > cursor.size:
+        raise _Ends(start + end)

@@ -1,0 +1,266 @@
+"""The engine that ships with the server: llama.cpp in the model process, over its private socket.
+
+It gives llama.cpp the defaults of the API, mends the places where llama.cpp's answers differ from it, and
+turns llama.cpp's errors into ours without ever repeating their text, which may hold the prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+from app.engines.base import Json, Model
+from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE
+from app.engines.client import HttpClient, NotAccepted, Refused
+from app.engines.llama_request import translate
+from app.errors import (
+    ApiError,
+    BadRequest,
+    ConfigurationError,
+    ContextLengthExceeded,
+    EngineUnavailable,
+    ServerError,
+)
+
+_log = logging.getLogger(__name__)
+
+_PATH = "/v1/chat/completions"
+_READY_SECONDS = 1.0
+# How long a request waits for a model that loads or is started again, and how often it asks, in seconds.
+_PATIENCE = 2.0
+_PAUSE = 0.05
+
+T = TypeVar("T")
+
+
+def address_from_environment() -> tuple[str, str]:
+    """The socket path and the key that `supervisor.launch` published.
+
+    Raises:
+        ConfigurationError: nothing was launched before this process began.
+    """
+    try:
+        return os.environ[SOCKET_VARIABLE], os.environ[KEY_VARIABLE]
+    except KeyError:
+        raise ConfigurationError("No model process was launched: call app.engines.supervisor.launch first.") from None
+
+
+class LlamaEngine:
+    """Completions from the model process.
+
+    ``context_length`` is in tokens, for prompt and answer together. ``address`` gives the socket path and the
+    key, and is called at `start`, never before. At most ``in_flight`` requests are handed to llama.cpp at a
+    time; more wait here, where waiting costs no thread.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        context_length: int,
+        address: Callable[[], tuple[str, str]] = address_from_environment,
+        in_flight: int = 64,
+    ) -> None:
+        self._model = model
+        self._context_length = context_length
+        self._address = address
+        self._in_flight = in_flight
+        self._gate = asyncio.Semaphore(in_flight)
+        self._client: HttpClient | None = None
+        self._vocabulary_size: int | None = None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self._model,)
+
+    async def start(self) -> None:
+        """Open the client. Does not wait for the model.
+
+        Raises:
+            ConfigurationError: there is no address.
+        """
+        socket, key = self._address()
+        self._gate = asyncio.Semaphore(self._in_flight)  # one for each event loop
+        self._client = HttpClient("http://model", key, socket=socket)
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def ready(self) -> bool:
+        """Whether the model is loaded and answers, found out within a second."""
+        if self._client is None:
+            return False
+        try:
+            await self._client.get_json("/health", seconds=_READY_SECONDS)
+        except (ApiError, Refused):
+            return False
+        return True
+
+    async def complete(self, request: Json) -> Json:
+        """As `base.Engine.complete`.
+
+        Reads llama.cpp's stream, for llama.cpp finishes an answer that is not streamed even when its reader
+        is gone.
+        """
+        content: list[str] = []
+        reasoning: list[str] = []
+        finish_reason = "stop"
+        usage: Json = {}
+        async with contextlib.aclosing(self.stream(request)) as pieces:
+            async for piece in pieces:
+                usage = piece.get("usage", usage)
+                for choice in piece["choices"]:
+                    delta = choice["delta"]
+                    content.append(delta.get("content", ""))
+                    reasoning.append(delta.get("reasoning_content", ""))
+                    finish_reason = choice["finish_reason"] or finish_reason
+        message: Json = {"content": "".join(content)}
+        if any(reasoning):
+            message["reasoning_content"] = "".join(reasoning)
+        return {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}], "usage": usage}
+
+    async def stream(self, request: Json) -> AsyncGenerator[Json, None]:
+        """As `base.Engine.stream`; the last piece has no choices and carries the usage."""
+        vocabulary_size = await self._read_vocabulary_size() if request.get("logit_bias") else None
+        payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)
+        # llama.cpp cannot answer with no token at all: it makes one, and nobody sees it.
+        silent = payload["max_tokens"] == 0
+        if silent:
+            payload["max_tokens"] = 1
+        reasoning: list[str] = []
+        finish_reason: str | None = None
+        usage: Json | None = None
+        async with contextlib.aclosing(self._events(payload)) as events:
+            async for event in events:
+                if "error" in event:
+                    error = event["error"] if isinstance(event["error"], dict) else {}
+                    code = error.get("code")
+                    _raise_refusal(code if isinstance(code, int) else 500, error)
+                if isinstance(event.get("usage"), dict):
+                    usage = event["usage"]
+                for choice in event.get("choices") or ():
+                    delta = {name: text for name, text in _texts(choice) if not silent}
+                    reasoning.append(delta.get("reasoning_content", ""))
+                    reason = _finish_reason(choice, silent=silent)
+                    finish_reason = reason or finish_reason
+                    if delta or reason:
+                        yield {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        if finish_reason is None or usage is None:
+            raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
+        reasoning_tokens = await self._count_tokens("".join(reasoning))
+        yield {"choices": [], "usage": _mend_usage(usage, reasoning_tokens, silent=silent)}
+
+    async def _events(self, payload: Json) -> AsyncGenerator[Json, None]:
+        """Post the request, again while the model loads, and give llama.cpp's events."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        async with self._gate:
+            while True:
+                try:
+                    async with contextlib.aclosing(self._open_client().stream_events(_PATH, payload)) as events:
+                        async for event in events:
+                            yield event
+                    return
+                except NotAccepted:
+                    if loop.time() >= deadline:
+                        raise
+                except Refused as refusal:
+                    _raise_refusal(refusal.status, refusal.error)
+                await asyncio.sleep(_PAUSE)
+
+    async def _read_vocabulary_size(self) -> int:
+        """The number of tokens that the model knows; it outlives a restart of the child."""
+        if self._vocabulary_size is None:
+            answer = await self._patiently(lambda: self._open_client().get_json("/v1/models", seconds=_PATIENCE))
+            try:
+                self._vocabulary_size = int(answer["data"][0]["meta"]["n_vocab"])
+            except (KeyError, IndexError, TypeError, ValueError):
+                raise ServerError("The engine does not tell the size of its vocabulary.") from None
+        return self._vocabulary_size
+
+    async def _count_tokens(self, text: str) -> int:
+        if not text:
+            return 0
+        answer = await self._patiently(lambda: self._open_client().post_json("/tokenize", {"content": text}))
+        tokens = answer.get("tokens")
+        return len(tokens) if isinstance(tokens, list) else 0
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask again while the engine does not take the request, for 2 seconds at most."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        while True:
+            try:
+                return await ask()
+            except NotAccepted:
+                if loop.time() >= deadline:
+                    raise
+            except Refused as refusal:
+                _raise_refusal(refusal.status, refusal.error)
+            await asyncio.sleep(_PAUSE)
+
+    def _open_client(self) -> HttpClient:
+        if self._client is None:
+            raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
+        return self._client
+
+
+def _texts(choice: Json) -> list[tuple[str, str]]:
+    """The texts that a choice of llama.cpp adds; its first delta has null for content."""
+    delta = choice.get("delta") or {}
+    return [
+        (name, delta[name])
+        for name in ("content", "reasoning_content")
+        if isinstance(delta.get(name), str) and delta[name]
+    ]
+
+
+def _finish_reason(choice: Json, *, silent: bool) -> str | None:
+    reason = choice.get("finish_reason")
+    if reason is None:
+        return None
+    return "length" if silent or reason == "length" else "stop"
+
+
+def _mend_usage(usage: Json, reasoning_tokens: int, *, silent: bool) -> Json:
+    """llama.cpp's usage with every detail of the API; tokens that it does not count are zero."""
+    prompt = int(usage.get("prompt_tokens", 0))
+    completion = 0 if silent else int(usage.get("completion_tokens", 0))
+    cached: Any = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": int(cached), "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": min(reasoning_tokens, completion),
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _raise_refusal(status: int, error: Json) -> NoReturn:
+    """Raise our error for llama.cpp's. Its message may hold the prompt, so only its type is logged."""
+    kind = str(error.get("type", ""))
+    kind = kind if re.fullmatch("[a-z_]{1,64}", kind) else "unknown"
+    if kind == "exceed_context_size_error":
+        raise ContextLengthExceeded(
+            f"This model's context holds {error.get('n_ctx', 'fewer')} tokens, and the messages take "
+            f"{error.get('n_prompt_tokens', 'more')}. Shorten the messages.",
+            param="messages",
+        )
+    _log.warning("llama.cpp refused a request with status %d and type %s", status, kind)
+    if status == 503:
+        raise EngineUnavailable("The engine cannot answer now. Retry in a moment.")
+    if status in (400, 413, 422):
+        raise BadRequest("The model cannot work with these messages and parameters: check roles, order and values.")
+    raise ServerError("The engine failed to answer this request.")

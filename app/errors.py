@@ -1,0 +1,144 @@
+"""The exception tree: what can go wrong, as status, type, code and parameter.
+
+    ParleyError                        (not an answer: ends a start or a command)
+    └─ ConfigurationError              a setting, a key file, a model file or the document is wrong
+    ApiError                           any failure that a client is told of
+    ├─ BadRequest              400     the request breaks the contract or a limit of the model
+    │  ├─ UnsupportedParameter         valid, but this model cannot honour it
+    │  └─ ContextLengthExceeded        prompt and answer do not fit the model's context
+    ├─ Unauthorized            401     no key, or a wrong one
+    ├─ NotFound                404
+    │  └─ ModelNotFound
+    ├─ MethodNotAllowed        405
+    ├─ RequestTimeout          408     the body did not arrive in time
+    ├─ ContentTooLarge         413
+    ├─ UnsupportedMediaType    415
+    ├─ ServerError             500     our fault
+    │  └─ ContractViolation            our answer did not fit the document
+    ├─ NotImplementedOperation 501     the document has the operation, the server has no handler
+    └─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
+
+Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and what would be
+accepted; they never hold a value that a client sent.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ParleyError(Exception):
+    """Base of failures that end a start or a command; the message says how to mend it."""
+
+
+class ConfigurationError(ParleyError):
+    """A setting, a key file, a model file or the document cannot be used."""
+
+
+class ApiError(Exception):
+    """A failure that becomes ``{"error": {"message", "type", "param", "code"}}``.
+
+    ``param`` is the path of the culprit, such as ``messages[1].content[0].type``, or None.
+    ``headers`` are added to the answer.
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    default_code: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code if code is not None else self.default_code
+        self.headers = headers or {}
+
+
+class BadRequest(ApiError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class UnsupportedParameter(BadRequest):
+    default_code = "unsupported_parameter"
+
+
+class ContextLengthExceeded(BadRequest):
+    default_code = "context_length_exceeded"
+
+
+class Unauthorized(ApiError):
+    status = 401
+    type = "invalid_request_error"
+    default_code = "invalid_api_key"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"www-authenticate": "Bearer"})
+
+
+class NotFound(ApiError):
+    status = 404
+    type = "invalid_request_error"
+    default_code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    default_code = "model_not_found"
+
+
+class MethodNotAllowed(ApiError):
+    status = 405
+    type = "invalid_request_error"
+    default_code = "method_not_allowed"
+
+
+class RequestTimeout(ApiError):
+    status = 408
+    type = "invalid_request_error"
+    default_code = "request_timeout"
+
+
+class ContentTooLarge(ApiError):
+    status = 413
+    type = "invalid_request_error"
+    default_code = "request_too_large"
+
+
+class UnsupportedMediaType(ApiError):
+    status = 415
+    type = "invalid_request_error"
+    default_code = "unsupported_media_type"
+
+
+class ServerError(ApiError):
+    status = 500
+    type = "server_error"
+    default_code = "internal_error"
+
+
+class ContractViolation(ServerError):
+    default_code = "contract_violation"
+
+
+class NotImplementedOperation(ApiError):
+    status = 501
+    type = "server_error"
+    default_code = "not_implemented"
+
+
+class EngineUnavailable(ApiError):
+    """The engine cannot answer now. ``retry_after`` is in whole seconds."""
+
+    status = 503
+    type = "server_error"
+    default_code = "engine_unavailable"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after)})

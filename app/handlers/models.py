@@ -1,0 +1,23 @@
+"""Operations with the tag ``Models``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..chat.service import Chat
+from ..engines.base import Model
+from ..web.exchange import Reply, Request
+
+
+async def list_models(request: Request) -> Reply:
+    """``GET /models``: the models that this server answers with."""
+    return Reply({"object": "list", "data": [_describe(model) for model in request.service(Chat).models]})
+
+
+async def retrieve_model(model: str, request: Request) -> Reply:
+    """``GET /models/{model}``: one of them."""
+    return Reply(_describe(request.service(Chat).model(model)))
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}

@@ -1,0 +1,181 @@
+"""gunicorn's settings and hooks, usable anywhere as ``-c python:app.serving``.
+
+Before the first worker is forked the master checks what can be checked, makes the key, starts the model's supervisor
+and prints how to call the server. A start that cannot end well ends here, in one sentence.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import ConfigurationError
+from .settings import Settings
+from .web.logs import configure_logs
+
+if TYPE_CHECKING:
+    from connexion import FlaskApp
+
+    from .engines.supervisor import Supervision
+
+__all__ = [
+    "bind",
+    "control_socket_disable",
+    "graceful_timeout",
+    "keepalive",
+    "on_starting",
+    "proc_name",
+    "timeout",
+    "when_ready",
+    "worker_class",
+]
+
+
+def _stop(error: ConfigurationError | str) -> NoReturn:
+    print(f"parley: {error}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+try:
+    _settings = Settings.from_environment()
+except ConfigurationError as _error:
+    _stop(_error)
+
+proc_name = "parley"
+bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"
+# gunicorn's asgi worker, with our shape of failures for what never reaches the application.
+worker_class = "app.web.worker.Worker"
+graceful_timeout = _settings.graceful_timeout
+# Longer than clients keep idle connections, so that they close first and never send into a closing one.
+keepalive = 75
+# How long the worker waits for a piece of a body by itself: our own limit comes first, with an answer.
+timeout = int(_settings.body_timeout) + 60
+# Its default lies in the home folder, the same for every server on the machine.
+control_socket_disable = True
+
+# Held open as long as the master and its workers live; the model ends when it is closed.
+_supervision: Supervision | None = None
+
+
+def load() -> FlaskApp:
+    """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence."""
+    try:
+        _refuse_wsgi_workers()
+        from . import create_app
+
+        return create_app()
+    except ConfigurationError as error:
+        if "gunicorn.arbiter" in sys.modules:
+            from gunicorn.errors import AppImportError
+
+            # The one exception after which gunicorn's master ends rather than forking again and again.
+            raise AppImportError(f"parley: {error}") from None
+        _stop(error)
+
+
+def _refuse_wsgi_workers() -> None:
+    """A worker that speaks WSGI would answer every request with 500: find it out at the start, whatever set it."""
+    wsgi = [
+        name
+        for name in ("sync", "gthread", "ggevent", "geventlet", "gtornado")
+        if f"gunicorn.workers.{name}" in sys.modules
+    ]
+    if wsgi and "gunicorn.workers.gasgi" not in sys.modules:
+        raise ConfigurationError(
+            _WORKER_SENTENCE.format(wsgi[0].removeprefix("g") if wsgi[0] != "gthread" else wsgi[0])
+        )
+
+
+_WORKER_SENTENCE = (
+    "gunicorn's worker class is {}, which cannot serve this application. Set it to asgi: leave out -k and "
+    "--worker-class to use gunicorn.conf.py, or say -k asgi."
+)
+
+
+def on_starting(server: Any) -> None:
+    """gunicorn's hook in the master, before anything is forked."""
+    global _supervision
+    configure_logs()
+    try:
+        _check_worker_class(server.cfg)
+        _check_addresses(server.cfg.address)
+        from .contract.document import Document
+        from .contract.operations import operations
+        from .engines.configured import launch_model
+        from .wiring import contract_path, serves_chat
+
+        if serves_chat(operations(Document.load(contract_path(_settings)))):
+            _supervision = launch_model(_settings)
+    except ConfigurationError as error:
+        _stop(error)
+
+
+def _check_worker_class(cfg: Any) -> None:
+    from gunicorn.workers.base import Worker
+    from gunicorn.workers.gasgi import ASGIWorker
+
+    kind = cfg.worker_class
+    # Workers of other packages that speak ASGI are welcome; gunicorn's own all derive from its base.
+    if issubclass(kind, Worker) and not issubclass(kind, ASGIWorker) and kind.__module__.startswith("gunicorn."):
+        raise ConfigurationError(_WORKER_SENTENCE.format(cfg.worker_class_str))
+
+
+def _check_addresses(addresses: list[Any]) -> None:
+    from .web.keys import load_keys
+
+    keys = load_keys(_settings)
+    if keys.generated is None or _settings.allow_generated_key:
+        return
+    for address in addresses:
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            raise ConfigurationError(
+                f"{address[0]} can be reached from other machines, and no API key is configured. Set PARLEY_API_KEYS "
+                "or PARLEY_API_KEYS_FILE, or PARLEY_ALLOW_GENERATED_KEY=1 to serve with the generated key."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def when_ready(server: Any) -> None:
+    """gunicorn's hook in the master when it listens: say how to call the server."""
+    from .contract.document import Document
+    from .web.keys import load_keys
+    from .wiring import contract_path
+
+    address = next((a for a in server.address if isinstance(a, tuple)), None) or (
+        _settings.host,
+        _settings.port,
+    )
+    listener = next((sock for sock in server.LISTENERS if isinstance(sock.getsockname(), tuple)), None)
+    host, port = (listener.getsockname() if listener else address)[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    root = f"{'https' if server.cfg.is_ssl else 'http'}://{host}:{port}"
+    base = root + Document.load(contract_path(_settings)).base_path
+    keys = load_keys(_settings)
+    model = _model_id()
+    key = keys.generated or "$PARLEY_KEY"
+    lines = [
+        f"Parley serves {model} at {base}",
+        f"  Swagger UI  {base}/ui/",
+        f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}",
+        "  Try it      "
+        f"curl {base}/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        f"""-d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'""",
+    ]
+    if keys.generated is None:
+        lines[-1] = lines[-1].replace("'Authorization: Bearer $PARLEY_KEY'", '"Authorization: Bearer $PARLEY_KEY"')
+    print("\n".join(lines), flush=True)
+    logging.getLogger("parley").debug("ready")
+
+
+def _model_id() -> str:
+    from .engines.configured import build_engine
+
+    return build_engine(_settings).models[0].id

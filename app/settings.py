@@ -1,0 +1,125 @@
+"""Every setting in one typed table: an environment variable, its default and what it does.
+
+The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. README's table is held against this one by a test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigurationError
+
+PREFIX = "PARLEY_"
+
+
+def _setting(default: Any, help: str, **rules: Any) -> Any:
+    return field(default=default, metadata={"help": help, **rules})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings in force. Built by `Settings.from_environment`; tests build it directly."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8080, "Port to listen on.", minimum=0, maximum=65535)
+    api_keys: tuple[str, ...] = _setting((), "API keys, separated by commas.", secret=True)
+    api_keys_file: Path | None = _setting(None, "File of API keys, one a line; lines that begin with `#` are comments.")
+    allow_generated_key: bool = _setting(
+        False, "Allow an address other than loopback although the only key is the generated one."
+    )
+    state_dir: Path | None = _setting(
+        None,
+        "Folder of the generated key. Without it: `$XDG_STATE_HOME/parley`, else `~/.local/state/parley`.",
+    )
+    spec: Path | None = _setting(None, "The OpenAPI document to serve. Without it: the one that ships.")
+    engine: str = _setting(
+        "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
+    )
+    model: Path | None = _setting(None, "GGUF file to serve. Without it: the bundled `parley-tiny`.")
+    model_id: str | None = _setting(None, "Id of the model in the API. Without it: the file's stem.")
+    model_context: int = _setting(
+        0, "Tokens of context per request; 0: what the model was trained for, at most 8192.", minimum=0
+    )
+    model_threads: int = _setting(
+        0, "Threads that the model computes with; 0: one for the bundled model, else one per core.", minimum=0
+    )
+    model_slots: int = _setting(4, "Requests that the model works on at once; more wait.", minimum=1, maximum=256)
+    echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
+    max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
+    body_timeout: float = _setting(
+        60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1
+    )
+    ping_interval: float = _setting(
+        15.0,
+        "Seconds after which an idle stream sends a `: ping` comment, and the longest time that a stream's "
+        "headers wait for its first event.",
+        minimum=0.1,
+    )
+    graceful_timeout: int = _setting(120, "Seconds that running answers get to finish at a graceful stop.", minimum=0)
+    cors_origins: tuple[str, ...] = _setting(
+        (), "Origins, separated by commas, whose pages may call the API; `*` for all. Without it: none."
+    )
+    log_format: str = _setting(
+        "text", "Form of the request log: `text` or `json`, a line each.", choices=("text", "json")
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables with the prefix ``PARLEY_``.
+
+        Raises:
+            ConfigurationError: a value cannot be read, or a variable with the prefix is none of ours (a typing
+                error would otherwise leave a default in force in silence).
+        """
+        environ = os.environ if environ is None else environ
+        known = {variable(f): f for f in fields(cls)}
+        for name in environ:
+            if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "CHILD_"):
+                raise ConfigurationError(f"{name} is not a setting. The settings are: {', '.join(known)}.")
+        values = {}
+        for name, f in known.items():
+            text = environ.get(name, "").strip()
+            if text:
+                values[f.name] = _parse(name, f, text)
+        return cls(**values)
+
+
+def variable(f: Field[Any]) -> str:
+    """The environment variable of a field of `Settings`."""
+    return PREFIX + f.name.upper()
+
+
+def _parse(name: str, f: Field[Any], text: str) -> Any:
+    kind, rules = str(f.type), f.metadata
+    if kind.startswith("Path"):
+        return Path(text).expanduser()
+    if kind.startswith("tuple"):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind == "bool":
+        lowered = text.lower()
+        if lowered in ("1", "true", "yes", "on"):
+            return True
+        if lowered in ("0", "false", "no", "off"):
+            return False
+        raise ConfigurationError(f"{name} must be 1 or 0.")
+    if kind in ("int", "float"):
+        return _number(name, kind, rules, text)
+    if "choices" in rules and text not in rules["choices"]:
+        raise ConfigurationError(f"{name} must be one of: {', '.join(rules['choices'])}.")
+    return text
+
+
+def _number(name: str, kind: str, rules: Mapping[str, Any], text: str) -> int | float:
+    try:
+        number = int(text) if kind == "int" else float(text)
+    except ValueError:
+        raise ConfigurationError(f"{name} must be {'a whole number' if kind == 'int' else 'a number'}.") from None
+    low, high = rules.get("minimum", float("-inf")), rules.get("maximum", float("inf"))
+    if not low <= number <= high:  # also refuses NaN
+        limit = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
+        raise ConfigurationError(f"{name} must be {limit}.")
+    return number

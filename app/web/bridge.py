@@ -1,0 +1,241 @@
+"""Flask decides, the event loop waits: the WSGI application of Flask under ASGI, without a thread per request.
+
+Flask's part of a request, routing to the view and starting the handler, runs at once on the event loop: it never
+waits. What the handler gives, later or in pieces, is awaited and sent by the loop. When the client goes, the handler
+is cancelled or its stream closed, and so is whatever it waits for. Only plain ``def`` handlers, which may block, run
+in a bounded pool of threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from ..errors import EngineUnavailable
+from . import sse
+from .envelope import envelope, to_api_error
+from .exchange import Exchange, Stream
+from .view import PENDING, SCOPE, PendingReply, to_reply
+
+# An instant answer needs no watch over the client; one that takes longer does.
+_WATCH_AFTER = 0.1
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+class Bridge:
+    """An ASGI application around Flask's WSGI application.
+
+    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` is in seconds.
+    """
+
+    def __init__(
+        self,
+        wsgi_app: Callable[..., Iterable[bytes]],
+        *,
+        threaded: frozenset[str],
+        ping_interval: float,
+        threads: int = 32,
+    ) -> None:
+        self.wsgi_app = wsgi_app
+        self.threaded = threaded
+        self.ping_interval = ping_interval
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environ = _environ(scope)
+        if scope["extensions"].get("connexion_routing", {}).get("operation_id") in self.threaded:
+            context = contextvars.copy_context()
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self.executor, context.run, self._call, environ)
+        else:
+            answer = self._call(environ)
+        pending = environ.get(PENDING)
+        if pending is None:
+            await _send_answer(send, answer)
+        else:
+            await self._finish(pending, receive, send)
+
+    def _call(self, environ: dict[str, Any]) -> Answer:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            if exc_info:
+                raise exc_info[1].with_traceback(exc_info[2])
+            started[:] = [int(status[:3]), headers]
+
+        result = self.wsgi_app(environ, start_response)
+        try:
+            body = b"".join(result)
+        finally:
+            getattr(result, "close", lambda: None)()
+        status, headers = started
+        return status, [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers], body
+
+    async def _finish(self, pending: PendingReply, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        watch: asyncio.Task[None] | None = None
+        gone = False
+
+        async def wait_for_disconnect() -> None:
+            nonlocal gone
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone = True
+            task.cancel()
+
+        def start_watch() -> None:
+            nonlocal watch
+            watch = loop.create_task(wait_for_disconnect())
+
+        timer = loop.call_later(_WATCH_AFTER, start_watch)
+        try:
+            reply = to_reply(await pending.result)
+            if isinstance(reply, Stream):
+                await self._stream(pending, reply, send)
+            else:
+                await _send_answer(send, pending.view.encode(reply))
+        except asyncio.CancelledError:
+            if not gone:
+                raise
+            task.uncancel()
+        finally:
+            timer.cancel()
+            if watch is not None and not watch.done():
+                watch.cancel()
+
+    async def _stream(self, pending: PendingReply, stream: Stream, send: Send) -> None:
+        """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
+        loop = asyncio.get_running_loop()
+        events = stream.events
+        encode = pending.view.encode_event
+        first = loop.create_task(_next(events))
+        pings = _Pings(send, self.ping_interval)
+        try:
+            await asyncio.wait({first}, timeout=self.ping_interval)
+            chunk = encode(first.result()) if first.done() else sse.PING
+            headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in stream.headers.items()]
+            headers += [
+                (b"content-type", sse.CONTENT_TYPE.encode()),
+                (b"cache-control", b"no-cache"),
+                (b"x-accel-buffering", b"no"),  # nginx would hold events back
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            body: Message = {"type": "http.response.body", "body": chunk, "more_body": True}
+            await send(body)
+            pings.start()
+            try:
+                if not first.done() or chunk is sse.PING:
+                    await send({**body, "body": encode(await first)})
+                async for event in events:
+                    chunk = encode(event)
+                    pings.sent = loop.time()
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                last = sse.DONE
+            except Exception as exception:
+                # Too late for a status: the failure is an event, and the end is still marked as one.
+                last = sse.event(envelope(to_api_error(_as_engine_error(exception)))) + sse.DONE
+            pings.stop()
+            await send({"type": "http.response.body", "body": last, "more_body": False})
+        finally:
+            pings.stop()
+            if not first.done():
+                first.cancel()
+                await asyncio.gather(first, return_exceptions=True)
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def _as_engine_error(exception: Exception) -> Exception:
+    if isinstance(exception, StopAsyncIteration):
+        return EngineUnavailable("The stream ended before it began.")
+    return exception
+
+
+async def _next(events: Any) -> Any:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        # A task cannot raise StopAsyncIteration through a future; an empty stream is a failure all the same.
+        raise EngineUnavailable("The stream ended before it began.") from None
+
+
+class _Pings:
+    """Sends a comment whenever a stream has been silent for an interval, so that proxies keep it open."""
+
+    def __init__(self, send: Send, interval: float) -> None:
+        self.send, self.interval = send, interval
+        self.loop = asyncio.get_running_loop()
+        self.sent = self.loop.time()
+        self.timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.sent = self.loop.time()
+        self._arm()
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def _arm(self) -> None:
+        self.timer = self.loop.call_at(self.sent + self.interval, self._fire)
+
+    def _fire(self) -> None:
+        now = self.loop.time()
+        if now - self.sent >= self.interval - 0.001 and (self.task is None or self.task.done()):
+            self.sent = now
+            message = {"type": "http.response.body", "body": sse.PING, "more_body": True}
+            self.task = self.loop.create_task(self.send(message))  # type: ignore[arg-type]
+        self._arm()
+
+
+async def _send_answer(send: Send, answer: Answer) -> None:
+    status, headers, body = answer
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _environ(scope: Scope) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of an ASGI scope; the body is what the check has read."""
+    exchange = Exchange.of(scope)
+    server = scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1] or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(exchange.raw_body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        SCOPE: scope,
+    }
+    for name, value in scope["headers"]:
+        key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        text = value.decode("latin-1")
+        if key == "HTTP_CONTENT_TYPE":
+            environ["CONTENT_TYPE"] = text
+        elif key == "HTTP_CONTENT_LENGTH":
+            environ["CONTENT_LENGTH"] = text
+        else:
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ

@@ -1,0 +1,122 @@
+"""Any exception becomes ``{"error": {"message", "type", "param", "code"}}``: the one shape of failures.
+
+Nothing of a request is logged but the kind of failure; of our own faults the places in the code, not the message of
+the exception, since that can hold what a client sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from connexion.exceptions import ProblemException
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
+from . import sse
+from .exchange import Exchange
+
+log = logging.getLogger("parley")
+
+# A client that is still sending reads no answer: what it sends after a refusal is read and dropped, within bounds,
+# so that the answer is not lost in a reset connection.
+_DRAIN_BYTES = 64 * 1024 * 1024
+_DRAIN_SECONDS = 5.0
+
+
+def envelope(error: ApiError) -> dict[str, Any]:
+    """The body of an error."""
+    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+
+def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tuple) -> ApiError:
+    """The error that tells a client of an exception.
+
+    ``allow`` gives the methods of the path, asked only for 405.
+    """
+    if isinstance(error, ApiError):
+        return error
+    status = None
+    if isinstance(error, HTTPException):
+        status = error.status_code
+    elif isinstance(error, ProblemException):
+        status = error.status
+    if status == 401:
+        return Unauthorized(
+            "You did not provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'."
+        )
+    if status == 404:
+        return NotFound("Unknown path. The document at openapi.json, beside this API's paths, lists them all.")
+    if status == 405:
+        methods = ", ".join(allow())
+        return MethodNotAllowed(
+            f"This path does not answer that method. It answers: {methods}.", headers={"allow": methods}
+        )
+    if status is not None and 400 <= status < 500:
+        return _OtherClientError(HTTPStatus(status).phrase + ".", status)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected %s\n%s", type(error).__name__, frames.rstrip())
+    return ServerError("The server had an error while processing your request. It has been logged.")
+
+
+class _OtherClientError(BadRequest):
+    """A 4xx that Connexion, Starlette or Flask raised and that has no class of its own here."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status  # type: ignore[misc]
+
+
+class EnvelopeMiddleware:
+    """Answers for every exception below it."""
+
+    def __init__(self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]]) -> None:
+        self.app = app
+        self.methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception as exception:
+            exchange = Exchange.of(scope)
+            error = to_api_error(exception, lambda: self.methods(scope["path"]))
+            if exchange.status:
+                # The answer has begun; a cut connection is the only honest sign left.
+                raise
+            exchange.log["error"] = error.code
+            await send_error(send, error)
+            if not exchange.body_read:
+                await _drain(scope, receive)
+
+
+async def send_error(send: Send, error: ApiError) -> None:
+    """Send an error as a whole answer."""
+    body = sse.to_json(envelope(error))
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    headers = dict(scope["headers"])
+    if b"expect" in headers or not (b"content-length" in headers or b"transfer-encoding" in headers):
+        return
+    left = _DRAIN_BYTES
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

@@ -1,0 +1,76 @@
+"""What is known of one request on its way through the layers, and what handlers are given and give back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+_KEY = "parley"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Filled by each layer in turn: the front (id), security (key), the check (body, parameters), the handler (log)."""
+
+    request_id: str
+    status: int = 0
+    key_name: str | None = None
+    body: Any = None
+    raw_body: bytes = b""
+    body_read: bool = False
+    parameters: Json = field(default_factory=dict)
+    log: Json = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> Exchange:
+        """The exchange that the front put into an ASGI scope."""
+        found = scope["extensions"][_KEY]
+        assert isinstance(found, cls)
+        return found
+
+    def attach(self, scope: Any) -> None:
+        scope.setdefault("extensions", {})[_KEY] = self
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a handler may ask for by a parameter called ``request``.
+
+    ``key_name`` is the short name of the key, ``log`` holds fields for the request's line in the log (never bodies),
+    `service` gives what the application was wired with.
+    """
+
+    id: str
+    key_name: str | None
+    log: Json
+    services: Mapping[type[Any], Any]
+
+    def service(self, kind: type[T]) -> T:
+        found = self.services[kind]
+        assert isinstance(found, kind)
+        return found
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Stream:
+    """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
+
+    The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
+    afterwards an error event.
+    """
+
+    events: AsyncIterator[Json]
+    headers: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,86 @@
+"""The outermost layer: an id for every request, on every answer, and one line in the log for each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .exchange import Exchange
+
+log = logging.getLogger("parley.requests")
+
+# A proxy in front may have given an id already; one that is safe to repeat in a header and a log is kept.
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class FrontMiddleware:
+    """``x-request-id`` and the request log. Below it, `Exchange.of` finds the request's exchange."""
+
+    def __init__(self, app: ASGIApp, *, log_format: str) -> None:
+        self.app = app
+        self.format: Callable[[dict[str, Any]], str] = _as_json if log_format == "json" else _as_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await self.app(scope, receive, send)
+            return
+        begin = time.perf_counter()
+        request_id = _request_id(scope["headers"])
+        exchange = Exchange(request_id.decode())
+        exchange.attach(scope)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            if log.isEnabledFor(logging.INFO):
+                line = {
+                    "id": exchange.request_id,
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    # 499: the client went before there was an answer, as nginx has it.
+                    "status": exchange.status or 499,
+                    "ms": round((time.perf_counter() - begin) * 1000, 1),
+                    "key": exchange.key_name,
+                    **exchange.log,
+                }
+                log.info("%s", self.format(line))
+
+
+def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
+    for name, value in headers:
+        if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
+            return value
+    return b"req_" + uuid.uuid4().hex.encode()
+
+
+def _as_json(line: dict[str, Any]) -> str:
+    return json.dumps(line, separators=(",", ":"))
+
+
+def _as_text(line: dict[str, Any]) -> str:
+    # The path is the client's: shown so that no line break or escape sequence of its reaches a terminal.
+    return " ".join(
+        f"{name}={value if isinstance(value, (int, float)) else _plain(str(value))}"
+        for name, value in line.items()
+        if value is not None
+    )
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() and text.isprintable() and " " not in text else json.dumps(text)

@@ -1,0 +1,120 @@
+"""The API keys in force: held as SHA-256 digests, told apart by a short name, made when there is none."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from ..settings import Settings
+
+_KEY_FILE = "api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Digests of all keys that open the server. ``generated`` is the key that the server made for itself, if any:
+    the only one that is ever shown."""
+
+    digests: tuple[bytes, ...]
+    generated: str | None = None
+
+    @classmethod
+    def of(cls, keys: Iterable[str], generated: str | None = None) -> KeyRing:
+        unique = dict.fromkeys(keys)
+        return cls(tuple(sha256(key.encode()).digest() for key in unique), generated)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The short names, in the order of the keys."""
+        return tuple(digest.hex()[:8] for digest in self.digests)
+
+    def find(self, token: str) -> str | None:
+        """The short name of the key that equals a token, or None.
+
+        Takes the same time whichever key it is, and whether it is one: digests are compared in constant time, and all
+        of them.
+        """
+        given = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        found = None
+        for digest in self.digests:
+            if hmac.compare_digest(digest, given):
+                found = digest.hex()[:8]
+        return found
+
+
+def load_keys(settings: Settings) -> KeyRing:
+    """The configured keys; without any, the generated one, made at the first call on this machine.
+
+    Raises:
+        ConfigurationError: the key file cannot be read or holds no key, or no key can be stored.
+    """
+    keys = list(settings.api_keys)
+    if settings.api_keys_file is not None:
+        keys += _read_file(settings.api_keys_file)
+    for key in keys:
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ConfigurationError("An API key may hold printable ASCII characters only, and no spaces.")
+    if keys:
+        return KeyRing.of(keys)
+    generated = _generated_key(_state_folder(settings))
+    return KeyRing.of([generated], generated)
+
+
+def _read_file(path: Path) -> list[str]:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise ConfigurationError(f"The file of API keys {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The file of API keys {path} is not text.") from None
+    keys = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    if not keys:
+        raise ConfigurationError(f"The file of API keys {path} holds no key; write one on a line of its own.")
+    return keys
+
+
+def _state_folder(settings: Settings) -> Path:
+    if settings.state_dir is not None:
+        return settings.state_dir
+    base = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification: a relative path is to be ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "parley"
+
+
+def _generated_key(folder: Path) -> str:
+    path = folder / _KEY_FILE
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _create_once(path, f"sk-parley-{secrets.token_urlsafe(32)}\n")
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"No API key is configured and none can be stored at {path}: {error.strerror}. "
+            "Set PARLEY_API_KEYS, PARLEY_API_KEYS_FILE or PARLEY_STATE_DIR."
+        ) from None
+    if not key:
+        raise ConfigurationError(f"The generated API key at {path} is empty; delete the file to get a new one.")
+    return key
+
+
+def _create_once(path: Path, text: str) -> None:
+    """Create a file for the owner's eyes only, whole or not at all, and never over an existing one."""
+    # mkstemp opens with O_CREAT|O_EXCL and mode 0600; the link fails when another process was first.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,18 @@
+"""Logs go to stderr, a line each: what happens to the server, and one line for each request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def configure_logs() -> None:
+    """Give our loggers a handler unless the program around has done so. May be called again."""
+    logger = logging.getLogger("parley")
+    if logger.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

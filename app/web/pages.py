@@ -1,0 +1,109 @@
+"""What the server shows besides the operations of its document, without a key: the document itself, Swagger UI,
+and whether it lives and can answer. A path of the document wins over any of these."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import flask
+import flask_swagger_ui
+
+from ..contract.document import Document
+from ..contract.routing import Paths
+from .exchange import Reply
+from .view import PENDING, PendingReply, ReplyEncoder
+
+_OWN = Path(__file__).parent / "ui"
+_ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
+# What Swagger UI needs of its own files, and nothing else: no inline script, no other host.
+_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+_PUBLIC_ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
+
+
+class Pages:
+    """The pages of a server. ``ready`` is asked by ``/healthz``."""
+
+    def __init__(self, document: Document, paths: Paths, ready: Callable[[], Awaitable[bool]]) -> None:
+        self.document = document
+        self.paths = paths
+        self.ready = ready
+        base = document.base_path
+        self.ui = f"{base}/ui/"
+        rules: dict[str, Callable[..., flask.Response]] = {
+            "/": self._index,
+            f"{base}/ui": self._index,
+            self.ui: self._swagger_ui,
+            f"{base}/openapi.json": self._json,
+            f"{base}/openapi.yaml": self._yaml,
+            "/livez": self._livez,
+            "/healthz": self._healthz,
+        }
+        self.rules = {rule: view for rule, view in rules.items() if not paths.methods(rule)}
+
+    def register(self, app: flask.Flask) -> None:
+        """Add the pages to a Flask application."""
+        for number, (rule, view) in enumerate(self.rules.items()):
+            app.add_url_rule(rule, f"parley_page_{number}", view, methods=["GET"], provide_automatic_options=False)
+        if self.ui in self.rules:
+            app.add_url_rule(
+                self.ui + "<path:name>",
+                "parley_asset",
+                self._asset,
+                methods=["GET"],
+                provide_automatic_options=False,
+            )
+
+    def methods(self, path: str) -> list[str]:
+        """The methods that a path answers, the document's and ours."""
+        found = self.paths.methods(path)
+        if not found and (path in self.rules or path.startswith(self.ui)):
+            found = ["GET", "HEAD"]
+        return found
+
+    def _index(self) -> flask.Response:
+        return flask.Response(status=307, headers={"location": self.ui})
+
+    def _swagger_ui(self) -> flask.Response:
+        return self._file(_OWN, "index.html")
+
+    def _asset(self, name: str) -> flask.Response:
+        if name in _PUBLIC_ASSETS:
+            return self._file(_ASSETS, name)
+        if name == "start.js":
+            return self._file(_OWN, name)
+        flask.abort(404)
+
+    def _file(self, folder: Path, name: str) -> flask.Response:
+        response = flask.send_from_directory(folder, name, max_age=3600 if folder == _ASSETS else None)
+        response.headers["content-security-policy"] = _POLICY
+        response.headers["x-content-type-options"] = "nosniff"
+        response.headers["referrer-policy"] = "no-referrer"
+        return response
+
+    def _json(self) -> flask.Response:
+        return self._document(self.document.json_bytes, "application/json")
+
+    def _yaml(self) -> flask.Response:
+        return self._document(self.document.yaml_bytes or self.document.json_bytes, "application/yaml")
+
+    def _document(self, body: bytes, media_type: str) -> flask.Response:
+        response = flask.Response(body, content_type=media_type)
+        response.headers["etag"] = self.document.etag
+        response.headers["cache-control"] = "no-cache"
+        response.make_conditional(flask.request)
+        return response
+
+    def _livez(self) -> flask.Response:
+        return flask.jsonify(status="ok")
+
+    def _healthz(self) -> flask.Response:
+        async def answer() -> Reply:
+            ready = await self.ready()
+            headers = {"cache-control": "no-store"}
+            if ready:
+                return Reply({"status": "ok"}, 200, headers)
+            return Reply({"status": "unavailable"}, 503, {**headers, "retry-after": "1"})
+
+        flask.request.environ[PENDING] = PendingReply(ReplyEncoder(), answer())
+        return flask.Response()  # never sent: the bridge sends what the coroutine gives

@@ -1,0 +1,169 @@
+"""The view that Flask calls for an operation: starts its handler and turns what that gives into an answer.
+
+A handler is found by `app.contract.routing.TagResolver`. An ``async def`` handler is only started by the view; the
+event loop waits for it (see `app.web.bridge`). A plain ``def`` handler runs in the bridge's bounded thread pool, inside
+Flask's context. Answers are checked against the document before they leave.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import flask
+import inflection
+
+from ..contract.operations import Operation
+from ..contract.schemas import Schemas, Validator
+from ..errors import ContractViolation, NotImplementedOperation
+from . import sse
+from .exchange import Exchange, Reply, Request, Stream
+
+log = logging.getLogger("parley")
+
+SCOPE = "parley.scope"
+PENDING = "parley.pending"
+
+
+class ReplyEncoder:
+    """Turns a `Reply` into status, headers and bytes. What is not an operation of the document is not checked."""
+
+    def encode(self, reply: Reply) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and body of a whole answer.
+
+        Raises:
+            ContractViolation: the body does not fit the document.
+        """
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+        body = reply.body
+        if isinstance(body, (dict, list)):
+            self._check(reply.status, "application/json", body)
+            body = sse.to_json(body)
+            headers.append((b"content-type", b"application/json"))
+        elif body is None:
+            body = b""
+        elif isinstance(body, str):
+            body = body.encode()
+        if reply.status not in (204, 304):
+            headers.append((b"content-length", str(len(body)).encode()))
+        return reply.status, headers, body
+
+    def encode_event(self, event: Any) -> bytes:
+        """One event of a stream.
+
+        Raises:
+            ContractViolation: the event does not fit the document.
+        """
+        self._check(200, "text/event-stream", event)
+        return sse.event(event)
+
+    def _check(self, status: int, media_type: str, body: Any) -> None:
+        """Nothing to hold the body against."""
+
+
+class OperationView(ReplyEncoder):
+    """One operation as a Flask view; its answers are checked against the document.
+
+    A handler asks for what it needs by the names of its parameters: ``body``, ``request``, and the operation's own
+    parameters in snake case.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        handler: Callable[..., Any] | None,
+        schemas: Schemas,
+        services: Mapping[type[Any], Any],
+    ) -> None:
+        self.operation = operation
+        self.services = services
+        self.handler = handler or _not_implemented(operation)
+        self.is_async = inspect.iscoroutinefunction(self.handler)
+        self.names = _wanted(self.handler, operation)
+        self.schemas = schemas
+        self._validators: dict[tuple[int, str], Validator | None] = {}
+        # What Flask and Connexion look for on a view.
+        self.__name__ = operation.id
+        self.__signature__ = inspect.Signature()
+
+    def __call__(self, **_path_parameters: str) -> flask.Response:
+        # Flask's own reading of the path; the check has read it by the document, with its types.
+        environ = flask.request.environ
+        exchange = Exchange.of(environ[SCOPE])
+        result = self.handler(**self._arguments(exchange))
+        if self.is_async:
+            environ[PENDING] = PendingReply(self, result)
+            return flask.Response()  # never sent: the bridge sends what the handler gives
+        if isinstance(result, flask.Response):
+            return result
+        reply = to_reply(result)
+        if isinstance(reply, Stream):
+            raise TypeError("a handler that streams must be an async def")
+        status, headers, body = self.encode(reply)
+        return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
+
+    def _arguments(self, exchange: Exchange) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for name, source in self.names.items():
+            if name == "body":
+                arguments[name] = exchange.body
+            elif name == "request":
+                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services)
+            elif source in exchange.parameters:
+                arguments[name] = exchange.parameters[source]
+        return arguments
+
+    def _check(self, status: int, media_type: str, body: Any) -> None:
+        key = (status, media_type)
+        if key not in self._validators:
+            pointer = self.operation.response_schema(status, media_type)
+            self._validators[key] = self.schemas.validator(pointer) if pointer else None
+        validator = self._validators[key]
+        if validator is not None and not validator.is_valid(body):
+            fault = next(validator.faults(body))
+            place = "/".join(map(str, fault.path))
+            log.error("%s: an answer breaks the contract: %s at /%s", self.operation.id, fault.keyword, place)
+            raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
+
+
+class PendingReply:
+    """A handler that has been started, with the view that knows how to send what it gives."""
+
+    __slots__ = ("result", "view")
+
+    def __init__(self, view: ReplyEncoder, result: Awaitable[Any]) -> None:
+        self.view = view
+        self.result = result
+
+
+def to_reply(result: Any) -> Reply | Stream:
+    """What handlers may return: a `Reply`, a `Stream`, a body, ``(body, status)`` or ``(body, status, headers)``."""
+    if isinstance(result, (Reply, Stream)):
+        return result
+    if isinstance(result, tuple):
+        return Reply(*result)
+    return Reply(result, 204) if result is None else Reply(result)
+
+
+def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
+    """The handler's parameters, each with the name that the document gives it."""
+    sources = {inflection.underscore(p.name).replace("-", "_"): p.name for p in operation.parameters}
+    names = inspect.signature(handler).parameters
+    unknown = [name for name in names if name not in sources and name not in ("body", "request")]
+    if unknown:
+        raise TypeError(
+            f"the handler of {operation.id} asks for {', '.join(unknown)}; there is: body, request"
+            + "".join(f", {name}" for name in sources)
+        )
+    return {name: sources.get(name, name) for name in names}
+
+
+def _not_implemented(operation: Operation) -> Callable[..., Any]:
+    async def not_implemented() -> Reply:
+        raise NotImplementedOperation(
+            f"The document has the operation {operation.id}, but this server has no handler for it."
+        )
+
+    return not_implemented

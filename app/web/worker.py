@@ -1,0 +1,108 @@
+"""gunicorn's asgi worker with three additions: what the HTTP server itself refuses is told in our one shape of
+failures too, a client that connects and never sends a request is let go, and so are idle connections at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+import weakref
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from ..errors import BadRequest
+from . import sse
+from .envelope import envelope
+
+# Seconds in which the head of a connection's first request must have arrived.
+_HEAD_SECONDS = 60.0
+
+_MESSAGES = {
+    400: ("The HTTP request could not be read.", "invalid_http"),
+    408: ("The head of the request did not arrive in time.", "request_timeout"),
+    414: ("The request line is too long.", "uri_too_long"),
+    431: ("The header fields are too long, or too many.", "headers_too_large"),
+    501: ("The request uses a transfer coding that is not supported.", "unsupported_transfer_coding"),
+}
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    414: "URI Too Long",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+}
+
+
+class Protocol(ASGIProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.worker.connections.add(self)
+        self._head_timer = self.worker.loop.call_later(_HEAD_SECONDS, self._head_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being served."""
+        return bool(self._awaiting_request) and not self._finishing_calls
+
+    def _on_headers_complete(self) -> Any:
+        self._head_timer.cancel()
+        return super()._on_headers_complete()
+
+    def _head_timeout(self) -> None:
+        if self.idle:
+            self._send_error_response(408, "")
+            self._close_transport()
+            self._request_ready.set()
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        # ``message`` may quote the request, so it is not used.
+        text, code = _MESSAGES.get(status, ("The request could not be served.", None))
+        error = BadRequest(text, code=code)
+        body = sse.to_json(envelope(error))
+        lines = [
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}",
+            "content-type: application/json",
+            f"content-length: {len(body)}",
+            f"x-request-id: req_{uuid.uuid4().hex}",
+            *(f"{name}: {value}" for name, value in extra_headers),
+            "connection: close",
+        ]
+        self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose servers speak by a worker's own protocol: the worker names none, so that it must be here."""
+
+    protocol_factory: Any = None
+
+    async def create_server(self, protocol_factory: Any, *args: Any, **kwargs: Any) -> Any:
+        return await super().create_server(self.protocol_factory or protocol_factory, *args, **kwargs)
+
+
+class Worker(ASGIWorker):
+    """Set as ``worker_class`` by ``app/serving.py``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connections: weakref.WeakSet[Protocol] = weakref.WeakSet()
+
+    def _setup_event_loop(self) -> None:
+        self.loop = _Loop()
+        self.loop.protocol_factory = lambda: Protocol(self)
+        asyncio.set_event_loop(self.loop)
+
+    def handle_exit_signal(self) -> None:
+        super().handle_exit_signal()
+        # Kept-alive connections without a request would hold the stop up for as long as they may stay idle.
+        for connection in list(self.connections):
+            if connection.idle:
+                connection._close_transport()
+                connection._request_ready.set()

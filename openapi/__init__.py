@@ -1,0 +1,1 @@
+"""The contract, `openapi.yaml`, shipped as package data so that an installed server finds it."""

@@ -1,0 +1,100 @@
+"""A model process for the tests: the real supervisor, the real child, the bundled model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.engines import supervisor
+from app.engines.base import Model
+from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE, ChildOptions
+from app.engines.llama import LlamaEngine
+from app.engines.supervisor import Supervision
+
+BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
+CONTEXT_LENGTH = 2048
+
+
+def parents() -> dict[int, int]:
+    """Every running process with its parent; the dead that nobody has reaped are not among them."""
+    found: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state not in "ZX":
+                    found[int(entry.name)] = int(parent)
+    return found
+
+
+def child_of(pid: int) -> int | None:
+    """The one running child of a process, or None."""
+    children = [child for child, parent in parents().items() if parent == pid]
+    return children[0] if len(children) == 1 else None
+
+
+def alive(pid: int) -> bool:
+    return pid in parents()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 5.0) -> bool:
+    """Whether the condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def engine_at(socket: str, key: str) -> LlamaEngine:
+    model = Model(id="parley-tiny", created=0, owned_by="parley", fingerprint="fp_test")
+    return LlamaEngine(model, context_length=CONTEXT_LENGTH, address=lambda: (socket, key))
+
+
+@contextlib.contextmanager
+def environment_kept() -> Iterator[None]:
+    kept = {name: os.environ.get(name) for name in (SOCKET_VARIABLE, KEY_VARIABLE)}
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def supervised(options: ChildOptions) -> Iterator[Supervision]:
+    """A running supervisor; whatever happens, its processes are gone afterwards."""
+    with environment_kept():
+        supervision = supervisor.launch(options)
+    try:
+        yield supervision
+    finally:
+        child = child_of(supervision.pid)
+        supervision.close()
+        for pid in (supervision.pid, child):
+            if pid is not None and alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def supervision() -> Iterator[Supervision]:
+    """The bundled model, served for all tests that leave it running."""
+    options = ChildOptions(model=str(BUNDLED), context_length=CONTEXT_LENGTH, slots=2, threads=1)
+    with supervised(options) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(supervision: Supervision) -> LlamaEngine:
+    """An engine that is not started: start it on the event loop that uses it."""
+    return engine_at(supervision.socket, supervision.key)

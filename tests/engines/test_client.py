@@ -1,0 +1,189 @@
+"""The client reads an engine's events however they arrive, and tells a lost answer from a finished one."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from app.engines import client
+from app.engines.client import EventParser, HttpClient, NotAccepted, Refused
+from app.errors import EngineUnavailable, ServerError
+
+EVENTS = (
+    ': hello\r\n\r\ndata: {"a":1}\r\n\r\nid: 7\nevent: x\ndata:{"b":\ndata: "é"}\n\n'
+    "data: one\r\rdata\n\n: ping\n\nretry: 5\n\ndata: [DONE]\r\n\r\n"
+).encode()
+DATA = ['{"a":1}', '{"b":\n"é"}', "one", "", "[DONE]"]
+
+
+def test_events_split_at_every_byte_are_the_same_events() -> None:
+    for cut in range(len(EVENTS) + 1):
+        parser = EventParser()
+        assert parser.feed(EVENTS[:cut]) + parser.feed(EVENTS[cut:]) == DATA, cut
+
+
+def test_events_that_come_byte_by_byte_are_the_same_events() -> None:
+    parser = EventParser()
+    assert [data for byte in EVENTS for data in parser.feed(bytes([byte]))] == DATA
+
+
+def test_an_event_without_its_empty_line_is_not_given() -> None:
+    assert EventParser().feed(b'data: {"a":1}\n') == []
+
+
+def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LARGEST_EVENT", 1000)
+    parser = EventParser()
+    with pytest.raises(ServerError):
+        for _ in range(100):
+            parser.feed(b"data: " + b"x" * 100 + b"\n")
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def _with_server(handler: Handler, use: Callable[[HttpClient], Awaitable[Any]]) -> Any:
+    with tempfile.TemporaryDirectory(prefix="parley-test-") as folder:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", handler)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        socket = str(Path(folder) / "s.sock")
+        await web.UnixSite(runner, socket).start()
+        http = HttpClient("http://engine", "secret", socket=socket)
+        try:
+            return await use(http)
+        finally:
+            await http.close()
+            await runner.cleanup()
+
+
+def _served(handler: Handler, use: Callable[[HttpClient], Awaitable[Any]]) -> Any:
+    return asyncio.run(_with_server(handler, use))
+
+
+def _answering(status: int, body: bytes, **headers: str) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.headers["authorization"] == "Bearer secret"
+        return web.Response(status=status, body=body, headers=headers)
+
+    return handler
+
+
+async def _post(http: HttpClient) -> Any:
+    return await http.post_json("/x", {})
+
+
+async def _stream(http: HttpClient) -> Any:
+    return [event async for event in http.stream_events("/x", {})]
+
+
+def test_an_answer_is_parsed() -> None:
+    assert _served(_answering(200, b'{"a": 1}'), _post) == {"a": 1}
+
+
+def test_events_end_at_done() -> None:
+    body = b'data: {"a": 1}\n\ndata: [DONE]\n\ndata: {"b": 2}\n\n'
+    assert _served(_answering(200, body), _stream) == [{"a": 1}]
+
+
+def test_a_stream_that_ends_before_done_is_a_failure() -> None:
+    with pytest.raises(EngineUnavailable):
+        _served(_answering(200, b'data: {"a": 1}\n\n'), _stream)
+
+
+def test_an_event_that_is_no_json_object_is_a_failure() -> None:
+    for data in (b"oops", b"[1]", b"[" * 100_000):
+        with pytest.raises(ServerError):
+            _served(_answering(200, b"data: " + data + b"\n\n"), _stream)
+
+
+def test_a_connection_cut_mid_stream_is_a_failure() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'data: {"a": 1}\n\n')
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    with pytest.raises(EngineUnavailable):
+        _served(handler, _stream)
+
+
+def test_an_engine_that_loads_has_not_accepted_the_request() -> None:
+    with pytest.raises(NotAccepted) as caught:
+        _served(_answering(503, b'{"error": {"message": "Loading model", "code": 503}}'), _post)
+    assert caught.value.headers == {"retry-after": "1"}
+
+
+def test_an_engine_that_is_not_there_has_not_accepted_the_request() -> None:
+    async def use() -> None:
+        http = HttpClient("http://engine", None, socket="/nowhere/s.sock")
+        try:
+            await http.post_json("/x", {})
+        finally:
+            await http.close()
+
+    with pytest.raises(NotAccepted):
+        asyncio.run(use())
+
+
+def test_a_refusal_carries_status_and_error() -> None:
+    with pytest.raises(Refused) as caught:
+        _served(_answering(400, b'{"error": {"type": "x"}}'), _post)
+    assert (caught.value.status, caught.value.error) == (400, {"type": "x"})
+    with pytest.raises(Refused) as caught:
+        _served(_answering(500, b"<html>"), _post)
+    assert (caught.value.status, caught.value.error) == (500, {})
+
+
+def test_redirects_are_not_followed() -> None:
+    with pytest.raises(Refused) as caught:
+        _served(_answering(307, b"", location="http://elsewhere.invalid/"), _post)
+    assert caught.value.status == 307
+
+
+def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LARGEST_ANSWER", 1000)
+    with pytest.raises(ServerError):
+        _served(_answering(200, b" " * 1001), _post)
+
+
+def test_a_closed_stream_closes_its_connection() -> None:
+    gone = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b'data: {"a": 1}\n\n')
+                await asyncio.sleep(0.01)
+        except ConnectionError:
+            gone.set()
+        return response
+
+    async def use(http: HttpClient) -> None:
+        events = http.stream_events("/x", {})
+        assert await anext(events) == {"a": 1}
+        await events.aclose()
+        await asyncio.wait_for(gone.wait(), 2)
+
+    _served(handler, use)
+
+
+def test_a_lone_surrogate_is_sent_as_a_question_mark() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=await request.read())
+
+    async def use(http: HttpClient) -> Any:
+        return await http.post_json("/x", {"a": "\ud83d!"})
+
+    assert _served(handler, use) == {"a": "?!"}

@@ -1,0 +1,274 @@
+"""The bundled model answers through the real model process, as the API says it should."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from app.engines.base import Json
+from app.engines.client import HttpClient
+from app.engines.llama import LlamaEngine, address_from_environment
+from app.engines.supervisor import Supervision
+from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable
+
+from .conftest import environment_kept
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+# Banning the end of the answer makes it as long as it may be.
+ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}}
+
+
+def _run(engine: LlamaEngine, use: Callable[[], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        await engine.start()
+        try:
+            return await asyncio.wait_for(use(), 20)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def _complete(engine: LlamaEngine, **request: Any) -> Json:
+    result: Json = _run(engine, lambda: engine.complete({"messages": HELLO, **request}))
+    return result
+
+
+def _stream(engine: LlamaEngine, **request: Any) -> list[Json]:
+    async def use() -> list[Json]:
+        return [piece async for piece in engine.stream({"messages": HELLO, **request})]
+
+    result: list[Json] = _run(engine, use)
+    return result
+
+
+def _content(completion: Json) -> str:
+    return str(completion["choices"][0]["message"]["content"])
+
+
+def _joined(pieces: list[Json]) -> str:
+    return "".join(choice["delta"].get("content", "") for piece in pieces for choice in piece["choices"])
+
+
+def test_a_greeting_is_answered(engine: LlamaEngine) -> None:
+    completion = _complete(engine, temperature=0)
+    assert "help" in _content(completion)
+    assert completion["choices"][0]["index"] == 0
+    assert completion["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_loaded_model_is_ready(engine: LlamaEngine) -> None:
+    async def use() -> bool:
+        await engine.complete({"messages": HELLO, "max_tokens": 1})
+        return await engine.ready()
+
+    assert _run(engine, use) is True
+
+
+def test_an_engine_that_is_not_started_is_not_ready(engine: LlamaEngine) -> None:
+    assert asyncio.run(engine.ready()) is False
+    asyncio.run(engine.close())
+
+
+def test_without_a_launch_there_is_no_address() -> None:
+    import os
+
+    with environment_kept():
+        os.environ.pop("PARLEY_CHILD_SOCKET", None)
+        with pytest.raises(ConfigurationError):
+            address_from_environment()
+
+
+def test_the_same_seed_gives_the_same_text(engine: LlamaEngine) -> None:
+    for seed in (7, -1, 2**63 - 1):
+        texts = {_content(_complete(engine, seed=seed, temperature=2, max_tokens=40)) for _ in range(3)}
+        assert len(texts) == 1
+
+
+def test_without_a_seed_texts_differ(engine: LlamaEngine) -> None:
+    assert len({_content(_complete(engine, temperature=2, max_tokens=20)) for _ in range(5)}) > 1
+
+
+@pytest.mark.parametrize("stop", ["can", ["help", "can I"], "o", "!", "day"])
+def test_a_stop_sequence_is_never_in_the_answer(engine: LlamaEngine, stop: str | list[str]) -> None:
+    whole = _complete(engine, temperature=0, stop=stop)
+    pieces = _stream(engine, temperature=0, stop=stop)
+    for text in (_content(whole), _joined(pieces)):
+        assert not any(sequence in text for sequence in ([stop] if isinstance(stop, str) else stop))
+    assert _content(whole) == _joined(pieces)
+    assert whole["choices"][0]["finish_reason"] == "stop"
+
+
+def test_max_tokens_limits_the_answer(engine: LlamaEngine) -> None:
+    for request in (
+        {"max_tokens": 3},
+        {"max_completion_tokens": 3},
+        {"max_tokens": 9, "max_completion_tokens": 3},
+    ):
+        completion = _complete(engine, temperature=0, **request)
+        assert completion["usage"]["completion_tokens"] == 3
+        assert completion["choices"][0]["finish_reason"] == "length"
+
+
+def test_no_tokens_are_no_text(engine: LlamaEngine) -> None:
+    completion = _complete(engine, max_tokens=0)
+    assert _content(completion) == ""
+    assert completion["choices"][0]["finish_reason"] == "length"
+    assert completion["usage"]["completion_tokens"] == 0
+    pieces = _stream(engine, max_tokens=0)
+    assert _joined(pieces) == ""
+    assert pieces[-2]["choices"][0]["finish_reason"] == "length"
+    assert pieces[-1]["usage"]["completion_tokens"] == 0
+
+
+def test_usage_adds_up(engine: LlamaEngine) -> None:
+    first, second = (_complete(engine, temperature=0)["usage"] for _ in range(2))
+    for usage in (first, second):
+        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+        assert usage["prompt_tokens_details"]["audio_tokens"] == 0
+        assert usage["completion_tokens_details"] == {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        }
+    assert 0 < second["prompt_tokens_details"]["cached_tokens"] <= second["prompt_tokens"]
+
+
+def test_a_stream_equals_the_whole_answer(engine: LlamaEngine) -> None:
+    whole, pieces = _complete(engine, temperature=0), _stream(engine, temperature=0)
+    assert _joined(pieces) == _content(whole)
+    assert [piece["choices"][0]["finish_reason"] for piece in pieces[:-1]] == [None] * (len(pieces) - 2) + [
+        "stop"
+    ]
+    assert pieces[-1]["choices"] == []
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        assert pieces[-1]["usage"][name] == whole["usage"][name]
+
+
+def test_a_prompt_beyond_the_context_is_refused_in_both_modes(engine: LlamaEngine) -> None:
+    messages = [{"role": "user", "content": "hello there " * 3000}]
+    for ask in (_complete, _stream):
+        with pytest.raises(ContextLengthExceeded) as caught:
+            ask(engine, messages=messages)
+        assert caught.value.param == "messages"
+        assert "2048" in caught.value.message
+        assert re.search(r"take \d{4}", caught.value.message)
+        assert "hello" not in caught.value.message
+
+
+def test_an_answer_ends_with_the_context(engine: LlamaEngine) -> None:
+    completion = _complete(engine, **ENDLESS)
+    assert completion["usage"]["total_tokens"] <= 2049
+    assert completion["usage"]["completion_tokens"] > 1000
+    assert completion["choices"][0]["finish_reason"] == "length"
+
+
+def test_a_token_can_be_forced_and_one_beyond_the_vocabulary_is_refused(engine: LlamaEngine) -> None:
+    forced = _complete(engine, logit_bias={"100": 100}, temperature=0, max_tokens=3)
+    plain = _complete(engine, temperature=0, max_tokens=3)
+    assert _content(forced) != _content(plain)
+    with pytest.raises(BadRequest) as caught:
+        _complete(engine, logit_bias={"1536": 1})
+    assert caught.value.param == "logit_bias"
+    assert "1535" in caught.value.message
+
+
+def test_a_last_message_of_the_assistant_is_not_continued(engine: LlamaEngine) -> None:
+    completion = _complete(engine, messages=[*HELLO, {"role": "assistant", "content": "Purple elephants"}])
+    assert "Purple" not in _content(completion)
+
+
+def test_a_refusal_of_llama_cpp_is_told_without_its_text(
+    engine: LlamaEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(BadRequest) as caught:
+        _complete(engine, temperature="a secret")
+    assert "secret" not in caught.value.message
+    assert "invalid_request_error" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_odd_texts_are_answered(engine: LlamaEngine) -> None:
+    for text in ("", "\x00", "\ud83d", "\U0001f600", "<|im_end|>", "{{ 7 * 7 }}"):
+        assert _complete(engine, messages=[{"role": "user", "content": text}], max_tokens=2)["choices"]
+
+
+async def _busy(http: HttpClient) -> int:
+    """How many requests llama.cpp works on or has in its queue."""
+    async with http._open("GET", "/metrics", None) as response:
+        lines = (await response.text()).splitlines()
+    return sum(int(float(line.split()[1])) for line in lines if line.startswith("llamacpp:requests_"))
+
+
+async def _seconds_until_idle(http: HttpClient) -> float:
+    begun = time.monotonic()
+    while await _busy(http) and time.monotonic() - begun < 10:
+        await asyncio.sleep(0.005)
+    return time.monotonic() - begun
+
+
+# Eight answers on two slots: seconds of work, were it not stopped.
+MANY = 8
+
+
+def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
+    async def use() -> float:
+        http = HttpClient("http://model", supervision.key, socket=supervision.socket)
+        streams = [engine.stream({"messages": HELLO, **ENDLESS}) for _ in range(MANY)]
+        await asyncio.gather(*(anext(stream) for stream in streams[:2]))
+        waiting = [asyncio.ensure_future(anext(stream)) for stream in streams[2:]]
+        await asyncio.sleep(0.05)
+        assert await _busy(http) > 0
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for stream in streams:
+            await stream.aclose()
+        seconds = await _seconds_until_idle(http)
+        await http.close()
+        return seconds
+
+    assert _run(engine, use) < 0.5
+
+
+def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
+    async def use() -> float:
+        http = HttpClient("http://model", supervision.key, socket=supervision.socket)
+        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS})) for _ in range(MANY)]
+        await asyncio.sleep(0.1)
+        assert await _busy(http) > 0
+        for task in tasks:
+            task.cancel()
+        assert all(
+            isinstance(end, asyncio.CancelledError)
+            for end in await asyncio.gather(*tasks, return_exceptions=True)
+        )
+        seconds = await _seconds_until_idle(http)
+        await http.close()
+        return seconds
+
+    assert _run(engine, use) < 0.5
+
+
+def test_more_requests_than_slots_are_all_answered(engine: LlamaEngine) -> None:
+    async def use() -> list[Json]:
+        return await asyncio.gather(
+            *(engine.complete({"messages": HELLO, "temperature": 0, "max_tokens": 5}) for _ in range(100))
+        )
+
+    assert len({_content(completion) for completion in _run(engine, use)}) == 1
+
+
+def test_after_its_end_an_engine_is_unavailable(engine: LlamaEngine) -> None:
+    async def use() -> None:
+        await engine.close()
+        with pytest.raises(EngineUnavailable):
+            await engine.complete({"messages": HELLO})
+
+    _run(engine, use)

@@ -1,0 +1,115 @@
+"""A request keeps its meaning on its way to llama.cpp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.engines.llama_request import fold_seed, translate
+from app.errors import BadRequest
+
+USER = {"role": "user", "content": "Hello!"}
+
+
+def _translate(**request: Any) -> dict[str, Any]:
+    return translate({"messages": [USER], **request}, context_length=2048, vocabulary_size=1536)
+
+
+def _messages(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = _translate(messages=list(messages))["messages"]
+    return result
+
+
+def test_the_defaults_are_those_of_the_api() -> None:
+    payload = _translate()
+    assert payload["temperature"] == 1
+    assert payload["top_p"] == 1
+    assert payload["top_k"] == 0
+    assert payload["min_p"] == 0
+    assert payload["frequency_penalty"] == payload["presence_penalty"] == 0
+    assert payload["max_tokens"] == 2048
+    assert payload["stop"] == []
+    assert payload["seed"] == 0xFFFFFFFF
+
+
+def test_max_completion_tokens_wins_over_max_tokens() -> None:
+    assert _translate(max_tokens=5, max_completion_tokens=7)["max_tokens"] == 7
+    assert _translate(max_tokens=5)["max_tokens"] == 5
+    assert _translate(max_tokens=10**30)["max_tokens"] == 2048
+    assert _translate(max_tokens=5.0)["max_tokens"] == 5
+
+
+def test_every_seed_is_folded_into_32_bits_and_never_means_random() -> None:
+    for seed in (0, 1, 2**32 - 2, 2**32 - 1, 2**32, 2**63 - 1, -1, -(2**63)):
+        assert 0 <= fold_seed(seed) < 0xFFFFFFFF
+        assert fold_seed(seed) == fold_seed(seed)
+    assert fold_seed(42) == 42
+    assert len({fold_seed(seed) for seed in range(-500, 500)}) == 1000
+
+
+def test_one_stop_sequence_is_a_list_of_one() -> None:
+    assert _translate(stop="a")["stop"] == ["a"]
+    assert _translate(stop=["a", "b"])["stop"] == ["a", "b"]
+
+
+def test_keys_of_logit_bias_are_tokens_or_texts() -> None:
+    assert _translate(logit_bias={"1535": -100, "cat": 2})["logit_bias"] == [[1535, -100], ["cat", 2]]
+
+
+@pytest.mark.parametrize("key", ["1536", "9" * 5000, ""])
+def test_a_token_beyond_the_vocabulary_is_refused(key: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        _translate(logit_bias={key: 1})
+    assert caught.value.param == "logit_bias"
+
+
+def test_parts_of_a_message_become_one_text() -> None:
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo!"}]
+    assert _messages({"role": "user", "content": parts}) == [USER]
+
+
+def test_a_refusal_is_a_text() -> None:
+    parts = [{"type": "refusal", "refusal": "No."}]
+    expected = [{"role": "assistant", "content": "No."}]
+    assert _messages({"role": "assistant", "content": parts}) == expected
+    assert _messages({"role": "assistant", "content": None, "refusal": "No."}) == expected
+
+
+def test_a_part_that_is_no_text_is_refused_by_its_path() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+    with pytest.raises(BadRequest) as caught:
+        _messages(USER, {"role": "user", "content": [{"type": "text", "text": "a"}, image]})
+    assert caught.value.param == "messages[1].content[1].type"
+
+
+def test_roles_that_llama_cpp_does_not_know_are_translated() -> None:
+    assert _messages({"role": "developer", "content": "x"})[0]["role"] == "system"
+    assert _messages({"role": "function", "name": "f", "content": "x"})[0]["role"] == "tool"
+
+
+def test_unknown_keys_of_a_message_are_dropped() -> None:
+    assert _messages({**USER, "name": "ann", "audio": {"id": "x"}}) == [{**USER, "name": "ann"}]
+
+
+def test_tool_calls_and_their_answers_are_kept() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    answer = {"role": "tool", "tool_call_id": "call_1", "content": "5"}
+    messages = _messages({"role": "assistant", "tool_calls": [call]}, answer)
+    assert messages == [{"role": "assistant", "content": "", "tool_calls": [call]}, answer]
+
+
+def test_arguments_that_are_no_json_are_quoted() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{oops"}}
+    assert _messages({"role": "assistant", "tool_calls": [call]})[0]["tool_calls"][0]["function"] == {
+        "name": "f",
+        "arguments": '"{oops"',
+    }
+
+
+def test_a_function_call_and_its_answer_belong_together() -> None:
+    messages = _messages(
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "5"},
+    )
+    assert messages[0]["tool_calls"][0]["id"] == messages[1]["tool_call_id"]

@@ -1,0 +1,260 @@
+"""The model process is started, started again, and gone when the server is gone, however that came about."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.engines import supervisor
+from app.engines.base import Json
+from app.engines.child import ChildOptions
+from app.engines.supervisor import Supervision
+from app.errors import ConfigurationError, EngineUnavailable
+
+from .conftest import (
+    BUNDLED,
+    CONTEXT_LENGTH,
+    alive,
+    child_of,
+    engine_at,
+    environment_kept,
+    eventually,
+    supervised,
+)
+
+OPTIONS = ChildOptions(model=str(BUNDLED), context_length=CONTEXT_LENGTH, slots=2, threads=1)
+HELLO = [{"role": "user", "content": "Hello!"}]
+ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}}
+
+# A server in small: a master that launches, a worker forked from it, and no work.
+SERVER = """
+import os, sys, time
+from app.engines.child import ChildOptions
+from app.engines.supervisor import launch
+launched = launch(ChildOptions.from_json(sys.argv[1]))
+worker = os.fork()
+if worker:
+    print(launched.socket, launched.key, launched.pid, worker, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def own() -> Iterator[Supervision]:
+    """A supervisor for one test, which may do to it what it likes."""
+    with supervised(OPTIONS) as running:
+        yield running
+
+
+async def _complete(running: Supervision) -> Json:
+    engine = engine_at(running.socket, running.key)
+    await engine.start()
+    try:
+        return await engine.complete({"messages": HELLO, "temperature": 0})
+    finally:
+        await engine.close()
+
+
+def _answers(running: Supervision) -> bool:
+    return bool(asyncio.run(_complete(running))["choices"])
+
+
+def _child(running: Supervision) -> int:
+    assert eventually(lambda: child_of(running.pid) is not None)
+    child = child_of(running.pid)
+    assert child is not None
+    return child
+
+
+def test_this_installation_can_run_the_model() -> None:
+    supervisor.check()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="xllamacpp"):
+        supervisor.check()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the library is asked for on Linux alone")
+def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    with pytest.raises(ConfigurationError, match="apt-get install -y libgomp1"):
+        supervisor.check()
+
+
+def test_a_launch_returns_at_once_and_is_published() -> None:
+    with environment_kept():
+        begun = time.monotonic()
+        running = supervisor.launch(OPTIONS)
+        try:
+            assert time.monotonic() - begun < 0.5
+            assert os.environ["PARLEY_CHILD_SOCKET"] == running.socket
+            assert os.environ["PARLEY_CHILD_KEY"] == running.key
+            assert running.key not in repr(running)
+            assert Path(running.socket).parent.stat().st_mode & 0o777 == 0o700
+            command = Path(f"/proc/{running.pid}/cmdline").read_text()
+            assert running.key not in command
+            assert _answers(running)
+        finally:
+            running.close()
+        assert not alive(running.pid)
+        assert not Path(running.socket).parent.exists()
+        running.close()
+
+
+def test_a_long_tmpdir_is_avoided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with supervised(OPTIONS) as running:
+        assert running.socket.startswith("/tmp/")
+        assert list(folder.iterdir()) == []
+
+
+def test_the_processes_find_the_package_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text("raise SystemExit('the wrong app')")
+    monkeypatch.chdir(tmp_path)
+    with supervised(OPTIONS) as running:
+        assert _answers(running)
+
+
+def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Supervision) -> None:
+    async def use() -> None:
+        engine = engine_at(own.socket, own.key)
+        await engine.start()
+        pieces = engine.stream({"messages": HELLO, **ENDLESS})
+        await anext(pieces)
+        first = _child(own)
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable) as caught:
+            async for _ in pieces:
+                pass
+        assert caught.value.headers == {"retry-after": "1"}
+        # No pause: a request waits while the model is loaded again.
+        assert (await engine.complete({"messages": HELLO}))["choices"]
+        assert _child(own) != first
+        await engine.close()
+
+    asyncio.run(asyncio.wait_for(use(), 20))
+
+
+def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(own.pid, number)  # the first while it starts
+    assert _answers(own)
+    child = _child(own)
+    for pid in (own.pid, child):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(pid, number)
+    time.sleep(0.2)
+    assert alive(own.pid)
+    assert _child(own) == child
+    assert _answers(own)
+
+
+def test_the_model_serves_on_without_its_supervisor_and_ends_with_the_server(own: Supervision) -> None:
+    assert _answers(own)
+    child = _child(own)
+    os.kill(own.pid, signal.SIGKILL)
+    assert eventually(lambda: not alive(own.pid))
+    assert _answers(own)
+    own.close()
+    assert eventually(lambda: not alive(child))
+    assert not Path(own.socket).parent.exists()
+
+
+def _server(options: ChildOptions) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVER, options.to_json()],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
+    server = _server(OPTIONS)
+    assert server.stdout is not None and server.stderr is not None
+    socket, key, pid, worker = server.stdout.readline().split()
+    running = Supervision(socket=socket, key=key, pid=int(pid), life_line=None)
+    assert _answers(running)
+    child = _child(running)
+    server.kill()
+    server.wait()
+    time.sleep(0.2)
+    assert alive(running.pid)
+    assert _answers(running)  # a worker that drains its streams still has its model
+    os.kill(int(worker), signal.SIGKILL)
+    assert eventually(lambda: not alive(child) and not alive(running.pid))
+    assert eventually(lambda: not Path(socket).parent.exists())
+    assert server.stderr.read() == ""
+    server.stdout.close()
+    server.stderr.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.gguf"
+    wrong.write_bytes(BUNDLED.read_bytes().replace(b"llama", b"zzzzz"))
+    server = _server(ChildOptions(model=str(wrong), context_length=CONTEXT_LENGTH))
+    assert server.stdout is not None and server.stderr is not None
+    socket, key, pid, worker = server.stdout.readline().split()
+
+    async def ready() -> bool:
+        engine = engine_at(socket, key)
+        await engine.start()
+        try:
+            return await engine.ready()
+        finally:
+            await engine.close()
+
+    def retries() -> Iterator[str]:
+        assert server.stderr is not None
+        for line in server.stderr:
+            if "started again" in line:
+                yield line
+            else:
+                assert f"llama.cpp could not load the model {wrong}" in line
+
+    lines = retries()
+    assert "ended with status 5; it is started again in 0.1 s" in next(lines)
+    assert not asyncio.run(ready())
+    assert "it is started again in 0.2 s" in next(lines)
+    assert not asyncio.run(ready())
+    for process in (server.pid, int(worker)):
+        os.kill(process, signal.SIGKILL)
+    server.wait()
+    assert eventually(lambda: not alive(int(pid)))
+    assert eventually(lambda: not Path(socket).parent.exists())
+    server.stdout.close()
+    server.stderr.close()
+
+
+def test_the_processes_are_light_until_the_model_is_loaded() -> None:
+    code = (
+        "import sys, app.engines.supervisor; "
+        "print([name for name in ('xllamacpp', 'aiohttp', 'connexion', 'flask') if name in sys.modules])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout == "[]\n"
