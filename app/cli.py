@@ -1,1 +1,62 @@
 """The server's commands: ``flask --app wsgi ...``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import fields
+from typing import Any
+
+import click
+import flask
+from click.core import ParameterSource
+from flask.cli import run_command
+
+from .settings import Settings, variable
+from .web.keys import load_keys
+
+
+def register(app: flask.Flask) -> None:
+    """Add the commands to a Flask application, where ``flask`` finds them."""
+    app.cli.add_command(_settings)
+    app.cli.add_command(_keys)
+
+
+def take_over_flask_run() -> None:
+    """Become gunicorn when ``flask run`` is what loads the application.
+
+    Flask's command would serve the inner application alone, by WSGI. It cannot be replaced by an application's own,
+    for Flask looks its built-in commands up first; but it loads the application before it serves.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.command is not run_command:
+        return
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:app.serving"]
+    given = {
+        name: context.params[name]
+        for name in ("host", "port")
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+    }
+    environment = {**os.environ, **{f"PARLEY_{name.upper()}": str(value) for name, value in given.items()}}
+    os.execve(sys.executable, [*command, "wsgi:app"], environment)
+
+
+@click.command("settings")
+def _settings() -> None:
+    """Print every setting, its value in force and what it does."""
+    settings = Settings.from_environment()
+    for field in fields(settings):
+        value: Any = getattr(settings, field.name)
+        if field.metadata.get("secret"):
+            value = f"{len(value)} configured"
+        click.echo(f"{variable(field)} = {value}\n    {field.metadata['help']}")
+
+
+@click.command("keys")
+def _keys() -> None:
+    """Print the short names of the API keys in force, and the generated key if there is one."""
+    keys = load_keys(Settings.from_environment())
+    for name in keys.names:
+        click.echo(name)
+    if keys.generated is not None:
+        click.echo(f"generated: {keys.generated}")

@@ -6,13 +6,13 @@ and prints how to call the server. A start that cannot end well ends here, in on
 
 from __future__ import annotations
 
-import ipaddress
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError
-from .settings import Settings
+from .settings import Settings, unknown_variables
 from .web.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -64,8 +64,12 @@ def load() -> FlaskApp:
     try:
         _refuse_wsgi_workers()
         from . import create_app
+        from .cli import register, take_over_flask_run
 
-        return create_app()
+        take_over_flask_run()
+        app = create_app()
+        register(app.app)
+        return app
     except ConfigurationError as error:
         if "gunicorn.arbiter" in sys.modules:
             from gunicorn.errors import AppImportError
@@ -98,6 +102,8 @@ def on_starting(server: Any) -> None:
     """gunicorn's hook in the master, before anything is forked."""
     global _supervision
     configure_logs()
+    if unknown := unknown_variables(os.environ):
+        logging.getLogger("parley").warning("not settings of this server, ignored: %s", ", ".join(unknown))
     try:
         _check_worker_class(server.cfg)
         _check_addresses(server.cfg.address)
@@ -123,24 +129,17 @@ def _check_worker_class(cfg: Any) -> None:
 
 
 def _check_addresses(addresses: list[Any]) -> None:
-    from .web.keys import load_keys
+    from .web.keys import is_loopback, load_keys
 
     keys = load_keys(_settings)
     if keys.generated is None or _settings.allow_generated_key:
         return
     for address in addresses:
-        if isinstance(address, tuple) and not _is_loopback(address[0]):
+        if isinstance(address, tuple) and not is_loopback(address[0]):
             raise ConfigurationError(
                 f"{address[0]} can be reached from other machines, and no API key is configured. Set PARLEY_API_KEYS "
                 "or PARLEY_API_KEYS_FILE, or PARLEY_ALLOW_GENERATED_KEY=1 to serve with the generated key."
             )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def when_ready(server: Any) -> None:
@@ -160,7 +159,7 @@ def when_ready(server: Any) -> None:
     base = root + Document.load(contract_path(_settings)).base_path
     keys = load_keys(_settings)
     model = _model_id()
-    key = keys.generated or "$PARLEY_KEY"
+    key = keys.generated or "$OPENAI_API_KEY"
     lines = [
         f"Parley serves {model} at {base}",
         f"  Swagger UI  {base}/ui/",
@@ -170,9 +169,8 @@ def when_ready(server: Any) -> None:
         f"""-d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'""",
     ]
     if keys.generated is None:
-        lines[-1] = lines[-1].replace("'Authorization: Bearer $PARLEY_KEY'", '"Authorization: Bearer $PARLEY_KEY"')
+        lines[-1] = lines[-1].replace("'Authorization: Bearer $OPENAI_API_KEY'", '"Authorization: Bearer $OPENAI_API_KEY"')
     print("\n".join(lines), flush=True)
-    logging.getLogger("parley").debug("ready")
 
 
 def _model_id() -> str:

@@ -69,28 +69,30 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables with the prefix ``PARLEY_``.
+        """Read the variables with the prefix ``PARLEY_``; the empty string is as good as none.
 
         Raises:
-            ConfigurationError: a value cannot be read, or a variable with the prefix is none of ours (a typing
-                error would otherwise leave a default in force in silence).
+            ConfigurationError: a value cannot be read or is out of bounds.
         """
         environ = os.environ if environ is None else environ
-        known = {variable(f): f for f in fields(cls)}
-        for name in environ:
-            if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "CHILD_"):
-                raise ConfigurationError(f"{name} is not a setting. The settings are: {', '.join(known)}.")
         values = {}
-        for name, f in known.items():
-            text = environ.get(name, "").strip()
+        for f in fields(cls):
+            text = environ.get(variable(f), "").strip()
             if text:
-                values[f.name] = _parse(name, f, text)
+                values[f.name] = _parse(variable(f), f, text)
         return cls(**values)
 
 
 def variable(f: Field[Any]) -> str:
     """The environment variable of a field of `Settings`."""
     return PREFIX + f.name.upper()
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that are no settings: perhaps typing errors, which would leave a default in force."""
+    known = {variable(f) for f in fields(Settings)}
+    # The last are published for the workers by the model's supervisor.
+    return [name for name in environ if name.startswith(PREFIX) and name not in known and "_CHILD_" not in name]
 
 
 def _parse(name: str, f: Field[Any], text: str) -> Any:

@@ -98,11 +98,15 @@ def wire(settings: Settings | None = None) -> FlaskApp:
         # The pages have no folder of static files, and no session that a secret key would sign.
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
+    keys = load_keys(settings)
+    bearer = bearer_auth(
+        keys, loopback_only=keys.generated is not None and not settings.allow_generated_key
+    )
     app.add_api(
         routing_view(document, found),
         base_path=document.base_path,
         resolver=TagResolver(HANDLERS, found, view),
-        security_map={"bearer": bearer_auth(load_keys(settings))},
+        security_map={"bearer": bearer},
     )
     _prepare_flask(app.app)
     pages.register(app.app)
@@ -117,12 +121,19 @@ def _prepare_flask(inner: flask.Flask) -> None:
     inner.url_map.strict_slashes = False
 
     @inner.before_request
-    def refuse_to_be_served_alone() -> None:
-        if SCOPE not in flask.request.environ:
+    def refuse_what_connexion_did_not_route_here() -> None:
+        scope = flask.request.environ.get(SCOPE)
+        if scope is None:
             raise RuntimeError(
                 "This Flask application holds views only: keys and contract are checked around it. "
                 "Serve wsgi:app, not the inner application."
             )
+        # Flask routes a second time and more leniently (//v1/models is /v1/models to it). Were the two to differ, a
+        # view could be reached past its security.
+        routed = scope["extensions"].get("connexion_routing", {}).get("operation_id")
+        view = inner.view_functions.get(flask.request.endpoint or "")
+        if getattr(view, "operation_id", None) != routed:
+            flask.abort(404)
 
 
 @contextlib.asynccontextmanager

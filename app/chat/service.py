@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from typing import Any
 
 from ..engines.base import Engine, Json, Model
 from ..errors import ModelNotFound
@@ -58,4 +59,9 @@ class Chat:
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         refuse_unsupported(body, model)
-        return model, {name: value for name, value in body.items() if value is not None}
+        return model, {name: _plain(value) for name, value in body.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    # To JSON Schema 2.0 is an integer, and so it is to the engines.
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -36,12 +36,12 @@ def check(validator: Validator, instance: Any, *, at: tuple[str | int, ...] = ()
 def explain(faults: Iterable[Fault], instance: Any, *, at: tuple[str | int, ...] = ()) -> BadRequest:
     """The most telling of some faults of an instance as an error."""
     fault = _narrow(_first(list(islice(faults, _MOST_FAULTS))), instance)
-    path = fault.path
+    path, found = _follow(instance, fault.path)
     if fault.keyword == "required":
         path = (*path, str(fault.value))
     elif fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
         path = (*path, str(fault.value[0]))
-    message, code = _describe(fault, _at(instance, fault.path))
+    message, code = _describe(fault, found)
     param = path_text((*at, *path))
     where = f" '{param}'" if param else " the request body"
     return BadRequest(message.format(where=where), param=param, code=code)
@@ -137,10 +137,15 @@ def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
     )
 
 
-def _at(instance: Any, path: Sequence[str | int]) -> Any:
+def _follow(instance: Any, path: Sequence[str | int]) -> tuple[tuple[str | int, ...], Any]:
+    """The path with its keys as they are in the instance, and what is there."""
+    followed: list[str | int] = []
     for part in path:
-        instance = instance[part]
-    return instance
+        # jsonschema-rs tells a property whose name looks like a number as one.
+        key = str(part) if isinstance(instance, dict) else part
+        followed.append(key)
+        instance = instance[key]
+    return tuple(followed), instance
 
 
 _ARTICLES = {

@@ -22,6 +22,8 @@ KEY_VARIABLE = "PARLEY_CHILD_KEY"
 EXIT_CANNOT_LOAD = 5
 EXIT_CANNOT_IMPORT = 6
 
+_HTTP_THREADS = 256
+
 LIBGOMP_HINT = (
     "llama.cpp needs the system library libgomp.so.1: install libgomp1 (Debian/Ubuntu: apt-get install -y libgomp1)."
 )
@@ -99,6 +101,9 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
         cpu.n_threads = options.threads
         cpu.poll = 0  # idle threads sleep instead of spinning
     parameters.n_batch = parameters.n_ubatch = 256  # short steps: a long prompt does not stall other answers
+    # A stream holds a thread. llama.cpp would add threads one by one, and now and then a request, or the question
+    # whether the model is ready, then waits for a whole answer to end: better that idle threads are at hand.
+    parameters.n_threads_http = _HTTP_THREADS
     parameters.cache_ram_mib = 0  # llama.cpp would take 8 GiB
     parameters.prefill_assistant = False  # a last message of the assistant is history, not a beginning to go on with
     parameters.verbosity = -1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import io
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -15,13 +16,15 @@ from typing import Any
 
 import aiohttp
 
-from app.engines.base import Json
-from app.errors import EngineUnavailable, ServerError
+from ..errors import EngineUnavailable, ServerError
+from .base import Json
 
 CONNECT_SECONDS = 2.0
 LARGEST_ANSWER = 64 << 20  # bytes
 LARGEST_ERROR = 1 << 20  # bytes
 LARGEST_EVENT = 16 << 20  # bytes
+
+_LARGE_BODY = 1 << 20  # bytes
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 # What a connection that was never accepted answers to the first write.
@@ -30,6 +33,10 @@ _NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, 
 
 class NotAccepted(EngineUnavailable):
     """The engine did not take the request: asking again does no harm."""
+
+
+class Unanswered(EngineUnavailable):
+    """The connection was lost before the answer began; whether the engine saw the request is not known."""
 
 
 class Refused(Exception):
@@ -130,7 +137,8 @@ class HttpClient:
         Raises:
             Refused: the engine answered with another status than 200.
             NotAccepted: the engine is not there or still loading.
-            EngineUnavailable: the connection was lost.
+            Unanswered: the connection was lost before the answer began.
+            EngineUnavailable: the connection was lost later.
             ServerError: the answer is too large or not a JSON object.
         """
         async with self._open("POST", path, payload) as response:
@@ -158,7 +166,7 @@ class HttpClient:
             response = await self._session.request(
                 method,
                 self._base_url + path,
-                data=None if payload is None else _encode(payload),
+                data=None if payload is None else _body(payload),
                 headers=None if payload is None else {"content-type": "application/json"},
                 allow_redirects=False,
             )
@@ -167,9 +175,9 @@ class HttpClient:
         except aiohttp.ClientOSError as error:
             if error.errno in _NEVER_CONNECTED:
                 raise NotAccepted("The engine is not there yet. Retry in a moment.") from None
-            raise EngineUnavailable("The connection to the engine was lost. Retry in a moment.") from None
+            raise Unanswered("The connection to the engine was lost. Retry in a moment.") from None
         except (aiohttp.ClientError, TimeoutError):
-            raise EngineUnavailable("The connection to the engine was lost. Retry in a moment.") from None
+            raise Unanswered("The connection to the engine was lost. Retry in a moment.") from None
         try:
             if response.status == 503:
                 raise NotAccepted("The engine is loading its model. Retry in a moment.")
@@ -183,9 +191,11 @@ class HttpClient:
             response.close()
 
 
-def _encode(payload: Json) -> bytes:
+def _body(payload: Json) -> bytes | io.BytesIO:
     # A lone surrogate, which JSON can spell, is no text: it becomes a question mark.
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    # A large body is written piece by piece, and other answers go on meanwhile.
+    return body if len(body) < _LARGE_BODY else io.BytesIO(body)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import ConfigurationError
+from ..errors import ConfigurationError
 
 _SCALARS: Mapping[int, str] = {
     0: "<B",

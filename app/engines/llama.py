@@ -14,11 +14,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
-from app.engines.base import Json, Model
-from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE
-from app.engines.client import HttpClient, NotAccepted, Refused
-from app.engines.llama_request import translate
-from app.errors import (
+from ..errors import (
     ApiError,
     BadRequest,
     ConfigurationError,
@@ -26,6 +22,10 @@ from app.errors import (
     EngineUnavailable,
     ServerError,
 )
+from .base import Json, Model
+from .child import KEY_VARIABLE, SOCKET_VARIABLE
+from .client import HttpClient, NotAccepted, Refused, Unanswered
+from .llama_request import translate
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ _READY_SECONDS = 1.0
 # How long a request waits for a model that loads or is started again, and how often it asks, in seconds.
 _PATIENCE = 2.0
 _PAUSE = 0.05
+_AT_ONCE = 0.5
 
 T = TypeVar("T")
 
@@ -159,21 +160,18 @@ class LlamaEngine:
 
     async def _events(self, payload: Json) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _PATIENCE
         async with self._gate:
+            patience = _Patience()
             while True:
                 try:
                     async with contextlib.aclosing(self._open_client().stream_events(_PATH, payload)) as events:
                         async for event in events:
                             yield event
                     return
-                except NotAccepted:
-                    if loop.time() >= deadline:
-                        raise
+                except (NotAccepted, Unanswered) as failure:
+                    await patience.wait(failure)
                 except Refused as refusal:
                     _raise_refusal(refusal.status, refusal.error)
-                await asyncio.sleep(_PAUSE)
 
     async def _read_vocabulary_size(self) -> int:
         """The number of tokens that the model knows; it outlives a restart of the child."""
@@ -193,23 +191,45 @@ class LlamaEngine:
         return len(tokens) if isinstance(tokens, list) else 0
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask again while the engine does not take the request, for 2 seconds at most."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _PATIENCE
+        """Ask, again while the model loads."""
+        patience = _Patience()
         while True:
             try:
                 return await ask()
-            except NotAccepted:
-                if loop.time() >= deadline:
-                    raise
+            except (NotAccepted, Unanswered) as failure:
+                await patience.wait(failure)
             except Refused as refusal:
                 _raise_refusal(refusal.status, refusal.error)
-            await asyncio.sleep(_PAUSE)
 
     def _open_client(self) -> HttpClient:
         if self._client is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         return self._client
+
+
+class _Patience:
+    """How long one request is tried: while the model loads, and once more when the model's process died under it.
+
+    Only once, and only when it died at once, as a request does that met a process about to end: one that kills the
+    process itself must not kill it again and again.
+    """
+
+    def __init__(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._asked = self._time()
+        self._deadline = self._asked + _PATIENCE
+        self._lost = False
+
+    async def wait(self, failure: NotAccepted | Unanswered) -> None:
+        """Return when it is time to ask again, or raise the failure."""
+        if isinstance(failure, Unanswered):
+            if self._lost or self._time() - self._asked > _AT_ONCE:
+                raise failure
+            self._lost = True
+        elif self._time() >= self._deadline:
+            raise failure
+        await asyncio.sleep(_PAUSE)
+        self._asked = self._time()
 
 
 def _texts(choice: Json) -> list[tuple[str, str]]:

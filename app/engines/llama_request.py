@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-from app.engines.base import Json
-from app.errors import BadRequest
+from ..errors import BadRequest
+from .base import Json
 
 # llama.cpp draws a seed of its own when it is given this one.
 _RANDOM_SEED = 0xFFFFFFFF

@@ -21,7 +21,8 @@ import threading
 import time
 from pathlib import Path
 
-from app.engines.child import (
+from ..errors import ConfigurationError
+from .child import (
     IGNORED_SIGNALS,
     KEY_VARIABLE,
     LIBGOMP_HINT,
@@ -32,7 +33,6 @@ from app.engines.child import (
     say,
     wait_for_end,
 )
-from app.errors import ConfigurationError
 
 # Delays before a new start, in seconds; a child that lived long enough starts over at the first.
 _FIRST_DELAY = 0.1
@@ -79,6 +79,8 @@ class Supervision:
             return
         os.close(self.life_line)
         self.life_line = None
+        if os.environ.get(SOCKET_VARIABLE) == self.socket:
+            del os.environ[SOCKET_VARIABLE], os.environ[KEY_VARIABLE]
         deadline = time.monotonic() + timeout
         # Another process, or gunicorn's master, may have reaped it: that too is the end of our waiting.
         with contextlib.suppress(ChildProcessError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -65,6 +66,14 @@ def load_keys(settings: Settings) -> KeyRing:
         return KeyRing.of(keys)
     generated = _generated_key(_state_folder(settings))
     return KeyRing.of([generated], generated)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only: loopback, or the path of a unix socket."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost" or "/" in host or not host
 
 
 def _read_file(path: Path) -> list[str]:

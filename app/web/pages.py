@@ -32,6 +32,7 @@ class Pages:
         self.ui = f"{base}/ui/"
         rules: dict[str, Callable[..., flask.Response]] = {
             "/": self._index,
+            f"{base}/": self._index,
             f"{base}/ui": self._index,
             self.ui: self._swagger_ui,
             f"{base}/openapi.json": self._json,

@@ -12,13 +12,22 @@ from connexion.security import NO_VALUE, BearerSecurityHandler
 
 from ..errors import Unauthorized
 from .exchange import Exchange
-from .keys import KeyRing
+from .keys import KeyRing, is_loopback
 
 
-def bearer_auth(keys: KeyRing) -> type[BearerSecurityHandler]:
-    """Connexion's handler for ``type: http, scheme: bearer`` (RFC 6750), opened by a key ring."""
+def bearer_auth(keys: KeyRing, *, loopback_only: bool = False) -> type[BearerSecurityHandler]:
+    """Connexion's handler for ``type: http, scheme: bearer`` (RFC 6750), opened by a key ring.
+
+    ``loopback_only`` refuses every key on connections that came in by another address: the start refuses such an
+    address when only the generated key is there, but other servers' hooks, or none, may be in force.
+    """
 
     def verify(request: Any) -> Any:
+        if loopback_only and not is_loopback((request.scope.get("server") or ("localhost",))[0]):
+            raise Unauthorized(
+                "This address can be reached from other machines, and the server has only the key that it made for "
+                "itself. Configure a key."
+            )
         for name, value in request.scope["headers"]:
             if name == b"authorization":
                 scheme, _, token = value.decode("latin-1").strip().partition(" ")

@@ -20,6 +20,9 @@ from app.engines.supervisor import Supervision
 BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
 CONTEXT_LENGTH = 2048
 
+# Parameters that ban the bundled model's two ends of a text: the answer becomes as long as it may be.
+ENDLESS = {"logit_bias": {"1525": -100, "1527": -100}}
+
 
 def parents() -> dict[int, int]:
     """Every running process with its parent; the dead that nobody has reaped are not among them."""

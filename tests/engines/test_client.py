@@ -40,9 +40,10 @@ def test_an_event_without_its_empty_line_is_not_given() -> None:
 def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LARGEST_EVENT", 1000)
     parser = EventParser()
+    for _ in range(9):
+        assert parser.feed(b"data: " + b"x" * 100 + b"\n") == []
     with pytest.raises(ServerError):
-        for _ in range(100):
-            parser.feed(b"data: " + b"x" * 100 + b"\n")
+        parser.feed(b"data: " + b"x" * 100)
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,7 +51,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def _with_server(handler: Handler, use: Callable[[HttpClient], Awaitable[Any]]) -> Any:
     with tempfile.TemporaryDirectory(prefix="parley-test-") as folder:
-        application = web.Application()
+        application = web.Application(client_max_size=8 << 20)
         application.router.add_route("*", "/{path:.*}", handler)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
@@ -177,6 +178,18 @@ def test_a_closed_stream_closes_its_connection() -> None:
         await asyncio.wait_for(gone.wait(), 2)
 
     _served(handler, use)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_large_request_arrives_whole() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.content_type == "application/json"
+        return web.json_response({"size": len((await request.json())["a"])})
+
+    async def use(http: HttpClient) -> Any:
+        return await http.post_json("/x", {"a": "x" * 3_000_000})
+
+    assert _served(handler, use) == {"size": 3_000_000}
 
 
 def test_a_lone_surrogate_is_sent_as_a_question_mark() -> None:

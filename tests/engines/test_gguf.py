@@ -98,19 +98,13 @@ def test_a_header_without_an_architecture_holds_no_model(tmp_path: Path) -> None
         pytest.param(_header(entries=1 << 60), id="a count of entries"),
         pytest.param(_header(tensors=1 << 60), id="a count of tensors"),
         pytest.param(_header(entries=1) + struct.pack("<Q", 1 << 62), id="the length of a key"),
-        pytest.param(
-            _header(entries=1) + _text(b"a") + struct.pack("<IQ", 8, 1 << 63), id="the length of a text"
-        ),
+        pytest.param(_header(entries=1) + _text(b"a") + struct.pack("<IQ", 8, 1 << 63), id="the length of a text"),
         pytest.param(
             _header(entries=1) + _text(b"a") + struct.pack("<IIQ", 9, 8, 1 << 62) + bytes(64),
             id="an array of texts",
         ),
-        pytest.param(
-            _header(entries=1) + _text(b"a") + struct.pack("<IIQ", 9, 10, 1 << 62), id="an array of numbers"
-        ),
-        pytest.param(
-            _header(entries=1) + _text(b"a") + struct.pack("<IIQ", 9, 9, 1) * 50, id="nested arrays"
-        ),
+        pytest.param(_header(entries=1) + _text(b"a") + struct.pack("<IIQ", 9, 10, 1 << 62), id="an array of numbers"),
+        pytest.param(_header(entries=1) + _text(b"a") + struct.pack("<IIQ", 9, 9, 1) * 50, id="nested arrays"),
         pytest.param(_header(entries=1) + _text(b"a") + struct.pack("<I", 99), id="an unknown type"),
         pytest.param(_header(tensors=1) + _text(b"t") + struct.pack("<I", 1 << 31), id="many dimensions"),
         pytest.param(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,11 +18,11 @@ from app.engines.llama import LlamaEngine, address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable
 
-from .conftest import environment_kept
+from .conftest import ENDLESS, engine_at, environment_kept
+
+pytestmark = pytest.mark.live
 
 HELLO = [{"role": "user", "content": "Hello!"}]
-# Banning the end of the answer makes it as long as it may be.
-ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}}
 
 
 def _run(engine: LlamaEngine, use: Callable[[], Awaitable[Any]]) -> Any:
@@ -76,8 +78,6 @@ def test_an_engine_that_is_not_started_is_not_ready(engine: LlamaEngine) -> None
 
 
 def test_without_a_launch_there_is_no_address() -> None:
-    import os
-
     with environment_kept():
         os.environ.pop("PARLEY_CHILD_SOCKET", None)
         with pytest.raises(ConfigurationError):
@@ -143,9 +143,7 @@ def test_usage_adds_up(engine: LlamaEngine) -> None:
 def test_a_stream_equals_the_whole_answer(engine: LlamaEngine) -> None:
     whole, pieces = _complete(engine, temperature=0), _stream(engine, temperature=0)
     assert _joined(pieces) == _content(whole)
-    assert [piece["choices"][0]["finish_reason"] for piece in pieces[:-1]] == [None] * (len(pieces) - 2) + [
-        "stop"
-    ]
+    assert [piece["choices"][0]["finish_reason"] for piece in pieces[:-1]] == [None] * (len(pieces) - 2) + ["stop"]
     assert pieces[-1]["choices"] == []
     for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
         assert pieces[-1]["usage"][name] == whole["usage"][name]
@@ -184,9 +182,7 @@ def test_a_last_message_of_the_assistant_is_not_continued(engine: LlamaEngine) -
     assert "Purple" not in _content(completion)
 
 
-def test_a_refusal_of_llama_cpp_is_told_without_its_text(
-    engine: LlamaEngine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_of_llama_cpp_is_told_without_its_text(engine: LlamaEngine, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(BadRequest) as caught:
         _complete(engine, temperature="a secret")
     assert "secret" not in caught.value.message
@@ -209,7 +205,7 @@ async def _busy(http: HttpClient) -> int:
 async def _seconds_until_idle(http: HttpClient) -> float:
     begun = time.monotonic()
     while await _busy(http) and time.monotonic() - begun < 10:
-        await asyncio.sleep(0.005)
+        pass
     return time.monotonic() - begun
 
 
@@ -246,8 +242,7 @@ def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision:
         for task in tasks:
             task.cancel()
         assert all(
-            isinstance(end, asyncio.CancelledError)
-            for end in await asyncio.gather(*tasks, return_exceptions=True)
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*tasks, return_exceptions=True)
         )
         seconds = await _seconds_until_idle(http)
         await http.close()
@@ -263,6 +258,38 @@ def test_more_requests_than_slots_are_all_answered(engine: LlamaEngine) -> None:
         )
 
     assert len({_content(completion) for completion in _run(engine, use)}) == 1
+
+
+def test_a_request_that_kills_its_process_is_tried_once_more_and_no_oftener() -> None:
+    async def use() -> int:
+        requests = 0
+
+        async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal requests
+            requests += 1
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.abort()
+
+        with tempfile.TemporaryDirectory(prefix="parley-test-") as folder:
+            socket = os.path.join(folder, "s.sock")
+            async with await asyncio.start_unix_server(die, socket):
+                engine = engine_at(socket, "key")
+                await engine.start()
+                with pytest.raises(EngineUnavailable):
+                    await engine.complete({"messages": HELLO})
+                await engine.close()
+        return requests
+
+    assert asyncio.run(use()) == 2
+
+
+def test_a_model_that_stays_away_is_unavailable_after_two_seconds() -> None:
+    absent = engine_at("/nowhere/s.sock", "key")
+    begun = time.monotonic()
+    with pytest.raises(EngineUnavailable) as caught:
+        _complete(absent)
+    assert 1.9 < time.monotonic() - begun < 4
+    assert caught.value.headers == {"retry-after": "1"}
 
 
 def test_after_its_end_an_engine_is_unavailable(engine: LlamaEngine) -> None:

@@ -22,6 +22,7 @@ from app.errors import ConfigurationError, EngineUnavailable
 from .conftest import (
     BUNDLED,
     CONTEXT_LENGTH,
+    ENDLESS,
     alive,
     child_of,
     engine_at,
@@ -30,9 +31,10 @@ from .conftest import (
     supervised,
 )
 
+pytestmark = pytest.mark.live
+
 OPTIONS = ChildOptions(model=str(BUNDLED), context_length=CONTEXT_LENGTH, slots=2, threads=1)
 HELLO = [{"role": "user", "content": "Hello!"}]
-ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}}
 
 # A server in small: a master that launches, a worker forked from it, and no work.
 SERVER = """
@@ -123,9 +125,7 @@ def test_a_long_tmpdir_is_avoided(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert list(folder.iterdir()) == []
 
 
-def test_the_processes_find_the_package_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_processes_find_the_package_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "app.py").write_text("raise SystemExit('the wrong app')")
     monkeypatch.chdir(tmp_path)
     with supervised(OPTIONS) as running:
@@ -190,7 +190,8 @@ def _server(options: ChildOptions) -> subprocess.Popen[str]:
 
 def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     server = _server(OPTIONS)
-    assert server.stdout is not None and server.stderr is not None
+    assert server.stdout is not None
+    assert server.stderr is not None
     socket, key, pid, worker = server.stdout.readline().split()
     running = Supervision(socket=socket, key=key, pid=int(pid), life_line=None)
     assert _answers(running)
@@ -212,7 +213,8 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     wrong = tmp_path / "wrong.gguf"
     wrong.write_bytes(BUNDLED.read_bytes().replace(b"llama", b"zzzzz"))
     server = _server(ChildOptions(model=str(wrong), context_length=CONTEXT_LENGTH))
-    assert server.stdout is not None and server.stderr is not None
+    assert server.stdout is not None
+    assert server.stderr is not None
     socket, key, pid, worker = server.stdout.readline().split()
 
     async def ready() -> bool:
@@ -243,6 +245,32 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     assert eventually(lambda: not Path(socket).parent.exists())
     server.stdout.close()
     server.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        ("libgomp.so.1: cannot open shared object file", "apt-get install -y libgomp1"),
+        ("no such symbol", "cannot be imported (no such symbol)"),
+    ],
+)
+def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Path, failure: str, sentence: str) -> None:
+    (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({failure!r})")
+    read_end, write_end = os.pipe()
+    child = subprocess.run(
+        [sys.executable, "-m", "app.engines.child", str(tmp_path / "s.sock"), str(read_end), OPTIONS.to_json()],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PARLEY_CHILD_KEY": "x"},
+        pass_fds=(read_end,),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    os.close(read_end)
+    os.close(write_end)
+    assert child.returncode == 6
+    assert sentence in child.stderr
+    assert child.stderr.count("\n") == 1
 
 
 def test_the_processes_are_light_until_the_model_is_loaded() -> None:

@@ -1,0 +1,85 @@
+"""The clients: as many requests or streams at once as asked for, over kept-alive connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from .server import HEADERS, Server
+
+_SECONDS = 120.0
+
+
+def chat(server: Server, *contents: str, **parameters: Any) -> dict[str, Any]:
+    """The body of a request with these messages, user and assistant in turn."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[number % 2], "content": content} for number, content in enumerate(contents)]
+    return {"model": server.model, "messages": messages, **parameters}
+
+
+def session() -> aiohttp.ClientSession:
+    """A client session without a limit of connections of its own."""
+    return aiohttp.ClientSession(
+        headers=HEADERS,
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=_SECONDS),
+        # An answer of a thousand events should cost the client little: it shares the machine with the server.
+        read_bufsize=1 << 20,
+    )
+
+
+async def requests(client: aiohttp.ClientSession, server: Server, body: bytes, count: int, concurrency: int) -> None:
+    """Send a request ``count`` times, ``concurrency`` at a time.
+
+    Raises:
+        RuntimeError: an answer is no 200.
+    """
+    left = iter(range(count))
+
+    async def worker() -> None:
+        for _ in left:
+            async with client.post(server.url, data=body) as response:
+                text = await response.read()
+                if response.status != 200:
+                    raise RuntimeError(f"{server.name} answered {response.status}: {text[:300]!r}")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(worker())
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """One stream as a client saw it; times in seconds since it was asked for."""
+
+    status: int
+    events: int
+    done: bool
+    first: float
+    total: float
+
+
+async def stream(client: aiohttp.ClientSession, server: Server, body: bytes) -> StreamResult:
+    """Read a stream to its end. ``events`` counts those with data, ``[DONE]`` among them."""
+    begin = time.perf_counter()
+    events, first, rest, end = 0, 0.0, b"", b""
+    async with client.post(server.url, data=body) as response:
+        async for piece in response.content.iter_any():
+            first = first or time.perf_counter() - begin
+            # A piece may end in the middle of an event.
+            complete, separator, rest = (rest + piece).rpartition(b"\n\n")
+            events += complete.count(b"data: ")
+            end = complete if separator else end
+    done = end.endswith(b"data: [DONE]") and not rest
+    return StreamResult(response.status, events, done, first, time.perf_counter() - begin)
+
+
+async def drop(client: aiohttp.ClientSession, server: Server, body: bytes) -> None:
+    """Open a stream, read its first piece and go without a word."""
+    response = await client.post(server.url, data=body)
+    await response.content.readany()
+    response.close()

@@ -1,0 +1,1 @@
+"""One module per part of the bench, each with a ``run`` that adds its lines to the table."""

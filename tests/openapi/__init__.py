@@ -1,0 +1,63 @@
+"""The contract itself: is it sound, is it complete, and does it hold what it says?
+
+Here are the document and the judges that the tests of this folder share.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema
+import jsonschema_rs
+import yaml
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT / "openapi" / "openapi.yaml"
+# Reference material that is not part of the project; tests that need it skip where it is absent.
+SHARED = Path(__file__).parents[3] / "shared"
+
+Json = dict[str, Any]
+
+
+@cache
+def contract() -> Json:
+    """The document, as plain JSON values."""
+    loaded: Json = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
+    return loaded
+
+
+def schemas() -> Json:
+    """The components that are schemas, by name."""
+    found: Json = contract()["components"]["schemas"]
+    return found
+
+
+@cache
+def _judges(pointer: str) -> tuple[jsonschema.Draft202012Validator, jsonschema_rs.Draft202012Validator]:
+    reference = {"$ref": "urn:contract#" + quote(pointer, safe="/~")}
+    registry: Registry[Any] = Registry().with_resource(
+        "urn:contract", DRAFT202012.create_resource(contract())
+    )
+    compiled = jsonschema_rs.Registry([("urn:contract", contract())], draft=jsonschema_rs.Draft202012)
+    return (
+        jsonschema.Draft202012Validator(reference, registry=registry),
+        jsonschema_rs.Draft202012Validator(reference, registry=compiled),
+    )
+
+
+def accepts(pointer: str, value: object) -> bool:
+    """Whether the schema at a JSON pointer accepts a value; both validators must say the same."""
+    referee, compiled = _judges(pointer)
+    verdict = referee.is_valid(value)
+    assert compiled.is_valid(value) == verdict, f"the validators disagree at {pointer}"
+    return verdict
+
+
+def component_accepts(name: str, value: object) -> bool:
+    """Whether the component schema of that name accepts a value."""
+    return accepts(f"/components/schemas/{name}", value)

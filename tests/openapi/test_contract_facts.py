@@ -1,0 +1,300 @@
+"""The contract against OpenAI's published document: the same names, types, bounds and nulls, but for one table.
+
+Both documents are brought into one form, a table of facts: from a path such as
+``CreateChatCompletionRequest.n|integer#maximum`` to a value. In a path ``.name`` is a property, ``[]`` the items of an
+array, ``.*`` the value of any other key, ``|kind`` an alternative of a union, and ``#word`` what is said there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from . import SHARED, Json, contract
+
+REFERENCE = SHARED / "specs" / "openai-3.1.0-2026-08.yaml"
+
+# Components that ours need not have.
+FLATTENED = {
+    "CreateModelResponseProperties": "a parent, whose properties stand in the request itself",
+    "ModelResponseProperties": "a parent, whose properties stand in the request itself",
+    "ModelIdsShared": "a list of OpenAI's models; here `model` is a plain string",
+}
+# Components that only ours has.
+NAMED_HERE = {
+    "CustomToolTextFormat": "an inline branch there; unions of components suit client generators",
+    "CustomToolGrammarFormat": "an inline branch there; unions of components suit client generators",
+    "CustomVoice": "an inline branch there; unions of components suit client generators",
+    "ChatCompletionModerationOutcome": "written out twice there; rust-server's generator needs the name",
+    "ModerationResultList": "an inline array there; rust-server's generator needs the name",
+}
+
+PROSE = "a bound that OpenAI states in prose alone"
+CLOSED = "a misspelt key would change the answer in silence, so it is refused"
+VALUES = "which exist is configuration, and a plain string suits client generators"
+NAME = "^[a-zA-Z0-9_-]{1,64}$"
+
+# The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
+DIFFERENCES: dict[str, tuple[object, object, str]] = {
+    "ChatCompletionFunctions.name|string#pattern": (NAME, None, PROSE),
+    "CustomToolChatCompletions.custom|object.name|string#pattern": (NAME, None, PROSE),
+    "FunctionObject.name|string#pattern": (NAME, None, PROSE),
+    "ResponseFormatJsonSchema.json_schema|object.name|string#pattern": (NAME, None, PROSE),
+    "Metadata|object#maxProperties": (16, None, PROSE),
+    "Metadata|object#longest key": (64, None, PROSE),
+    "Metadata|object.*|string#maxLength": (512, None, PROSE),
+    "CreateChatCompletionRequest.logit_bias|object.*|integer#minimum": (-100, None, PROSE),
+    "CreateChatCompletionRequest.logit_bias|object.*|integer#maximum": (100, None, PROSE),
+    "CreateChatCompletionRequest.tools|array#maxItems": (128, None, "as many as `functions`; OpenAI's limit"),
+    "CreateChatCompletionRequest.max_tokens|integer#minimum": (0, None, "a count; 0 is sent by SDKs"),
+    "CreateChatCompletionRequest.max_completion_tokens|integer#minimum": (0, None, "a count; 0 is sent by SDKs"),
+    "CreateChatCompletionRequest.seed|integer#minimum": (-(2**63), -9223372036854776000, "64 bits, not rounded"),
+    "CreateChatCompletionRequest.seed|integer#maximum": (2**63 - 1, 9223372036854776000, "64 bits, not rounded"),
+    "CreateChatCompletionRequest.seed|integer#format": ("int64", None, "generators take 32 bits otherwise"),
+    "CreateChatCompletionRequest.model#kinds": (["string"], ["enum", "string"], VALUES),
+    "CreateChatCompletionRequest.model|string#minLength": (1, None, "an empty name is a mistake, not a model"),
+    "VoiceIdsShared#kinds": (["string"], ["enum", "string"], VALUES),
+    "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
+} | {
+    f"{path}#extra keys": ("refused", "accepted", CLOSED)
+    for path in (
+        "ChatCompletionAllowedTools|object",
+        "ChatCompletionAllowedToolsChoice|object",
+        "ChatCompletionFunctionCallOption|object",
+        "ChatCompletionFunctions|object",
+        "ChatCompletionNamedToolChoice|object",
+        "ChatCompletionNamedToolChoice.function|object",
+        "ChatCompletionNamedToolChoiceCustom|object",
+        "ChatCompletionNamedToolChoiceCustom.custom|object",
+        "ChatCompletionStreamOptions|object",
+        "ChatCompletionTool|object",
+        "CreateChatCompletionRequest|object",
+        "CreateChatCompletionRequest.audio|object",
+        "CustomToolChatCompletions|object",
+        "CustomToolChatCompletions.custom|object",
+        "CustomToolChatCompletions.custom|object.format|object grammar.grammar|object",
+        "FunctionObject|object",
+        "ResponseFormatJsonObject|object",
+        "ResponseFormatJsonSchema|object",
+        "ResponseFormatJsonSchema.json_schema|object",
+        "ResponseFormatText|object",
+    )
+}
+
+BOUNDS = (
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    *("minLength", "maxLength", "pattern", "format"),
+    *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
+)
+
+
+class Reading:
+    """A document, read as facts. References to ``shared`` components stay references, others are followed."""
+
+    def __init__(self, document: Json, shared: frozenset[str]) -> None:
+        self.components: Json = document["components"]["schemas"]
+        self.shared = shared
+
+    def facts(self, component: str) -> dict[str, object]:
+        return dict(self._facts(self.components[component], component))
+
+    def _facts(self, schema: Json, path: str) -> Iterator[tuple[str, object]]:
+        alternatives = {self._kind(each): each for each in self._alternatives(schema)}
+        # The null of a union may be written twice; no other alternative may hide another.
+        others = [each for each in self._alternatives(schema) if each != {"type": "null"}]
+        assert len(others) == len(alternatives.keys() - {"null"}), f"{path}: two alternatives look alike"
+        yield f"{path}#kinds", sorted(alternatives)
+        defaults = {repr(each): each for each in self._annotations(schema, "default")}
+        if defaults:
+            yield f"{path}#default", [defaults[key] for key in sorted(defaults)]
+        if any(self._annotations(schema, "deprecated")):
+            yield f"{path}#deprecated", True
+        for kind, each in alternatives.items():
+            yield from self._of_one(each, f"{path}|{kind}", path if kind == "object" else None)
+
+    def _of_one(self, schema: Json, path: str, short: str | None) -> Iterator[tuple[str, object]]:
+        for bound in BOUNDS:
+            if bound in schema:
+                yield f"{path}#{bound}", schema[bound]
+        if "enum" in schema:
+            yield f"{path}#enum", sorted(schema["enum"])
+        if "items" in schema:
+            yield from self._facts(schema["items"], f"{path}[]")
+        if schema.get("type") != "object":
+            return
+        yield f"{path}#required", sorted(schema.get("required", []))
+        yield f"{path}#properties", sorted(schema.get("properties", {}))
+        if "propertyNames" in schema:
+            yield f"{path}#longest key", schema["propertyNames"]["maxLength"]
+        # A component's own object is written without its kind, which keeps the paths of the table short.
+        stem = short if short is not None and "." not in path and "[" not in path else path
+        for name, value in schema.get("properties", {}).items():
+            yield from self._facts(value, f"{stem}.{name}")
+        extra = schema.get("additionalProperties", True)
+        if isinstance(extra, bool):
+            yield f"{path}#extra keys", "accepted" if extra else "refused"
+        else:
+            yield from self._facts(extra, f"{path}.*")
+
+    def _alternatives(self, schema: Json) -> Iterator[Json]:
+        """The branches of nested unions as one list, each of one type; a 3.0 `nullable` is a null branch."""
+        if schema.get("nullable"):
+            yield {"type": "null"}
+        if "$ref" in schema:
+            name = schema["$ref"].rsplit("/", 1)[1]
+            if name in self.shared:
+                yield {"$ref": name}
+            else:
+                yield from self._alternatives(self.components[name])
+        elif "allOf" in schema:
+            yield self._merged(schema)
+        elif "oneOf" in schema or "anyOf" in schema:
+            for branch in schema.get("oneOf", []) + schema.get("anyOf", []):
+                yield from self._alternatives(branch)
+        else:
+            types = schema.get("type", "object" if "properties" in schema else None)
+            assert types is not None, f"a schema without a type: {schema}"
+            for each in [types] if isinstance(types, str) else types:
+                yield {"type": "null"} if each == "null" else {**schema, "type": each}
+
+    def _merged(self, schema: Json) -> Json:
+        """An allOf of objects as one object. Where parents disagree about a property, the nearest one is right."""
+        merged: Json = {"type": "object", "properties": {}, "required": []}
+        for part in schema["allOf"]:
+            part = self.components[part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+            part = self._merged(part) if "allOf" in part else part
+            assert part["type"] == "object" and part.keys() <= {*merged, "description"}, part.keys()
+            merged["properties"] |= part["properties"]
+            merged["required"] = merged["required"] + part.get("required", [])
+        return merged
+
+    def _annotations(self, schema: Json, word: str) -> list[object]:
+        """What is said with ``word`` of a place, at the union or at one of its branches."""
+        said = [schema[word]] if word in schema else []
+        if "$ref" in schema and (name := schema["$ref"].rsplit("/", 1)[1]) not in self.shared:
+            said += self._annotations(self.components[name], word)
+        for branch in schema.get("oneOf", []) + schema.get("anyOf", []):
+            said += self._annotations(branch, word)
+        return said
+
+    @staticmethod
+    def _kind(schema: Json) -> str:
+        if "$ref" in schema:
+            return f"={schema['$ref']}"
+        if schema["type"] == "string" and "enum" in schema:
+            return "enum"
+        tag = schema.get("properties", {}).get("type", {}).get("enum", [])
+        # Objects of one union are told apart by their tag, as CustomToolChatCompletions needs it.
+        return f"object {tag[0]}" if len(tag) == 1 and tag[0] in ("text", "grammar") else str(schema["type"])
+
+
+@cache
+def _theirs() -> Json:
+    if not REFERENCE.exists():
+        pytest.skip("OpenAI's document is not beside the checkout (../shared/specs)")
+    loaded: Json = yaml.load(REFERENCE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    return loaded
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+            yield reference.rsplit("/", 1)[1]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _closure(document: Json) -> frozenset[str]:
+    """The components that the three operations, a stream's events and errors are made of."""
+    paths = document["paths"]
+    wanted = [paths["/chat/completions"]["post"], paths["/models"]["get"], paths["/models/{model}"]["get"]]
+    waiting = {"CreateChatCompletionStreamResponse", "ErrorResponse", *_references(wanted)}
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= set(_references(document["components"]["schemas"][name])) - found
+    return frozenset(found)
+
+
+def _readings() -> tuple[Reading, Reading, frozenset[str]]:
+    shared = _closure(contract()) & _closure(_theirs())
+    return Reading(contract(), shared), Reading(_theirs(), shared), shared
+
+
+def test_the_components_are_those_of_openai_but_for_the_named_ones() -> None:
+    ours, theirs = _closure(contract()), _closure(_theirs())
+    assert len(theirs) == 76
+    assert theirs - ours == set(FLATTENED)
+    assert ours - theirs == set(NAMED_HERE)
+    assert ours == set(contract()["components"]["schemas"])
+
+
+def test_the_request_has_the_37_properties_of_openai() -> None:
+    ours, theirs, _ = _readings()
+    name = "CreateChatCompletionRequest"
+    properties = theirs.facts(name)[f"{name}|object#properties"]
+    assert isinstance(properties, list) and len(properties) == 37
+    assert ours.facts(name)[f"{name}|object#properties"] == properties
+    assert ours.facts(name)[f"{name}|object#required"] == ["messages", "model"]
+
+
+def test_every_fact_is_that_of_openai_but_for_the_deliberate_differences() -> None:
+    ours, theirs, shared = _readings()
+    found: dict[str, tuple[object, object]] = {}
+    compared = 0
+    for component in sorted(shared):
+        left, right = ours.facts(component), theirs.facts(component)
+        compared += len(left.keys() & right.keys())
+        for path in left.keys() | right.keys():
+            if left.get(path) != right.get(path):
+                found[path] = (left.get(path), right.get(path))
+    # What lies beneath a differing union shows up too: the enum's own values.
+    found = {path: pair for path, pair in found.items() if not path.endswith("|enum#enum") or pair[0] is not None}
+    assert compared > 700
+    assert found == {path: pair[:2] for path, pair in DIFFERENCES.items()}
+
+
+def test_the_operations_bear_openai_names_paths_and_bodies() -> None:
+    for path, method in (("/chat/completions", "post"), ("/models", "get"), ("/models/{model}", "get")):
+        ours, theirs = contract()["paths"][path][method], _theirs()["paths"][path][method]
+        assert (ours["operationId"], ours["tags"]) == (theirs["operationId"], theirs["tags"])
+        assert [(each["name"], each["in"]) for each in ours.get("parameters", [])] == [
+            (each["name"], each["in"]) for each in theirs.get("parameters", [])
+        ]
+        for place in ("requestBody", "responses"):
+            left = ours.get(place, {}) if place == "requestBody" else ours[place]["200"]
+            right = theirs.get(place, {}) if place == "requestBody" else theirs[place]["200"]
+            assert {kind: media["schema"] for kind, media in left.get("content", {}).items()} == {
+                kind: media["schema"] for kind, media in right.get("content", {}).items()
+            }
+
+
+def test_each_null_that_openai_allows_by_a_leftover_of_3_0_is_allowed_here() -> None:
+    """The readings compare nulls too; this finds the leftovers by themselves, so that none is overlooked."""
+    leftovers = [
+        f"{component}{path}"
+        for component in sorted(_closure(_theirs()))
+        for path in _nullable(_theirs()["components"]["schemas"][component])
+    ]
+    assert len(leftovers) == 21
+    assert "CreateChatCompletionRequest/allOf/1/properties/seed" in leftovers
+
+
+def _nullable(node: Any, path: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("nullable") is True:
+            yield path
+        for key, value in node.items():
+            yield from _nullable(value, f"{path}/{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _nullable(value, f"{path}/{index}")

@@ -1,0 +1,404 @@
+"""Whatever arrives, a client gets a clear answer in one shape: the error envelope, with an id for the request."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from ..live import Answer, Server, serve
+
+pytestmark = pytest.mark.live
+
+CHAT = "/v1/chat/completions"
+SECRET = "the-value-that-nobody-may-repeat"
+
+
+def chat(**fields: Any) -> dict[str, Any]:
+    return {"model": "parley-echo", "messages": [{"role": "user", "content": "Hello there"}], **fields}
+
+
+def post(server: Server, body: Any, **headers: str) -> Answer:
+    return server.request("POST", CHAT, body=body, headers={**server.bearer, **headers})
+
+
+def error(answer: Answer, status: int) -> dict[str, Any]:
+    """The error of an answer, after the checks that hold for every error."""
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-request-id"]
+    content = answer.json()
+    assert list(content) == ["error"]
+    assert set(content["error"]) == {"message", "type", "param", "code"}
+    assert content["error"]["message"]
+    assert SECRET.encode() not in answer.body
+    found: dict[str, Any] = content["error"]
+    return found
+
+
+def raw(server: Server, data: bytes, timeout: float = 10.0) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes as they are and read until the server closes, as it does after errors and when asked to."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as connection:
+        connection.sendall(data)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return int(first.split()[1]), headers, body
+
+
+# -- answers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_completion_has_everything_that_clients_read(echo_server: Server) -> None:
+    answer = post(echo_server, chat())
+    assert answer.status == 200
+    content = answer.json()
+    assert re.fullmatch(r"chatcmpl-[0-9a-f]{32}", content["id"])
+    assert content["object"] == "chat.completion"
+    assert abs(content["created"] - time.time()) < 60
+    assert content["model"] == "parley-echo"
+    assert isinstance(content["system_fingerprint"], str)
+    choice = content["choices"][0]
+    assert choice["message"]["role"] == "assistant"
+    assert choice["message"]["content"] == "Hello there"
+    assert choice["message"]["refusal"] is None
+    assert choice["logprobs"] is None
+    assert choice["finish_reason"] == "stop"
+    usage = content["usage"]
+    assert usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"]
+    assert {"prompt_tokens_details", "completion_tokens_details"} <= set(usage)
+
+
+def test_models_are_listed_and_described(echo_server: Server) -> None:
+    listed = echo_server.request("GET", "/v1/models", headers=echo_server.bearer).json()
+    assert [model["id"] for model in listed["data"]] == ["parley-echo"]
+    one = echo_server.request("GET", "/v1/models/parley-echo", headers=echo_server.bearer)
+    assert one.json() == listed["data"][0]
+
+
+def test_a_request_id_of_a_proxy_is_kept_when_it_is_harmless(echo_server: Server) -> None:
+    assert post(echo_server, chat(), **{"x-request-id": "abc-123"}).headers["x-request-id"] == "abc-123"
+    assert post(echo_server, chat(), **{"x-request-id": "a b\tc"}).headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON", "application/json; charset=utf-8", "APPLICATION/JSON;charset=UTF-8"],
+)
+def test_the_media_type_is_read_in_any_case_and_with_a_charset(echo_server: Server, content_type: str) -> None:
+    assert post(echo_server, json.dumps(chat()), **{"content-type": content_type}).status == 200
+    # Stock Connexion applies no schema at all to `Application/JSON`.
+    found = error(post(echo_server, '{"foo": 1}', **{"content-type": content_type}), 400)
+    assert found["param"] == "foo"
+
+
+def test_a_body_without_a_content_type_is_json(echo_server: Server) -> None:
+    assert post(echo_server, json.dumps(chat())).status == 200
+
+
+def test_a_chunked_body_is_read(echo_server: Server) -> None:
+    body = json.dumps(chat()).encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:10], body[10:])) + b"0\r\n\r\n"
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {echo_server.key}\r\n"
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    )
+    status, _, _ = raw(echo_server, head.encode() + chunks)
+    assert status == 200
+
+
+def test_whole_messages_can_be_sent_back(echo_server: Server) -> None:
+    messages = [
+        {"role": "user", "content": "a"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "content": "b", "tool_call_id": "1"},
+        {"role": "assistant", "content": "c", "refusal": None, "annotations": [], "reasoning_content": "x"},
+        {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": " two"}]},
+    ]
+    answer = post(echo_server, chat(messages=messages))
+    assert answer.json()["choices"][0]["message"]["content"] == "one two"
+
+
+# -- keys --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer "},
+        {"authorization": "Basic dTpw"},
+        {"authorization": "nonsense"},
+        {"x-api-key": "sk-test-0123456789"},
+    ],
+)
+def test_without_a_right_key_there_is_a_401_that_says_bearer(echo_server: Server, headers: dict[str, str]) -> None:
+    for method, path, body in (("POST", CHAT, chat()), ("POST", CHAT, "broken"), ("GET", "/v1/models", None)):
+        answer = echo_server.request(method, path, body=body, headers=headers)
+        assert error(answer, 401)["code"] == "invalid_api_key"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+def test_the_scheme_is_read_in_any_case(echo_server: Server, scheme: str) -> None:
+    headers = {"authorization": f"{scheme} {echo_server.key}"}
+    assert echo_server.request("GET", "/v1/models", headers=headers).status == 200
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/nowhere", "/v2/models", "//v1/models", "/v1//models", "/%00"])
+def test_an_unknown_path_is_a_404(echo_server: Server, path: str) -> None:
+    assert error(echo_server.request("GET", path, headers=echo_server.bearer), 404)["code"] == "not_found"
+
+
+def test_an_unknown_model_is_a_404_also_for_a_stream_and_with_a_slash_in_its_id(echo_server: Server) -> None:
+    for answer in (
+        post(echo_server, chat(model=SECRET)),
+        post(echo_server, chat(model=SECRET, stream=True)),
+        echo_server.request("GET", "/v1/models/org/name", headers=echo_server.bearer),
+        echo_server.request("GET", "/v1/models/org%2Fname", headers=echo_server.bearer),
+    ):
+        assert error(answer, 404)["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", CHAT, "POST"),
+        ("DELETE", CHAT, "POST"),
+        ("OPTIONS", CHAT, "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("PATCH", "/v1/models/parley-echo", "GET, HEAD"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("PUT", "/v1/ui/", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_a_405_that_says_which_are_right(
+    echo_server: Server, method: str, path: str, allow: str
+) -> None:
+    answer = echo_server.request(method, path, headers=echo_server.bearer)
+    error(answer, 405)
+    assert answer.headers["allow"] == allow
+
+
+def test_a_slash_at_the_end_leads_to_the_path_without_it(echo_server: Server) -> None:
+    answer = echo_server.request("POST", CHAT + "/", body=chat(), headers=echo_server.bearer)
+    assert answer.status == 307
+    assert answer.headers["location"].endswith(CHAT)
+
+
+# -- bodies ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"nonsense",
+        b'{"a": 1,}',
+        b"{'a': 1}",
+        b'\xff\xfe{"a": 1}',
+        b'{"a": "\xff"}',
+        b'{"a": "\\ud800"}',
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": 1e400}',
+        b"[" * 10_000,
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        b'{"n": ' + b"9" * 5_000 + b"}",
+        b'{"model": "a", "model": "b"}',
+        b'{"a": 1} {"b": 2}',
+        b"\xef\xbb\xbf{}",
+    ],
+    ids=range(19),
+)
+def test_a_body_that_is_not_strict_json_is_a_400(echo_server: Server, body: bytes) -> None:
+    found = error(post(echo_server, body, **{"content-type": "application/json"}), 400)
+    assert found["type"] == "invalid_request_error"
+    assert found["code"] in ("invalid_json", "missing_body")
+    assert found["param"] is None
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"]
+)
+def test_another_media_type_is_a_415_that_says_which_is_right(echo_server: Server, content_type: str) -> None:
+    assert "application/json" in error(post(echo_server, chat(), **{"content-type": content_type}), 415)["message"]
+
+
+def test_a_compressed_body_and_another_charset_are_a_415(echo_server: Server) -> None:
+    error(post(echo_server, b"\x1f\x8b", **{"content-encoding": "gzip"}), 415)
+    error(post(echo_server, chat(), **{"content-type": "application/json; charset=utf-16"}), 415)
+
+
+def test_every_mistake_names_its_place_and_repeats_no_value(echo_server: Server) -> None:
+    before = len(echo_server.log())
+    for fields, param in (
+        ({"messages": [{"role": SECRET, "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": [{"type": SECRET}]}]}, "messages[0].content[0].type"),
+        ({"temperature": SECRET}, "temperature"),
+        ({"reasoning_effort": SECRET}, "reasoning_effort"),
+        ({"unheard_of": SECRET}, "unheard_of"),
+        ({"user": {"x": SECRET}}, "user"),
+    ):
+        assert error(post(echo_server, chat(**fields)), 400)["param"] == param
+    assert SECRET not in echo_server.log()[before:]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"n": 2}, "n"),
+        ({"logprobs": True}, "logprobs"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"frequency_penalty": 1}, "frequency_penalty"),
+        ({"logit_bias": {"1": 1}}, "logit_bias"),
+        ({"service_tier": "priority"}, "service_tier"),
+        ({"store": True}, "store"),
+        ({"modalities": ["audio", "text"]}, "modalities"),
+        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,x"}}]}]},
+            "messages[0].content[0]",
+        ),
+    ],
+)
+def test_what_a_model_cannot_honour_is_refused_by_name(echo_server: Server, fields: Any, param: str) -> None:
+    found = error(post(echo_server, chat(**fields)), 400)
+    assert (found["code"], found["param"]) == ("unsupported_parameter", param)
+
+
+def test_asking_for_what_happens_anyway_is_no_error(echo_server: Server) -> None:
+    neutral = {
+        "n": 1, "logprobs": False, "tools": [], "tool_choice": "none", "response_format": {"type": "text"},
+        "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": None, "service_tier": "auto", "store": False,
+        "modalities": ["text"], "stream_options": None, "metadata": None, "max_tokens": None, "seed": 1, "user": "u",
+    }  # fmt: skip
+    assert post(echo_server, chat(**neutral)).status == 200
+
+
+def test_integers_may_be_written_as_floats_and_zero_tokens_are_asked_for(echo_server: Server) -> None:
+    content = post(echo_server, chat(max_tokens=1.0)).json()
+    assert content["choices"][0] == {**content["choices"][0], "finish_reason": "length"}
+    content = post(echo_server, chat(max_completion_tokens=0)).json()
+    assert content["choices"][0]["message"]["content"] == ""
+    assert content["usage"]["completion_tokens"] == 0
+
+
+# -- limits ------------------------------------------------------------------------------------------------------
+
+
+def test_a_body_over_the_limit_is_a_413_however_it_is_sent() -> None:
+    with serve("echo", {"PARLEY_MAX_BODY": "1000"}) as server:
+        assert post(server, chat()).status == 200
+        large = json.dumps(chat(user="x" * 3_000_000))
+        assert error(post(server, large), 413)["code"] == "request_too_large"
+        head = (
+            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
+            "content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        )
+        status, headers, body = raw(server, head.encode() + b"3e8\r\n" + b" " * 1000 + b"\r\n" + b"1\r\n \r\n0\r\n\r\n")
+        assert (status, headers["content-type"]) == (413, "application/json")
+        assert json.loads(body)["error"]["code"] == "request_too_large"
+
+
+def test_a_large_body_with_a_wrong_key_still_gets_its_401(echo_server: Server) -> None:
+    answer = echo_server.request(
+        "POST", CHAT, body=b" " * 10_000_000, headers={"authorization": "Bearer no", "content-type": "application/json"}
+    )
+    error(answer, 401)
+
+
+def test_a_body_that_stops_coming_is_a_408_and_starves_nobody() -> None:
+    with serve("echo", {"PARLEY_BODY_TIMEOUT": "1"}) as server:
+        head = (
+            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
+            "content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"
+        )
+        stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(20)]
+        try:
+            for connection in stalled:
+                connection.sendall(head.encode())
+            begin = time.monotonic()
+            assert post(server, chat()).status == 200
+            assert time.monotonic() - begin < 1
+            for connection in stalled:
+                first = connection.recv(65536)
+                assert first.startswith(b"HTTP/1.1 408 ")
+                assert b'"request_timeout"' in first
+        finally:
+            for connection in stalled:
+                connection.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"garbage\r\n\r\n", 400),
+        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-long: " + b"x" * 200_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n", 400),
+    ],
+    ids=["request line", "target", "header", "length"],
+)
+def test_what_the_http_server_refuses_has_the_same_shape(echo_server: Server, data: bytes, status: int) -> None:
+    found, headers, body = raw(echo_server, data)
+    assert found == status
+    assert headers["content-type"] == "application/json"
+    assert headers["x-request-id"]
+    assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+
+
+# -- origins -----------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_other_origins_are_let_in_only_where_configured(echo_server: Server) -> None:
+    origin = {"origin": "https://app.example"}
+    assert "access-control-allow-origin" not in post(echo_server, chat(), **origin).headers
+    with serve("echo", {"PARLEY_CORS_ORIGINS": "https://app.example"}) as server:
+        assert post(server, chat(), **origin).headers["access-control-allow-origin"] == "https://app.example"
+        for answer in (server.request("POST", CHAT, headers=origin), server.request("GET", "/x", headers=origin)):
+            assert answer.status in (401, 404)
+            assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        assert server.request("OPTIONS", CHAT, headers={**origin, **asks}).status == 200
+        refused = server.request("OPTIONS", CHAT, headers={"origin": "https://evil.example", **asks})
+        assert error(refused, 400)["code"] == "cors_refused"
+
+
+# -- log ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_request_has_one_line_in_the_log_without_its_body_or_key() -> None:
+    with serve("echo", {"PARLEY_LOG_FORMAT": "json"}) as server:
+        request_id = post(server, chat(user=SECRET)).headers["x-request-id"]
+        lines = [json.loads(line) for line in server.log().splitlines() if line.startswith('{"id"')]
+        (line,) = [line for line in lines if line["id"] == request_id]
+        assert line["method"] == "POST"
+        assert line["path"] == CHAT
+        assert line["status"] == 200
+        assert line["model"] == "parley-echo"
+        assert line["tokens"] == 4
+        assert re.fullmatch("[0-9a-f]{8}", line["key"])
+        assert re.fullmatch("[0-9a-f]{8}", line["user"])
+        assert SECRET not in server.log()
+        assert server.key not in server.log()
