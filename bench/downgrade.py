@@ -91,7 +91,7 @@ def schema(node: Any) -> Any:
 
 def _union(key: str, branches: list[Any]) -> Json:
     """A union; a branch for null becomes a word beside it, and one branch that is left needs no union."""
-    left = [schema(branch) for branch in branches if branch != {"type": "null"}]
+    left: list[Json] = [schema(branch) for branch in branches if branch != {"type": "null"}]
     if len(left) == len(branches):
         return {key: left}
     if len(left) == 1 and not any(union in left[0] for union in (*_UNIONS, "$ref")):

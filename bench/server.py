@@ -83,7 +83,7 @@ def _serve(
     port = _free_port()
     # What is set around the bench must not decide what is measured.
     foreign = ("PARLEY_", "GUNICORN_", "WEB_CONCURRENCY", "PYTHONDONTWRITEBYTECODE")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | settings
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | dict(settings)
     if port_setting is not None:
         environ[port_setting] = str(port)
     else:

@@ -65,7 +65,7 @@ class LlamaEngine:
         *,
         context_length: int,
         address: Callable[[], tuple[str, str]] = address_from_environment,
-        in_flight: int = 64,
+        in_flight: int = 128,
     ) -> None:
         self._model = model
         self._context_length = context_length

@@ -11,8 +11,8 @@ from .. import load, server
 from ..process import cpu_seconds
 from ..table import Table
 
-ROUNDS = 7
-REQUESTS = 600
+ROUNDS = 5
+REQUESTS = 2_000
 CONCURRENCY = 8
 TARGET = 0.40
 

@@ -84,7 +84,7 @@ def test_no_keyword_of_openapi_3_0_and_no_private_one_is_used() -> None:
     for pointer, node in _nodes(contract()):
         for key in node:
             in_properties = pointer.endswith(("/properties", "/headers"))
-            assert in_properties or key != "nullable" and not str(key).startswith("x-"), f"{pointer}/{key}"
+            assert in_properties or (key != "nullable" and not str(key).startswith("x-")), f"{pointer}/{key}"
 
 
 def test_the_operations_document_their_answers() -> None:
@@ -130,8 +130,10 @@ def test_every_example_obeys_its_schema() -> None:
 
 def test_the_request_examples_say_which_of_them_the_bundled_model_refuses() -> None:
     media = _operations()["createChatCompletion"]["requestBody"]["content"]["application/json"]
-    refused = {name: "refused by the bundled model" in each["summary"] for name, each in media["examples"].items()}
-    assert refused == {"plain": False, "stream": False, "tool_call": True, "image": True, "json_schema": True}
+    words = "refused by the bundled model"
+    refused = [name for name, each in media["examples"].items() if words in each["summary"]]
+    assert list(media["examples"]) == ["plain", "stream", "tool_call", "image", "json_schema"]
+    assert refused == ["tool_call", "image", "json_schema"]
     assert {each["value"]["model"] for each in media["examples"].values()} == {"parley-tiny"}
 
 
@@ -155,7 +157,8 @@ def test_every_schema_and_every_property_has_a_description_or_is_a_reference_to_
         if "description" not in schema:
             bare.append(name)
         for pointer, node in _nodes(schema, name):
-            for key, value in node.get("properties", {}).items() if not pointer.endswith("properties") else ():
+            properties = {} if pointer.endswith("/properties") else node.get("properties", {})
+            for key, value in properties.items():
                 described = "description" in value or "$ref" in value
                 if not described and not any("$ref" in branch for branch in value.get("anyOf", ())):
                     bare.append(f"{pointer}.{key}")
@@ -166,5 +169,6 @@ def test_an_error_needs_all_four_members_and_two_of_them_may_be_null() -> None:
     error = {"message": "No.", "type": "invalid_request_error", "param": None, "code": None}
     assert component_accepts("ErrorResponse", {"error": error})
     for member in error:
-        assert not component_accepts("ErrorResponse", {"error": {k: v for k, v in error.items() if k != member}})
+        shorter = {key: value for key, value in error.items() if key != member}
+        assert not component_accepts("ErrorResponse", {"error": shorter})
     assert not component_accepts("ErrorResponse", {"error": {**error, "message": None}})

@@ -1,0 +1,84 @@
+"""Clients and servers generated from the contract have the operation that generated clients already know.
+
+The known ones are documents made by openapi-generator 7.26 from OpenAI's description. Only the address of the
+server, the sentences, the codes of failures, headers of answers and the stream's media type may differ.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from . import CONTRACT, SHARED
+
+SEEDS = SHARED / "seeds"
+
+# generator -> (its options, the document of the chat operation, words that only its seed has)
+GENERATORS: dict[str, tuple[list[str], str, str]] = {
+    "java": (["--library", "resttemplate"], "docs/ChatApi.md", "import org.openapitools.client.api.ChatApi;"),
+    "typescript-fetch": ([], "docs/ChatApi.md", "CreateChatCompletionOperationRequest"),
+    "java-micronaut-server": ([], "docs/controllers/ChatController.md", "ChatController.java"),
+    "rust-server": ([], "docs/chat_api.md", "# chat_api"),
+    "php-symfony": ([], "docs/Api/ChatApiInterface.md", "ChatApiInterface"),
+}
+
+
+def _jar() -> Path:
+    spec = importlib.util.find_spec("openapi_generator_cli")
+    if spec is None or spec.origin is None:
+        pytest.skip("openapi-generator-cli is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("there is no java")
+    return Path(spec.origin).parent / "openapi-generator.jar"
+
+
+def _seed(words: str) -> str:
+    texts = [path.read_text(encoding="utf-8") for path in sorted(SEEDS.glob("*.txt"))]
+    if not texts:
+        pytest.skip("the known documents are not beside the checkout (../shared/seeds)")
+    found = [text for text in texts if words in text]
+    assert len(found) == 1
+    return found[0]
+
+
+def _essence(text: str) -> list[str]:
+    """The lines of a generated document, without what may differ."""
+    # What the operation does, in sentences: from its signature to the next heading.
+    text = re.sub(r"(?ms)^((?:> .*|Mono<.*?>.*|```)\n)(?:```\n)?\n?(?:[A-Z].*?)(?=^###)", r"\1", text)
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("All URIs are relative") or "setBasePath" in line or "console.log" in line:
+            continue
+        if re.match(r"\| \*\*[345]\d\d\*\* ", line):
+            continue
+        line = re.sub(r"^(\| \*\*200\*\* \| OK \|).*", r"\1", line)
+        line = re.sub(r"(\*\*POST\*\* /chat/completions \|).*", r"\1", line)
+        line = re.sub(r"(createChatCompletionRequest: ).*", r"\1", line)
+        line = re.sub(r", `?text/event-stream`?", "", line)
+        if line.strip():
+            lines.append(line.rstrip())
+    return lines
+
+
+@pytest.mark.generator
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_a_generated_client_has_the_known_operation(generator: str, tmp_path: Path) -> None:
+    options, document, words = GENERATORS[generator]
+    seed, jar = _seed(words), _jar()
+    command = ["java", "-jar", str(jar), "generate", "-i", str(CONTRACT), "-o", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "-g", generator, *options], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    generated = (tmp_path / document).read_text(encoding="utf-8")
+    known = _essence(seed)
+    assert any("POST" in line for line in known)
+    assert any("CreateChatCompletionResponse" in line for line in known)
+    assert _essence(generated) == known
+    # Nothing that the generator had to invent a name for.
+    assert [path.name for path in tmp_path.rglob("*") if re.match(r"(?i)inline_?object", path.name)] == []

@@ -1,0 +1,300 @@
+"""What the contract lets through, and what it refuses; two validators must agree on each case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from . import Json, component_accepts, schemas
+
+REQUEST = "CreateChatCompletionRequest"
+PLAIN: Json = {"model": "parley-tiny", "messages": [{"role": "user", "content": "Hello!"}]}
+FUNCTION: Json = {"type": "function", "function": {"name": "f"}}
+GRAMMAR: Json = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a+"}}
+
+# Properties for which OpenAI's document allows null by a `nullable: true` left over from 3.0 ...
+LEFTOVER_NULLS = (
+    *("max_completion_tokens", "frequency_penalty", "presence_penalty", "top_logprobs", "audio", "store"),
+    *("stream", "stop", "logit_bias", "logprobs", "max_tokens", "n", "prediction", "seed"),
+)
+# ... those for which it does so properly, and those that it gives no null.
+PROPER_NULLS = (
+    *("metadata", "temperature", "top_p", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+    *("service_tier", "modalities", "verbosity", "reasoning_effort", "moderation", "stream_options"),
+)
+NO_NULLS = (
+    *("messages", "model", "tools", "tool_choice", "parallel_tool_calls", "response_format"),
+    *("functions", "function_call", "user", "web_search_options", "prompt_cache_options"),
+)
+
+
+def accepted(**changes: Any) -> bool:
+    """Whether the plain request with these properties is accepted."""
+    return component_accepts(REQUEST, PLAIN | changes)
+
+
+def message_accepted(**message: Any) -> bool:
+    return accepted(messages=[message])
+
+
+def function(**changes: Any) -> list[Json]:
+    return [{"type": "function", "function": {"name": "f", **changes}}]
+
+
+def custom(**changes: Any) -> list[Json]:
+    return [{"type": "custom", "custom": {"name": "c", **changes}}]
+
+
+def test_a_request_needs_a_model_and_a_message() -> None:
+    assert accepted()
+    assert not component_accepts(REQUEST, {"messages": PLAIN["messages"]})
+    assert not component_accepts(REQUEST, {"model": "parley-tiny"})
+    assert not accepted(messages=[])
+    assert not accepted(model="")
+
+
+def test_an_unknown_parameter_is_refused() -> None:
+    for name in ("top_k", "max_token", "Temperature"):
+        assert not accepted(**{name: 1})
+
+
+def test_an_unknown_key_in_a_message_is_accepted() -> None:
+    assert message_accepted(role="user", content="Hi", annotations=[])
+    assert message_accepted(role="assistant", content="Hi", reasoning_content="Hm")
+    assert message_accepted(role="user", content=[{"type": "text", "text": "Hi", "extra": 1}])
+    call = {"id": "1", "type": "function", "index": 0, "function": {"name": "f", "arguments": "", "x": 1}}
+    assert message_accepted(role="assistant", tool_calls=[call])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "known"),
+    [
+        ("tools", [FUNCTION]),
+        ("tools", [{"type": "custom", "custom": {"name": "c"}}]),
+        ("tools", [{"type": "custom", "custom": {"name": "c", "format": {"type": "text"}}}]),
+        ("tools", [{"type": "custom", "custom": {"name": "c", "format": GRAMMAR}}]),
+        ("tool_choice", FUNCTION),
+        ("tool_choice", {"type": "custom", "custom": {"name": "c"}}),
+        ("tool_choice", {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}),
+        ("response_format", {"type": "text"}),
+        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "json_schema", "json_schema": {"name": "n"}}),
+        ("stream_options", {"include_usage": True}),
+        ("audio", {"voice": "alloy", "format": "wav"}),
+        ("audio", {"voice": {"id": "v"}, "format": "wav"}),
+        ("functions", [{"name": "f"}]),
+        ("function_call", {"name": "f"}),
+    ],
+)
+def test_an_unknown_key_at_any_depth_of_a_closed_parameter_is_refused(parameter: str, known: Any) -> None:
+    def widened(value: Any) -> list[Any]:
+        """The value with one unknown key, once for each object in it."""
+        if isinstance(value, list):
+            return [[wider] for wider in widened(value[0])] if value else []
+        if not isinstance(value, dict):
+            return []
+        deeper = [{**value, key: wider} for key, each in value.items() for wider in widened(each)]
+        return [{**value, "unknown": 1}, *deeper]
+
+    assert accepted(**{parameter: known})
+    variants = widened(known)
+    assert variants
+    assert [variant for variant in variants if accepted(**{parameter: variant})] == []
+
+
+def test_what_the_caller_describes_in_json_schema_is_free() -> None:
+    schema = {"type": "object", "x-anything": [1]}
+    assert accepted(tools=function(parameters=schema))
+    assert accepted(functions=[{"name": "f", "parameters": schema}])
+    assert accepted(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}, "extra": 1}]}
+    assert accepted(tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+
+
+def test_the_three_lists_of_nulls_are_all_37_properties() -> None:
+    properties = [*LEFTOVER_NULLS, *PROPER_NULLS, *NO_NULLS]
+    assert len(properties) == 37
+    assert set(properties) == set(schemas()[REQUEST]["properties"])
+
+
+@pytest.mark.parametrize("name", [*LEFTOVER_NULLS, *PROPER_NULLS])
+def test_null_is_accepted_where_openai_allows_it(name: str) -> None:
+    assert accepted(**{name: None})
+
+
+@pytest.mark.parametrize("name", NO_NULLS)
+def test_null_is_refused_where_openai_does_not_allow_it(name: str) -> None:
+    assert not accepted(**{name: None})
+
+
+def test_null_is_accepted_within_parameters_where_openai_allows_it() -> None:
+    assert accepted(web_search_options={"user_location": None})
+    assert accepted(tools=function(strict=None))
+    assert accepted(response_format={"type": "json_schema", "json_schema": {"name": "n", "strict": None}})
+    assert accepted(moderation={"model": "m", "policy": {"input": None, "output": {"mode": "block"}}})
+    assert not accepted(web_search_options={"search_context_size": None})
+    assert not accepted(tools=function(parameters=None))
+    assert not accepted(stream_options={"include_usage": None})
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest", "step"),
+    [
+        ("temperature", 0, 2, 0.01),
+        ("top_p", 0, 1, 0.01),
+        ("frequency_penalty", -2, 2, 0.01),
+        ("presence_penalty", -2, 2, 0.01),
+        ("n", 1, 128, 1),
+        ("top_logprobs", 0, 20, 1),
+        ("seed", -(2**63), 2**63 - 1, 1),
+    ],
+)
+def test_a_number_is_accepted_up_to_its_bounds_and_not_beyond(
+    name: str, lowest: float, highest: float, step: float
+) -> None:
+    assert accepted(**{name: lowest})
+    assert accepted(**{name: highest})
+    assert not accepted(**{name: lowest - step})
+    assert not accepted(**{name: highest + step})
+    assert not accepted(**{name: True})
+    assert not accepted(**{name: str(lowest)})
+
+
+def test_no_tokens_at_all_is_a_limit_too() -> None:
+    for name in ("max_tokens", "max_completion_tokens"):
+        assert accepted(**{name: 0})
+        assert not accepted(**{name: -1})
+        assert not accepted(**{name: 1.5})
+
+
+def test_a_bias_is_a_whole_number_from_minus_100_to_100_under_any_key() -> None:
+    assert accepted(logit_bias={"50256": -100, "foo": 100})
+    for bias in (101, -101, 0.5, "1", None):
+        assert not accepted(logit_bias={"1": bias})
+
+
+def test_metadata_holds_16_pairs_of_64_and_512_characters() -> None:
+    assert accepted(metadata={f"{index:064}": "v" * 512 for index in range(16)})
+    assert not accepted(metadata={str(index): "v" for index in range(17)})
+    assert not accepted(metadata={"k" * 65: "v"})
+    assert not accepted(metadata={"k": "v" * 513})
+    assert not accepted(metadata={"k": 1})
+
+
+def test_128_tools_may_be_offered_and_none_too() -> None:
+    for name, one in (("tools", FUNCTION), ("functions", {"name": "f"})):
+        assert accepted(**{name: [one] * 128})
+        assert not accepted(**{name: [one] * 129})
+    assert accepted(tools=[])
+    assert not accepted(functions=[])
+
+
+@pytest.mark.parametrize("name", ["f", "get_weather-2", "A" * 64])
+def test_a_good_name_is_accepted(name: str) -> None:
+    assert accepted(tools=function(name=name))
+    assert accepted(tools=custom(name=name))
+    assert accepted(functions=[{"name": name}])
+    assert accepted(response_format={"type": "json_schema", "json_schema": {"name": name}})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b", "é", "A" * 65, "a/b"])
+def test_a_bad_name_is_refused_where_it_is_given_but_not_where_it_is_chosen(name: str) -> None:
+    assert not accepted(tools=function(name=name))
+    assert not accepted(tools=custom(name=name))
+    assert not accepted(functions=[{"name": name}])
+    assert not accepted(response_format={"type": "json_schema", "json_schema": {"name": name}})
+    assert accepted(tool_choice={"type": "function", "function": {"name": name}})
+    assert accepted(tool_choice={"type": "custom", "custom": {"name": name}})
+    assert accepted(function_call={"name": name})
+
+
+def test_each_role_has_its_message() -> None:
+    assert message_accepted(role="developer", content="Be brief.")
+    assert message_accepted(role="system", content=[{"type": "text", "text": "Be brief."}], name="boss")
+    assert message_accepted(role="user", content="Hi")
+    assert message_accepted(role="assistant", content=None)
+    assert message_accepted(role="tool", content="42", tool_call_id="1")
+    assert message_accepted(role="function", content=None, name="f")
+    assert not message_accepted(role="critic", content="Hi")
+    assert not message_accepted(content="Hi")
+    assert not message_accepted(role="tool", content="42")
+    assert not message_accepted(role="function", content="42")
+
+
+def test_only_an_assistant_may_be_silent() -> None:
+    calls = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    assert message_accepted(role="assistant", content=None, tool_calls=calls)
+    assert message_accepted(role="assistant", tool_calls=calls)
+    assert message_accepted(role="assistant", content=None, refusal=None, audio=None, function_call=None)
+    for role in ("developer", "system", "user"):
+        assert not message_accepted(role=role, content=None)
+        assert not message_accepted(role=role)
+        assert not message_accepted(role=role, content=[])
+    assert not message_accepted(role="assistant", content=[])
+
+
+def test_each_part_stands_where_openai_allows_it() -> None:
+    parts: dict[str, Json] = {
+        "text": {"type": "text", "text": "Hi"},
+        "image_url": {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}},
+        "input_audio": {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+        "file": {"type": "file", "file": {"file_id": "f"}},
+        "refusal": {"type": "refusal", "refusal": "No."},
+    }
+    allowed = {
+        "developer": {"text"},
+        "system": {"text"},
+        "user": {"text", "image_url", "input_audio", "file"},
+        "assistant": {"text", "refusal"},
+        "tool": {"text"},
+        "function": set[str](),
+    }
+    for role, kinds in allowed.items():
+        needed = {"tool": {"tool_call_id": "1"}, "function": {"name": "f"}}.get(role, {})
+        for kind, part in parts.items():
+            assert message_accepted(role=role, content=[part], **needed) == (kind in kinds), (role, kind)
+
+
+def test_a_choice_of_tools_has_six_forms() -> None:
+    for choice in ("none", "auto", "required"):
+        assert accepted(tool_choice=choice)
+    assert accepted(tool_choice=FUNCTION)
+    assert not accepted(tool_choice="any")
+    assert not accepted(tool_choice={"type": "function"})
+    for choice in ("none", "auto"):
+        assert accepted(function_call=choice)
+    assert not accepted(function_call="required")
+
+
+def test_texts_to_stop_at_are_one_or_up_to_four() -> None:
+    assert accepted(stop="\n")
+    assert accepted(stop=["a"])
+    assert accepted(stop=["a"] * 4)
+    assert not accepted(stop=[])
+    assert not accepted(stop=["a"] * 5)
+    assert not accepted(stop=[None])
+
+
+def test_an_answer_may_hold_fields_that_the_document_does_not_know() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "extra": {}}
+    message = {"role": "assistant", "content": "Hi", "refusal": None, "reasoning_content": "Hm"}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop", "extra": 1}
+    answer: Json = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": usage}
+    answer["choices"] = [choice]
+    assert component_accepts("CreateChatCompletionResponse", {**answer, "timings": {}})
+    for key in ("logprobs", "finish_reason"):
+        short = {name: value for name, value in choice.items() if name != key}
+        assert not component_accepts("CreateChatCompletionResponse", {**answer, "choices": [short]})
+
+
+def test_a_chunk_may_have_no_choices_and_null_for_its_usage() -> None:
+    chunk: Json = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    chunk |= {"choices": [], "usage": None}
+    name = "CreateChatCompletionStreamResponse"
+    assert component_accepts(name, {**chunk, "timings": {}})
+    choice = {"index": 0, "delta": {}, "finish_reason": None, "logprobs": {"content": None, "refusal": None}}
+    assert component_accepts(name, {**chunk, "choices": [choice]})
+    assert component_accepts(name, {**chunk, "choices": [{**choice, "logprobs": None}]})
+    assert not component_accepts(name, {**chunk, "choices": [{**choice, "logprobs": {"content": None}}]})
+    assert not component_accepts(name, {**chunk, "choices": None})

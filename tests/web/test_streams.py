@@ -1,0 +1,183 @@
+"""Streams are exactly what clients of this API expect, end honestly, and hold nothing when their client goes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..live import Server, serve
+
+pytestmark = pytest.mark.live
+
+CHAT = "/v1/chat/completions"
+WORDS = " ".join(f"word{i}" for i in range(20))
+
+
+def body(text: str = "one two three", **fields: Any) -> dict[str, Any]:
+    return {"model": "parley-echo", "stream": True, "messages": [{"role": "user", "content": text}], **fields}
+
+
+def events(text: str) -> list[str]:
+    """The data of each event; comments are left out."""
+    blocks = text.split("\n\n")
+    assert blocks.pop() == ""
+    assert all(re.fullmatch(r"data: [^\n]+|: ping", block) for block in blocks)
+    return [block.removeprefix("data: ") for block in blocks if block.startswith("data: ")]
+
+
+def chunks(server: Server, **fields: Any) -> list[dict[str, Any]]:
+    answer = server.request("POST", CHAT, body=body(**fields), headers=server.bearer)
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    *data, last = events(answer.body.decode())
+    assert last == "[DONE]"
+    return [json.loads(text) for text in data]
+
+
+@contextlib.contextmanager
+def opened(server: Server, **fields: Any) -> Iterator[http.client.HTTPResponse]:
+    """A stream whose head has come and whose body is still coming."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        headers = {**server.bearer, "content-type": "application/json"}
+        connection.request("POST", CHAT, json.dumps(body(**fields)), headers)
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def slow_server() -> Iterator[Server]:
+    with serve("echo", {"PARLEY_ECHO_DELAY": "0.2", "PARLEY_GRACEFUL_TIMEOUT": "20"}) as server:
+        yield server
+
+
+def threads(server: Server) -> int:
+    (worker,) = server.workers
+    return len(list(Path(f"/proc/{worker}/task").iterdir()))
+
+
+def test_a_stream_is_role_then_content_then_finish_then_done(echo_server: Server) -> None:
+    found = chunks(echo_server)
+    deltas = [chunk["choices"][0]["delta"] for chunk in found]
+    assert deltas[0] == {"role": "assistant", "content": "", "refusal": None}
+    assert [delta["content"] for delta in deltas[1:-1]] == ["one", " two", " three"]
+    assert deltas[-1] == {}
+    assert [chunk["choices"][0]["finish_reason"] for chunk in found] == [None] * 4 + ["stop"]
+    assert {chunk["object"] for chunk in found} == {"chat.completion.chunk"}
+    for field in ("id", "created", "model", "system_fingerprint"):
+        assert len({chunk[field] for chunk in found}) == 1
+    assert all("usage" not in chunk for chunk in found)
+
+
+def test_usage_comes_last_and_only_when_asked_for(echo_server: Server) -> None:
+    *found, last = chunks(echo_server, stream_options={"include_usage": True})
+    assert all(chunk["usage"] is None for chunk in found)
+    assert last["choices"] == []
+    assert last["usage"]["total_tokens"] == 6
+
+
+def test_a_stream_says_the_same_as_a_whole_answer(echo_server: Server) -> None:
+    fields = {"stop": ["three"], "max_tokens": 10}
+    streamed = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks(echo_server, **fields))
+    whole = echo_server.request("POST", CHAT, body=body(stream=False, **fields), headers=echo_server.bearer).json()
+    assert streamed.strip() == whole["choices"][0]["message"]["content"].strip() == "one two"
+
+
+def test_what_fails_before_the_first_event_is_an_http_error(echo_server: Server) -> None:
+    for fields, status in (({"model": "other"}, 404), ({"n": 3}, 400), ({"messages": []}, 400)):
+        answer = echo_server.request("POST", CHAT, body=body(**fields), headers=echo_server.bearer)  # type: ignore[arg-type]
+        assert answer.status == status
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_an_idle_stream_pings_also_before_its_first_event() -> None:
+    with serve("echo", {"PARLEY_ECHO_DELAY": "1", "PARLEY_PING_INTERVAL": "0.3"}) as server:
+        answer = server.request("POST", CHAT, body=body("one two"), headers=server.bearer)
+        assert answer.status == 200
+        text = answer.body.decode()
+        assert text.startswith(": ping\n\n")
+        first, second = text.index('"content":"one"'), text.index('"content":" two"')
+        assert ": ping" in text[first:second]
+        assert events(text)[-1] == "[DONE]"
+
+
+def test_an_idle_stream_does_not_ping_between_quick_events(slow_server: Server) -> None:
+    answer = slow_server.request("POST", CHAT, body=body(), headers=slow_server.bearer)
+    assert b": ping" not in answer.body
+
+
+def test_events_come_one_by_one(slow_server: Server) -> None:
+    with opened(slow_server) as response:
+        begin = time.monotonic()
+        times = []
+        while line := response.readline():
+            if line.startswith(b"data: "):
+                times.append(time.monotonic() - begin)
+        assert times[-1] - times[0] > 0.3
+
+
+def test_many_streams_run_at_once_without_a_thread_for_each(slow_server: Server) -> None:
+    before = threads(slow_server)
+    results: list[list[str]] = []
+
+    def read() -> None:
+        answer = slow_server.request("POST", CHAT, body=body(WORDS), headers=slow_server.bearer)
+        results.append(events(answer.body.decode()))
+
+    readers = [threading.Thread(target=read) for _ in range(60)]
+    begin = time.monotonic()
+    for reader in readers:
+        reader.start()
+    time.sleep(2)
+    assert threads(slow_server) <= before + 2
+    for reader in readers:
+        reader.join(30)
+    assert len(results) == 60
+    assert all(found[-1] == "[DONE]" and len(found) == 23 for found in results)
+    # One after the other, or ten at a time, they would take a multiple of the four seconds of one.
+    assert time.monotonic() - begin < 15
+
+
+def test_dropped_streams_leave_the_server_answering_at_once(slow_server: Server) -> None:
+    before = threads(slow_server)
+    for _ in range(30):
+        with opened(slow_server, text=WORDS) as response:
+            assert response.readline().startswith(b"data: ")
+    begin = time.monotonic()
+    assert slow_server.request("GET", "/v1/models", headers=slow_server.bearer).status == 200
+    assert time.monotonic() - begin < 1
+    assert threads(slow_server) <= before + 2
+
+
+def test_a_dropped_stream_ends_long_before_it_would_have_ended(slow_server: Server) -> None:
+    with opened(slow_server, text=" ".join(["w"] * 500)) as response:
+        request_id = response.headers["x-request-id"]
+        response.readline()
+    deadline = time.monotonic() + 5
+    while f"id={request_id}" not in slow_server.log():
+        assert time.monotonic() < deadline, "the stream goes on although its client is gone"
+        time.sleep(0.05)
+
+
+def test_a_client_that_leaves_while_it_waits_for_a_whole_answer_ends_the_work(slow_server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", slow_server.port)
+    headers = {**slow_server.bearer, "content-type": "application/json", "x-request-id": "leaver-1"}
+    text = " ".join(["w"] * 500)
+    connection.request("POST", CHAT, json.dumps(body(text, stream=False)), headers)
+    time.sleep(0.4)
+    connection.close()
+    deadline = time.monotonic() + 5
+    while "id=leaver-1" not in slow_server.log():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "status=499" in next(line for line in slow_server.log().splitlines() if "leaver-1" in line)
