@@ -169,7 +169,9 @@ def when_ready(server: Any) -> None:
         f"""-d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'""",
     ]
     if keys.generated is None:
-        lines[-1] = lines[-1].replace("'Authorization: Bearer $OPENAI_API_KEY'", '"Authorization: Bearer $OPENAI_API_KEY"')
+        lines[-1] = lines[-1].replace(
+            "'Authorization: Bearer $OPENAI_API_KEY'", '"Authorization: Bearer $OPENAI_API_KEY"'
+        )
     print("\n".join(lines), flush=True)
 
 

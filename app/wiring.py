@@ -99,9 +99,7 @@ def wire(settings: Settings | None = None) -> FlaskApp:
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
     keys = load_keys(settings)
-    bearer = bearer_auth(
-        keys, loopback_only=keys.generated is not None and not settings.allow_generated_key
-    )
+    bearer = bearer_auth(keys, loopback_only=keys.generated is not None and not settings.allow_generated_key)
     app.add_api(
         routing_view(document, found),
         base_path=document.base_path,

@@ -135,9 +135,10 @@ def serve(
     """
     with tempfile.TemporaryDirectory(prefix="parley-test-", ignore_cleanup_errors=True) as folder:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        port = _free_port()
         own: dict[str, str | None] = {
             **dict.fromkeys(_FOREIGN),
-            "PARLEY_PORT": str(_free_port()),
+            "PARLEY_PORT": str(port),
             "PARLEY_ENGINE": engine,
             "PARLEY_STATE_DIR": str(Path(folder, "state")),
             "PARLEY_API_KEYS": KEY,
@@ -154,7 +155,7 @@ def serve(
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
-        server = Server(process, int(environ["PARLEY_PORT"]), "", log_file)
+        server = Server(process, port, "", log_file)
         try:
             _wait(server, "/livez")
             if engine == "llama":

@@ -216,7 +216,7 @@ def _describe(fault: Fault, found: Any) -> tuple[str, str]:
             code = ("integer_" if isinstance(found, int) else "decimal_") + code
         return f"Invalid value for{{where}}: expected {rule.format(value)}.", code
     if keyword == "pattern":
-        rule = str(value).replace("{", "{{").replace("}", "}}")
+        rule = str(value).replace(r"\Z", "$").replace("{", "{{").replace("}", "}}")
         return f"Invalid value for{{where}}: expected a string that matches {rule}.", "invalid_value"
     if keyword == "format":
         return f"Invalid value for{{where}}: expected the format {value}.", "invalid_value"

@@ -109,13 +109,27 @@ class _Python:
         import referencing
         from referencing.jsonschema import DRAFT202012
 
-        resource = DRAFT202012.create_resource(source)
+        resource = DRAFT202012.create_resource(_python_patterns(source))
         self._registry = referencing.Registry().with_resource(_URI, resource)
 
     def compile(self, reference: str) -> Validator:
         import jsonschema
 
         return _PythonValidator(jsonschema.Draft202012Validator({"$ref": reference}, registry=self._registry))
+
+
+def _python_patterns(node: Any) -> Any:
+    """The same schemas with patterns for Python's `re`, where ``$`` also matches before a line break at the end."""
+    if isinstance(node, list):
+        return [_python_patterns(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value[:-1] + r"\Z"
+        if key == "pattern" and isinstance(value, str) and value.endswith("$")
+        else _python_patterns(value)
+        for key, value in node.items()
+    }
 
 
 class _PythonValidator:

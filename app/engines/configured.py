@@ -13,15 +13,12 @@ from . import gguf
 from .base import Engine, Model
 from .child import SOCKET_VARIABLE, ChildOptions
 from .echo import EchoEngine
-from .llama import LlamaEngine
+from .llama import CAPABILITIES, LlamaEngine
 from .supervisor import Supervision, check, launch
 
 BUNDLED_MODEL = Path(__file__).parent.parent / "model" / "tiny-q8_0.gguf"
 BUNDLED_ID = "parley-tiny"
 _LONGEST_DEFAULT_CONTEXT = 8192
-
-# What `LlamaEngine` can make llama.cpp do, in the words of the parameter table.
-CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "penalties", "logit_bias"})
 
 
 @dataclass(frozen=True, slots=True)

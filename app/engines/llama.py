@@ -38,6 +38,9 @@ _AT_ONCE = 0.5
 
 T = TypeVar("T")
 
+# What llama.cpp can be made to do, in the words of the parameter table.
+CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "penalties", "logit_bias"})
+
 
 def address_from_environment() -> tuple[str, str]:
     """The socket path and the key that `supervisor.launch` published.

@@ -91,9 +91,18 @@ def _validation_ms() -> float:
             "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
         },
     }
-    messages = [{"role": ("user", "assistant")[number % 2], "content": "Hello there!"} for number in range(1_000)]
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+    # What agents send: questions in text and in parts, tool calls without content, their results, answers.
+    turn: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "text", "text": "Will I need an umbrella in Oslo today?"}]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "Rain, 8 degrees"},
+        {"role": "assistant", "content": "Yes, take one."},
+        {"role": "user", "content": "Thank you."},
+    ]
+    messages = turn * 200
     body = {"model": "parley-tiny", "messages": messages, "tools": [tool] * 16, "tool_choice": "auto"}
-    assert validator.is_valid(body)
+    assert validator.is_valid(body) and not validator.is_valid(body | {"messages": [*messages, {"role": "nobody"}]})
     begin = time.process_time()
     for _ in range(20):
         validator.is_valid(body)

@@ -24,7 +24,12 @@ def after_user(message: Any) -> dict[str, Any]:
 
 # What a client sent, the path and the code it is told, and a part of the message.
 MISTAKES: list[tuple[Any, str | None, str, str]] = [
-    (after_user({"role": SECRET, "content": "x"}), "messages[1].role", "invalid_value", "'developer', 'system', 'user'"),
+    (
+        after_user({"role": SECRET, "content": "x"}),
+        "messages[1].role",
+        "invalid_value",
+        "'developer', 'system', 'user'",
+    ),
     (after_user({"content": "x"}), "messages[1].role", "missing_required_parameter", "messages[1].role"),
     (after_user({"role": "user"}), "messages[1].content", "missing_required_parameter", "messages[1].content"),
     (after_user({"role": "user", "content": 5}), "messages[1].content", "invalid_type", "a string or an array"),
@@ -48,7 +53,12 @@ MISTAKES: list[tuple[Any, str | None, str, str]] = [
         "invalid_value",
         "'text'",
     ),
-    (after_user({"role": "tool", "content": "x"}), "messages[1].tool_call_id", "missing_required_parameter", "tool_call_id"),
+    (
+        after_user({"role": "tool", "content": "x"}),
+        "messages[1].tool_call_id",
+        "missing_required_parameter",
+        "tool_call_id",
+    ),
     (
         after_user({"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f"}}]}),
         "messages[1].tool_calls[0].function.arguments",
@@ -71,10 +81,20 @@ MISTAKES: list[tuple[Any, str | None, str, str]] = [
     (body(stream=SECRET), "stream", "invalid_type", "a boolean"),
     (body(reasoning_effort=SECRET), "reasoning_effort", "invalid_value", "'minimal'"),
     (body(logit_bias={"50256": 101}), "logit_bias.50256", "integer_above_max_value", "at most 100"),
-    (body(tools=[{"type": "function", "function": {}}]), "tools[0].function.name", "missing_required_parameter", "name"),
+    (
+        body(tools=[{"type": "function", "function": {}}]),
+        "tools[0].function.name",
+        "missing_required_parameter",
+        "name",
+    ),
     (body(tools=[{"type": SECRET}]), "tools[0].type", "invalid_value", "'function' or 'custom'"),
     (body(tools=[{**TOOL, "extra": 1}]), "tools[0].extra", "unknown_parameter", "Unknown"),
-    (body(tools=[{"type": "function", "function": {"name": "a b"}}]), "tools[0].function.name", "invalid_value", "matches"),
+    (
+        body(tools=[{"type": "function", "function": {"name": "a b"}}]),
+        "tools[0].function.name",
+        "invalid_value",
+        "matches",
+    ),
     (body(tool_choice=SECRET), "tool_choice", "invalid_value", "'none', 'auto' or 'required'"),
     (body(tool_choice={"type": "function"}), "tool_choice.function", "missing_required_parameter", "function"),
     (body(response_format={"type": SECRET}), "response_format.type", "invalid_value", "'json_schema'"),

@@ -131,3 +131,9 @@ def test_an_assistant_message_with_null_content_and_tool_calls_is_valid_under_3_
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     request = {"model": "m", "messages": [{"role": "assistant", "content": None, "tool_calls": [call]}]}
     assert Schemas(openai_document).validator(REQUEST).is_valid(request)
+
+
+@pytest.mark.parametrize("backend", ["jsonschema-rs", "jsonschema"])
+def test_a_line_break_at_the_end_of_a_name_is_seen_by_both(document: Document, backend: str) -> None:
+    tool = {"type": "function", "function": {"name": "f\n"}}
+    assert not Schemas(document, backend=backend).validator("/components/schemas/ChatCompletionTool").is_valid(tool)

@@ -40,9 +40,7 @@ def schemas() -> Json:
 @cache
 def _judges(pointer: str) -> tuple[jsonschema.Draft202012Validator, jsonschema_rs.Draft202012Validator]:
     reference = {"$ref": "urn:contract#" + quote(pointer, safe="/~")}
-    registry: Registry[Any] = Registry().with_resource(
-        "urn:contract", DRAFT202012.create_resource(contract())
-    )
+    registry: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(contract()))
     compiled = jsonschema_rs.Registry([("urn:contract", contract())], draft=jsonschema_rs.Draft202012)
     return (
         jsonschema.Draft202012Validator(reference, registry=registry),

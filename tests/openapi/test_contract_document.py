@@ -17,11 +17,7 @@ OPERATIONS = {
 
 
 def _operations() -> dict[str, Json]:
-    return {
-        operation["operationId"]: operation
-        for path in contract()["paths"].values()
-        for operation in path.values()
-    }
+    return {operation["operationId"]: operation for path in contract()["paths"].values() for operation in path.values()}
 
 
 def _escape(key: str) -> str:
@@ -77,7 +73,9 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
 
 def test_no_line_is_longer_than_110_characters_and_no_tab_or_trailing_space_is_left() -> None:
     for number, line in enumerate(CONTRACT.read_text(encoding="utf-8").splitlines(), 1):
-        assert len(line) <= 110 and "\t" not in line and line == line.rstrip(), number
+        assert len(line) <= 110, number
+        assert "\t" not in line, number
+        assert line == line.rstrip(), number
 
 
 def test_no_keyword_of_openapi_3_0_and_no_private_one_is_used() -> None:
@@ -146,7 +144,8 @@ def test_every_discriminator_maps_each_value_of_its_tag_to_the_branch_that_has_i
         assert sorted(mapping.values()) == sorted(branch["$ref"] for branch in node["oneOf"]), pointer
         for value, target in mapping.items():
             branch = schemas()[target.rsplit("/", 1)[1]]
-            assert branch["properties"][tag]["enum"] == [value] and tag in branch["required"], pointer
+            assert branch["properties"][tag]["enum"] == [value], pointer
+            assert tag in branch["required"], pointer
             checked += 1
     assert checked >= 20
 

@@ -1,9 +1,9 @@
 """The contract against OpenAI's published document: the same names, types, bounds and nulls, but for a table.
 
 Both documents are brought into one form, a table of facts: from a path such as
-``CreateChatCompletionRequest.n|integer#maximum`` to a value. In a path ``.name`` is a property, ``[]`` the items
-of an array, ``.*`` the value of any other key, ``|kind`` an alternative of a union, and ``#word`` what is said
-there.
+``CreateChatCompletionRequest.n|integer#maximum`` to a value. In a path ``.name`` is a property, ``[]`` the
+items of an array, ``.*`` the value of any other key, ``|kind`` an alternative of a union, and ``#word`` what is
+said there.
 """
 
 from __future__ import annotations
@@ -166,12 +166,13 @@ class Reading:
                 yield {"type": "null"} if each == "null" else {**schema, "type": each}
 
     def _merged(self, schema: Json) -> Json:
-        """An allOf of objects as one. Where parts disagree about a property, the last, the nearest, is right."""
+        """An allOf of objects as one. Where parts disagree about a property, the last one is right."""
         merged: Json = {"type": "object", "properties": {}, "required": []}
         for part in schema["allOf"]:
             part = self.components[part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
             part = self._merged(part) if "allOf" in part else part
-            assert part["type"] == "object" and part.keys() <= {*merged, "description"}, part.keys()
+            assert part["type"] == "object"
+            assert part.keys() <= {*merged, "description"}
             merged["properties"] |= part["properties"]
             merged["required"] = merged["required"] + part.get("required", [])
         return merged

@@ -238,7 +238,8 @@ def test_a_body_that_is_not_strict_json_is_a_400(echo_server: Server, body: byte
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"],
 )
 def test_another_media_type_is_a_415_that_says_which_is_right(echo_server: Server, content_type: str) -> None:
     assert "application/json" in error(post(echo_server, chat(), **{"content-type": content_type}), 415)["message"]

@@ -1,0 +1,40 @@
+"""What the bench reads from /proc."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+from bench import process
+
+
+def test_the_tree_of_a_process_has_its_children() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        try:
+            assert process.tree(os.getpid())[0] == os.getpid()
+            assert child.pid in process.tree(os.getpid())
+        finally:
+            child.terminate()
+
+
+def test_cpu_time_grows_with_work_and_counts_children_that_have_ended() -> None:
+    begin = process.cpu_seconds(os.getpid())
+    # Bounded by its own CPU time, so that a busy machine only makes it last longer.
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    assert process.cpu_seconds(os.getpid()) - begin >= 0.15
+
+
+def test_memory_and_threads_are_those_of_the_process() -> None:
+    before = process.threads(os.getpid())
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, args=(30,))
+    thread.start()
+    try:
+        assert process.threads(os.getpid()) == before + 1
+    finally:
+        end.set()
+        thread.join()
+    assert 5 < process.rss_mb(os.getpid()) < 10_000

@@ -1,0 +1,318 @@
+"""A start works or ends in one sentence; the server is closed by default; a stop lets running answers finish."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .live import KEY, ROOT, Server, StartError, serve
+
+pytestmark = pytest.mark.live
+
+CHAT = "/v1/chat/completions"
+
+
+def ask(server: Server, model: str = "parley-tiny", **fields: Any) -> Any:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}], "temperature": 0, **fields}
+    return server.request("POST", CHAT, body=body, headers=server.bearer)
+
+
+def refused(env: dict[str, str | None] | None = None, args: tuple[str, ...] = ()) -> StartError:
+    with pytest.raises(StartError) as caught, serve("echo", env, args):
+        pass
+    assert caught.value.status, "it must end with a failure"
+    assert "Traceback" not in caught.value.log
+    return caught.value
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def model_processes(server: Server) -> list[int]:
+    """The supervisor and the model child of a server, found by the socket that they were given."""
+    environ = Path(f"/proc/{server.workers[0]}/environ").read_bytes()
+    assert b"PARLEY_" in environ
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if b"app.engines.supervisor" in command and parent == server.pid:
+            found.append(int(entry.name))
+            for other in Path("/proc").iterdir():
+                try:
+                    if int((other / "stat").read_text().rpartition(")")[2].split()[1]) == int(entry.name):
+                        found.append(int(other.name))
+                except (OSError, ValueError):
+                    continue
+    return found
+
+
+def wait_until_dead(pids: list[int], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"still alive: {[pid for pid in pids if alive(pid)]}"
+        time.sleep(0.05)
+
+
+# -- what a start prints -----------------------------------------------------------------------------------------
+
+
+def test_without_a_key_one_is_made_shown_and_kept(tmp_path: Path) -> None:
+    env: dict[str, str | None] = {"PARLEY_API_KEYS": None, "PARLEY_STATE_DIR": str(tmp_path / "state")}
+    with serve("echo", env) as server:
+        key = (tmp_path / "state" / "api-key").read_text().strip()
+        assert key in server.log()
+        assert f"{server.base}/ui/" in server.log()
+        assert stat.S_IMODE((tmp_path / "state" / "api-key").stat().st_mode) == 0o600
+        assert ask(server, "parley-echo").status == 200
+        # The line that is printed can be pasted.
+        (line,) = re.findall(r"(curl http.*)", server.log())
+        output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=10, check=True).stdout
+        assert json.loads(output)["choices"][0]["message"]["content"] == "Hello!"
+    with serve("echo", env) as server:
+        assert key in server.log()
+
+
+def test_a_configured_key_is_never_printed(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("# ours\n\nsk-from-the-file\n")
+    with serve(
+        "echo", {"PARLEY_API_KEYS": f"{KEY},sk-second", "PARLEY_API_KEYS_FILE": str(tmp_path / "keys")}
+    ) as server:
+        for key in (KEY, "sk-second", "sk-from-the-file"):
+            headers = {"authorization": f"Bearer {key}"}
+            assert server.request("GET", "/v1/models", headers=headers).status == 200
+            assert key not in server.log()
+        assert re.search(r"configured: [0-9a-f]{8}, [0-9a-f]{8}, [0-9a-f]{8}\n", server.log())
+
+
+# -- starts that must not succeed --------------------------------------------------------------------------------
+
+
+def test_an_open_address_needs_a_configured_key() -> None:
+    port = {"PARLEY_API_KEYS": None}
+    assert "PARLEY_API_KEYS" in refused({**port, "PARLEY_HOST": "0.0.0.0"}).log
+    assert "PARLEY_ALLOW_GENERATED_KEY" in refused(port, ("-b", "0.0.0.0:0")).log
+    with serve("echo", {**port, "PARLEY_HOST": "0.0.0.0", "PARLEY_ALLOW_GENERATED_KEY": "1"}) as server:
+        assert ask(server, "parley-echo").status == 200
+    with serve("echo", {"PARLEY_HOST": "0.0.0.0"}) as server:
+        assert ask(server, "parley-echo").status == 200
+
+
+@pytest.mark.parametrize("args", [("-k", "sync"), ("-k", "gthread"), ("-k", "gthread", "--threads", "4")])
+def test_a_worker_class_that_speaks_wsgi_ends_the_start(args: tuple[str, ...]) -> None:
+    assert "Set it to asgi" in refused(args=args).log
+
+
+def test_so_it_does_when_our_configuration_is_not_read_at_all(tmp_path: Path) -> None:
+    (tmp_path / "foreign.py").write_text("import os\nbind = '127.0.0.1:' + os.environ['PARLEY_PORT']\n")
+    args = ("-c", str(tmp_path / "foreign.py"), "--no-control-socket")
+    assert "Set it to asgi" in refused(args=args).log
+    with serve("echo", args=(*args, "-k", "asgi")) as server:
+        assert ask(server, "parley-echo").status == 200
+
+
+@pytest.mark.parametrize(
+    ("env", "part"),
+    [
+        ({"PARLEY_PORT": "eighty"}, "PARLEY_PORT must be a whole number"),
+        ({"PARLEY_ENGINE": "steam"}, "PARLEY_ENGINE must be one of: llama, echo"),
+        ({"PARLEY_SPEC": "/nowhere/openapi.yaml"}, "cannot be read"),
+        ({"PARLEY_SPEC": __file__}, "not"),
+        ({"PARLEY_API_KEYS_FILE": "/nowhere/keys"}, "cannot be read"),
+        ({"PARLEY_API_KEYS": "key with spaces"}, "no spaces"),
+        ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": "/nowhere/model.gguf"}, "/nowhere/model.gguf"),
+        ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": __file__}, "not a GGUF file"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_ends_the_start_with_a_sentence(env: dict[str, str | None], part: str) -> None:
+    log = refused(env).log
+    assert re.search(r"^parley: ", log, re.MULTILINE)
+    assert part in log
+
+
+def test_a_name_that_is_no_setting_is_pointed_out() -> None:
+    with serve("echo", {"PARLEY_MODLE": "x"}) as server:
+        assert "PARLEY_MODLE" in server.log()
+
+
+# -- other ways to start -----------------------------------------------------------------------------------------
+
+
+def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_workers() -> None:
+    with serve("llama", args=("--preload", "-w", "2")) as server:
+        assert [ask(server).status for _ in range(8)] == [200] * 8
+        assert len(model_processes(server)) == 2, "one supervisor and one model, whatever the number of workers"
+
+
+def test_flask_run_starts_gunicorn() -> None:
+    with serve("echo") as server:
+        port = str(server.port)
+        environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", port],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 15
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
+            try:
+                connection.request("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
+                assert connection.getresponse().status == 200
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            finally:
+                connection.close()
+    finally:
+        process.terminate()
+        output = process.communicate(timeout=15)[0]
+    assert b"gunicorn" in output
+
+
+def test_flask_finds_our_commands() -> None:
+    environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
+    for command, part in (("keys", "13ff"), ("settings", "PARLEY_MAX_BODY = 20971520")):
+        run = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", command],
+            cwd=ROOT, env=environ, capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+        assert KEY not in run.stdout
+        if command == "settings":
+            assert part in run.stdout
+        else:
+            assert re.fullmatch(r"[0-9a-f]{8}\n", run.stdout)
+
+
+def test_no_model_is_started_for_a_document_without_chat(tmp_path: Path) -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/x": {"get": {"responses": {}}}}}
+    (tmp_path / "other.json").write_text(json.dumps(document))
+    with serve("llama", {"PARLEY_SPEC": str(tmp_path / "other.json")}) as server:
+        assert model_processes(server) == []
+        answer = server.request("GET", "/x")
+        assert answer.status == 501
+        assert answer.json()["error"]["code"] == "not_implemented"
+
+
+# -- the end -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_llama_server() -> Iterator[Server]:
+    with serve("llama", {"PARLEY_GRACEFUL_TIMEOUT": "30"}) as server:
+        yield server
+
+
+def _long_stream(server: Server, lines: list[bytes], begun: threading.Event) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    body = {
+        "model": "parley-tiny",
+        "stream": True,
+        "messages": [{"role": "user", "content": "Tell me a joke."}],
+        # No token that ends the answer: it goes on to the number of tokens.
+        "logit_bias": {"1525": -100, "1527": -100},
+        "max_tokens": 1900,
+    }
+    connection.request("POST", CHAT, json.dumps(body), {**server.bearer, "content-type": "application/json"})
+    response = connection.getresponse()
+    while line := response.readline():
+        lines.append(line)
+        if len(lines) > 20:
+            begun.set()
+    connection.close()
+
+
+def test_a_stop_lets_a_running_stream_finish_also_when_the_whole_group_is_told(own_llama_server: Server) -> None:
+    lines: list[bytes] = []
+    begun = threading.Event()
+    reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
+    reader.start()
+    assert begun.wait(20)
+    model = model_processes(own_llama_server)
+    assert len(model) == 2
+    for pid in [*model, own_llama_server.pid]:
+        os.kill(pid, signal.SIGTERM)
+    reader.join(40)
+    assert lines[-2] == b"data: [DONE]\n"
+    assert not any(b'"error"' in line for line in lines)
+    assert own_llama_server.process.wait(20) == 0
+    wait_until_dead(model)
+
+
+def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request_is_answered(
+    own_llama_server: Server,
+) -> None:
+    lines: list[bytes] = []
+    begun = threading.Event()
+    reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
+    reader.start()
+    assert begun.wait(20)
+    _supervisor, child = model_processes(own_llama_server)
+    os.kill(child, signal.SIGKILL)
+    reader.join(20)
+    data = [line.removeprefix(b"data: ").strip() for line in lines if line.startswith(b"data: ")]
+    assert data[-1] == b"[DONE]"
+    error = json.loads(data[-2])["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["code"] == "engine_unavailable"
+    assert ask(own_llama_server).status == 200
+
+
+def test_a_killed_master_leaves_nothing_behind(own_llama_server: Server) -> None:
+    pids = [*own_llama_server.workers, *model_processes(own_llama_server)]
+    assert len(pids) == 3
+    own_llama_server.process.kill()
+    wait_until_dead(pids, 15)
+
+
+def test_idle_connections_do_not_hold_up_a_stop() -> None:
+    with serve("echo", {"PARLEY_GRACEFUL_TIMEOUT": "30"}) as server:
+        silent = http.client.HTTPConnection("127.0.0.1", server.port)
+        silent.connect()
+        kept = http.client.HTTPConnection("127.0.0.1", server.port)
+        kept.request("GET", "/livez")
+        kept.getresponse().read()
+        server.process.terminate()
+        assert server.process.wait(8) == 0
+        silent.close()
+        kept.close()
+
+
+def test_while_the_model_is_down_requests_get_503_with_retry_after_and_health_says_so(tmp_path: Path) -> None:
+    # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
+    bundled = (ROOT / "app" / "model" / "tiny-q8_0.gguf").read_bytes()
+    broken = bundled.replace(b"llama.block_count", b"llama.block_cound", 1)
+    (tmp_path / "broken.gguf").write_bytes(broken)
+    with serve("echo", {"PARLEY_ENGINE": "llama", "PARLEY_MODEL": str(tmp_path / "broken.gguf")}) as server:
+        health = server.request("GET", "/healthz")
+        assert health.status == 503
+        answer = ask(server, "broken")
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json()["error"]["code"] == "engine_unavailable"
+        assert server.request("GET", "/livez").status == 200
+        assert "broken.gguf" in server.log()
