@@ -55,14 +55,15 @@ def serves_chat(found: list[Operation]) -> bool:
     return any(find_handler(HANDLERS, operation) is create_chat_completion for operation in found)
 
 
-def wire(settings: Settings | None = None) -> FlaskApp:
-    """As `app.create_app`."""
+def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
+    """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
     settings = settings if settings is not None else Settings.from_environment()
     configure_logs()
     document = Document.load(contract_path(settings))
     found = operations(document)
     schemas = Schemas(document)
-    engine = build_engine(settings)
+    launches = engine is None and settings.engine == "llama"
+    engine = engine or build_engine(settings)
     needs_engine = serves_chat(found)
     services: dict[type[Any], Any] = {Chat: Chat(engine)}
     views: dict[str, OperationView] = {}
@@ -92,7 +93,7 @@ def wire(settings: Settings | None = None) -> FlaskApp:
     ]
     app = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, settings=settings, engine=engine if needs_engine else None),
+        lifespan=partial(_lifespan, engine, settings, launches) if needs_engine else None,
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
@@ -135,13 +136,10 @@ def _prepare_flask(inner: flask.Flask) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(_app: Any, *, settings: Settings, engine: Engine | None) -> AsyncIterator[None]:
+async def _lifespan(engine: Engine, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
-    if engine is None:
-        yield
-        return
     supervision = None
-    if settings.engine == "llama" and not model_is_launched():
+    if launches and not model_is_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")
         supervision = launch_model(settings)
     try:

@@ -48,7 +48,8 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
         "presence_penalty": request.get("presence_penalty", 0),
         "repeat_last_n": context_length,  # the penalties look at the whole text
         "seed": fold_seed(None if seed is None else int(seed)),
-        "stop": [] if stop is None else [stop] if isinstance(stop, str) else stop,
+        # An empty text stands nowhere and everywhere; llama.cpp would end each answer before it began.
+        "stop": [text for text in ([stop] if isinstance(stop, str) else stop or []) if text],
         "logit_bias": _translate_bias(request.get("logit_bias") or {}, vocabulary_size),
         "max_tokens": context_length if limit is None else max(0, min(int(limit), context_length)),
         "stream": True,

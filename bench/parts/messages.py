@@ -102,7 +102,8 @@ def _validation_ms() -> float:
     ]
     messages = turn * 200
     body = {"model": "parley-tiny", "messages": messages, "tools": [tool] * 16, "tool_choice": "auto"}
-    assert validator.is_valid(body) and not validator.is_valid(body | {"messages": [*messages, {"role": "nobody"}]})
+    assert validator.is_valid(body)
+    assert not validator.is_valid(body | {"messages": [*messages, {"role": "nobody"}]})
     begin = time.process_time()
     for _ in range(20):
         validator.is_valid(body)

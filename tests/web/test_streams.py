@@ -22,7 +22,7 @@ CHAT = "/v1/chat/completions"
 WORDS = " ".join(f"word{i}" for i in range(20))
 
 
-def body(text: str = "one two three", **fields: Any) -> dict[str, Any]:
+def body(text: Any = "one two three", **fields: Any) -> dict[str, Any]:
     return {"model": "parley-echo", "stream": True, "messages": [{"role": "user", "content": text}], **fields}
 
 
@@ -87,15 +87,20 @@ def test_usage_comes_last_and_only_when_asked_for(echo_server: Server) -> None:
 
 
 def test_a_stream_says_the_same_as_a_whole_answer(echo_server: Server) -> None:
-    fields = {"stop": ["three"], "max_tokens": 10}
+    fields: dict[str, Any] = {"stop": ["three"], "max_tokens": 10}
     streamed = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks(echo_server, **fields))
     whole = echo_server.request("POST", CHAT, body=body(stream=False, **fields), headers=echo_server.bearer).json()
     assert streamed.strip() == whole["choices"][0]["message"]["content"].strip() == "one two"
 
 
 def test_what_fails_before_the_first_event_is_an_http_error(echo_server: Server) -> None:
-    for fields, status in (({"model": "other"}, 404), ({"n": 3}, 400), ({"messages": []}, 400)):
-        answer = echo_server.request("POST", CHAT, body=body(**fields), headers=echo_server.bearer)  # type: ignore[arg-type]
+    mistakes: list[tuple[dict[str, Any], int]] = [
+        ({"model": "other"}, 404),
+        ({"n": 3}, 400),
+        ({"messages": []}, 400),
+    ]
+    for fields, status in mistakes:
+        answer = echo_server.request("POST", CHAT, body=body(**fields), headers=echo_server.bearer)
         assert answer.status == status
         assert answer.headers["content-type"] == "application/json"
 

@@ -1,0 +1,74 @@
+"""The table of parameters is complete: each of the contract's is in it, and each takes effect or is refused."""
+
+from typing import Any
+
+import pytest
+
+from app.chat.parameters import PARAMETERS, refuse_unsupported
+from app.contract.document import Document
+from app.engines import echo, llama
+from app.engines.base import Model
+from app.errors import UnsupportedParameter
+from app.settings import Settings
+from app.wiring import contract_path
+
+BARE = Model("m", 0, "o", "f")
+KNOWN = echo.CAPABILITIES | llama.CAPABILITIES
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
+
+
+def test_the_table_has_just_the_parameters_of_the_contract() -> None:
+    schemas = Document.load(contract_path(Settings())).content["components"]["schemas"]
+    properties = list(schemas["CreateChatCompletionRequest"]["properties"])
+    assert len(properties) == 37
+    assert sorted(parameter.name for parameter in PARAMETERS) == sorted(properties)
+
+
+@pytest.mark.parametrize("parameter", [p for p in PARAMETERS if p.needs], ids=lambda p: p.name)
+def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(parameter: Any) -> None:
+    for value in (None, *parameter.neutral):
+        refuse_unsupported(request(**{parameter.name: value}), BARE)
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse_unsupported(request(**{parameter.name: {"some": "thing"}}), BARE)
+    assert caught.value.param == parameter.name
+    capable = Model("m", 0, "o", "f", frozenset({parameter.needs}))
+    refuse_unsupported(request(**{parameter.name: {"some": "thing"}}), capable)
+
+
+def test_capabilities_of_the_engines_are_words_of_the_table() -> None:
+    assert {parameter.needs for parameter in PARAMETERS} >= KNOWN
+
+
+def test_true_is_not_one() -> None:
+    with pytest.raises(UnsupportedParameter):
+        refuse_unsupported(request(n=True), BARE)
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "file", "file": {}}]},
+            "messages[0].content[1]",
+        ),
+        ({"role": "assistant", "audio": {"id": "a"}}, "messages[0].audio"),
+        (
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}],
+            },
+            "messages[0].content[0].prompt_cache_breakpoint",
+        ),
+    ],
+)
+def test_parts_of_messages_that_a_model_cannot_read_are_refused_by_place(message: Any, param: str) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse_unsupported(request(messages=[message]), BARE)
+    assert caught.value.param == param

@@ -1,0 +1,148 @@
+"""Any honest OpenAPI 3.x document is read into one form; what cannot be read is told in words."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract.document import Document
+from app.contract.operations import operations
+from app.contract.routing import Paths, find_handler, routing_view
+from app.contract.schemas import Schemas
+from app.errors import ConfigurationError
+
+
+def make(paths: Any = None, **fields: Any) -> Document:
+    return Document({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths or {}, **fields})
+
+
+def test_yaml_has_the_types_of_json_only(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    path.write_text("openapi: 3.1.0\npaths: {}\nx: [2024-01-01, on, no, 010, 1.5, 1e3, true, null, ~, '1']\n")
+    assert Document.load(path).content["x"] == ["2024-01-01", "on", "no", 10, 1.5, 1000.0, True, None, None, "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "part"),
+    [
+        ("a.yaml", "openapi: '2.0'\npaths: {}", "OpenAPI document 3.0 or 3.1"),
+        ("b.yaml", "paths: {}", "no openapi version"),
+        ("c.yaml", "openapi: 3.1.0", "no paths"),
+        ("d.yaml", "a: [", "not valid YAML"),
+        ("e.json", "{", "not valid JSON"),
+        ("f.yaml", "- 1", "not an object"),
+    ],
+)
+def test_a_file_that_is_no_document_is_refused_in_words(tmp_path: Path, name: str, text: str, part: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigurationError, match=part):
+        Document.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("server", "base"),
+    [
+        ({"url": "/"}, ""),
+        ({"url": "/v1"}, "/v1"),
+        ({"url": "/v1/"}, "/v1"),
+        ({"url": "https://api.example.com/v2/x"}, "/v2/x"),
+        (
+            {
+                "url": "https://{host}/{version}",
+                "variables": {"host": {"default": "a.b"}, "version": {"default": "v3"}},
+            },
+            "/v3",
+        ),
+    ],
+)
+def test_the_base_path_is_that_of_the_first_server(server: Any, base: str) -> None:
+    assert make(servers=[server]).base_path == base
+
+
+def test_leftovers_of_3_0_mean_what_their_authors_meant() -> None:
+    schemas = {
+        "Nullable": {"type": "string", "enum": ["a"], "nullable": True},
+        "Exclusive": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+        "Property": {"type": "object", "properties": {"nullable": {"type": "boolean"}}},
+    }
+    compiled = Schemas(make(components={"schemas": schemas}))
+
+    def valid(name: str, value: Any) -> bool:
+        return compiled.validator(f"/components/schemas/{name}").is_valid(value)
+
+    assert valid("Nullable", None)
+    assert valid("Nullable", "a")
+    assert not valid("Nullable", "b")
+    assert valid("Exclusive", 0.1)
+    assert not valid("Exclusive", 0)
+    assert valid("Property", {"nullable": True})
+    assert not valid("Property", {"nullable": 1})
+
+
+def test_siblings_of_a_reference_count_in_3_1_and_not_in_3_0() -> None:
+    schemas = {"A": {"type": "string"}, "B": {"$ref": "#/components/schemas/A", "maxLength": 1}}
+    for version, verdict in (("3.1.0", False), ("3.0.3", True)):
+        document = Document({"openapi": version, "paths": {}, "components": {"schemas": schemas}})
+        assert Schemas(document).validator("/components/schemas/B").is_valid("long") is verdict
+
+
+def test_operations_are_read_with_their_ids_parameters_and_media_types(document: Document) -> None:
+    found = {operation.id: operation for operation in operations(document)}
+    assert list(found) == ["createChatCompletion", "listModels", "retrieveModel"]
+    chat = found["createChatCompletion"]
+    assert (chat.method, chat.path, chat.tag, chat.request_required) == ("post", "/chat/completions", "Chat", True)
+    assert list(chat.request) == ["application/json"]
+    assert chat.response_schema(200, "text/event-stream")
+    assert chat.response_schema(404, "application/json")
+    assert chat.response_schema(418, "application/json") is None
+    assert [parameter.name for parameter in found["retrieveModel"].parameters] == ["model"]
+
+
+def test_every_operation_of_openai_can_be_viewed_but_those_with_a_query_in_their_path(
+    openai_document: Document,
+) -> None:
+    found = operations(openai_document)
+    view = routing_view(openai_document, found)
+    count = sum(len(methods) for methods in view["paths"].values())
+    assert count == len(found) in (110, 281)
+    schemas = Schemas(openai_document)
+    compiled = [schemas.validator(pointer) for o in found for pointer in o.request.values() if pointer]
+    assert len(compiled) >= 40
+
+
+def test_an_operation_id_may_stand_only_once() -> None:
+    operation = {"operationId": "same", "responses": {}}
+    with pytest.raises(ConfigurationError, match="same"):
+        operations(make({"/a": {"get": operation}, "/b": {"get": operation}}))
+
+
+def test_a_reference_to_nowhere_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="points nowhere"):
+        operations(make({"/a": {"post": {"requestBody": {"$ref": "#/components/none"}}}}))
+
+
+def test_a_handler_is_found_by_tag_and_operation_id(document: Document) -> None:
+    handlers = {o.id: find_handler("app.handlers", o) for o in operations(document)}
+    assert [handler.__name__ for handler in handlers.values() if handler] == [
+        "create_chat_completion",
+        "list_models",
+        "retrieve_model",
+    ]
+    (unknown,) = operations(make({"/a": {"get": {"tags": ["Fine-tuning"], "operationId": "list-jobs"}}}))
+    assert find_handler("app.handlers", unknown) is None
+
+
+def test_methods_of_a_path_are_known_also_below_parameters() -> None:
+    document = make(
+        {
+            "/a": {"get": {"operationId": "a"}, "post": {"operationId": "b"}},
+            "/m/{id}": {"delete": {"operationId": "c"}},
+            "/m/{id}/x": {"put": {"operationId": "d"}},
+        },
+        servers=[{"url": "/v1"}],
+    )
+    paths = Paths(document, operations(document))
+    assert paths.methods("/v1/a") == ["GET", "HEAD", "POST"]
+    assert paths.methods("/v1/m/org/name") == ["DELETE"]
+    assert paths.methods("/v1/m/1/x") == ["DELETE", "PUT"]
+    assert paths.methods("/a") == []
