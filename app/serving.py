@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError
@@ -31,6 +32,10 @@ __all__ = [
     "when_ready",
     "worker_class",
 ]
+
+
+# Connexion imports Starlette's test client, which deprecates the very package that Connexion brings for it.
+warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient` is deprecated")
 
 
 def _stop(error: ConfigurationError | str) -> NoReturn:

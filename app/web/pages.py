@@ -17,7 +17,10 @@ from .view import PENDING, PendingReply, ReplyEncoder
 _OWN = Path(__file__).parent / "ui"
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 # What Swagger UI needs of its own files, and nothing else: no inline script, no other host.
-_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _PUBLIC_ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
 
 
@@ -92,6 +95,7 @@ class Pages:
         response = flask.Response(body, content_type=media_type)
         response.headers["etag"] = self.document.etag
         response.headers["cache-control"] = "no-cache"
+        response.headers["x-content-type-options"] = "nosniff"
         response.make_conditional(flask.request)
         return response
 

@@ -1,6 +1,6 @@
 // Requests go to the server that this page came from, whatever servers the document names and whatever proxy stands
 // between: a key is for this server alone.
-const here = { url: new URL("..", location.href).pathname };
+const here = { url: new URL("..", location.href).pathname.replace(/(.)\/$/, "$1") };
 
 function withoutServers(item) {
   if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
