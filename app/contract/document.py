@@ -6,7 +6,6 @@ from is upgraded (``nullable``, boolean exclusive bounds, siblings of ``$ref``).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ class Document:
     """An OpenAPI document.
 
     ``content`` is the document as written, ``base_path`` the path of its first server without a slash at the end,
-    ``json_bytes`` and ``yaml_bytes`` what is served, ``etag`` a strong validator of both.
+    ``json_bytes`` and ``yaml_bytes`` what is served.
     """
 
     def __init__(self, content: Json, *, source: str = "document") -> None:
@@ -45,8 +44,8 @@ class Document:
         self.version = version
         self.base_path = _base_path(content)
         self.json_bytes = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        self.yaml_bytes = b""
-        self.etag = '"' + hashlib.sha256(self.json_bytes).hexdigest()[:32] + '"'
+        # JSON is YAML 1.2 too, so a document that was never written as YAML can be served as it is.
+        self.yaml_bytes = self.json_bytes
 
     @classmethod
     def load(cls, path: Path) -> Document:
@@ -68,7 +67,8 @@ class Document:
         if not isinstance(content, dict):
             raise ConfigurationError(f"The document {path} is not an object at its top level.")
         document = cls(content, source=str(path))
-        document.yaml_bytes = raw
+        if path.suffix != ".json":
+            document.yaml_bytes = raw
         return document
 
     def resolve(self, node: Any) -> tuple[Any, str | None]:

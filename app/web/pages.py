@@ -4,6 +4,7 @@ and whether it lives and can answer. A path of the document wins over any of the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 
 import flask
@@ -33,6 +34,13 @@ class Pages:
         self.ready = ready
         base = document.base_path
         self.ui = f"{base}/ui/"
+        self.etags = {
+            media_type: sha256(body).hexdigest()[:32]
+            for media_type, body in (
+                ("application/json", document.json_bytes),
+                ("application/yaml", document.yaml_bytes),
+            )
+        }
         rules: dict[str, Callable[..., flask.Response]] = {
             "/": self._index,
             f"{base}/": self._index,
@@ -66,7 +74,9 @@ class Pages:
         return found
 
     def _index(self) -> flask.Response:
-        return flask.Response(status=307, headers={"location": self.ui})
+        # Relative, so that it holds behind a proxy that serves us below a path of its own.
+        path = flask.request.path
+        return flask.Response(status=307, headers={"location": self.ui[1:] if path == "/" else "ui/"})
 
     def _swagger_ui(self) -> flask.Response:
         return self._file(_OWN, "index.html")
@@ -89,18 +99,20 @@ class Pages:
         return self._document(self.document.json_bytes, "application/json")
 
     def _yaml(self) -> flask.Response:
-        return self._document(self.document.yaml_bytes or self.document.json_bytes, "application/yaml")
+        return self._document(self.document.yaml_bytes, "application/yaml")
 
     def _document(self, body: bytes, media_type: str) -> flask.Response:
         response = flask.Response(body, content_type=media_type)
-        response.headers["etag"] = self.document.etag
+        response.headers["etag"] = f'"{self.etags[media_type]}"'
         response.headers["cache-control"] = "no-cache"
         response.headers["x-content-type-options"] = "nosniff"
         response.make_conditional(flask.request)
         return response
 
     def _livez(self) -> flask.Response:
-        return flask.jsonify(status="ok")
+        response = flask.jsonify(status="ok")
+        response.headers["cache-control"] = "no-store"
+        return response
 
     def _healthz(self) -> flask.Response:
         async def answer() -> Reply:
