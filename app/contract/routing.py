@@ -22,13 +22,13 @@ def routing_view(document: Document, operations: Iterable[Operation]) -> Json:
     """An OpenAPI 3.0.3 document with the routes and the security of another one.
 
     A parameter at the end of a path takes the rest of it, slashes too, as model ids such as ``org/name`` need it;
-    such routes come last, so that any other route wins.
+    such routes come last, the shortest at the very end, so that any closer route wins.
     """
     content = document.content
     info = content.get("info") or {}
     schemes = (content.get("components") or {}).get("securitySchemes") or {}
     paths: Json = {}
-    for operation in sorted(operations, key=lambda o: o.path.endswith("}")):
+    for operation in sorted(operations, key=lambda o: (o.path.endswith("}"), -o.path.count("/"))):
         names = list(templates(operation.path))
         view: Json = {
             "operationId": operation.id,

@@ -1,0 +1,57 @@
+"""OpenAI's own documents, all their operations: each is reached, secured, and answered in our one shape of failures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.contract.document import Document
+from app.contract.operations import operations
+from app.contract.routing import find_handler
+from app.engines.echo import EchoEngine
+from app.settings import Settings
+from app.wiring import HANDLERS, wire
+
+FOLDER = Path(__file__).parents[3] / "shared" / "specs"
+
+
+@pytest.mark.parametrize("name", ["openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml"])
+def test_every_operation_answers_in_the_envelope(name: str) -> None:
+    if not (FOLDER / name).exists():
+        pytest.skip(f"{name} is not beside this checkout")
+    path = FOLDER / name
+    document = Document.load(path)
+    app = wire(Settings(api_keys=("k",), spec=path), EchoEngine())
+
+    async def run() -> Counter[int]:
+        seen: Counter[int] = Counter()
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+            for operation in operations(document):
+                url = document.base_path + operation.path.replace("{", "a-").replace("}", "")
+                unknown = await client.request(operation.method, url, headers={"authorization": "Bearer x"})
+                assert unknown.status_code == 401, operation.id
+                answer = await client.request(
+                    operation.method,
+                    url,
+                    headers={"authorization": "Bearer k", "content-type": next(iter(operation.request), "text/plain")},
+                )
+                seen[answer.status_code] += 1
+                if answer.status_code >= 400:
+                    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}, operation.id
+                if find_handler(HANDLERS, operation) is None:
+                    assert answer.status_code in (400, 501), (operation.id, answer.text)
+            request = {"model": "parley-echo", "messages": [{"role": "user", "content": "hi"}], "store": False}
+            chat = await client.post(
+                f"{document.base_path}/chat/completions", json=request, headers={"authorization": "Bearer k"}
+            )
+            assert chat.status_code == 200, chat.text
+        return seen
+
+    seen = asyncio.run(run())
+    assert set(seen) <= {200, 400, 404, 501}
+    assert seen[501] > 50
