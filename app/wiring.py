@@ -11,7 +11,6 @@ from typing import Any
 
 import flask
 from connexion import FlaskApp
-from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.security import SecurityMiddleware
@@ -34,7 +33,7 @@ from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
 from .web.security import bearer_auth
-from .web.view import SCOPE, OperationView
+from .web.view import SCOPE, OperationView, ViewMiddleware
 
 HANDLERS = "app.handlers"
 
@@ -89,9 +88,9 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
             body_timeout=settings.body_timeout,
         ),
         LifespanMiddleware,
-        ContextMiddleware,
+        partial(ViewMiddleware, flask_app=lambda: app.app, views=views),
     ]
-    app = FlaskApp(
+    app: FlaskApp = FlaskApp(
         "parley",
         lifespan=partial(_lifespan, engine, settings, launches) if needs_engine else None,
         middlewares=middlewares,

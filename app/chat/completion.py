@@ -7,8 +7,8 @@ delta; usage last and only when asked for.
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -19,7 +19,7 @@ from ..errors import EngineUnavailable
 
 def _identity(kind: str, model: Model) -> Json:
     return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "id": f"chatcmpl-{secrets.token_hex(16)}",
         "object": kind,
         "created": int(time.time()),
         "model": model.id,

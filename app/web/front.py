@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +66,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
             return value
-    return b"req_" + uuid.uuid4().hex.encode()
+    return b"req_" + secrets.token_hex(16).encode()
 
 
 def _as_json(line: dict[str, Any]) -> str:

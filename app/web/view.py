@@ -14,6 +14,7 @@ from typing import Any
 
 import flask
 import inflection
+from connexion.middleware.context import ContextMiddleware
 
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
@@ -78,15 +79,14 @@ class OperationView(ReplyEncoder):
         services: Mapping[type[Any], Any],
     ) -> None:
         self.operation = operation
+        self.operation_id = operation.id
         self.services = services
         self.handler = handler or _not_implemented(operation)
         self.is_async = inspect.iscoroutinefunction(self.handler)
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
         self._validators: dict[tuple[int, str], Validator | None] = {}
-        # What Flask and Connexion look for on a view.
-        self.__name__ = operation.id
-        self.__signature__ = inspect.Signature()
+        self.__name__ = operation.id  # as Flask and Connexion want of a view
 
     def __call__(self, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
@@ -126,6 +126,27 @@ class OperationView(ReplyEncoder):
             place = "/".join(map(str, fault.path))
             log.error("%s: an answer breaks the contract: %s at /%s", self.operation.id, fault.keyword, place)
             raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
+
+
+class ViewMiddleware(ContextMiddleware):
+    """Connexion's context, and our views in Flask as they are.
+
+    Connexion registers every view in a decorator of its own that reads the request once more for arguments, and is
+    built anew for every request, at a third of its whole cost; an `OperationView` has its arguments from the check.
+    """
+
+    def __init__(self, app: Any, *, flask_app: Callable[[], flask.Flask], views: Mapping[str, OperationView]) -> None:
+        super().__init__(app)
+        self._flask_app = flask_app
+        self._views = views
+
+    def add_api(self, specification: Any, **kwargs: Any) -> Any:
+        # Connexion adds an API to the innermost application first, so Flask has the views by now.
+        registered = self._flask_app().view_functions
+        for endpoint, view in registered.items():
+            if (operation_id := getattr(view, "operation_id", None)) is not None:
+                registered[endpoint] = self._views[operation_id]
+        return super().add_api(specification, **kwargs)
 
 
 class PendingReply:

@@ -4,7 +4,7 @@ failures too, a client that connects and never sends a request is let go, and so
 from __future__ import annotations
 
 import asyncio
-import uuid
+import secrets
 import weakref
 from typing import Any
 
@@ -71,7 +71,7 @@ class Protocol(ASGIProtocol):
             f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}",
             "content-type: application/json",
             f"content-length: {len(body)}",
-            f"x-request-id: req_{uuid.uuid4().hex}",
+            f"x-request-id: req_{secrets.token_hex(16)}",
             *(f"{name}: {value}" for name, value in extra_headers),
             "connection: close",
         ]
@@ -79,12 +79,19 @@ class Protocol(ASGIProtocol):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose servers speak by a worker's own protocol: the worker names none, so that it must be here."""
+    """An event loop whose servers speak by our protocol, and queue as many new connections as gunicorn is set to.
 
-    protocol_factory: Any = None
+    The worker asks the loop for its servers and names gunicorn's own protocol and no backlog; asyncio would then shrink
+    the queue to 100, and of a burst of clients the rest would wait for a second or more.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
 
     async def create_server(self, protocol_factory: Any, *args: Any, **kwargs: Any) -> Any:
-        return await super().create_server(self.protocol_factory or protocol_factory, *args, **kwargs)
+        kwargs.setdefault("backlog", self._worker.cfg.backlog)
+        return await super().create_server(lambda: Protocol(self._worker), *args, **kwargs)
 
 
 class Worker(ASGIWorker):
@@ -95,8 +102,7 @@ class Worker(ASGIWorker):
         self.connections: weakref.WeakSet[Protocol] = weakref.WeakSet()
 
     def _setup_event_loop(self) -> None:
-        self.loop = _Loop()
-        self.loop.protocol_factory = lambda: Protocol(self)
+        self.loop = _Loop(self)
         asyncio.set_event_loop(self.loop)
 
     def handle_exit_signal(self) -> None:

@@ -18,7 +18,7 @@ from ..process import cpu_seconds
 from ..table import Table
 
 # Messages, and how many requests are measured with so many; stock Connexion takes half a second for the longest.
-SIZES = ((1, 400), (30, 300), (300, 100), (1_000, 40))
+SIZES = ((1, 1_000), (30, 800), (300, 250), (1_000, 100))
 STOCK_SIZES = ((1, 200), (30, 40), (300, 6), (1_000, 3))
 ROUNDS = 3
 TARGET_GROWTH = 1.5
@@ -63,7 +63,7 @@ async def _measure(table: Table, parley: server.Server, stock: server.Server) ->
 
 async def _cost(client: Any, found: server.Server, messages: int, count: int) -> float:
     body = json.dumps(_conversation(found, messages)).encode()
-    await load.requests(client, found, body, min(count, 4), 2)
+    await load.requests(client, found, body, min(count, 50), 4)
     spent = []
     for _ in range(ROUNDS if count >= 40 else 1):
         before = cpu_seconds(found.pid)

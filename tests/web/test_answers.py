@@ -79,6 +79,16 @@ def test_a_whole_answer_that_breaks_the_contract_is_a_500_and_is_not_sent() -> N
     assert "secret" not in answer.text
 
 
+def test_a_fault_of_our_own_is_a_500_that_tells_nothing_but_is_logged_by_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = ask(ErringEngine(None))
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    assert "AssertionError" in caplog.text
+    assert "test_answers.py" in caplog.text
+
+
 def test_a_first_chunk_that_breaks_the_contract_is_a_500() -> None:
     answer = ask(ErringEngine(pieces=({"choices": [{"index": "x", "delta": {}}]},)), stream=True)
     assert answer.status_code == 500
