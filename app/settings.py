@@ -59,6 +59,9 @@ class Settings:
         "headers wait for its first event.",
         minimum=0.1,
     )
+    write_timeout: float = _setting(
+        60.0, "Seconds after which a stream whose client does not read is dropped.", minimum=0.1
+    )
     graceful_timeout: int = _setting(120, "Seconds that running answers get to finish at a graceful stop.", minimum=0)
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins, separated by commas, whose pages may call the API; `*` for all. Without it: none."

@@ -109,7 +109,9 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     _prepare_flask(app.app)
     pages.register(app.app)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
-    app.middleware.app.asgi_app = Bridge(app.app.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval)
+    app.middleware.app.asgi_app = Bridge(
+        app.app.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
+    )
     return app
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
 from . import sse
@@ -33,7 +33,7 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Bridge:
     """An ASGI application around Flask's WSGI application.
 
-    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` is in seconds.
+    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` and ``write_timeout`` are in seconds.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class Bridge:
         *,
         threaded: frozenset[str],
         ping_interval: float,
+        write_timeout: float,
         threads: int = 32,
     ) -> None:
         self.wsgi_app = wsgi_app
         self.threaded = threaded
         self.ping_interval = ping_interval
+        self.write_timeout = write_timeout
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,12 +88,15 @@ class Bridge:
         watch: asyncio.Task[None] | None = None
         gone = False
 
-        async def wait_for_disconnect() -> None:
+        def give_up() -> None:
             nonlocal gone
-            while (await receive())["type"] != "http.disconnect":
-                pass
             gone = True
             task.cancel()
+
+        async def wait_for_disconnect() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            give_up()
 
         def start_watch() -> None:
             nonlocal watch
@@ -101,7 +106,7 @@ class Bridge:
         try:
             reply = to_reply(await pending.result)
             if isinstance(reply, Stream):
-                await self._stream(pending, reply, send)
+                await self._stream(pending, reply, send, give_up)
             else:
                 await _send_answer(send, pending.view.encode(reply))
         except asyncio.CancelledError:
@@ -113,53 +118,42 @@ class Bridge:
             if watch is not None and not watch.done():
                 watch.cancel()
 
-    async def _stream(self, pending: PendingReply, stream: Stream, send: Send) -> None:
+    async def _stream(self, pending: PendingReply, stream: Stream, send: Send, give_up: Callable[[], None]) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
-        loop = asyncio.get_running_loop()
         events = stream.events
         encode = pending.view.encode_event
-        first = loop.create_task(_next(events))
-        pings = _Pings(send, self.ping_interval)
+        first = asyncio.get_running_loop().create_task(_next(events))
+        writer = _Writer(send, self.ping_interval, self.write_timeout, give_up)
         try:
             await asyncio.wait({first}, timeout=self.ping_interval)
-            chunk = encode(first.result()) if first.done() else sse.PING
+            chunk = encode(first.result()) if first.done() else None
             headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in stream.headers.items()]
             headers += [
                 (b"content-type", sse.CONTENT_TYPE.encode()),
                 (b"cache-control", b"no-cache"),
                 (b"x-accel-buffering", b"no"),  # nginx would hold events back
             ]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            body: Message = {"type": "http.response.body", "body": chunk, "more_body": True}
-            await send(body)
-            pings.start()
+            await writer.start(headers)
             try:
-                if not first.done() or chunk is sse.PING:
-                    await send({**body, "body": encode(await first)})
+                if chunk is None:
+                    await writer.write(sse.PING)
+                    chunk = encode(await first)
+                await writer.write(chunk)
                 async for event in events:
-                    chunk = encode(event)
-                    pings.sent = loop.time()
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await writer.write(encode(event))
                 last = sse.DONE
             except Exception as exception:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
-                last = sse.event(envelope(to_api_error(_as_engine_error(exception)))) + sse.DONE
-            pings.stop()
-            await send({"type": "http.response.body", "body": last, "more_body": False})
+                last = sse.event(envelope(to_api_error(exception))) + sse.DONE
+            await writer.write(last, more=False)
         finally:
-            pings.stop()
+            writer.stop()
             if not first.done():
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
             close = getattr(events, "aclose", None)
             if close is not None:
                 await close()
-
-
-def _as_engine_error(exception: Exception) -> Exception:
-    if isinstance(exception, StopAsyncIteration):
-        return EngineUnavailable("The stream ended before it began.")
-    return exception
 
 
 async def _next(events: Any) -> Any:
@@ -170,35 +164,46 @@ async def _next(events: Any) -> Any:
         raise EngineUnavailable("The stream ended before it began.") from None
 
 
-class _Pings:
-    """Sends a comment whenever a stream has been silent for an interval, so that proxies keep it open."""
+class _Writer:
+    """Sends the events of a stream. Fills silences with comments, so that proxies keep it open, and gives a client up
+    that does not read: its stream would hold a place in the engine for good."""
 
-    def __init__(self, send: Send, interval: float) -> None:
-        self.send, self.interval = send, interval
+    def __init__(self, send: Send, ping_interval: float, write_timeout: float, give_up: Callable[[], None]) -> None:
+        self.send, self.ping_interval, self.write_timeout, self.give_up = send, ping_interval, write_timeout, give_up
         self.loop = asyncio.get_running_loop()
-        self.sent = self.loop.time()
+        self.last = self.loop.time()  # when the last write began
+        self.writing = False
         self.timer: asyncio.TimerHandle | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.ping: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self.sent = self.loop.time()
-        self._arm()
+    async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._look_again()
+
+    async def write(self, body: bytes, *, more: bool = True) -> None:
+        self.last = self.loop.time()
+        self.writing = True
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+        self.writing = False
 
     def stop(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-            self.timer = None
+        if self.ping is not None:
+            self.ping.cancel()
 
-    def _arm(self) -> None:
-        self.timer = self.loop.call_at(self.sent + self.interval, self._fire)
+    def _look_again(self) -> None:
+        wait = min(self.write_timeout, self.ping_interval)
+        self.timer = self.loop.call_at(max(self.last + wait, self.loop.time() + wait / 10), self._look)
 
-    def _fire(self) -> None:
-        now = self.loop.time()
-        if now - self.sent >= self.interval - 0.001 and (self.task is None or self.task.done()):
-            self.sent = now
-            message = {"type": "http.response.body", "body": sse.PING, "more_body": True}
-            self.task = self.loop.create_task(self.send(message))  # type: ignore[arg-type]
-        self._arm()
+    def _look(self) -> None:
+        silence = self.loop.time() - self.last
+        if self.writing and silence >= self.write_timeout:
+            self.give_up()
+            return
+        if not self.writing and silence >= self.ping_interval:
+            self.ping = self.loop.create_task(self.write(sse.PING))
+        self._look_again()
 
 
 async def _send_answer(send: Send, answer: Answer) -> None:

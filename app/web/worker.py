@@ -18,6 +18,9 @@ from .envelope import envelope
 # Seconds in which the head of a connection's first request must have arrived.
 _HEAD_SECONDS = 60.0
 
+# Seconds in which a client must have read the rest of an answer once its connection is closed.
+_FLUSH_SECONDS = 10.0
+
 _MESSAGES = {
     400: ("The HTTP request could not be read.", "invalid_http"),
     408: ("The head of the request did not arrive in time.", "request_timeout"),
@@ -51,6 +54,12 @@ class Protocol(ASGIProtocol):
     def idle(self) -> bool:
         """Whether no request is being served."""
         return bool(self._awaiting_request) and not self._finishing_calls
+
+    def _close_transport(self) -> None:
+        super()._close_transport()
+        # What a client does not read would be kept for it for as long as it likes.
+        if self.transport.get_write_buffer_size():
+            self.worker.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
 
     def _on_headers_complete(self) -> Any:
         self._head_timer.cancel()

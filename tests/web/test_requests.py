@@ -392,6 +392,9 @@ def test_pages_of_other_origins_are_let_in_only_where_configured(echo_server: Se
 def test_each_request_has_one_line_in_the_log_without_its_body_or_key() -> None:
     with serve("echo", {"PARLEY_LOG_FORMAT": "json"}) as server:
         request_id = post(server, chat(user=SECRET)).headers["x-request-id"]
+        deadline = time.monotonic() + 5
+        while request_id not in server.log() and time.monotonic() < deadline:
+            time.sleep(0.02)  # the line is written when the answer is out
         lines = [json.loads(line) for line in server.log().splitlines() if line.startswith('{"id"')]
         (line,) = [line for line in lines if line["id"] == request_id]
         assert line["method"] == "POST"

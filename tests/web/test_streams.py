@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -186,3 +187,22 @@ def test_a_client_that_leaves_while_it_waits_for_a_whole_answer_ends_the_work(sl
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert "status=499" in next(line for line in slow_server.log().splitlines() if "leaver-1" in line)
+
+
+def test_a_client_that_stops_reading_is_given_up() -> None:
+    with serve("echo", {"PARLEY_WRITE_TIMEOUT": "1"}) as server, socket.socket() as connection:
+        # Small buffers, so that the server soon has to wait.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", server.port))
+        content = json.dumps(body("word " * 200_000))
+        connection.sendall(
+            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\nx-request-id: sleeper-1\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n{content}".encode()
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        deadline = time.monotonic() + 8
+        while "id=sleeper-1" not in server.log():
+            assert time.monotonic() < deadline, "the stream waits for a client that does not read"
+            time.sleep(0.05)
+        assert server.request("GET", "/livez").status == 200
