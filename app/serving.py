@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .engines.supervisor import Supervision
 
 __all__ = [
+    "asgi_lifespan",
     "bind",
     "control_socket_disable",
     "graceful_timeout",
@@ -52,6 +53,8 @@ proc_name = "parley"
 bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"
 # gunicorn's asgi worker, with our shape of failures for what never reaches the application.
 worker_class = "app.web.worker.Worker"
+# An application that cannot start ends the start; gunicorn would serve it all the same, with 500 for everything.
+asgi_lifespan = "on"
 graceful_timeout = _settings.graceful_timeout
 # Longer than clients keep idle connections, so that they close first and never send into a closing one.
 keepalive = 75
@@ -118,7 +121,7 @@ def on_starting(server: Any) -> None:
         from .wiring import contract_path, serves_chat
 
         if serves_chat(operations(Document.load(contract_path(_settings)))):
-            _supervision = launch_model(_settings)
+            _supervision = launch_model(_settings, workers=server.cfg.workers)
     except ConfigurationError as error:
         _stop(error)
 

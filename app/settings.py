@@ -42,7 +42,7 @@ class Settings:
     model: Path | None = _setting(None, "GGUF file to serve. Without it: the bundled `parley-tiny`.")
     model_id: str | None = _setting(None, "Id of the model in the API. Without it: the file's stem.")
     model_context: int = _setting(
-        0, "Tokens of context per request; 0: what the model was trained for, at most 8192.", minimum=0
+        0, "Tokens of context per request; 0: what the model was trained for, at most 8192.", minimum=0, maximum=1 << 24
     )
     model_threads: int = _setting(
         0, "Threads that the model computes with; 0: one for the bundled model, else one per core.", minimum=0
@@ -51,18 +51,21 @@ class Settings:
     echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
     body_timeout: float = _setting(
-        60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1
+        60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400
     )
     ping_interval: float = _setting(
         15.0,
         "Seconds after which an idle stream sends a `: ping` comment, and the longest time that a stream's "
         "headers wait for its first event.",
         minimum=0.1,
+        maximum=86400,
     )
     write_timeout: float = _setting(
-        60.0, "Seconds after which a stream whose client does not read is dropped.", minimum=0.1
+        60.0, "Seconds after which a stream whose client does not read is dropped.", minimum=0.1, maximum=86400
     )
-    graceful_timeout: int = _setting(120, "Seconds that running answers get to finish at a graceful stop.", minimum=0)
+    graceful_timeout: int = _setting(
+        120, "Seconds that running answers get to finish at a graceful stop.", minimum=0, maximum=86400
+    )
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins, separated by commas, whose pages may call the API; `*` for all. Without it: none."
     )
@@ -103,7 +106,10 @@ def _parse(name: str, f: Field[Any], text: str) -> Any:
     if kind.startswith("Path"):
         return Path(text).expanduser()
     if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        parts = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not parts:
+            raise ConfigurationError(f"{name} has commas and nothing between them; leave it out or fill it in.")
+        return parts
     if kind == "bool":
         lowered = text.lower()
         if lowered in ("1", "true", "yes", "on"):

@@ -12,7 +12,6 @@ from typing import Any
 import flask
 from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
 from .chat.service import Chat
@@ -32,6 +31,7 @@ from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
+from .web.routing import ExactRoutingMiddleware
 from .web.security import bearer_auth
 from .web.view import SCOPE, OperationView, ViewMiddleware
 
@@ -61,6 +61,8 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     document = Document.load(contract_path(settings))
     found = operations(document)
     schemas = Schemas(document)
+    for pointer in (pointer for operation in found for pointer in operation.schemas):
+        schemas.validator(pointer)  # what cannot be compiled ends the start, not a request
     launches = engine is None and settings.engine == "llama"
     engine = engine or build_engine(settings)
     needs_engine = serves_chat(found)
@@ -79,7 +81,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
         partial(EnvelopeMiddleware, methods=pages.methods),
-        RoutingMiddleware,
+        ExactRoutingMiddleware,
         SecurityMiddleware,
         check_middleware(
             operations={operation.id: operation for operation in found},
@@ -92,7 +94,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine, settings, launches) if needs_engine else None,
+        lifespan=partial(_lifespan, engine if needs_engine else None, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
@@ -116,7 +118,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
 
 
 def _prepare_flask(inner: flask.Flask) -> None:
-    # Otherwise Flask answers // and a missing slash with redirects that Connexion turns into errors.
+    # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
 
@@ -137,8 +139,11 @@ def _prepare_flask(inner: flask.Flask) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(engine: Engine, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
+async def _lifespan(engine: Engine | None, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
+    if engine is None:
+        yield
+        return
     supervision = None
     if launches and not model_is_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")

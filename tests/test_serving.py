@@ -112,6 +112,7 @@ def test_an_open_address_needs_a_configured_key() -> None:
     port: dict[str, str | None] = {"PARLEY_API_KEYS": None}
     assert "PARLEY_API_KEYS" in refused({**port, "PARLEY_HOST": "0.0.0.0"}).log
     assert "PARLEY_ALLOW_GENERATED_KEY" in refused(port, ("-b", "0.0.0.0:0")).log
+    assert "PARLEY_ALLOW_GENERATED_KEY" in refused(port, ("-b", ":0")).log
     with serve("echo", {**port, "PARLEY_HOST": "0.0.0.0", "PARLEY_ALLOW_GENERATED_KEY": "1"}) as server:
         assert ask(server, "parley-echo").status == 200
     with serve("echo", {"PARLEY_HOST": "0.0.0.0"}) as server:
@@ -142,12 +143,31 @@ def test_so_it_does_when_our_configuration_is_not_read_at_all(tmp_path: Path) ->
         ({"PARLEY_API_KEYS": "key with spaces"}, "no spaces"),
         ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": "/nowhere/model.gguf"}, "/nowhere/model.gguf"),
         ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": __file__}, "not a GGUF file"),
+        ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL_CONTEXT": "16777216", "PARLEY_MODEL_SLOTS": "256"}, "can count"),
     ],
 )
 def test_a_setting_that_cannot_be_used_ends_the_start_with_a_sentence(env: dict[str, str | None], part: str) -> None:
     log = refused(env).log
     assert re.search(r"^parley: ", log, re.MULTILINE)
     assert part in log
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"),
+    [
+        ({"security": [{"Undefined": []}]}, "secured by Undefined"),
+        (
+            {"requestBody": {"content": {"application/json": {"schema": {"type": "string", "pattern": "(a"}}}}},
+            "cannot be used",
+        ),
+        ({"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/nowhere"}}}}}, "cannot be used"),
+    ],
+)
+def test_a_document_that_cannot_be_served_ends_the_start(tmp_path: Path, operation: Any, part: str) -> None:
+    paths = {"/x": {"post": {"operationId": "x", "responses": {}, **operation}}}
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    (tmp_path / "d.json").write_text(json.dumps(document))
+    assert part in refused({"PARLEY_SPEC": str(tmp_path / "d.json")}).log
 
 
 def test_a_name_that_is_no_setting_is_pointed_out() -> None:
@@ -276,14 +296,19 @@ def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request
     error = json.loads(data[-2])["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert error["code"] == "engine_unavailable"
+    assert "error=engine_unavailable" in own_llama_server.log()
     assert ask(own_llama_server).status == 200
 
 
 def test_a_killed_master_leaves_nothing_behind(own_llama_server: Server) -> None:
     pids = [*own_llama_server.workers, *model_processes(own_llama_server)]
     assert len(pids) == 3
+    kept = http.client.HTTPConnection("127.0.0.1", own_llama_server.port)
+    kept.request("GET", "/livez")
+    kept.getresponse().read()
     own_llama_server.process.kill()
     wait_until_dead(pids, 15)
+    kept.close()
 
 
 def test_idle_connections_do_not_hold_up_a_stop() -> None:

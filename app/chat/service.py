@@ -59,7 +59,11 @@ class Chat:
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         refuse_unsupported(body, model)
-        return model, {name: _plain(value) for name, value in body.items() if value is not None}
+        request = {name: _plain(value) for name, value in body.items() if value is not None}
+        if "max_tokens" in request and "max_completion_tokens" in request:
+            # Two limits of the same thing: the lower one keeps both.
+            request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
+        return model, request
 
 
 def _plain(value: Any) -> Any:

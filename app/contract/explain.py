@@ -8,20 +8,24 @@ Messages tell the rule and the kind of value found, never the value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from ..errors import BadRequest
 from .schemas import Fault, Validator
+from .shrink import Path, Shrunken
 
 # A client may send names of any length; what is quoted back stays readable.
 _LONGEST_NAME = 64
 _LONGEST_PATH = 300
-# Faults looked at: enough to find the most telling one, bounded for bodies that are wrong everywhere.
-_MOST_FAULTS = 64
+# How often a cut that made a fault of its own is taken back.
+_MOST_TRIES = 4
+# Faults that may be there only because something was cut away.
+_FAULTS_OF_CUTTING = frozenset(
+    {"required", "minItems", "minProperties", "minLength", "contains", "pattern", "format", "enum", "const", "not"}
+)
 
 
-def check(validator: Validator, instance: Any, *, at: tuple[str | int, ...] = ()) -> None:
+def check(validator: Validator, instance: Any, *, at: Path = ()) -> None:
     """Do nothing when the instance is valid.
 
     ``at`` is put before the path, for a value that is a part of what the client sent.
@@ -30,13 +34,13 @@ def check(validator: Validator, instance: Any, *, at: tuple[str | int, ...] = ()
         BadRequest: the instance breaks a rule; ``param`` is the path of the culprit.
     """
     if not validator.is_valid(instance):
-        raise explain(validator.faults(instance), instance, at=at)
+        raise explain(validator, instance, at=at)
 
 
-def explain(faults: Iterable[Fault], instance: Any, *, at: tuple[str | int, ...] = ()) -> BadRequest:
-    """The most telling of some faults of an instance as an error."""
-    fault = _narrow(_first(list(islice(faults, _MOST_FAULTS))), instance)
-    path, found = _follow(instance, fault.path)
+def explain(validator: Validator, instance: Any, *, at: Path = ()) -> BadRequest:
+    """What is wrong with an invalid instance, as an error."""
+    fault, found = find_fault(validator, instance)
+    path = fault.path
     if fault.keyword == "required":
         path = (*path, str(fault.value))
     elif fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
@@ -44,7 +48,20 @@ def explain(faults: Iterable[Fault], instance: Any, *, at: tuple[str | int, ...]
     message, code = _describe(fault, found)
     param = path_text((*at, *path))
     where = f" '{param}'" if param else " the request body"
-    return BadRequest(message.format(where=where), param=param, code=code)
+    return BadRequest(message.replace("{where}", where, 1), param=param, code=code)
+
+
+def find_fault(validator: Validator, instance: Any) -> tuple[Fault, Any]:
+    """The most telling fault of an invalid instance, with its path in it, and what is there."""
+    keep: frozenset[Path] = frozenset()
+    for _ in range(_MOST_TRIES):
+        shrunken = Shrunken(validator.is_valid, instance, keep)
+        fault = _narrow(_first(list(validator.faults(shrunken.instance))))
+        path, found = _follow(shrunken.instance, fault.path)
+        if path not in shrunken.cut or fault.keyword not in _FAULTS_OF_CUTTING:
+            return Fault(fault.keyword, fault.value, shrunken.original(path)), found
+        keep |= {path}
+    return Fault("", None, ()), instance
 
 
 def path_text(path: Sequence[str | int]) -> str | None:
@@ -55,10 +72,8 @@ def path_text(path: Sequence[str | int]) -> str | None:
             text += f"[{part}]"
         else:
             name = part if len(part) <= _LONGEST_NAME else part[:_LONGEST_NAME] + "…"
-            text += f".{name}" if text else name
-    text = text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…"
-    # Braces would be taken for fields when the message is put together.
-    return text.replace("{", "(").replace("}", ")") or None
+            text += f".{name}" if text and name else name or "['']"
+    return (text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…") or None
 
 
 def _first(faults: list[Fault]) -> Fault:
@@ -71,7 +86,7 @@ def _first(faults: list[Fault]) -> Fault:
     return min(faults, key=rank)
 
 
-def _narrow(fault: Fault, instance: Any) -> Fault:
+def _narrow(fault: Fault) -> Fault:
     """Go down into the branch of a union that the caller meant, as far as that is certain."""
     while fault.branches:
         depth = len(fault.path)
@@ -137,7 +152,7 @@ def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
     )
 
 
-def _follow(instance: Any, path: Sequence[str | int]) -> tuple[tuple[str | int, ...], Any]:
+def _follow(instance: Any, path: Path) -> tuple[Path, Any]:
     """The path with its keys as they are in the instance, and what is there."""
     followed: list[str | int] = []
     for part in path:
@@ -175,8 +190,7 @@ def _kind(value: Any) -> str:
 
 def _listed(values: Iterable[Any], last: str = "or") -> str:
     texts = [repr(value) if isinstance(value, str) else "null" if value is None else str(value) for value in values]
-    text = ", ".join(texts[:-1]) + f" {last} {texts[-1]}" if len(texts) > 1 else "".join(texts)
-    return text.replace("{", "{{").replace("}", "}}")
+    return ", ".join(texts[:-1]) + f" {last} {texts[-1]}" if len(texts) > 1 else "".join(texts)
 
 
 _LIMITS = {
@@ -216,7 +230,7 @@ def _describe(fault: Fault, found: Any) -> tuple[str, str]:
             code = ("integer_" if isinstance(found, int) else "decimal_") + code
         return f"Invalid value for{{where}}: expected {rule.format(value)}.", code
     if keyword == "pattern":
-        rule = str(value).replace(r"\Z", "$").replace("{", "{{").replace("}", "}}")
+        rule = str(value).replace(r"\Z", "$")
         return f"Invalid value for{{where}}: expected a string that matches {rule}.", "invalid_value"
     if keyword == "format":
         return f"Invalid value for{{where}}: expected the format {value}.", "invalid_value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,13 @@ class Operation:
     responses: Mapping[str, Mapping[str, str | None]]
     security: list[Any] | None = field(default=None)
 
+    @property
+    def schemas(self) -> Iterator[str]:
+        """Pointers of all schemas that requests and responses are held against."""
+        yield from (parameter.schema for parameter in self.parameters if parameter.schema)
+        for media in (self.request, *self.responses.values()):
+            yield from filter(None, media.values())
+
     def response_schema(self, status: int, media_type: str) -> str | None:
         """Pointer of the schema that a response must fit; None where the document does not say."""
         for key in (str(status), f"{status // 100}XX", "default"):
@@ -79,9 +86,22 @@ def operations(document: Document) -> list[Operation]:
                         "give each its own."
                     )
                 found[operation.id] = operation
+    _check_security(document, found.values())
     if unreachable:
         log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
     return list(found.values())
+
+
+def _check_security(document: Document, found: Iterable[Operation]) -> None:
+    schemes = (document.content.get("components") or {}).get("securitySchemes") or {}
+    for operation in found:
+        for requirement in operation.security or ():
+            for name in requirement:
+                if name not in schemes:
+                    raise ConfigurationError(
+                        f"{document.source}: the operation {operation.id} is secured by {name}, which is not among "
+                        "components/securitySchemes."
+                    )
 
 
 def _operation(document: Document, path: str, method: str, item: Any, pointer: str) -> Operation:

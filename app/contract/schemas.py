@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from ..errors import ConfigurationError
 from .document import Document
 
 try:
@@ -57,6 +58,7 @@ class Schemas:
         if backend is None and jsonschema_rs is None:
             log.warning("jsonschema-rs is not installed: bodies are checked by jsonschema, hundreds of times slower.")
         self._validators: dict[str, Validator] = {}
+        self._source = document.source
         source = document.schema_source()
         self._compiler: Any = (_Rust if self.backend == "jsonschema-rs" else _Python)(source)
 
@@ -69,7 +71,10 @@ class Schemas:
         found = self._validators.get(pointer)
         if found is None:
             reference = f"{_URI}#{quote(pointer, safe='/~')}"
-            found = self._validators[pointer] = self._compiler.compile(reference)
+            try:
+                found = self._validators[pointer] = self._compiler.compile(reference)
+            except Exception as error:  # each library has its own, and some have several
+                raise ConfigurationError(f"{self._source}: the schema at {pointer} cannot be used: {error}") from None
         return found
 
 

@@ -17,12 +17,14 @@ from typing import Any, NoReturn
 
 SOCKET_VARIABLE = "PARLEY_CHILD_SOCKET"
 KEY_VARIABLE = "PARLEY_CHILD_KEY"
+IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
 
 # gunicorn's master halts when a child of its own ends with 3 or 4: these statuses stay clear of both.
 EXIT_CANNOT_LOAD = 5
 EXIT_CANNOT_IMPORT = 6
 
-_HTTP_THREADS = 256
+# Answers that llama.cpp works on or keeps waiting at once, over all workers of a server.
+HTTP_THREADS = 256
 
 LIBGOMP_HINT = (
     "llama.cpp needs the system library libgomp.so.1: install libgomp1 (Debian/Ubuntu: apt-get install -y libgomp1)."
@@ -103,7 +105,7 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     parameters.n_batch = parameters.n_ubatch = 256  # short steps: a long prompt does not stall other answers
     # A stream holds a thread. llama.cpp would add threads one by one, and now and then a request, or the question
     # whether the model is ready, then waits for a whole answer to end: better that idle threads are at hand.
-    parameters.n_threads_http = _HTTP_THREADS
+    parameters.n_threads_http = HTTP_THREADS
     parameters.cache_ram_mib = 0  # llama.cpp would take 8 GiB
     parameters.prefill_assistant = False  # a last message of the assistant is history, not a beginning to go on with
     parameters.verbosity = -1
@@ -139,7 +141,7 @@ def main(arguments: list[str]) -> NoReturn:
             else f"the package xllamacpp cannot be imported ({error}): install it again."
         )
         _end(EXIT_CANNOT_IMPORT)
-    except (RuntimeError, MemoryError):
+    except Exception:  # llama.cpp's own are RuntimeError; a number too large for it is an OverflowError
         say(
             f"llama.cpp could not load the model {options.model}: "
             "this version may not support its architecture, or memory may be short."

@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 
+from ..errors import ConfigurationError
 from ..settings import Settings
 from . import gguf
 from .base import Engine, Model
@@ -41,9 +43,15 @@ def served_model(settings: Settings) -> ServedModel:
     bundled = settings.model is None
     context = settings.model_context or min(trained, _LONGEST_DEFAULT_CONTEXT)
     # More threads than cores wait for each other; the bundled model is too small to gain from a second one.
-    threads = settings.model_threads or (1 if bundled else len(os.sched_getaffinity(0)))
+    threads = settings.model_threads or (1 if bundled else usable_cores())
+    if context * settings.model_slots >= 2**31:
+        raise ConfigurationError(
+            "PARLEY_MODEL_CONTEXT times PARLEY_MODEL_SLOTS is more than the 2147483647 tokens that llama.cpp can count."
+        )
     status = path.stat()
-    fingerprint = sha256(f"{path.name} {status.st_size} {context} llama.cpp".encode()).hexdigest()[:10]
+    # What the text for a seed depends on: the weights, told by size and time, how they are computed, and by what.
+    basis = (path.name, status.st_size, status.st_mtime_ns, context, settings.model_slots, threads, _llama_version())
+    fingerprint = sha256(repr(basis).encode()).hexdigest()[:10]
     return ServedModel(
         Model(
             id=settings.model_id or (BUNDLED_ID if bundled else path.stem),
@@ -54,6 +62,24 @@ def served_model(settings: Settings) -> ServedModel:
         ),
         ChildOptions(model=str(path), context_length=context, slots=settings.model_slots, threads=threads),
     )
+
+
+def usable_cores() -> int:
+    """The processor cores that this process may use: by affinity, and by a container's quota (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass  # no quota, or another system
+    return max(cores, 1)
+
+
+def _llama_version() -> str:
+    try:
+        return metadata.version("xllamacpp")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -68,8 +94,8 @@ def build_engine(settings: Settings) -> Engine:
     return LlamaEngine(served.model, context_length=served.options.context_length)
 
 
-def launch_model(settings: Settings) -> Supervision | None:
-    """Start the model process that the settings ask for; None when they ask for none.
+def launch_model(settings: Settings, *, workers: int = 1) -> Supervision | None:
+    """Start the model process that the settings ask for; None when they ask for none. ``workers`` share it.
 
     Raises:
         ConfigurationError: the model file or a library that it needs cannot be used.
@@ -77,7 +103,7 @@ def launch_model(settings: Settings) -> Supervision | None:
     if settings.engine == "echo":
         return None
     check()
-    return launch(served_model(settings).options)
+    return launch(served_model(settings).options, workers=workers)
 
 
 def model_is_launched(environ: Mapping[str, str] = os.environ) -> bool:

@@ -69,6 +69,11 @@ def _text(content: Any) -> str:
     return "".join(part.get("text", "") for part in content or ())
 
 
+def _tokens(text: str) -> list[str]:
+    # Without the space at the end, at each character of which the search for a word would begin anew.
+    return _TOKEN.findall(text.rstrip())
+
+
 def _answer(request: Json) -> tuple[list[str], str]:
     """The tokens of the answer and why it ends."""
     text = next((t for m in reversed(request["messages"]) if (t := _text(m.get("content")).strip())), "…")
@@ -76,7 +81,7 @@ def _answer(request: Json) -> tuple[list[str], str]:
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:
             text = text[:at]
-    tokens = _TOKEN.findall(text)
+    tokens = _tokens(text)
     limit = request.get("max_completion_tokens", request.get("max_tokens"))
     if limit is not None and len(tokens) > limit:
         return tokens[:limit], "length"
@@ -84,7 +89,7 @@ def _answer(request: Json) -> tuple[list[str], str]:
 
 
 def _usage(request: Json, completion_tokens: int) -> Json:
-    prompt_tokens = sum(len(_TOKEN.findall(_text(message.get("content")))) for message in request["messages"])
+    prompt_tokens = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,

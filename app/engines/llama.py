@@ -23,7 +23,7 @@ from ..errors import (
     ServerError,
 )
 from .base import Json, Model
-from .child import KEY_VARIABLE, SOCKET_VARIABLE
+from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_request import translate
 
@@ -35,6 +35,8 @@ _READY_SECONDS = 1.0
 _PATIENCE = 2.0
 _PAUSE = 0.05
 _AT_ONCE = 0.5
+
+_LONGEST_TOKEN = 512
 
 T = TypeVar("T")
 
@@ -58,8 +60,8 @@ class LlamaEngine:
     """Completions from the model process.
 
     ``context_length`` is in tokens, for prompt and answer together. ``address`` gives the socket path and the
-    key, and is called at `start`, never before. At most ``in_flight`` requests are handed to llama.cpp at a
-    time; more wait here, where waiting costs no thread.
+    key, and is called at `start`, never before. At most ``in_flight`` requests, or as many as the launcher says, are
+    handed to llama.cpp at a time; more wait here, where waiting costs no thread.
     """
 
     def __init__(
@@ -89,7 +91,8 @@ class LlamaEngine:
             ConfigurationError: there is no address.
         """
         socket, key = self._address()
-        self._gate = asyncio.Semaphore(self._in_flight)  # one for each event loop
+        in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
+        self._gate = asyncio.Semaphore(in_flight)  # one for each event loop
         self._client = HttpClient("http://model", key, socket=socket)
 
     async def close(self) -> None:
@@ -133,6 +136,7 @@ class LlamaEngine:
     async def stream(self, request: Json) -> AsyncGenerator[Json, None]:
         """As `base.Engine.stream`; the last piece has no choices and carries the usage."""
         vocabulary_size = await self._read_vocabulary_size() if request.get("logit_bias") else None
+        self._refuse_hopeless(request["messages"])
         payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)
         # llama.cpp cannot answer with no token at all: it makes one, and nobody sees it.
         silent = payload["max_tokens"] == 0
@@ -160,6 +164,17 @@ class LlamaEngine:
             raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
         reasoning_tokens = await self._count_tokens("".join(reasoning))
         yield {"choices": [], "usage": _mend_usage(usage, reasoning_tokens, silent=silent)}
+
+    def _refuse_hopeless(self, messages: list[Json]) -> None:
+        """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds on finding out: each
+        message takes a token at least, and no vocabulary has tokens of more than `_LONGEST_TOKEN` characters."""
+        most = self._context_length * _LONGEST_TOKEN
+        if len(messages) > self._context_length or sum(_length(message.get("content")) for message in messages) > most:
+            raise ContextLengthExceeded(
+                f"This model's context holds {self._context_length} tokens, and the messages take more. "
+                "Shorten the messages.",
+                param="messages",
+            )
 
     async def _events(self, payload: Json) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events."""
@@ -233,6 +248,12 @@ class _Patience:
             raise failure
         await asyncio.sleep(_PAUSE)
         self._asked = self._time()
+
+
+def _length(content: Any) -> int:
+    if isinstance(content, str):
+        return len(content)
+    return sum(len(part.get("text") or "") for part in content or ())
 
 
 def _texts(choice: Json) -> list[tuple[str, str]]:

@@ -72,7 +72,9 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[Any]]:
     result: list[list[Any]] = []
     for key, value in bias.items():
         if not key:
-            raise BadRequest("A key of logit_bias is empty: give the id of a token.", param="logit_bias")
+            raise BadRequest(
+                "A key of logit_bias is empty: give the id of a token.", param="logit_bias", code="invalid_value"
+            )
         if not (key.isascii() and key.isdigit()):
             result.append([key, value])
             continue
@@ -80,7 +82,11 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[Any]]:
         token = int(key) if len(key) <= 10 else None
         if token is None or (vocabulary_size is not None and token >= vocabulary_size):
             limit = "" if vocabulary_size is None else f" between 0 and {vocabulary_size - 1}"
-            raise BadRequest(f"A key of logit_bias is no token of this model: give ids{limit}.", param="logit_bias")
+            raise BadRequest(
+                f"A key of logit_bias is no token of this model: give ids{limit}.",
+                param="logit_bias",
+                code="invalid_value",
+            )
         result.append([token, value])
     return result
 

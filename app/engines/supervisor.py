@@ -23,7 +23,9 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from .child import (
+    HTTP_THREADS,
     IGNORED_SIGNALS,
+    IN_FLIGHT_VARIABLE,
     KEY_VARIABLE,
     LIBGOMP_HINT,
     SOCKET_VARIABLE,
@@ -88,11 +90,12 @@ class Supervision:
                 time.sleep(0.01)
 
 
-def launch(options: ChildOptions) -> Supervision:
+def launch(options: ChildOptions, *, workers: int = 1) -> Supervision:
     """Start the supervisor and return at once; the model is loaded meanwhile.
 
-    Sets ``PARLEY_CHILD_SOCKET`` and ``PARLEY_CHILD_KEY`` in the environment, where workers forked later find
-    them. The life line is inherited by fork and closed by exec.
+    Sets ``PARLEY_CHILD_SOCKET`` and ``PARLEY_CHILD_KEY`` in the environment, where workers forked later find them, and
+    ``PARLEY_CHILD_IN_FLIGHT``, how many requests each of the ``workers`` may hand over at a time.
+    The life line is inherited by fork and closed by exec.
 
     Raises:
         ConfigurationError: no folder for the socket, or the process cannot be started.
@@ -125,6 +128,8 @@ def launch(options: ChildOptions) -> Supervision:
     process.returncode = 0
     os.environ[SOCKET_VARIABLE] = socket
     os.environ[KEY_VARIABLE] = key
+    # A few threads are left for the question whether the model is ready.
+    os.environ[IN_FLIGHT_VARIABLE] = str(max(1, (HTTP_THREADS - 16) // workers))
     return Supervision(socket=socket, key=key, pid=process.pid, life_line=write_end)
 
 

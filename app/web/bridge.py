@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from .view import PENDING, SCOPE, PendingReply, to_reply
 
 # An instant answer needs no watch over the client; one that takes longer does.
 _WATCH_AFTER = 0.1
+
+_HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -52,8 +55,12 @@ class Bridge:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        environ = _environ(scope)
-        if scope["extensions"].get("connexion_routing", {}).get("operation_id") in self.threaded:
+        exchange = Exchange.of(scope)
+        threaded = scope["extensions"].get("connexion_routing", {}).get("operation_id") in self.threaded
+        # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
+        environ = _environ(scope, exchange.raw_body if threaded else b"")
+        exchange.raw_body = b""
+        if threaded:
             context = contextvars.copy_context()
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self.executor, context.run, self._call, environ)
@@ -63,7 +70,7 @@ class Bridge:
         if pending is None:
             await _send_answer(send, answer)
         else:
-            await self._finish(pending, receive, send)
+            await self._finish(pending, exchange, receive, send)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         started: list[Any] = []
@@ -81,7 +88,7 @@ class Bridge:
         status, headers = started
         return status, [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers], body
 
-    async def _finish(self, pending: PendingReply, receive: Receive, send: Send) -> None:
+    async def _finish(self, pending: PendingReply, exchange: Exchange, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
@@ -106,19 +113,22 @@ class Bridge:
         try:
             reply = to_reply(await pending.result)
             if isinstance(reply, Stream):
-                await self._stream(pending, reply, send, give_up)
+                await self._stream(pending, reply, exchange, send, give_up)
             else:
                 await _send_answer(send, pending.view.encode(reply))
         except asyncio.CancelledError:
             if not gone:
                 raise
             task.uncancel()
+            exchange.log["error"] = "client_gone"
         finally:
             timer.cancel()
             if watch is not None and not watch.done():
                 watch.cancel()
 
-    async def _stream(self, pending: PendingReply, stream: Stream, send: Send, give_up: Callable[[], None]) -> None:
+    async def _stream(
+        self, pending: PendingReply, stream: Stream, exchange: Exchange, send: Send, give_up: Callable[[], None]
+    ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
         encode = pending.view.encode_event
@@ -144,7 +154,9 @@ class Bridge:
                 last = sse.DONE
             except Exception as exception:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
-                last = sse.event(envelope(to_api_error(exception))) + sse.DONE
+                error = to_api_error(exception)
+                exchange.log["error"] = error.code
+                last = sse.event(envelope(error)) + sse.DONE
             await writer.write(last, more=False)
         finally:
             writer.stop()
@@ -212,9 +224,8 @@ async def _send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _environ(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment (PEP 3333) of an ASGI scope; the body is what the check has read."""
-    exchange = Exchange.of(scope)
+def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of an ASGI scope and a body."""
     server = scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -227,7 +238,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
         "REMOTE_ADDR": (scope.get("client") or ("",))[0],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(exchange.raw_body),
+        "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -243,4 +254,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
             environ["CONTENT_LENGTH"] = text
         else:
             environ[key] = f"{environ[key]},{text}" if key in environ else text
+    if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+        # Werkzeug answers a strange host with 400 in some places and 404 in others; nothing here goes by the host.
+        environ["HTTP_HOST"] = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     return environ

@@ -167,6 +167,10 @@ def _json_fault(text: str) -> str:
         return f"The body is not accepted: an object names the same property twice{where}."
     if "recursion limit" in text:
         return f"The body is nested too deeply{where}; at most 200 levels are accepted."
+    if "out of range" in text:
+        return f"The body is not accepted: a number has too many digits{where}."
+    if "hex escape" in text or "surrogate" in text:
+        return f"The body is not accepted: an escape sequence in a string is no whole character{where}."
     return f"The body is not valid JSON{where}."
 
 

@@ -34,15 +34,21 @@ class FrontMiddleware:
             else:
                 await self.app(scope, receive, send)
             return
+        if not scope["path"].startswith("/"):
+            scope["path"] = _origin_form(scope["path"])
         begin = time.perf_counter()
         request_id = _request_id(scope["headers"])
         exchange = Exchange(request_id.decode())
         exchange.attach(scope)
 
+        is_head = scope["method"] == "HEAD"
+
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -60,6 +66,12 @@ class FrontMiddleware:
                     **exchange.log,
                 }
                 log.info("%s", self.format(line))
+
+
+def _origin_form(target: str) -> str:
+    """The path of a target in absolute form, ``http://host/path``, which a server must accept (RFC 9112, 3.2.2)."""
+    scheme, mark, rest = target.partition("://")
+    return "/" + rest.partition("/")[2] if mark and scheme.lower() in ("http", "https") else target
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:

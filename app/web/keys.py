@@ -69,11 +69,12 @@ def load_keys(settings: Settings) -> KeyRing:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only: loopback, or the path of a unix socket."""
+    """Whether an address is reached from this machine only: loopback, or the path of a unix socket. No address at all
+    means every one."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
-        return host == "localhost" or "/" in host or not host
+        return host == "localhost" or "/" in host
 
 
 def _read_file(path: Path) -> list[str]:

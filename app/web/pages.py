@@ -75,8 +75,8 @@ class Pages:
 
     def _index(self) -> flask.Response:
         # Relative, so that it holds behind a proxy that serves us below a path of its own.
-        path = flask.request.path
-        return flask.Response(status=307, headers={"location": self.ui[1:] if path == "/" else "ui/"})
+        folder = flask.request.path.rpartition("/")[0] + "/"
+        return flask.Response(status=307, headers={"location": self.ui.removeprefix(folder)})
 
     def _swagger_ui(self) -> flask.Response:
         return self._file(_OWN, "index.html")

@@ -28,17 +28,18 @@ def bearer_auth(keys: KeyRing, *, loopback_only: bool = False) -> type[BearerSec
                 "This address can be reached from other machines, and the server has only the key that it made for "
                 "itself. Configure a key."
             )
-        for name, value in request.scope["headers"]:
-            if name == b"authorization":
-                scheme, _, token = value.decode("latin-1").strip().partition(" ")
-                if scheme.lower() != "bearer" or not token.strip():
-                    return NO_VALUE
-                key_name = keys.find(token.strip())
-                if key_name is None:
-                    raise Unauthorized("Incorrect API key provided.")
-                Exchange.of(request.scope).key_name = key_name
-                return {"sub": key_name}
-        return NO_VALUE
+        given = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        if len(given) > 1:
+            raise Unauthorized("There is more than one Authorization header. Send one.")
+        scheme, _, token = given[0].decode("latin-1").strip(" \t").partition(" ") if given else ("", "", "")
+        token = token.strip(" \t")
+        if scheme.lower() != "bearer" or not token:
+            return NO_VALUE
+        key_name = keys.find(token)
+        if key_name is None:
+            raise Unauthorized("Incorrect API key provided.")
+        Exchange.of(request.scope).key_name = key_name
+        return {"sub": key_name}
 
     class BearerHandler(BearerSecurityHandler):
         def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[Any], Any]:

@@ -16,6 +16,7 @@ import flask
 import inflection
 from connexion.middleware.context import ContextMiddleware
 
+from ..contract.explain import find_fault, path_text
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ContractViolation, NotImplementedOperation
@@ -93,6 +94,7 @@ class OperationView(ReplyEncoder):
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
         result = self.handler(**self._arguments(exchange))
+        exchange.body = None  # the handler's alone now, to keep for as long as it needs it
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
             return flask.Response()  # never sent: the bridge sends what the handler gives
@@ -122,9 +124,10 @@ class OperationView(ReplyEncoder):
             self._validators[key] = self.schemas.validator(pointer) if pointer else None
         validator = self._validators[key]
         if validator is not None and not validator.is_valid(body):
-            fault = next(validator.faults(body))
-            place = "/".join(map(str, fault.path))
-            log.error("%s: an answer breaks the contract: %s at /%s", self.operation.id, fault.keyword, place)
+            fault, _ = find_fault(validator, body)
+            log.error(
+                "%s: an answer breaks the contract: %s at %s", self.operation.id, fault.keyword, path_text(fault.path)
+            )
             raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-from ..errors import BadRequest
+from ..errors import BadRequest, ServerError
 from . import sse
 from .envelope import envelope
 
@@ -26,6 +26,7 @@ _MESSAGES = {
     408: ("The head of the request did not arrive in time.", "request_timeout"),
     414: ("The request line is too long.", "uri_too_long"),
     431: ("The header fields are too long, or too many.", "headers_too_large"),
+    500: ("The server had an error while processing your request. It has been logged.", "internal_error"),
     501: ("The request uses a transfer coding that is not supported.", "unsupported_transfer_coding"),
 }
 _REASONS = {
@@ -55,11 +56,22 @@ class Protocol(ASGIProtocol):
         """Whether no request is being served."""
         return bool(self._awaiting_request) and not self._finishing_calls
 
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except ValueError:
+            # The parser reads numbers with `int`, which refuses thousands of digits.
+            self._send_error_response(400, "")
+            self._close_transport()
+
     def _close_transport(self) -> None:
         super()._close_transport()
         # What a client does not read would be kept for it for as long as it likes.
         if self.transport.get_write_buffer_size():
             self.worker.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        return False  # there are no WebSockets here: the request is answered as the plain one that it also is
 
     def _on_headers_complete(self) -> Any:
         self._head_timer.cancel()
@@ -74,7 +86,7 @@ class Protocol(ASGIProtocol):
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         # ``message`` may quote the request, so it is not used.
         text, code = _MESSAGES.get(status, ("The request could not be served.", None))
-        error = BadRequest(text, code=code)
+        error = (ServerError if status >= 500 else BadRequest)(text, code=code)
         body = sse.to_json(envelope(error))
         lines = [
             f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}",
@@ -87,37 +99,43 @@ class Protocol(ASGIProtocol):
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose servers speak by our protocol, and queue as many new connections as gunicorn is set to.
+class _Servers:
+    """For an event loop whose servers speak by our protocol, and queue as many new connections as gunicorn is set to.
 
     The worker asks the loop for its servers and names gunicorn's own protocol and no backlog; asyncio would then shrink
     the queue to 100, and of a burst of clients the rest would wait for a second or more.
     """
 
-    def __init__(self, worker: Worker) -> None:
-        super().__init__()
-        self._worker = worker
+    worker: Worker
 
     async def create_server(self, protocol_factory: Any, *args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault("backlog", self._worker.cfg.backlog)
-        return await super().create_server(lambda: Protocol(self._worker), *args, **kwargs)
+        kwargs.setdefault("backlog", self.worker.cfg.backlog)
+        return await super().create_server(lambda: Protocol(self.worker), *args, **kwargs)  # type: ignore[misc]
 
 
 class Worker(ASGIWorker):
     """Set as ``worker_class`` by ``app/serving.py``."""
+
+    loop: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: weakref.WeakSet[Protocol] = weakref.WeakSet()
 
     def _setup_event_loop(self) -> None:
-        self.loop = _Loop(self)
+        super()._setup_event_loop()  # chooses by the setting asgi_loop
+        chosen: asyncio.AbstractEventLoop = self.loop
+        chosen.close()
+        kind = type(chosen)
+        self.loop = type(kind.__name__, (_Servers, kind), {"worker": self})()
         asyncio.set_event_loop(self.loop)
 
-    def handle_exit_signal(self) -> None:
-        super().handle_exit_signal()
-        # Kept-alive connections without a request would hold the stop up for as long as they may stay idle.
+    async def _shutdown(self) -> None:
+        # However it came to this: connections are closed after their answer, and at once when they wait for none, for
+        # they would hold the stop up for as long as they may stay idle.
+        self.alive = False
         for connection in list(self.connections):
             if connection.idle:
                 connection._close_transport()
                 connection._request_ready.set()
+        await super()._shutdown()

@@ -138,7 +138,9 @@ def test_the_schema_of_the_request_lists_every_parameter(page: Page, llama_serve
 
 def test_the_examples_are_offered_by_their_summaries(page: Page, llama_server: Server) -> None:
     block = page.operation(_CHAT)
-    offered = block.locator(".opblock-section-request-body .examples-select option").all_inner_texts()
+    options = block.locator(".opblock-section-request-body .examples-select option")
+    options.first.wait_for(state="attached")
+    offered = options.all_inner_texts()
     document = llama_server.request("GET", "/v1/openapi.json").json()
     body = document["paths"]["/chat/completions"]["post"]["requestBody"]
     examples = body["content"]["application/json"]["examples"]

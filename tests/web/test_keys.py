@@ -62,4 +62,4 @@ def test_processes_that_start_at_once_agree_on_one_generated_key(tmp_path: Path)
 
 def test_an_address_is_loopback_only_when_it_is() -> None:
     assert all(is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "/run/x.sock"))
-    assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.1", "example.org"))
+    assert not any(is_loopback(host) for host in ("", "0.0.0.0", "::", "192.168.1.1", "example.org"))

@@ -18,7 +18,7 @@ _UI_FILES = ["", "start.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-
 _PAGES = ["/", "/v1/ui", "/v1/ui/", "/v1/ui/start.js", "/v1/openapi.json", "/v1/openapi.yaml", "/livez", "/healthz"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/ui"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/ui"])
 def test_the_root_and_the_ui_without_its_slash_lead_to_swagger_ui(echo_server: Server, path: str) -> None:
     answer = echo_server.request("GET", path)
     # A relative location stays right behind a proxy that serves us below a path of its own.

@@ -143,6 +143,7 @@ def test_whole_messages_can_be_sent_back(echo_server: Server) -> None:
         {"authorization": "Basic dTpw"},
         {"authorization": "nonsense"},
         {"x-api-key": "sk-test-0123456789"},
+        {"authorization": "Bearer sk-test-0123456789\xa0"},
     ],
 )
 def test_without_a_right_key_there_is_a_401_that_says_bearer(echo_server: Server, headers: dict[str, str]) -> None:
@@ -150,6 +151,15 @@ def test_without_a_right_key_there_is_a_401_that_says_bearer(echo_server: Server
         answer = echo_server.request(method, path, body=body, headers=headers)
         assert error(answer, 401)["code"] == "invalid_api_key"
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_two_authorization_headers_are_none(echo_server: Server) -> None:
+    key = f"authorization: Bearer {echo_server.key}\r\n"
+    for headers, status in ((key, 200), (key + key, 401), (key + "authorization: Bearer x\r\n", 401)):
+        found, _, _ = raw(
+            echo_server, f"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n".encode()
+        )
+        assert found == status
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
@@ -196,10 +206,44 @@ def test_a_wrong_method_is_a_405_that_says_which_are_right(
     assert answer.headers["allow"] == allow
 
 
-def test_a_slash_at_the_end_leads_to_the_path_without_it(echo_server: Server) -> None:
-    answer = echo_server.request("POST", CHAT + "/", body=chat(), headers=echo_server.bearer)
-    assert answer.status == 307
-    assert answer.headers["location"].endswith(CHAT)
+@pytest.mark.parametrize("path", [CHAT + "/", "/v1/models/", "/v1/models//"])
+def test_a_slash_too_many_is_another_path_and_no_redirect_to_a_host_that_the_client_names(
+    echo_server: Server, path: str
+) -> None:
+    headers = {**echo_server.bearer, "host": "evil.example"}
+    answer = echo_server.request("POST" if path.startswith(CHAT) else "GET", path, headers=headers)
+    assert error(answer, 404)["code"] in ("not_found", "model_not_found")
+
+
+def test_a_target_in_absolute_form_is_the_path_in_it(echo_server: Server) -> None:
+    for target, status in ((f"{echo_server.url}/livez", 200), ("http://other/v1/models", 401), ("ftp://x/livez", 404)):
+        found, _, _ = raw(echo_server, f"GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        assert found == status, target
+
+
+@pytest.mark.parametrize("host", ["..", "a..b", ".x", "x" * 70, "a/b", "a b", ""])
+def test_a_strange_host_changes_nothing(echo_server: Server, host: str) -> None:
+    for path, status in (("/livez", 200), ("/v1/models", 401)):
+        found, _, _ = raw(echo_server, f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+        assert found == status
+
+
+def test_a_websocket_upgrade_is_answered_as_the_plain_request_that_it_is(echo_server: Server) -> None:
+    head = "upgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+    for path, status in (("/v1/models", 401), ("/nowhere", 404)):
+        request = f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\n{head}\r\n"
+        found, headers, body = raw(echo_server, request.encode())
+        assert found == status
+        assert headers["x-request-id"]
+        assert json.loads(body)["error"]["message"]
+
+
+def test_head_is_get_without_the_body_and_leaves_no_warning(echo_server: Server) -> None:
+    for path in ("/livez", "/healthz", "/v1/models", "/nowhere"):
+        answer = echo_server.request("HEAD", path)
+        assert answer.body == b""
+        assert answer.headers["content-length"] == str(len(echo_server.request("GET", path).body))
+    assert "no-body response" not in echo_server.log()
 
 
 # -- bodies ------------------------------------------------------------------------------------------------------
@@ -300,6 +344,9 @@ def test_asking_for_what_happens_anyway_is_no_error(echo_server: Server) -> None
 def test_integers_may_be_written_as_floats_and_zero_tokens_are_asked_for(echo_server: Server) -> None:
     content = post(echo_server, chat(max_tokens=1.0)).json()
     assert content["choices"][0] == {**content["choices"][0], "finish_reason": "length"}
+    # Two limits of the same thing are both kept.
+    for fields in ({"max_tokens": 1, "max_completion_tokens": 5}, {"max_tokens": 5, "max_completion_tokens": 1}):
+        assert post(echo_server, chat(**fields)).json()["usage"]["completion_tokens"] == 1
     content = post(echo_server, chat(max_completion_tokens=0)).json()
     assert content["choices"][0]["message"]["content"] == ""
     assert content["usage"]["completion_tokens"] == 0
@@ -320,6 +367,20 @@ def test_a_body_over_the_limit_is_a_413_however_it_is_sent() -> None:
         status, headers, body = raw(server, head.encode() + b"3e8\r\n" + b" " * 1000 + b"\r\n" + b"1\r\n \r\n0\r\n\r\n")
         assert (status, headers["content-type"]) == (413, "application/json")
         assert json.loads(body)["error"]["code"] == "request_too_large"
+
+
+def test_a_body_that_is_wrong_everywhere_stops_nobody(echo_server: Server) -> None:
+    # Listing every fault of it took minutes and gigabytes, while the worker answered nobody.
+    begin = time.monotonic()
+    found = error(post(echo_server, chat(messages=[{"role": "user", "content": [{}] * 500_000}])), 400)
+    assert found["param"] == "messages[0].content[0].type"
+    assert time.monotonic() - begin < 10
+
+
+def test_a_long_run_of_spaces_stops_nobody(echo_server: Server) -> None:
+    begin = time.monotonic()
+    assert post(echo_server, chat(messages=[{"role": "user", "content": "a" + " " * 300_000}])).status == 200
+    assert time.monotonic() - begin < 5
 
 
 def test_a_large_body_with_a_wrong_key_still_gets_its_401(echo_server: Server) -> None:
@@ -358,8 +419,9 @@ def test_a_body_that_stops_coming_is_a_408_and_starves_nobody() -> None:
         (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nhost: x\r\nx-long: " + b"x" * 200_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: " + b"9" * 5_000 + b"\r\n\r\n", 400),
     ],
-    ids=["request line", "target", "header", "length"],
+    ids=["request line", "target", "header", "length", "long length"],
 )
 def test_what_the_http_server_refuses_has_the_same_shape(echo_server: Server, data: bytes, status: int) -> None:
     found, headers, body = raw(echo_server, data)

@@ -173,6 +173,7 @@ def test_a_dropped_stream_ends_long_before_it_would_have_ended(slow_server: Serv
     while f"id={request_id}" not in slow_server.log():
         assert time.monotonic() < deadline, "the stream goes on although its client is gone"
         time.sleep(0.05)
+    assert "error=client_gone" in next(line for line in slow_server.log().splitlines() if request_id in line)
 
 
 def test_a_client_that_leaves_while_it_waits_for_a_whole_answer_ends_the_work(slow_server: Server) -> None:

@@ -1,0 +1,102 @@
+"""Finds a small part of a large invalid instance that is still invalid.
+
+Listing what is wrong with an instance costs validators time and memory for every fault and every branch of every
+union: a body of 60 kB that is wrong everywhere took seconds and gigabytes. Asking only whether it is valid costs
+microseconds. So arrays, objects and texts are halved for as long as what is left is invalid, and only the rest, with
+few faults, is looked at closely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+# Up to these sizes a node is left as it is.
+_FEW_ITEMS = 1
+_FEW_PROPERTIES = 48
+_SHORT_TEXT = 1_000
+# Containers looked into; what lies beyond is left whole.
+_MOST_NODES = 2_000
+
+
+class Shrunken:
+    """``instance`` is the part that is left. `original` leads back to the places in the whole. ``cut`` has the paths,
+    in ``instance``, of the nodes that something was taken away from."""
+
+    def __init__(self, is_valid: Callable[[Any], bool], whole: Any, keep: frozenset[Path] = frozenset()) -> None:
+        self._is_valid = is_valid
+        self._offsets: dict[Path, int] = {}
+        self.instance = whole
+        self.cut: set[Path] = set()
+        # Nearest to the root first: what is cut there needs no look any more.
+        left: list[Path] = [()]
+        for path in left:
+            if len(left) > _MOST_NODES:
+                break
+            node = _get(self.instance, path)
+            if path not in keep:
+                node = self._cut(path, node)
+            if isinstance(node, dict):
+                left += [(*path, name) for name in node]
+            elif isinstance(node, list) and len(node) <= _FEW_ITEMS:
+                left += [(*path, index) for index in range(len(node))]
+
+    def original(self, path: Path) -> Path:
+        """The path in the whole of a path in `instance`."""
+        return tuple(
+            part + self._offsets.get(path[:depth], 0) if isinstance(part, int) else part
+            for depth, part in enumerate(path)
+        )
+
+    def _cut(self, path: Path, node: Any) -> Any:
+        if isinstance(node, list) and len(node) > _FEW_ITEMS:
+            start, rest = self._halve(path, node, _FEW_ITEMS, lambda items: items)
+            self._offsets[path] = start
+        elif isinstance(node, dict) and len(node) > _FEW_PROPERTIES:
+            _, rest = self._halve(path, list(node.items()), _FEW_PROPERTIES, dict)
+        elif isinstance(node, str) and len(node) > _SHORT_TEXT and self._try(path, node[:_SHORT_TEXT]):
+            rest = node[:_SHORT_TEXT]
+        else:
+            return node
+        if len(rest) < len(node):
+            self.cut.add(path)
+        return rest
+
+    def _halve(self, path: Path, items: list[Any], few: int, make: Callable[[list[Any]], Any]) -> tuple[int, Any]:
+        """Take halves away while the rest is invalid. Stops early where the fault needs both halves, as with too many
+        items. Gives the index of the first item left, and what is left."""
+        start, end = 0, len(items)
+        while end - start > few:
+            middle = (start + end) // 2
+            if self._try(path, make(items[start:middle])):
+                end = middle
+            elif self._try(path, make(items[middle:end])):
+                start = middle
+            else:
+                break
+        return start, make(items[start:end])
+
+    def _try(self, path: Path, node: Any) -> bool:
+        """Whether the instance is still invalid with another node at a path; then it stays there."""
+        candidate = _replace(self.instance, path, node)
+        if self._is_valid(candidate):
+            return False
+        self.instance = candidate
+        return True
+
+
+def _get(instance: Any, path: Path) -> Any:
+    for part in path:
+        instance = instance[part]
+    return instance
+
+
+def _replace(instance: Any, path: Path, node: Any) -> Any:
+    """A copy that shares everything but the containers on the path."""
+    if not path:
+        return node
+    copy = instance.copy()
+    copy[path[0]] = _replace(instance[path[0]], path[1:], node)
+    return copy
