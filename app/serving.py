@@ -63,6 +63,9 @@ timeout = int(_settings.body_timeout) + 60
 # Its default lies in the home folder, the same for every server on the machine.
 control_socket_disable = True
 
+# The path below which the document's operations lie, known once the master has read it.
+_base_path = ""
+
 # Held open as long as the master and its workers live; the model ends when it is closed.
 _supervision: Supervision | None = None
 
@@ -108,7 +111,7 @@ _WORKER_SENTENCE = (
 
 def on_starting(server: Any) -> None:
     """gunicorn's hook in the master, before anything is forked."""
-    global _supervision
+    global _base_path, _supervision
     configure_logs()
     if unknown := unknown_variables(os.environ):
         logging.getLogger("parley").warning("not settings of this server, ignored: %s", ", ".join(unknown))
@@ -120,7 +123,9 @@ def on_starting(server: Any) -> None:
         from .engines.configured import launch_model
         from .wiring import contract_path, serves_chat
 
-        if serves_chat(operations(Document.load(contract_path(_settings)))):
+        document = Document.load(contract_path(_settings))
+        _base_path = document.base_path
+        if serves_chat(operations(document)):
             _supervision = launch_model(_settings, workers=server.cfg.workers)
     except ConfigurationError as error:
         _stop(error)
@@ -152,38 +157,29 @@ def _check_addresses(addresses: list[Any]) -> None:
 
 def when_ready(server: Any) -> None:
     """gunicorn's hook in the master when it listens: say how to call the server."""
-    from .contract.document import Document
-    from .web.keys import load_keys
-    from .wiring import contract_path
-
-    address = next((a for a in server.address if isinstance(a, tuple)), None) or (
-        _settings.host,
-        _settings.port,
-    )
-    listener = next((sock for sock in server.LISTENERS if isinstance(sock.getsockname(), tuple)), None)
-    host, port = (listener.getsockname() if listener else address)[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    root = f"{'https' if server.cfg.is_ssl else 'http'}://{host}:{port}"
-    base = root + Document.load(contract_path(_settings)).base_path
-    keys = load_keys(_settings)
-    model = _model_id()
-    key = keys.generated or "$OPENAI_API_KEY"
-    lines = [
-        f"Parley serves {model} at {base}",
-        f"  Swagger UI  {base}/ui/",
-        f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}",
-        "  Try it      "
-        f"curl {base}/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
-        f"""-d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'""",
-    ]
-    if keys.generated is None:
-        lines[-1] = lines[-1].replace(
-            "'Authorization: Bearer $OPENAI_API_KEY'", '"Authorization: Bearer $OPENAI_API_KEY"'
-        )
-    print("\n".join(lines), flush=True)
-
-
-def _model_id() -> str:
     from .engines.configured import build_engine
+    from .web.keys import load_keys
 
-    return build_engine(_settings).models[0].id
+    base = _root(server) + _base_path
+    keys = load_keys(_settings)
+    model = build_engine(_settings).models[0].id
+    # Only the generated key is ever shown; the shell puts in another one.
+    bearer = (
+        f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
+    )
+    body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
+    print(
+        f"Parley serves {model} at {base}\n"
+        f"  Swagger UI  {base}/ui/\n"
+        f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
+        f"  Try it      curl {base}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d {body}",
+        flush=True,
+    )
+
+
+def _root(server: Any) -> str:
+    """The address that this machine reaches the server by, as a URL without a path."""
+    names = [name for sock in server.LISTENERS if isinstance(name := sock.getsockname(), tuple)]
+    host, port = names[0][:2] if names else (_settings.host, _settings.port)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{'https' if server.cfg.is_ssl else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
