@@ -179,7 +179,8 @@ def when_ready(server: Any) -> None:
 
 def _root(server: Any) -> str:
     """The address that this machine reaches the server by, as a URL without a path."""
-    names = [name for sock in server.LISTENERS if isinstance(name := sock.getsockname(), tuple)]
+    names: list[Any] = [sock.getsockname() for sock in server.LISTENERS]
+    names = [name for name in names if isinstance(name, tuple)]  # a unix socket has a path for a name
     host, port = names[0][:2] if names else (_settings.host, _settings.port)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{'https' if server.cfg.is_ssl else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
