@@ -12,6 +12,8 @@ import flask
 from click.core import ParameterSource
 from flask.cli import run_command
 
+from .chat.parameters import support_table
+from .engines.configured import build_engine
 from .settings import Settings, variable
 from .web.keys import load_keys
 
@@ -20,6 +22,7 @@ def register(app: flask.Flask) -> None:
     """Add the commands to a Flask application, where ``flask`` finds them."""
     app.cli.add_command(_settings)
     app.cli.add_command(_keys)
+    app.cli.add_command(_models)
 
 
 def take_over_flask_run() -> None:
@@ -50,6 +53,29 @@ def _settings() -> None:
         if field.metadata.get("secret"):
             value = f"{len(value)} configured"
         click.echo(f"{variable(field)} = {value}\n    {field.metadata['help']}")
+
+
+@click.group("models")
+def _models() -> None:
+    """The models that the server answers with."""
+
+
+@_models.command("list")
+def _list_models() -> None:
+    """Print their ids."""
+    for model in build_engine(Settings.from_environment()).models:
+        click.echo(model.id)
+
+
+@_models.command("show")
+@click.argument("model_id")
+def _show_model(model_id: str) -> None:
+    """Print what a model does with each parameter of a request."""
+    for model in build_engine(Settings.from_environment()).models:
+        if model.id == model_id:
+            click.echo(support_table(model))
+            return
+    raise click.ClickException("there is no such model; see `models list`")
 
 
 @click.command("keys")

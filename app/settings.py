@@ -49,6 +49,16 @@ class Settings:
     )
     model_slots: int = _setting(4, "Requests that the model works on at once; more wait.", minimum=1, maximum=256)
     echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
+    unsupported: str = _setting(
+        "refuse",
+        "What happens to a parameter that a model cannot honour: `refuse` it by name, or `warn` and go on without it, "
+        "named in the header `x-unsupported-parameters` and in the log.",
+        choices=("refuse", "warn"),
+    )
+    max_choices: int = _setting(128, "Most choices (`n`) for a request.", minimum=1, maximum=128)
+    max_total_tokens: int = _setting(
+        1 << 20, "Most tokens that the choices of a request with `n` over 1 may come to.", minimum=1
+    )
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
     body_timeout: float = _setting(
         60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400

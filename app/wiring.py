@@ -14,7 +14,7 @@ from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
-from .chat.service import Chat
+from .chat.service import Chat, Limits
 from .contract.document import Document
 from .contract.operations import Operation, operations
 from .contract.routing import Paths, TagResolver, find_handler, routing_view
@@ -66,7 +66,9 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     launches = engine is None and settings.engine == "llama"
     engine = engine or build_engine(settings)
     needs_engine = serves_chat(found)
-    services: dict[type[Any], Any] = {Chat: Chat(engine)}
+    services: dict[type[Any], Any] = {
+        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
+    }
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:

@@ -216,9 +216,14 @@ def test_flask_run_starts_gunicorn() -> None:
 
 def test_flask_finds_our_commands() -> None:
     environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
-    for command, pattern in (("keys", r"[0-9a-f]{8}\n"), ("settings", r"(?s).*PARLEY_MAX_BODY = 20971520\n.*")):
+    for command, pattern in (
+        ("keys", r"[0-9a-f]{8}\n"),
+        ("settings", r"(?s).*PARLEY_MAX_BODY = 20971520\n.*"),
+        ("models list", "parley-echo\n"),
+        ("models show parley-echo", r"(?s).*\| `seed` \| honoured \|.*"),
+    ):
         run = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", command],
+            [sys.executable, "-m", "flask", "--app", "wsgi", *command.split()],
             cwd=ROOT, env=environ, capture_output=True, text=True, timeout=20, check=True,
         )  # fmt: skip
         assert KEY not in run.stdout

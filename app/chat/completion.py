@@ -7,6 +7,7 @@ delta; usage last and only when asked for.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,13 @@ from typing import Any, cast
 
 from ..engines.base import Json, Model
 from ..errors import EngineUnavailable
+
+# Chunks are padded to a multiple of this many characters, long enough for most tokens to look alike.
+_BLOCK = 64
+
+
+def _padding(size: int) -> str:
+    return secrets.token_hex(_BLOCK // 2)[: -size % _BLOCK]
 
 
 def _identity(kind: str, model: Model) -> Json:
@@ -28,10 +36,11 @@ def _identity(kind: str, model: Model) -> Json:
     }
 
 
-def completion(raw: Json, model: Model) -> Json:
-    """A whole completion. ``raw`` is what `Engine.complete` gives."""
+def completion(raw: Json, model: Model, *, metadata: Json | None = None) -> Json:
+    """A whole completion. ``raw`` is what `Engine.complete` gives; ``metadata`` comes back as it was sent."""
     return {
         **_identity("chat.completion", model),
+        **({"metadata": metadata} if metadata else {}),
         "choices": [
             {
                 "index": choice["index"],
@@ -51,10 +60,13 @@ def completion(raw: Json, model: Model) -> Json:
     }
 
 
-async def chunks(pieces: AsyncIterator[Json], model: Model, *, include_usage: bool, log: Json) -> AsyncIterator[Json]:
+async def chunks(
+    pieces: AsyncIterator[Json], model: Model, *, include_usage: bool, obfuscate: bool = False, log: Json
+) -> AsyncIterator[Json]:
     """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator.
 
-    The numbers of tokens are put into ``log``.
+    ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. The number of tokens
+    is put into ``log``.
 
     Raises:
         EngineUnavailable: the engine ended without finishing every choice.
@@ -65,7 +77,10 @@ async def chunks(pieces: AsyncIterator[Json], model: Model, *, include_usage: bo
 
     def chunk(index: int, delta: Json, logprobs: Any = None, finish_reason: str | None = None) -> Json:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        return {**frame, "choices": [choice]}
+        made = {**frame, "choices": [choice]}
+        if obfuscate:
+            made["obfuscation"] = _padding(len(json.dumps(choice)))
+        return made
 
     unfinished: dict[int, bool] = {}
     usage: Json | None = None

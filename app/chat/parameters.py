@@ -1,8 +1,8 @@
 """Every parameter of a request: what it needs of a model, and which values ask for nothing.
 
 A parameter takes effect or is refused by name; none is dropped in silence. A value that asks for what happens anyway
-is no request for a feature: SDKs send ``n: 1`` and ``store: false`` to every model. Null asks for nothing.
-A test holds this table against the request schema of the contract.
+is no request for a feature: SDKs send ``store: false`` to every model. Null asks for nothing. A test holds this table
+against the request schema of the contract.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from ..errors import UnsupportedParameter
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``needs`` is a capability of the model; None: the server honours it itself, whatever the model."""
+    """``needs`` is a capability of the model; None: the server honours it itself, whatever the model. ``effect`` says
+    what it does here, where that is not what its name says."""
 
     name: str
     needs: str | None = None
     neutral: tuple[Any, ...] = ()
+    effect: str = ""
 
 
 PARAMETERS = (
@@ -29,9 +31,10 @@ PARAMETERS = (
     Parameter("messages"),
     Parameter("stream"),
     Parameter("stream_options"),
-    # Written to the request log as a digest.
-    Parameter("user"),
-    Parameter("safety_identifier"),
+    Parameter("n", effect="each choice is an answer of its own; with a seed each has one that follows from it"),
+    Parameter("user", effect="written to the request log as a digest"),
+    Parameter("safety_identifier", effect="written to the request log as a digest"),
+    Parameter("metadata", effect="comes back with a whole answer"),
     Parameter("max_completion_tokens", "length"),
     Parameter("max_tokens", "length"),
     Parameter("temperature", "sampling", (1,)),
@@ -41,15 +44,14 @@ PARAMETERS = (
     Parameter("frequency_penalty", "penalties", (0,)),
     Parameter("presence_penalty", "penalties", (0,)),
     Parameter("logit_bias", "logit_bias", ({},)),
-    Parameter("n", "choices", (1,)),
     Parameter("logprobs", "logprobs", (False,)),
     Parameter("top_logprobs", "logprobs", (0,)),
     Parameter("response_format", "response_format", ({"type": "text"},)),
     Parameter("tools", "tools", ([],)),
     Parameter("tool_choice", "tools", ("none", "auto")),
     Parameter("parallel_tool_calls", "tools", (True,)),
-    Parameter("functions", "tools"),
-    Parameter("function_call", "tools", ("none", "auto")),
+    Parameter("functions", "functions"),
+    Parameter("function_call", "functions", ("none", "auto")),
     Parameter("modalities", "audio", (["text"],)),
     Parameter("audio", "audio"),
     Parameter("prediction", "prediction"),
@@ -59,7 +61,6 @@ PARAMETERS = (
     Parameter("verbosity", "verbosity", ("medium",)),
     Parameter("service_tier", "service_tier", ("auto", "default")),
     Parameter("store", "store", (False,)),
-    Parameter("metadata", "metadata", ({},)),
     Parameter("prompt_cache_key", "prompt_cache"),
     Parameter("prompt_cache_retention", "prompt_cache"),
     Parameter("prompt_cache_options", "prompt_cache", ({},)),
@@ -71,47 +72,72 @@ _NEEDS = {parameter.name: parameter for parameter in PARAMETERS if parameter.nee
 _PART_NEEDS = {"image_url": "images", "input_audio": "audio", "file": "files"}
 
 
-def refuse_unsupported(body: Json, model: Model) -> None:
-    """Do nothing when the model honours all that a request asks for.
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Something in a request that would have no effect with a model: its path, and a sentence about it."""
+
+    param: str
+    message: str
+
+
+def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
+    """The request as the model gets it, without what asks for nothing, and the paths of what it cannot honour.
+
+    Under the policy ``refuse`` there are none of the latter; under ``warn`` they are left out of the request.
 
     Raises:
-        UnsupportedParameter: it names the first parameter that would have no effect.
+        UnsupportedParameter: under ``refuse``; it names the first.
     """
-    for param, message in _unsupported(body, model):
-        raise UnsupportedParameter(message, param=param)
+    found = list(_unsupported(body, model))
+    if found and policy == "refuse":
+        raise UnsupportedParameter(found[0].message, param=found[0].param)
+    names = [unsupported.param for unsupported in found]
+    request = {name: value for name, value in body.items() if value is not None and name not in names}
+    if any(name.startswith("messages[") for name in names):
+        request["messages"] = [_readable(message, model) for message in body["messages"]]
+    return request, names
 
 
-def _unsupported(body: Json, model: Model) -> Iterator[tuple[str, str]]:
+def _unsupported(body: Json, model: Model) -> Iterator[Unsupported]:
     for name, value in body.items():
         parameter = _NEEDS.get(name)
         if parameter is None or value is None or parameter.needs in model.capabilities:
             continue
         if not any(_same(value, neutral) for neutral in parameter.neutral):
-            yield name, f"Unsupported parameter: '{name}' is not supported with this model.{_hint(parameter)}"
-    if (body.get("stream_options") or {}).get("include_obfuscation"):
-        name = "stream_options.include_obfuscation"
-        yield name, f"Unsupported parameter: '{name}' is not supported; leave it out or send false."
+            yield Unsupported(
+                name, f"Unsupported parameter: '{name}' is not supported with this model.{_hint(parameter)}"
+            )
     for index, message in enumerate(body["messages"]):
         if message.get("audio") is not None and "audio" not in model.capabilities:
             name = f"messages[{index}].audio"
-            yield name, f"Unsupported parameter: '{name}' is not supported with this model."
+            yield Unsupported(name, f"Unsupported parameter: '{name}' is not supported with this model.")
         content = message.get("content")
         if isinstance(content, list):
             yield from _unsupported_parts(content, index, model)
 
 
-def _unsupported_parts(content: list[Json], index: int, model: Model) -> Iterator[tuple[str, str]]:
+def _unsupported_parts(content: list[Json], index: int, model: Model) -> Iterator[Unsupported]:
     for number, part in enumerate(content):
         name = f"messages[{index}].content[{number}]"
-        needs = _PART_NEEDS.get(part["type"])
-        if needs is not None and needs not in model.capabilities:
-            yield (
-                name,
-                f"Unsupported content: '{name}' is a part of a type that this model does not read; send text.",
+        if not _reads(part, model):
+            yield Unsupported(
+                name, f"Unsupported content: '{name}' is a part of a type that this model does not read; send text."
             )
         if part.get("prompt_cache_breakpoint") is not None and "prompt_cache" not in model.capabilities:
             name += ".prompt_cache_breakpoint"
-            yield name, f"Unsupported parameter: '{name}' is not supported with this model."
+            yield Unsupported(name, f"Unsupported parameter: '{name}' is not supported with this model.")
+
+
+def _reads(part: Json, model: Model) -> bool:
+    needs = _PART_NEEDS.get(part["type"])
+    return needs is None or needs in model.capabilities
+
+
+def _readable(message: Json, model: Model) -> Json:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    return {**message, "content": [part for part in content if _reads(part, model)]}
 
 
 def _same(value: Any, neutral: Any) -> bool:
@@ -119,9 +145,26 @@ def _same(value: Any, neutral: Any) -> bool:
     return value == neutral and isinstance(value, bool) == isinstance(neutral, bool)
 
 
+def plain_value(value: Any) -> str:
+    """A neutral value as a client writes it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
+
+
 def _hint(parameter: Parameter) -> str:
     if not parameter.neutral:
         return " Leave it out."
-    plain = {True: "true", False: "false"}
-    values = [plain[v] if isinstance(v, bool) else repr(v) for v in parameter.neutral]
-    return f" Leave it out or send {' or '.join(values)}."
+    return f" Leave it out or send {' or '.join(map(plain_value, parameter.neutral))}."
+
+
+def support_table(model: Model) -> str:
+    """What a model does with each parameter, as a table in Markdown."""
+    rows = ["| Parameter | With this model |", "| --- | --- |"]
+    for parameter in PARAMETERS:
+        if parameter.needs is None or parameter.needs in model.capabilities:
+            text = "honoured" + (f": {parameter.effect}" if parameter.effect else "")
+        elif parameter.neutral:
+            text = f"refused, but for {' and '.join(f'`{plain_value(v)}`' for v in parameter.neutral)}"
+        else:
+            text = "refused"
+        rows.append(f"| `{parameter.name}` | {text} |")
+    return "\n".join(rows)

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from ..engines.base import Engine, Json, Model
-from ..errors import ModelNotFound
+from ..errors import BadRequest, ModelNotFound
+from . import choices
 from .completion import chunks, completion
-from .parameters import refuse_unsupported
+from .messages import check_conversation
+from .parameters import honour
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may ask for: choices, and tokens over all its choices."""
+
+    choices: int = 128
+    tokens: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured."""
+
+    model: Model
+    request: Json
+    n: int
+    ignored: list[str]
 
 
 class Chat:
-    """Answers chat completions by an engine."""
+    """Answers chat completions by an engine.
 
-    def __init__(self, engine: Engine) -> None:
+    ``policy`` says what happens to a parameter that a model cannot honour: ``refuse`` or ``warn``.
+    """
+
+    def __init__(self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None) -> None:
         self.engine = engine
+        self.policy = policy
+        self.limits = limits or Limits()
         self._models = {model.id: model for model in engine.models}
 
     @property
@@ -35,35 +61,72 @@ class Chat:
             raise ModelNotFound(f"This server has no such model. It serves: {served}.", param="model")
         return found
 
-    async def complete(self, body: Json, log: Json) -> Json:
-        """The completion for a valid request.
+    def prepare(self, body: Json, log: Json) -> Call:
+        """What a valid request comes down to.
 
         Raises:
-            ApiError: the model is unknown, a parameter unsupported, or the engine cannot answer.
+            ModelNotFound: there is no such model.
+            BadRequest: the messages make no conversation, a limit is passed, or a parameter is not supported.
         """
-        model, request = self._prepare(body, log)
-        answer = completion(await self.engine.complete(request), model)
-        log["tokens"] = answer["usage"]["total_tokens"]
-        return answer
-
-    def stream(self, body: Json, log: Json) -> AsyncIterator[Json]:
-        """The chunks for a valid request; raises as `complete` does, also between chunks."""
-        model, request = self._prepare(body, log)
-        include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        return chunks(self.engine.stream(request), model, include_usage=include_usage, log=log)
-
-    def _prepare(self, body: Json, log: Json) -> tuple[Model, Json]:
         model = self.model(body["model"])
         log["model"] = model.id
         for name in ("user", "safety_identifier"):
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
-        refuse_unsupported(body, model)
-        request = {name: _plain(value) for name, value in body.items() if value is not None}
+        check_conversation(body["messages"])
+        request, ignored = honour(body, model, policy=self.policy)
+        if ignored:
+            log["ignored"] = ",".join(ignored)[:500]
+        request = {name: _plain(value) for name, value in request.items()}
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        return model, request
+        return Call(model, request, self._choices(request, model), ignored)
+
+    def _choices(self, request: Json, model: Model) -> int:
+        n: int = request.get("n", 1)
+        if n > self.limits.choices:
+            raise BadRequest(
+                f"Invalid value for 'n': this server makes at most {self.limits.choices} choices for a request.",
+                param="n",
+                code="integer_above_max_value",
+            )
+        limit = request.get("max_completion_tokens", request.get("max_tokens"))
+        tokens = n * (model.context_length if limit is None else min(limit, model.context_length))
+        if n > 1 and tokens > self.limits.tokens:
+            raise BadRequest(
+                f"Invalid value for 'n': the choices could come to more than the {self.limits.tokens} tokens that this "
+                "server makes for a request; ask for fewer choices, or set 'max_completion_tokens'.",
+                param="n",
+                code="integer_above_max_value",
+            )
+        return n
+
+    async def complete(self, call: Call, log: Json) -> Json:
+        """The completion.
+
+        Raises:
+            ApiError: the engine refuses the request or cannot answer.
+        """
+        if call.n == 1:
+            raw = await self.engine.complete(call.request)
+        else:
+            raw = await choices.complete(self.engine, call.request, call.n)
+        answer = completion(raw, call.model, metadata=call.request.get("metadata"))
+        log["tokens"] = answer["usage"]["total_tokens"]
+        return answer
+
+    def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
+        """The chunks of the completion; raises as `complete` does, also between chunks."""
+        options = call.request.get("stream_options", {})
+        one = call.n == 1
+        return chunks(
+            self.engine.stream(call.request) if one else choices.stream(self.engine, call.request, call.n),
+            call.model,
+            include_usage=bool(options.get("include_usage")),
+            obfuscate=bool(options.get("include_obfuscation")),
+            log=log,
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,8 @@ class Model:
     """A model that an engine serves.
 
     ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter table asks for.
-    ``fingerprint`` changes whenever the same seed may give another text.
+    ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
+    and answer together.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Model:
     owned_by: str
     fingerprint: str
     capabilities: frozenset[str] = field(default_factory=frozenset)
+    context_length: int = 8192
 
 
 class Engine(Protocol):

@@ -59,6 +59,7 @@ def served_model(settings: Settings) -> ServedModel:
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
             capabilities=CAPABILITIES,
+            context_length=context,
         ),
         ChildOptions(model=str(path), context_length=context, slots=settings.model_slots, threads=threads),
     )

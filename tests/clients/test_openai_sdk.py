@@ -83,7 +83,7 @@ def test_errors_are_the_exceptions_that_the_sdk_has_for_them(client: OpenAI) -> 
         client.chat.completions.create(model="parley-tiny", messages=HELLO, temperature=3)
     assert refused.value.param == "temperature"
     with pytest.raises(openai.BadRequestError) as unsupported:
-        client.chat.completions.create(model="parley-tiny", messages=HELLO, n=2, stream=True)
+        client.chat.completions.create(model="parley-tiny", messages=HELLO, store=True, stream=True)
     assert unsupported.value.code == "unsupported_parameter"
     with pytest.raises(openai.AuthenticationError):
         client.with_options(api_key="wrong").chat.completions.create(model="parley-tiny", messages=HELLO)

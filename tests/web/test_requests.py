@@ -311,7 +311,6 @@ def test_every_mistake_names_its_place_and_repeats_no_value(echo_server: Server)
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
@@ -320,7 +319,6 @@ def test_every_mistake_names_its_place_and_repeats_no_value(echo_server: Server)
         ({"service_tier": "priority"}, "service_tier"),
         ({"store": True}, "store"),
         ({"modalities": ["audio", "text"]}, "modalities"),
-        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,x"}}]}]},
             "messages[0].content[0]",
@@ -350,6 +348,39 @@ def test_integers_may_be_written_as_floats_and_zero_tokens_are_asked_for(echo_se
     content = post(echo_server, chat(max_completion_tokens=0)).json()
     assert content["choices"][0]["message"]["content"] == ""
     assert content["usage"]["completion_tokens"] == 0
+
+
+def test_several_choices_are_counted_as_the_api_counts_them(echo_server: Server) -> None:
+    content = post(echo_server, chat(n=128)).json()
+    assert [choice["index"] for choice in content["choices"]] == list(range(128))
+    assert content["usage"]["prompt_tokens"] == 2
+    assert content["usage"]["completion_tokens"] == 256
+    assert content["usage"]["total_tokens"] == 258
+
+
+def test_metadata_comes_back(echo_server: Server) -> None:
+    assert post(echo_server, chat(metadata={"a": "b"})).json()["metadata"] == {"a": "b"}
+
+
+def test_choices_are_bounded_before_any_work() -> None:
+    with serve("echo", {"PARLEY_MAX_CHOICES": "4", "PARLEY_MAX_TOTAL_TOKENS": "100"}) as server:
+        assert error(post(server, chat(n=5)), 400)["param"] == "n"
+        assert error(post(server, chat(n=2)), 400)["param"] == "n"
+        assert post(server, chat(n=4, max_completion_tokens=25)).status == 200
+        assert error(post(server, chat(n=4, max_completion_tokens=26)), 400)["param"] == "n"
+        assert post(server, chat()).status == 200
+
+
+def test_under_the_policy_warn_a_request_is_served_and_what_is_ignored_is_named() -> None:
+    with serve("echo", {"PARLEY_UNSUPPORTED": "warn"}) as server:
+        for stream in (False, True):
+            answer = post(server, chat(store=True, logit_bias={"1": 1}, stream=stream))
+            assert answer.status == 200
+            assert answer.headers["x-unsupported-parameters"] == "store, logit_bias"
+        assert "ignored=store,logit_bias" in server.log()
+        assert "x-unsupported-parameters" not in post(server, chat()).headers
+        # What is no parameter at all stays an error.
+        assert error(post(server, chat(top_k=1)), 400)["code"] == "unknown_parameter"
 
 
 # -- limits ------------------------------------------------------------------------------------------------------

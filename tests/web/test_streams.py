@@ -87,6 +87,31 @@ def test_usage_comes_last_and_only_when_asked_for(echo_server: Server) -> None:
     assert last["usage"]["total_tokens"] == 6
 
 
+def test_choices_of_a_stream_interleave_each_with_its_own_role_and_finish(slow_server: Server) -> None:
+    answer = slow_server.request(
+        "POST", CHAT, body=body(n=3, stream_options={"include_usage": True}), headers=slow_server.bearer
+    )
+    *data, last = events(answer.body.decode())
+    assert last == "[DONE]"
+    *found, usage = [json.loads(text) for text in data]
+    indexes = [chunk["choices"][0]["index"] for chunk in found]
+    assert indexes != sorted(indexes), "they come side by side"
+    for index in range(3):
+        own = [chunk["choices"][0] for chunk in found if chunk["choices"][0]["index"] == index]
+        assert own[0]["delta"]["role"] == "assistant"
+        assert "".join(choice["delta"].get("content", "") for choice in own) == "one two three"
+        assert [choice["finish_reason"] for choice in own] == [None] * 4 + ["stop"]
+    assert usage["usage"]["completion_tokens"] == 9
+
+
+def test_obfuscation_makes_chunks_of_one_size(echo_server: Server) -> None:
+    found = chunks(echo_server, text="a somewhat longer words x", stream_options={"include_obfuscation": True})
+    sizes = {len(json.dumps(chunk["choices"][0])) + len(chunk["obfuscation"]) for chunk in found}
+    assert all(size % 64 == 0 for size in sizes)
+    plain = chunks(echo_server, text="a somewhat longer words x")
+    assert all("obfuscation" not in chunk for chunk in plain)
+
+
 def test_a_stream_says_the_same_as_a_whole_answer(echo_server: Server) -> None:
     fields: dict[str, Any] = {"stop": ["three"], "max_tokens": 10}
     streamed = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks(echo_server, **fields))
@@ -97,7 +122,7 @@ def test_a_stream_says_the_same_as_a_whole_answer(echo_server: Server) -> None:
 def test_what_fails_before_the_first_event_is_an_http_error(echo_server: Server) -> None:
     mistakes: list[tuple[dict[str, Any], int]] = [
         ({"model": "other"}, 404),
-        ({"n": 3}, 400),
+        ({"store": True}, 400),
         ({"messages": []}, 400),
     ]
     for fields, status in mistakes:

@@ -1,0 +1,57 @@
+"""What a conversation must be beyond the shape of its messages: calls are answered, and answers were called for."""
+
+from __future__ import annotations
+
+from ..engines.base import Json
+from ..errors import BadRequest
+
+# An id that a client sent is named in the error; this much of it.
+_LONGEST_ID = 64
+
+
+def check_conversation(messages: list[Json]) -> None:
+    """Do nothing when the messages make a conversation.
+
+    Raises:
+        BadRequest: an assistant's message says nothing, a tool call has no answer, or an answer no call.
+    """
+    waiting: dict[str, str] = {}
+    for index, message in enumerate(messages):
+        role = message["role"]
+        if role == "tool":
+            if waiting.pop(message["tool_call_id"], None) is None:
+                raise BadRequest(
+                    f"Invalid value for 'messages[{index}].tool_call_id': a message of the role 'tool' must answer a "
+                    "call of the assistant's message before it, once.",
+                    param=f"messages[{index}].tool_call_id",
+                    code="invalid_value",
+                )
+            continue
+        _refuse_waiting(waiting)
+        if role == "assistant":
+            waiting = _calls(message, index)
+    _refuse_waiting(waiting)
+
+
+def _calls(message: Json, index: int) -> dict[str, str]:
+    """The ids of a message's tool calls, each with its place."""
+    calls = message.get("tool_calls") or ()
+    if not calls and all(message.get(name) is None for name in ("content", "refusal", "function_call", "audio")):
+        raise BadRequest(
+            f"Missing required parameter: 'messages[{index}].content'. Only a message with tool calls or a refusal may "
+            "go without.",
+            param=f"messages[{index}].content",
+            code="missing_required_parameter",
+        )
+    return {call["id"]: f"messages[{index}].tool_calls[{number}]" for number, call in enumerate(calls)}
+
+
+def _refuse_waiting(waiting: dict[str, str]) -> None:
+    for call_id, place in waiting.items():
+        name = call_id if len(call_id) <= _LONGEST_ID else call_id[:_LONGEST_ID] + "…"
+        raise BadRequest(
+            f"The tool call {name!r} at '{place}' has no answer: it must be followed by a message of the role 'tool' "
+            "with its id.",
+            param=place,
+            code="missing_tool_answer",
+        )
