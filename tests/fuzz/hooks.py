@@ -26,7 +26,7 @@ def map_body(_context: Any, body: Any) -> Any:
 @schemathesis.hook
 def before_load_schema(_context: Any, document: Any) -> None:
     # OpenAPI 3.1 leaves open what a schema of server-sent events describes. Ours, as OpenAI's, is that of each event's
-    # data; Schemathesis reads it as that of the event, so it is told in its own words, and checks the data all the same.
+    # data; Schemathesis reads it as that of the event. So it is told in its own words, and checks the data as well.
     for path in document["paths"].values():
         for operation in path.values():
             for response in operation.get("responses", {}).values():
