@@ -160,7 +160,8 @@ def when_ready(server: Any) -> None:
     from .engines.configured import build_engine
     from .web.keys import load_keys
 
-    base = _root(server) + _base_path
+    root, option = _reach(server)
+    base = root + _base_path
     keys = load_keys(_settings)
     model = build_engine(_settings).models[0].id
     # Only the generated key is ever shown; the shell puts in another one.
@@ -172,15 +173,18 @@ def when_ready(server: Any) -> None:
         f"Parley serves {model} at {base}\n"
         f"  Swagger UI  {base}/ui/\n"
         f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
-        f"  Try it      curl {base}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d {body}",
+        f"  Try it      curl {option}{base}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d {body}",
         flush=True,
     )
 
 
-def _root(server: Any) -> str:
-    """The address that this machine reaches the server by, as a URL without a path."""
+def _reach(server: Any) -> tuple[str, str]:
+    """How this machine reaches the server: a URL without a path, and what curl must be told besides."""
     names: list[Any] = [sock.getsockname() for sock in server.LISTENERS]
-    names = [name for name in names if isinstance(name, tuple)]  # a unix socket has a path for a name
-    host, port = names[0][:2] if names else (_settings.host, _settings.port)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if server.cfg.is_ssl else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    scheme = "https" if server.cfg.is_ssl else "http"
+    for name in names:
+        if isinstance(name, tuple):
+            host, port = name[:2]
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+            return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", ""
+    return f"{scheme}://localhost", f"--unix-socket {names[0]} "
