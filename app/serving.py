@@ -184,7 +184,7 @@ def _reach(server: Any) -> tuple[str, str]:
     scheme = "https" if server.cfg.is_ssl else "http"
     for name in names:
         if isinstance(name, tuple):
-            host, port = name[:2]
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+            host, port = str(name[0]), name[1]
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host) or host
             return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", ""
     return f"{scheme}://localhost", f"--unix-socket {names[0]} "
