@@ -24,6 +24,7 @@ from . import sse
 from .envelope import envelope, to_api_error
 from .exchange import Exchange, Stream
 from .view import PENDING, SCOPE, PendingReply, to_reply
+from .writer import EventWriter
 
 # An instant answer needs no watch over the client; one that takes longer does.
 _WATCH_AFTER = 0.1
@@ -133,7 +134,7 @@ class Bridge:
         events = stream.events
         encode = pending.view.encode_event
         first = asyncio.get_running_loop().create_task(_next(events))
-        writer = _Writer(send, self.ping_interval, self.write_timeout, give_up)
+        writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:
             await asyncio.wait({first}, timeout=self.ping_interval)
             chunk = encode(first.result()) if first.done() else None
@@ -174,48 +175,6 @@ async def _next(events: Any) -> Any:
     except StopAsyncIteration:
         # A task cannot raise StopAsyncIteration through a future; an empty stream is a failure all the same.
         raise EngineUnavailable("The stream ended before it began.") from None
-
-
-class _Writer:
-    """Sends the events of a stream. Fills silences with comments, so that proxies keep it open, and gives a client up
-    that does not read: its stream would hold a place in the engine for good."""
-
-    def __init__(self, send: Send, ping_interval: float, write_timeout: float, give_up: Callable[[], None]) -> None:
-        self.send, self.ping_interval, self.write_timeout, self.give_up = send, ping_interval, write_timeout, give_up
-        self.loop = asyncio.get_running_loop()
-        self.last = self.loop.time()  # when the last write began
-        self.writing = False
-        self.timer: asyncio.TimerHandle | None = None
-        self.ping: asyncio.Task[None] | None = None
-
-    async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
-        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._look_again()
-
-    async def write(self, body: bytes, *, more: bool = True) -> None:
-        self.last = self.loop.time()
-        self.writing = True
-        await self.send({"type": "http.response.body", "body": body, "more_body": more})
-        self.writing = False
-
-    def stop(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.ping is not None:
-            self.ping.cancel()
-
-    def _look_again(self) -> None:
-        wait = min(self.write_timeout, self.ping_interval)
-        self.timer = self.loop.call_at(max(self.last + wait, self.loop.time() + wait / 10), self._look)
-
-    def _look(self) -> None:
-        silence = self.loop.time() - self.last
-        if self.writing and silence >= self.write_timeout:
-            self.give_up()
-            return
-        if not self.writing and silence >= self.ping_interval:
-            self.ping = self.loop.create_task(self.write(sse.PING))
-        self._look_again()
 
 
 async def _send_answer(send: Send, answer: Answer) -> None:

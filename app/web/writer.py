@@ -1,0 +1,53 @@
+"""Sends the events of a stream: fills silences with comments, so that proxies keep it open, and gives a client up that
+does not read, for its stream would hold a place in the engine for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.types import Send
+
+from . import sse
+
+
+class EventWriter:
+    """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; ``give_up`` is called when a write has
+    taken longer than the latter."""
+
+    def __init__(self, send: Send, ping_interval: float, write_timeout: float, give_up: Callable[[], None]) -> None:
+        self.send, self.ping_interval, self.write_timeout, self.give_up = send, ping_interval, write_timeout, give_up
+        self.loop = asyncio.get_running_loop()
+        self.last = self.loop.time()  # when the last write began
+        self.writing = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.ping: asyncio.Task[None] | None = None
+
+    async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._look_again()
+
+    async def write(self, body: bytes, *, more: bool = True) -> None:
+        self.last = self.loop.time()
+        self.writing = True
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+        self.writing = False
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.ping is not None:
+            self.ping.cancel()
+
+    def _look_again(self) -> None:
+        wait = min(self.write_timeout, self.ping_interval)
+        self.timer = self.loop.call_at(max(self.last + wait, self.loop.time() + wait / 10), self._look)
+
+    def _look(self) -> None:
+        silence = self.loop.time() - self.last
+        if self.writing and silence >= self.write_timeout:
+            self.give_up()
+            return
+        if not self.writing and silence >= self.ping_interval:
+            self.ping = self.loop.create_task(self.write(sse.PING))
+        self._look_again()
