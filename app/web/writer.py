@@ -12,8 +12,8 @@ from . import sse
 
 
 class EventWriter:
-    """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; ``give_up`` is called when a write has
-    taken longer than the latter."""
+    """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; when a write has taken longer than
+    the latter, ``give_up`` is called."""
 
     def __init__(self, send: Send, ping_interval: float, write_timeout: float, give_up: Callable[[], None]) -> None:
         self.send, self.ping_interval, self.write_timeout, self.give_up = send, ping_interval, write_timeout, give_up
