@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import re
@@ -21,7 +22,9 @@ from ..errors import (
     ContextLengthExceeded,
     EngineUnavailable,
     ServerError,
+    UnsupportedParameter,
 )
+from . import llama_format, llama_logprobs, llama_schema, llama_tools
 from .base import Json, Model
 from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
@@ -38,10 +41,15 @@ _AT_ONCE = 0.5
 
 _LONGEST_TOKEN = 512
 
+# How many schemas that llama.cpp understood are remembered.
+_UNDERSTOOD = 1024
+
 T = TypeVar("T")
 
 # What llama.cpp can be made to do, in the words of the parameter table.
-CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "penalties", "logit_bias"})
+CAPABILITIES = frozenset(
+    {"sampling", "seed", "stop", "length", "penalties", "logit_bias", "logprobs", "response_format", "tools", "functions"}
+)
 
 
 def address_from_environment() -> tuple[str, str]:
@@ -79,6 +87,7 @@ class LlamaEngine:
         self._gate = asyncio.Semaphore(in_flight)
         self._client: HttpClient | None = None
         self._vocabulary_size: int | None = None
+        self._understood: set[bytes] = set()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -118,6 +127,8 @@ class LlamaEngine:
         """
         content: list[str] = []
         reasoning: list[str] = []
+        deltas: list[Json] = []
+        entries: list[Json] = []
         finish_reason = "stop"
         usage: Json = {}
         async with contextlib.aclosing(self.stream(request)) as pieces:
@@ -125,16 +136,31 @@ class LlamaEngine:
                 usage = piece.get("usage", usage)
                 for choice in piece["choices"]:
                     delta = choice["delta"]
+                    deltas.append(delta)
                     content.append(delta.get("content", ""))
                     reasoning.append(delta.get("reasoning_content", ""))
+                    entries += (choice.get("logprobs") or {}).get("content", ())
                     finish_reason = choice["finish_reason"] or finish_reason
-        message: Json = {"content": "".join(content)}
+        calls = llama_tools.message_of(deltas)
+        message: Json = {"content": "".join(content) or (None if calls else ""), **calls}
         if any(reasoning):
             message["reasoning_content"] = "".join(reasoning)
-        return {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}], "usage": usage}
+        answer: Json = {"index": 0, "message": message, "finish_reason": finish_reason}
+        if llama_logprobs.asked(request) is not None:
+            answer["logprobs"] = llama_logprobs.joined(entries)
+        return {"choices": [answer], "usage": usage}
 
     async def stream(self, request: Json) -> AsyncGenerator[Json, None]:
         """As `base.Engine.stream`; the last piece has no choices and carries the usage."""
+        alternatives = llama_logprobs.asked(request)
+        form = llama_format.asked(request)
+        tools = llama_tools.asked(request)
+        if form is not None and tools is not None and not tools.must:
+            raise UnsupportedParameter(
+                "Unsupported parameter: this model cannot choose between tools and an answer in a format. "
+                "Send tool_choice none or required, or response_format text.",
+                param="response_format",
+            )
         vocabulary_size = await self._read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
         payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)
@@ -142,9 +168,89 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
+        if tools is not None and tools.must:
+            await self._bind_to_calls(payload, tools)
+        elif tools is not None:
+            payload.update(tools.payload())
+        elif form is not None:
+            await self._bind(payload, form.body, form.param)
+        if tools is not None:
+            # The template has the tools from here, whatever llama.cpp makes of the others.
+            payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
+        stops: list[str] = payload["stop"]
+        if stops and alternatives is not None and "tools" not in payload:
+            pieces = self._cut(payload, alternatives, stops, silent=silent)
+        else:
+            pieces = self._pieces(payload, alternatives, silent=silent)
+        if tools is not None:
+            pieces = llama_tools.called(pieces, tools, may_stop=bool(stops))
+        elif form is not None:
+            pieces = llama_format.checked(pieces, form, may_stop=bool(stops))
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def _bind_to_calls(self, payload: Json, tools: llama_tools.Tools) -> None:
+        try:
+            await self._bind(payload, tools.schema(), tools.param)
+        except BadRequest:
+            for tool in tools.callable.values():  # which of them is it?
+                await self._bind({}, tool.schema.body, tool.schema.param)
+            raise
+
+    async def _bind(self, payload: Json, schema: Json, param: str) -> None:
+        """Make the whole answer JSON that obeys a schema, once llama.cpp has shown that it understands it."""
+        grammar = llama_schema.trial(schema)
+        key = hashlib.blake2b(grammar.encode()).digest()
+        if key not in self._understood:
+            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "cache_prompt": False, "grammar": grammar}
+            async with self._gate:
+                answer = await self._patiently(lambda: self._open_client().post_json("/completion", trial))
+            if answer.get("content") != llama_schema.PROOF:
+                raise llama_schema.refuse_trial(param)
+            if len(self._understood) >= _UNDERSTOOD:
+                self._understood.clear()
+            self._understood.add(key)
+        payload["grammar"] = llama_schema.grammar(schema)
+        # A grammar binds from the first token on: there is no room for thoughts, nor anything to cut out.
+        payload["reasoning_format"] = "none"
+        payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
+
+    async def _cut(
+        self, payload: Json, alternatives: int, stops: list[str], *, silent: bool
+    ) -> AsyncGenerator[Json, None]:
+        """As `_pieces`, with the stop sequences looked for here, so that each token keeps its log probability."""
+        cutter = llama_logprobs.Cutter(stops)
+        unbound = {**payload, "stop": [], "timings_per_token": True}
+        async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent)) as pieces:
+            async for piece in pieces:
+                if not piece["choices"]:
+                    yield piece
+                    continue
+                (choice,) = piece["choices"]
+                text, reason = choice["delta"].pop("content", ""), choice["finish_reason"]
+                entries = (choice.pop("logprobs", None) or {}).get("content", [])
+                free, met = cutter.feed(text, entries) if text else ([], False)
+                if reason is not None:
+                    free += cutter.rest()
+                deltas = [({"content": told}, logprobs) for told, logprobs in free]
+                if choice["delta"]:
+                    deltas.insert(0, (choice["delta"], []))
+                for delta, logprobs in deltas:
+                    told_choice = {"index": 0, "delta": delta, "finish_reason": None}
+                    yield {"choices": [{**told_choice, "logprobs": llama_logprobs.joined(logprobs)}]}
+                if met or reason is not None:
+                    yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop" if met else reason}]}
+                if met:
+                    yield {"choices": [], "usage": _usage_so_far(choice["timings"])}
+                    return
+
+    async def _pieces(self, payload: Json, alternatives: int | None, *, silent: bool) -> AsyncGenerator[Json, None]:
+        """The pieces of llama.cpp's answer, mended; those of tokens without a text wait for the next with one."""
         reasoning: list[str] = []
         finish_reason: str | None = None
         usage: Json | None = None
+        waiting: list[Json] = []
         async with contextlib.aclosing(self._events(payload)) as events:
             async for event in events:
                 if "error" in event:
@@ -154,12 +260,23 @@ class LlamaEngine:
                 if isinstance(event.get("usage"), dict):
                     usage = event["usage"]
                 for choice in event.get("choices") or ():
-                    delta = {name: text for name, text in _texts(choice) if not silent}
+                    delta: Json = {name: text for name, text in _texts(choice) if not silent}
+                    calls = (choice.get("delta") or {}).get("tool_calls")
+                    if calls and not silent:
+                        delta["tool_calls"] = calls
                     reasoning.append(delta.get("reasoning_content", ""))
                     reason = _finish_reason(choice, silent=silent)
                     finish_reason = reason or finish_reason
+                    piece: Json = {"index": 0, "delta": delta, "finish_reason": reason}
+                    if alternatives is not None and not silent:
+                        waiting += llama_logprobs.mend(choice, alternatives)
+                        if waiting and delta:
+                            piece["logprobs"] = llama_logprobs.joined(waiting)
+                            waiting = []
+                    if "timings_per_token" in payload:
+                        piece["timings"] = event.get("timings") or {}
                     if delta or reason:
-                        yield {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+                        yield {"choices": [piece]}
         if finish_reason is None or usage is None:
             raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
         reasoning_tokens = await self._count_tokens("".join(reasoning))
@@ -177,7 +294,16 @@ class LlamaEngine:
             )
 
     async def _events(self, payload: Json) -> AsyncGenerator[Json, None]:
-        """Post the request, again while the model loads, and give llama.cpp's events."""
+        """Post the request, again while the model loads, and give llama.cpp's events.
+
+        llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.
+        """
+        if payload.get("logprobs") and payload.get("tools"):
+            whole = {**payload, "stream": False}
+            del whole["stream_options"]
+            async with self._gate:
+                yield _as_event(await self._patiently(lambda: self._open_client().post_json(_PATH, whole)))
+            return
         async with self._gate:
             patience = _Patience()
             while True:
@@ -250,6 +376,27 @@ class _Patience:
         self._asked = self._time()
 
 
+def _as_event(answer: Json) -> Json:
+    """A whole answer of llama.cpp as if it were an event of a stream."""
+    for choice in answer.get("choices") or ():
+        entries = (choice.get("logprobs") or {}).get("content")
+        if entries and not entries[-1].get("bytes"):
+            entries.pop()  # the end of the text, which is no part of a stream
+    choices = [
+        {
+            **{name: value for name, value in choice.items() if name != "message"},
+            "delta": {
+                **choice["message"],
+                "tool_calls": [
+                    {"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls") or ())
+                ],
+            },
+        }
+        for choice in answer.get("choices") or ()
+    ]
+    return {**answer, "choices": choices}
+
+
 def _length(content: Any) -> int:
     if isinstance(content, str):
         return len(content)
@@ -290,6 +437,16 @@ def _mend_usage(usage: Json, reasoning_tokens: int, *, silent: bool) -> Json:
             "rejected_prediction_tokens": 0,
         },
     }
+
+
+def _usage_so_far(timings: Json) -> Json:
+    cached = int(timings.get("cache_n", 0))
+    usage = {
+        "prompt_tokens": cached + int(timings.get("prompt_n", 0)),
+        "completion_tokens": int(timings.get("predicted_n", 0)),
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+    return _mend_usage(usage, 0, silent=False)
 
 
 def _raise_refusal(status: int, error: Json) -> NoReturn:

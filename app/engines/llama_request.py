@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from ..errors import BadRequest
+from . import llama_logprobs
 from .base import Json
 
 # llama.cpp draws a seed of its own when it is given this one.
@@ -33,14 +34,17 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
     ``logit_bias`` alone.
 
     Raises:
-        BadRequest: a part of a message is no text, or a token is beyond the vocabulary.
+        BadRequest: a part of a message is no text, a token is beyond the vocabulary, or alternatives are asked for
+            without log probabilities.
     """
     limit = request.get("max_completion_tokens", request.get("max_tokens"))
     seed = request.get("seed")
     stop = request.get("stop")
-    # To a schema 5.0 is an integer too, hence the `int`s.
+    alternatives = llama_logprobs.asked(request)
+    # To a schema 5.0 is an integer too, hence the `int`s. Asked for no alternatives, llama.cpp gives nothing at all.
     return {
         **_NEUTRAL,
+        **({} if alternatives is None else {"logprobs": True, "top_logprobs": max(1, alternatives)}),
         "messages": _translate_messages(request["messages"]),
         "temperature": request.get("temperature", 1),
         "top_p": request.get("top_p", 1),

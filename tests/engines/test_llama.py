@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import math
 import os
 import re
 import tempfile
@@ -11,12 +14,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from app.engines.base import Json
 from app.engines.client import HttpClient
 from app.engines.llama import LlamaEngine, address_from_environment
 from app.engines.supervisor import Supervision
-from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable
+from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
 
 from .conftest import ENDLESS, engine_at, environment_kept
 
@@ -188,6 +192,172 @@ def test_a_refusal_of_llama_cpp_is_told_without_its_text(engine: LlamaEngine, ca
     assert "secret" not in caught.value.message
     assert "invalid_request_error" in caplog.text
     assert "secret" not in caplog.text
+
+
+def _entries(pieces: list[Json]) -> list[Json]:
+    return [
+        entry for piece in pieces for choice in piece["choices"] for entry in (choice.get("logprobs") or _NO)["content"]
+    ]
+
+
+_NO: Json = {"content": []}
+
+
+def test_log_probabilities_are_those_of_the_tokens(engine: LlamaEngine) -> None:
+    whole = _complete(engine, temperature=0, logprobs=True, top_logprobs=3)["choices"][0]
+    entries = whole["logprobs"]["content"]
+    assert whole["logprobs"]["refusal"] is None
+    assert "".join(entry["token"] for entry in entries) == whole["message"]["content"]
+    for entry in entries:
+        assert entry.keys() == {"token", "logprob", "bytes", "top_logprobs"}
+        assert bytes(entry["bytes"]).decode() == entry["token"]
+        assert len(entry["top_logprobs"]) == 3
+        assert entry["top_logprobs"][0] == {name: entry[name] for name in ("token", "logprob", "bytes")}
+        values = [other["logprob"] for other in entry["top_logprobs"]]
+        assert values == sorted(values, reverse=True)
+        assert sum(math.exp(value) for value in values) <= 1.001
+    pieces = _stream(engine, temperature=0, logprobs=True, top_logprobs=3)
+    assert _entries(pieces) == entries
+    for piece in pieces[:-2]:
+        text = "".join(entry["token"] for entry in _entries([piece]))
+        assert text == piece["choices"][0]["delta"]["content"]
+
+
+@pytest.mark.parametrize("count", [None, 0, 20])
+def test_there_are_as_many_alternatives_as_asked(engine: LlamaEngine, count: int | None) -> None:
+    request = {} if count is None else {"top_logprobs": count}
+    choice = _complete(engine, temperature=0, max_tokens=2, logprobs=True, **request)["choices"][0]
+    assert [len(entry["top_logprobs"]) for entry in choice["logprobs"]["content"]] == [count or 0] * 2
+
+
+@pytest.mark.parametrize("stop", [["help me"], ["help you tomorrow", "zz"], ["day?"], [" you"], ["H"], ["?x"]])
+def test_log_probabilities_are_true_beside_stop_sequences(engine: LlamaEngine, stop: list[str]) -> None:
+    free = _complete(engine, temperature=0, logprobs=True)["choices"][0]["logprobs"]["content"]
+    plain = _complete(engine, temperature=0, stop=stop)
+    whole = _complete(engine, temperature=0, logprobs=True, stop=stop)
+    pieces = _stream(engine, temperature=0, logprobs=True, stop=stop)
+    assert _content(whole) == _joined(pieces) == _content(plain)
+    assert whole["choices"][0]["finish_reason"] == "stop"
+    entries = whole["choices"][0]["logprobs"]["content"]
+    assert [entry["token"] for entry in entries] == [entry["token"] for entry in free[: len(entries)]]
+    assert "".join(entry["token"] for entry in entries).startswith(_content(plain))
+    assert [entry["logprob"] for entry in entries] == pytest.approx(
+        [entry["logprob"] for entry in free[: len(entries)]], abs=0.01
+    )
+    for name in ("prompt_tokens", "completion_tokens"):
+        assert abs(whole["usage"][name] - plain["usage"][name]) <= 1
+
+
+def test_log_probabilities_come_only_when_asked_for(engine: LlamaEngine) -> None:
+    assert "logprobs" not in _complete(engine, max_tokens=2, logprobs=False)["choices"][0]
+    assert _complete(engine, max_tokens=0, logprobs=True)["choices"][0]["logprobs"]["content"] == []
+    with pytest.raises(BadRequest) as caught:
+        _complete(engine, top_logprobs=3)
+    assert caught.value.param == "top_logprobs"
+
+
+def _bound(schema: Any, **more: Any) -> Json:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, **more}}}
+
+
+SHORT = {"type": "string", "maxLength": 8}
+SCHEMAS: list[Any] = [
+    {"type": "object", "properties": {"a": SHORT, "b": {"type": "integer", "minimum": 3, "maximum": 9}}},
+    {"type": "object", "properties": {"a": SHORT}, "required": ["a"], "additionalProperties": False},
+    {"type": "object", "properties": {"a": SHORT, "b": SHORT}, "required": ["b"]},
+    {"type": "array", "items": {"enum": [1, None, "x"]}, "minItems": 2, "maxItems": 3, "uniqueItems": False},
+    {"type": "string", "pattern": "[0-9]{3}-\\\\d$", "maxLength": 9},
+    {"type": "string", "format": "date"},
+    {"type": "integer", "multipleOf": 7, "exclusiveMinimum": 0, "maximum": 100},
+    {"anyOf": [{"const": {"k": [1]}}, {"type": "boolean"}]},
+    {"oneOf": [{"const": "p"}, {"const": "q"}]},
+    {"allOf": [{"type": "integer"}, {"minimum": 3}, {"maximum": 4}]},
+    {"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "array", "prefixItems": [SHORT], "items": False}}},
+    {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {"v": {"type": "integer", "maximum": 9, "minimum": 0}, "next": {"$ref": "#/definitions/n"}},
+        "required": ["v"],
+        "definitions": {"n": {"anyOf": [{"type": "null"}, {"$ref": "#"}]}},
+    },
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("strict", [True, False, None])
+def test_an_answer_fits_its_schema(engine: LlamaEngine, schema: Any, strict: bool | None) -> None:
+    for temperature in (0, 1):
+        choice = _complete(engine, temperature=temperature, seed=1, **_bound(schema, strict=strict))["choices"][0]
+        assert choice["finish_reason"] == "stop"
+        Draft202012Validator({**schema, "$schema": Draft202012Validator.META_SCHEMA["$id"]}).validate(
+            json.loads(choice["message"]["content"])
+        )
+
+
+def test_a_bound_answer_is_streamed(engine: LlamaEngine) -> None:
+    request = {"temperature": 0, "logprobs": True, **_bound(SCHEMAS[1])}
+    whole, pieces = _complete(engine, **request), _stream(engine, **request)
+    assert _joined(pieces) == _content(whole)
+    assert json.loads(_joined(pieces)).keys() == {"a"}
+    assert len(pieces) > 4
+    assert "".join(entry["token"] for entry in _entries(pieces)) == _joined(pieces)
+
+
+def test_an_answer_can_be_any_object_or_any_text(engine: LlamaEngine) -> None:
+    choice = _complete(engine, response_format={"type": "json_object"}, seed=3)["choices"][0]
+    assert choice["message"]["content"].startswith("{")
+    assert choice["finish_reason"] == "length" or isinstance(json.loads(choice["message"]["content"]), dict)
+    assert _content(_complete(engine, temperature=0, response_format={"type": "text"})) == _content(
+        _complete(engine, temperature=0)
+    )
+
+
+def test_a_bound_answer_may_be_cut_off(engine: LlamaEngine) -> None:
+    for request, reason in (({"max_tokens": 3}, "length"), ({"max_tokens": 0}, "length"), ({"stop": '":'}, "stop")):
+        choice = _complete(engine, temperature=0, **request, **_bound(SCHEMAS[1]))["choices"][0]
+        assert choice["finish_reason"] == reason
+        assert "}" not in choice["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "minimum": 5, "maximum": 2},
+        {"type": "string", "pattern": "^abc$", "maxLength": 2},
+        {"type": "object", "required": ["z"], "properties": {}, "additionalProperties": False},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}},
+        {"not": {}},
+        {"type": "object", "properties": {"a": {"uniqueItems": True}}},
+    ],
+)
+def test_a_schema_that_cannot_be_obeyed_is_refused(engine: LlamaEngine, schema: Any) -> None:
+    for ask in (_complete, _stream):
+        with pytest.raises(BadRequest) as caught:
+            ask(engine, **_bound(schema))
+        assert str(caught.value.param).startswith("response_format.json_schema.schema")
+
+
+def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
+    count = {"type": "array", "minItems": 10_000}
+    bombs: list[Any] = [
+        {"type": "string", "pattern": "^((a{1,100}){1,100}){1,100}$"},
+        {**count, "items": {**count, "items": {**count, "items": {"type": "string", "minLength": 10_000}}}},
+        {"anyOf": [{"properties": {f"{a}{b}": {} for b in range(40)}} for a in range(40)]},
+    ]
+    for bomb in bombs:
+        begun = time.monotonic()
+        with contextlib.suppress(BadRequest, ServerError):
+            _complete(engine, max_tokens=20, **_bound(bomb))
+        assert time.monotonic() - begun < 3
+        assert _content(_complete(engine, max_tokens=3))
+
+
+def test_an_answer_that_does_not_fit_is_never_passed_on(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.engines.llama_schema.grammar", lambda body: 'root ::= "7"')
+    for ask in (_complete, _stream):
+        with pytest.raises(ServerError):
+            ask(engine, **_bound({"type": "string"}))
 
 
 def test_odd_texts_are_answered(engine: LlamaEngine) -> None:

@@ -1,0 +1,148 @@
+"""A schema of a client is bounded and understood before llama.cpp sees it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from app.engines.llama_schema import REFUSED, Schema
+from app.errors import BadRequest
+
+
+def _refusal(schema: Any) -> BadRequest:
+    with pytest.raises(BadRequest) as caught:
+        Schema(schema, "s")
+    assert caught.value.param is not None
+    assert caught.value.param.startswith("s")
+    assert caught.value.code == "invalid_value"
+    return caught.value
+
+
+def _nested(depth: int) -> Any:
+    schema: Any = {}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "limit"),
+    [
+        ({"description": "x" * 100_000}, "100000"),
+        (_nested(32), "32"),
+        ({"default": [[]] * 5_000}, "5000"),
+        ({"enum": [*range(1001)]}, "1000"),
+        ({"properties": {name: {"enum": [*range(501)]} for name in "ab"}}, "1000"),
+        ({"pattern": "a" * 513}, "512"),
+        ({"patternProperties": {"a" * 513: {}}}, "512"),
+        ({"pattern": "a{1,10001}"}, "10000"),
+        ({"pattern": "a{" + "9" * 400 + "}"}, "10000"),
+        *(({name: 10_001}, name) for name in ("minLength", "maxLength", "minItems", "maxItems")),
+        ({"items": {"maxItems": 1e300}}, "10000"),
+    ],
+)
+def test_what_is_over_a_limit_is_refused_with_the_limit(schema: Any, limit: str) -> None:
+    assert limit in _refusal(schema).message
+
+
+def test_what_is_at_the_limits_is_accepted() -> None:
+    Schema({"pattern": "a" * 512, "maxLength": 10_000, "maxItems": 10_000, "enum": [*range(1000)]}, "s")
+    Schema(_nested(31), "s")
+
+
+def test_a_very_deep_or_wide_schema_is_refused_quickly() -> None:
+    deep: Any = []
+    for _ in range(900):
+        deep = [deep]
+    begun = time.monotonic()
+    _refusal({"default": deep})
+    _refusal({"default": [0] * 1_000_000})
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("keyword", sorted(REFUSED))
+def test_a_keyword_that_cannot_be_obeyed_is_named(keyword: str) -> None:
+    error = _refusal({"properties": {"a": {"type": "string"}, "b": {keyword: {}}}})
+    assert error.param == f"s.properties.b.{keyword}"
+    assert keyword in error.message
+
+
+def test_a_property_may_be_called_like_a_keyword() -> None:
+    Schema({"type": "object", "properties": {name: {} for name in REFUSED}, "default": {"not": 1}}, "s")
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://x/y", "other", "#a", "#/$defs/b", "#/$defs", "#/default", "#/anyOf/7", "#/anyOf/-1"]
+)
+def test_a_reference_that_leads_nowhere_is_refused(reference: str) -> None:
+    schema = {
+        "$defs": {"a": {}},
+        "anyOf": [{"$ref": "#/$defs/a"}],
+        "items": {"$ref": reference},
+        "default": {"not": {}},
+    }
+    assert _refusal(schema).param == "s.items.$ref"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}},
+        {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"allOf": [{"$ref": "#"}]}}},
+    ],
+)
+def test_references_in_a_circle_are_refused(schema: Any) -> None:
+    assert "circle" in _refusal(schema).message
+
+
+def test_a_schema_may_hold_itself() -> None:
+    Schema(
+        {
+            "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#/$defs/c"}},
+            "$defs": {"c": {"items": {"$ref": "#/$defs/c"}}},
+        },
+        "s",
+    )
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", "(?!a)", "(?<=a)", "(?<n>a)", r"(a)\1", r"\bfoo", "(("])
+def test_a_pattern_that_is_not_regular_is_refused(pattern: str) -> None:
+    _refusal({"type": "string", "pattern": pattern})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [[], "x", None, True, {"type": 5}, {"items": [{}]}, {"properties": {"a": 1}}, {"anyOf": {}}, {"required": "a"}],
+)
+def test_what_is_no_schema_is_refused(schema: Any) -> None:
+    _refusal(schema)
+
+
+def test_an_unknown_format_is_refused_by_name() -> None:
+    error = _refusal({"format": "zork"})
+    assert error.param == "s.format"
+    assert "date-time" in error.message
+    assert "zork" not in error.message
+
+
+def test_objects_are_closed_only_where_that_is_narrower() -> None:
+    plain = {"type": "object", "properties": {"a": {}}}
+    assert Schema(plain, "s").body["additionalProperties"] is False
+    more: dict[str, Any]
+    for more in ({"required": ["b"]}, {"allOf": [{}]}, {"anyOf": [{}]}, {"additionalProperties": {}}):
+        assert Schema({**plain, **more}, "s").body.get("additionalProperties") is not False
+
+
+def test_a_text_fits_or_does_not() -> None:
+    schema = Schema({"type": "number", "maximum": 3}, "s")
+    assert schema.fits("2")
+    for text in ("", "4", "NaN", "-Infinity", '"2"', "2 2", "[" * 100_000):
+        assert not schema.fits(text)
+
+
+def test_references_move_with_their_schema() -> None:
+    schema = Schema({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}, "s")
+    assert schema.moved("/x") == {"$ref": "#/x/$defs/a", "$defs": {"a": {"items": {"$ref": "#/x"}}}}
