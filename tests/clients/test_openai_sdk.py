@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import openai
+import pydantic
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
@@ -93,6 +95,65 @@ def test_errors_are_the_exceptions_that_the_sdk_has_for_them(client: OpenAI) -> 
     with pytest.raises(openai.BadRequestError) as long:
         client.chat.completions.create(model="parley-tiny", messages=[{"role": "user", "content": "word " * 5000}])
     assert long.value.code == "context_length_exceeded"
+
+
+def test_a_tool_is_called_answered_and_the_answer_used(client: OpenAI) -> None:
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tools: list[Any] = [{"type": "function", "function": {"name": "get_weather", "parameters": city}}]
+    messages: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    first = client.chat.completions.create(model="parley-tiny", temperature=0, messages=messages, tools=tools)
+    assert first.choices[0].finish_reason == "tool_calls"
+    assert first.choices[0].message.tool_calls is not None
+    (call,) = first.choices[0].message.tool_calls
+    assert call.type == "function"
+    assert json.loads(call.function.arguments) == {"city": "Paris"}
+    messages += [first.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": '{"temp": 21}'}]
+    second = client.chat.completions.create(model="parley-tiny", temperature=0, messages=messages, tools=tools)
+    assert second.choices[0].message.content
+    with client.chat.completions.stream(
+        model="parley-tiny", temperature=0, messages=messages[:1], tools=tools
+    ) as stream:
+        streamed = stream.get_final_completion().choices[0].message.tool_calls
+    assert streamed is not None
+    assert json.loads(streamed[0].function.arguments) == {"city": "Paris"}
+
+
+def test_an_answer_obeys_a_model_of_pydantic(client: OpenAI) -> None:
+    class Person(pydantic.BaseModel):
+        name: str = pydantic.Field(max_length=12)
+        age: int = pydantic.Field(ge=0, le=99)
+
+    answer = client.chat.completions.parse(model="parley-tiny", messages=HELLO, response_format=Person)
+    assert isinstance(answer.choices[0].message.parsed, Person)
+
+
+def test_log_probabilities_are_those_of_the_words_of_the_answer(client: OpenAI) -> None:
+    choice = client.chat.completions.create(
+        model="parley-tiny", messages=HELLO, temperature=0, logprobs=True, top_logprobs=3
+    ).choices[0]
+    assert choice.logprobs is not None
+    assert choice.logprobs.content is not None
+    assert "".join(entry.token for entry in choice.logprobs.content) == choice.message.content
+    for entry in choice.logprobs.content:
+        assert len(entry.top_logprobs) == 3
+        assert entry.logprob == max(other.logprob for other in entry.top_logprobs), "the likeliest, at temperature 0"
+        assert bytes(entry.bytes or []).decode() == entry.token
+
+
+def test_each_example_of_the_document_is_answered_unless_its_summary_says_that_it_is_refused(
+    llama_server: Server,
+) -> None:
+    document = llama_server.request("GET", "/v1/openapi.json").json()
+    body = document["paths"]["/chat/completions"]["post"]["requestBody"]["content"]["application/json"]
+    refused = 0
+    for name, example in body["examples"].items():
+        answer = llama_server.request(
+            "POST", "/v1/chat/completions", body=example["value"], headers=llama_server.bearer, timeout=60
+        )
+        is_refused = "refused by the bundled model" in example["summary"]
+        assert answer.status == (400 if is_refused else 200), (name, answer.body)
+        refused += is_refused
+    assert 0 < refused < len(body["examples"])
 
 
 def test_the_sampling_parameters_take_effect(client: OpenAI) -> None:

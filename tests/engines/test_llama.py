@@ -18,7 +18,8 @@ from jsonschema import Draft202012Validator
 
 from app.engines.base import Json
 from app.engines.client import HttpClient
-from app.engines.llama import LlamaEngine, address_from_environment
+from app.engines.llama import LlamaEngine
+from app.engines.llama_process import address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.llama_schema import REFUSED, Schema
+from app.engines.llama_limits import REFUSED
+from app.engines.llama_schema import Schema
 from app.errors import BadRequest
 
 

@@ -1,0 +1,166 @@
+"""The model process as its engine sees it: asked over its socket, patiently while it loads or is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
+
+from ..errors import ApiError, ConfigurationError, EngineUnavailable, ServerError
+from .base import Json
+from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE
+from .client import HttpClient, NotAccepted, Refused, Unanswered
+from .llama_answer import as_event, raise_refusal
+
+_PATH = "/v1/chat/completions"
+_READY_SECONDS = 1.0
+# How long a request waits for a model that loads or is started again, and how often it asks, in seconds.
+_PATIENCE = 2.0
+_PAUSE = 0.05
+_AT_ONCE = 0.5
+
+T = TypeVar("T")
+
+
+def address_from_environment() -> tuple[str, str]:
+    """The socket path and the key that `supervisor.launch` published.
+
+    Raises:
+        ConfigurationError: nothing was launched before this process began.
+    """
+    try:
+        return os.environ[SOCKET_VARIABLE], os.environ[KEY_VARIABLE]
+    except KeyError:
+        raise ConfigurationError("No model process was launched: call app.engines.supervisor.launch first.") from None
+
+
+class ModelProcess:
+    """llama.cpp behind its socket.
+
+    ``address`` gives the socket path and the key, and is called at `start`, never before. At most ``in_flight``
+    requests, or as many as the launcher says, are handed over at a time; more wait here, where waiting costs no thread.
+    """
+
+    def __init__(self, address: Callable[[], tuple[str, str]], in_flight: int) -> None:
+        self._address = address
+        self._in_flight = in_flight
+        self._gate = asyncio.Semaphore(in_flight)
+        self._client: HttpClient | None = None
+        self._vocabulary_size: int | None = None
+
+    async def start(self) -> None:
+        """Open the client. Does not wait for the model.
+
+        Raises:
+            ConfigurationError: there is no address.
+        """
+        socket, key = self._address()
+        in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
+        self._gate = asyncio.Semaphore(in_flight)  # one for each event loop
+        self._client = HttpClient("http://model", key, socket=socket)
+
+    async def close(self) -> None:
+        """Close all connections; safe without a `start`."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def ready(self) -> bool:
+        """Whether the model is loaded and answers, found out within a second."""
+        if self._client is None:
+            return False
+        try:
+            await self._client.get_json("/health", seconds=_READY_SECONDS)
+        except (ApiError, Refused):
+            return False
+        return True
+
+    async def complete_text(self, payload: Json) -> Json:
+        """The answer to llama.cpp's own way of completing a text."""
+        async with self._gate:
+            return await self._patiently(lambda: self._open_client().post_json("/completion", payload))
+
+    async def events(self, payload: Json) -> AsyncGenerator[Json, None]:
+        """Post the request, again while the model loads, and give llama.cpp's events.
+
+        llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.
+        """
+        if payload.get("logprobs") and payload.get("tools"):
+            whole = {**payload, "stream": False}
+            del whole["stream_options"]
+            async with self._gate:
+                yield as_event(await self._patiently(lambda: self._open_client().post_json(_PATH, whole)))
+            return
+        async with self._gate:
+            patience = _Patience()
+            while True:
+                try:
+                    async with contextlib.aclosing(self._open_client().stream_events(_PATH, payload)) as events:
+                        async for event in events:
+                            yield event
+                    return
+                except (NotAccepted, Unanswered) as failure:
+                    await patience.wait(failure)
+                except Refused as refusal:
+                    raise_refusal(refusal.status, refusal.error)
+
+    async def read_vocabulary_size(self) -> int:
+        """The number of tokens that the model knows; it outlives a restart of the child."""
+        if self._vocabulary_size is None:
+            answer = await self._patiently(lambda: self._open_client().get_json("/v1/models", seconds=_PATIENCE))
+            try:
+                self._vocabulary_size = int(answer["data"][0]["meta"]["n_vocab"])
+            except (KeyError, IndexError, TypeError, ValueError):
+                raise ServerError("The engine does not tell the size of its vocabulary.") from None
+        return self._vocabulary_size
+
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens a text has."""
+        if not text:
+            return 0
+        answer = await self._patiently(lambda: self._open_client().post_json("/tokenize", {"content": text}))
+        tokens = answer.get("tokens")
+        return len(tokens) if isinstance(tokens, list) else 0
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, again while the model loads."""
+        patience = _Patience()
+        while True:
+            try:
+                return await ask()
+            except (NotAccepted, Unanswered) as failure:
+                await patience.wait(failure)
+            except Refused as refusal:
+                raise_refusal(refusal.status, refusal.error)
+
+    def _open_client(self) -> HttpClient:
+        if self._client is None:
+            raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
+        return self._client
+
+
+class _Patience:
+    """How long one request is tried: while the model loads, and once more when the model's process died under it.
+
+    Only once, and only when it died at once, as a request does that met a process about to end: one that kills the
+    process itself must not kill it again and again.
+    """
+
+    def __init__(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._asked = self._time()
+        self._deadline = self._asked + _PATIENCE
+        self._lost = False
+
+    async def wait(self, failure: NotAccepted | Unanswered) -> None:
+        """Return when it is time to ask again, or raise the failure."""
+        if isinstance(failure, Unanswered):
+            if self._lost or self._time() - self._asked > _AT_ONCE:
+                raise failure
+            self._lost = True
+        elif self._time() >= self._deadline:
+            raise failure
+        await asyncio.sleep(_PAUSE)
+        self._asked = self._time()
