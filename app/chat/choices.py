@@ -64,7 +64,7 @@ async def stream(engine: Engine, request: Json, n: int) -> AsyncIterator[Json]:
             choices = [{**choice, "index": index} for choice in piece.get("choices", ())]
             if choices:
                 yield {"choices": choices}
-        yield {"choices": [], "usage": _sum(list(usages.values()))}
+        yield {"choices": [], "usage": _sum([usages[index] for index in sorted(usages)])}
     finally:
         await _end(tasks)
 

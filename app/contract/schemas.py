@@ -83,7 +83,14 @@ class _Rust:
         self._registry = jsonschema_rs.Registry([(_URI, source)], draft=jsonschema_rs.Draft202012)
 
     def compile(self, reference: str) -> Validator:
-        return _RustValidator(jsonschema_rs.Draft202012Validator({"$ref": reference}, registry=self._registry))
+        return _RustValidator(
+            jsonschema_rs.Draft202012Validator({"$ref": reference}, registry=self._registry, retriever=_fetch_nothing)
+        )
+
+
+def _fetch_nothing(uri: str) -> Any:
+    """Neither a document nor a request makes the server ask another one for a schema."""
+    raise LookupError(uri)
 
 
 class _RustValidator:
@@ -115,7 +122,8 @@ class _Python:
         from referencing.jsonschema import DRAFT202012
 
         resource = DRAFT202012.create_resource(_python_patterns(source))
-        self._registry = referencing.Registry().with_resource(_URI, resource)
+        empty: Any = referencing.Registry
+        self._registry = empty(retrieve=_fetch_nothing).with_resource(_URI, resource)
 
     def compile(self, reference: str) -> Validator:
         import jsonschema

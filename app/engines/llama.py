@@ -108,6 +108,8 @@ class LlamaEngine:
                 "Send tool_choice none or required, or response_format text.",
                 param="response_format",
             )
+        if tools is not None and request.get("stream"):
+            tools.refuse_to_stream()
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
         payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)

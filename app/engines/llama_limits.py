@@ -21,6 +21,8 @@ DEEPEST_VALUE = 100  # arrays and objects within each other
 MOST_NODES = 5_000
 MOST_VALUES = 1_000  # of all enums
 LONGEST_PATTERN = 512
+MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
+MOST_PROPERTIES = 400  # of one object: llama.cpp's parser gives up on more that may be left out
 LARGEST_COUNT = 10_000
 
 FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
@@ -52,6 +54,7 @@ REFUSED = frozenset(
         "$recursiveAnchor",
         "$recursiveRef",
         "$vocabulary",
+        "contentSchema",
         "x-guidance",
     }
 )
@@ -103,6 +106,7 @@ class Walk:
         self._root = root
         self._param = param
         self._values = 0
+        self._repeats = 0
         self._seen: set[int] = set()
         self._references: list[tuple[Json, str]] = []
 
@@ -114,6 +118,11 @@ class Walk:
             raise fault(self._param, "a schema must be an object or a boolean", path)
         if depth > DEEPEST:
             raise fault(self._param, f"schemas may be at most {DEEPEST} deep in each other", path)
+        if path and "$schema" in schema:
+            raise fault(self._param, "$schema may stand at the root only", f"{path}.$schema")
+        properties = schema.get("properties")
+        if isinstance(properties, dict) and len(properties) > MOST_PROPERTIES:
+            raise fault(self._param, f"an object may have at most {MOST_PROPERTIES} properties", f"{path}.properties")
         self._refuse_keywords(schema, path)
         self._refuse_values(schema, path)
         for key in ONE:
@@ -199,8 +208,9 @@ class Walk:
         if _NOT_REGULAR.search(pattern.replace("\\\\", "")):
             raise fault(self._param, "a pattern cannot look around, refer back or ask for the bound of a word", path)
         for counts in _REPEAT.finditer(pattern):
-            if any(len(count) > 9 or int(count) > LARGEST_COUNT for count in counts.groups() if count):
-                raise fault(self._param, f"a pattern may repeat at most {LARGEST_COUNT} times", path)
+            self._repeats += max((int(count[:9]) for count in counts.groups() if count), default=0)
+            if self._repeats > MOST_REPEATS:
+                raise fault(self._param, f"all patterns together may ask for at most {MOST_REPEATS} repetitions", path)
 
     def _resolve(self, reference: str) -> Any:
         """What a reference leads to in this schema, or None."""

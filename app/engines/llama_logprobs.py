@@ -63,7 +63,7 @@ class Cutter:
         if found:
             return self._release(min(found), whole_tokens=False), True
         kept = max(
-            (n for stop in self._stops for n in range(1, len(stop)) if n <= len(whole) and whole.endswith(stop[:n])),
+            (n for stop in self._stops for n in range(1, min(len(stop), len(whole) + 1)) if whole.endswith(stop[:n])),
             default=0,
         )
         return self._release(len(whole) - kept, whole_tokens=True), False

@@ -90,8 +90,11 @@ class ModelProcess:
         if payload.get("logprobs") and payload.get("tools"):
             whole = {**payload, "stream": False}
             del whole["stream_options"]
-            async with self._gate:
-                yield as_event(await self._patiently(lambda: self._open_client().post_json(_PATH, whole)))
+            await self._gate.acquire()
+            asking = asyncio.ensure_future(self._patiently(lambda: self._open_client().post_json(_PATH, whole)))
+            asking.add_done_callback(self._asked)
+            # llama.cpp works on to the end of such an answer whoever leaves: so long it has its place.
+            yield as_event(await asyncio.shield(asking))
             return
         async with self._gate:
             patience = _Patience()
@@ -105,6 +108,11 @@ class ModelProcess:
                     await patience.wait(failure)
                 except Refused as refusal:
                     raise_refusal(refusal.status, refusal.error)
+
+    def _asked(self, asking: asyncio.Future[Json]) -> None:
+        self._gate.release()
+        if not asking.cancelled():
+            asking.exception()  # nobody may be left to hear of it
 
     async def read_vocabulary_size(self) -> int:
         """The number of tokens that the model knows; it outlives a restart of the child."""

@@ -150,7 +150,8 @@ def _translate_calls(message: Json) -> list[Json]:
 
 def _function_call(call_id: Any, name: str, arguments: str) -> Json:
     try:
-        json.loads(arguments)
+        # As strict as llama.cpp's own reading: no NaN, no infinity, no half of a surrogate pair.
+        json.dumps(json.loads(arguments), ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         # A model's broken call must not break the conversation about it: llama.cpp demands JSON, so it is
         # quoted.

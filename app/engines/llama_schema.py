@@ -65,10 +65,15 @@ class Schema:
 
 def accepted(schema: Any, param: str) -> Schema:
     """As `Schema`; one that comes again, as with each choice of a request, is not read again."""
-    return _accepted(measure(schema, param), param)
+    text = measure(schema, param)
+    return _accepted(text, param) if len(text) <= _SMALL else Schema(schema, param)
 
 
-@functools.lru_cache(maxsize=512)
+# Large ones are read again: what they are compiled to can be large too.
+_SMALL = 4_000
+
+
+@functools.lru_cache(maxsize=64)
 def _accepted(text: str, param: str) -> Schema:
     return Schema(json.loads(text), param)
 
@@ -105,13 +110,20 @@ def _json(body: Json) -> str:
     return json.dumps({**body, "x-guidance": _STYLE}, ensure_ascii=True)
 
 
+def _fetch_nothing(uri: str) -> Any:
+    """A schema of a client's must not make the server ask another one."""
+    raise LookupError(uri)
+
+
 def _validator(schema: Json) -> Any:
     if jsonschema_rs is not None:
-        return jsonschema_rs.Draft202012Validator(schema).is_valid
+        return jsonschema_rs.Draft202012Validator(schema, retriever=_fetch_nothing).is_valid
     import jsonschema
+    import referencing
 
     jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema).is_valid
+    registry: Any = referencing.Registry(retrieve=_fetch_nothing)
+    return jsonschema.Draft202012Validator(schema, registry=registry).is_valid
 
 
 def _without_neutral(schema: Any) -> Any:

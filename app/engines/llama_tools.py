@@ -74,6 +74,15 @@ class Tools:
             tools.append({"type": "function", "function": {"name": tool.name, "parameters": parameters}})
         return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many}
 
+    def refuse_to_stream(self) -> None:
+        """Refuse custom tools in a stream: the API's chunks have no form for calls of them."""
+        for tool in self.callable.values():
+            if tool.kind == "custom":
+                raise UnsupportedParameter(
+                    "Unsupported parameter: calls of custom tools cannot be streamed; send stream false.",
+                    param="stream",
+                )
+
     def schema(self) -> Json:
         """The schema of an answer that is a call, or a list of them."""
         calls: list[Json] = []

@@ -118,6 +118,24 @@ def test_a_tool_is_called_answered_and_the_answer_used(client: OpenAI) -> None:
     assert json.loads(streamed[0].function.arguments) == {"city": "Paris"}
 
 
+def test_calls_of_custom_tools_are_answered_whole_and_refused_by_name_in_a_stream(client: OpenAI) -> None:
+    tools: list[Any] = [{"type": "custom", "custom": {"name": "note"}}]
+    fields: dict[str, Any] = {
+        "messages": HELLO,
+        "tools": tools,
+        "tool_choice": "required",
+        "max_completion_tokens": 300,
+    }
+    calls = client.chat.completions.create(model="parley-tiny", **fields).choices[0].message.tool_calls
+    assert calls
+    call = calls[0]
+    assert call.type == "custom"
+    assert call.custom.name == "note"
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="parley-tiny", stream=True, **fields)
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "stream")
+
+
 def test_an_answer_obeys_a_model_of_pydantic(client: OpenAI) -> None:
     class Person(pydantic.BaseModel):
         name: str = pydantic.Field(max_length=12)

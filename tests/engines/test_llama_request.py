@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -113,3 +114,11 @@ def test_a_function_call_and_its_answer_belong_together() -> None:
         {"role": "function", "name": "f", "content": "5"},
     )
     assert messages[0]["tool_calls"][0]["id"] == messages[1]["tool_call_id"]
+
+
+@pytest.mark.parametrize("arguments", ["NaN", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "{", ""])
+def test_arguments_of_past_calls_that_llama_cpp_cannot_read_are_quoted(arguments: str) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    made = translate({"messages": messages}, context_length=100, vocabulary_size=None)
+    assert json.loads(made["messages"][0]["tool_calls"][0]["function"]["arguments"]) == arguments

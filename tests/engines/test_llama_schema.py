@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from app.engines.llama_limits import REFUSED
-from app.engines.llama_schema import Schema
+from app.engines.llama_schema import Schema, accepted
 from app.errors import BadRequest
 
 
@@ -38,8 +42,8 @@ def _nested(depth: int) -> Any:
         ({"properties": {name: {"enum": [*range(501)]} for name in "ab"}}, "1000"),
         ({"pattern": "a" * 513}, "512"),
         ({"patternProperties": {"a" * 513: {}}}, "512"),
-        ({"pattern": "a{1,10001}"}, "10000"),
-        ({"pattern": "a{" + "9" * 400 + "}"}, "10000"),
+        ({"pattern": "a{1,10001}"}, "2000"),
+        ({"pattern": "a{" + "9" * 400 + "}"}, "2000"),
         *(({name: 10_001}, name) for name in ("minLength", "maxLength", "minItems", "maxItems")),
         ({"items": {"maxItems": 1e300}}, "10000"),
     ],
@@ -147,3 +151,56 @@ def test_a_text_fits_or_does_not() -> None:
 def test_references_move_with_their_schema() -> None:
     schema = Schema({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}, "s")
     assert schema.moved("/x") == {"$ref": "#/x/$defs/a", "$defs": {"a": {"items": {"$ref": "#/x"}}}}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """An address that remembers what it is asked for."""
+    asked: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/schema", asked
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda uri: {"properties": {"a": {"$schema": uri, "type": "string"}}},
+        lambda uri: {"contentMediaType": "application/json", "contentSchema": {"$ref": uri}},
+        lambda uri: {"$schema": uri, "type": "object"},
+        lambda uri: {"$id": uri, "$ref": "other"},
+        lambda uri: {"$ref": uri},
+        lambda uri: {"default": {"$schema": uri, "$ref": uri}},
+        lambda uri: {"unheard": {"$schema": uri, "$ref": uri, "$id": uri}},
+    ],
+    ids=range(7),
+)
+def test_a_schema_makes_the_server_ask_nobody(make: Any, elsewhere: tuple[str, list[str]]) -> None:
+    uri, asked = elsewhere
+    with contextlib.suppress(BadRequest):
+        accepted(make(uri), "p")
+    assert asked == []
+
+
+def test_repetitions_of_all_patterns_and_properties_of_an_object_are_bounded() -> None:
+    for schema, place in (
+        ({"properties": {f"p{i}": {"pattern": f"[a-z]{{900}}{i}"} for i in range(50)}}, "p.properties.p2.pattern"),
+        ({"pattern": "a{3000}"}, "p.pattern"),
+        ({"properties": {f"p{i}": {"type": "string"} for i in range(401)}}, "p.properties"),
+    ):
+        with pytest.raises(BadRequest) as caught:
+            accepted(schema, "p")
+        assert caught.value.param == place
+    accepted({"properties": {f"p{i}": {"type": "string"} for i in range(400)}}, "p")
