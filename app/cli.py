@@ -40,6 +40,17 @@ def take_over_flask_run() -> None:
         for name in ("host", "port")
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
     }
+    others = [
+        name
+        for name in context.params
+        if name not in ("host", "port")
+        and context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, None)
+    ]
+    if others:
+        raise click.UsageError(
+            f"gunicorn serves here, to which these options of Flask's mean nothing: {', '.join(others)}. "
+            "Give its own in GUNICORN_CMD_ARGS."
+        )
     environment = {**os.environ, **{f"PARLEY_{name.upper()}": str(value) for name, value in given.items()}}
     os.execve(sys.executable, [*command, "wsgi:app"], environment)
 

@@ -214,6 +214,16 @@ def test_flask_run_starts_gunicorn() -> None:
     assert b"gunicorn" in output
 
 
+def test_options_of_flask_run_that_mean_nothing_to_gunicorn_are_refused_by_name() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--reload"],
+        cwd=ROOT, env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}, capture_output=True, text=True,
+        timeout=20, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "mean nothing: reload" in run.stderr
+
+
 def test_flask_finds_our_commands() -> None:
     environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
     for command, pattern in (

@@ -78,6 +78,20 @@ class Schemas:
         return found
 
 
+def compile_schema(schema: dict[str, Any]) -> Validator:
+    """The validator of a schema that stands alone, such as one that a client sends; it refers to itself only.
+
+    Raises:
+        Exception: the schema is none, or refers to something else; which one depends on the library.
+    """
+    if jsonschema_rs is not None:
+        return _RustValidator(jsonschema_rs.Draft202012Validator(schema, retriever=_fetch_nothing))
+    import jsonschema
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return _PythonValidator(jsonschema.Draft202012Validator(_python_patterns(schema), registry=_empty_registry()))
+
+
 class _Rust:
     def __init__(self, source: dict[str, Any]) -> None:
         self._registry = jsonschema_rs.Registry([(_URI, source)], draft=jsonschema_rs.Draft202012)
@@ -118,17 +132,22 @@ def _from_rust(error: Any) -> Fault:
 
 class _Python:
     def __init__(self, source: dict[str, Any]) -> None:
-        import referencing
         from referencing.jsonschema import DRAFT202012
 
         resource = DRAFT202012.create_resource(_python_patterns(source))
-        empty: Any = referencing.Registry
-        self._registry = empty(retrieve=_fetch_nothing).with_resource(_URI, resource)
+        self._registry = _empty_registry().with_resource(_URI, resource)
 
     def compile(self, reference: str) -> Validator:
         import jsonschema
 
         return _PythonValidator(jsonschema.Draft202012Validator({"$ref": reference}, registry=self._registry))
+
+
+def _empty_registry() -> Any:
+    import referencing
+
+    registry: Any = referencing.Registry
+    return registry(retrieve=_fetch_nothing)
 
 
 def _python_patterns(node: Any) -> Any:

@@ -13,14 +13,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..contract.schemas import compile_schema
 from ..errors import BadRequest
 from .base import Json
 from .llama_limits import MANY, NAMED, ONE, Walk, fault, measure
-
-try:
-    import jsonschema_rs
-except ImportError:  # pragma: no cover - where it has no wheel
-    jsonschema_rs = None  # type: ignore[assignment]
 
 # As models write JSON unasked; free white space would let a weak model write nothing else.
 _STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ", "coerce_one_of": True}
@@ -42,7 +38,7 @@ class Schema:
         walk.refuse_references()
         clean = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
         try:
-            self._is_valid: Any = _validator(clean)
+            self._validator = compile_schema(clean)
         except Exception:  # each library has its own, and some have several
             raise fault(param, "it is not a valid JSON schema of draft 2020-12") from None
         self.body: Json = _without_neutral(clean)
@@ -52,7 +48,7 @@ class Schema:
     def fits(self, text: str) -> bool:
         """Whether a text is JSON that obeys the schema."""
         try:
-            return bool(self._is_valid(read(text)))
+            return self._validator.is_valid(read(text))
         except (ValueError, RecursionError):
             return False
 
@@ -108,22 +104,6 @@ def _no_constant(name: str) -> Any:
 
 def _json(body: Json) -> str:
     return json.dumps({**body, "x-guidance": _STYLE}, ensure_ascii=True)
-
-
-def _fetch_nothing(uri: str) -> Any:
-    """A schema of a client's must not make the server ask another one."""
-    raise LookupError(uri)
-
-
-def _validator(schema: Json) -> Any:
-    if jsonschema_rs is not None:
-        return jsonschema_rs.Draft202012Validator(schema, retriever=_fetch_nothing).is_valid
-    import jsonschema
-    import referencing
-
-    jsonschema.Draft202012Validator.check_schema(schema)
-    registry: Any = referencing.Registry(retrieve=_fetch_nothing)
-    return jsonschema.Draft202012Validator(schema, registry=registry).is_valid
 
 
 def _without_neutral(schema: Any) -> Any:

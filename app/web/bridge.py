@@ -1,6 +1,6 @@
 """Flask decides, the event loop waits: the WSGI application of Flask under ASGI, without a thread per request.
 
-Flask's part of a request, routing to the view and starting the handler, runs at once on the event loop: it never
+Flask's part of a request, routing to the view and calling the handler, runs at once on the event loop: it never
 waits. What the handler gives, later or in pieces, is awaited and sent by the loop. When the client goes, the handler
 is cancelled or its stream closed, and so is whatever it waits for. Only plain ``def`` handlers, which may block, run
 in a bounded pool of threads.

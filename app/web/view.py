@@ -1,7 +1,7 @@
-"""The view that Flask calls for an operation: starts its handler and turns what that gives into an answer.
+"""The view that Flask calls for an operation: calls its handler and turns what that gives into an answer.
 
-A handler is found by `app.contract.routing.TagResolver`. An ``async def`` handler is only started by the view; the
-event loop waits for it (see `app.web.bridge`). A plain ``def`` handler runs in the bridge's bounded thread pool, inside
+A handler is found by `app.contract.routing.TagResolver`. An ``async def`` handler is only called by the view; the
+event loop runs it (see `app.web.bridge`). A plain ``def`` handler runs in the bridge's bounded thread pool, inside
 Flask's context. Answers are checked against the document before they leave.
 """
 
@@ -153,7 +153,7 @@ class ViewMiddleware(ContextMiddleware):
 
 
 class PendingReply:
-    """A handler that has been started, with the view that knows how to send what it gives."""
+    """What an ``async def`` handler gave when it was called, with the view that knows how to send what it gives."""
 
     __slots__ = ("result", "view")
 
