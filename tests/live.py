@@ -93,6 +93,21 @@ class Server:
         """What the server has written to stdout and stderr so far."""
         return self._log_file.read_text(errors="replace")
 
+    def log_line(self, text: str, *, seconds: float = 8.0) -> str:
+        """The first whole line of the log with a text in it. A request's is written once its answer is out, so it is
+        waited for.
+
+        Raises:
+            AssertionError: there is none within ``seconds``.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            for line in self.log().splitlines(keepends=True):
+                if text in line and line.endswith("\n"):
+                    return line.removesuffix("\n")
+            assert time.monotonic() < deadline, f"no line with {text!r} in the log"
+            time.sleep(0.02)
+
     def request(
         self,
         method: str,

@@ -81,16 +81,16 @@ def test_without_a_key_one_is_made_shown_and_kept(tmp_path: Path) -> None:
     env: dict[str, str | None] = {"PARLEY_API_KEYS": None, "PARLEY_STATE_DIR": str(tmp_path / "state")}
     with serve("echo", env) as server:
         key = (tmp_path / "state" / "api-key").read_text().strip()
-        assert key in server.log()
-        assert f"{server.base}/ui/" in server.log()
+        assert server.log_line(key)
+        assert server.log_line(f"{server.base}/ui/")
         assert stat.S_IMODE((tmp_path / "state" / "api-key").stat().st_mode) == 0o600
         assert ask(server, "parley-echo").status == 200
         # The line that is printed can be pasted.
-        (line,) = re.findall(r"(curl http.*)", server.log())
+        line = "curl http" + server.log_line("curl http").partition("curl http")[2]
         output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=10, check=True).stdout
         assert json.loads(output)["choices"][0]["message"]["content"] == "Hello!"
     with serve("echo", env) as server:
-        assert key in server.log()
+        assert server.log_line(key)
 
 
 def test_a_configured_key_is_never_printed(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_configured_key_is_never_printed(tmp_path: Path) -> None:
             headers = {"authorization": f"Bearer {key}"}
             assert server.request("GET", "/v1/models", headers=headers).status == 200
             assert key not in server.log()
-        assert re.search(r"configured: [0-9a-f]{8}, [0-9a-f]{8}, [0-9a-f]{8}\n", server.log())
+        assert re.search(r"configured: [0-9a-f]{8}, [0-9a-f]{8}, [0-9a-f]{8}$", server.log_line("configured: "))
 
 
 # -- starts that must not succeed --------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_a_document_that_cannot_be_served_ends_the_start(tmp_path: Path, operati
 
 def test_a_name_that_is_no_setting_is_pointed_out() -> None:
     with serve("echo", {"PARLEY_MODLE": "x"}) as server:
-        assert "PARLEY_MODLE" in server.log()
+        assert server.log_line("PARLEY_MODLE")
 
 
 # -- other ways to start -----------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request
     error = json.loads(data[-2])["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert error["code"] == "engine_unavailable"
-    assert "error=engine_unavailable" in own_llama_server.log()
+    assert own_llama_server.log_line("error=engine_unavailable")
     assert ask(own_llama_server).status == 200
 
 
@@ -352,4 +352,4 @@ def test_while_the_model_is_down_requests_get_503_with_retry_after_and_health_sa
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.json()["error"]["code"] == "engine_unavailable"
         assert server.request("GET", "/livez").status == 200
-        assert "broken.gguf" in server.log()
+        assert server.log_line("broken.gguf")
