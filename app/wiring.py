@@ -78,6 +78,8 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     # What cannot be compiled ends the start, not a request.
     schemas.try_all(pointer for operation in found for pointer in operation.schemas)
     security = Security(document, allow_basic=settings.basic_auth)
+    routes = routing_view(document, found, security)
+    security.report(found)
     handlers = handlers_of(settings)
     handlers.check_names(found)
     launches = engine is None and settings.engine == "llama"
@@ -89,7 +91,9 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
-        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services))
+        # Our own answers, in the words of another author's document.
+        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
 
     async def ready() -> bool:
         return not chats or await engine.ready()
@@ -122,7 +126,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(
-        routing_view(document, found, security),
+        routes,
         base_path="",
         resolver=TagResolver(handlers, found, view),
         security_map=security_handlers(keys, loopback_only=loopback_only),
