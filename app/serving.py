@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connexion import FlaskApp
 
     from .engines.supervisor import Supervision
+    from .web.reloading import Reloading
 
 __all__ = [
     "asgi_lifespan",
@@ -70,7 +71,7 @@ _base_path = ""
 _supervision: Supervision | None = None
 
 
-def load() -> FlaskApp:
+def load() -> FlaskApp | Reloading:
     """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence."""
     try:
         _refuse_wsgi_workers()

@@ -33,6 +33,7 @@ from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
+from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView, ViewMiddleware
@@ -62,15 +63,38 @@ def handlers_of(settings: Settings) -> Handlers:
 
 
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when there are
-    handlers of the user's, who may ask for it."""
+    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
+    be: by a handler of the user's, who may ask for the model, or in a document that may change."""
     handlers = handlers_of(settings)
-    return bool(settings.handlers) or any(handlers.find(operation) is create_chat_completion for operation in found)
+    return bool(settings.handlers or settings.reload) or any(
+        handlers.find(operation) is create_chat_completion for operation in found
+    )
 
 
-def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
-    """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
+def build(settings: Settings | None = None) -> FlaskApp | Reloading:
+    """As `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
+    if not settings.reload:
+        return wire(settings)
+    path, engine = contract_path(settings), build_engine(settings)
+    return Reloading(
+        wire(settings, engine, launches=True),
+        lambda: wire(settings, engine, opens=False),
+        lambda: Document.load(path).files,
+        shown=str(path),
+    )
+
+
+def wire(
+    settings: Settings, engine: Engine | None = None, *, opens: bool = True, launches: bool | None = None
+) -> FlaskApp:
+    """One application. ``engine`` stands in for the one that the settings ask for; ``opens``: it is started and closed
+    with the application, and ``launches`` its process too, if nothing has done so before (None: unless the engine is
+    given).
+
+    Raises:
+        ConfigurationError: as `app.create_app`.
+    """
     configure_logs()
     document = Document.load(contract_path(settings))
     found = operations(document)
@@ -82,7 +106,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     security.report(found)
     handlers = handlers_of(settings)
     handlers.check_names(found)
-    launches = engine is None and settings.engine == "llama"
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or build_engine(settings)
     chats = needs_engine(settings, found)
     services: dict[type[Any], Any] = {
@@ -117,7 +141,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine if chats else None, settings, launches),
+        lifespan=partial(_lifespan, engine if chats and opens else None, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
