@@ -12,11 +12,12 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from ..errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UnsupportedParameter
-from . import llama_format, llama_logprobs, llama_schema, llama_tools
+from . import llama_format, llama_logprobs, llama_schema, llama_slots, llama_tools
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
 from .llama_process import ModelProcess, address_from_environment
 from .llama_request import translate
+from .llama_slots import Wish
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -27,15 +28,15 @@ _UNDERSTOOD = 1024
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
     {"sampling", "seed", "stop", "length", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "functions"}
+    | {"logprobs", "response_format", "tools", "functions", "prompt_cache_key"}
 )
 
 
 class LlamaEngine:
     """Completions from the model process.
 
-    ``context_length`` is in tokens, for prompt and answer together; ``address`` and ``in_flight`` are those of a
-    `ModelProcess`.
+    ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
+    of a `ModelProcess`.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class LlamaEngine:
         context_length: int,
         address: Callable[[], tuple[str, str]] = address_from_environment,
         in_flight: int = 128,
+        slots: int = 0,
     ) -> None:
         self._model = model
         self._context_length = context_length
-        self._process = ModelProcess(address, in_flight)
+        self._process = ModelProcess(address, in_flight, slots)
         self._understood: set[bytes] = set()
 
     @property
@@ -127,10 +129,11 @@ class LlamaEngine:
             # The template has the tools from here, whatever llama.cpp makes of the others.
             payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
         stops: list[str] = payload["stop"]
+        wish = llama_slots.wish(request)
         if stops and alternatives is not None and "tools" not in payload:
-            pieces = self._cut(payload, alternatives, stops, silent=silent)
+            pieces = self._cut(payload, alternatives, stops, silent=silent, wish=wish)
         else:
-            pieces = self._pieces(payload, alternatives, silent=silent)
+            pieces = self._pieces(payload, alternatives, silent=silent, wish=wish)
         if tools is not None:
             pieces = llama_tools.called(pieces, tools, may_stop=bool(stops))
         elif form is not None:
@@ -152,7 +155,7 @@ class LlamaEngine:
         grammar = llama_schema.trial(schema)
         key = hashlib.blake2b(grammar.encode()).digest()
         if key not in self._understood:
-            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "cache_prompt": False, "grammar": grammar}
+            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "grammar": grammar}
             answer = await self._process.complete_text(trial)
             if answer.get("content") != llama_schema.PROOF:
                 raise llama_schema.refuse_trial(param)
@@ -165,12 +168,12 @@ class LlamaEngine:
         payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
 
     async def _cut(
-        self, payload: Json, alternatives: int, stops: list[str], *, silent: bool
+        self, payload: Json, alternatives: int, stops: list[str], *, silent: bool, wish: Wish
     ) -> AsyncGenerator[Json, None]:
         """As `_pieces`, with the stop sequences looked for here, so that each token keeps its log probability."""
         cutter = llama_logprobs.Cutter(stops)
         unbound = {**payload, "stop": [], "timings_per_token": True}
-        async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent)) as pieces:
+        async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent, wish=wish)) as pieces:
             async for piece in pieces:
                 if not piece["choices"]:
                     yield piece
@@ -193,13 +196,15 @@ class LlamaEngine:
                     yield {"choices": [], "usage": usage_so_far(choice["timings"])}
                     return
 
-    async def _pieces(self, payload: Json, alternatives: int | None, *, silent: bool) -> AsyncGenerator[Json, None]:
+    async def _pieces(
+        self, payload: Json, alternatives: int | None, *, silent: bool, wish: Wish
+    ) -> AsyncGenerator[Json, None]:
         """The pieces of llama.cpp's answer, mended; those of tokens without a text wait for the next with one."""
         reasoning: list[str] = []
         finish_reason: str | None = None
         usage: Json | None = None
         waiting: list[Json] = []
-        async with contextlib.aclosing(self._process.events(payload)) as events:
+        async with contextlib.aclosing(self._process.events(payload, wish)) as events:
             async for event in events:
                 if "error" in event:
                     error = event["error"] if isinstance(event["error"], dict) else {}
