@@ -16,6 +16,7 @@ from . import llama_format, llama_logprobs, llama_schema, llama_slots, llama_too
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
 from .llama_process import ModelProcess, address_from_environment
+from .llama_reasoning import Reasoning, find_out
 from .llama_request import translate
 from .llama_slots import Wish
 
@@ -52,6 +53,7 @@ class LlamaEngine:
         self._context_length = context_length
         self._process = ModelProcess(address, in_flight, slots)
         self._understood: set[bytes] = set()
+        self._reasoning: Reasoning | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -119,15 +121,23 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
+        bound = tools.param if tools is not None and tools.must else "response_format" if form is not None else None
+        reasoning = await self._find_out()
+        payload.update(reasoning.payload(request, context_length=self._context_length, bound=bound))
         if tools is not None and tools.must:
             await self._bind_to_calls(payload, tools)
         elif tools is not None:
             payload.update(tools.payload())
         elif form is not None:
             await self._bind(payload, form.body, form.param)
+        if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
+            payload["grammar"] = reasoning.grammar(payload["grammar"])
+        elif bound is not None:
+            # The grammar binds from the first token on: there are no thoughts to cut out.
+            payload["reasoning_format"] = "none"
         if tools is not None:
             # The template has the tools from here, whatever llama.cpp makes of the others.
-            payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
+            payload["chat_template_kwargs"]["tools"] = tools.shown
         stops: list[str] = payload["stop"]
         wish = llama_slots.wish(request)
         if stops and alternatives is not None and "tools" not in payload:
@@ -163,16 +173,21 @@ class LlamaEngine:
                 self._understood.clear()
             self._understood.add(key)
         payload["grammar"] = llama_schema.grammar(schema)
-        # A grammar binds from the first token on: there is no room for thoughts, nor anything to cut out.
-        payload["reasoning_format"] = "none"
-        payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
+
+    async def _find_out(self) -> Reasoning:
+        """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
+        if self._reasoning is None:
+            knows = self._model.capabilities & {"reasoning", "verbosity"}
+            self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
+        return self._reasoning
 
     async def _cut(
         self, payload: Json, alternatives: int, stops: list[str], *, silent: bool, wish: Wish
     ) -> AsyncGenerator[Json, None]:
         """As `_pieces`, with the stop sequences looked for here, so that each token keeps its log probability."""
         cutter = llama_logprobs.Cutter(stops)
-        unbound = {**payload, "stop": [], "timings_per_token": True}
+        unbound = {**payload, "stop": []}
+        thoughts = 0
         async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent, wish=wish)) as pieces:
             async for piece in pieces:
                 if not piece["choices"]:
@@ -184,6 +199,8 @@ class LlamaEngine:
                 free, met = cutter.feed(text, entries) if text else ([], False)
                 if reason is not None:
                     free += cutter.rest()
+                if "reasoning_content" in choice["delta"]:
+                    thoughts = choice["timings"].get("predicted_n", 0)
                 deltas = [({"content": told}, logprobs) for told, logprobs in free]
                 if choice["delta"]:
                     deltas.insert(0, (choice["delta"], []))
@@ -193,7 +210,7 @@ class LlamaEngine:
                 if met or reason is not None:
                     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop" if met else reason}]}
                 if met:
-                    yield {"choices": [], "usage": usage_so_far(choice["timings"])}
+                    yield {"choices": [], "usage": usage_so_far(choice["timings"], thoughts)}
                     return
 
     async def _pieces(
@@ -201,6 +218,8 @@ class LlamaEngine:
     ) -> AsyncGenerator[Json, None]:
         """The pieces of llama.cpp's answer, mended; those of tokens without a text wait for the next with one."""
         reasoning: list[str] = []
+        thoughts: int | None = 0
+        after_thoughts = False
         finish_reason: str | None = None
         usage: Json | None = None
         waiting: list[Json] = []
@@ -217,23 +236,30 @@ class LlamaEngine:
                     calls = (choice.get("delta") or {}).get("tool_calls")
                     if calls and not silent:
                         delta["tool_calls"] = calls
-                    reasoning.append(delta.get("reasoning_content", ""))
+                    timings = event.get("timings") or {}
+                    if "reasoning_content" in delta:
+                        reasoning.append(delta["reasoning_content"])
+                        # Of a delta with more than thoughts it is not known how many tokens were thoughts.
+                        thoughts = timings.get("predicted_n") if len(delta) == 1 else None
                     reason = finish_reason_of(choice, silent=silent)
                     finish_reason = reason or finish_reason
                     piece: Json = {"index": 0, "delta": delta, "finish_reason": reason}
                     if alternatives is not None and not silent:
                         waiting += llama_logprobs.mend(choice, alternatives)
+                        if "reasoning_content" in delta or (after_thoughts and "content" in delta):
+                            waiting = llama_logprobs.last(waiting, delta.get("content", ""))
+                        after_thoughts = "reasoning_content" in delta or (after_thoughts and "content" not in delta)
                         if waiting and delta:
                             piece["logprobs"] = llama_logprobs.joined(waiting)
                             waiting = []
-                    if "timings_per_token" in payload:
-                        piece["timings"] = event.get("timings") or {}
+                    piece["timings"] = timings
                     if delta or reason:
                         yield {"choices": [piece]}
         if finish_reason is None or usage is None:
             raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
-        reasoning_tokens = await self._process.count_tokens("".join(reasoning))
-        yield {"choices": [], "usage": mend_usage(usage, reasoning_tokens, silent=silent)}
+        if thoughts is None:
+            thoughts = await self._process.count_tokens("".join(reasoning))
+        yield {"choices": [], "usage": mend_usage(usage, thoughts, silent=silent)}
 
     def _refuse_hopeless(self, messages: list[Json]) -> None:
         """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds on finding out: each

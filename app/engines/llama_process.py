@@ -92,6 +92,26 @@ class ModelProcess:
             placed = {**payload, **place.payload(), "cache_prompt": False}
             return await self._patiently(lambda: self._open_client().post_json("/completion", placed))
 
+    async def answer(self, payload: Json) -> Json:
+        """A whole and short answer, in a slot for which nobody has a key."""
+        async with self._place(Wish()) as place:
+            placed = {**payload, **place.payload(), "cache_prompt": False}
+            return await self._patiently(lambda: self._open_client().post_json(_PATH, placed))
+
+    async def render(self, payload: Json) -> str | None:
+        """The prompt that llama.cpp makes of a request; None when the model's template refuses it."""
+        patience = _Patience()
+        while True:
+            try:
+                prompt = (await self._open_client().post_json("/apply-template", payload)).get("prompt")
+                return prompt if isinstance(prompt, str) else None
+            except (NotAccepted, Unanswered) as failure:
+                await patience.wait(failure)
+            except Refused as refusal:
+                if refusal.status == 503:
+                    raise_refusal(refusal.status, refusal.error)
+                return None
+
     async def events(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events.
 

@@ -58,6 +58,7 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
         "max_tokens": context_length if limit is None else max(0, min(int(limit), context_length)),
         "stream": True,
         "stream_options": {"include_usage": True},
+        "timings_per_token": True,  # they tell how many tokens there were so far
     }
 
 
