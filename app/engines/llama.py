@@ -132,9 +132,6 @@ class LlamaEngine:
             await self._bind(payload, form.body, form.param)
         if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
             payload["grammar"] = reasoning.grammar(payload["grammar"])
-        elif bound is not None:
-            # The grammar binds from the first token on: there are no thoughts to cut out.
-            payload["reasoning_format"] = "none"
         if tools is not None:
             # The template has the tools from here, whatever llama.cpp makes of the others.
             payload["chat_template_kwargs"]["tools"] = tools.shown

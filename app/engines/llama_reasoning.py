@@ -54,8 +54,8 @@ class Reasoning:
     def payload(self, request: Json, *, context_length: int, bound: str | None) -> Json:
         """What llama.cpp is told of a request's effort and verbosity.
 
-        ``bound`` is the parameter for which the answer follows a grammar, None without one: then the model thinks only
-        when asked to.
+        ``bound`` is the parameter for which the answer follows a grammar, None without one: with one, a model that can
+        do without thinks only when asked to.
 
         Raises:
             UnsupportedParameter: the model cannot be told.
@@ -66,16 +66,19 @@ class Reasoning:
             if verbosity not in self.verbosities:
                 raise _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
             words["verbosity"] = verbosity
-        if effort == "none" or (effort is None and bound is not None):
+        always = self.bounded and self.opened and not self.can_stop
+        if effort == "none" or (effort is None and bound is not None and not always):
             if effort is not None and not self.can_stop:
                 raise _refuse("reasoning_effort", self._accepted())
             told = _NONE if self.can_stop and not self.switch else _OFF
-            return {"chat_template_kwargs": {**words, **told}}
+            # Where the prompt says that there are no thoughts, llama.cpp must read it with the answer.
+            form = {} if self.switch or self.opened else {"reasoning_format": "none"}
+            return {"chat_template_kwargs": {**words, **told}, **form}
         if effort is not None and bound is not None and not self.bounded:
             raise _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
         if self.efforts:
-            if effort is None:
-                return {"chat_template_kwargs": words}  # the template has a default of its own
+            if effort is None:  # the template has a default of its own
+                return {"chat_template_kwargs": {**words, **({} if bound is None else _ON)}}
             if effort not in self.efforts:
                 raise _refuse("reasoning_effort", self._accepted())
             return {"chat_template_kwargs": {**words, **_ON}, "reasoning_effort": effort}

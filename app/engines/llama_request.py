@@ -101,7 +101,7 @@ def _translate_messages(messages: list[Json]) -> list[Json]:
     for index, message in enumerate(messages):
         role = str(message["role"])
         translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index)}
-        for name in ("name", "tool_call_id"):
+        for name in ("name", "tool_call_id", "reasoning_content"):
             if isinstance(message.get(name), str):
                 translated[name] = message[name]
         calls = _translate_calls(message)
