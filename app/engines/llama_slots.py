@@ -95,8 +95,9 @@ class Slots:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
-        """Give up all slots."""
-        os.close(self._file)
+        """Give up all slots, also those in which something still runs."""
+        file, self._file = self._file, -1
+        os.close(file)
 
     @contextlib.asynccontextmanager
     async def place(self, wish: Wish) -> AsyncGenerator[Place, None]:
@@ -123,6 +124,8 @@ class Slots:
         return None
 
     def _leave(self, place: Place, wish: Wish) -> None:
+        if self._file < 0:
+            return
         if place.filled:
             self._write(place.slot, wish.owner, wish.beginnings)
         self._taken.discard(place.slot)

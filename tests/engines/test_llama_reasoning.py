@@ -245,8 +245,14 @@ def test_a_call_that_must_be_comes_after_the_thoughts_that_were_asked_for(models
 
 @pytest.mark.parametrize(
     ("name", "more"),
-    [("opens", {}), ("opens", {"reasoning_effort": "none"}), ("may", {}), ("may", {"reasoning_effort": "none"})]
-    + [("says", {}), ("knows", {})],
+    [
+        ("opens", {}),
+        ("opens", {"reasoning_effort": "none"}),
+        ("may", {}),
+        ("may", {"reasoning_effort": "none"}),
+        ("says", {}),
+        ("knows", {}),
+    ],
 )
 def test_an_answer_in_a_format_has_no_thoughts_unless_asked_for(models: Models, name: str, more: Json) -> None:
     answer = models(name).ask(**FORM, **more)
