@@ -123,7 +123,7 @@ class LlamaEngine:
             payload["max_tokens"] = 1
         bound = tools.param if tools is not None and tools.must else "response_format" if form is not None else None
         reasoning = await self._find_out()
-        payload.update(reasoning.payload(request, context_length=self._context_length, bound=bound))
+        payload.update(reasoning.payload(self._wishes(request), context_length=self._context_length, bound=bound))
         if tools is not None and tools.must:
             await self._bind_to_calls(payload, tools)
         elif tools is not None:
@@ -137,7 +137,9 @@ class LlamaEngine:
             payload["chat_template_kwargs"]["tools"] = tools.shown
         stops: list[str] = payload["stop"]
         wish = llama_slots.wish(request)
-        if stops and alternatives is not None and "tools" not in payload:
+        # llama.cpp would end an answer at a stop sequence in its thoughts.
+        own_stops = alternatives is not None or "reasoning" in self._model.capabilities
+        if stops and own_stops and "tools" not in payload:
             pieces = self._cut(payload, alternatives, stops, silent=silent, wish=wish)
         else:
             pieces = self._pieces(payload, alternatives, silent=silent, wish=wish)
@@ -171,6 +173,11 @@ class LlamaEngine:
             self._understood.add(key)
         payload["grammar"] = llama_schema.grammar(schema)
 
+    def _wishes(self, request: Json) -> Json:
+        """What a request says of thinking, without what a model hears nothing of: it asks for what happens anyway."""
+        needs = {"reasoning_effort": "reasoning", "verbosity": "verbosity"}
+        return {name: request.get(name) for name, needed in needs.items() if needed in self._model.capabilities}
+
     async def _find_out(self) -> Reasoning:
         """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
         if self._reasoning is None:
@@ -179,7 +186,7 @@ class LlamaEngine:
         return self._reasoning
 
     async def _cut(
-        self, payload: Json, alternatives: int, stops: list[str], *, silent: bool, wish: Wish
+        self, payload: Json, alternatives: int | None, stops: list[str], *, silent: bool, wish: Wish
     ) -> AsyncGenerator[Json, None]:
         """As `_pieces`, with the stop sequences looked for here, so that each token keeps its log probability."""
         cutter = llama_logprobs.Cutter(stops)
@@ -198,12 +205,14 @@ class LlamaEngine:
                     free += cutter.rest()
                 if "reasoning_content" in choice["delta"]:
                     thoughts = choice["timings"].get("predicted_n", 0)
-                deltas = [({"content": told}, logprobs) for told, logprobs in free]
+                deltas = [({"content": freed}, logprobs) for freed, logprobs in free]
                 if choice["delta"]:
                     deltas.insert(0, (choice["delta"], []))
                 for delta, logprobs in deltas:
-                    told_choice = {"index": 0, "delta": delta, "finish_reason": None}
-                    yield {"choices": [{**told_choice, "logprobs": llama_logprobs.joined(logprobs)}]}
+                    told: Json = {"index": 0, "delta": delta, "finish_reason": None}
+                    if alternatives is not None:
+                        told["logprobs"] = llama_logprobs.joined(logprobs)
+                    yield {"choices": [told]}
                 if met or reason is not None:
                     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop" if met else reason}]}
                 if met:

@@ -204,12 +204,33 @@ def test_log_probabilities_are_those_of_the_answer_alone(models: Models) -> None
         assert len(choice["logprobs"]["content"]) == 30 - 7 - 1
 
 
-def test_an_answer_that_ends_at_a_stop_sequence_counts_its_thoughts(models: Models) -> None:
-    whole = models("opens").ask(reasoning_effort="minimal", max_tokens=40, **ENDLESS)
+@pytest.mark.parametrize("more", [{}, {"logprobs": True}])
+def test_stop_sequences_end_the_answer_and_not_the_thoughts(models: Models, more: Json) -> None:
+    asked: Json = {"reasoning_effort": "minimal", "max_tokens": 40, **ENDLESS, **more}
+    whole = models("opens").ask(**asked)
     word = str(_message(whole)["content"]).split()[3]
-    answer = models("opens").ask(reasoning_effort="minimal", max_tokens=40, stop=[word], logprobs=True, **ENDLESS)
+    thought = str(_message(whole)["reasoning_content"]).split()[1]
+    assert thought not in str(_message(whole)["content"])
+    answer = models("opens").ask(**asked, stop=[word, thought])
     assert answer["choices"][0]["finish_reason"] == "stop"
+    assert _message(answer)["content"] == str(_message(whole)["content"]).partition(word)[0]
     assert _thoughts(answer) == 7
+    assert ("logprobs" in answer["choices"][0]) == bool(more)
+
+
+def test_a_model_may_think_before_it_chooses_a_tool(models: Models) -> None:
+    tools = {**TOOL, "tool_choice": "auto"}
+    answer = models("opens").ask(reasoning_effort="minimal", max_tokens=40, **tools, **ENDLESS)
+    assert _message(answer)["reasoning_content"]
+    assert _thoughts(answer) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "anyway"), [("opens", {"verbosity": "medium"}), ("verbose", {"reasoning_effort": "none"})]
+)
+def test_a_model_may_be_asked_for_what_it_does_anyway(models: Models, name: str, anyway: Json) -> None:
+    plain, asked = models(name).ask(max_tokens=5), models(name).ask(max_tokens=5, **anyway)
+    assert plain["choices"] == asked["choices"]
 
 
 SCHEMA = {
