@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from app.engines.base import Json
@@ -22,6 +23,7 @@ from app.engines.supervisor import Supervision
 from app.errors import UnsupportedParameter
 from app.settings import Settings
 
+from ..live import serve
 from .conftest import ENDLESS, supervised
 from .gguf_template import template, with_template
 
@@ -64,6 +66,12 @@ TEMPLATES = {
     # The prompt knows some words.
     "knows": _beginning(
         "{%- if reasoning_effort == 'high' %}{{- '<|im_start|>system\\nHard.<|im_end|>\\n' }}{%- endif %}"
+    ),
+    # The prompt fails with the others.
+    "demands": _beginning(
+        "{%- set effort = reasoning_effort if reasoning_effort is defined else 'high' %}"
+        "{%- if effort == 'high' %}{{- '<|im_start|>system\nHard.<|im_end|>\n' }}"
+        "{%- elif effort != 'none' %}{{- raise_exception('unknown') }}{%- endif %}"
     ),
     "verbose": _beginning(
         "{%- if verbosity == 'low' %}{{- '<|im_start|>system\\nBe brief.<|im_end|>\\n' }}{%- endif %}"
@@ -324,6 +332,16 @@ def test_an_effort_that_the_template_does_not_know_is_refused(models: Models) ->
     assert '"medium" or "high"' in told
 
 
+def test_an_effort_with_which_the_template_fails_is_refused(models: Models) -> None:
+    model = models("demands")
+    plain, none, high = (
+        model.ask(max_tokens=0, **more)["usage"]["prompt_tokens"]
+        for more in ({}, {"reasoning_effort": "none"}, {"reasoning_effort": "high"})
+    )
+    assert none < plain == high, "the template's own default"
+    assert '"none" or "high"' in model.refuses(reasoning_effort="medium")
+
+
 def test_verbosity_is_told_to_the_model_where_the_template_knows_it(models: Models) -> None:
     model = models("verbose")
     plain, medium, low = (
@@ -334,3 +352,29 @@ def test_verbosity_is_told_to_the_model_where_the_template_knows_it(models: Mode
     told = model.refuses(verbosity="high")
     assert told.startswith("verbosity: ")
     assert '"low" or "medium"' in told
+
+
+def test_a_client_gets_thoughts_beside_the_answer(tmp_path: Path) -> None:
+    path = with_template(tmp_path / "thinker.gguf", TEMPLATES["opens"])
+    with serve("llama", {"PARLEY_MODEL": str(path), "PARLEY_MODEL_CONTEXT": str(CONTEXT)}) as server:
+        client = openai.OpenAI(base_url=server.base, api_key=server.key, max_retries=0)
+        asked: Any = {
+            "model": "thinker",
+            "messages": [{"role": "user", "content": "Hello!"}],
+            "reasoning_effort": "minimal",
+            "temperature": 0,
+            "max_completion_tokens": 20,
+            **ENDLESS,
+        }
+        whole = client.chat.completions.create(**asked)
+        (choice,) = whole.choices
+        assert whole.usage is not None
+        assert whole.usage.completion_tokens_details is not None
+        assert whole.usage.completion_tokens_details.reasoning_tokens == 7
+        deltas = [chunk.choices[0].delta for chunk in client.chat.completions.create(**asked, stream=True)]
+        thoughts = "".join((delta.model_extra or {}).get("reasoning_content", "") for delta in deltas)
+        assert thoughts == (choice.message.model_extra or {})["reasoning_content"] != ""
+        assert "".join(delta.content or "" for delta in deltas) == choice.message.content
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(**{**asked, "verbosity": "high"})
+        assert refused.value.param == "verbosity"
