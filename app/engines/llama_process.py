@@ -13,6 +13,7 @@ from .base import Json
 from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_answer import as_event, raise_refusal
+from .llama_media import in_messages
 
 _PATH = "/v1/chat/completions"
 _READY_SECONDS = 1.0
@@ -20,6 +21,8 @@ _READY_SECONDS = 1.0
 _PATIENCE = 2.0
 _PAUSE = 0.05
 _AT_ONCE = 0.5
+# Requests of a worker whose pictures or sounds llama.cpp decodes at a time.
+_PICTURES_AT_ONCE = 4
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class ModelProcess:
         self._address = address
         self._in_flight = in_flight
         self._gate = asyncio.Semaphore(in_flight)
+        self._turns = asyncio.Semaphore(_PICTURES_AT_ONCE)
         self._client: HttpClient | None = None
         self._vocabulary_size: int | None = None
 
@@ -59,6 +63,7 @@ class ModelProcess:
         socket, key = self._address()
         in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
         self._gate = asyncio.Semaphore(in_flight)  # one for each event loop
+        self._turns = asyncio.Semaphore(_PICTURES_AT_ONCE)
         self._client = HttpClient("http://model", key, socket=socket)
 
     async def close(self) -> None:
@@ -82,7 +87,20 @@ class ModelProcess:
         async with self._gate:
             return await self._patiently(lambda: self._open_client().post_json("/completion", payload))
 
-    async def events(self, payload: Json) -> AsyncGenerator[Json, None]:
+    def events(self, payload: Json) -> AsyncGenerator[Json, None]:
+        """Post the request, again while the model loads, and give llama.cpp's events."""
+        return self._events_in_turn(payload) if in_messages(payload["messages"]) else self._events(payload)
+
+    async def _events_in_turn(self, payload: Json) -> AsyncGenerator[Json, None]:
+        """llama.cpp decodes pictures when their request arrives, not when it begins with it: memory is for few at once.
+        The turn ends when the prompt has been read."""
+        async with contextlib.AsyncExitStack() as turn, contextlib.aclosing(self._events(payload)) as events:
+            await turn.enter_async_context(self._turns)
+            async for event in events:
+                await turn.aclose()
+                yield event
+
+    async def _events(self, payload: Json) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events.
 
         llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, mp3, png, text, wav, wav_of
 
 EMBEDDING = 128  # the bundled model's
+
+_SCHEMA = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
+_TOOL = {"type": "function", "function": {"name": "look", "parameters": _SCHEMA}}
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +132,11 @@ def test_a_prompt_with_pictures_that_is_too_long_is_told_so(server: Server) -> N
 def test_choices_tools_formats_and_stops_work_with_pictures(server: Server) -> None:
     parts = text("Hello!"), image(png())
     assert len(_answer(server, *parts, n=2, seed=1, temperature=1)["choices"]) == 2
-    schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
     formatted = _answer(
-        server, *parts, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        server, *parts, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": _SCHEMA}}
     )
     assert json.loads(formatted["choices"][0]["message"]["content"])["a"] in (1, 2)
-    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
-    called = _ask(server, *parts, tools=[tool], tool_choice="required", max_completion_tokens=60).json()
+    called = _ask(server, *parts, tools=[_TOOL], tool_choice="required", max_completion_tokens=60).json()
     assert called["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look"
     assert _ask(server, *parts, stop=["o"]).json()["usage"]["prompt_tokens"] > IMAGE_TOKENS
 
@@ -146,6 +148,19 @@ def test_the_prompt_cache_knows_pictures_apart(server: Server) -> None:
     assert again["usage"]["prompt_tokens_details"]["cached_tokens"] >= IMAGE_TOKENS
     other = _answer(server, first[0], image(png(colour=(0, 255, 0))))
     assert other["usage"]["prompt_tokens_details"]["cached_tokens"] < IMAGE_TOKENS
+
+
+def test_many_requests_with_pictures_at_once_are_all_answered(server: Server) -> None:
+    def ask(number: int) -> tuple[int, str]:
+        broken = image(png()[:-30])
+        part = broken if number % 5 == 4 else image(png(colour=(255 if number % 2 else 0, 0, 0)))
+        more: dict[str, Any] = {"tools": [_TOOL], "logprobs": True} if number % 3 == 0 else {}
+        answer = _ask(server, text("Hello!"), part, stream=number % 2 == 0 and not more, **more)
+        return number, str(answer.status)
+
+    with ThreadPoolExecutor(24) as pool:
+        statuses = dict(pool.map(ask, range(24)))
+    assert statuses == {number: "400" if number % 5 == 4 else "200" for number in range(24)}
 
 
 def test_a_text_cannot_stand_for_a_picture(projector: Path) -> None:
