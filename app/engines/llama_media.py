@@ -25,6 +25,7 @@ SHORTEST_SOUND = 0.1  # seconds
 
 PICTURES = ("image/jpeg", "image/png", "image/gif", "image/bmp")
 _ALIASES = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "image/x-bmp": "image/bmp"}
+_UNKNOWN_TYPE = "unsupported_image_media_type"
 _SEND_PICTURE = "send the picture itself, as data:image/png;base64,… or the same with jpeg, gif or bmp"
 
 
@@ -51,7 +52,7 @@ class Media:
         place += ".image_url.url"
         declared, data = _read_data_url(part["image_url"]["url"], place)
         if declared not in PICTURES:
-            _refuse(place, f"its media type is none that this model reads; {_SEND_PICTURE}", _MEDIA_TYPE)
+            _refuse(place, f"its media type is none that this model reads; {_SEND_PICTURE}", _UNKNOWN_TYPE)
         # The data tell what they are: many clients write image/jpeg over any picture.
         kind = pictures.kind_of(data)
         if kind is None:
@@ -107,8 +108,6 @@ def _refuse(place: str, rule: str, code: str) -> NoReturn:
 
 
 # What follows are data: URLs (RFC 2397) and base64 (RFC 4648).
-
-_MEDIA_TYPE = "unsupported_image_media_type"
 
 
 def _read_data_url(url: str, place: str) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 _MOST_CHANNELS = 8
 _SLOWEST, _FASTEST = 4_000, 192_000  # samples a second
+_LOUDEST = 1_000  # one is as loud as it should get
 _MOST_CHUNKS = 1_000  # of a WAV
 _MOST_JUNK = 1 << 20  # bytes between the frames of an MP3
 
@@ -36,8 +37,10 @@ def wav_seconds(data: bytes) -> float:
         raise ValueError(
             f"a WAV must have 1 to {_MOST_CHANNELS} channels and {_SLOWEST} to {_FASTEST} samples a second"
         )
-    if kind == 3 and not _finite(samples):
-        raise ValueError("the samples of a WAV must be finite numbers")
+    if kind == 3 and not _quiet(samples):
+        raise ValueError(
+            f"the samples of a WAV of floats must be from -{_LOUDEST} to {_LOUDEST}, and mostly from -1 to 1"
+        )
     return float(len(samples) // block / rate)
 
 
@@ -55,11 +58,13 @@ def _wav_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + length + length % 2
 
 
-def _finite(samples: bytes) -> bool:
+def _quiet(samples: bytes) -> bool:
+    """Whether no sample would become something that is no number in the spectrum of the sound."""
     numbers = array.array("f", samples[: len(samples) // 4 * 4])
     if sys.byteorder == "big":
         numbers.byteswap()
-    return math.isfinite(sum(numbers))  # one that is not spoils the sum
+    # One that is no number spoils the sum, whatever it is compared with.
+    return not numbers or (math.isfinite(sum(numbers)) and min(numbers) >= -_LOUDEST and max(numbers) <= _LOUDEST)
 
 
 # Of MPEG audio layer III: kilobits a second, and samples a second, by their numbers in a frame's header.

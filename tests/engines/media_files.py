@@ -38,6 +38,18 @@ def bmp(width: int, height: int) -> bytes:
 GIF = b"GIF89a\1\0\1\0\x80\0\0\xff\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 
 
+def jpeg(width: int = 8, height: int = 8) -> bytes:
+    """A grey picture: two Huffman tables of one code each, whose only symbol is zero."""
+    quantization = b"\xff\xdb\0\x43\0" + b"\1" * 64
+    frame = b"\xff\xc0\0\x0b\x08" + struct.pack(">HH", height, width) + b"\1\1\x11\0"
+    tables = b"".join(b"\xff\xc4\0\x14" + number + b"\1".ljust(16, b"\0") + b"\0" for number in (b"\0", b"\x10"))
+    blocks = -(-width // 8) * -(-height // 8)
+    bits = "0" * (2 * blocks)
+    bits += "1" * (-len(bits) % 8)
+    data = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return b"\xff\xd8" + quantization + frame + tables + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + data + b"\xff\xd9"
+
+
 def wav(frequency: float = 440, seconds: float = 1.0, rate: int = 16_000) -> bytes:
     """A tone."""
     samples = (int(20_000 * math.sin(2 * math.pi * frequency * n / rate)) for n in range(int(seconds * rate)))

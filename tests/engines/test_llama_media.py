@@ -13,7 +13,7 @@ from app.engines.llama_media import Media
 from app.engines.llama_request import translate
 from app.errors import BadRequest
 
-from .media_files import BLUE, GIF, MP3_FRAME, audio, bmp, image, mp3, png, png_of, text, wav, wav_of
+from .media_files import BLUE, GIF, MP3_FRAME, audio, bmp, image, jpeg, mp3, png, png_of, text, wav, wav_of
 
 PLACE = "messages[0].content[0]"
 
@@ -33,11 +33,6 @@ def _url(url: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _jpeg(width: int, height: int) -> bytes:
-    segment = b"\xff\xe0" + struct.pack(">H", 4) + b"JF"
-    return b"\xff\xd8" + segment + b"\xff\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\1\x11\0"
-
-
 def test_the_order_of_parts_is_kept_and_texts_side_by_side_become_one() -> None:
     picture, sound = image(png()), audio(wav())
     parts = _content(text("a"), text("b"), picture, text("c"), sound, text(""), picture)
@@ -53,7 +48,7 @@ def test_a_message_without_pictures_stays_one_text() -> None:
     ("data", "kind"),
     [
         (png(), "image/png"),
-        (_jpeg(3, 2), "image/jpeg"),
+        (jpeg(3, 2), "image/jpeg"),
         (GIF, "image/gif"),
         (bmp(2, 2), "image/bmp"),
         (bmp(2, -2), "image/bmp"),
@@ -140,8 +135,8 @@ def test_data_that_are_no_picture_are_refused_whatever_they_are_called(data: byt
         png()[:20],
         b"\x89PNG\r\n\x1a\n" + bytes(30),
         png_of(0, 4, b""),
-        _jpeg(0, 4),
-        _jpeg(4, 4)[:12],
+        jpeg().replace(b"\0\x08\0\x08", bytes(4)),
+        jpeg()[:78],
         b"\xff\xd8\xff" + bytes(9),
         GIF[:8],
         bmp(2, 2)[:20],
@@ -152,7 +147,12 @@ def test_a_picture_whose_size_cannot_be_read_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [png_of(30_000, 30_000, b""), _jpeg(60_000, 60_000), bmp(1, 1)[:18] + bytes([0, 0, 1, 0] * 3)]
+    "data",
+    [
+        png_of(30_000, 30_000, b""),
+        jpeg(64, 64).replace(b"\0\x40\0\x40", b"\xf0\0\xf0\0"),
+        bmp(1, 1)[:18] + bytes([0, 0, 1, 0] * 3),
+    ],
 )
 def test_a_picture_that_becomes_too_large_is_refused_before_it_is_decoded(data: bytes) -> None:
     refusal = _refusal(image(data))
@@ -212,7 +212,8 @@ def test_sounds_go_on_as_they_are(data: bytes, form: str) -> None:
         (wav_of(bytes(64), kind=2, bits=4), "wav", "PCM"),
         (wav_of(bytes(3200), channels=0), "wav", "channels"),
         (wav_of(bytes(3200), rate=1), "wav", "samples a second"),
-        (wav_of(struct.pack("<f", float("nan")) * 3200, kind=3, bits=32), "wav", "finite"),
+        (wav_of(struct.pack("<f", float("nan")) * 3200, kind=3, bits=32), "wav", "from -1000 to 1000"),
+        (wav_of(struct.pack("<2f", 0.5, -1e19) * 3200, kind=3, bits=32), "wav", "from -1000 to 1000"),
         (wav_of(b"\1\1"), "wav", "at least"),
         (wav_of(bytes(8_000 * 1801), rate=8_000, bits=8), "wav", "at most 1800 seconds"),
         (MP3_FRAME, "mp3", "at least"),

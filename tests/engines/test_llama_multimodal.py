@@ -24,7 +24,7 @@ from tests.live import Answer, Server, StartError, serve
 
 from .conftest import BUNDLED, child_of, eventually
 from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
-from .media_files import BLUE, GIF, audio, bmp, image, mp3, png, text, wav, wav_of
+from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
 
 EMBEDDING = 128  # the bundled model's
 
@@ -99,7 +99,7 @@ def test_the_order_of_the_parts_matters(server: Server) -> None:
 
 
 def test_every_form_of_picture_is_read(server: Server) -> None:
-    for data in (png(), GIF, bmp(3, 3), bmp(3, -3), png(1, 1), png(200, 1), png(1, 200)):
+    for data in (png(), jpeg(), jpeg(50, 30), GIF, bmp(3, 3), bmp(3, -3), png(1, 1), png(200, 1), png(1, 200)):
         assert _answer(server, image(data))["choices"][0]["message"]["content"]
 
 
