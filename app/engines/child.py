@@ -96,6 +96,8 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     """Load the model and listen. Gives the server, which must be kept alive."""
     # The mark that stands for a picture in a prompt is drawn at random: nobody may write it into a text.
     os.environ.pop("LLAMA_MEDIA_MARKER", None)
+    # When an assertion fails, llama.cpp would start a debugger, whose report may hold prompts.
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     llama = importlib.import_module("xllamacpp")
     parameters = llama.CommonParams()
     parameters.model.path = options.model
