@@ -155,7 +155,7 @@ def main(arguments: list[str]) -> NoReturn:
     except Exception:  # llama.cpp's own are RuntimeError; a number too large for it is an OverflowError
         say(
             f"llama.cpp could not load the model {options.model}"
-            + (f" with the projector {options.projector}" if options.projector else "")
+            + (f" with the projector {options.projector}, which may be another model's" if options.projector else "")
             + ": this version may not support its architecture, or memory may be short."
         )
         _end(EXIT_CANNOT_LOAD)

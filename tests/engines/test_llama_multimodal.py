@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai import BadRequestError, OpenAI
 
 from app.engines import gguf
 from app.engines.configured import served_model
@@ -113,6 +114,21 @@ def test_a_stream_says_what_the_whole_answer_says(server: Server) -> None:
     content = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
     assert content == whole["choices"][0]["message"]["content"]
     assert chunks[-1]["usage"]["prompt_tokens"] == _prompt_tokens(whole)
+
+
+def test_the_openai_sdk_sends_pictures_and_sounds(server: Server) -> None:
+    content: Any = [text("Hello!"), image(png(), detail="auto"), audio(wav())]
+    with OpenAI(base_url=server.base, api_key=server.key, max_retries=0) as client:
+        answer = client.chat.completions.create(
+            model="parley-tiny", messages=[{"role": "user", "content": content}], max_completion_tokens=4
+        )
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens > IMAGE_TOKENS + AUDIO_TOKENS
+        content[1]["image_url"]["url"] = "https://example.com/a.png"
+        with pytest.raises(BadRequestError) as caught:
+            client.chat.completions.create(model="parley-tiny", messages=[{"role": "user", "content": content}])
+    assert caught.value.code == "invalid_image_url"
+    assert caught.value.param == "messages[0].content[1].image_url.url"
 
 
 def test_pictures_of_earlier_turns_are_read(server: Server) -> None:
