@@ -32,6 +32,11 @@ class Call:
     n: int
     ignored: list[str]
 
+    @property
+    def asks_once(self) -> bool:
+        """Whether one call of the engine gives all the choices."""
+        return self.n == 1 or self.model.makes_choices
+
 
 class Chat:
     """Answers chat completions by an engine.
@@ -111,18 +116,19 @@ class Chat:
         Raises:
             ApiError: the engine refuses the request or cannot answer.
         """
-        if call.n == 1:
+        if call.asks_once:
             raw = await self.engine.complete(call.request)
         else:
             raw = await choices.complete(self.engine, call.request, call.n)
         answer = completion(raw, call.model, metadata=call.request.get("metadata"))
-        log["tokens"] = answer["usage"]["total_tokens"]
+        if "usage" in answer:
+            log["tokens"] = answer["usage"]["total_tokens"]
         return answer
 
     def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
         options = call.request.get("stream_options", {})
-        one = call.n == 1
+        one = call.asks_once
         return chunks(
             self.engine.stream(call.request) if one else choices.stream(self.engine, call.request, call.n),
             call.model,

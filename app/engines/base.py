@@ -20,7 +20,8 @@ class Model:
 
     ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter table asks for.
     ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
-    and answer together.
+    and answer together. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``:
+    the answers are another server's, whose fault it is when they break the contract.
     """
 
     id: str
@@ -29,6 +30,8 @@ class Model:
     fingerprint: str
     capabilities: frozenset[str] = field(default_factory=frozenset)
     context_length: int = 8192
+    makes_choices: bool = False
+    foreign: bool = False
 
 
 class Engine(Protocol):
