@@ -59,7 +59,9 @@ class Engine(Protocol):
         ...
 
     async def complete(self, request: Json) -> Json:
-        """Answer as a whole: ``{"choices": [{"index", "message": {"content", ...}, "finish_reason"}], "usage"}``.
+        """Answer as a whole: ``{"choices": [{"index", "message": {"content", ...}, "finish_reason"}], "usage"}``, and
+        what the engine alone knows of it: ``service_tier``, ``system_fingerprint``, ``moderation``. Only an engine that
+        cannot know it leaves the usage out.
 
         Cancelling the call stops the generation.
 
@@ -70,7 +72,7 @@ class Engine(Protocol):
 
     def stream(self, request: Json) -> AsyncIterator[Json]:
         """Answer in pieces: ``{"choices": [{"index", "delta": {...}, "finish_reason"}]}``, with ``usage`` on one of
-        them or on a last piece without choices.
+        them or on a last piece without choices, and on the first what else `complete` tells.
 
         An async generator: closing it stops the generation. Nothing is yielded before the engine has accepted the
         request, so what is raised before the first piece can still be an HTTP error.

@@ -17,5 +17,5 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     call = chat.prepare(body, request.log, request.key_name)
     headers = {"x-unsupported-parameters": ", ".join(call.ignored)[:1000]} if call.ignored else {}
     if body.get("stream"):
-        return Stream(chat.stream(call, request.log), headers)
-    return Reply(await chat.complete(call, request.log), headers=headers)
+        return Stream(chat.stream(call, request.log), headers, foreign=call.model.foreign)
+    return Reply(await chat.complete(call, request.log), headers=headers, foreign=call.model.foreign)

@@ -132,7 +132,7 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        encode = pending.view.encode_event
+        encode = pending.view.encode_foreign_event if stream.foreign else pending.view.encode_event
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:

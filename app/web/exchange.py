@@ -57,11 +57,15 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document."""
+    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document.
+
+    ``foreign``: another server made it, whose fault it is when it does not fit.
+    """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -69,8 +73,9 @@ class Stream:
     """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event.
+    afterwards an error event. ``foreign`` is as in `Reply`.
     """
 
     events: AsyncIterator[Json]
     headers: dict[str, str] = field(default_factory=dict)
+    foreign: bool = False

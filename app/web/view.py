@@ -21,7 +21,7 @@ from ..contract.explain import find_fault, path_text
 from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
-from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
+from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from . import sse
 from .exchange import Exchange, Reply, Request, Stream
 
@@ -39,11 +39,17 @@ class ReplyEncoder:
 
         Raises:
             ContractViolation: the body does not fit the document.
+            UpstreamFailed: so it is, and another server made it.
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
         if isinstance(body, (dict, list)):
-            body = sse.to_json(self._check(reply.status, "application/json", body))
+            try:
+                body = sse.to_json(self._check(reply.status, "application/json", body))
+            except (ContractViolation, ValueError):
+                if reply.foreign:
+                    raise _upstream_failed() from None
+                raise
             headers.append((b"content-type", b"application/json"))
         elif body is None:
             body = b""
@@ -60,6 +66,17 @@ class ReplyEncoder:
             ContractViolation: the event does not fit the document.
         """
         return sse.event(self._check(200, "text/event-stream", event))
+
+    def encode_foreign_event(self, event: Any) -> bytes:
+        """As `encode_event`, for an event that another server made.
+
+        Raises:
+            UpstreamFailed: it does not fit the document, or is nothing that JSON can hold.
+        """
+        try:
+            return self.encode_event(event)
+        except (ContractViolation, ValueError):
+            raise _upstream_failed() from None
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         """The body as it may be sent. There is nothing to hold it against."""
@@ -178,6 +195,10 @@ class PendingReply:
     def __init__(self, view: ReplyEncoder, result: Awaitable[Any]) -> None:
         self.view = view
         self.result = result
+
+
+def _upstream_failed() -> UpstreamFailed:
+    return UpstreamFailed("The model's engine sent an answer that does not fit the contract of this API.")
 
 
 def to_reply(result: Any) -> Reply | Stream:

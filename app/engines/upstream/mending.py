@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import UpstreamError
+from ...errors import UpstreamFailed
 from ..base import Json
 from .drift import Drift
 
@@ -27,6 +27,8 @@ TOP = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "moderation"}
     | {"obfuscation", "metadata"}
 )
+# Nothing of an event of these names goes on but its choices, once the first has been read.
+PLAIN = TOP - {"moderation"}
 CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _MEMBERS = frozenset(
     {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
@@ -67,7 +69,7 @@ def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
 def members(source: Any, drift: Drift) -> Json:
     """The members of a message or a delta, without those that are null and the role, which is always the same."""
     if not isinstance(source, dict):
-        raise UpstreamError("The upstream's answer has a message that is no object.")
+        raise UpstreamFailed("The upstream's answer has a message that is no object.")
     made = {name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None}
     if not source.keys() <= _MEMBERS:
         count_extras(source, _MEMBERS | {"reasoning"}, drift)
@@ -128,7 +130,7 @@ def body_of(call: Any, drift: Drift) -> tuple[str, Json]:
     kind = "custom" if isinstance(call, dict) and isinstance(call.get("custom"), dict) else "function"
     body = call.get(kind) if isinstance(call, dict) else None
     if not isinstance(body, dict):
-        raise UpstreamError("The upstream's answer has a tool call without a function.")
+        raise UpstreamFailed("The upstream's answer has a tool call without a function.")
     return kind, _body(body, "input" if kind == "custom" else "arguments", drift)
 
 

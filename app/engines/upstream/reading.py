@@ -6,19 +6,27 @@ they are. All others go through `mending`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import jiter
 
-from ...errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UpstreamError
+from ...errors import ApiError, ContextLengthExceeded, EngineUnavailable, UpstreamFailed, UpstreamRefused
 from ..base import Json
 from . import mending
 from .drift import Drift
+from .replicas import MISSING_DONE
 
 # What an answer says of itself besides the choices, where it is told by the upstream alone.
 _TOLD = ("service_tier", "system_fingerprint", "moderation")
+
+# Types and codes of errors that tell of a fault in the request.
+_REFUSALS = frozenset({"invalid_request_error", "BadRequestError", "exceed_context_size_error"})
+
+# As vLLM, SGLang and Ollama say it, without a code.
+_TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
@@ -42,6 +50,8 @@ class Asked:
         choice = request.get("tool_choice")
         names = frozenset(tool[tool["type"]]["name"] for tool in tools) if tools else None
         calls = choice == "required"
+        if choice == "none":
+            names = frozenset()
         if isinstance(choice, dict):
             calls = True
             if choice["type"] == "allowed_tools":
@@ -57,50 +67,65 @@ def parse(data: bytes) -> Json:
     """The object in JSON text.
 
     Raises:
-        UpstreamError: there is none.
-        ApiError: it is an error, which some upstreams send where an answer is due.
+        UpstreamFailed: there is none.
     """
     try:
         # A probability of zero has no finite logarithm, and some write it all the same.
         answer = jiter.from_json(data, allow_inf_nan=True, cache_mode="keys")
     except ValueError:
-        raise UpstreamError("The upstream's answer is not valid JSON.") from None
+        raise UpstreamFailed("The upstream's answer is not valid JSON.") from None
     if not isinstance(answer, dict):
-        raise UpstreamError("The upstream's answer is no object.")
-    if "choices" not in answer and ("error" in answer or answer.get("object") == "error"):
-        raise_error(answer)
+        raise UpstreamFailed("The upstream's answer is no object.")
     return answer
 
 
-def raise_error(answer: Json) -> None:
-    """Raise what an upstream tells as an error in a body or event that came with 200.
-
-    Nothing of its text is repeated, for it may hold the prompt.
-    """
+def raise_error(answer: Json) -> NoReturn:
+    """Raise what an upstream tells as an error in a body or event that came with 200."""
     error = answer.get("error", answer)
-    told = error if isinstance(error, dict) else {}
-    status = told.get("status_code", told.get("code"))
-    kind = told.get("type")
-    if kind == "exceed_context_size_error" or told.get("code") == "context_length_exceeded":
-        raise ContextLengthExceeded("The messages take more tokens than this model's context holds.", param="messages")
+    told: Json = error if isinstance(error, dict) else {"message": error}
+    status = next((value for name in ("status_code", "status", "code") if isinstance(value := told.get(name), int)), 0)
+    if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
+        status = 400
     if status in (429, 503):
-        raise EngineUnavailable("The upstream cannot answer now. Retry in a moment.")
-    if status in (400, 413, 422) or kind in ("invalid_request_error", "BadRequestError"):
-        raise BadRequest("The upstream refused the request: check messages, parameters and their order.")
-    raise UpstreamError("The upstream failed to answer this request.")
+        raise EngineUnavailable("The model's engine cannot answer now. Retry in a moment.")
+    if 400 <= status < 500 and status not in (401, 403):
+        raise in_our_words(UpstreamRefused(status, told))
+    raise UpstreamFailed("The model's engine failed to answer this request.")
+
+
+def _is_error(answer: Json) -> bool:
+    return answer.get("error") is not None or answer.get("object") == "error"
+
+
+def in_our_words(refusal: UpstreamRefused) -> ApiError:
+    """A refusal as this API has it: one because of the context's length has a code that clients know."""
+    told = refusal.error
+    if told.get("type") == "exceed_context_size_error":
+        taken, size = (
+            count if isinstance(count := told.get(name), int) else 0 for name in ("n_prompt_tokens", "n_ctx")
+        )
+        sizes = f"This model's context holds {size} tokens, and the messages take {taken}. " if size and taken else ""
+        return ContextLengthExceeded(f"{sizes}Shorten the messages.", param="messages")
+    message = told.get("message")
+    if told.get("code") == "context_length_exceeded" or (isinstance(message, str) and _TOO_LONG.search(message)):
+        return ContextLengthExceeded(refusal.message, param="messages")
+    return refusal
 
 
 def whole(answer: Json, asked: Asked, drift: Drift) -> Json:
     """A whole answer as `Engine.complete` gives it.
 
     Raises:
-        UpstreamError: it has no choices, too few of them, or not what was asked for.
+        UpstreamFailed: it has no choices, too few of them, or not what was asked for.
+        ApiError: it tells of an error.
     """
     choices = answer.get("choices")
+    if _is_error(answer):
+        raise_error(answer)
     if not isinstance(choices, list) or not choices:
-        raise UpstreamError("The upstream's answer has no choices.")
+        raise UpstreamFailed("The upstream's answer has no choices.")
     if len(choices) != asked.n:
-        raise UpstreamError(f"The upstream's answer has not the {asked.n} choices that were asked for.")
+        raise UpstreamFailed(f"The upstream's answer has not the {asked.n} choices that were asked for.")
     mending.mend_identity(answer, "chat.completion", drift)
     mending.count_extras(answer, mending.TOP, drift)
     made = _told(answer)
@@ -120,7 +145,7 @@ def _told(answer: Json) -> Json:
 
 def _whole_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Json:
     if not isinstance(choice, dict):
-        raise UpstreamError("The upstream's answer has a choice that is no object.")
+        raise UpstreamFailed("The upstream's answer has a choice that is no object.")
     mending.count_extras(choice, mending.CHOICE, drift)
     index = choice.get("index")
     if index is None:
@@ -136,7 +161,7 @@ def _whole_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Json:
     names = [call[call["type"]].get("name") for call in calls] if isinstance(calls, list) else []
     reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(names), drift=drift)
     if reason is None:
-        raise UpstreamError("The upstream's answer does not say why it ended.")
+        raise UpstreamFailed("The upstream's answer does not say why it ended.")
     check_calls(names, reason, asked)
     logprobs = mending.mend_logprobs(choice.get("logprobs"), asked.alternatives, drift)
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
@@ -146,12 +171,12 @@ def check_calls(names: list[Any], reason: Any, asked: Asked) -> None:
     """Do nothing when the tools called are such as were given, and one is called where one must be.
 
     Raises:
-        UpstreamError: they are not.
+        UpstreamFailed: they are not.
     """
     if asked.tools is not None and any(name not in asked.tools for name in names):
-        raise UpstreamError("The upstream's model called a tool that it was not given. Ask again.")
+        raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
     if asked.calls and not names and reason in ("stop", "tool_calls"):
-        raise UpstreamError("The upstream's model did not call a tool, as it had to. Ask again.")
+        raise UpstreamFailed("The upstream's model did not call a tool, as it had to. Ask again.")
 
 
 @dataclass(slots=True)
@@ -174,39 +199,46 @@ class StreamReader:
         self._begun = False
         self._usage: Any = None
 
-    def read(self, event: Json) -> Json | None:
-        """The piece for an event, if there is anything in it.
+    def read(self, data: bytes) -> Json | None:
+        """The piece for the data of an event, if there is anything in it.
 
         Raises:
-            UpstreamError: the event cannot be understood.
+            UpstreamFailed: the event cannot be understood.
             ApiError: it tells of an error.
         """
+        if data == MISSING_DONE:
+            self._drift.count("done_missing")
+            return None
+        event = parse(data)
         choices = event.get("choices")
-        if self._plain and isinstance(choices, list) and len(choices) == 1 and event.keys() <= mending.TOP:
-            choice = choices[0]
-            # The next characters of the text, and nothing else.
-            if (
-                type(choice) is dict
-                and choice.get("index") == 0
-                and choice.get("finish_reason") is None
-                and choice.get("logprobs") is None
-                and type(delta := choice.get("delta")) is dict
-                and len(delta) == 1
-                and type(delta.get("content")) is str
-                and event.get("usage") is None
-                and choice.keys() <= mending.CHOICE
-            ):
-                return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        # The next characters of the text, and nothing else?
+        if (
+            self._plain
+            and type(choices) is list
+            and len(choices) == 1
+            and type(choice := choices[0]) is dict
+            and choice.get("index") == 0
+            and type(delta := choice.get("delta")) is dict
+            and len(delta) == 1
+            and type(delta.get("content")) is str
+            and choice.get("finish_reason") is None
+            and choice.get("logprobs") is None
+            and event.get("usage") is None
+            and choice.keys() <= mending.CHOICE
+            and event.keys() <= mending.PLAIN
+        ):
+            choice["finish_reason"] = None
+            return {"choices": choices}
         return self._read(event, choices)
 
     def _read(self, event: Json, choices: Any) -> Json | None:
         drift = self._drift
-        if event.get("error") is not None:
+        if _is_error(event):
             raise_error(event)
         if event.get("usage") is not None:
             self._usage = event["usage"]
         if not isinstance(choices, list):
-            raise UpstreamError("The upstream's stream has an event without choices.")
+            raise UpstreamFailed("The upstream's stream has an event without choices.")
         mending.count_extras(event, mending.TOP, drift)
         piece: Json = {}
         if not self._begun:
@@ -216,23 +248,20 @@ class StreamReader:
         elif event.get("moderation") is not None:
             piece["moderation"] = event["moderation"]
         told = [self._choice(choice) for choice in choices]
-        if told or piece:
-            piece["choices"] = told
-            self._plain = self._asked.n == 1 and len(self._open) == 1 and not self._open.get(0, _FINISHED).finished
-            return piece
-        return None
+        self._plain = self._asked.n == 1 and 0 in self._open and not self._open[0].finished
+        return {**piece, "choices": told} if told or piece else None
 
     def _choice(self, choice: Any) -> Json:
         drift = self._drift
         if not isinstance(choice, dict):
-            raise UpstreamError("The upstream's stream has a choice that is no object.")
+            raise UpstreamFailed("The upstream's stream has a choice that is no object.")
         mending.count_extras(choice, mending.CHOICE, drift)
         index = choice.get("index")
         if index is None and self._asked.n == 1:
             drift.count("index_missing")
             index = 0
         if not isinstance(index, int) or not 0 <= index < self._asked.n:
-            raise UpstreamError("The upstream's stream has a choice that was not asked for.")
+            raise UpstreamFailed("The upstream's stream has a choice that was not asked for.")
         source = choice.get("delta")
         if source is None:
             drift.count("delta_missing")
@@ -246,7 +275,7 @@ class StreamReader:
             elif "content" in source and source["content"] is None and not delta.get("tool_calls"):
                 drift.count("role_chunk_content_null")
         elif state.finished and any(delta.values()):
-            raise UpstreamError("The upstream's stream goes on after the answer's end.")
+            raise UpstreamFailed("The upstream's stream goes on after the answer's end.")
         if isinstance(delta.get("tool_calls"), list):
             delta["tool_calls"] = [self._fragment(call, state) for call in delta["tool_calls"]]
         reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(state.names), drift=drift)
@@ -286,7 +315,7 @@ class StreamReader:
         if call.get("type") != kind:
             drift.count("call_type_missing")
         if not name:
-            raise UpstreamError("The upstream's stream has a tool call without a name.")
+            raise UpstreamFailed("The upstream's stream has a tool call without a name.")
         state.names[index], state.ids[index] = name, given or mending.call_id()
         return {
             "index": index,
@@ -299,18 +328,15 @@ class StreamReader:
         """The last piece, with the usage.
 
         Raises:
-            UpstreamError: the answer is not finished.
+            UpstreamFailed: the answer is not finished.
         """
         if len(self._open) != self._asked.n or not all(choice.finished for choice in self._open.values()):
-            raise UpstreamError(_CUT_OFF)
+            raise UpstreamFailed(_CUT_OFF)
         usage = mending.mend_usage(self._usage, self._drift)
         if usage is None:
             self._drift.count("usage_missing")
             return None
         return {"choices": [], "usage": usage}
-
-
-_FINISHED = _Open({}, {}, finished=True)
 
 
 def pieces_of(answer: Json) -> Iterator[Json]:
