@@ -30,7 +30,8 @@ class Dialect:
     body fields that bring it to the API's defaults. ``limit`` is what it calls the most tokens of an answer.
     ``roles`` are those that it does not know, with what to call them instead. ``allowed``: it knows the tool choice
     ``allowed_tools``; ``chooses``: it obeys a tool choice that demands a call; ``names``: also of a tool by its name.
-    ``identifies``: it may know users, by a digest. ``extra_parameters`` are those beyond the API that it honours, for
+    ``identifies``: it may know users, by a digest. ``fetches``: it may be given addresses
+    of pictures, for it stands in no network of ours. ``extra_parameters`` are those beyond the API that it honours, for
     operators to let through. ``adapt`` changes what else must be changed.
     """
 
@@ -44,6 +45,7 @@ class Dialect:
     chooses: bool = True
     names: bool = True
     identifies: bool = False
+    fetches: bool = False
     extra_parameters: frozenset[str] = frozenset()
     adapt: Callable[[Json], None] = lambda _: None
 
@@ -209,6 +211,7 @@ DIALECTS: Mapping[str, Dialect] = {
             | {"prompt_cache", "prompt_cache_key", "prompt_cache_retention"},
             allowed=True,
             identifies=True,
+            fetches=True,
         ),
         Dialect(
             "vllm",

@@ -167,7 +167,7 @@ def _entry(entry: Any, alternatives: int | None, drift: Drift) -> Any:
         return entry
     made = {"token": entry.get("token"), "logprob": entry.get("logprob"), "bytes": entry.get("bytes")}
     value = made["logprob"]
-    if isinstance(value, float) and not math.isfinite(value) or value is None:
+    if (isinstance(value, float) and not math.isfinite(value)) or value is None:
         drift.count("logprob_infinite")
         made["logprob"] = _IMPOSSIBLE
     if alternatives is not None:

@@ -13,8 +13,9 @@ from ...errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 from ..base import Json, Model
 from .dialects import DIALECTS, refuse_remote_media
 from .drift import Drift
-from .reading import Asked, StreamReader, in_our_words, parse, pieces_of, whole
+from .reading import Asked, in_our_words, parse, whole
 from .replicas import Replicas, Whole
+from .streaming import StreamReader, pieces_of
 
 _PATH = "/chat/completions"
 
@@ -105,7 +106,7 @@ class UpstreamEngine:
 
     def _write(self, request: Json, *, stream: bool) -> bytes:
         options = self._options
-        if not options.remote_media:
+        if not (options.remote_media or self._dialect.fetches):
             refuse_remote_media(request["messages"])
         body = self._dialect.translate(request, model=options.upstream_model, extra=options.extra, stream=stream)
         return _to_json(body).encode()
