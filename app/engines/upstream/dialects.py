@@ -47,9 +47,11 @@ class Dialect:
     identifies: bool = False
     fetches: bool = False
     extra_parameters: frozenset[str] = frozenset()
-    adapt: Callable[[Json], None] = lambda _: None
+    adapt: Callable[[Json, int], None] = lambda body, context_length: None
 
-    def translate(self, request: Json, *, model: str, extra: Mapping[str, Any], stream: bool) -> Json:
+    def translate(
+        self, request: Json, *, model: str, extra: Mapping[str, Any], stream: bool, context_length: int
+    ) -> Json:
         """The body for the upstream. ``model`` is what it calls the model; ``extra`` holds for what the request does
         not say. The request stays as it is.
 
@@ -82,7 +84,7 @@ class Dialect:
         else:
             body.pop("tool_choice", None)
             body.pop("parallel_tool_calls", None)
-        self.adapt(body)
+        self.adapt(body, context_length)
         return body
 
 
@@ -140,19 +142,20 @@ def refuse_remote_media(messages: list[Json]) -> None:
                     )
 
 
-def _adapt_vllm(body: Json) -> None:
+def _adapt_vllm(body: Json, _: int) -> None:
     if "prompt_cache_key" in body:
         # Its word for a share of the cache that is open to the same salt alone.
         body["cache_salt"] = body.pop("prompt_cache_key")
 
 
-def _adapt_llama(body: Json) -> None:
+def _adapt_llama(body: Json, context_length: int) -> None:
     if body.get("max_tokens") == 0:
         raise BadRequest(
             "The engine of this model cannot answer with no token at all: ask for one at least.",
             param="max_completion_tokens",
             code="integer_below_min_value",
         )
+    body.setdefault("repeat_last_n", context_length)  # the penalties look at the whole text
     if "seed" in body:
         body["seed"] = fold_seed(int(body["seed"]))
     if "stop" in body:
@@ -172,7 +175,7 @@ def _adapt_llama(body: Json) -> None:
     body["messages"] = [_joined(message) for message in body["messages"]]
 
 
-def _adapt_ollama(body: Json) -> None:
+def _adapt_ollama(body: Json, _: int) -> None:
     if body.get("parallel_tool_calls") is False:
         raise UnsupportedParameter(
             "Unsupported parameter: the engine of this model may call several tools at once. Leave it out or send "
@@ -244,7 +247,6 @@ DIALECTS: Mapping[str, Dialect] = {
                 "min_p": 0,
                 "typical_p": 1,
                 "repeat_penalty": 1,
-                "repeat_last_n": -1,  # the penalties look at the whole text
             },
             limit="max_tokens",
             roles={"developer": "system"},

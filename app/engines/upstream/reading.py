@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import jiter
 
-from ...errors import ApiError, ContextLengthExceeded, EngineUnavailable, UpstreamFailed, UpstreamRefused
+from ...errors import ApiError, ContextLengthExceeded, UpstreamFailed, UpstreamRefused
 from ..base import Json
 from . import mending
 from .drift import Drift
+from .refusals import failed_by_status
 
 # What an answer says of itself besides the choices, where it is told by the upstream alone.
 TOLD = ("service_tier", "system_fingerprint", "moderation")
 
 # Types and codes of errors that tell of a fault in the request.
-_REFUSALS = frozenset({"invalid_request_error", "BadRequestError", "exceed_context_size_error"})
+_REFUSALS = frozenset(
+    {"invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter"}
+)
 
 # As vLLM, SGLang and Ollama say it, without a code.
 _TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
@@ -75,14 +79,12 @@ def raise_error(answer: Json) -> NoReturn:
     """Raise what an upstream tells as an error in a body or event that came with 200."""
     error = answer.get("error", answer)
     told: Json = error if isinstance(error, dict) else {"message": error}
-    status = next((value for name in ("status_code", "status", "code") if isinstance(value := told.get(name), int)), 0)
+    codes = (told.get(name) for name in ("status_code", "status", "code"))
+    status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 500)
     if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
         status = 400
-    if status in (429, 503):
-        raise EngineUnavailable("The model's engine cannot answer now. Retry in a moment.")
-    if 400 <= status < 500 and status not in (401, 403):
-        raise in_our_words(UpstreamRefused(status, told))
-    raise UpstreamFailed("The model's engine failed to answer this request.")
+    failed = failed_by_status(status, {}, json.dumps({"error": told}).encode())
+    raise in_our_words(failed.error)
 
 
 def is_error(answer: Json) -> bool:
@@ -90,8 +92,10 @@ def is_error(answer: Json) -> bool:
     return answer.get("error") is not None or answer.get("object") == "error"
 
 
-def in_our_words(refusal: UpstreamRefused) -> ApiError:
+def in_our_words(refusal: ApiError) -> ApiError:
     """A refusal as this API has it: one because of the context's length has a code that clients know."""
+    if not isinstance(refusal, UpstreamRefused):
+        return refusal
     told = refusal.error
     if told.get("type") == "exceed_context_size_error":
         taken, size = (

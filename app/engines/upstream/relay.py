@@ -108,8 +108,14 @@ class UpstreamEngine:
         options = self._options
         if not (options.remote_media or self._dialect.fetches):
             refuse_remote_media(request["messages"])
-        body = self._dialect.translate(request, model=options.upstream_model, extra=options.extra, stream=stream)
-        return _to_json(body).encode()
+        body = self._dialect.translate(
+            request,
+            model=options.upstream_model,
+            extra=options.extra,
+            stream=stream,
+            context_length=options.model.context_length,
+        )
+        return _to_json(body).encode("utf-8", "replace")
 
 
 def model_of(

@@ -7,13 +7,11 @@ import asyncio
 import contextlib
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -23,7 +21,7 @@ from app.contract.document import Document
 from app.contract.schemas import Schemas
 from app.engines.base import Json, Model
 from app.engines.upstream.relay import RelayOptions, UpstreamEngine, model_of
-from app.engines.upstream.replicas import MISSING_DONE, Replicas, UpstreamOptions, Whole
+from app.engines.upstream.replicas import Replicas, UpstreamOptions, Whole
 from app.settings import Settings
 from app.wiring import wire
 from tests.live import ROOT
@@ -66,7 +64,8 @@ def llama_server() -> Iterator[str]:
     try:
         deadline = time.monotonic() + 20
         while True:
-            assert process.poll() is None and time.monotonic() < deadline, "llama.cpp did not start"
+            assert process.poll() is None, "llama.cpp did not start"
+            assert time.monotonic() < deadline, "llama.cpp is not ready"
             with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as c:
                 c.request("GET", "/health")
                 if c.getresponse().status == 200:
@@ -167,7 +166,7 @@ class Front:
         self.engine = UpstreamEngine(relay, replicas)
         app = wire(Settings(api_keys=(KEY,), **settings), self.engine)
         self._loop = asyncio.new_event_loop()
-        self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")  # type: ignore[arg-type]
+        self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")
         self.sdk = AsyncOpenAI(api_key=KEY, base_url="http://server/v1", http_client=self._http, max_retries=0)
         self.run(self.engine.start())
 
@@ -236,5 +235,3 @@ def error_of(answer: httpx2.Response, status: int) -> Json:
     found: Json = answer.json()["error"]
     assert set(found) == {"message", "type", "param", "code"}
     return found
-
-
