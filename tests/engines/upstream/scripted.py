@@ -122,9 +122,7 @@ class Scripted:
 
     async def all_gone(self, seconds: float = 2.0) -> None:
         """Wait until no connection is open."""
-        async with asyncio.timeout(seconds):
-            while self.open:
-                await asyncio.sleep(0.005)
+        await until(lambda: not self.open, seconds)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -154,6 +152,15 @@ class Scripted:
             self.received.append(request)
             await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(connection)
         return connection.keep
+
+
+async def until(condition: Callable[[], object], seconds: float = 2.0) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.005)
 
 
 def head(status: int = 200, content_type: str | None = "application/json", **headers: str) -> bytes:
