@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 from ..base import Json, Model
+from .collecting import collect
 from .dialects import DIALECTS, refuse_remote_media
 from .drift import Drift
 from .reading import Asked, in_our_words, parse, whole
@@ -69,6 +70,9 @@ class UpstreamEngine:
 
     async def complete(self, request: Json) -> Json:
         """As `base.Engine.complete`."""
+        if not self._dialect.cancels:
+            async with aclosing(self.stream(request)) as pieces:
+                return await collect(pieces)
         asked = Asked.of(request)
         try:
             body = self._write(request, stream=False)
