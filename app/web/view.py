@@ -141,10 +141,12 @@ class OperationView(ReplyEncoder):
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         key = (status, media_type)
-        if key not in self._validators:
+        try:
+            validator = self._validators[key]
+        except KeyError:
             pointer = self.operation.response_schema(status, media_type)
-            self._validators[key] = self.schemas.validator(pointer, "response") if pointer else None
-        validator = self._validators[key]
+            validator = self.schemas.validator(pointer, "response") if pointer else None
+            self._validators[key] = validator
         if validator is None or validator.is_valid(body):
             return body
         return self._mend(key, validator, body)
