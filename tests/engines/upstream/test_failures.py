@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import logging
+import os
 import shutil
 import ssl
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 
 from app.engines.upstream.options import Timeouts
 from app.engines.upstream.replicas import Replicas
-from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
+from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from app.web.envelope import envelope
 
 from .playing import KEY, options, played, post, started, stream
@@ -359,6 +360,32 @@ def test_a_request_that_is_cancelled_while_it_is_sent_closes_its_connection() ->
             with pytest.raises(asyncio.CancelledError):
                 await task
             await asyncio.wait_for(gone.wait(), 2)
+        server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts sockets by /proc")
+@pytest.mark.parametrize("answer", [b"", head(413, content_length="2") + b"{}"], ids=["timeout", "refusal"])
+def test_an_upstream_that_takes_in_no_more_holds_no_connection(answer: bytes) -> None:
+    async def run() -> None:
+        finished = asyncio.Event()
+
+        async def deaf(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.3)  # the buffers on the way are full by now, for nothing of the body is read
+            writer.write(answer)
+            await finished.wait()
+            writer.close()
+
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with started(url, health_path=None, timeouts=Timeouts(first_byte=0.6)) as replicas:
+            before = len(os.listdir("/proc/self/fd"))
+            with pytest.raises(UpstreamRefused if answer else UpstreamTimeout):
+                await replicas.post("/x", b"x" * (32 << 20))
+            # One is the server's end.
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 1)
+        finished.set()
         server.close()
 
     asyncio.run(run())
