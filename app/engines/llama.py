@@ -11,12 +11,17 @@ import hashlib
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from ..errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UnsupportedParameter
-from . import llama_format, llama_logprobs, llama_schema, llama_tools
+from ..errors import ContextLengthExceeded, EngineUnavailable
+from . import llama_binding, llama_calls, llama_format, llama_logprobs, llama_tools
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
+from .llama_binding import Binding
+from .llama_calls import Found
+from .llama_limits import LARGEST_TOGETHER
 from .llama_process import ModelProcess, address_from_environment
 from .llama_request import translate
+from .llama_schema import Schema
+from .llama_tools import Tools
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -35,7 +40,8 @@ class LlamaEngine:
     """Completions from the model process.
 
     ``context_length`` is in tokens, for prompt and answer together; ``address`` and ``in_flight`` are those of a
-    `ModelProcess`.
+    `ModelProcess`. ``max_schemas`` is how many characters the schemas and grammars of a request's tools may have
+    together, and the schema of its response format.
     """
 
     def __init__(
@@ -45,10 +51,12 @@ class LlamaEngine:
         context_length: int,
         address: Callable[[], tuple[str, str]] = address_from_environment,
         in_flight: int = 128,
+        max_schemas: int = LARGEST_TOGETHER,
     ) -> None:
         self._model = model
         self._context_length = context_length
         self._process = ModelProcess(address, in_flight)
+        self._max_schemas = max_schemas
         self._understood: set[bytes] = set()
 
     @property
@@ -88,7 +96,7 @@ class LlamaEngine:
                     reasoning.append(delta.get("reasoning_content", ""))
                     entries += (choice.get("logprobs") or {}).get("content", ())
                     finish_reason = choice["finish_reason"] or finish_reason
-        calls = llama_tools.message_of(deltas)
+        calls = llama_calls.message_of(deltas)
         message: Json = {"content": "".join(content) or (None if calls else ""), **calls}
         if any(reasoning):
             message["reasoning_content"] = "".join(reasoning)
@@ -100,16 +108,8 @@ class LlamaEngine:
     async def stream(self, request: Json) -> AsyncGenerator[Json, None]:
         """As `base.Engine.stream`; the last piece has no choices and carries the usage."""
         alternatives = llama_logprobs.asked(request)
-        form = llama_format.asked(request)
-        tools = llama_tools.asked(request)
-        if form is not None and tools is not None and not tools.must:
-            raise UnsupportedParameter(
-                "Unsupported parameter: this model cannot choose between tools and an answer in a format. "
-                "Send tool_choice none or required, or response_format text.",
-                param="response_format",
-            )
-        if tools is not None and request.get("stream"):
-            tools.refuse_to_stream()
+        form = llama_format.asked(request, most=self._max_schemas)
+        tools = llama_tools.asked(request, most=self._max_schemas)
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
         payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)
@@ -117,13 +117,12 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
-        if tools is not None and tools.must:
-            await self._bind_to_calls(payload, tools)
-        elif tools is not None:
-            payload.update(tools.payload())
-        elif form is not None:
-            await self._bind(payload, form.body, form.param)
+        binding, found = await self._plan(tools, form, alternatives)
+        if binding is not None:
+            await self._bind(payload, binding, thoughts=found is Found.AT_MARK)
         if tools is not None:
+            if binding is None:
+                payload.update(tools.payload())
             # The template has the tools from here, whatever llama.cpp makes of the others.
             payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
         stops: list[str] = payload["stop"]
@@ -132,37 +131,52 @@ class LlamaEngine:
         else:
             pieces = self._pieces(payload, alternatives, silent=silent)
         if tools is not None:
-            pieces = llama_tools.called(pieces, tools, may_stop=bool(stops))
-        elif form is not None:
+            pieces = llama_calls.called(pieces, tools, found, may_stop=bool(stops))
+        if form is not None and (tools is None or not tools.must):
             pieces = llama_format.checked(pieces, form, may_stop=bool(stops))
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
 
-    async def _bind_to_calls(self, payload: Json, tools: llama_tools.Tools) -> None:
-        try:
-            await self._bind(payload, tools.schema(), tools.param)
-        except BadRequest:
-            for tool in tools.callable.values():  # which of them is it?
-                await self._bind({}, tool.schema.body, tool.schema.param)
-            raise
+    async def _plan(
+        self, tools: Tools | None, form: Schema | None, alternatives: int | None
+    ) -> tuple[Binding | None, Found]:
+        """What binds the answer, and where its calls will be."""
+        if tools is None:
+            return (None if form is None else llama_binding.to_schema(form)), Found.PARSED
+        if tools.must:
+            return llama_binding.to_calls(tools), Found.EVERYWHERE
+        if form is not None:
+            return llama_binding.to_calls_or(tools, form), Found.AT_FIRST_MARK
+        # llama.cpp's parser knows no grammars, and gives log probabilities only once the answer is whole.
+        if tools.have_grammars or (alternatives is not None and await self._process.marks_calls()):
+            return llama_binding.to_calls_or(tools, None), Found.AT_MARK
+        return None, Found.PARSED
 
-    async def _bind(self, payload: Json, schema: Json, param: str) -> None:
-        """Make the whole answer JSON that obeys a schema, once llama.cpp has shown that it understands it."""
-        grammar = llama_schema.trial(schema)
-        key = hashlib.blake2b(grammar.encode()).digest()
+    async def _bind(self, payload: Json, binding: Binding, *, thoughts: bool = False) -> None:
+        """Bind the whole answer, once llama.cpp has shown that it understands by what."""
+        if not await self._understands(binding):
+            for part in binding.parts:  # which of them is it?
+                if not await self._understands(part):
+                    raise part.refuse()
+            raise binding.refuse()
+        payload["grammar"] = binding.grammar
+        if not thoughts:
+            # Bound from the first token on, there is no room for thoughts, nor anything to cut out.
+            payload["reasoning_format"] = "none"
+            payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
+
+    async def _understands(self, binding: Binding) -> bool:
+        key = hashlib.blake2b(binding.trial.encode()).digest()
         if key not in self._understood:
-            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "cache_prompt": False, "grammar": grammar}
+            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "cache_prompt": False, "grammar": binding.trial}
             answer = await self._process.complete_text(trial)
-            if answer.get("content") != llama_schema.PROOF:
-                raise llama_schema.refuse_trial(param)
+            if answer.get("content") != llama_binding.PROOF:
+                return False
             if len(self._understood) >= _UNDERSTOOD:
                 self._understood.clear()
             self._understood.add(key)
-        payload["grammar"] = llama_schema.grammar(schema)
-        # A grammar binds from the first token on: there is no room for thoughts, nor anything to cut out.
-        payload["reasoning_format"] = "none"
-        payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
+        return True
 
     async def _cut(
         self, payload: Json, alternatives: int, stops: list[str], *, silent: bool
