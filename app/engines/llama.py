@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from ..errors import ContextLengthExceeded, EngineUnavailable
@@ -17,6 +18,7 @@ from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
 from .llama_binding import Binding
 from .llama_calls import Found
+from .llama_choice import chosen
 from .llama_limits import LARGEST_TOGETHER
 from .llama_process import ModelProcess, address_from_environment
 from .llama_request import translate
@@ -117,26 +119,52 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
-        binding, found = await self._plan(tools, form, alternatives)
-        if binding is not None:
-            await self._bind(payload, binding, thoughts=found is Found.AT_MARK)
         if tools is not None:
-            if binding is None:
-                payload.update(tools.payload())
             # The template has the tools from here, whatever llama.cpp makes of the others.
             payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
+        ask = partial(self._ask, payload, alternatives, silent)
+        if tools is None or tools.must:
+            pieces = await ask(tools, form if tools is None else None)
+        elif form is None and not tools.have_grammars:
+            pieces = await ask(tools, None)
+        else:
+            _, found = await self._plan(tools, None, alternatives)
+            pieces = await chosen(ask, tools, form, again=found is Found.PARSED)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def _ask(
+        self,
+        payload: Json,
+        alternatives: int | None,
+        silent: bool,
+        tools: Tools | None,
+        form: Schema | None,
+        *,
+        thoughts: bool = True,
+    ) -> AsyncGenerator[Json, None]:
+        """As `llama_choice.Ask`."""
+        payload = {**payload, "chat_template_kwargs": {**payload.get("chat_template_kwargs", {})}}
+        binding, found = await self._plan(tools, form, alternatives)
+        if binding is not None:
+            await self._bind(payload, binding)
+        elif tools is not None:
+            payload.update(tools.payload())
+        if not thoughts or (binding is not None and found is not Found.AT_MARK):
+            # Bound from the first token on, there is no room for thoughts, nor anything to cut out.
+            payload["reasoning_format"] = "none"
+            payload["chat_template_kwargs"]["enable_thinking"] = False
         stops: list[str] = payload["stop"]
         if stops and alternatives is not None and "tools" not in payload:
             pieces = self._cut(payload, alternatives, stops, silent=silent)
         else:
             pieces = self._pieces(payload, alternatives, silent=silent)
         if tools is not None:
-            pieces = llama_calls.called(pieces, tools, found, may_stop=bool(stops))
-        if form is not None and (tools is None or not tools.must):
-            pieces = llama_format.checked(pieces, form, may_stop=bool(stops))
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                yield piece
+            return llama_calls.called(pieces, tools, found, may_stop=bool(stops))
+        if form is not None:
+            return llama_format.checked(pieces, form, may_stop=bool(stops))
+        return pieces
 
     async def _plan(
         self, tools: Tools | None, form: Schema | None, alternatives: int | None
@@ -146,14 +174,14 @@ class LlamaEngine:
             return (None if form is None else llama_binding.to_schema(form)), Found.PARSED
         if tools.must:
             return llama_binding.to_calls(tools), Found.EVERYWHERE
-        if form is not None:
-            return llama_binding.to_calls_or(tools, form), Found.AT_FIRST_MARK
-        # llama.cpp's parser knows no grammars, and gives log probabilities only once the answer is whole.
-        if tools.have_grammars or (alternatives is not None and await self._process.marks_calls()):
-            return llama_binding.to_calls_or(tools, None), Found.AT_MARK
+        # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
+        # probabilities only once the answer is whole.
+        wanted = tools.have_grammars or tools.are_strict or alternatives is not None
+        if wanted and not tools.are_large and await self._process.marks_calls():
+            return llama_binding.to_words_or_calls(tools), Found.AT_MARK
         return None, Found.PARSED
 
-    async def _bind(self, payload: Json, binding: Binding, *, thoughts: bool = False) -> None:
+    async def _bind(self, payload: Json, binding: Binding) -> None:
         """Bind the whole answer, once llama.cpp has shown that it understands by what."""
         if not await self._understands(binding):
             for part in binding.parts:  # which of them is it?
@@ -161,10 +189,6 @@ class LlamaEngine:
                     raise part.refuse()
             raise binding.refuse()
         payload["grammar"] = binding.grammar
-        if not thoughts:
-            # Bound from the first token on, there is no room for thoughts, nor anything to cut out.
-            payload["reasoning_format"] = "none"
-            payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
 
     async def _understands(self, binding: Binding) -> bool:
         key = hashlib.blake2b(binding.trial.encode()).digest()

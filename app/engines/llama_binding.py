@@ -1,8 +1,7 @@
-"""What a whole answer may be, as one grammar: JSON of a schema, calls of tools, or a choice with calls in it.
+"""What a whole answer may be, as one grammar: JSON of a schema, calls of tools, or words and calls.
 
 A call is JSON, ``{"name": …, "arguments": …}``, or for a tool with a grammar ``{"name": …}``, a new line and its text
-to the end of the answer. Where the model may do something else, calls stand between the marks that most models have
-learned; `llama_calls` finds them there again.
+to the end of the answer. Among words, calls stand between marks that many models have learned.
 """
 
 from __future__ import annotations
@@ -71,26 +70,20 @@ def to_calls(tools: Tools) -> Binding:
     return _together(answers, _definitions(tools), tools)
 
 
-def to_calls_or(tools: Tools, schema: Schema | None) -> Binding:
-    """The answer is calls between marks, or JSON that obeys a schema; without a schema any text, which may also come
-    before the calls."""
+def to_words_or_calls(tools: Tools) -> Binding:
+    """The answer is any text, and calls between marks at its end, or not."""
     json_calls, texts = _names(tools)
-    begin = "head" if schema is None else _quoted(MARK)
-    rest = [f"{_quoted(_AFTER_MARK)} {text}" for text in texts]
+    ends = [f"{_quoted(_AFTER_MARK)} {text}" for text in texts]
     if json_calls:
         marked = f"{_quoted(_AFTER_MARK)} ({' | '.join(json_calls)}) {_quoted(_CLOSE)}"
         more = f" ({_quoted(_AFTER_MARK + MARK)} {marked}){{0,{MOST_CALLS - 1}}}" if tools.many else ""
-        rest.append(marked + more)
-    definitions = _definitions(tools)
-    if schema is None:
-        definitions += f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
-    other = "ANY" if schema is None else as_rule(schema.body)
-    parts = () if schema is None else (to_schema(schema),)
-    return _together([other, f"{begin} ({' | '.join(rest)})"], definitions, tools, *parts)
+        ends.append(marked + more)
+    words = f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
+    return _together(["ANY", f"head ({' | '.join(ends)})"], _definitions(tools) + words, tools)
 
 
-def _together(answers: list[str], definitions: str, tools: Tools, *others: Binding) -> Binding:
-    parts = (*others, *(_alone(tool) for tool in tools.callable.values()))
+def _together(answers: list[str], definitions: str, tools: Tools) -> Binding:
+    parts = tuple(_alone(tool) for tool in tools.callable.values())
     return Binding(f"answer: {' | '.join(answers)}\n{definitions}", tools.param, parts=parts)
 
 

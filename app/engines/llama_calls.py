@@ -26,8 +26,7 @@ class Found(Enum):
 
     PARSED = "llama.cpp has found them"
     EVERYWHERE = "the answer is nothing but calls"
-    AT_MARK = "from the mark on, which may come anywhere"
-    AT_FIRST_MARK = "from the mark on, when the answer begins with it"
+    AT_MARK = "from the mark on"
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ class _Reader:
     """Parts a text that comes in pieces into what is said and the text of calls."""
 
     def __init__(self, found: Found) -> None:
-        self._found = found
+        self._marked = found is Found.AT_MARK
         self._held = ""
         self._calling = found is Found.EVERYWHERE
 
@@ -89,15 +88,9 @@ class _Reader:
         if self._calling:
             return ""
         place, kept = -1, 0
-        if self._found is Found.AT_MARK:
+        if self._marked:
             place = self._held.find(MARK)
             kept = max((n for n in range(1, len(MARK)) if self._held.endswith(MARK[:n])), default=0)
-        elif self._found is Found.AT_FIRST_MARK:
-            place = 0 if self._held.startswith(MARK) else -1
-            if MARK.startswith(self._held):
-                kept = len(self._held)
-            else:
-                self._found = Found.PARSED  # no mark counts any more
         if place >= 0:
             said, self._held, self._calling = self._held[:place], self._held[place + len(MARK) :], True
         else:

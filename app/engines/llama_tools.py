@@ -6,6 +6,7 @@ found in its answer is `llama_calls`'.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ from .llama_grammar import Grammar
 from .llama_limits import LARGEST_TOGETHER
 from .llama_schema import Schema, accepted
 
-# Characters of the schemas of all tools that llama.cpp's parser gets: it takes seconds for more.
-_LARGEST_PARSED = 100_000
+# Characters of the schemas of all tools that bind calls by choice: llama.cpp takes seconds for more.
+_LARGEST_BINDING = 100_000
 
 _CUSTOM_INPUT: Json = {
     "type": "object",
@@ -63,15 +64,27 @@ class Tools:
     def have_grammars(self) -> bool:
         return any(tool.grammar is not None for tool in self.callable.values())
 
+    @property
+    def are_large(self) -> bool:
+        return sum(tool.schema.size for tool in self.callable.values()) > _LARGEST_BINDING
+
+    @property
+    def are_strict(self) -> bool:
+        """Whether any demands that a call obeys all of its schema."""
+        return any(tool.strict for tool in self.callable.values())
+
+    def only(self, name: str) -> Tools:
+        """One of them, which must be called once."""
+        return dataclasses.replace(self, callable={name: self.callable[name]}, must=True, many=False)
+
     def payload(self) -> Json:
         """What llama.cpp is told of tools that it is to parse the calls of. The template has them as they are; for
         the parser they are such that llama.cpp can handle."""
-        large = sum(tool.schema.size for tool in self.callable.values()) > _LARGEST_PARSED
         tools = []
         for tool in self.callable.values():
-            parameters = {"type": "object"} if large else llama_schema.loose(tool.schema)
+            parameters = {"type": "object"} if self.are_large else llama_schema.loose(tool.schema)
             tools.append({"type": "function", "function": {"name": tool.name, "parameters": parameters}})
-        return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many}
+        return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many and not self.have_grammars}
 
 
 def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
