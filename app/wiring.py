@@ -66,9 +66,8 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     launches = engine is None and settings.engine == "llama"
     engine = engine or build_engine(settings)
     needs_engine = serves_chat(found)
-    services: dict[type[Any], Any] = {
-        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
-    }
+    limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
+    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits)}
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:

@@ -114,6 +114,7 @@ async def called(
     entries: list[Json] = []
     calls: dict[int, _Call] = {}
     reader = _Reader(found)
+    bound = found is not Found.PARSED
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             for choice in piece["choices"]:
@@ -131,14 +132,16 @@ async def called(
                     deltas += _ends(calls, tools)
                     if text is not None and not calls and reason != "length" and not may_stop:
                         raise ServerError("The model did not call a tool. Ask again.")
-                    bound = found is not Found.PARSED
-                    reason = _reason(reason, calls, tools, bound=bound, may_stop=may_stop)
+                    if bound:
+                        reason = _reason(reason, calls, tools, bound=bound, may_stop=may_stop)
                 for told in deltas:
                     answer: Json = {"index": choice["index"], "delta": told, "finish_reason": None}
                     if entries:
                         answer["logprobs"], entries = joined(entries), []
                     yield {"choices": [answer]}
                 if reason is not None:
+                    if not bound:  # the deltas went before anyway, but for an answer that came whole
+                        reason = _reason(reason, calls, tools, bound=bound, may_stop=may_stop)
                     yield {"choices": [{"index": choice["index"], "delta": {}, "finish_reason": reason}]}
             if "usage" in piece:
                 yield {"choices": [], "usage": piece["usage"]}

@@ -404,10 +404,13 @@ def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Super
     assert _run(engine, use) < 0.5
 
 
-def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
+@pytest.mark.parametrize(
+    "more", [{}, {"tools": [{"type": "function", "function": {"name": "get_time"}}], "logprobs": True}]
+)
+def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision, more: Json) -> None:
     async def use() -> float:
         http = HttpClient("http://model", supervision.key, socket=supervision.socket)
-        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS})) for _ in range(MANY)]
+        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS, **more})) for _ in range(MANY)]
         await asyncio.sleep(0.1)
         assert await _busy(http) > 0
         for task in tasks:
