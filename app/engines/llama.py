@@ -176,7 +176,7 @@ class LlamaEngine:
             return llama_binding.to_calls(tools), Found.EVERYWHERE
         # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
         # probabilities only once the answer is whole.
-        wanted = tools.have_grammars or tools.are_strict or alternatives is not None
+        wanted = tools.are_strict or alternatives is not None
         if wanted and not tools.are_large and await self._process.marks_calls():
             return llama_binding.to_words_or_calls(tools), Found.AT_MARK
         return None, Found.PARSED

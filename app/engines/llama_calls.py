@@ -40,10 +40,10 @@ class _Call:
         """The arguments as JSON, or the text for a tool with a grammar."""
         text = "".join(self.pieces)
         grammar = self.tool.grammar
-        if grammar is None or grammar.fits(text):
-            return text
-        # What a grammar ignores may stand between the call's name and its text as well.
-        return text.strip()
+        if grammar is not None and not grammar.fits(text) and grammar.fits(text.strip()):
+            # What a grammar ignores may stand between the call's name and its text as well.
+            return text.strip()
+        return text
 
     @property
     def input(self) -> str:
@@ -207,22 +207,21 @@ def _more(call: _Call, text: str, tools: Tools) -> Json:
 def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Json]:
     """The texts for custom tools, which are known only at the end."""
     for call in calls.values():
-        if call.tool.kind == "custom" and call.input:
-            yield _more(call, call.input, tools)
+        text = call.input if call.tool.kind == "custom" else ""
+        if text:
+            yield _more(call, text, tools)
 
 
 def _reason(reason: str, calls: dict[int, _Call], tools: Tools, *, bound: bool, may_stop: bool) -> str:
     """Why the answer ended, once its calls are found to be whole and to fit where they must."""
-    if reason == "length":
-        return reason
     for call in calls.values():
-        if may_stop and call.may_be_cut_off():
-            return "stop"
+        if (may_stop or reason == "length") and call.may_be_cut_off():
+            return reason
         must_fit = bound or call.tool.strict or call.tool.kind == "custom"
         if not (call.fits() if must_fit else call.is_whole()):
             raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
-    if not calls:
-        return "stop"
+    if not calls or reason == "length":
+        return reason
     return "function_call" if tools.old else "tool_calls"
 
 

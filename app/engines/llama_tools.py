@@ -70,8 +70,8 @@ class Tools:
 
     @property
     def are_strict(self) -> bool:
-        """Whether any demands that a call obeys all of its schema."""
-        return any(tool.strict for tool in self.callable.values())
+        """Whether any demands that a call obeys all that binds it."""
+        return any(tool.strict or tool.kind == "custom" for tool in self.callable.values())
 
     def only(self, name: str) -> Tools:
         """One of them, which must be called once."""

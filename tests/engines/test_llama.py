@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from app.engines.base import Json
 from app.engines.client import HttpClient
 from app.engines.llama import LlamaEngine
+from app.engines.llama_binding import Binding
 from app.engines.llama_process import address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
@@ -355,7 +356,7 @@ def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
 
 
 def test_an_answer_that_does_not_fit_is_never_passed_on(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.engines.llama_schema.grammar", lambda body: 'root ::= "7"')
+    monkeypatch.setattr(Binding, "grammar", 'root ::= "7"')
     for ask in (_complete, _stream):
         with pytest.raises(ServerError):
             ask(engine, **_bound({"type": "string"}))

@@ -305,6 +305,12 @@ def test_the_choice_between_a_call_and_a_format_works_with_llama_cpps_parser(
     assert json.loads(_choice(engine, messages=HELLO, **body)["message"]["content"])["mood"] in ("good", "bad")
 
 
+def test_the_choice_between_a_function_and_a_format_is_answered_in_the_old_shape(engine: LlamaEngine) -> None:
+    body = {"functions": [tool["function"] for tool in TOOLS], "response_format": MOOD}
+    assert _choice(engine, **body)["message"]["function_call"]["name"] == "get_weather"
+    assert json.loads(_choice(engine, messages=HELLO, **body)["message"]["content"])["mood"] in ("good", "bad")
+
+
 def test_a_format_that_cannot_be_obeyed_is_refused_also_with_tools(engine: LlamaEngine) -> None:
     schema = {"type": "object", "properties": {"a": {"minimum": 2, "maximum": 1, "type": "integer"}}, "required": ["a"]}
     form = {"type": "json_schema", "json_schema": {"name": "never", "schema": schema}}
