@@ -17,6 +17,7 @@ import llguidance
 from ..errors import BadRequest
 
 LARGEST = 20_000  # characters
+MOST = 16  # of one request
 DEEPEST = 32  # brackets within each other
 _LANGUAGES = {
     "lark": "a grammar in LLGuidance's Lark",

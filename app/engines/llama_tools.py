@@ -7,7 +7,7 @@ found in its answer is `llama_calls`'.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import BadRequest
@@ -156,9 +156,13 @@ def _named(reference: Json, tools: dict[str, Tool], param: str, *, old: bool = F
     return name
 
 
-def _read_all(tools: Iterable[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
+def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
     size = 0
     result: list[Tool] = []
+    if sum(_has_grammar(tool) for tool in tools) > llama_grammar.MOST:
+        raise BadRequest(
+            f"At most {llama_grammar.MOST} tools may have a grammar.", param=param, code="array_above_max_length"
+        )
     for index, tool in enumerate(tools):
         result.append(read(tool, f"{param}[{index}]"))
         size += result[-1].size
@@ -175,6 +179,10 @@ def _read(tool: Json, param: str) -> Tool:
     return (
         _read_custom(tool, param) if tool["type"] == "custom" else _read_function(tool["function"], f"{param}.function")
     )
+
+
+def _has_grammar(tool: Json) -> bool:
+    return ((tool.get("custom") or {}).get("format") or {}).get("type") == "grammar"
 
 
 def _read_custom(tool: Json, param: str) -> Tool:

@@ -231,6 +231,13 @@ def test_a_bad_grammar_is_refused_by_its_path(engine: LlamaEngine, definition: s
         assert caught.value.param == "tools[1].custom.format.grammar.definition"
 
 
+def test_the_number_of_grammars_is_bounded_before_any_is_read() -> None:
+    tools = [_custom(f"f{index}", "regex", "((") for index in range(17)]
+    with pytest.raises(BadRequest, match="16") as caught:
+        llama_tools.asked({"tools": tools})
+    assert caught.value.param == "tools"
+
+
 @pytest.mark.live
 def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
     async def tokens(tool: Json) -> int:
