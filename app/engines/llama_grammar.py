@@ -55,9 +55,11 @@ class Grammar:
             raise _fault(param, f"it may be at most {LARGEST} characters long")
         if _depth(definition) > DEEPEST:
             raise _fault(param, f"brackets may be at most {DEEPEST} deep in each other")
+        if "\x00" in definition:
+            raise _fault(param, "it may have no NUL character")  # llama.cpp would read no further
         self._lark = syntax == "lark"
         self._definition = definition
-        self._source = definition if self._lark else llguidance.LLMatcher.grammar_from_regex(definition)
+        self._source = definition if self._lark else self.rules("")
         self._refuse_useless(_LANGUAGES[syntax])
         self.rules("x0_")  # refuses what cannot be fitted in
 
