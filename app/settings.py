@@ -76,6 +76,13 @@ class Settings:
     max_total_tokens: int = _setting(
         1 << 20, "Most tokens that the choices of a request with `n` over 1 may come to.", minimum=1
     )
+    max_tools: int = _setting(128, "Most tools or functions of a request.", minimum=1)
+    max_schemas: int = _setting(
+        1_000_000,
+        "Most characters of the schemas and grammars of a request's tools together, and of the schema of its response "
+        "format.",
+        minimum=1,
+    )
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
     body_timeout: float = _setting(
         60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400

@@ -109,9 +109,8 @@ def wire(
     launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or build_engine(settings)
     chats = needs_engine(settings, found)
-    services: dict[type[Any], Any] = {
-        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
-    }
+    limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
+    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits)}
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:

@@ -17,10 +17,11 @@ from .parameters import honour
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask for: choices, and tokens over all its choices."""
+    """What one request may ask for: choices, tokens over all its choices, and tools or functions."""
 
     choices: int = 128
     tokens: int = 1 << 20
+    tools: int = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Chat:
         """
         model = self.model(body["model"])
         log["model"] = model.id
+        self._refuse_many_tools(body)
         for name in ("user", "safety_identifier"):
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
@@ -85,6 +87,15 @@ class Chat:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
         return Call(model, request, self._choices(request, model), ignored)
+
+    def _refuse_many_tools(self, body: Json) -> None:
+        for name in ("tools", "functions"):
+            if len(body.get(name) or ()) > self.limits.tools:
+                raise BadRequest(
+                    f"Invalid value for '{name}': this server takes at most {self.limits.tools} for a request.",
+                    param=name,
+                    code="array_above_max_length",
+                )
 
     def _choices(self, request: Json, model: Model) -> int:
         n: int = request.get("n", 1)

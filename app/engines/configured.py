@@ -137,7 +137,12 @@ def build_engine(settings: Settings) -> Engine:
     if settings.engine == "echo":
         return EchoEngine(delay=settings.echo_delay)
     served = served_model(settings)
-    return LlamaEngine(served.model, context_length=served.options.context_length, slots=served.options.slots)
+    return LlamaEngine(
+        served.model,
+        context_length=served.options.context_length,
+        slots=served.options.slots,
+        max_schemas=settings.max_schemas,
+    )
 
 
 def launch_model(settings: Settings, *, workers: int = 1) -> Supervision | None:

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator
 
 from ..errors import ServerError
 from .base import Json
+from .llama_limits import LARGEST, fault
 from .llama_schema import Schema, accepted, read
 
 _PARAM = "response_format.json_schema.schema"
 
 
-def asked(request: Json) -> Schema | None:
-    """The schema that the answer is bound to; None: it may be any text.
+def asked(request: Json, *, most: int = LARGEST) -> Schema | None:
+    """The schema, of at most ``most`` characters, that the answer is bound to; None: it may be any text.
 
     Raises:
         BadRequest: the schema cannot be used.
@@ -24,7 +25,10 @@ def asked(request: Json) -> Schema | None:
     if form.get("type") != "json_schema":
         return None
     schema = form["json_schema"].get("schema")
-    return accepted({} if schema is None else schema, _PARAM)
+    bound = accepted({} if schema is None else schema, _PARAM)
+    if bound.size > most:
+        raise fault(_PARAM, f"it may be at most {most} characters long")
+    return bound
 
 
 async def checked(pieces: AsyncGenerator[Json, None], schema: Schema, *, may_stop: bool) -> AsyncGenerator[Json, None]:
