@@ -87,7 +87,9 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     root = Location(sources.entry, "")
     content = sources.at(root)
     if not isinstance(content, dict):
-        findings.add(root, "error", "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first")
+        findings.add(
+            root, "error", "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first"
+        )
         return False
     version = content.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):

@@ -60,6 +60,6 @@ def _check(walk: Walk, bundle: Bundle, schema: Location, name: str, place: Locat
             place,
             "warning",
             f"invalid-{name}",
-            f"the {name} does not fit its schema: {explain(validator, value, at=(name,)).message}",
+            f"the {name} does not fit its schema: {explain(validator, value, at=(name,)).message.removesuffix('.')}",
             f"mend the {name} or the schema",
         )

@@ -275,11 +275,8 @@ class Walk:
         for group, members in components.items() if isinstance(components, dict) else ():
             for name in members if isinstance(members, dict) and group in FIELDS["Components"] else ():
                 location = Location(self.sources.entry, "").child("components", group, name)
-                if group == "securitySchemes":
-                    is_used = name in named
-                else:
-                    is_used = tuple(location.pointer.split("/")) in inside
-                if not is_used:
+                is_scheme = group == "securitySchemes"
+                if not (name in named if is_scheme else tuple(location.pointer.split("/")) in inside):
                     self.unused.append(location)
                     self.findings.add(
                         location, "info", "unused-component", "nothing leads to this component", "leave it out"

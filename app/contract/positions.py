@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.decoder import scanstring
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -248,6 +247,7 @@ class _JsonNodes:
 
     _SPACE = re.compile(r"[ \t\n\r]*")
     _ATOM = re.compile(r"[^\s,\]}]+")
+    _decoder = json.JSONDecoder()
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -278,7 +278,8 @@ class _JsonNodes:
             match = self._ATOM.match(self._text, at)
             end = match.end() if match else at + 1
             return yaml.ScalarNode("", self._text[at:end], mark), end
-        close, values = "}" if first == "{" else "]", []
+        close = "}" if first == "{" else "]"
+        values: list[Any] = []
         at = self._skip(at + 1)
         while self._text[at] != close:
             if first == "{":
@@ -295,5 +296,5 @@ class _JsonNodes:
         return kind("", values, mark), at + 1
 
     def _string(self, at: int, mark: yaml.Mark) -> tuple[yaml.Node, int]:
-        value, end = scanstring(self._text, at + 1)
+        value, end = self._decoder.raw_decode(self._text, at)
         return yaml.ScalarNode("", value, mark), end
