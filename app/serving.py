@@ -138,11 +138,11 @@ def on_starting(server: Any) -> None:
         from .contract.document import Document
         from .contract.operations import operations
         from .engines.configured import launch_model
-        from .wiring import contract_path, serves_chat
+        from .wiring import contract_path, needs_engine
 
         document = Document.load(contract_path(_settings))
         _base_path = document.base_path
-        if serves_chat(operations(document)):
+        if needs_engine(_settings, operations(document)):
             _supervision = launch_model(_settings, workers=server.cfg.workers)
     except ConfigurationError as error:
         _stop(error)

@@ -38,7 +38,7 @@ class OperationCheck:
         self.body_timeout = body_timeout
         self.required = operation.request_required
         self.types: dict[str, Validator | None] = {
-            media_type: schemas.validator(pointer) if pointer else None
+            media_type: schemas.validator(pointer, "request") if pointer else None
             for media_type, pointer in operation.request.items()
         }
         self.default_type = next(iter(self.types), "")

@@ -80,14 +80,14 @@ class OperationView(ReplyEncoder):
         services: Mapping[type[Any], Any],
     ) -> None:
         self.operation = operation
-        self.operation_id = operation.id
+        self.operation_id = operation.key
         self.services = services
         self.handler = handler or _not_implemented(operation)
         self.is_async = inspect.iscoroutinefunction(self.handler)
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
         self._validators: dict[tuple[int, str], Validator | None] = {}
-        self.__name__ = operation.id  # as Flask and Connexion want of a view
+        self.__name__ = operation.key  # as Flask and Connexion want of a view
 
     def __call__(self, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
@@ -121,7 +121,7 @@ class OperationView(ReplyEncoder):
         key = (status, media_type)
         if key not in self._validators:
             pointer = self.operation.response_schema(status, media_type)
-            self._validators[key] = self.schemas.validator(pointer) if pointer else None
+            self._validators[key] = self.schemas.validator(pointer, "response") if pointer else None
         validator = self._validators[key]
         if validator is not None and not validator.is_valid(body):
             fault, _ = find_fault(validator, body)
