@@ -18,9 +18,9 @@ from ..contract.document import Document
 from ..contract.findings import counts
 from ..contract.lint import Report, Row, check_document
 from ..contract.operations import Operation
-from ..contract.routing import find_handler
 from ..errors import ConfigurationError
-from ..wiring import HANDLERS
+from ..settings import Settings
+from ..wiring import handlers_of
 
 NO_HANDLER = "501"
 
@@ -44,7 +44,12 @@ def check(file: Path, form: str, strict: bool) -> None:
 
     The exit status is 1 when there is an error.
     """
-    report = check_document(file, handler_names(lambda operation: find_handler(HANDLERS, operation)))
+    settings = Settings.from_environment()
+    try:
+        names = handler_names(handlers_of(settings).find)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    report = check_document(file, names, allow_basic=settings.basic_auth)
     number = counts(report.findings)
     if form == "json":
         rows = [asdict(row) for row in report.rows]
@@ -84,7 +89,10 @@ def handler_names(find: Callable[[Operation], Callable[..., Any] | None]) -> Cal
     """Names what answers an operation: a function, or `NO_HANDLER`."""
 
     def name(operation: Operation) -> str:
-        handler = find(operation)
+        try:
+            handler = find(operation)
+        except ConfigurationError:
+            return "cannot be imported"
         return f"{handler.__module__}.{handler.__qualname__}" if handler else NO_HANDLER
 
     return name

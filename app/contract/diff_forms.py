@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from .document import Document
 from .positions import tokens
+from .structure import unescape
 
 BOUNDS = (
     *("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"),
@@ -66,14 +68,15 @@ class Forms:
         """The schema at a pointer in the document."""
         node: Any = self._source
         for token in tokens(pointer):
-            # A status may have been written as a number.
-            node = node[token] if isinstance(node, dict) and token in node else node[int(token)]
+            node = node[int(token)] if isinstance(node, list) else node[token]
         return node
 
     def name(self, node: Any) -> str:
         """The name of the component that a schema stands for, or the empty string."""
         node = self._peel(node)
-        return str(node["$ref"]).rpartition("/")[2] if isinstance(node, dict) and "$ref" in node else ""
+        if _is_held(node):
+            node = node["allOf"][0]
+        return unescape(str(node["$ref"]).rpartition("/")[2]) if isinstance(node, dict) and "$ref" in node else ""
 
     def body(self, node: Any) -> Any:
         """What a schema that is only a reference, or a reference or null, leads to."""
@@ -81,7 +84,7 @@ class Forms:
             node = self._peel(node)
             if not (isinstance(node, dict) and "$ref" in node):
                 break
-            node = self.at(node["$ref"][1:])
+            node = self.at(unquote(node["$ref"][1:]))
         return node
 
     def form(self, node: Any) -> Form:
@@ -140,7 +143,7 @@ class Forms:
     def _combine(self, form: Form, node: dict[str, Any], depth: int) -> None:
         parts = [self._form(part, depth + 1) for part in node.get("allOf") or ()]
         if isinstance(node.get("$ref"), str):
-            parts.append(self._form(self.at(node["$ref"][1:]), depth + 1))
+            parts.append(self._form(self.at(unquote(node["$ref"][1:])), depth + 1))
         for part in parts:
             self._merge(form, part)
         for union in ("anyOf", "oneOf"):
@@ -181,3 +184,11 @@ class Forms:
         if one == other:
             return one
         return self._merged.setdefault((id(one), id(other)), {"allOf": [one, other]})
+
+
+def _is_held(node: Any) -> bool:
+    """Whether a branch of a union was held to its discriminator's values when it was upgraded."""
+    parts = node.get("allOf") if isinstance(node, dict) else None
+    if not isinstance(parts, list) or len(parts) != 2 or "$ref" not in parts[0]:
+        return False
+    return set(parts[1]) == {"type", "required", "properties"} and len(parts[1]["properties"]) == 1

@@ -22,6 +22,7 @@ from .lint_structure import Walk
 from .operations import Operation, operations
 from .positions import Location, Sources, Unreadable
 from .schemas import Schemas
+from .security import Security
 
 Compiled = dict[str, bool | None]
 
@@ -59,17 +60,17 @@ class Report:
     rows: list[Row]
 
 
-def check_document(path: Path, handler: Callable[[Operation], str]) -> Report:
+def check_document(path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False) -> Report:
     """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
 
-    ``handler`` names what answers an operation.
+    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`.
     """
     sources = Sources(path)
     findings = Findings(sources)
     explicit: dict[tuple[str, str], bool] = {}
     try:
         if _is_document(sources, findings):
-            explicit = _check(sources, findings)
+            explicit = _check(sources, findings, allow_basic)
     except Unreadable as error:
         findings.add(
             Location(sources.entry, ""),
@@ -79,7 +80,7 @@ def check_document(path: Path, handler: Callable[[Operation], str]) -> Report:
             "mend the file",
             position=(error.line, error.column),
         )
-    rows = _serve(path, sources, findings, handler, explicit)
+    rows = _serve(path, sources, findings, handler, explicit, allow_basic)
     return Report(list(findings), rows)
 
 
@@ -109,7 +110,7 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     return True
 
 
-def _check(sources: Sources, findings: Findings) -> dict[tuple[str, str], bool]:
+def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
     """Of each method and path whether it has an operationId of its own."""
     walk = Walk(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
@@ -122,16 +123,20 @@ def _check(sources: Sources, findings: Findings) -> dict[tuple[str, str], bool]:
                 "leave one of them out",
                 position=(twice.line, twice.column),
             )
-    found = check_operations(walk)
-    check_schemas(walk)
+    bundle = None
+    kept: frozenset[str] = frozenset()
     try:
         bundle = Bundle(walk)
-    except Exception as error:
-        _not_servable(findings, sources, f"the schemas cannot be read: {type(error).__name__}")
-    else:
+        kept = frozenset(Security(bundle.document, allow_basic=allow_basic).schemes)
+    except Exception as error:  # a structure that no part of the server expects
+        reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+        _not_servable(findings, sources, f"the document cannot be read: {reason}")
+    found = check_operations(walk, kept)
+    check_schemas(walk)
+    if bundle is not None:
         check_compilation(walk, bundle)
         check_examples(walk, bundle)
-    return {(operation.method, operation.path): bool(operation.node.get("operationId")) for operation in found}
+    return {(operation.method, operation.path): operation.is_named for operation in found}
 
 
 def _serve(
@@ -140,13 +145,16 @@ def _serve(
     findings: Findings,
     handler: Callable[[Operation], str],
     explicit: dict[tuple[str, str], bool],
+    allow_basic: bool,
 ) -> list[Row]:
     """Read the document as the server does at its start."""
     rows = []
     try:
         document = Document.load(path)
         schemas = Schemas(document)
+        security = Security(document, allow_basic=allow_basic)
         for operation in operations(document):
+            _ways_in(security, operation, findings, sources)
             derived = not explicit.get((operation.method, operation.path), True)
             rows.append(_row(operation, derived, handler(operation), schemas, findings, sources))
     except ConfigurationError as error:
@@ -154,6 +162,13 @@ def _serve(
     except Exception as error:  # whatever it is, the server would end with it
         _not_servable(findings, sources, f"the server cannot read the document: {type(error).__name__}")
     return rows
+
+
+def _ways_in(security: Security, operation: Operation, findings: Findings, sources: Sources) -> None:
+    try:
+        security.ways_in(operation)
+    except ConfigurationError as error:
+        _not_servable(findings, sources, str(error))
 
 
 def _row(

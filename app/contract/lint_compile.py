@@ -11,6 +11,7 @@ from .document import Document, pointer_to
 from .lint_structure import Walk
 from .positions import BrokenReference, Location, tokens
 from .schemas import Schemas, Validator
+from .structure import FILES, Json, transform
 
 # Findings that say why a schema cannot be compiled.
 _CULPRITS = frozenset(
@@ -22,41 +23,49 @@ _CULPRITS = frozenset(
 
 
 class Bundle:
-    """The schemas of all files of a document, compiled as the server compiles them."""
+    """The files of a document put together as the server does it, but for the references that lead nowhere: of those
+    other findings tell, and the rest can be looked at without them."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        content: dict[str, Any] = {
-            "openapi": walk.sources.at(Location(walk.sources.entry, ""))["openapi"],
-            "paths": {},
-            "components": {
-                f"file:{name}": self._rewrite(name, file.content) for name, file in walk.sources.files.items()
-            },
-        }
-        self._schemas = Schemas(Document(content))
+        sources = walk.sources
+        whole = self._turned(sources.entry)
+        others = {name: self._turned(name) for name in sorted(sources.files) if name != sources.entry}
+        self.document = Document({**whole, FILES: others} if others else whole, source=sources.entry)
+        self._schemas = Schemas(self.document)
 
     def validator(self, location: Location) -> Validator:
         """The validator of the schema at a location. Raises `ConfigurationError` where there is none."""
-        return self._schemas.validator(_in_bundle(location))
+        return self._schemas.validator(self._inward(location))
 
-    def _rewrite(self, file: str, node: Any) -> Any:
-        """The same content with references that lead from the top of the bundle."""
-        if isinstance(node, list):
-            return [self._rewrite(file, item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        made = {str(name): self._rewrite(file, value) for name, value in node.items()}
-        if isinstance(node.get("$ref"), str):
+    def _inward(self, location: Location) -> str:
+        is_entry = location.file == self._walk.sources.entry
+        return location.pointer if is_entry else pointer_to(FILES, location.file) + location.pointer
+
+    def _turned(self, file: str) -> Any:
+        def reference(text: Any) -> str | None:
             try:
-                target = self._walk.sources.target(file, node["$ref"])
+                return "#" + quote(self._inward(self._walk.sources.target(file, text)), safe="/~:@!$&'()*+,;=?")
             except BrokenReference:
-                return made
-            made["$ref"] = "#" + quote(_in_bundle(target), safe="/~")
-        return made
+                return None
 
+        def visit(node: Json) -> Json:
+            if isinstance(node.get("$ref"), str):
+                found = reference(node["$ref"])
+                if found is None:
+                    del node["$ref"]
+                else:
+                    node["$ref"] = found
+            discriminator = node.get("discriminator")
+            if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
+                mapping = {
+                    value: (reference(target) if isinstance(target, str) and "/" in target else None) or target
+                    for value, target in discriminator["mapping"].items()
+                }
+                node["discriminator"] = {**discriminator, "mapping": mapping}
+            return node
 
-def _in_bundle(location: Location) -> str:
-    return pointer_to("components", f"file:{location.file}") + location.pointer
+        return transform(self._walk.sources.file(file).content, visit)
 
 
 def check_compilation(walk: Walk, bundle: Bundle) -> None:

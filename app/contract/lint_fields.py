@@ -217,7 +217,7 @@ ONLY_3_1: dict[str, frozenset[str]] = {
 }
 
 # The formats of JSON Schema and of OpenAPI's registry of formats (spec.openapis.org/registry/format).
-FORMATS = frozenset(
+REGISTERED_FORMATS = frozenset(
     {
         *("base64url", "binary", "byte", "char", "commonmark", "date", "date-time", "date-time-local"),
         *("decimal", "decimal128", "double", "double-int", "duration", "email", "float", "hostname"),

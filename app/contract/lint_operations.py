@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from .document import templates
@@ -13,47 +14,55 @@ from .operations import METHODS
 from .positions import Location
 
 _STATUS = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
-# What `app.web.security` opens.
-_SUPPORTED_SECURITY = "http bearer"
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An operation as it was written. ``at`` is its place, ``item_at`` that of its path item."""
+    """An operation as it was written. ``at`` is its place, ``item_at`` that of its path item; ``id`` its operationId,
+    or the one that the server derives."""
 
     path: str
     method: str
+    id: str
     at: Location
     node: dict[str, Any]
     item_at: Location
     item: dict[str, Any]
 
     @property
-    def id(self) -> str:
-        """The operationId, or the one that the server derives."""
-        written = self.node.get("operationId")
-        return str(written) if written else re.sub(r"\W+", "_", f"{self.method}_{self.path}").strip("_")
-
-    @property
     def name(self) -> str:
         return f"{self.method.upper()} {self.path}"
+
+    @property
+    def is_named(self) -> bool:
+        return bool(self.node.get("operationId"))
 
 
 def described(walk: Walk) -> Iterator[Described]:
     """The operations that a router can reach."""
     root = Location(walk.sources.entry, "")
-    for path, item in (walk.sources.at(root).get("paths") or {}).items():
+    taken: set[str] = set()
+    for path, item in walk.sources.at(root)["paths"].items():
         followed = walk.follow(root.child("paths", path), item)
-        if followed is None or "?" in str(path) or str(path).startswith("x-"):
+        if followed is None or "?" in path or path.startswith("x-"):
             continue
         item_at, item = followed
         for method in METHODS:
-            if isinstance(item, dict) and isinstance(item.get(method), dict):
-                yield Described(str(path), method, item_at.child(method), item[method], item_at, item)
+            node = item.get(method) if isinstance(item, dict) else None
+            if isinstance(node, dict):
+                name = str(node.get("operationId") or _derived(path, method, taken))
+                taken.add(name)
+                yield Described(path, method, name, item_at.child(method), node, item_at, item)
 
 
-def check_operations(walk: Walk) -> list[Described]:
-    """Add what is wrong to the walk's findings; gives the operations that a router can reach."""
+def _derived(path: str, method: str, taken: set[str]) -> str:
+    name = re.sub(r"\W+", "_", f"{method}_{path}").strip("_")
+    return next(free for free in (name, *(f"{name}_{number}" for number in count(2))) if free not in taken)
+
+
+def check_operations(walk: Walk, kept: frozenset[str]) -> list[Described]:
+    """Add what is wrong to the walk's findings; gives the operations that a router can reach. ``kept`` names the
+    security schemes that the server keeps."""
     found = list(described(walk))
     _check_paths(walk, found)
     _check_ids(walk, found)
@@ -68,16 +77,16 @@ def check_operations(walk: Walk) -> list[Described]:
                 "the first tag names the module of the handler, and there is none",
                 "add tags with one name",
             )
-    _check_security(walk, found)
+    _check_security(walk, found, kept)
     return found
 
 
 def _check_paths(walk: Walk, found: list[Described]) -> None:
     paths = Location(walk.sources.entry, "/paths")
     for path in walk.sources.at(paths):
-        if str(path).startswith("x-"):
+        if path.startswith("x-"):
             continue
-        if "?" in str(path):
+        if "?" in path:
             walk.findings.add(
                 paths.child(path),
                 "warning",
@@ -85,13 +94,14 @@ def _check_paths(walk: Walk, found: list[Described]) -> None:
                 "a path has no query string, so no router reaches this one; it is left out",
                 "move what follows the question mark into query parameters",
             )
-        elif not str(path).startswith("/"):
+        elif not path.startswith("/"):
             walk.findings.add(
                 paths.child(path), "error", "path-without-slash", "a path begins with a slash", "put a slash before it"
             )
     first: dict[tuple[str, str], str] = {}
     for operation in found:
-        key = (operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path))
+        servers = operation.node.get("servers") or operation.item.get("servers")
+        key = (operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path) + str(servers))
         if first.setdefault(key, operation.path) != operation.path:
             walk.findings.add(
                 paths.child(operation.path),
@@ -105,7 +115,7 @@ def _check_paths(walk: Walk, found: list[Described]) -> None:
 def _check_ids(walk: Walk, found: list[Described]) -> None:
     first: dict[str, Described] = {}
     for operation in found:
-        if not operation.node.get("operationId"):
+        if not operation.is_named:
             walk.findings.add(
                 operation.at,
                 "warning",
@@ -115,9 +125,8 @@ def _check_ids(walk: Walk, found: list[Described]) -> None:
             )
         other = first.setdefault(operation.id, operation)
         if other is not operation:
-            at = operation.at.child("operationId") if "operationId" in operation.node else operation.at
             walk.findings.add(
-                at,
+                operation.at.child("operationId"),
                 "error",
                 "duplicate-operation-id",
                 f"{operation.name} has the operationId {operation.id} of {other.name}",
@@ -206,7 +215,7 @@ def _check_answers(walk: Walk, operation: Described) -> None:
             )
 
 
-def _check_security(walk: Walk, found: list[Described]) -> None:
+def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) -> None:
     root = Location(walk.sources.entry, "")
     content = walk.sources.at(root)
     components = content.get("components")
@@ -229,7 +238,7 @@ def _check_security(walk: Walk, found: list[Described]) -> None:
                         f"{name} is not among components/securitySchemes",
                         "define it there, or correct the name",
                     )
-            unsupported.append([name for name in requirement if name in schemes and not _supported(walk, name)])
+            unsupported.append([name for name in requirement if name in schemes and name not in kept])
         if unsupported:
             # One alternative without them opens the operation.
             for name in {name for names in unsupported for name in names}:
@@ -245,12 +254,5 @@ def _check_security(walk: Walk, found: list[Described]) -> None:
                 severity,
                 "unsupported-security-scheme",
                 f"the server does not know keys of this kind, {effect}{shown}",
-                "use type: http with scheme: bearer",
+                "use type: http with scheme: bearer, or type: apiKey; http with basic needs PARLEY_BASIC_AUTH=1",
             )
-
-
-def _supported(walk: Walk, name: str) -> bool:
-    at = Location(walk.sources.entry, "").child("components", "securitySchemes", name)
-    followed = walk.follow(at, walk.sources.at(at))
-    scheme = followed[1] if followed and isinstance(followed[1], dict) else {}
-    return f"{scheme.get('type')} {str(scheme.get('scheme')).lower()}" == _SUPPORTED_SECURITY

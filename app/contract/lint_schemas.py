@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from .lint_fields import FORMATS
+from .lint_fields import REGISTERED_FORMATS
 from .lint_structure import Walk
 from .positions import Location
 from .schemas import compile_schema
@@ -100,7 +100,7 @@ def _check_rules(walk: Walk, at: Location, node: dict[str, Any]) -> None:
                 "there is no such type",
                 f"write one of {', '.join(_TYPES)}",
             )
-    if isinstance(node.get("format"), str) and node["format"] not in FORMATS:
+    if isinstance(node.get("format"), str) and node["format"] not in REGISTERED_FORMATS:
         walk.findings.add(
             at.child("format"),
             "warning",

@@ -22,12 +22,11 @@ Place = tuple[Location, str, Any, bool]
 _NOT_SERVED = frozenset(
     {
         *(("OpenAPI", name) for name in ("info", "webhooks", "components", "tags", "externalDocs")),
-        *(("Operation", name) for name in ("callbacks", "externalDocs", "servers")),
+        *(("Operation", name) for name in ("callbacks", "externalDocs")),
         *(("Response", name) for name in ("headers", "links")),
         *(("MediaType", name) for name in ("examples", "encoding")),
         *(("Parameter", name) for name in ("examples", "content")),
         *(("Schema", name) for name in ("discriminator", "xml", "externalDocs")),
-        ("PathItem", "servers"),
     }
 )
 # Words for people, which the server passes on as they are.

@@ -16,8 +16,9 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from .document import _Loader as YamlLoader
 from .document import pointer_to
+from .loading import _Loader as YamlLoader
+from .structure import unescape
 
 
 class Location(NamedTuple):
@@ -114,7 +115,7 @@ class Sources:
         node = self.file(location.file).content
         for token in tokens(location.pointer):
             if isinstance(node, dict):
-                node = node[token] if token in node else node[int(token) if token.isdigit() else token]
+                node = node[token]
             elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
                 node = node[int(token)]
             else:
@@ -137,6 +138,12 @@ class Sources:
         name = file
         if parts.path:
             name = _inside(PurePosixPath(file).parent / unquote(parts.path))
+            if PurePosixPath(name).suffix not in (".yaml", ".yml", ".json"):
+                raise BrokenReference(
+                    "remote-reference",
+                    "the reference leads to a file of another kind",
+                    "refer to a file whose name ends in .yaml, .yml or .json",
+                )
         fragment = unquote(parts.fragment)
         if fragment and not fragment.startswith("/"):
             raise BrokenReference(
@@ -164,7 +171,7 @@ class Sources:
 
 def tokens(pointer: str) -> list[str]:
     """The unescaped tokens of a JSON pointer (RFC 6901)."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+    return [unescape(token) for token in pointer.split("/")[1:]]
 
 
 def _inside(path: PurePosixPath) -> str:
@@ -192,12 +199,13 @@ def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:
             raise Unreadable("the file is empty", 1, 1)
         # Before construction, which puts what merge keys bring in among an object's own keys.
         duplicates = tuple(_duplicates(root))
-        return root, duplicates, loader.construct_document(root)
+        # As the server has it: every key is a text, a status too.
+        return root, duplicates, json.loads(json.dumps(loader.construct_document(root)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise Unreadable(f"the file is not valid YAML: {error.problem or error.context}", line, column) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise Unreadable(f"the file is not valid YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise Unreadable("the file is nested too deeply") from None
