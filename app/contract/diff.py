@@ -86,12 +86,15 @@ class _Comparison:
         before, after = (
             _ways(document, operation) for document, operation in zip(self._documents, (old, new), strict=True)
         )
-        for way in sorted(before - after):
-            if way or after:
-                message = f"way in removed: {way}" if way else "a key is needed now"
-                self._note("security", "security", True, message)
-        for way in sorted(after - before):
-            self._note("security", "security", False, f"way in added: {way}" if way else "no key is needed any more")
+        if "" in before and "" not in after:
+            self._note("security", "security", True, "a key is needed now")
+        elif "" in after and "" not in before:
+            self._note("security", "security", False, "no key is needed any more")
+        elif "" not in before:
+            for way in sorted(before - after):
+                self._note("security", "security", True, f"way in removed: {way}")
+            for way in sorted(after - before):
+                self._note("security", "security", False, f"way in added: {way}")
 
     def _parameters(self, old: Operation, new: Operation) -> None:
         before, after = _parameters(old), _parameters(new)

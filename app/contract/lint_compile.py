@@ -21,6 +21,9 @@ _CULPRITS = frozenset(
     }
 )
 
+# No file has this name: references have none to the end of a path.
+_UNSERVED = "/"
+
 
 class Bundle:
     """The files of a document put together as the server does it, but for the references that lead nowhere: of those
@@ -31,6 +34,9 @@ class Bundle:
         sources = walk.sources
         whole = self._turned(sources.entry)
         others = {name: self._turned(name) for name in sorted(sources.files) if name != sources.entry}
+        if "webhooks" in whole:
+            # Of the document itself only what is served is compiled.
+            others[_UNSERVED] = {"webhooks": whole["webhooks"]}
         self.document = Document({**whole, FILES: others} if others else whole, source=sources.entry)
         self._schemas = Schemas(self.document)
 
@@ -39,8 +45,12 @@ class Bundle:
         return self._schemas.validator(self._inward(location))
 
     def _inward(self, location: Location) -> str:
-        is_entry = location.file == self._walk.sources.entry
-        return location.pointer if is_entry else pointer_to(FILES, location.file) + location.pointer
+        name = location.file
+        if name == self._walk.sources.entry:
+            if not location.pointer.startswith("/webhooks"):
+                return location.pointer
+            name = _UNSERVED
+        return pointer_to(FILES, name) + location.pointer
 
     def _turned(self, file: str) -> Any:
         def reference(text: Any) -> str | None:

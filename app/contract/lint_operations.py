@@ -57,7 +57,8 @@ def described(walk: Walk) -> Iterator[Described]:
 
 def _derived(path: str, method: str, taken: set[str]) -> str:
     name = re.sub(r"\W+", "_", f"{method}_{path}").strip("_")
-    return next(free for free in (name, *(f"{name}_{number}" for number in count(2))) if free not in taken)
+    numbered = (f"{name}_{number}" for number in count(2))
+    return name if name not in taken else next(free for free in numbered if free not in taken)
 
 
 def check_operations(walk: Walk, kept: frozenset[str]) -> list[Described]:
@@ -147,7 +148,7 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
                 continue
             target, node = followed
             name, location = str(node.get("name")), str(node.get("in"))
-            if location not in ("path", "query", "header", "cookie"):
+            if "in" in node and location not in ("path", "query", "header", "cookie"):
                 walk.findings.add(
                     target.child("in"),
                     "error",

@@ -29,6 +29,8 @@ _NOT_SERVED = frozenset(
         *(("Schema", name) for name in ("discriminator", "xml", "externalDocs")),
     }
 )
+# What stands in these is anybody's.
+_DATA = frozenset({"enum", "const", "default", "example", "value"})
 # Words for people, which the server passes on as they are.
 _PROSE = frozenset({"summary", "description", "deprecated", "termsOfService", "example"})
 _ARTICLES = {
@@ -87,6 +89,23 @@ class Walk:
             self._queue.append((root.child("components"), "Components", components, False))
             self._drain()
             self._find_unused(components, used)
+        for name in [name for name in self.sources.files if name != self.sources.entry]:
+            self._check_references(Location(name, ""), self.sources.file(name).content)
+
+    def _check_references(self, location: Location, node: Any) -> None:
+        """The server reads another file as a whole, with all that it refers to, used or not."""
+        if isinstance(node, list):
+            for index, item in enumerate(node):
+                self._check_references(location.child(index), item)
+        elif isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                try:
+                    self.sources.target(location.file, node["$ref"])
+                except BrokenReference as error:
+                    self.findings.add(location.child("$ref"), "error", error.rule, str(error), error.advice)
+            for name, value in node.items():
+                if name not in _DATA and not name.startswith("x-"):
+                    self._check_references(location.child(name), value)
 
     def _drain(self) -> None:
         while self._queue or self._later:
@@ -222,7 +241,8 @@ class Walk:
         except BrokenReference as error:
             self.findings.add(at, "error", error.rule, str(error), error.advice)
             return
-        if cycle := self._cycle(location, node):
+        cycle = self._cycle(location, node)
+        if cycle and location in cycle:
             if cycle not in self._cycles:
                 self._cycles.add(cycle)
                 self.findings.add(
