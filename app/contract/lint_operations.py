@@ -220,7 +220,8 @@ def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) ->
     root = Location(walk.sources.entry, "")
     content = walk.sources.at(root)
     components = content.get("components")
-    schemes = (components if isinstance(components, dict) else {}).get("securitySchemes") or {}
+    declared = components.get("securitySchemes") if isinstance(components, dict) else None
+    schemes = declared if isinstance(declared, dict) else {}
     closed: dict[str, list[str]] = {}
     partly: dict[str, list[str]] = {}
     for operation in found:

@@ -68,7 +68,7 @@ def _check_leftovers(walk: Walk, at: Location, node: dict[str, Any]) -> None:
 def _check_patterns(walk: Walk, at: Location, node: dict[str, Any]) -> None:
     patterns = [(at.child("pattern"), node.get("pattern"))]
     properties = node.get("patternProperties")
-    patterns += [(at.child("patternProperties", p), p) for p in properties] if isinstance(properties, dict) else []
+    patterns += [(at.child("patternProperties", pattern), pattern) for pattern in _dict(properties)]
     for place, pattern in patterns:
         if isinstance(pattern, str) and not _compiles(pattern):
             walk.findings.add(
@@ -91,7 +91,7 @@ def _compiles(pattern: str) -> bool:
 
 def _check_rules(walk: Walk, at: Location, node: dict[str, Any]) -> None:
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type", "string")]
-    for kind in kinds:
+    for kind in kinds or [""]:
         if isinstance(kind, str) and kind not in _TYPES:
             walk.findings.add(
                 at.child("type"),
@@ -122,10 +122,10 @@ def _check_rules(walk: Walk, at: Location, node: dict[str, Any]) -> None:
 
 
 def _check_required(walk: Walk, at: Location, node: dict[str, Any]) -> None:
-    required, properties = node.get("required"), node.get("properties") or {}
+    required, properties = node.get("required"), _dict(node.get("properties"))
     if node.get("additionalProperties") is not False or not isinstance(required, list):
         return
-    patterns = [p for p in node.get("patternProperties") or () if isinstance(p, str)]
+    patterns = list(_dict(node.get("patternProperties")))
     for index, name in enumerate(required):
         if isinstance(name, str) and name not in properties and not any(_matches(p, name) for p in patterns):
             walk.findings.add(
@@ -181,12 +181,12 @@ def _check_discriminator(walk: Walk, at: Location, node: dict[str, Any]) -> None
     branches = [
         (at.child(union, index), branch)
         for union in ("oneOf", "anyOf")
-        for index, branch in enumerate(node.get(union) or ())
+        for index, branch in _parts(node, union)
         if branch != {"type": "null"}
     ]
     for place, branch in branches or [(at, node)]:
         if not _has_property(walk, place, branch, name, 0):
-            named = branch.get("$ref", "") if isinstance(branch, dict) else ""
+            named = str(branch.get("$ref", "")) if isinstance(branch, dict) else ""
             walk.findings.add(
                 place,
                 "warning",
@@ -203,7 +203,7 @@ def _has_property(walk: Walk, at: Location, node: Any, name: str, depth: int) ->
     target, found = followed
     if not isinstance(found, dict):
         return False
-    if name in (found.get("properties") or {}):
+    if name in _dict(found.get("properties")):
         return True
     if any(_has_property(walk, target.child("allOf", i), b, name, depth + 1) for i, b in _parts(found, "allOf")):
         return True
@@ -216,6 +216,10 @@ def _has_property(walk: Walk, at: Location, node: Any, name: str, depth: int) ->
 def _parts(node: dict[str, Any], keyword: str) -> Iterator[tuple[int, Any]]:
     parts = node.get(keyword)
     return enumerate(parts) if isinstance(parts, list) else iter(())
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: Any) -> bool:

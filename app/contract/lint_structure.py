@@ -26,7 +26,7 @@ _NOT_SERVED = frozenset(
         *(("Response", name) for name in ("headers", "links")),
         *(("MediaType", name) for name in ("examples", "encoding")),
         *(("Parameter", name) for name in ("examples", "content")),
-        *(("Schema", name) for name in ("discriminator", "xml", "externalDocs")),
+        *(("Schema", name) for name in ("xml", "externalDocs")),
     }
 )
 # What stands in these is anybody's.
@@ -86,7 +86,7 @@ class Walk:
         self._drain()
         if components is not None:
             used = {location for places in self.nodes.values() for location in places}
-            self._queue.append((root.child("components"), "Components", components, False))
+            self._queue.append((root.child("components"), "Components", components, True))
             self._drain()
             self._find_unused(components, used)
         for name in [name for name in self.sources.files if name != self.sources.entry]:
@@ -154,8 +154,10 @@ class Walk:
                         f"{name} is not a field of OpenAPI 3.0; other readers of this document ignore it",
                         "write openapi: 3.1.0 at the top, or leave it out",
                     )
-                reached = served and (kind, name) not in _NOT_SERVED
-                strict = reached and (kind == "Schema" or name not in _PROSE)
+                reached = served and kind != "Components" and (kind, name) not in _NOT_SERVED
+                # Null is as good as nothing, but in a schema.
+                lenient = kind != "Schema" and (name in _PROSE or value is None)
+                strict = (reached or (served and kind == "Components")) and not lenient
                 self._field(location.child(name), value, fields[name], reached, strict)
             elif not str(name).startswith("x-") and not (name == "$ref" and kind in REFERABLE):
                 self._unknown(location.child(name), kind, str(name))
@@ -186,13 +188,13 @@ class Walk:
         elif spec.startswith(("list:", "map:")):
             kind, _, inner = spec.partition(":")
             if not isinstance(value, list if kind == "list" else dict):
-                self._wrong_type(location, _ARTICLES[kind], strict and value is not None)
+                self._wrong_type(location, _ARTICLES[kind], strict)
                 return
             for name, item in enumerate(value) if isinstance(value, list) else value.items():
                 self._field(location.child(name), item, inner, served, strict)
         elif not any(_fits(value, one) for one in spec.split("|")):
             wanted = " or ".join(_ARTICLES[one.partition(":")[0]] for one in spec.split("|"))
-            self._wrong_type(location, wanted, strict and value is not None)
+            self._wrong_type(location, wanted, strict)
 
     def _wrong_type(self, location: Location, wanted: str, fatal: bool) -> None:
         self.findings.add(

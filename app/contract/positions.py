@@ -151,6 +151,12 @@ class Sources:
                 "the reference names an anchor, which is not followed",
                 "refer by a JSON pointer, such as #/components/schemas/Name",
             )
+        if name == self.entry and not fragment:
+            raise BrokenReference(
+                "unresolved-reference",
+                "the reference leads to the document as a whole",
+                "refer to a part of it, such as #/components/schemas/Name",
+            )
         location = Location(name, fragment)
         try:
             self.at(location)

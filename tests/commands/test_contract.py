@@ -85,7 +85,7 @@ def test_what_is_being_served_need_not_be_servable(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = flask("check", broken, PARLEY_SPEC=str(broken))
     assert done.returncode == 1
-    assert f"{tmp_path}/api.yaml:1:" in done.stdout
+    assert "error: unreadable" in done.stdout
 
 
 def test_basic_security_opens_operations_when_the_settings_say_so(tmp_path: Path) -> None:
