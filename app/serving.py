@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connexion import FlaskApp
 
     from .engines.supervisor import Supervision
+    from .web.reloading import Reloading
 
 __all__ = [
     "asgi_lifespan",
@@ -74,7 +75,7 @@ _base_path = ""
 _supervision: Supervision | None = None
 
 
-def load() -> FlaskApp | SimpleNamespace:
+def load() -> FlaskApp | Reloading | SimpleNamespace:
     """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence.
 
     For a command there is one that holds the commands and serves nothing.

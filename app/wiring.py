@@ -33,6 +33,7 @@ from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
+from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView, ViewMiddleware
@@ -62,15 +63,38 @@ def handlers_of(settings: Settings) -> Handlers:
 
 
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when there are
-    handlers of the user's, who may ask for it."""
+    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
+    be: by a handler of the user's, who may ask for the model, or in a document that may change."""
     handlers = handlers_of(settings)
-    return bool(settings.handlers) or any(handlers.find(operation) is create_chat_completion for operation in found)
+    return bool(settings.handlers or settings.reload) or any(
+        handlers.find(operation) is create_chat_completion for operation in found
+    )
 
 
-def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
-    """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
+def build(settings: Settings | None = None) -> FlaskApp | Reloading:
+    """As `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
+    if not settings.reload:
+        return wire(settings)
+    path, engine = contract_path(settings), build_engine(settings)
+    return Reloading(
+        wire(settings, engine, launches=True),
+        lambda: wire(settings, engine, opens=False),
+        lambda: Document.load(path).files,
+        shown=str(path),
+    )
+
+
+def wire(
+    settings: Settings, engine: Engine | None = None, *, opens: bool = True, launches: bool | None = None
+) -> FlaskApp:
+    """One application. ``engine`` stands in for the one that the settings ask for; ``opens``: it is started and closed
+    with the application, and ``launches`` its process too, if nothing has done so before (None: unless the engine is
+    given).
+
+    Raises:
+        ConfigurationError: as `app.create_app`.
+    """
     configure_logs()
     document = Document.load(contract_path(settings))
     found = operations(document)
@@ -78,9 +102,11 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     # What cannot be compiled ends the start, not a request.
     schemas.try_all(pointer for operation in found for pointer in operation.schemas)
     security = Security(document, allow_basic=settings.basic_auth)
+    routes = routing_view(document, found, security)
+    security.report(found)
     handlers = handlers_of(settings)
     handlers.check_names(found)
-    launches = engine is None and settings.engine == "llama"
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or build_engine(settings)
     chats = needs_engine(settings, found)
     services: dict[type[Any], Any] = {
@@ -89,7 +115,9 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
-        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services))
+        # Our own answers, in the words of another author's document.
+        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
 
     async def ready() -> bool:
         return not chats or await engine.ready()
@@ -113,7 +141,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine if chats else None, settings, launches),
+        lifespan=partial(_lifespan, engine if chats and opens else None, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
@@ -122,7 +150,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(
-        routing_view(document, found, security),
+        routes,
         base_path="",
         resolver=TagResolver(handlers, found, view),
         security_map=security_handlers(keys, loopback_only=loopback_only),

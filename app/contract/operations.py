@@ -93,7 +93,7 @@ def operations(document: Document) -> list[Operation]:
             if method not in item:
                 continue
             given = item[method].get("operationId")
-            name = str(given) if given else re.sub(r"\W+", "_", f"{method}_{path}").strip("_")
+            name = str(given) if given else re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
             if given and name in found:
                 raise ConfigurationError(
                     f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
@@ -127,7 +127,10 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
     for status, response in (node.get("responses") or {}).items():
         response, response_pointer = document.resolve(response)
         at = response_pointer or base + pointer_to("responses", status)
-        responses[str(status).upper() if str(status) != "default" else "default"] = _media(response, at)
+        media = _media(response, at)
+        if events := media.get("text/event-stream"):
+            media["text/event-stream"] = _event_data(document, events)
+        responses[str(status).upper() if str(status) != "default" else "default"] = media
     return Operation(
         id=name,
         key=key,
@@ -148,6 +151,15 @@ def _media(node: Any, pointer: str) -> dict[str, str | None]:
         media_type.lower(): pointer + pointer_to("content", media_type, "schema") if "schema" in media else None
         for media_type, media in (node.get("content") or {}).items()
     }
+
+
+def _event_data(document: Document, pointer: str) -> str:
+    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``."""
+    schema, followed = document.resolve({"$ref": f"#{pointer}"})
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if isinstance(properties, dict) and "data" in properties and set(properties) <= {"data", "event", "id", "retry"}:
+        return f"{followed}/properties/data"
+    return pointer
 
 
 def _parameters(document: Document, node: Any, item: Any, base: str, item_pointer: str) -> tuple[Parameter, ...]:

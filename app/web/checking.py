@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..contract.explain import check
 from ..contract.operations import Operation, Parameter
+from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
 from ..errors import BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMediaType
 from .exchange import Exchange
@@ -73,6 +74,8 @@ class OperationCheck:
         found = {}
         for parameter, validator in self.parameters:
             name = parameter.name.lower() if parameter.location == "header" else parameter.name
+            if parameter.location == "path":
+                name = path_name(name)
             texts = sources.get(parameter.location, {}).get(name)
             if texts is None:
                 if parameter.required:
