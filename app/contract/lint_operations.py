@@ -56,7 +56,8 @@ def described(walk: Walk) -> Iterator[Described]:
 
 
 def _derived(path: str, method: str, taken: set[str]) -> str:
-    name = re.sub(r"\W+", "_", f"{method}_{path}").strip("_")
+    # As `operations` derives it, for those too that cannot be read by it; a test holds the two together.
+    name = re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
     numbered = (f"{name}_{number}" for number in count(2))
     return name if name not in taken else next(free for free in numbered if free not in taken)
 

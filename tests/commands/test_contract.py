@@ -48,7 +48,7 @@ def test_a_sound_document_is_listed_with_what_answers_and_the_status_is_0(tmp_pa
     assert f"{tmp_path}/api.yaml:9:8: warning: missing-operation-id at /paths/~1x/get" in lines
     rows = [line.split() for line in lines if line.startswith("GET")]
     assert rows[0][:4] == ["GET", "/models", "listModels", "app.handlers.models.list_models"]
-    assert rows[1][:5] == ["GET", "/x", "get__x", "(derived)", "501"]
+    assert rows[1][:5] == ["GET", "/x", "get_x", "(derived)", "501"]
     assert lines[-1] == "0 errors, 1 warning, 0 notes; 2 operations, 1 without a handler"
 
 

@@ -194,10 +194,24 @@ def test_operations_are_listed_with_what_the_server_makes_of_them(tmp_path: Path
         "components: {securitySchemes: {Key: {type: http, scheme: bearer}}}\n"
     )
     first, second = check(tmp_path, text).rows
-    assert (first.method, first.path, first.id, first.derived) == ("GET", "/a", "get__a", True)
+    assert (first.method, first.path, first.id, first.derived) == ("GET", "/a", "get_a", True)
     assert first.security == (("Key",),)
     assert first.responses == {"200": {"application/json": True, "text/plain": None}}
     assert (second.id, second.derived, second.security, second.schemas) == ("b", False, (), [])
+
+
+def test_the_name_that_is_told_of_a_nameless_operation_is_the_one_that_it_gets(tmp_path: Path) -> None:
+    answers = "responses: {'200': {description: d}}"
+    paths = ("/a_/{b}__c", "/a/{b}/c", "/a-b-c", "/{id}.json")
+    declared = "parameters: [{in: path, required: true, schema: {}, name: %s}]"
+    items = [
+        f"  {path}: {{get: {{{answers}, {declared % path.partition('{')[2].partition('}')[0]}}}}}" for path in paths
+    ]
+    text = "paths:\n" + "\n".join(items) + "\n"
+    report = check(tmp_path, text.replace(", parameters: [{in: path, required: true, schema: {}, name: }]", ""))
+    told = [f.message.rpartition(" ")[2] for f in report.findings if f.rule == "missing-operation-id"]
+    assert told == [row.id for row in report.rows]
+    assert len(set(told)) == len(paths)
 
 
 def test_a_document_whose_operation_cannot_be_compiled_is_still_listed(tmp_path: Path) -> None:
