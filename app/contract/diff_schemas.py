@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .diff_forms import Form, Forms
+from .diff_variants import Variant, types_text
 
 # Deeper than any body that people describe; a bound on circular schemas that never meet again.
 _DEPTH = 40
@@ -118,7 +119,7 @@ class SchemaComparison:
             effect = "wider"
         else:
             effect = "different"
-        self._add(path, "type", effect, f"type: {_types(one)} -> {_types(other)}")
+        self._add(path, "type", effect, f"type: {types_text(one)} -> {types_text(other)}")
 
     def _enum(self, one: Form, other: Form, path: str) -> None:
         if one.enum is None and other.enum is None:
@@ -213,8 +214,8 @@ class SchemaComparison:
             )  # fmt: skip
 
     def _variants(self, before: list[Any], after: list[Any], path: str, depth: int) -> None:
-        old = [_Variant.of(self.before, node) for node in before]
-        new = [_Variant.of(self.after, node) for node in after]
+        old = [Variant.of(self.before, node) for node in before]
+        new = [Variant.of(self.after, node) for node in after]
         was, now = list(old), list(new)
         for key in ("name", "tag", "shape", "types"):
             for value in dict.fromkeys(getattr(variant, key) for variant in old):
@@ -245,65 +246,6 @@ class SchemaComparison:
 
     def _note(self, path: str, kind: str, breaking: bool | None, message: str) -> None:
         self.records.append(Change(self._operation, self._place, path, kind, breaking, message))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Variant:
-    """A branch of a union: by the name of its component, its tag, its shape or its types it is found again.
-
-    ``tags`` are the properties with one value, by which it is told from the others; ``kinds`` its types, None for any.
-    """
-
-    node: Any
-    name: str
-    tags: tuple[tuple[str, str], ...]
-    shape: str
-    types: str
-    kinds: frozenset[str] | None
-
-    @classmethod
-    def of(cls, forms: Forms, node: Any) -> _Variant:
-        form = forms.form(node)
-        tags = []
-        for name, schema in form.properties.items():
-            values = forms.form(schema).enum
-            if name in form.required and values is not None and len(values) == 1:
-                tags.append((name, str(values[0])))
-        items = _types(forms.form(form.items)) if form.items is not None else ""
-        shape = f"{_types(form)} {items} {sorted(form.properties)} {sorted(form.required)}"
-        return cls(node, forms.name(node), tuple(tags), shape, _types(form), _kinds(forms, form, 0))
-
-    @property
-    def tag(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.tags)
-
-    @property
-    def label(self) -> str:
-        return self.name or self.tag or self.types
-
-    def excludes(self, other: _Variant) -> bool:
-        """Whether nothing fits both."""
-        if self.kinds is not None and other.kinds is not None and not self.kinds & other.kinds:
-            return True
-        theirs = dict(other.tags)
-        return any(name in theirs and theirs[name] != value for name, value in self.tags)
-
-
-def _kinds(forms: Forms, form: Form, depth: int) -> frozenset[str] | None:
-    if form.types is not None:
-        return form.types
-    branches = [_kinds(forms, forms.form(node), depth + 1) for node in form.variants] if depth < 8 else []
-    if not branches or None in branches:
-        return None
-    return frozenset(kind for branch in branches if branch for kind in branch)
-
-
-def _types(form: Form) -> str:
-    if form.types is None:
-        return "any"
-    kinds = sorted(form.types - ({"integer"} if "number" in form.types else set()))
-    text = " or ".join(kinds) or "nothing"
-    return text + " of an enum" if form.enum is not None and kinds == ["string"] else text
 
 
 def _restricts(form: Form) -> bool:

@@ -228,3 +228,22 @@ REGISTERED_FORMATS = frozenset(
         *("uri-reference", "uri-template", "uuid"),
     }
 )
+
+
+def with_article(kind: str) -> str:
+    """The name of an object in a sentence."""
+    words = {
+        "OpenAPI": "a document",
+        "PathItem": "a path",
+        "RequestBody": "a request body",
+        "MediaType": "a media type",
+        "SecurityScheme": "a security scheme",
+        "ServerVariable": "a variable of a server",
+        "ExternalDocs": "external documentation",
+        "OAuthFlows": "OAuth flows",
+        "OAuthFlow": "an OAuth flow",
+        "Components": "components",
+        "XML": "xml",
+        "Info": "info",
+    }
+    return words.get(kind) or ("an " if kind[0] in "AEIO" else "a ") + kind.lower()

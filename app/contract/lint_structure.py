@@ -13,7 +13,8 @@ from typing import Any
 
 from .document import pointer_to
 from .findings import Findings
-from .lint_fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE
+from .lint_fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
+from .lint_references import check_references, cycle
 from .positions import BrokenReference, Location, Sources
 
 Place = tuple[Location, str, Any, bool]
@@ -29,8 +30,6 @@ _NOT_SERVED = frozenset(
         *(("Schema", name) for name in ("xml", "externalDocs")),
     }
 )
-# What stands in these is anybody's.
-_DATA = frozenset({"enum", "const", "default", "example", "value"})
 # Words for people, which the server passes on as they are.
 _PROSE = frozenset({"summary", "description", "deprecated", "termsOfService", "example"})
 _ARTICLES = {
@@ -90,22 +89,7 @@ class Walk:
             self._drain()
             self._find_unused(components, used)
         for name in [name for name in self.sources.files if name != self.sources.entry]:
-            self._check_references(Location(name, ""), self.sources.file(name).content)
-
-    def _check_references(self, location: Location, node: Any) -> None:
-        """The server reads another file as a whole, with all that it refers to, used or not."""
-        if isinstance(node, list):
-            for index, item in enumerate(node):
-                self._check_references(location.child(index), item)
-        elif isinstance(node, dict):
-            if isinstance(node.get("$ref"), str):
-                try:
-                    self.sources.target(location.file, node["$ref"])
-                except BrokenReference as error:
-                    self.findings.add(location.child("$ref"), "error", error.rule, str(error), error.advice)
-            for name, value in node.items():
-                if name not in _DATA and not name.startswith("x-"):
-                    self._check_references(location.child(name), value)
+            check_references(self.sources, self.findings, Location(name, ""), self.sources.file(name).content)
 
     def _drain(self) -> None:
         while self._queue or self._later:
@@ -228,7 +212,7 @@ class Walk:
             location,
             "warning",
             "unknown-field",
-            f"{name} is not a field of {_with_article(kind)}; it is ignored",
+            f"{name} is not a field of {with_article(kind)}; it is ignored",
             f"did you mean {lowered[close[0]]}?" if close else "leave it out, or let its name begin with x-",
         )
 
@@ -243,10 +227,10 @@ class Walk:
         except BrokenReference as error:
             self.findings.add(at, "error", error.rule, str(error), error.advice)
             return
-        cycle = self._cycle(location, node)
-        if cycle and location in cycle:
-            if cycle not in self._cycles:
-                self._cycles.add(cycle)
+        circle = cycle(self.sources, location, node)
+        if circle and location in circle:
+            if circle not in self._cycles:
+                self._cycles.add(circle)
                 self.findings.add(
                     at,
                     "error",
@@ -256,19 +240,6 @@ class Walk:
                 )
             return
         self._enqueue(target, kind, self.sources.at(target), served)
-
-    def _cycle(self, location: Location, node: Any) -> frozenset[Location] | None:
-        seen: list[Location] = []
-        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-            if location in seen:
-                return frozenset(seen[seen.index(location) :])
-            seen.append(location)
-            try:
-                location = self.sources.target(location.file, node["$ref"])
-            except BrokenReference:
-                return None
-            node = self.sources.at(location)
-        return None
 
     def _ignored_siblings(self, location: Location, kind: str, node: dict[Any, Any]) -> None:
         if kind == "Schema" and not self.is_3_0:
@@ -316,21 +287,3 @@ def _fits(value: Any, spec: str) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return spec == "number" or value % 1 == 0
-
-
-def _with_article(kind: str) -> str:
-    words = {
-        "OpenAPI": "a document",
-        "PathItem": "a path",
-        "RequestBody": "a request body",
-        "MediaType": "a media type",
-        "SecurityScheme": "a security scheme",
-        "ServerVariable": "a variable of a server",
-        "ExternalDocs": "external documentation",
-        "OAuthFlows": "OAuth flows",
-        "OAuthFlow": "an OAuth flow",
-        "Components": "components",
-        "XML": "xml",
-        "Info": "info",
-    }
-    return words.get(kind) or ("an " if kind[0] in "AEIO" else "a ") + kind.lower()
