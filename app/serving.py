@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError
@@ -17,6 +18,9 @@ from .settings import Settings, unknown_variables
 from .web.logs import configure_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import flask
     from connexion import FlaskApp
 
     from .engines.supervisor import Supervision
@@ -71,13 +75,18 @@ _base_path = ""
 _supervision: Supervision | None = None
 
 
-def load() -> FlaskApp | Reloading:
-    """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence."""
+def load() -> FlaskApp | Reloading | SimpleNamespace:
+    """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence.
+
+    For a command there is one that holds the commands and serves nothing.
+    """
     try:
         _refuse_wsgi_workers()
         from . import create_app
-        from .cli import register, take_over_flask_run
+        from .cli import only_commands_are_wanted, register, take_over_flask_run
 
+        if only_commands_are_wanted():
+            return _commands(register)
         take_over_flask_run()
         app = create_app()
         register(app.app)
@@ -89,6 +98,14 @@ def load() -> FlaskApp | Reloading:
             # The one exception after which gunicorn's master ends rather than forking again and again.
             raise AppImportError(f"parley: {error}") from None
         _stop(error)
+
+
+def _commands(register: Callable[[flask.Flask], None]) -> SimpleNamespace:
+    import flask
+
+    app = flask.Flask("parley", static_folder=None)
+    register(app)
+    return SimpleNamespace(app=app)
 
 
 def _refuse_wsgi_workers() -> None:

@@ -217,7 +217,9 @@ def _describe(fault: Fault, found: Any) -> tuple[str, str]:
         return "Unknown parameter:{where}.", "unknown_parameter"
     if keyword == "type":
         expected = [_ARTICLES.get(name, name) for name in _types(fault)]
-        wanted = ", ".join(expected[:-1]) + f" or {expected[-1]}" if len(expected) > 1 else expected[0]
+        wanted = (
+            ", ".join(expected[:-1]) + f" or {expected[-1]}" if len(expected) > 1 else "".join(expected) or "nothing"
+        )
         return (
             f"Invalid type for{{where}}: expected {wanted}, but got {_kind(found)} instead.",
             "invalid_type",
