@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from ..engines.base import Engine, Json, Model
 from ..errors import BadRequest, ModelNotFound
 from . import choices
 from .completion import chunks, completion
 from .messages import check_conversation
-from .parameters import honour
+from .policy import honour
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured."""
+    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
+
+    The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to clients how they
+    call a field, and the names go into a header and the log.
+    """
 
     model: Model
     request: Json
@@ -36,7 +41,8 @@ class Call:
 class Chat:
     """Answers chat completions by an engine.
 
-    ``policy`` says what happens to a parameter that a model cannot honour: ``refuse`` or ``warn``.
+    ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
+    ``warn``.
     """
 
     def __init__(self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None) -> None:
@@ -74,7 +80,8 @@ class Chat:
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         check_conversation(body["messages"])
-        request, ignored = honour(body, model, policy=self.policy)
+        request, unsupported = honour(body, model, policy=model.unsupported or self.policy)
+        ignored = [quote(name, safe="[].") for name in unsupported]
         if ignored:
             log["ignored"] = ",".join(ignored)[:500]
         request = {name: _plain(value) for name, value in request.items()}

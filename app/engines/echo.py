@@ -15,7 +15,7 @@ from .base import Json, Model
 
 _TOKEN = re.compile(r"\s*\S+")
 
-CAPABILITIES = frozenset({"sampling", "seed", "stop", "length"})
+CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
 
 class EchoEngine:

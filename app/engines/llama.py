@@ -26,8 +26,8 @@ _UNDERSTOOD = 1024
 
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
-    {"sampling", "seed", "stop", "length", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "functions"}
+    {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
+    | {"logprobs", "response_format", "tools", "custom_tools", "functions"}
 )
 
 
