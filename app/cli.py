@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from flask.cli import run_command
 
 from .chat.support import support_table
+from .commands.contract import contract
 from .engines.configured import build_engine
 from .settings import Settings, variable
 from .web.keys import load_keys
@@ -23,6 +24,7 @@ def register(app: flask.Flask) -> None:
     app.cli.add_command(_settings)
     app.cli.add_command(_keys)
     app.cli.add_command(_models)
+    app.cli.add_command(contract)
 
 
 def take_over_flask_run() -> None:

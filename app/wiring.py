@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from connexion.middleware.security import SecurityMiddleware
 
 from .chat.service import Chat, Limits
 from .contract.document import Document
+from .contract.extend import extend_request
 from .contract.operations import Operation, operations
 from .contract.routing import Paths, TagResolver, find_handler, routing_view
 from .contract.schemas import Schemas
-from .engines.base import Engine
+from .engines.base import Engine, Model
 from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -51,20 +53,40 @@ def contract_path(settings: Settings) -> Path:
 
 def serves_chat(found: list[Operation]) -> bool:
     """Whether any operation of a document is answered by the chat handler: only then is a model needed."""
-    return any(find_handler(HANDLERS, operation) is create_chat_completion for operation in found)
+    return any(answers_chat(operation) for operation in found)
+
+
+def answers_chat(operation: Operation) -> bool:
+    """Whether an operation is answered by the chat handler."""
+    return find_handler(HANDLERS, operation) is create_chat_completion
+
+
+def served_document(settings: Settings, models: Iterable[Model]) -> Document:
+    """The document with the parameters beyond the API that some model takes, so that it tells of them and they are
+    held against it.
+
+    Raises:
+        ConfigurationError: the document cannot be used.
+    """
+    document = Document.load(contract_path(settings))
+    names = sorted(frozenset[str]().union(*(model.extra_parameters for model in models)))
+    if names:
+        for operation in filter(answers_chat, operations(document)):
+            document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in names})
+    return document
 
 
 def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
     """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
     settings = settings if settings is not None else Settings.from_environment()
     configure_logs()
-    document = Document.load(contract_path(settings))
+    launches = engine is None and settings.engine == "llama"
+    engine = engine or build_engine(settings)
+    document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document)
     for pointer in (pointer for operation in found for pointer in operation.schemas):
         schemas.validator(pointer)  # what cannot be compiled ends the start, not a request
-    launches = engine is None and settings.engine == "llama"
-    engine = engine or build_engine(settings)
     needs_engine = serves_chat(found)
     services: dict[type[Any], Any] = {
         Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))

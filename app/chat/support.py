@@ -31,7 +31,10 @@ def support_table(model: Model) -> str:
     """What a model does with each parameter, as a table in Markdown."""
     rows = ["| Parameter | With this model |", "| --- | --- |"]
     rows += [f"| `{parameter.name}` | {support(parameter, model)} |" for parameter in PARAMETERS]
-    rows += [f"| `{name}` | honoured: beyond the API, let through by configuration |" for name in sorted(model.extra_parameters)]
+    rows += [
+        f"| `{name}` | honoured: beyond the API, let through by configuration |"
+        for name in sorted(model.extra_parameters)
+    ]
     return "\n".join(rows)
 
 

@@ -25,20 +25,6 @@ def property_paths(document: Document, schema: Any) -> list[str]:
     return list(found)
 
 
-def parents(paths: list[str]) -> frozenset[str]:
-    """The paths, among those given, that have children; the others are leaves."""
-    known = frozenset(paths)
-    return frozenset(parent for path in paths if (parent := parent_of(path)) in known)
-
-
-def parent_of(path: str) -> str:
-    """The path of the property that holds another one; empty at the top."""
-    above = path.rpartition(".")[0]
-    while above.endswith("[]"):
-        above = above.removesuffix("[]")
-    return above
-
-
 def _walk(document: Document, schema: Any, at: str, found: dict[str, None], above: tuple[str, ...]) -> None:
     schema, pointer = document.resolve(schema)
     if not isinstance(schema, dict) or pointer in above:
