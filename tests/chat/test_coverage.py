@@ -69,6 +69,17 @@ def test_what_a_document_of_another_hand_has_besides_is_told_as_unknown(document
     assert totals(lines).startswith(f"{len(lines) - 2} of {len(lines)} properties accounted for: ")
 
 
+@pytest.mark.parametrize("name", ["openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml"])
+def test_openais_own_documents_have_nothing_that_the_tables_lack(name: str) -> None:
+    path = ROOT.parent / "shared" / "specs" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not beside this checkout")
+    document = Document.load(path)
+    lines = coverage(document, next(filter(answers_chat, operations(document))), served_model(Settings()).model)
+    assert len(lines) > 150
+    assert not [line for line in lines if line.fate == "unknown"]
+
+
 def test_a_part_of_what_is_refused_is_refused(document: Document, operation: Operation) -> None:
     lines = coverage(document, operation, Model("m", 0, "o", "f", frozenset({"image_detail"})))
     assert "messages[].content[].image_url.detail" in paths_of(lines, "request", "refused")

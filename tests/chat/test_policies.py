@@ -275,6 +275,18 @@ def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_re
     assert engine.asked == {"model": "parley-echo", **said()}
 
 
+@pytest.mark.parametrize("name", ["openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml"])
+def test_openais_own_document_is_such_an_open_one(name: str) -> None:
+    path = ROOT.parent / "shared" / "specs" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not beside this checkout")
+    settings = Settings(api_keys=("k",), spec=path)
+    assert error_of(ask(EchoEngine(), settings, top_k=1)) == (400, "unsupported_parameter", "top_k")
+    extra = engine_with(extra_parameters=frozenset({"top_k"}))
+    assert ask(extra, settings, top_k=1).status_code == 200
+    assert error_of(ask(extra, settings, top_k=-1)) == (400, "integer_below_min_value", "top_k")
+
+
 @pytest.mark.parametrize("name", ["a\r\nset-cookie: x", "ключ", "\x00", "x" * 5000, "", "a, b"])
 def test_a_field_of_any_name_is_named_safely(open_document: Path, name: str) -> None:
     warning = Settings(api_keys=("k",), spec=open_document, unsupported="warn")
