@@ -14,15 +14,19 @@ def honours(model: Model, path: str) -> bool:
         parameter = BY_PATH.get(path)
         if parameter is not None and parameter.needs is not None and parameter.needs not in model.capabilities:
             return False
-        path = path.rpartition(".")[0].removesuffix("[]")
+        path = _holder(path)
     return True
+
+
+def _holder(path: str) -> str:
+    return path.rpartition(".")[0].removesuffix("[]")
 
 
 def support(parameter: Parameter, model: Model) -> str:
     """What a model does with a parameter, in a few words of Markdown."""
     if honours(model, parameter.name):
         return "honoured" + (f": {parameter.effect}" if parameter.effect else "")
-    if parameter.neutral:
+    if parameter.neutral and honours(model, _holder(parameter.name)):
         return f"refused, but for {' and '.join(f'`{plain_value(v)}`' for v in parameter.neutral)}"
     return "refused"
 

@@ -194,6 +194,7 @@ def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
     assert '| `tool_choice` | refused, but for `"none"` and `"auto"` |' in rows
     assert "| `tools[].function.strict` | refused |" in rows, "it is a part of what is refused"
     assert "| `store` | refused, but for `false` |" in rows
+    assert "| `messages[].content[].image_url.detail` | refused |" in rows, "without a picture there is nothing to see"
     assert any(row.startswith("| `top_k` | honoured") for row in rows)
 
 

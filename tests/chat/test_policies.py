@@ -227,7 +227,13 @@ def test_a_model_that_reasons_refuses_what_only_drawing_tokens_has(fields: Any, 
 
 def test_a_model_that_reasons_takes_defaults_and_the_limit_that_counts_hidden_tokens_too() -> None:
     engine = engine_with(capabilities=reasoning_model(llama.CAPABILITIES))
-    neutral = {"temperature": 1, "top_p": 1.0, "presence_penalty": 0, "frequency_penalty": 0.0, "logprobs": False}
+    neutral: dict[str, Any] = {
+        "temperature": 1,
+        "top_p": 1.0,
+        "presence_penalty": 0,
+        "frequency_penalty": 0.0,
+        "logprobs": False,
+    }
     response = ask(engine, max_completion_tokens=0, **neutral)
     assert response.status_code == 200
     assert response.json()["choices"][0]["finish_reason"] == "length"
