@@ -179,6 +179,18 @@ def test_under_the_policy_warn_each_parameter_is_served_and_named_where_it_is_no
         assert f"ignored={','.join(named)}" in server.log_line(answer.headers["x-request-id"])
 
 
+@pytest.mark.live
+def test_the_description_of_a_json_format_reaches_the_model(llama_server: Server) -> None:
+    def prompt_tokens(**fields: Any) -> int:
+        request = body(MODELS["llama"], **form(**fields))
+        answer = llama_server.request("POST", CHAT, body=request, headers=llama_server.bearer)
+        assert answer.status == 200, answer.body
+        return int(answer.json()["usage"]["prompt_tokens"])
+
+    assert prompt_tokens(description="") == prompt_tokens()
+    assert prompt_tokens(description="rain " * 20) > prompt_tokens(description="rain") > prompt_tokens()
+
+
 # -- the wiring --------------------------------------------------------------------------------------------------
 
 
