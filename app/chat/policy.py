@@ -6,6 +6,8 @@ at only where it has something of that, so that one which asks for nothing speci
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from ..contract.explain import path_text
 from ..engines.base import Json, Model
 from ..errors import UnsupportedParameter
-from .parameters import PARAMETERS, Parameter
+from .parameters import BY_PATH, PARAMETERS, Parameter
 from .support import advice
 
 Place = tuple[str | int, ...]
@@ -66,11 +68,51 @@ def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
         return {name: value for name, value in body.items() if value is not None}, []
     if policy == "refuse":
         raise UnsupportedParameter(found[0].message, param=found[0].param)
-    request: Json = _without({name: value for name, value in body.items() if value is not None}, _places(found))
-    names = [unsupported.param for unsupported in found]
-    if request.get("tools") == [] and body.get("tools"):
-        names += [name for name in _WITH_TOOLS if request.pop(name, None) is not None]
-    return request, list(dict.fromkeys(names))
+    asked = {name: value for name, value in body.items() if value is not None}
+    return leave_out(asked, [unsupported.place for unsupported in found])
+
+
+def leave_out(request: Json, places: list[Place], *, after: Iterable[str] = ()) -> tuple[Json, list[str]]:
+    """A request without what is at some places of it, nor what means nothing without that; and the paths of both.
+
+    ``after`` are paths that were left out before; what is named has the place that it had with them.
+    """
+    smaller: Json = _without(request, places)
+    gone = [_steps(path) for path in after]
+    names = [path_text(_before(place, gone)) or "" for place in places]
+    if smaller.get("tools") == [] and request["tools"]:
+        names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
+    return smaller, list(dict.fromkeys(names))
+
+
+def place_of(param: str, request: Any) -> Place | None:
+    """The place in a request to leave out for a path that an engine refused; None: it cannot be left out."""
+    parameter = BY_PATH.get(re.sub(r"\[\d+\]", "[]", param))
+    if parameter is None or parameter.needs is None:
+        return None
+    depth = len(re.findall(r"[^.\[\]]+|\[\]", parameter.name)) - parameter.carrier
+    place = _steps(param)[:depth]
+    for step in place:
+        if step not in (range(len(request)) if isinstance(request, list) else request):
+            return None
+        request = request[step]
+    return place
+
+
+def _steps(path: str) -> Place:
+    return tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", path))
+
+
+def _before(place: Place, gone: list[Place]) -> Place:
+    """The place that something had before others were left out, which moved it to the front of its list."""
+    found: Place = ()
+    for step in place:
+        if isinstance(step, int):
+            before = (other[-1] for other in gone if other[:-1] == found)
+            for index in sorted(last for last in before if isinstance(last, int)):
+                step += index <= step
+        found = (*found, step)
+    return found
 
 
 _UNKNOWN = _Node(Parameter(""))
@@ -112,10 +154,6 @@ def _find(value: Any, node: _Node, at: Place, found: list[Unsupported]) -> None:
 def _same(value: Any, neutral: Any) -> bool:
     # JSON's true is not 1, though Python's is.
     return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
-
-
-def _places(found: list[Unsupported]) -> list[Place]:
-    return [unsupported.place for unsupported in found]
 
 
 def _without(value: Any, places: list[Place]) -> Any:
