@@ -157,7 +157,11 @@ PARAMETERS = (
     Parameter("verbosity", "verbosity", ("medium",)),
     Parameter("service_tier", "service_tier", ("auto", "default")),
     Parameter("store", "store", (False,)),
-    Parameter("prompt_cache_key", "prompt_cache_key"),
+    Parameter(
+        "prompt_cache_key",
+        "prompt_cache_key",
+        effect="its conversations keep a slot, and share what was read with no other",
+    ),
     Parameter("prompt_cache_retention", "prompt_cache_retention", ("in_memory",)),
     Parameter("prompt_cache_options"),
     Parameter("prompt_cache_options.mode", "prompt_cache", ("implicit",)),

@@ -12,7 +12,7 @@ from ..chat.coverage import Line, coverage, totals
 from ..contract.operations import operations
 from ..engines.configured import build_engine
 from ..settings import Settings
-from ..wiring import answers_chat, served_document
+from ..wiring import chat_operations, served_document
 
 
 @click.command("coverage")
@@ -26,7 +26,7 @@ def coverage_command(model_id: str | None, as_json: bool) -> None:
     if model is None:
         raise click.ClickException("there is no such model; see `models list`")
     document = served_document(settings, models)
-    operation = next((operation for operation in operations(document) if answers_chat(operation)), None)
+    operation = next(iter(chat_operations(settings, operations(document))), None)
     if operation is None:
         raise click.ClickException("the document has no operation that the chat handler answers")
     lines = coverage(document, operation, model)

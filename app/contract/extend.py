@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
-from .document import Document, Json
+from .document import Document
 from .operations import Operation
 from .properties import property_paths
+from .structure import Json
 
 
 def extend_request(document: Document, operation: Operation, properties: Mapping[str, Json]) -> Document:
@@ -26,7 +27,7 @@ def extend_request(document: Document, operation: Operation, properties: Mapping
     owner = _owner(extended, schema)
     added = {name: dict(form) for name, form in properties.items() if name not in known}
     owner["properties"] = {**(owner.get("properties") or {}), **added}
-    return Document(content, source=document.source)  # with the bytes of what it says now
+    return Document(content, source=document.source, files=document.files)  # with the bytes of what it says now
 
 
 def _owner(document: Document, schema: Json) -> Json:

@@ -16,7 +16,7 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     What a model cannot honour and the policy lets pass is named in the header ``x-unsupported-parameters``.
     """
     chat = request.service(Chat)
-    call = chat.prepare(body, request.log)
+    call = chat.prepare(body, request.log, request.key_name)
     if not body.get("stream"):
         return Reply(await chat.complete(call, request.log), headers=_headers(call))
     headers = _headers(call)

@@ -20,7 +20,7 @@ from app.contract.properties import property_paths
 from app.engines.base import Model
 from app.engines.configured import served_model
 from app.settings import Settings
-from app.wiring import answers_chat, contract_path
+from app.wiring import chat_operations, contract_path
 
 from ..live import ROOT, Server
 
@@ -34,7 +34,7 @@ def document() -> Document:
 
 @pytest.fixture(scope="module")
 def operation(document: Document) -> Operation:
-    return next(filter(answers_chat, operations(document)))
+    return chat_operations(Settings(), operations(document))[0]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_what_a_document_of_another_hand_has_besides_is_told_as_unknown(document
     schemas["ChatCompletionStreamOptions"]["properties"]["mood"] = {"type": "string"}
     schemas["CreateChatCompletionRequest"]["properties"]["mood"] = {"type": "string"}
     other = Document(content)
-    lines = coverage(other, next(filter(answers_chat, operations(other))), Model("m", 0, "o", "f"))
+    lines = coverage(other, chat_operations(Settings(), operations(other))[0], Model("m", 0, "o", "f"))
     assert [(line.side, line.path) for line in lines if line.fate == "unknown"] == [
         ("request", "stream_options.mood"),
         ("chunk", "mood"),
@@ -75,7 +75,7 @@ def test_openais_own_documents_have_nothing_that_the_tables_lack(name: str) -> N
     if not path.exists():
         pytest.skip(f"{name} is not beside this checkout")
     document = Document.load(path)
-    lines = coverage(document, next(filter(answers_chat, operations(document))), served_model(Settings()).model)
+    lines = coverage(document, chat_operations(Settings(), operations(document))[0], served_model(Settings()).model)
     assert len(lines) > 150
     assert not [line for line in lines if line.fate == "unknown"]
 
