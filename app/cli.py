@@ -12,7 +12,7 @@ import flask
 from click.core import ParameterSource
 from flask.cli import FlaskGroup, run_command
 
-from .chat.parameters import support_table
+from .chat.support import support_table
 from .commands.contract import contract
 from .engines.configured import build_engine
 from .settings import Settings, variable

@@ -65,6 +65,11 @@ class Settings:
         0, "Threads that the model computes with; 0: one for the bundled model, else one per core.", minimum=0
     )
     model_slots: int = _setting(4, "Requests that the model works on at once; more wait.", minimum=1, maximum=256)
+    extra_parameters: tuple[str, ...] = _setting(
+        (),
+        "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
+        "`typical_p`, `repeat_penalty`.",
+    )
     echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
     unsupported: str = _setting(
         "refuse",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from connexion.middleware.security import SecurityMiddleware
 
 from .chat.service import Chat, Limits
 from .contract.document import Document
+from .contract.extend import extend_request
 from .contract.handlers import Handlers
 from .contract.operations import Operation, operations
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
-from .engines.base import Engine
+from .engines.base import Engine, Model
 from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -62,13 +64,31 @@ def handlers_of(settings: Settings) -> Handlers:
     return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
 
 
+def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
+    """Those of some operations that the chat handler answers."""
+    handlers = handlers_of(settings)
+    return [operation for operation in found if handlers.find(operation) is create_chat_completion]
+
+
+def served_document(settings: Settings, models: Iterable[Model]) -> Document:
+    """The document with the parameters beyond the API that some model takes, so that it tells of them and they are
+    held against it.
+
+    Raises:
+        ConfigurationError: the document or a package of handlers cannot be used.
+    """
+    document = Document.load(contract_path(settings))
+    names = sorted(frozenset[str]().union(*(model.extra_parameters for model in models)))
+    if names:
+        for operation in chat_operations(settings, operations(document)):
+            document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in names})
+    return document
+
+
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
     be: by a handler of the user's, who may ask for the model, or in a document that may change."""
-    handlers = handlers_of(settings)
-    return bool(settings.handlers or settings.reload) or any(
-        handlers.find(operation) is create_chat_completion for operation in found
-    )
+    return bool(settings.handlers or settings.reload or chat_operations(settings, found))
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -96,7 +116,9 @@ def wire(
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
-    document = Document.load(contract_path(settings))
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
+    engine = engine or build_engine(settings)
+    document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     # What cannot be compiled ends the start, not a request.
@@ -106,8 +128,6 @@ def wire(
     security.report(found)
     handlers = handlers_of(settings)
     handlers.check_names(found)
-    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
-    engine = engine or build_engine(settings)
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits)}

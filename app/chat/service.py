@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
 from ..engines.base import Engine, Json, Model
-from ..errors import BadRequest, ModelNotFound
+from ..errors import BadRequest, ModelNotFound, UnsupportedParameter
 from . import choices
 from .completion import chunks, completion
 from .messages import check_conversation
-from .parameters import honour
+from .policy import honour, leave_out, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured."""
+    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
+
+    ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
+    answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
+    clients how they call a field, and the names go into a header and the log.
+    """
 
     model: Model
     request: Json
     n: int
     ignored: list[str]
+    warns: bool
 
 
 class Chat:
     """Answers chat completions by an engine.
 
-    ``policy`` says what happens to a parameter that a model cannot honour: ``refuse`` or ``warn``.
+    ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
+    ``warn``.
     """
 
     def __init__(self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None) -> None:
@@ -76,9 +85,10 @@ class Chat:
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         check_conversation(body["messages"])
-        request, ignored = honour(body, model, policy=self.policy)
-        if ignored:
-            log["ignored"] = ",".join(ignored)[:500]
+        policy = model.unsupported or self.policy
+        request, unsupported = honour(body, model, policy=policy)
+        ignored: list[str] = []
+        _tell(unsupported, ignored, log)
         request = {name: _plain(value) for name, value in request.items()}
         if "prompt_cache_key" in request:
             # Another client's key of the same name is another key: it must not tell what this one's requests were.
@@ -86,7 +96,7 @@ class Chat:
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        return Call(model, request, self._choices(request, model), ignored)
+        return Call(model, request, self._choices(request, model), ignored, policy == "warn")
 
     def _refuse_many_tools(self, body: Json) -> None:
         for name in ("tools", "functions"):
@@ -122,10 +132,12 @@ class Chat:
         Raises:
             ApiError: the engine refuses the request or cannot answer.
         """
-        if call.n == 1:
-            raw = await self.engine.complete(call.request)
-        else:
-            raw = await choices.complete(self.engine, call.request, call.n)
+        request, raw = call.request, None
+        while raw is None:
+            try:
+                raw = await self._complete(request, call.n)
+            except UnsupportedParameter as error:
+                request = _smaller(request, error, call, log)
         answer = completion(raw, call.model, metadata=call.request.get("metadata"))
         log["tokens"] = answer["usage"]["total_tokens"]
         return answer
@@ -133,14 +145,49 @@ class Chat:
     def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
         options = call.request.get("stream_options", {})
-        one = call.n == 1
         return chunks(
-            self.engine.stream(call.request) if one else choices.stream(self.engine, call.request, call.n),
+            self._lenient(call, log) if call.warns else self._stream(call.request, call.n),
             call.model,
             include_usage=bool(options.get("include_usage")),
             obfuscate=bool(options.get("include_obfuscation")),
             log=log,
         )
+
+    async def _lenient(self, call: Call, log: Json) -> AsyncIterator[Json]:
+        request, begun = call.request, False
+        while True:
+            try:
+                async with aclosing(cast(Any, self._stream(request, call.n))) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                return
+            except UnsupportedParameter as error:
+                if begun:
+                    raise
+                request = _smaller(request, error, call, log)
+
+    async def _complete(self, request: Json, n: int) -> Json:
+        return await (self.engine.complete(request) if n == 1 else choices.complete(self.engine, request, n))
+
+    def _stream(self, request: Json, n: int) -> AsyncIterator[Json]:
+        return self.engine.stream(request) if n == 1 else choices.stream(self.engine, request, n)
+
+
+def _smaller(request: Json, error: UnsupportedParameter, call: Call, log: Json) -> Json:
+    """The request without what its engine refused; where that cannot be, the error is raised."""
+    place = place_of(error.param, request) if call.warns and error.param else None
+    if place is None:
+        raise error
+    smaller, names = leave_out(request, [place], after=call.ignored)
+    _tell(names, call.ignored, log)
+    return smaller
+
+
+def _tell(names: list[str], ignored: list[str], log: Json) -> None:
+    ignored += [quote(name, safe="[].") for name in names]
+    if ignored:
+        log["ignored"] = ",".join(ignored)[:500]
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from ..contract.operations import Operation
 from ..errors import ConfigurationError
 from ..settings import Settings
 from ..wiring import handlers_of
+from .coverage import coverage_command
 
 NO_HANDLER = "501"
 
@@ -33,6 +34,9 @@ def contract() -> None:
     """Look at OpenAPI documents."""
     # What the parts of the server warn of when they read a document is a finding here.
     logging.getLogger("parley").setLevel(logging.ERROR)
+
+
+contract.add_command(coverage_command)
 
 
 @contract.command("check")

@@ -37,8 +37,8 @@ _UNDERSTOOD = 1024
 
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
-    {"sampling", "seed", "stop", "length", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "functions", "prompt_cache_key"}
+    {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
+    | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key"}
 )
 
 

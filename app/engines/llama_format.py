@@ -31,6 +31,19 @@ def asked(request: Json, *, most: int = LARGEST) -> Schema | None:
     return bound
 
 
+def described(messages: list[Json], request: Json) -> list[Json]:
+    """The messages with what the request says its format is for, as a system message: llama.cpp has no other place for
+    it."""
+    form = request.get("response_format") or {}
+    description = (form.get("json_schema") or {}).get("description")
+    if not description:
+        return messages
+    text = f"The answer is JSON. What it is for: {description}"
+    if messages and messages[0]["role"] == "system":
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
+
+
 async def checked(pieces: AsyncGenerator[Json, None], schema: Schema, *, may_stop: bool) -> AsyncGenerator[Json, None]:
     """The pieces, up to the end of an answer that does not fit. One cut off by its length may be anything, and so may
     one that ``may_stop`` at a stop sequence before it was JSON.
