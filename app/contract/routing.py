@@ -14,8 +14,9 @@ from typing import Any
 import inflection
 from connexion.resolver import Resolution, Resolver
 
-from .document import Document, Json, templates
+from .document import Document, templates
 from .operations import Operation
+from .structure import Json
 
 
 def routing_view(document: Document, operations: Iterable[Operation]) -> Json:
