@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from .document import Json, pointer_to
+from .document import pointer_to
 from .numbers import Range, exact
 from .patterns import NoInstance, compiled
+from .structure import Json, unescape
 
 Goal = tuple[str, ...]
 Leaf = tuple[str, Json]
@@ -31,7 +32,8 @@ _TELLING = (
     ("string", ("pattern", "minLength", "maxLength", "format")),
     ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
 )
-_DEEPEST = 12
+# More levels than any document demands: a schema that needs as many goes round in circles.
+_DEEPEST = 24
 
 
 def same(value: Any) -> str:
@@ -60,9 +62,8 @@ class Source:
         if found is None:
             found = self._content
             for token in pointer.split("/")[1:]:
-                name = token.replace("~1", "/").replace("~0", "~")
                 try:
-                    found = found[int(name)] if isinstance(found, list) else found[name]
+                    found = found[int(token)] if isinstance(found, list) else found[unescape(token)]
                 except (KeyError, ValueError, IndexError, TypeError):
                     raise NoInstance(f"nothing is at {pointer}") from None
             self._nodes[pointer] = found
@@ -77,21 +78,31 @@ class Source:
         return unquote(reference[1:])
 
     def height(self, pointer: str) -> int:
-        """How many levels the flattest value has, about; `_DEEPEST` when none is that flat."""
-        return next((levels for levels in range(_DEEPEST) if self._fits(pointer, levels, ())), _DEEPEST)
+        """How many levels the flattest value has, about.
+
+        Raises:
+            NoInstance: the schema demands itself inside itself, without an end.
+        """
+        for levels in range(_DEEPEST):
+            if self._fits(pointer, levels, ()):
+                return levels
+        raise NoInstance(f"a value for {pointer} would have no end")
 
     def _fits(self, pointer: str, levels: int, active: tuple[str, ...]) -> bool:
         if pointer in active:
             return False
         key = (pointer, levels)
-        if key not in self._within:
-            self._within[key] = self._look(pointer, levels, (*active, pointer))
-        return self._within[key]
+        found = self._within.get(key)
+        if found is None:
+            found = self._look(pointer, levels, (*active, pointer))
+            if found or not active:  # on the way round a circle, no is not the last word
+                self._within[key] = found
+        return found
 
     def _look(self, pointer: str, levels: int, active: tuple[str, ...]) -> bool:
         node = self.node(pointer)
-        if not isinstance(node, dict):
-            return node is not False
+        if not isinstance(node, dict) or node.get("not") in ({}, True):
+            return node is True
         if (target := self.target(node)) is not None and not self._fits(target, levels, active):
             return False
         if not all(self._fits(branch, levels, active) for branch in branches(pointer, node, "allOf")):
@@ -122,23 +133,23 @@ def kinds(node: Json) -> list[str] | None:
 
 
 def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Leaf], dict[str, Any]]:
-    """The leaves of a goal, and what discriminators of the unions on the way say: property to value.
+    """The leaves of a goal, and what the discriminators of parents say, property to value; unions say it themselves.
 
     Raises:
         NoInstance: a schema that nothing fits, or a reference to nowhere.
     """
-    todo, seen = list(goal), set[str]()
+    todo, seen = list(goal), dict[str, None]()
     leaves: list[Leaf] = []
     tags: dict[str, Any] = {}
     while todo:
         pointer = todo.pop(0)
         if pointer in seen:
             continue
-        seen.add(pointer)
+        seen[pointer] = None
         node = source.node(pointer)
         if node is True:
             continue
-        if not isinstance(node, dict):
+        if not isinstance(node, dict) or node.get("not") in ({}, True):
             raise NoInstance("a schema that nothing fits")
         leaves.append((pointer, node))
         if (target := source.target(node)) is not None:
@@ -146,9 +157,7 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Le
         todo += branches(pointer, node, "allOf")
         for union in ("anyOf", "oneOf"):
             if node.get(union):
-                taken = choose(branches(pointer, node, union))
-                todo.append(taken)
-                tags = {**_tag(source, node, taken), **tags}
+                todo.append(choose(branches(pointer, node, union)))
         if "if" in node:
             taken = choose([f"{pointer}/then", f"{pointer}/else"])
             # Whether `if` does not hold, where `else` is taken, is left to the validator.
@@ -156,7 +165,7 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Le
             todo += [taken] if taken.rpartition("/")[2] in node else []
         if not node.get("oneOf") and not node.get("anyOf") and (name := _tag_name(node)):
             # Inheritance: the first component on the way down is the one that is meant.
-            component = next((p for p in (*goal, *seen) if p.count("/") == 3), "")
+            component = next((p for p in seen if p.startswith("/components/schemas/") and p.count("/") == 3), "")
             tags.setdefault(name, _tag_value(node, component))
     return leaves, tags
 
@@ -167,20 +176,13 @@ def _tag_name(node: Json) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _tag(source: Source, node: Json, taken: str) -> dict[str, Any]:
-    name = _tag_name(node)
-    branch = source.node(taken)
-    target = source.target(branch) if isinstance(branch, dict) else None
-    return {name: _tag_value(node, target)} if name and target else {}
-
-
 def _tag_value(node: Json, target: str) -> str:
     """The value for a component (OpenAPI, Discriminator Object): by the mapping, else the component's name."""
     name = target.rpartition("/")[2]
     for value, meant in (node["discriminator"].get("mapping") or {}).items():
         if meant in (name, f"#{target}"):
             return str(value)
-    return name
+    return unescape(name)
 
 
 class Conjunction:

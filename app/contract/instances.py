@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from .conjunction import Conjunction, Goal, Source, expand, kinds, same
+from .document import pointer_to
 from .numbers import exact, number
 from .patterns import NoInstance, matching
 from .texts import text
@@ -33,11 +34,9 @@ class Exhausted(Exception):
 @dataclass(frozen=True, slots=True)
 class Taste:
     """``dynamic``: random values, else examples and the plainest ones. ``optional``: whether properties that are not
-    required are there; None: as `_REACH` has it, or by dice. ``hidden`` is the mark of properties to leave out:
-    ``writeOnly`` in answers, ``readOnly`` in requests."""
+    required are there; None: as `_REACH` has it, or by dice."""
 
     dynamic: bool
-    hidden: str
     optional: bool | None = None
 
 
@@ -138,7 +137,13 @@ class _Choices:
         if self.maker.taste.dynamic and not self.script:
             self.maker.dice.shuffle(ranked)
         deep = self.level >= _DEEP
-        return sorted(ranked, key=lambda b: (source.height(b) if deep else 0, _is_null(source.node(b))))
+        return sorted(ranked, key=lambda b: (self._height(b) if deep else 0, _is_null(source.node(b))))
+
+    def _height(self, branch: str) -> int:
+        try:
+            return self.maker.source.height(branch)
+        except NoInstance:
+            return _DEEPEST
 
 
 def _is_null(node: Any) -> bool:
@@ -224,18 +229,10 @@ class _Part:
                 optional = [name for name in optional if self.dice.random() < 0.6]
         elif not wanted or not rich:
             optional = []
-        optional = [name for name in optional if not self._is_hidden(name)]
         if (most := rules.least("maxProperties")) is not None:
             optional = optional[: max(int(most) - len(rules.required), 0)]
         chosen = {*rules.required, *optional}
         return [name for name in (*rules.declared, *rules.required) if name in chosen]
-
-    def _is_hidden(self, name: str) -> bool:
-        try:
-            leaves, _ = expand(self.maker.source, self.rules.property_goal(name), lambda branches: branches[0])
-        except NoInstance:
-            return True
-        return any(node.get(self.taste.hidden) is True for _, node in leaves)
 
     def _put(self, found: dict[str, Any], name: str) -> None:
         if name in found:
@@ -260,7 +257,7 @@ class _Part:
                         self._put(found, other)
         for pointer, node in self.rules.leaves:
             for name in node.get("dependentSchemas") or {}:
-                at = f"{pointer}/dependentSchemas/" + name.replace("~", "~0").replace("/", "~1")
+                at = pointer + pointer_to("dependentSchemas", name)
                 if name in found and at not in self.goal:
                     goal = (*self.goal, at)
                     leaves, tags = expand(self.maker.source, goal, lambda branches: branches[0])
