@@ -121,11 +121,11 @@ def on_starting(server: Any) -> None:
         from .contract.document import Document
         from .contract.operations import operations
         from .engines.configured import launch_model
-        from .wiring import contract_path, serves_chat
+        from .wiring import contract_path, needs_model
 
         document = Document.load(contract_path(_settings))
         _base_path = document.base_path
-        if serves_chat(operations(document)):
+        if needs_model(_settings, operations(document)):
             _supervision = launch_model(_settings, workers=server.cfg.workers)
     except ConfigurationError as error:
         _stop(error)
@@ -163,7 +163,7 @@ def when_ready(server: Any) -> None:
     root, option = _reach(server)
     base = root + _base_path
     keys = load_keys(_settings)
-    model = build_engine(_settings).models[0].id
+    model = "mocks" if _settings.mock == "all" else build_engine(_settings).models[0].id
     # Only the generated key is ever shown; the shell puts in another one.
     bearer = (
         f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'

@@ -36,6 +36,12 @@ class Settings:
         "Folder of the generated key. Without it: `$XDG_STATE_HOME/parley`, else `~/.local/state/parley`.",
     )
     spec: Path | None = _setting(None, "The OpenAPI document to serve. Without it: the one that ships.")
+    mock: str = _setting(
+        "off",
+        "What operations answer that the server has no handler for: 501 (`off`) or, with `missing`, a mock that fits "
+        "the document; with `all` every operation answers with a mock.",
+        choices=("off", "missing", "all"),
+    )
     engine: str = _setting(
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )

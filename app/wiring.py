@@ -30,6 +30,7 @@ from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
+from .web.mocks import Mocks
 from .web.pages import Pages
 from .web.routing import ExactRoutingMiddleware
 from .web.security import bearer_auth
@@ -54,6 +55,11 @@ def serves_chat(found: list[Operation]) -> bool:
     return any(find_handler(HANDLERS, operation) is create_chat_completion for operation in found)
 
 
+def needs_model(settings: Settings, found: list[Operation]) -> bool:
+    """Whether anything will ask a model: not where mocks answer everything."""
+    return settings.mock != "all" and serves_chat(found)
+
+
 def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
     """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
     settings = settings if settings is not None else Settings.from_environment()
@@ -64,18 +70,22 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     for pointer in (pointer for operation in found for pointer in operation.schemas):
         schemas.validator(pointer)  # what cannot be compiled ends the start, not a request
     launches = engine is None and settings.engine == "llama"
-    engine = engine or build_engine(settings)
-    needs_engine = serves_chat(found)
-    services: dict[type[Any], Any] = {
-        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
-    }
+    services: dict[type[Any], Any] = {}
+    if settings.mock != "all":
+        engine = engine or build_engine(settings)
+        limits = Limits(settings.max_choices, settings.max_total_tokens)
+        services[Chat] = Chat(engine, policy=settings.unsupported, limits=limits)
+    asked = engine if needs_model(settings, found) else None
+    mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
+        if mocks is not None and (handler is None or settings.mock == "all"):
+            handler = mocks.handler(operation)
         return views.setdefault(operation.id, OperationView(operation, handler, schemas, services))
 
     async def ready() -> bool:
-        return not needs_engine or await engine.ready()
+        return asked is None or await asked.ready()
 
     paths = Paths(document, found)
     pages = Pages(document, paths, ready)
@@ -96,7 +106,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine if needs_engine else None, settings, launches),
+        lifespan=partial(_lifespan, asked, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.

@@ -252,8 +252,8 @@ class Conjunction:
     @cached_property
     def forbidden(self) -> set[str]:
         """Properties that ``not: {required: [name]}`` excludes."""
-        rules = [rule.get("required") for rule in self.all("not") if isinstance(rule, dict) and set(rule) == {"required"}]
-        return {names[0] for names in rules if isinstance(names, list) and len(names) == 1}
+        lists = [rule["required"] for rule in self.all("not") if isinstance(rule, dict) and list(rule) == ["required"]]
+        return {names[0] for names in lists if len(names) == 1}
 
     def property_goal(self, name: str) -> Goal:
         """The pointers that the value of a property must fit."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from .conjunction import Conjunction, Goal, Source, expand, kinds, same
+from .conjunction import Conjunction, Goal, Leaf, Source, expand, kinds, same
 from .document import pointer_to
 from .numbers import exact, number
 from .patterns import NoInstance, matching
@@ -68,7 +68,8 @@ class Maker:
             raise NoInstance("the value would be nested too deeply")
         tastes = self._tastes() if self.careful else (self.taste,)
         for choices in _Choices.all(self, level):
-            leaves, tags = [], {}
+            leaves: list[Leaf] = []
+            tags: dict[str, Any] = {}
             for taste in tastes:
                 if time.monotonic() > self._deadline:
                     raise Exhausted

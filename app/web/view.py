@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import flask
@@ -21,7 +21,7 @@ from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ContractViolation, NotImplementedOperation
 from . import sse
-from .exchange import Exchange, Reply, Request, Stream
+from .exchange import Exchange, Reply, Request, Stream, is_json
 
 log = logging.getLogger("parley")
 
@@ -40,26 +40,29 @@ class ReplyEncoder:
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
-        if isinstance(body, (dict, list)):
-            self._check(reply.status, "application/json", body)
+        media_type = reply.media_type
+        if isinstance(body, (dict, list)) or (media_type is not None and is_json(media_type)):
+            media_type = media_type or "application/json"
+            self._check(reply.status, media_type.lower(), body)
             body = sse.to_json(body)
-            headers.append((b"content-type", b"application/json"))
         elif body is None:
             body = b""
         elif isinstance(body, str):
             body = body.encode()
+        if media_type is not None:
+            headers.append((b"content-type", media_type.encode("latin-1")))
         if reply.status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
         return reply.status, headers, body
 
-    def encode_event(self, event: Any) -> bytes:
+    def encode_event(self, event: Any, *, named: bool = False) -> bytes:
         """One event of a stream.
 
         Raises:
             ContractViolation: the event does not fit the document.
         """
         self._check(200, "text/event-stream", event)
-        return sse.event(event)
+        return sse.named_event(event) if named else sse.event(event)
 
     def _check(self, status: int, media_type: str, body: Any) -> None:
         """Nothing to hold the body against."""
@@ -93,7 +96,7 @@ class OperationView(ReplyEncoder):
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
-        result = self.handler(**self._arguments(exchange))
+        result = self.handler(**self._arguments(exchange, environ[SCOPE]["headers"]))
         exchange.body = None  # the handler's alone now, to keep for as long as it needs it
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
@@ -106,13 +109,13 @@ class OperationView(ReplyEncoder):
         status, headers, body = self.encode(reply)
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
 
-    def _arguments(self, exchange: Exchange) -> dict[str, Any]:
+    def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         for name, source in self.names.items():
             if name == "body":
                 arguments[name] = exchange.body
             elif name == "request":
-                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services)
+                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services, headers)
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments
@@ -121,7 +124,7 @@ class OperationView(ReplyEncoder):
         key = (status, media_type)
         if key not in self._validators:
             pointer = self.operation.response_schema(status, media_type)
-            self._validators[key] = self.schemas.validator(pointer) if pointer else None
+            self._validators[key] = self.schemas.validator(pointer, "response") if pointer else None
         validator = self._validators[key]
         if validator is not None and not validator.is_valid(body):
             fault, _ = find_fault(validator, body)

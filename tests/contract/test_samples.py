@@ -93,7 +93,7 @@ HARD: dict[str, Any] = {
         "additionalProperties": False,
         "minProperties": 3,
     },
-    "few properties": {"type": "object", "properties": {n: STRING for n in "abcdef"}, "maxProperties": 2},
+    "few properties": {"type": "object", "properties": dict.fromkeys("abcdef", STRING), "maxProperties": 2},
     "required but undeclared": {"type": "object", "required": ["a"]},
     "dependent names": {
         "type": "object",
@@ -143,7 +143,9 @@ HARD: dict[str, Any] = {
     "an empty enum branch": {"anyOf": [{"type": "string", "enum": [5]}, {"const": {"a": [1]}}]},
     "an example that lies": {"type": "integer", "minimum": 3, "example": "x", "examples": [1, 2], "default": 0},
     "nullable of 3.0": {"type": "string", "nullable": True, "enum": ["a"]},
-    "a name with a slash": {"type": "object", "properties": {"a/b~c%": {"oneOf": [INTEGER, STRING]}}, "required": ["a/b~c%"]},
+    "a name with a slash": {
+        "type": "object", "properties": {"a/b~c%": {"oneOf": [INTEGER, STRING]}}, "required": ["a/b~c%"]
+    },
 }  # fmt: skip
 
 
@@ -153,7 +155,7 @@ BEYOND_THE_REFEREE = {"a tenth", "a pattern of unicode", "a group with a name"}
 
 @pytest.mark.parametrize("name", HARD)
 def test_every_keyword_is_kept_to_by_plain_and_by_random_samples(name: str) -> None:
-    others = {"Cat": CAT, "Dog": DOG, "Node": NODE}
+    others: dict[str, Any] = {"Cat": CAT, "Dog": DOG, "Node": NODE}
     samples = make(HARD[name], **others)
     document = Document({"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"S": HARD[name], **others}}})
     referee = Schemas(document, backend="jsonschema").validator("/components/schemas/S")
@@ -296,7 +298,11 @@ def test_a_recursive_schema_stays_small() -> None:
 def test_the_rules_of_3_0_hold_in_a_3_0_document() -> None:
     schema = {"type": "number", "minimum": 0, "exclusiveMinimum": True}
     assert sample(schema, version="3.0.3") > 0
-    hidden = {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/components/schemas/T", "maximum": -1}}}
+    hidden = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"$ref": "#/components/schemas/T", "maximum": -1}},
+    }
     assert sample(hidden, version="3.0.3", T=INTEGER) == {"a": 0}
 
 
