@@ -13,7 +13,8 @@ from typing import Any
 
 from .conjunction import Source, branches
 from .document import Document
-from .instances import Exhausted, Maker, Taste
+from .instances import Exhausted, Maker
+from .parts import Taste
 from .patterns import NoInstance
 from .schemas import Schemas
 from .upgrade import Direction
