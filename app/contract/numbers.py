@@ -10,8 +10,11 @@ from random import Random
 
 from .patterns import NoInstance
 
-# How far from its bounds, or from 0, a number may be when nothing else says how large it is.
+# How far from its bounds, or above 0, a number may be when nothing else says how large it is: most numbers of APIs are
+# counts, sizes and times.
 _SPAN = 1000
+# Bounds further from each other, such as those of int64, say nothing of how large a number is.
+_WIDE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,18 @@ def _multiple(span: Range, step: Fraction, dice: Random, dynamic: bool) -> Fract
         raise NoInstance("no multiple is within the bounds")
     if not dynamic:
         return step * (least if least is not None and least > 0 else most if most is not None and most < 0 else 0)
-    if least is None:
-        least = -_SPAN if most is None or most >= 0 else most - _SPAN
-    if most is None:
-        most = max(least, 0) + _SPAN
-    return step * dice.randint(least, most)
+    low, high = _window(None if least is None else Fraction(least), None if most is None else Fraction(most))
+    return step * dice.randint(int(low), int(high))
+
+
+def _window(low: Fraction | None, high: Fraction | None) -> tuple[Fraction, Fraction]:
+    """Bounds for dice: those that there are, if they are near each other, else as far as `_SPAN` goes."""
+    if low is not None and high is not None and high - low <= _WIDE:
+        return low, high
+    if high is not None and high < 0:
+        return (high - _SPAN if low is None else max(low, high - _SPAN)), high
+    low = Fraction(0) if low is None or low < 0 else low
+    return low, low + _SPAN if high is None else min(high, low + _SPAN)
 
 
 def _any(span: Range, dice: Random, dynamic: bool) -> Fraction:
@@ -80,8 +90,7 @@ def _any(span: Range, dice: Random, dynamic: bool) -> Fraction:
         ends = [end for end in (span.low, span.high) if end is not None]
         near = [Fraction(0), *ends, *(end + by for end in ends for by in (1, -1)), sum(ends, Fraction(0)) / 2]
         return next((value for value in near if span.has(value)), near[-1])
-    low = span.low if span.low is not None else min(Fraction(-_SPAN), (span.high or 0) - _SPAN)
-    high = span.high if span.high is not None else max(Fraction(_SPAN), low + _SPAN)
+    low, high = _window(span.low, span.high)
     value = low + (high - low) * Fraction(dice.random())
     rounded = round(value, 3)
     return rounded if span.has(rounded) else Fraction(float(value))

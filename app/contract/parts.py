@@ -16,6 +16,8 @@ from .texts import text
 # Objects inside each other that show their optional properties; deeper ones have what they must have.
 _REACH = 3
 _MOST_EXTRA = 2
+# 2024-01-01 in UTC, in seconds since 1970.
+_NEW_YEAR = 1704067200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,10 @@ class Part:
             )
         if kind in ("integer", "number"):
             steps = [exact(step) for step in rules.all("multipleOf")]
-            if "unixtime" in rules.all("format") and not dynamic and rules.range.has(exact(1704067200)):
-                return 1704067200
+            if "unixtime" in rules.all("format") and not steps:
+                moment = _NEW_YEAR + (self.dice.randrange(10**8) if dynamic else 0)
+                if rules.range.has(exact(moment)):
+                    return moment
             return number(rules.range, steps, self.dice, integer=kind == "integer", dynamic=dynamic)
         if kind == "boolean":
             return self.dice.random() < 0.5 if dynamic else True
@@ -203,7 +207,7 @@ class Part:
         ]
         needed = max(fewest, *(count for _, count in contained)) if contained else fewest
         deep = len(maker.active) > _REACH or self.taste.optional is False
-        usual = max(tuples, self.dice.randint(0, 3) if self.taste.dynamic else 1)
+        usual = max(tuples, self.dice.randint(1, 3) if self.taste.dynamic else 1)
         wanted = needed if deep else max(needed, usual)
         wanted = wanted if most is None else max(min(wanted, int(most)), needed)
         distinct = any(rule is True for rule in rules.all("uniqueItems"))

@@ -159,7 +159,7 @@ class _Mock:
         found = [event for event in self._kinds(media.schema, wanted.seed) if self._fits(media.schema, event)]
         if len(found) > 1:
             going_well = [event for event in found if _last_word(event) not in _FAILURES]
-            return sorted(going_well or found, key=lambda event: _ORDER.get(_last_word(event), 3))
+            return sorted(going_well or found, key=_place)
         if not wanted.dynamic:
             return [fitting[0] if fitting else self.samples.sample(media.schema)] * _EVENTS_OF_ONE_KIND
         seeds = range(wanted.seed or 0, (wanted.seed or 0) + _EVENTS_OF_ONE_KIND)
@@ -211,7 +211,7 @@ def _media(listed: Sequence[Media], example: str | None, accept: str, body: Any)
     offered = [_concrete(media.type) for media in ordered]
     taken = acceptable(accept, offered)
     if taken is None:
-        raise NotAcceptable(f"This answer comes as {' or '.join(offered)}; the request accepts neither.")
+        raise NotAcceptable(f"This answer comes as {' or '.join(offered)}, which the request does not accept.")
     return ordered[offered.index(taken)]
 
 
@@ -251,6 +251,12 @@ def _simple(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(_simple, value))
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _place(event: Json) -> tuple[int, int]:
+    """Where in a stream an event stands; the whole is completed after its parts."""
+    order = _ORDER.get(_last_word(event), 3)
+    return order, -str(event.get("type")).count(".") if order > 3 else 0
 
 
 def _last_word(event: Json) -> str:
