@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from connexion.middleware.security import SecurityMiddleware
 
 from .chat.service import Chat, Limits
 from .contract.document import Document
+from .contract.handlers import Handlers
 from .contract.operations import Operation, operations
-from .contract.routing import Paths, TagResolver, find_handler, routing_view
+from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
+from .contract.security import Security
 from .engines.base import Engine
 from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.echo import EchoEngine
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -32,11 +35,12 @@ from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.mocks import Mocks
 from .web.pages import Pages
+from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
-from .web.security import bearer_auth
+from .web.security import security_handlers
 from .web.view import SCOPE, OperationView, ViewMiddleware
 
-HANDLERS = "app.handlers"
+OWN_HANDLERS = "app.handlers"
 
 log = logging.getLogger("parley")
 
@@ -50,44 +54,91 @@ def contract_path(settings: Settings) -> Path:
     return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
 
 
-def serves_chat(found: list[Operation]) -> bool:
-    """Whether any operation of a document is answered by the chat handler: only then is a model needed."""
-    return any(find_handler(HANDLERS, operation) is create_chat_completion for operation in found)
+def handlers_of(settings: Settings) -> Handlers:
+    """Where the settings have handlers looked for: the user's packages, then ours.
+
+    Raises:
+        ConfigurationError: a package cannot be imported.
+    """
+    pairs = (pair.partition("=") for pair in settings.operations)
+    return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
 
 
-def needs_model(settings: Settings, found: list[Operation]) -> bool:
-    """Whether anything will ask a model: not where mocks answer everything."""
-    return settings.mock != "all" and serves_chat(found)
+def needs_engine(settings: Settings, found: list[Operation]) -> bool:
+    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
+    be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    if settings.mock == "all":
+        return False
+    handlers = handlers_of(settings)
+    return bool(settings.handlers or settings.reload) or any(
+        handlers.find(operation) is create_chat_completion for operation in found
+    )
 
 
-def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
-    """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
+def engine_of(settings: Settings) -> Engine:
+    """The engine that the settings ask for; where mocks answer everything one that nobody asks, without a model file.
+
+    Raises:
+        ConfigurationError: as `build_engine`.
+    """
+    return EchoEngine() if settings.mock == "all" else build_engine(settings)
+
+
+def build(settings: Settings | None = None) -> FlaskApp | Reloading:
+    """As `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
+    if not settings.reload:
+        return wire(settings)
+    path, engine = contract_path(settings), engine_of(settings)
+    return Reloading(
+        wire(settings, engine, launches=True),
+        lambda: wire(settings, engine, opens=False),
+        lambda: Document.load(path).files,
+        shown=str(path),
+    )
+
+
+def wire(
+    settings: Settings, engine: Engine | None = None, *, opens: bool = True, launches: bool | None = None
+) -> FlaskApp:
+    """One application. ``engine`` stands in for the one that the settings ask for; ``opens``: it is started and closed
+    with the application, and ``launches`` its process too, if nothing has done so before (None: unless the engine is
+    given).
+
+    Raises:
+        ConfigurationError: as `app.create_app`.
+    """
     configure_logs()
     document = Document.load(contract_path(settings))
     found = operations(document)
-    schemas = Schemas(document)
-    for pointer in (pointer for operation in found for pointer in operation.schemas):
-        schemas.validator(pointer)  # what cannot be compiled ends the start, not a request
-    launches = engine is None and settings.engine == "llama"
-    services: dict[type[Any], Any] = {}
-    if settings.mock != "all":
-        engine = engine or build_engine(settings)
-        limits = Limits(settings.max_choices, settings.max_total_tokens)
-        services[Chat] = Chat(engine, policy=settings.unsupported, limits=limits)
-    asked = engine if needs_model(settings, found) else None
+    schemas = Schemas(document, lazy=True)
+    # What cannot be compiled ends the start, not a request.
+    schemas.try_all(pointer for operation in found for pointer in operation.schemas)
+    security = Security(document, allow_basic=settings.basic_auth)
+    routes = routing_view(document, found, security)
+    security.report(found)
+    handlers = handlers_of(settings)
+    handlers.check_names(found)
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
+    engine = engine or engine_of(settings)
+    chats = needs_engine(settings, found)
+    services: dict[type[Any], Any] = {
+        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
+    }
     mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
         if mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
-        return views.setdefault(operation.id, OperationView(operation, handler, schemas, services))
+        # Our own answers, in the words of another author's document.
+        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
 
     async def ready() -> bool:
-        return asked is None or await asked.ready()
+        return not chats or await engine.ready()
 
-    paths = Paths(document, found)
+    paths = Paths(found)
     pages = Pages(document, paths, ready)
     middlewares = [
         partial(FrontMiddleware, log_format=settings.log_format),
@@ -96,7 +147,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
         ExactRoutingMiddleware,
         SecurityMiddleware,
         check_middleware(
-            operations={operation.id: operation for operation in found},
+            operations={operation.key: operation for operation in found},
             schemas=schemas,
             max_body=settings.max_body,
             body_timeout=settings.body_timeout,
@@ -106,21 +157,21 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, asked, settings, launches),
+        lifespan=partial(_lifespan, engine if chats and opens else None, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
     keys = load_keys(settings)
-    bearer = bearer_auth(keys, loopback_only=keys.generated is not None and not settings.allow_generated_key)
+    loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(
-        routing_view(document, found),
-        base_path=document.base_path,
-        resolver=TagResolver(HANDLERS, found, view),
-        security_map={"bearer": bearer},
+        routes,
+        base_path="",
+        resolver=TagResolver(handlers, found, view),
+        security_map=security_handlers(keys, loopback_only=loopback_only),
     )
-    _prepare_flask(app.app)
+    _prepare_flask(app.app, pages.methods)
     pages.register(app.app)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
     app.middleware.app.asgi_app = Bridge(
@@ -129,7 +180,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     return app
 
 
-def _prepare_flask(inner: flask.Flask) -> None:
+def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> None:
     # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
@@ -147,7 +198,8 @@ def _prepare_flask(inner: flask.Flask) -> None:
         routed = scope["extensions"].get("connexion_routing", {}).get("operation_id")
         view = inner.view_functions.get(flask.request.endpoint or "")
         if getattr(view, "operation_id", None) != routed:
-            flask.abort(404)
+            # OPTIONS too: Flask would answer it by itself, for any path.
+            flask.abort(405 if routed is None and methods(scope["path"]) else 404)
 
 
 @contextlib.asynccontextmanager

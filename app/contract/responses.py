@@ -62,16 +62,13 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
         found[key] = Response(
             key,
             tuple(
-                _media(document, media_type, media, at + pointer_to("content", media_type))
+                # What answers are held against is said once, by the operation.
+                Media(media_type, operation.responses[key].get(media_type.lower()), _examples(document, media))
                 for media_type, media in (node.get("content") or {}).items()
             ),
             tuple(_header(document, name, header, at) for name, header in (node.get("headers") or {}).items()),
         )
     return found
-
-
-def _media(document: Document, media_type: str, node: Json, at: str) -> Media:
-    return Media(media_type, f"{at}/schema" if "schema" in node else None, _examples(document, node))
 
 
 def _examples(document: Document, node: Json) -> dict[str, Any]:

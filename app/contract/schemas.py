@@ -7,8 +7,9 @@ verdicts (a differential test holds the two together).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -52,31 +53,34 @@ class Validator(Protocol):
 class Schemas:
     """The schemas of a document by JSON pointer.
 
-    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None takes the fastest that is installed.
+    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None takes the fastest that is installed. ``lazy``: a validator
+    is compiled when it is first used, and not when it is asked for; those of a large document take much memory.
     """
 
-    def __init__(self, document: Document, *, backend: str | None = None) -> None:
+    def __init__(self, document: Document, *, backend: str | None = None, lazy: bool = False) -> None:
         self.backend = backend or ("jsonschema-rs" if jsonschema_rs is not None else "jsonschema")
         if backend is None and jsonschema_rs is None:
             log.warning("jsonschema-rs is not installed: bodies are checked by jsonschema, hundreds of times slower.")
         self._document = document
+        self._lazy = lazy
         self._validators: dict[tuple[str, Direction | None], Validator] = {}
         self._compilers: dict[Direction | None, Any] = {}
         # Those of the directions are made when one is asked for that differs.
         self._compiler(None)
 
     def validator(self, pointer: str, direction: Direction | None = None) -> Validator:
-        """The validator of the schema at a pointer, such as ``/components/schemas/Model``; compiled when it is first
-        asked for. ``direction`` is the side that it is used on: what is ``readOnly`` has no place in a request.
+        """The validator of the schema at a pointer, such as ``/components/schemas/Model``. ``direction`` is the side
+        that it is used on: what is ``readOnly`` has no place in a request.
 
         Raises:
-            ConfigurationError: nothing at the pointer, or not a schema.
+            ConfigurationError: nothing at the pointer, or not a schema; from a lazy one when it is first used.
         """
         direction = direction if self._document.has_directions else None
         key = (pointer, direction)
         found = self._validators.get(key)
         if found is None:
-            found = self._validators[key] = self._compile(pointer, direction)
+            found = _Lazy(partial(self._compile, pointer, direction)) if self._lazy else self._compile(*key)
+            self._validators[key] = found
         return found
 
     def try_all(self, pointers: Iterable[str]) -> None:
@@ -103,6 +107,29 @@ class Schemas:
             source = self._document.schema_source(direction)
             self._compilers[direction] = (_Rust if self.backend == "jsonschema-rs" else _Python)(source)
         return self._compilers[direction]
+
+
+class _Lazy:
+    """A validator that is compiled when it is first used; from then on `is_valid` is that of the compiled one."""
+
+    __slots__ = ("_compile", "_compiled", "is_valid")
+
+    def __init__(self, compile: Callable[[], Validator]) -> None:
+        self._compile = compile
+        self._compiled: Validator | None = None
+        self.is_valid = self._is_valid
+
+    def _is_valid(self, instance: Any) -> bool:
+        return self._now().is_valid(instance)
+
+    def faults(self, instance: Any) -> Iterator[Fault]:
+        return self._now().faults(instance)
+
+    def _now(self) -> Validator:
+        if self._compiled is None:
+            self._compiled = self._compile()
+            self.is_valid = self._compiled.is_valid
+        return self._compiled
 
 
 def compile_schema(schema: dict[str, Any]) -> Validator:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..contract.explain import check
 from ..contract.operations import Operation, Parameter
+from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
 from ..errors import BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMediaType
 from .exchange import Exchange
@@ -38,7 +39,7 @@ class OperationCheck:
         self.body_timeout = body_timeout
         self.required = operation.request_required
         self.types: dict[str, Validator | None] = {
-            media_type: schemas.validator(pointer) if pointer else None
+            media_type: schemas.validator(pointer, "request") if pointer else None
             for media_type, pointer in operation.request.items()
         }
         self.default_type = next(iter(self.types), "")
@@ -73,6 +74,8 @@ class OperationCheck:
         found = {}
         for parameter, validator in self.parameters:
             name = parameter.name.lower() if parameter.location == "header" else parameter.name
+            if parameter.location == "path":
+                name = path_name(name)
             texts = sources.get(parameter.location, {}).get(name)
             if texts is None:
                 if parameter.required:

@@ -18,7 +18,7 @@ from app.contract.samples import Samples
 from app.contract.schemas import Schemas
 from app.engines.echo import EchoEngine
 from app.settings import Settings
-from app.wiring import contract_path, needs_model, wire
+from app.wiring import contract_path, needs_engine, wire
 
 from ..foreign import NEWEST, OLDER, foreign
 
@@ -336,8 +336,8 @@ def test_a_schema_of_the_whole_text_of_a_stream_is_answered_with_text(client: Cl
 
 def test_with_all_handlers_are_replaced_too_and_no_model_is_needed() -> None:
     found = operations(Document.load(contract_path(Settings())))
-    assert needs_model(Settings(), found)
-    assert not needs_model(Settings(mock="all"), found)
+    assert needs_engine(Settings(), found)
+    assert not needs_engine(Settings(mock="all"), found)
     app = wire(Settings(api_keys=("k",), mock="all", model=Path("/nowhere.gguf")))
     body = {"model": "any-model", "messages": [{"role": "user", "content": "Hello!"}]}
     requests: list[tuple[str, str, dict[str, Any]]] = [
@@ -366,12 +366,11 @@ class Requests:
     """Valid requests for any operation, made from its own schemas."""
 
     def __init__(self, document: Document) -> None:
-        self.base = document.base_path
         self.samples = Samples(document, Schemas(document), "request")
 
     def make(self, operation: Operation, seed: int | None) -> tuple[str, str, dict[str, Any]] | None:
         """None where the body has a form that is not JSON, or a parameter is one that has no plain text."""
-        path, query = self.base + operation.path, []
+        path, query = operation.url, []
         headers: dict[str, str] = {}
         for parameter in operation.parameters:
             value = self.samples.sample(parameter.schema, seed) if parameter.schema else "x"
