@@ -36,7 +36,8 @@ _EXAMPLES = {
     "regex": "^[a-z]+$",
     "byte": "c3RyaW5n",
 }
-_LONGEST_RANDOM = 12
+# Of texts that may be of any length.
+_SHORTEST_RANDOM, _LONGEST_RANDOM = 4, 12
 
 
 def text(
@@ -68,7 +69,8 @@ def _candidates(
     if not dynamic:
         yield _sized("string", shortest, longest)
     if not patterns:
-        length = dice.randint(shortest, shortest + _LONGEST_RANDOM if longest is None else min(longest, shortest + 12))
+        most = max(shortest, _LONGEST_RANDOM) if longest is None else min(longest, max(shortest, _LONGEST_RANDOM))
+        length = dice.randint(max(shortest, min(most, _SHORTEST_RANDOM)), most)
         yield "".join(dice.choice(string.ascii_lowercase) for _ in range(length))
     for pattern in patterns:
         yield from matching(pattern, dice, shortest, longest)
