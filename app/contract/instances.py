@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from .conjunction import Conjunction, Goal, Leaf, Source, expand, kinds
+from .conjunction import Conjunction, Goal, Source, expand, kinds
 from .parts import Part, Taste
 from .patterns import NoInstance
 
@@ -52,17 +52,18 @@ class Maker:
         """
         if level > _DEEPEST:
             raise NoInstance("the value would be nested too deeply")
-        tastes = self._tastes() if self.careful else (self.taste,)
         for choices in _Choices.all(self, level):
-            leaves: list[Leaf] = []
-            tags: dict[str, Any] = {}
+            try:
+                leaves, tags = expand(self.source, goal, choices.choose)
+                rules = Conjunction(self.source, leaves)
+                tastes = self._tastes(rules.types) if self.careful else (self.taste,)
+            except NoInstance:
+                continue
             for taste in tastes:
                 if time.monotonic() > self._deadline:
                     raise Exhausted
                 try:
-                    if not leaves:
-                        leaves, tags = expand(self.source, goal, choices.choose)
-                    value = Part(self, Conjunction(self.source, leaves), goal, taste, level, tags).value()
+                    value = Part(self, rules, goal, taste, level, tags).value()
                 except NoInstance:
                     continue
                 if not self.careful or self.valid(goal, value):
@@ -79,14 +80,17 @@ class Maker:
         other._deadline, other.active = self._deadline, self.active
         return other
 
-    def _tastes(self) -> tuple[Taste, ...]:
+    def _tastes(self, kinds: Sequence[str]) -> tuple[Taste, ...]:
         taste = self.taste
+        others = kinds if len(kinds) > 1 else ()
         return (
             taste,
             replace(taste, optional=False),
             replace(taste, dynamic=True, optional=True),
             replace(taste, dynamic=True, optional=False),
-            replace(taste, dynamic=True),
+            replace(taste, dynamic=True, wide=True),
+            *(replace(taste, kind=kind) for kind in others),
+            *(replace(taste, kind=kind, dynamic=True, wide=True) for kind in others),
         )
 
 

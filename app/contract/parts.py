@@ -16,6 +16,7 @@ from .texts import text
 # Objects inside each other that show their optional properties; deeper ones have what they must have.
 _REACH = 3
 _MOST_EXTRA = 2
+_MOST_OTHER_ITEMS = 16
 # 2024-01-01 in UTC, in seconds since 1970.
 _NEW_YEAR = 1704067200
 
@@ -23,10 +24,13 @@ _NEW_YEAR = 1704067200
 @dataclass(frozen=True, slots=True)
 class Taste:
     """``dynamic``: random values, else examples and the plainest ones. ``optional``: whether properties that are not
-    required are there; None: as `_REACH` has it, or by dice."""
+    required are there; None: as `_REACH` has it, or by dice. ``kind``: the type, where there is more than one;
+    ``wide``: numbers below 0 too, although nothing asks for them."""
 
     dynamic: bool
     optional: bool | None = None
+    kind: str | None = None
+    wide: bool = False
 
 
 class Maker(Protocol):
@@ -64,6 +68,8 @@ class Part:
             if not fitting:
                 raise NoInstance("fixed values of another type")
             return self.dice.choice(fitting) if self.taste.dynamic else fitting[0]
+        if self.taste.kind is not None:
+            return self._of(self.taste.kind)
         if self.taste.dynamic and len(kinds) < 7:
             return self._of(self.dice.choice([kind for kind in kinds if kind != "null"] or kinds))
         # Anything goes: a word is the plainest.
@@ -94,7 +100,9 @@ class Part:
                 moment = _NEW_YEAR + (self.dice.randrange(10**8) if dynamic else 0)
                 if rules.range.has(exact(moment)):
                     return moment
-            return number(rules.range, steps, self.dice, integer=kind == "integer", dynamic=dynamic)
+            return number(
+                rules.range, steps, self.dice, integer=kind == "integer", dynamic=dynamic, wide=self.taste.wide
+            )
         if kind == "boolean":
             return self.dice.random() < 0.5 if dynamic else True
         return None
@@ -200,12 +208,8 @@ class Part:
         rules, maker = self.rules, self.maker
         fewest, most = int(rules.most("minItems")), rules.least("maxItems")
         tuples = max((len(items) for items in rules.all("prefixItems")), default=0)
-        contained = [
-            (f"{pointer}/contains", int(node.get("minContains", 1)))
-            for pointer, node in rules.leaves
-            if "contains" in node
-        ]
-        needed = max(fewest, *(count for _, count in contained)) if contained else fewest
+        unmet = {f"{at}/contains": int(node.get("minContains", 1)) for at, node in rules.leaves if "contains" in node}
+        needed = max(fewest, *unmet.values()) if unmet else fewest
         deep = len(maker.active) > _REACH or self.taste.optional is False
         usual = max(tuples, self.dice.randint(1, 3) if self.taste.dynamic else 1)
         wanted = needed if deep else max(needed, usual)
@@ -213,17 +217,31 @@ class Part:
         distinct = any(rule is True for rule in rules.all("uniqueItems"))
         found: list[Any] = []
         seen: set[str] = set()
-        for index in range(wanted):
-            extra = tuple(pointer for pointer, count in contained if index < count)
+        while len(found) < wanted or any(count > 0 for count in unmet.values()):
+            if len(found) >= (needed + _MOST_OTHER_ITEMS if most is None else most):
+                raise NoInstance("no room for what must be contained")
+            owed = tuple(pointer for pointer, count in unmet.items() if count > 0)
             try:
-                item = self._item((*rules.item_goal(index), *extra), seen if distinct else set())
+                item = self._placed(rules.item_goal(len(found)), owed, seen if distinct else set())
             except NoInstance:
-                if index < needed:
+                if len(found) < needed or owed:
                     raise
                 break
             found.append(item)
             seen.add(same(item))
+            for pointer in owed:
+                unmet[pointer] -= maker.valid((pointer,), item)
         return found
+
+    def _placed(self, goal: Goal, owed: Goal, seen: set[str]) -> Any:
+        """An item that is as much of what the array must contain as there may be at its place."""
+        for extra in dict.fromkeys((owed, *((pointer,) for pointer in owed), ())):
+            try:
+                return self._item((*goal, *extra), seen)
+            except NoInstance:
+                if not extra:
+                    raise
+        raise NoInstance
 
     def _item(self, goal: Goal, seen: set[str]) -> Any:
         item = self.maker.make(goal, self.level + 1)
