@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from .conjunction import Conjunction, Goal, Source, expand, same
 from .document import pointer_to
 from .numbers import exact, number
-from .patterns import NoInstance, matching
+from .patterns import NoInstance, compiled, matching
 from .texts import text
 
 # Objects inside each other that show their optional properties; deeper ones have what they must have.
@@ -183,26 +184,27 @@ class Part:
             wanted = max(wanted, len(found) + self.dice.randint(0, _MOST_EXTRA))
         if most is not None:
             wanted = min(wanted, most)
-        for index in range(4 * (wanted - len(found))):
+        for index in range(8 * (wanted - len(found))):
             if len(found) >= wanted:
                 return
             name = self._new_name(index)
             if name in found or name in rules.declared:
                 continue
-            try:
+            with contextlib.suppress(NoInstance):
                 found[name] = self.maker.make(rules.property_goal(name), self.level + 1)
-            except NoInstance:
-                if index > 40:
-                    break
 
     def _new_name(self, index: int) -> str:
         patterns = [pattern for rule in self.rules.all("patternProperties") for pattern in rule]
         if names := tuple(self.rules.pointers("propertyNames")):
             name = self.maker.varied(index > 0).make(names, self.level + 1)
             return str(name)
-        if patterns:
-            return next(matching(patterns[index % len(patterns)], self.dice), f"property{index + 1}")
-        return f"property{index + 1}"
+        plain = f"property{index + 1}"
+        if not patterns or index % 2:
+            return plain
+        pattern = patterns[index // 2 % len(patterns)]
+        name = next(matching(pattern, self.dice), plain)
+        # Longer, so that it is a new one, if it may be.
+        return f"{name}{index}" if index and compiled(pattern).search(f"{name}{index}") else name
 
     def _array(self) -> list[Any]:
         rules, maker = self.rules, self.maker

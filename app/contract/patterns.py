@@ -44,6 +44,7 @@ _ECMA = (
     (re.compile(r"(?<!\\)\$$"), r"\\Z"),
 )
 _MOST_REPEATS = 4
+_MOST_DEMANDED = 10_000
 _TRIES = 60
 
 
@@ -101,6 +102,8 @@ class _Writer:
             return self.dice.choice(_members(value))
         if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
             low, high, inner = value
+            if int(low) > _MOST_DEMANDED:
+                raise NoInstance("a pattern that demands too many repetitions")
             most = min(int(high), max(int(low) + _MOST_REPEATS, self.wanted))
             count = self.dice.randint(max(int(low), min(self.wanted, most)), most)
             return "".join(self.sequence(inner) for _ in range(count))

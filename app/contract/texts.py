@@ -36,6 +36,7 @@ _EXAMPLES = {
     "regex": "^[a-z]+$",
     "byte": "c3RyaW5n",
 }
+_LONGEST = 1_000_000
 # Of texts that may be of any length.
 _SHORTEST_RANDOM, _LONGEST_RANDOM = 4, 12
 
@@ -50,6 +51,8 @@ def text(
     """
     if longest is not None and shortest > longest:
         raise NoInstance("no string is that long and that short")
+    if shortest > _LONGEST:
+        raise NoInstance("the string would be too long to send")
     for candidate in _candidates(patterns, formats, shortest, longest, dice, dynamic):
         fits = shortest <= len(candidate) and (longest is None or len(candidate) <= longest)
         if fits and all(compiled(pattern).search(candidate) for pattern in patterns):

@@ -177,6 +177,8 @@ def test_every_keyword_is_kept_to_by_plain_and_by_random_samples(name: str) -> N
         {"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": True, "minItems": 3},
         {"type": "string", "pattern": "^a$", "minLength": 2},
         {"not": {}},
+        {"type": "string", "minLength": 10**9},
+        {"type": "array", "minItems": 10**9},
     ],
 )
 def test_a_schema_that_nothing_fits_is_told_and_not_answered_with_something_else(schema: Any) -> None:
