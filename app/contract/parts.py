@@ -18,6 +18,7 @@ from .texts import text
 _REACH = 3
 _MOST_EXTRA = 2
 _MOST_OTHER_ITEMS = 16
+_MOST_DEMANDED = 10_000
 # 2024-01-01 in UTC, in seconds since 1970.
 _NEW_YEAR = 1704067200
 
@@ -178,6 +179,8 @@ class Part:
         for name in rules.declared:
             if len(found) < fewest and name not in rules.forbidden:
                 self._put(found, name)
+        if fewest > _MOST_DEMANDED:
+            raise NoInstance("more properties than can be sent")
         wanted = fewest
         free = [node for extra in ("additionalProperties", "patternProperties") for node in rules.all(extra)]
         if self.taste.dynamic and any(isinstance(node, dict) and node for node in free) and self.taste.optional is None:
@@ -209,6 +212,8 @@ class Part:
     def _array(self) -> list[Any]:
         rules, maker = self.rules, self.maker
         fewest, most = int(rules.most("minItems")), rules.least("maxItems")
+        if fewest > _MOST_DEMANDED:
+            raise NoInstance("more items than can be sent")
         tuples = max((len(items) for items in rules.all("prefixItems")), default=0)
         unmet = {f"{at}/contains": int(node.get("minContains", 1)) for at, node in rules.leaves if "contains" in node}
         needed = max(fewest, *unmet.values()) if unmet else fewest
