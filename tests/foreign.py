@@ -1,5 +1,5 @@
-"""OpenAI's own documents, which are no part of this project: in the folder that PARLEY_TEST_SPECS names. Tests that need
-one are skipped where it is absent."""
+"""OpenAI's own documents, no part of this project: they lie in the folder that PARLEY_TEST_SPECS names, or tests that
+need one are skipped."""
 
 import os
 from pathlib import Path
