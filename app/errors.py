@@ -10,6 +10,7 @@
     ├─ NotFound                404
     │  └─ ModelNotFound
     ├─ MethodNotAllowed        405
+    ├─ NotAcceptable           406     no answer in a media type that the client accepts
     ├─ RequestTimeout          408     the body did not arrive in time
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
@@ -97,6 +98,12 @@ class MethodNotAllowed(ApiError):
     status = 405
     type = "invalid_request_error"
     default_code = "method_not_allowed"
+
+
+class NotAcceptable(ApiError):
+    status = 406
+    type = "invalid_request_error"
+    default_code = "not_acceptable"
 
 
 class RequestTimeout(ApiError):

@@ -181,7 +181,7 @@ def when_ready(server: Any) -> None:
     root, option = _reach(server)
     base = root + _base_path
     keys = load_keys(_settings)
-    model = build_engine(_settings).models[0].id
+    model = "mocks" if _settings.mock == "all" else build_engine(_settings).models[0].id
     # Only the generated key is ever shown; the shell puts in another one.
     bearer = (
         f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'

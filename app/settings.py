@@ -50,6 +50,12 @@ class Settings:
         False, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
     )
     reload: bool = _setting(False, "For development: each worker follows changes of the document while it runs.")
+    mock: str = _setting(
+        "off",
+        "What operations answer that the server has no handler for: 501 (`off`) or, with `missing`, a mock that fits "
+        "the document; with `all` every operation answers with a mock.",
+        choices=("off", "missing", "all"),
+    )
     engine: str = _setting(
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )

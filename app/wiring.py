@@ -24,6 +24,7 @@ from .contract.schemas import Schemas
 from .contract.security import Security
 from .engines.base import Engine, Model
 from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.echo import EchoEngine
 from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
@@ -34,6 +35,7 @@ from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
+from .web.mocks import Mocks
 from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
@@ -87,8 +89,19 @@ def served_document(settings: Settings, models: Iterable[Model]) -> Document:
 
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
-    be: by a handler of the user's, who may ask for the model, or in a document that may change."""
+    be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    if settings.mock == "all":
+        return False
     return bool(settings.handlers or settings.reload or chat_operations(settings, found))
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine that the settings ask for; where mocks answer everything one that nobody asks, without a model file.
+
+    Raises:
+        ConfigurationError: as `build_engine`.
+    """
+    return EchoEngine() if settings.mock == "all" else build_engine(settings)
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -96,7 +109,7 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
     settings = settings if settings is not None else Settings.from_environment()
     if not settings.reload:
         return wire(settings)
-    path, engine = contract_path(settings), build_engine(settings)
+    path, engine = contract_path(settings), engine_of(settings)
     return Reloading(
         wire(settings, engine, launches=True),
         lambda: wire(settings, engine, opens=False),
@@ -117,7 +130,7 @@ def wire(
     """
     configure_logs()
     launches = (engine is None if launches is None else launches) and settings.engine == "llama"
-    engine = engine or build_engine(settings)
+    engine = engine or engine_of(settings)
     document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
@@ -131,9 +144,12 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits)}
+    mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
+        if mocks is not None and (handler is None or settings.mock == "all"):
+            handler = mocks.handler(operation)
         # Our own answers, in the words of another author's document.
         mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
         return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))

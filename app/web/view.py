@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import flask
@@ -23,7 +23,7 @@ from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
 from . import sse
-from .exchange import Exchange, Reply, Request, Stream
+from .exchange import Exchange, Reply, Request, Stream, is_json
 
 log = logging.getLogger("parley")
 
@@ -42,24 +42,28 @@ class ReplyEncoder:
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
-        if isinstance(body, (dict, list)):
-            body = sse.to_json(self._check(reply.status, "application/json", body))
-            headers.append((b"content-type", b"application/json"))
+        media_type = reply.media_type
+        if isinstance(body, (dict, list)) or (media_type is not None and is_json(media_type)):
+            media_type = media_type or "application/json"
+            body = sse.to_json(self._check(reply.status, media_type.lower(), body))
         elif body is None:
             body = b""
         elif isinstance(body, str):
             body = body.encode()
+        if media_type is not None:
+            headers.append((b"content-type", media_type.encode("latin-1")))
         if reply.status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
         return reply.status, headers, body
 
-    def encode_event(self, event: Any) -> bytes:
-        """One event of a stream.
+    def encode_event(self, event: Any, *, named: bool = False) -> bytes:
+        """One event of a stream; ``named``: by its ``type``.
 
         Raises:
             ContractViolation: the event does not fit the document.
         """
-        return sse.event(self._check(200, "text/event-stream", event))
+        checked = self._check(200, "text/event-stream", event)
+        return sse.named_event(checked) if named else sse.event(checked)
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         """The body as it may be sent. There is nothing to hold it against."""
@@ -98,7 +102,7 @@ class OperationView(ReplyEncoder):
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
-        result = self.handler(**self._arguments(exchange))
+        result = self.handler(**self._arguments(exchange, environ[SCOPE]["headers"]))
         exchange.body = None  # the handler's alone now, to keep for as long as it needs it
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
@@ -111,13 +115,13 @@ class OperationView(ReplyEncoder):
         status, headers, body = self.encode(reply)
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
 
-    def _arguments(self, exchange: Exchange) -> dict[str, Any]:
+    def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         for name, source in self.names.items():
             if name == "body":
                 arguments[name] = exchange.body
             elif name == "request":
-                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services)
+                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services, headers)
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments
