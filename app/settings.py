@@ -60,6 +60,11 @@ class Settings:
         1 << 20, "Most tokens that the choices of a request with `n` over 1 may come to.", minimum=1
     )
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
+    max_upload: int = _setting(
+        512 * 1024 * 1024,
+        "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too.",
+        minimum=1,
+    )
     body_timeout: float = _setting(
         60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400
     )

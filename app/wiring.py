@@ -89,6 +89,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
             operations={operation.id: operation for operation in found},
             schemas=schemas,
             max_body=settings.max_body,
+            max_upload=settings.max_upload,
             body_timeout=settings.body_timeout,
         ),
         LifespanMiddleware,
