@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -184,7 +185,8 @@ def _parameters(document: Document, node: Any, item: Any, base: str, item_pointe
             if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
                 continue  # the operation's own parameter stands before the path's
             found[key] = _parameter(document, parameter, pointer or at + pointer_to("parameters", index))
-    return tuple(found.values())
+    names = Counter(name for name, _ in found)
+    return tuple(replace(made, is_namesake=names[made.name] > 1) for made in found.values())
 
 
 def _parameter(document: Document, node: Any, pointer: str) -> Parameter:

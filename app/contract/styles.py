@@ -68,6 +68,12 @@ class Parameter:
     explode: bool
     allow_empty: bool = False
     media_type: str | None = None
+    is_namesake: bool = False
+
+    @property
+    def key(self) -> str:
+        """What handlers know it by: its name, after its place where the operation has that name in two."""
+        return f"{self.location}-{self.name}" if self.is_namesake else self.name
 
     @property
     def place(self) -> str:

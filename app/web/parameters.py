@@ -28,7 +28,8 @@ from .bodies import parse_json
 # What may stand in a path as it is (RFC 3986, section 3.3).
 _IN_PATH = "/:@!$&'()*+,;=~"
 _ENCODED = re.compile("%[0-9A-Fa-f]{2}")
-_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+# Without the dot, which is a delimiter of the style `label`.
+_UNRESERVED = re.compile("[A-Za-z0-9_~-]")
 
 
 class ParameterReader:
@@ -50,7 +51,7 @@ class ParameterReader:
         return bool(self._parameters)
 
     def read(self, scope: Scope) -> dict[str, Any]:
-        """The parameters that are there, by name.
+        """The parameters that are there, by their keys.
 
         Raises:
             BadRequest: one is missing or is not as the document says.
@@ -74,7 +75,7 @@ class ParameterReader:
                 if parameter.allow_empty and (name, "") in query and validator and not _fitting(validator, readings):
                     readings, validator = [""], None  # an empty value passes whatever the schema says
             if readings is not None:
-                found[name] = choose(parameter, validator, readings)
+                found[parameter.key] = choose(parameter, validator, readings)
             elif parameter.required:
                 raise missing(parameter)
         return found

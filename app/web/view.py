@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -173,7 +174,7 @@ def to_reply(result: Any) -> Reply | Stream:
 
 def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
     """The handler's parameters, each with the name that the document gives it."""
-    sources = {inflection.underscore(p.name).replace("-", "_"): p.name for p in operation.parameters}
+    sources = {inflection.underscore(re.sub(r"\W+", "_", p.key).strip("_")): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
     unknown = [name for name in names if name not in sources and name not in ("body", "request")]
     if unknown:
