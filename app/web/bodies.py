@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,10 @@ class BodyReader:
                 async with asyncio.timeout(self.timeout):
                     message = await receive()
             except TimeoutError:
-                raise self._stalled() from None
+                raise self.stalled() from None
             if message["type"] == "http.disconnect":
                 # Also how the HTTP server tells of its own time limit; a client that is gone reads no answer.
-                raise self._stalled()
+                raise self.stalled()
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self.limit:
@@ -54,26 +54,14 @@ class BodyReader:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    async def pieces(self, headers: Headers, receive: Receive) -> AsyncGenerator[bytes, None]:
-        """The body as it arrives; raises what `read` does."""
+    def stream(self, headers: Headers, receive: Receive) -> BodyStream:
+        """The body as it arrives.
+
+        Raises:
+            ContentTooLarge: it says that it is larger than the limit.
+        """
         self._check_length(headers)
-        size = 0
-        more = True
-        while more:
-            try:
-                async with asyncio.timeout(self.timeout):
-                    message = await receive()
-            except TimeoutError:
-                raise self._stalled() from None
-            if message["type"] == "http.disconnect":
-                raise self._stalled()
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self.limit:
-                raise self.too_large()
-            more = message.get("more_body", False)
-            if chunk:
-                yield chunk
+        return BodyStream(self, receive)
 
     def too_large(self) -> ContentTooLarge:
         return ContentTooLarge(f"The request body is larger than the {self.limit} bytes that are accepted.")
@@ -83,8 +71,36 @@ class BodyReader:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self.limit:
                 raise self.too_large()
 
-    def _stalled(self) -> RequestTimeout:
+    def stalled(self) -> RequestTimeout:
         return RequestTimeout(f"No byte of the request body arrived for {self.timeout:g} seconds.")
+
+
+class BodyStream:
+    """A body piece by piece; ``ended`` once there is no more."""
+
+    def __init__(self, reader: BodyReader, receive: Receive) -> None:
+        self.ended = False
+        self._reader = reader
+        self._receive = receive
+        self._size = 0
+
+    async def next(self) -> bytes:
+        """The next piece, empty at the end; raises what `BodyReader.read` does."""
+        chunk = b""
+        while not (chunk or self.ended):
+            try:
+                async with asyncio.timeout(self._reader.timeout):
+                    message = await self._receive()
+            except TimeoutError:
+                raise self._reader.stalled() from None
+            if message["type"] == "http.disconnect":
+                raise self._reader.stalled()
+            chunk = message.get("body", b"")
+            self.ended = not message.get("more_body", False)
+            self._size += len(chunk)
+            if self._size > self._reader.limit:
+                raise self._reader.too_large()
+        return chunk
 
 
 def check_json_charset(parameters: Mapping[str, str]) -> None:

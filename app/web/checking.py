@@ -67,6 +67,7 @@ class OperationCheck:
         }
         self.parameters = ParameterReader(operation, schemas, base_path)
         self.has_parameters = bool(operation.parameters)
+        self.max_body = limits.max_body
         self.reader = BodyReader(limits.max_body, limits.timeout)
         self.upload_reader = BodyReader(limits.max_upload, limits.timeout)
 
@@ -85,7 +86,7 @@ class OperationCheck:
             if raw:
                 exchange.body = _parse(media_type, options, found, raw)
             elif self.required:
-                raise BadRequest("The request needs a body.", code="missing_body")
+                raise _missing_body()
         await self.next_app(scope, receive, send)
 
     async def _call_with_files(
@@ -94,19 +95,22 @@ class OperationCheck:
         """As `__call__`, with a body that may hold files: they are there until the answer is out."""
         exchange = Exchange.of(scope)
         folder = UploadFolder()
-        pieces = self.upload_reader.pieces(scope["headers"], receive)
+        stream = self.upload_reader.stream(scope["headers"], receive)
         try:
-            first = await anext(pieces, b"")
+            try:
+                first = await stream.next()
+                leaves = (
+                    await read_multipart(first, stream, boundary, form.form, folder, self.max_body) if first else []
+                )
+            finally:
+                exchange.body_read = stream.ended
             if first:
-                leaves = await read_multipart(first, pieces, boundary, form.form, folder, self.reader.limit)
                 exchange.body = form.body(leaves)
             elif self.required:
-                raise BadRequest("The request needs a body.", code="missing_body")
-            exchange.body_read = True
+                raise _missing_body()
             await self.next_app(scope, receive, send)
         finally:
             folder.remove()
-            await pieces.aclose()
 
     def _media_type(self, headers: Headers) -> tuple[str, Mapping[str, str], _BodyCheck]:
         given, encoding = b"", b""
@@ -128,6 +132,10 @@ class OperationCheck:
         if options and is_json(media_type):
             check_json_charset(options)
         return media_type, options, found
+
+
+def _missing_body() -> BadRequest:
+    return BadRequest("The request needs a body.", code="missing_body")
 
 
 def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> Any:

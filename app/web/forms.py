@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..contract.media import split_type
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
-from .bodies import decode_text, parse_json
+from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
 
@@ -117,7 +116,7 @@ def read_urlencoded(raw: bytes) -> list[Leaf]:
 
 
 async def read_multipart(
-    first: bytes, pieces: AsyncIterator[bytes], boundary: str, form: Form, folder: UploadFolder, memory: int
+    first: bytes, stream: BodyStream, boundary: str, form: Form, folder: UploadFolder, memory: int
 ) -> list[Leaf]:
     """The parts of a body, which begins with the piece ``first``; what is a file is written to the folder, the rest may
     have ``memory`` bytes in all.
@@ -151,7 +150,7 @@ async def read_multipart(
             parser.write(piece)
             reader.check_memory()
             await reader.flush()
-            piece = await anext(pieces, b"")
+            piece = await stream.next()
     except FormParserError:
         raise _invalid("it does not keep to the form of RFC 7578") from None
     if not reader.ended:
