@@ -13,9 +13,9 @@ from typing import Any
 from ..errors import ConfigurationError
 from .document import Document, pointer_to
 from .forms import Encoding, Form
-from .media import FORM, MULTIPART, MediaTypes, split_type
+from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from .shapes import Shape
-from .styles import Parameter, style_of
+from .styles import STYLES, Parameter, style_of
 
 log = logging.getLogger("parley")
 
@@ -151,6 +151,8 @@ def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:
         form = None
         if kind in (FORM, MULTIPART) or "*" in kind:
             form = Form(shape, _encodings(document, media.get("encoding") or {}, at))
+        if (shape.is_object or shape.is_array) and not (form or is_json(kind)):
+            log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
         found[media_type.lower()] = Body(at + "/schema" if "schema" in media else None, shape, form)
     return found
 
@@ -195,6 +197,8 @@ def _parameter(document: Document, node: Any, pointer: str) -> Parameter:
         media_type, holder = next(iter(node["content"].items()))  # it has exactly one entry
         pointer += pointer_to("content", media_type)
     style, explode = style_of(node, node["in"])
+    if style not in STYLES.get(node["in"], ()):
+        log.warning("%s: there is no style %s in the %s; it is read as the default one", pointer, style, node["in"])
     return Parameter(
         name=node["name"],
         location=node["in"],

@@ -48,7 +48,13 @@ _EXAMPLES = {
     ("deepObject", False): "{0}[name]=value",
     ("deepObject", True): "{0}[name]=value",
 }
-_DEFAULT_STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
+# The styles of each place, its default first.
+STYLES = {
+    "path": ("simple", "label", "matrix"),
+    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
+    "header": ("simple",),
+    "cookie": ("form",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Parameter:
 
 def style_of(node: Mapping[str, Any], location: str) -> tuple[str, bool]:
     """The style and explode of a Parameter Object, or of an Encoding Object (as of a query), with their defaults."""
-    style = str(node.get("style") or _DEFAULT_STYLES.get(location, "simple"))
+    style = str(node.get("style") or STYLES.get(location, ("simple",))[0])
     return style, bool(node.get("explode", style == "form"))
 
 

@@ -57,7 +57,8 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document."""
+    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as
+    the media type ``application/json`` or the one among the headers."""
 
     body: Any = None
     status: int = 200

@@ -42,9 +42,11 @@ class ReplyEncoder:
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
         if isinstance(body, (dict, list)):
-            self._check(reply.status, "application/json", body)
+            given = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), None)
+            self._check(reply.status, given or "application/json", body)
             body = sse.to_json(body)
-            headers.append((b"content-type", b"application/json"))
+            if given is None:
+                headers.append((b"content-type", b"application/json"))
         elif body is None:
             body = b""
         elif isinstance(body, str):

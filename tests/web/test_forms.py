@@ -200,6 +200,12 @@ def test_an_error_in_a_form_names_the_field(client: Client, text: str, param: st
     assert "secret" not in answer.text
 
 
+def test_a_form_that_is_no_text_is_an_error(client: Client) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = client.request("POST", "/form", content=b"name=\xff", headers=headers)
+    assert fault(answer) == (None, "invalid_form")
+
+
 def test_names_with_brackets_have_a_depth(client: Client) -> None:
     answer = client.form("name=a&point" + "[x]" * 50 + "=1")
     assert fault(answer)[1] == "invalid_value"
@@ -368,3 +374,29 @@ def test_ranges_of_media_types_are_matched_by_the_closest(client: Client) -> Non
 def test_a_compressed_form_is_refused(client: Client) -> None:
     headers = {"content-type": "multipart/form-data; boundary=b", "content-encoding": "gzip"}
     assert fault(client.request("POST", "/files", content=b"x", headers=headers), 415)[1] == "unsupported_media_type"
+
+
+# -- answers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "fits"),
+    [
+        ("none", 200, True),
+        ("application-vnd.x+json", 201, True),
+        ("Application-JSON; charset=utf-8", 200, True),
+        ("application-problem+json", 200, False),
+        ("none", 404, False),
+        ("text-x", 200, True),
+    ],
+)
+def test_an_answer_is_held_against_the_closest_status_and_media_type(
+    client: Client, kind: str, status: int, fits: bool
+) -> None:
+    answer = client.request("GET", f"/answers/{kind}?kind={status}")
+    if fits:
+        assert (answer.status_code, answer.json()) == (status, {"x": 1})
+        expected = "application/json" if kind == "none" else kind.replace("-", "/")
+        assert answer.headers.get_list("content-type") == [expected]
+    else:
+        assert fault(answer, 500)[1] == "contract_violation"

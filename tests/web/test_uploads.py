@@ -115,8 +115,8 @@ def test_the_connection_of_a_refused_form_is_free_for_the_next_request_at_once(t
     with twin_server(tmp_path) as server:
         for body in (b"--b--\r\n", b"garbage", START + b"x"):
             request = head(len(body)).replace(b"connection: close\r\n", b"") + body
-            begin = time.monotonic()
-            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            # A server that waited for more of the body would do so for five seconds.
+            with socket.create_connection(("127.0.0.1", server.port), timeout=4) as connection:
                 for _ in range(2):
                     connection.sendall(request)
                     received = b""
@@ -125,7 +125,6 @@ def test_the_connection_of_a_refused_form_is_free_for_the_next_request_at_once(t
                         assert piece
                         received += piece
                     assert received.startswith(b"HTTP/1.1 400 ")
-            assert time.monotonic() - begin < 4
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -151,6 +151,25 @@ def twin(version: str) -> dict[str, Any]:
                 ),
                 "delete": operation("deleteAnything"),
             },
+            "/answers/{kind}": {
+                "get": operation(
+                    "getAnswer",
+                    parameters=[
+                        parameter("kind", "path", {"type": "string"}),
+                        parameter("kind", "query", {"type": "integer"}, required=True),
+                    ],
+                    responses={
+                        "2XX": {
+                            "description": "ok",
+                            "content": {
+                                "Application/*; charset=utf-8": {"schema": point},
+                                "application/problem+json": {"schema": form},
+                            },
+                        },
+                        "default": {"description": "else", "content": {"application/json": {"schema": form}}},
+                    },
+                )
+            },
         },
     }
 

@@ -60,3 +60,7 @@ async def send_anything(body: Any = None) -> Reply:
 
 async def delete_anything() -> Reply:
     return Reply({})
+
+
+async def get_answer(path_kind: str, query_kind: int) -> Reply:
+    return Reply({"x": 1}, query_kind, {"content-type": path_kind.replace("-", "/")} if path_kind != "none" else {})
