@@ -15,11 +15,13 @@ from urllib.parse import quote
 from ..errors import BadRequest
 from .explain import path_text
 from .media import MediaTypes, is_json
+from .parameters import Parameter
 from .shapes import Json, Shape
-from .styles import Pairs, Parameter, read_pairs
+from .styles import Pairs, read_pairs
 
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _DEEPEST = 8
+_LONGEST_NAME = 1_000
 
 Path = tuple[str | int, ...]
 
@@ -99,7 +101,8 @@ class Form:
 
     def _place(self, name: str) -> tuple[str, list[str], Shape]:
         """The property that a field's name means, the steps from there to the value, and the property's shape."""
-        if name not in self.shape.properties and (match := _BRACKETS.fullmatch(name)):
+        brackets = len(name) <= _LONGEST_NAME and name not in self.shape.properties
+        if brackets and (match := _BRACKETS.fullmatch(name)):
             base = match[1]
             if base in self.shape.properties:
                 return base, match[2][1:-1].split("]["), self.shape.property(base)
@@ -136,6 +139,7 @@ class _Node:
         self.leaves: list[Leaf] = []
         self.items: dict[int, _Node] = {}
         self.members: dict[str, _Node] = {}
+        self.last = -1  # the item that the last name without a number went to
 
     def add(self, leaf: Leaf, tokens: list[str], shape: Shape) -> None:
         node = self
@@ -143,12 +147,15 @@ class _Node:
             raise _fault((leaf.name,), f"at most {_DEEPEST} levels of names in brackets are accepted")
         for depth, token in enumerate(tokens):
             if _is_index(shape, token):
-                rest = tokens[depth + 1 :]
-                number = int(token) if token else len(node.items)
-                if not token and rest and node.items:
+                if token:
+                    number = int(token)
+                else:
                     # The next member of the item that was begun, or of a new one when it has that already.
-                    begun = max(node.items)
-                    number = begun if rest[0] not in node.items[begun].members or rest[-1] == "" else begun + 1
+                    rest = tokens[depth + 1 :]
+                    begun = node.items.get(node.last) if rest else None
+                    if begun is None or (rest[0] in begun.members and rest[-1] != ""):
+                        node.last += 1
+                    number = node.last
                 node = node.items.setdefault(number, _Node())
             else:
                 node = node.members.setdefault(token, _Node())

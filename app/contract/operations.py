@@ -14,8 +14,8 @@ from ..errors import ConfigurationError
 from .document import Document, pointer_to
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
+from .parameters import STYLES, Parameter, style_of
 from .shapes import Shape
-from .styles import STYLES, Parameter, style_of
 
 log = logging.getLogger("parley")
 

@@ -7,25 +7,18 @@ A delimiter that is percent-encoded belongs to the value, so what arrives is spl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import BadRequest
+from .parameters import Parameter
 from .shapes import Shape
 
 # Names, decoded, with their values as they stand in the query or in a Cookie header.
 Pairs = list[tuple[str, str]]
 
-# Where a parameter stands, for messages.
-PLACES = {
-    "path": " in the path",
-    "query": " in the query",
-    "header": " in the headers",
-    "cookie": " in the cookies",
-}
 _DELIMITERS = {
     "form": re.compile(","),
     "spaceDelimited": re.compile(r"%20|\+| "),
@@ -48,53 +41,6 @@ _EXAMPLES = {
     ("deepObject", False): "{0}[name]=value",
     ("deepObject", True): "{0}[name]=value",
 }
-# The styles of each place, its default first.
-STYLES = {
-    "path": ("simple", "label", "matrix"),
-    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
-    "header": ("simple",),
-    "cookie": ("form",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of an operation.
-
-    ``schema`` is the pointer of its schema (None: anything goes). With a ``media_type`` its text is a document of that
-    type; else it is written in the ``style``.
-    """
-
-    name: str
-    location: str
-    required: bool
-    schema: str | None
-    shape: Shape
-    style: str
-    explode: bool
-    allow_empty: bool = False
-    media_type: str | None = None
-    is_namesake: bool = False
-
-    @property
-    def key(self) -> str:
-        """What handlers know it by: its name, after its place where the operation has that name in two."""
-        return f"{self.location}-{self.name}" if self.is_namesake else self.name
-
-    @property
-    def place(self) -> str:
-        return PLACES.get(self.location, "")
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is one text as a whole, whatever is in it."""
-        return self.media_type is not None or not (self.shape.is_array or self.shape.is_object)
-
-
-def style_of(node: Mapping[str, Any], location: str) -> tuple[str, bool]:
-    """The style and explode of a Parameter Object, or of an Encoding Object (as of a query), with their defaults."""
-    style = str(node.get("style") or STYLES.get(location, ("simple",))[0])
-    return style, bool(node.get("explode", style == "form"))
 
 
 def split_query(query: str) -> Pairs:
@@ -183,6 +129,9 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
     """
     name, shape = parameter.name, parameter.shape
     text = partial(decode, plus=parameter.location != "cookie", name=name)
+    if parameter.location == "cookie" and parameter.explode and (shape.is_array or shape.is_object):
+        # The style puts several pairs into one cookie, but a client may as well send several cookies.
+        pairs = [pair for key, value in pairs for pair in split_query(f"{quote(key)}={value}")]
     values = [value for key, value in pairs if key == name]
     if not values and shape.is_array and name + "[]" not in others:
         # How many clients write an array, though no style of the standard does.

@@ -25,6 +25,7 @@ from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
 
 MAX_PARTS = 1_000
+MAX_FIELDS = 10_000
 _MAX_HEADERS = 16
 _MAX_HEADER_BYTES = 8_192
 
@@ -100,12 +101,15 @@ def read_urlencoded(raw: bytes) -> list[Leaf]:
     """The fields of a body.
 
     Raises:
-        BadRequest: its bytes are not ASCII, or its percent-encoded bytes not UTF-8.
+        BadRequest: its bytes, or those that are percent-encoded, are not UTF-8.
+        ContentTooLarge: it has too many fields.
     """
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8.", code="invalid_form") from None
+    if text.count("&") >= MAX_FIELDS:
+        raise ContentTooLarge(f"The form has more than the {MAX_FIELDS} fields that are accepted.")
     leaves = []
     for part in text.split("&"):
         if part:

@@ -12,16 +12,9 @@ from ..contract.document import templates
 from ..contract.explain import explain
 from ..contract.media import is_json
 from ..contract.operations import Operation
+from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas, Validator
-from ..contract.styles import (
-    Parameter,
-    decode,
-    read_fields,
-    read_pairs,
-    read_segment,
-    split_cookies,
-    split_query,
-)
+from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
 from .bodies import parse_json
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.contract.parameters import Parameter, style_of
 from app.contract.shapes import Shape
-from app.contract.styles import Parameter, read_fields, read_pairs, read_segment, split_cookies, split_query, style_of
+from app.contract.styles import read_fields, read_pairs, read_segment, split_cookies, split_query
 from app.errors import BadRequest
 
 STRING = {"type": "string"}
@@ -102,6 +103,10 @@ def test_cookies_are_written_as_forms() -> None:
     assert read_pairs(parameter(STRING, "form", None, "cookie", "e"), cookies) == [""]
     several = split_cookies(["color=blue; color=black", "color=brown"])
     assert read_pairs(parameter(ARRAY, "form", None, "cookie"), several) == [COLORS]
+    assert read_pairs(
+        parameter(ARRAY, "form", None, "cookie"), split_cookies(["color=blue&color=black&color=brown"])
+    ) == [COLORS]
+    assert read_pairs(parameter(OBJECT, "form", None, "cookie"), split_cookies(["a=1; R=100&G=200&B=150"])) == [RGB]
     # A plus is a plus: only forms write a space so.
     assert read_pairs(parameter(STRING, "form", None, "cookie"), split_cookies(["color=a+b%20c"])) == ["a+b c"]
 
