@@ -206,6 +206,12 @@ def test_a_form_that_is_no_text_is_an_error(client: Client) -> None:
     assert fault(answer) == (None, "invalid_form")
 
 
+def test_a_form_may_not_have_any_number_of_fields(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "MAX_FIELDS", 5)
+    assert body(client.form("name=a&counts=1&counts=2&counts=3&counts=4"))["counts"] == [1, 2, 3, 4]
+    assert fault(client.form("name=a&counts=1&counts=2&counts=3&counts=4&counts=5"), 413)[1] == "request_too_large"
+
+
 def test_names_with_brackets_have_a_depth(client: Client) -> None:
     answer = client.form("name=a&point" + "[x]" * 50 + "=1")
     assert fault(answer)[1] == "invalid_value"
@@ -258,8 +264,9 @@ def test_a_field_is_a_field_also_when_it_comes_with_a_filename(client: Client) -
 def test_a_charset_of_a_part_is_honoured(client: Client) -> None:
     answer = client.parts(file("file", ""), field("note", "ab", "content-type: text/plain; charset=utf-16le"))
     assert body(answer)["note"] == "\u6261"
-    answer = client.parts(file("file", ""), field("note", "x", "content-type: text/plain; charset=nonsense"))
-    assert fault(answer, 415)[1] == "unsupported_media_type"
+    for charset in ("nonsense", "hex", "punycode", "utf-7", "\0"):
+        answer = client.parts(file("file", ""), field("note", "x", f"content-type: text/plain; charset={charset}"))
+        assert fault(answer, 415)[1] == "unsupported_media_type"
 
 
 @pytest.mark.parametrize(
