@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connexion import FlaskApp
 
     from .engines.supervisor import Supervision
+    from .web.reloading import Reloading
 
 __all__ = [
     "asgi_lifespan",
@@ -70,7 +71,7 @@ _base_path = ""
 _supervision: Supervision | None = None
 
 
-def load() -> FlaskApp:
+def load() -> FlaskApp | Reloading:
     """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence."""
     try:
         _refuse_wsgi_workers()
@@ -121,11 +122,11 @@ def on_starting(server: Any) -> None:
         from .contract.document import Document
         from .contract.operations import operations
         from .engines.configured import launch_model
-        from .wiring import contract_path, serves_chat
+        from .wiring import contract_path, needs_engine
 
         document = Document.load(contract_path(_settings))
         _base_path = document.base_path
-        if serves_chat(operations(document)):
+        if needs_engine(_settings, operations(document)):
             _supervision = launch_model(_settings, workers=server.cfg.workers)
     except ConfigurationError as error:
         _stop(error)

@@ -6,6 +6,7 @@ The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. README's table is
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -36,6 +37,19 @@ class Settings:
         "Folder of the generated key. Without it: `$XDG_STATE_HOME/parley`, else `~/.local/state/parley`.",
     )
     spec: Path | None = _setting(None, "The OpenAPI document to serve. Without it: the one that ships.")
+    handlers: tuple[str, ...] = _setting(
+        (), "Dotted Python packages, separated by commas, whose handlers come before the server's own."
+    )
+    operations: tuple[str, ...] = _setting(
+        (),
+        "Other names of operations: `createChatCompletion=theirId,...` answers the document's operation `theirId` by "
+        "the handler of `createChatCompletion`.",
+        pairs=True,
+    )
+    basic_auth: bool = _setting(
+        False, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
+    )
+    reload: bool = _setting(False, "For development: each worker follows changes of the document while it runs.")
     engine: str = _setting(
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )
@@ -124,6 +138,8 @@ def _parse(name: str, f: Field[Any], text: str) -> Any:
         parts = tuple(part.strip() for part in text.split(",") if part.strip())
         if not parts:
             raise ConfigurationError(f"{name} has commas and nothing between them; leave it out or fill it in.")
+        if rules.get("pairs") and not all(re.fullmatch(r"[^=\s]+=[^=\s]+", part) for part in parts):
+            raise ConfigurationError(f"{name} must be pairs such as createChatCompletion=theirId, separated by commas.")
         return parts
     if kind == "bool":
         lowered = text.lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from connexion.middleware.security import SecurityMiddleware
 
 from .chat.service import Chat, Limits
 from .contract.document import Document
+from .contract.handlers import Handlers
 from .contract.operations import Operation, operations
-from .contract.routing import Paths, TagResolver, find_handler, routing_view
+from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
+from .contract.security import Security
 from .engines.base import Engine
 from .engines.configured import build_engine, launch_model, model_is_launched
 from .handlers.chat import create_chat_completion
@@ -31,11 +33,12 @@ from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
+from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
-from .web.security import bearer_auth
+from .web.security import security_handlers
 from .web.view import SCOPE, OperationView, ViewMiddleware
 
-HANDLERS = "app.handlers"
+OWN_HANDLERS = "app.handlers"
 
 log = logging.getLogger("parley")
 
@@ -49,35 +52,77 @@ def contract_path(settings: Settings) -> Path:
     return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
 
 
-def serves_chat(found: list[Operation]) -> bool:
-    """Whether any operation of a document is answered by the chat handler: only then is a model needed."""
-    return any(find_handler(HANDLERS, operation) is create_chat_completion for operation in found)
+def handlers_of(settings: Settings) -> Handlers:
+    """Where the settings have handlers looked for: the user's packages, then ours.
+
+    Raises:
+        ConfigurationError: a package cannot be imported.
+    """
+    pairs = (pair.partition("=") for pair in settings.operations)
+    return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
 
 
-def wire(settings: Settings | None = None, engine: Engine | None = None) -> FlaskApp:
-    """As `app.create_app`; ``engine`` stands in for the one that the settings ask for."""
+def needs_engine(settings: Settings, found: list[Operation]) -> bool:
+    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
+    be: by a handler of the user's, who may ask for the model, or in a document that may change."""
+    handlers = handlers_of(settings)
+    return bool(settings.handlers or settings.reload) or any(
+        handlers.find(operation) is create_chat_completion for operation in found
+    )
+
+
+def build(settings: Settings | None = None) -> FlaskApp | Reloading:
+    """As `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
+    if not settings.reload:
+        return wire(settings)
+    path, engine = contract_path(settings), build_engine(settings)
+    return Reloading(
+        wire(settings, engine, launches=True),
+        lambda: wire(settings, engine, opens=False),
+        lambda: Document.load(path).files,
+        shown=str(path),
+    )
+
+
+def wire(
+    settings: Settings, engine: Engine | None = None, *, opens: bool = True, launches: bool | None = None
+) -> FlaskApp:
+    """One application. ``engine`` stands in for the one that the settings ask for; ``opens``: it is started and closed
+    with the application, and ``launches`` its process too, if nothing has done so before (None: unless the engine is
+    given).
+
+    Raises:
+        ConfigurationError: as `app.create_app`.
+    """
     configure_logs()
     document = Document.load(contract_path(settings))
     found = operations(document)
-    schemas = Schemas(document)
-    for pointer in (pointer for operation in found for pointer in operation.schemas):
-        schemas.validator(pointer)  # what cannot be compiled ends the start, not a request
-    launches = engine is None and settings.engine == "llama"
+    schemas = Schemas(document, lazy=True)
+    # What cannot be compiled ends the start, not a request.
+    schemas.try_all(pointer for operation in found for pointer in operation.schemas)
+    security = Security(document, allow_basic=settings.basic_auth)
+    routes = routing_view(document, found, security)
+    security.report(found)
+    handlers = handlers_of(settings)
+    handlers.check_names(found)
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or build_engine(settings)
-    needs_engine = serves_chat(found)
+    chats = needs_engine(settings, found)
     services: dict[type[Any], Any] = {
         Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
     }
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
-        return views.setdefault(operation.id, OperationView(operation, handler, schemas, services))
+        # Our own answers, in the words of another author's document.
+        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
 
     async def ready() -> bool:
-        return not needs_engine or await engine.ready()
+        return not chats or await engine.ready()
 
-    paths = Paths(document, found)
+    paths = Paths(found)
     pages = Pages(document, paths, ready)
     middlewares = [
         partial(FrontMiddleware, log_format=settings.log_format),
@@ -86,7 +131,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
         ExactRoutingMiddleware,
         SecurityMiddleware,
         check_middleware(
-            operations={operation.id: operation for operation in found},
+            operations={operation.key: operation for operation in found},
             schemas=schemas,
             max_body=settings.max_body,
             max_upload=settings.max_upload,
@@ -97,21 +142,21 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine if needs_engine else None, settings, launches),
+        lifespan=partial(_lifespan, engine if chats and opens else None, settings, launches),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
     keys = load_keys(settings)
-    bearer = bearer_auth(keys, loopback_only=keys.generated is not None and not settings.allow_generated_key)
+    loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(
-        routing_view(document, found),
-        base_path=document.base_path,
-        resolver=TagResolver(HANDLERS, found, view),
-        security_map={"bearer": bearer},
+        routes,
+        base_path="",
+        resolver=TagResolver(handlers, found, view),
+        security_map=security_handlers(keys, loopback_only=loopback_only),
     )
-    _prepare_flask(app.app)
+    _prepare_flask(app.app, pages.methods)
     pages.register(app.app)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
     app.middleware.app.asgi_app = Bridge(
@@ -120,7 +165,7 @@ def wire(settings: Settings | None = None, engine: Engine | None = None) -> Flas
     return app
 
 
-def _prepare_flask(inner: flask.Flask) -> None:
+def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> None:
     # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
@@ -138,7 +183,8 @@ def _prepare_flask(inner: flask.Flask) -> None:
         routed = scope["extensions"].get("connexion_routing", {}).get("operation_id")
         view = inner.view_functions.get(flask.request.endpoint or "")
         if getattr(view, "operation_id", None) != routed:
-            flask.abort(404)
+            # OPTIONS too: Flask would answer it by itself, for any path.
+            flask.abort(405 if routed is None and methods(scope["path"]) else 404)
 
 
 @contextlib.asynccontextmanager

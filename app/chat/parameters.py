@@ -61,9 +61,13 @@ PARAMETERS = (
     Parameter("verbosity", "verbosity", ("medium",)),
     Parameter("service_tier", "service_tier", ("auto", "default")),
     Parameter("store", "store", (False,)),
-    Parameter("prompt_cache_key", "prompt_cache"),
-    Parameter("prompt_cache_retention", "prompt_cache"),
-    Parameter("prompt_cache_options", "prompt_cache", ({},)),
+    Parameter(
+        "prompt_cache_key",
+        "prompt_cache_key",
+        effect="its conversations keep a slot, and share what was read with no other",
+    ),
+    Parameter("prompt_cache_retention", "prompt_cache", ("in_memory",)),
+    Parameter("prompt_cache_options", "prompt_cache", ({}, {"mode": "implicit"})),
 )
 
 _NEEDS = {parameter.name: parameter for parameter in PARAMETERS if parameter.needs is not None}

@@ -61,8 +61,8 @@ class Chat:
             raise ModelNotFound(f"This server has no such model. It serves: {served}.", param="model")
         return found
 
-    def prepare(self, body: Json, log: Json) -> Call:
-        """What a valid request comes down to.
+    def prepare(self, body: Json, log: Json, client: str | None = None) -> Call:
+        """What a valid request comes down to. ``client`` is the short name of the key that it came with.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -78,6 +78,9 @@ class Chat:
         if ignored:
             log["ignored"] = ",".join(ignored)[:500]
         request = {name: _plain(value) for name, value in request.items()}
+        if "prompt_cache_key" in request:
+            # Another client's key of the same name is another key: it must not tell what this one's requests were.
+            request["prompt_cache_key"] = sha256(f"{client}\0{request['prompt_cache_key']}".encode()).hexdigest()
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])

@@ -234,6 +234,8 @@ def _describe(fault: Fault, found: Any) -> tuple[str, str]:
         return f"Invalid value for{{where}}: expected a string that matches {rule}.", "invalid_value"
     if keyword == "format":
         return f"Invalid value for{{where}}: expected the format {value}.", "invalid_value"
+    if keyword == "falseSchema" or (keyword == "not" and value == {}):
+        return "Unknown parameter:{where} has no place here; leave it out.", "unknown_parameter"
     if keyword == "propertyNames":
         return "Invalid name of a property in{where}.", "invalid_property_name"
     if keyword == "uniqueItems":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ..errors import ConfigurationError
-from .document import Document, pointer_to
+from .document import Document, base_path, pointer_to
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from .parameters import STYLES, Parameter, style_of
@@ -40,12 +40,16 @@ class Body:
 class Operation:
     """One method on one path.
 
-    ``request`` maps the media types and ranges of the body, in lower case, to what it must be; ``responses`` maps a
-    status (``200``, ``4XX``, ``default``) to media types and the pointers of their schemas.
+    ``id`` is the operationId, or one made of method and path; ``key`` is the same in letters that every framework
+    takes, and no other operation's. ``base`` is the path of the server that it belongs to. ``request`` maps the media
+    types and ranges of the body, in lower case, to what it must be; ``responses`` maps a status (``200``, ``4XX``,
+    ``default``) to media types and the pointers of their schemas.
     """
 
     id: str
+    key: str
     method: str
+    base: str
     path: str
     tag: str | None
     parameters: tuple[Parameter, ...]
@@ -53,6 +57,11 @@ class Operation:
     request_required: bool
     responses: Mapping[str, Mapping[str, str | None]]
     security: list[Any] | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        """The template of the whole path."""
+        return self.base + self.path
 
     @property
     def schemas(self) -> Iterator[str]:
@@ -78,41 +87,47 @@ def operations(document: Document) -> list[Operation]:
         ConfigurationError: two operations share an operationId, or a reference is broken.
     """
     found: dict[str, Operation] = {}
-    unreachable = []
+    keys: set[str] = set()
+    unreachable, derived = [], []
     for path, item in document.content["paths"].items():
+        if path.startswith("x-"):
+            continue
         if "?" in path:
             unreachable.append(path)
             continue
         item, pointer = document.resolve(item)
         pointer = pointer or pointer_to("paths", path)
         for method in METHODS:
-            if method in item:
-                operation = _operation(document, path, method, item, pointer)
-                if operation.id in found:
-                    raise ConfigurationError(
-                        f"{document.source}: the operationId {operation.id} stands at more than one operation; "
-                        "give each its own."
-                    )
-                found[operation.id] = operation
-    _check_security(document, found.values())
+            if method not in item:
+                continue
+            given = item[method].get("operationId")
+            name = str(given) if given else re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
+            if given and name in found:
+                raise ConfigurationError(
+                    f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
+                )
+            if not given:
+                name = _unused(name, found)
+                derived.append(name)
+            key = _unused(re.sub(r"\W", "_", name), keys)
+            keys.add(key)
+            found[name] = _operation(document, name, key, path, method, item, pointer)
     if unreachable:
         log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
+    if derived:
+        log.info("operations without an operationId are called: %s", ", ".join(derived))
     return list(found.values())
 
 
-def _check_security(document: Document, found: Iterable[Operation]) -> None:
-    schemes = (document.content.get("components") or {}).get("securitySchemes") or {}
-    for operation in found:
-        for requirement in operation.security or ():
-            for name in requirement:
-                if name not in schemes:
-                    raise ConfigurationError(
-                        f"{document.source}: the operation {operation.id} is secured by {name}, which is not among "
-                        "components/securitySchemes."
-                    )
+def _unused(name: str, taken: Container[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
 
 
-def _operation(document: Document, path: str, method: str, item: Any, pointer: str) -> Operation:
+def _operation(document: Document, name: str, key: str, path: str, method: str, item: Any, pointer: str) -> Operation:
     node = item[method]
     base = f"{pointer}/{method}"
     body, body_pointer = document.resolve(node.get("requestBody") or {})
@@ -120,10 +135,15 @@ def _operation(document: Document, path: str, method: str, item: Any, pointer: s
     for status, response in (node.get("responses") or {}).items():
         response, response_pointer = document.resolve(response)
         at = response_pointer or base + pointer_to("responses", status)
-        responses[str(status).upper() if str(status) != "default" else "default"] = _media(response, at)
+        media = _media(response, at)
+        if events := media.get("text/event-stream"):
+            media["text/event-stream"] = _event_data(document, events)
+        responses[str(status).upper() if str(status) != "default" else "default"] = media
     return Operation(
-        id=node.get("operationId") or re.sub(r"\W+", "_", f"{method}_{path}").strip("_"),
+        id=name,
+        key=key,
         method=method,
+        base=base_path(node.get("servers") or item.get("servers") or document.content.get("servers")),
         path=path,
         tag=(node.get("tags") or [None])[0],
         parameters=_parameters(document, node, item, base, pointer),
@@ -139,6 +159,15 @@ def _media(node: Any, pointer: str) -> dict[str, str | None]:
         media_type.lower(): pointer + pointer_to("content", media_type, "schema") if "schema" in media else None
         for media_type, media in (node.get("content") or {}).items()
     }
+
+
+def _event_data(document: Document, pointer: str) -> str:
+    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``."""
+    schema, followed = document.resolve({"$ref": f"#{pointer}"})
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if isinstance(properties, dict) and "data" in properties and set(properties) <= {"data", "event", "id", "retry"}:
+        return f"{followed}/properties/data"
+    return pointer
 
 
 def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:

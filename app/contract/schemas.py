@@ -7,13 +7,16 @@ verdicts (a differential test holds the two together).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from ..errors import ConfigurationError
 from .document import Document
+from .formats import FORMATS, is_byte
+from .upgrade import Direction
 
 try:
     import jsonschema_rs
@@ -50,32 +53,83 @@ class Validator(Protocol):
 class Schemas:
     """The schemas of a document by JSON pointer.
 
-    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None takes the fastest that is installed.
+    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None takes the fastest that is installed. ``lazy``: a validator
+    is compiled when it is first used, and not when it is asked for; those of a large document take much memory.
     """
 
-    def __init__(self, document: Document, *, backend: str | None = None) -> None:
+    def __init__(self, document: Document, *, backend: str | None = None, lazy: bool = False) -> None:
         self.backend = backend or ("jsonschema-rs" if jsonschema_rs is not None else "jsonschema")
         if backend is None and jsonschema_rs is None:
             log.warning("jsonschema-rs is not installed: bodies are checked by jsonschema, hundreds of times slower.")
-        self._validators: dict[str, Validator] = {}
-        self._source = document.source
-        source = document.schema_source()
-        self._compiler: Any = (_Rust if self.backend == "jsonschema-rs" else _Python)(source)
+        self._document = document
+        self._lazy = lazy
+        self._validators: dict[tuple[str, Direction | None], Validator] = {}
+        self._compilers: dict[Direction | None, Any] = {}
+        # Those of the directions are made when one is asked for that differs.
+        self._compiler(None)
 
-    def validator(self, pointer: str) -> Validator:
-        """The validator of the schema at a pointer, such as ``/components/schemas/Model``.
+    def validator(self, pointer: str, direction: Direction | None = None) -> Validator:
+        """The validator of the schema at a pointer, such as ``/components/schemas/Model``. ``direction`` is the side
+        that it is used on: what is ``readOnly`` has no place in a request.
 
         Raises:
-            ConfigurationError: nothing at the pointer, or not a schema.
+            ConfigurationError: nothing at the pointer, or not a schema; from a lazy one when it is first used.
         """
-        found = self._validators.get(pointer)
+        direction = direction if self._document.has_directions else None
+        key = (pointer, direction)
+        found = self._validators.get(key)
         if found is None:
-            reference = f"{_URI}#{quote(pointer, safe='/~')}"
-            try:
-                found = self._validators[pointer] = self._compiler.compile(reference)
-            except Exception as error:  # each library has its own, and some have several
-                raise ConfigurationError(f"{self._source}: the schema at {pointer} cannot be used: {error}") from None
+            found = _Lazy(partial(self._compile, pointer, direction)) if self._lazy else self._compile(*key)
+            self._validators[key] = found
         return found
+
+    def try_all(self, pointers: Iterable[str]) -> None:
+        """Compile schemas and forget them again.
+
+        Raises:
+            ConfigurationError: as `validator`, for the first that cannot be used.
+        """
+        for pointer in pointers:
+            self._compile(pointer, None)
+
+    def _compile(self, pointer: str, direction: Direction | None) -> Validator:
+        reference = f"{_URI}#{quote(pointer, safe='/~')}"
+        try:
+            compiled: Validator = self._compiler(direction).compile(reference)
+        except Exception as error:  # each library has its own, and some have several
+            raise ConfigurationError(
+                f"{self._document.source}: the schema at {pointer} cannot be used: {error}"
+            ) from None
+        return compiled
+
+    def _compiler(self, direction: Direction | None) -> Any:
+        if direction not in self._compilers:
+            source = self._document.schema_source(direction)
+            self._compilers[direction] = (_Rust if self.backend == "jsonschema-rs" else _Python)(source)
+        return self._compilers[direction]
+
+
+class _Lazy:
+    """A validator that is compiled when it is first used; from then on `is_valid` is that of the compiled one."""
+
+    __slots__ = ("_compile", "_compiled", "is_valid")
+
+    def __init__(self, compile: Callable[[], Validator]) -> None:
+        self._compile = compile
+        self._compiled: Validator | None = None
+        self.is_valid = self._is_valid
+
+    def _is_valid(self, instance: Any) -> bool:
+        return self._now().is_valid(instance)
+
+    def faults(self, instance: Any) -> Iterator[Fault]:
+        return self._now().faults(instance)
+
+    def _now(self) -> Validator:
+        if self._compiled is None:
+            self._compiled = self._compile()
+            self.is_valid = self._compiled.is_valid
+        return self._compiled
 
 
 def compile_schema(schema: dict[str, Any]) -> Validator:
@@ -98,7 +152,13 @@ class _Rust:
 
     def compile(self, reference: str) -> Validator:
         return _RustValidator(
-            jsonschema_rs.Draft202012Validator({"$ref": reference}, registry=self._registry, retriever=_fetch_nothing)
+            jsonschema_rs.Draft202012Validator(
+                {"$ref": reference},
+                registry=self._registry,
+                retriever=_fetch_nothing,
+                validate_formats=True,
+                formats={"byte": is_byte},
+            )
         )
 
 
@@ -140,7 +200,18 @@ class _Python:
     def compile(self, reference: str) -> Validator:
         import jsonschema
 
-        return _PythonValidator(jsonschema.Draft202012Validator({"$ref": reference}, registry=self._registry))
+        return _PythonValidator(
+            jsonschema.Draft202012Validator({"$ref": reference}, registry=self._registry, format_checker=_formats())
+        )
+
+
+def _formats() -> Any:
+    import jsonschema
+
+    checker = jsonschema.FormatChecker(formats=())
+    for name, holds in FORMATS.items():
+        checker.checks(name)(lambda value, holds=holds: not isinstance(value, str) or holds(value))
+    return checker
 
 
 def _empty_registry() -> Any:
@@ -189,7 +260,7 @@ def _from_python(error: Any) -> Fault:
     for child in error.context or ():
         branches.setdefault(child.schema_path[0], []).append(child)
     return Fault(
-        keyword=str(error.validator),
+        keyword="falseSchema" if error.validator is None else str(error.validator),
         value=None if branches else value,
         path=tuple(error.absolute_path),
         branches=tuple(tuple(map(_from_python, branch)) for branch in branches.values()),

@@ -19,6 +19,9 @@ SOCKET_VARIABLE = "PARLEY_CHILD_SOCKET"
 KEY_VARIABLE = "PARLEY_CHILD_KEY"
 IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
 
+# The file beside the socket in which the workers tell each other which slots they use.
+SLOTS_SUFFIX = ".slots"
+
 # gunicorn's master halts when a child of its own ends with 3 or 4: these statuses stay clear of both.
 EXIT_CANNOT_LOAD = 5
 EXIT_CANNOT_IMPORT = 6
@@ -83,9 +86,10 @@ def wait_for_end(life_line: int) -> None:
 
 
 def remove_socket(socket: str) -> None:
-    """Remove the socket and its folder; a folder that holds anything else stays."""
-    with contextlib.suppress(OSError):
-        os.unlink(socket)
+    """Remove the socket, the file beside it and its folder; a folder that holds anything else stays."""
+    for path in (socket, socket + SLOTS_SUFFIX):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
     with contextlib.suppress(OSError):
         os.rmdir(os.path.dirname(socket))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from ..settings import Settings
-from . import gguf
+from . import gguf, llama_template
 from .base import Engine, Model
 from .child import SOCKET_VARIABLE, ChildOptions
 from .echo import EchoEngine
@@ -58,7 +58,7 @@ def served_model(settings: Settings) -> ServedModel:
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
-            capabilities=CAPABILITIES,
+            capabilities=CAPABILITIES | llama_template.capabilities(file.chat_template),
             context_length=context,
         ),
         ChildOptions(model=str(path), context_length=context, slots=settings.model_slots, threads=threads),
@@ -92,7 +92,7 @@ def build_engine(settings: Settings) -> Engine:
     if settings.engine == "echo":
         return EchoEngine(delay=settings.echo_delay)
     served = served_model(settings)
-    return LlamaEngine(served.model, context_length=served.options.context_length)
+    return LlamaEngine(served.model, context_length=served.options.context_length, slots=served.options.slots)
 
 
 def launch_model(settings: Settings, *, workers: int = 1) -> Supervision | None:

@@ -26,6 +26,8 @@ _SCALARS: Mapping[int, str] = {
     11: "<q",
     12: "<d",
 }
+_WANTED = ("general.architecture", "general.name", "general.alignment", "tokenizer.chat_template")
+
 _STRING = 8
 _ARRAY = 9
 
@@ -35,6 +37,7 @@ _MOST_ENTRIES = 1 << 20
 _MOST_DIMENSIONS = 8
 _DEEPEST_ARRAY = 4
 _LONGEST_TEXT = 1 << 16
+_LONGEST_TEMPLATE = 1 << 20
 
 # ggml's tensor types: id -> (values per block, bytes per block).
 _BLOCKS: Mapping[int, tuple[int, int]] = {
@@ -83,6 +86,7 @@ class GgufFile:
     context_length: int | None
     name: str | None
     size: int
+    chat_template: str | None = None
 
 
 class _Ends(Exception):
@@ -167,10 +171,10 @@ class _Cursor:
     def u32(self) -> int:
         return int(self.scalar("<I"))
 
-    def text(self) -> str:
+    def text(self, longest: int = _LONGEST_TEXT) -> str:
         length = self.count()
-        if length > _LONGEST_TEXT:
-            raise _Damaged("a name is too long")
+        if length > longest:
+            raise _Damaged("a text is too long")
         start = self.skip(length)
         return self.data[start : start + length].decode("utf-8", "replace")
 
@@ -192,7 +196,7 @@ class _Cursor:
             return self.scalar(_SCALARS[kind])
         if kind == _STRING:
             if wanted:
-                return self.text()
+                return self.text(_LONGEST_TEMPLATE)
             self.skip_texts(1)
             return None
         if kind == _ARRAY:
@@ -230,7 +234,7 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
     known: dict[str, object] = {}
     for _ in range(entries):
         key = cursor.text()
-        wanted = key in ("general.architecture", "general.name", "general.alignment") or key.endswith(".context_length")
+        wanted = key in _WANTED or key.endswith(".context_length")
         value = cursor.value(cursor.u32(), wanted=wanted)
         if wanted:
             known[key] = value
@@ -245,12 +249,14 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
         raise ConfigurationError(f"The model file {path} names no architecture: it holds no language model.")
     context_length = known.get(f"{architecture}.context_length")
     name = known.get("general.name")
+    template = known.get("tokenizer.chat_template")
     return GgufFile(
         path=path,
         architecture=architecture,
         context_length=context_length if isinstance(context_length, int) and context_length > 0 else None,
         name=name if isinstance(name, str) and name else None,
         size=cursor.size,
+        chat_template=template if isinstance(template, str) else None,
     )
 
 

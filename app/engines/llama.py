@@ -12,11 +12,13 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from ..errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UnsupportedParameter
-from . import llama_format, llama_logprobs, llama_schema, llama_tools
+from . import llama_format, llama_logprobs, llama_schema, llama_slots, llama_tools
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
 from .llama_process import ModelProcess, address_from_environment
+from .llama_reasoning import Reasoning, find_out
 from .llama_request import translate
+from .llama_slots import Wish
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -27,15 +29,15 @@ _UNDERSTOOD = 1024
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
     {"sampling", "seed", "stop", "length", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "functions"}
+    | {"logprobs", "response_format", "tools", "functions", "prompt_cache_key"}
 )
 
 
 class LlamaEngine:
     """Completions from the model process.
 
-    ``context_length`` is in tokens, for prompt and answer together; ``address`` and ``in_flight`` are those of a
-    `ModelProcess`.
+    ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
+    of a `ModelProcess`.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class LlamaEngine:
         context_length: int,
         address: Callable[[], tuple[str, str]] = address_from_environment,
         in_flight: int = 128,
+        slots: int = 0,
     ) -> None:
         self._model = model
         self._context_length = context_length
-        self._process = ModelProcess(address, in_flight)
+        self._process = ModelProcess(address, in_flight, slots)
         self._understood: set[bytes] = set()
+        self._reasoning: Reasoning | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -117,20 +121,28 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
+        bound = tools.param if tools is not None and tools.must else "response_format" if form is not None else None
+        reasoning = await self._find_out()
+        payload.update(reasoning.payload(self._wishes(request), context_length=self._context_length, bound=bound))
         if tools is not None and tools.must:
             await self._bind_to_calls(payload, tools)
         elif tools is not None:
             payload.update(tools.payload())
         elif form is not None:
             await self._bind(payload, form.body, form.param)
+        if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
+            payload["grammar"] = reasoning.grammar(payload["grammar"])
         if tools is not None:
             # The template has the tools from here, whatever llama.cpp makes of the others.
-            payload.setdefault("chat_template_kwargs", {})["tools"] = tools.shown
+            payload["chat_template_kwargs"]["tools"] = tools.shown
         stops: list[str] = payload["stop"]
-        if stops and alternatives is not None and "tools" not in payload:
-            pieces = self._cut(payload, alternatives, stops, silent=silent)
+        wish = llama_slots.wish(request)
+        # llama.cpp would end an answer at a stop sequence in its thoughts.
+        own_stops = alternatives is not None or "reasoning" in self._model.capabilities
+        if stops and own_stops and "tools" not in payload:
+            pieces = self._cut(payload, alternatives, stops, silent=silent, wish=wish)
         else:
-            pieces = self._pieces(payload, alternatives, silent=silent)
+            pieces = self._pieces(payload, alternatives, silent=silent, wish=wish)
         if tools is not None:
             pieces = llama_tools.called(pieces, tools, may_stop=bool(stops))
         elif form is not None:
@@ -152,7 +164,7 @@ class LlamaEngine:
         grammar = llama_schema.trial(schema)
         key = hashlib.blake2b(grammar.encode()).digest()
         if key not in self._understood:
-            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "cache_prompt": False, "grammar": grammar}
+            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "grammar": grammar}
             answer = await self._process.complete_text(trial)
             if answer.get("content") != llama_schema.PROOF:
                 raise llama_schema.refuse_trial(param)
@@ -160,17 +172,27 @@ class LlamaEngine:
                 self._understood.clear()
             self._understood.add(key)
         payload["grammar"] = llama_schema.grammar(schema)
-        # A grammar binds from the first token on: there is no room for thoughts, nor anything to cut out.
-        payload["reasoning_format"] = "none"
-        payload.setdefault("chat_template_kwargs", {})["enable_thinking"] = False
+
+    def _wishes(self, request: Json) -> Json:
+        """What a request says of thinking, without what a model hears nothing of: it asks for what happens anyway."""
+        needs = {"reasoning_effort": "reasoning", "verbosity": "verbosity"}
+        return {name: request.get(name) for name, needed in needs.items() if needed in self._model.capabilities}
+
+    async def _find_out(self) -> Reasoning:
+        """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
+        if self._reasoning is None:
+            knows = self._model.capabilities & {"reasoning", "verbosity"}
+            self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
+        return self._reasoning
 
     async def _cut(
-        self, payload: Json, alternatives: int, stops: list[str], *, silent: bool
+        self, payload: Json, alternatives: int | None, stops: list[str], *, silent: bool, wish: Wish
     ) -> AsyncGenerator[Json, None]:
         """As `_pieces`, with the stop sequences looked for here, so that each token keeps its log probability."""
         cutter = llama_logprobs.Cutter(stops)
-        unbound = {**payload, "stop": [], "timings_per_token": True}
-        async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent)) as pieces:
+        unbound = {**payload, "stop": []}
+        thoughts = 0
+        async with contextlib.aclosing(self._pieces(unbound, alternatives, silent=silent, wish=wish)) as pieces:
             async for piece in pieces:
                 if not piece["choices"]:
                     yield piece
@@ -181,25 +203,33 @@ class LlamaEngine:
                 free, met = cutter.feed(text, entries) if text else ([], False)
                 if reason is not None:
                     free += cutter.rest()
-                deltas = [({"content": told}, logprobs) for told, logprobs in free]
+                if "reasoning_content" in choice["delta"]:
+                    thoughts = choice["timings"].get("predicted_n", 0)
+                deltas = [({"content": freed}, logprobs) for freed, logprobs in free]
                 if choice["delta"]:
                     deltas.insert(0, (choice["delta"], []))
                 for delta, logprobs in deltas:
-                    told_choice = {"index": 0, "delta": delta, "finish_reason": None}
-                    yield {"choices": [{**told_choice, "logprobs": llama_logprobs.joined(logprobs)}]}
+                    told: Json = {"index": 0, "delta": delta, "finish_reason": None}
+                    if alternatives is not None:
+                        told["logprobs"] = llama_logprobs.joined(logprobs)
+                    yield {"choices": [told]}
                 if met or reason is not None:
                     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop" if met else reason}]}
                 if met:
-                    yield {"choices": [], "usage": usage_so_far(choice["timings"])}
+                    yield {"choices": [], "usage": usage_so_far(choice["timings"], thoughts)}
                     return
 
-    async def _pieces(self, payload: Json, alternatives: int | None, *, silent: bool) -> AsyncGenerator[Json, None]:
+    async def _pieces(
+        self, payload: Json, alternatives: int | None, *, silent: bool, wish: Wish
+    ) -> AsyncGenerator[Json, None]:
         """The pieces of llama.cpp's answer, mended; those of tokens without a text wait for the next with one."""
         reasoning: list[str] = []
+        thoughts: int | None = 0
+        after_thoughts = False
         finish_reason: str | None = None
         usage: Json | None = None
         waiting: list[Json] = []
-        async with contextlib.aclosing(self._process.events(payload)) as events:
+        async with contextlib.aclosing(self._process.events(payload, wish)) as events:
             async for event in events:
                 if "error" in event:
                     error = event["error"] if isinstance(event["error"], dict) else {}
@@ -212,23 +242,30 @@ class LlamaEngine:
                     calls = (choice.get("delta") or {}).get("tool_calls")
                     if calls and not silent:
                         delta["tool_calls"] = calls
-                    reasoning.append(delta.get("reasoning_content", ""))
+                    timings = event.get("timings") or {}
+                    if "reasoning_content" in delta:
+                        reasoning.append(delta["reasoning_content"])
+                        # Of a delta with more than thoughts it is not known how many tokens were thoughts.
+                        thoughts = timings.get("predicted_n") if len(delta) == 1 else None
                     reason = finish_reason_of(choice, silent=silent)
                     finish_reason = reason or finish_reason
                     piece: Json = {"index": 0, "delta": delta, "finish_reason": reason}
                     if alternatives is not None and not silent:
                         waiting += llama_logprobs.mend(choice, alternatives)
+                        if "reasoning_content" in delta or (after_thoughts and "content" in delta):
+                            waiting = llama_logprobs.last(waiting, delta.get("content", ""))
+                        after_thoughts = "reasoning_content" in delta or (after_thoughts and "content" not in delta)
                         if waiting and delta:
                             piece["logprobs"] = llama_logprobs.joined(waiting)
                             waiting = []
-                    if "timings_per_token" in payload:
-                        piece["timings"] = event.get("timings") or {}
+                    piece["timings"] = timings
                     if delta or reason:
                         yield {"choices": [piece]}
         if finish_reason is None or usage is None:
             raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
-        reasoning_tokens = await self._process.count_tokens("".join(reasoning))
-        yield {"choices": [], "usage": mend_usage(usage, reasoning_tokens, silent=silent)}
+        if thoughts is None:
+            thoughts = await self._process.count_tokens("".join(reasoning))
+        yield {"choices": [], "usage": mend_usage(usage, thoughts, silent=silent)}
 
     def _refuse_hopeless(self, messages: list[Json]) -> None:
         """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds on finding out: each

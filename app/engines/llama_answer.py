@@ -72,14 +72,14 @@ def mend_usage(usage: Json, reasoning_tokens: int, *, silent: bool) -> Json:
     }
 
 
-def usage_so_far(timings: Json) -> Json:
+def usage_so_far(timings: Json, reasoning_tokens: int) -> Json:
     cached = int(timings.get("cache_n", 0))
     usage = {
         "prompt_tokens": cached + int(timings.get("prompt_n", 0)),
         "completion_tokens": int(timings.get("predicted_n", 0)),
         "prompt_tokens_details": {"cached_tokens": cached},
     }
-    return mend_usage(usage, 0, silent=False)
+    return mend_usage(usage, reasoning_tokens, silent=False)
 
 
 def raise_refusal(status: int, error: Json) -> NoReturn:

@@ -39,6 +39,15 @@ def mend(choice: Json, count: int) -> list[Json]:
     ]
 
 
+def last(entries: list[Json], text: str) -> list[Json]:
+    """The last of the entries, those of a text: the thoughts before it, and the tags around them, are none of it."""
+    left, begin = len(text.encode()), len(entries)
+    while left > 0 and begin > 0:
+        begin -= 1
+        left -= len(entries[begin]["bytes"] or ())
+    return entries[begin:]
+
+
 def joined(entries: list[Json]) -> Json:
     return {"content": entries, "refusal": None}
 

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from ..errors import ApiError, ConfigurationError, EngineUnavailable, ServerError
 from .base import Json
-from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE
+from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SLOTS_SUFFIX, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_answer import as_event, raise_refusal
+from .llama_slots import ANY_SLOT, Place, Slots, Wish
 
 _PATH = "/v1/chat/completions"
 _READY_SECONDS = 1.0
@@ -41,10 +42,13 @@ class ModelProcess:
 
     ``address`` gives the socket path and the key, and is called at `start`, never before. At most ``in_flight``
     requests, or as many as the launcher says, are handed over at a time; more wait here, where waiting costs no thread.
+    ``slots`` is how many llama.cpp has; 0: it chooses among them itself.
     """
 
-    def __init__(self, address: Callable[[], tuple[str, str]], in_flight: int) -> None:
+    def __init__(self, address: Callable[[], tuple[str, str]], in_flight: int, slots: int = 0) -> None:
         self._address = address
+        self._slot_count = slots
+        self._slots: Slots | None = None
         self._in_flight = in_flight
         self._gate = asyncio.Semaphore(in_flight)
         self._client: HttpClient | None = None
@@ -60,9 +64,14 @@ class ModelProcess:
         in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
         self._gate = asyncio.Semaphore(in_flight)  # one for each event loop
         self._client = HttpClient("http://model", key, socket=socket)
+        if self._slot_count:
+            self._slots = Slots(socket + SLOTS_SUFFIX, self._slot_count)
 
     async def close(self) -> None:
         """Close all connections; safe without a `start`."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.close()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -79,29 +88,53 @@ class ModelProcess:
 
     async def complete_text(self, payload: Json) -> Json:
         """The answer to llama.cpp's own way of completing a text."""
-        async with self._gate:
-            return await self._patiently(lambda: self._open_client().post_json("/completion", payload))
+        async with self._place(Wish()) as place:
+            placed = {**payload, **place.payload(), "cache_prompt": False}
+            return await self._patiently(lambda: self._open_client().post_json("/completion", placed))
 
-    async def events(self, payload: Json) -> AsyncGenerator[Json, None]:
+    async def answer(self, payload: Json) -> Json:
+        """A whole and short answer, in a slot for which nobody has a key."""
+        async with self._place(Wish()) as place:
+            placed = {**payload, **place.payload(), "cache_prompt": False}
+            return await self._patiently(lambda: self._open_client().post_json(_PATH, placed))
+
+    async def render(self, payload: Json) -> str | None:
+        """The prompt that llama.cpp makes of a request; None when the model's template refuses it."""
+        patience = _Patience()
+        while True:
+            try:
+                prompt = (await self._open_client().post_json("/apply-template", payload)).get("prompt")
+                return prompt if isinstance(prompt, str) else None
+            except (NotAccepted, Unanswered) as failure:
+                await patience.wait(failure)
+            except Refused as refusal:
+                if refusal.status == 503:
+                    raise_refusal(refusal.status, refusal.error)
+                return None
+
+    async def events(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events.
 
         llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.
         """
         if payload.get("logprobs") and payload.get("tools"):
-            whole = {**payload, "stream": False}
-            del whole["stream_options"]
-            await self._gate.acquire()
-            asking = asyncio.ensure_future(self._patiently(lambda: self._open_client().post_json(_PATH, whole)))
-            asking.add_done_callback(self._asked)
+            async with contextlib.AsyncExitStack() as waiting:
+                place = await waiting.enter_async_context(self._place(wish))
+                whole = {**payload, **place.payload(), "stream": False}
+                del whole["stream_options"]
+                asking = asyncio.ensure_future(self._ask(whole, place, waiting.pop_all()))
+            asking.add_done_callback(_heard)
             # llama.cpp works on to the end of such an answer whoever leaves: so long it has its place.
             yield as_event(await asyncio.shield(asking))
             return
-        async with self._gate:
+        async with self._place(wish) as place:
+            placed = {**payload, **place.payload()}
             patience = _Patience()
             while True:
                 try:
-                    async with contextlib.aclosing(self._open_client().stream_events(_PATH, payload)) as events:
+                    async with contextlib.aclosing(self._open_client().stream_events(_PATH, placed)) as events:
                         async for event in events:
+                            place.filled = place.filled or "error" not in event
                             yield event
                     return
                 except (NotAccepted, Unanswered) as failure:
@@ -109,10 +142,21 @@ class ModelProcess:
                 except Refused as refusal:
                     raise_refusal(refusal.status, refusal.error)
 
-    def _asked(self, asking: asyncio.Future[Json]) -> None:
-        self._gate.release()
-        if not asking.cancelled():
-            asking.exception()  # nobody may be left to hear of it
+    async def _ask(self, payload: Json, place: Place, places: contextlib.AsyncExitStack) -> Json:
+        """A whole answer of llama.cpp, after which the places are left."""
+        async with places:
+            answer = await self._patiently(lambda: self._open_client().post_json(_PATH, payload))
+            place.filled = True
+            return answer
+
+    @contextlib.asynccontextmanager
+    async def _place(self, wish: Wish) -> AsyncGenerator[Place, None]:
+        async with self._gate:
+            if self._slots is None:
+                yield Place(ANY_SLOT, reuse=True)
+                return
+            async with self._slots.place(wish) as place:
+                yield place
 
     async def read_vocabulary_size(self) -> int:
         """The number of tokens that the model knows; it outlives a restart of the child."""
@@ -172,3 +216,8 @@ class _Patience:
             raise failure
         await asyncio.sleep(_PAUSE)
         self._asked = self._time()
+
+
+def _heard(asking: asyncio.Future[Json]) -> None:
+    if not asking.cancelled():
+        asking.exception()  # nobody may be left to hear of it

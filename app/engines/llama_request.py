@@ -58,6 +58,7 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
         "max_tokens": context_length if limit is None else max(0, min(int(limit), context_length)),
         "stream": True,
         "stream_options": {"include_usage": True},
+        "timings_per_token": True,  # they tell how many tokens there were so far
     }
 
 
@@ -100,7 +101,7 @@ def _translate_messages(messages: list[Json]) -> list[Json]:
     for index, message in enumerate(messages):
         role = str(message["role"])
         translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index)}
-        for name in ("name", "tool_call_id"):
+        for name in ("name", "tool_call_id", "reasoning_content"):
             if isinstance(message.get(name), str):
                 translated[name] = message[name]
         calls = _translate_calls(message)

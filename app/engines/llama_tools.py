@@ -243,7 +243,7 @@ async def called(pieces: AsyncGenerator[Json, None], tools: Tools, *, may_stop: 
                 fragments = delta.pop("tool_calls", ())
                 if tools.must:
                     text.append(delta.get("content", ""))
-                    delta = {}
+                    delta = {name: value for name, value in delta.items() if name == "reasoning_content"}
                     fragments = _forced("".join(text), tools) if reason else ()
                 deltas = [delta] if delta else []
                 deltas += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]

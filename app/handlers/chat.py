@@ -14,7 +14,7 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     What a model cannot honour and the policy lets pass is named in the header ``x-unsupported-parameters``.
     """
     chat = request.service(Chat)
-    call = chat.prepare(body, request.log)
+    call = chat.prepare(body, request.log, request.key_name)
     headers = {"x-unsupported-parameters": ", ".join(call.ignored)[:1000]} if call.ignored else {}
     if body.get("stream"):
         return Stream(chat.stream(call, request.log), headers)

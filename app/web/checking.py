@@ -51,9 +51,7 @@ class _BodyCheck:
 class OperationCheck:
     """The check of one operation, an ASGI application that calls the next one when all is well."""
 
-    def __init__(
-        self, next_app: ASGIApp, operation: Operation, schemas: Schemas, limits: BodyLimits, base_path: str
-    ) -> None:
+    def __init__(self, next_app: ASGIApp, operation: Operation, schemas: Schemas, limits: BodyLimits) -> None:
         self.next_app = next_app
         self.required = operation.request_required
         self.types = MediaTypes({name: _body_check(body, schemas) for name, body in operation.request.items()})
@@ -65,7 +63,7 @@ class OperationCheck:
             for name in operation.request
             if not {"*", ";"} & set(name) and (found := self.types.find(name)) is not None
         }
-        self.parameters = ParameterReader(operation, schemas, base_path)
+        self.parameters = ParameterReader(operation, schemas)
         self.has_parameters = bool(operation.parameters)
         self.max_body = limits.max_body
         self.reader = BodyReader(limits.max_body, limits.timeout)
@@ -158,7 +156,7 @@ def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: 
 
 
 def _body_check(body: Body, schemas: Schemas) -> _BodyCheck:
-    validator = schemas.validator(body.schema) if body.schema else None
+    validator = schemas.validator(body.schema, "request") if body.schema else None
     form = FormCheck.of(body.form, validator, schemas) if body.form else None
     return _BodyCheck(body, validator, form)
 
@@ -178,7 +176,7 @@ class _CheckAPI(RoutedAPI[OperationCheck]):
         self.add_paths()
 
     def make_operation(self, operation: Any) -> OperationCheck:
-        made = self._make(self.next_app, operation.operation_id, self.base_path or "")
+        made = self._make(self.next_app, operation.operation_id)
         assert isinstance(made, OperationCheck)
         return made
 
@@ -207,9 +205,8 @@ class CheckMiddleware(RoutedMiddleware[_CheckAPI]):
         api: _CheckAPI = super().add_api(specification, checks=self._check, **kwargs)
         return api
 
-    def _check(self, next_app: ASGIApp, operation_id: str, base_path: str) -> OperationCheck:
-        operation = self._operations[operation_id]
-        return OperationCheck(next_app, operation, self._schemas, self._limits, base_path)
+    def _check(self, next_app: ASGIApp, operation_id: str) -> OperationCheck:
+        return OperationCheck(next_app, self._operations[operation_id], self._schemas, self._limits)
 
 
 def check_middleware(**options: Any) -> Any:

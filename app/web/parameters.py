@@ -13,6 +13,7 @@ from ..contract.explain import explain
 from ..contract.media import is_json
 from ..contract.operations import Operation
 from ..contract.parameters import Parameter
+from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
@@ -26,9 +27,9 @@ _UNRESERVED = re.compile("[A-Za-z0-9_~-]")
 
 
 class ParameterReader:
-    """Reads all parameters of an operation. ``base_path`` stands before its path."""
+    """Reads all parameters of an operation."""
 
-    def __init__(self, operation: Operation, schemas: Schemas, base_path: str) -> None:
+    def __init__(self, operation: Operation, schemas: Schemas) -> None:
         self._parameters = [(parameter, validator_of(parameter, schemas)) for parameter in operation.parameters]
         self._names = {
             place: frozenset(p.name for p in operation.parameters if p.location == place)
@@ -36,9 +37,9 @@ class ParameterReader:
         }
         # The router decodes a path before it splits it, so what has delimiters of its own is split here once more.
         self._path: re.Pattern[str] | None = None
-        self._in_path = list(templates(operation.path))
+        self._in_path = list(templates(operation.url))
         if any(p.location == "path" and not (p.is_text and p.style == "simple") for p in operation.parameters):
-            self._path = _path_pattern(base_path + operation.path)
+            self._path = _path_pattern(operation.url)
 
     def __bool__(self) -> bool:
         return bool(self._parameters)
@@ -82,7 +83,7 @@ class ParameterReader:
 
 
 def validator_of(parameter: Parameter, schemas: Schemas) -> Validator | None:
-    return schemas.validator(parameter.schema) if parameter.schema else None
+    return schemas.validator(parameter.schema, "request") if parameter.schema else None
 
 
 def read_header(parameter: Parameter, values: list[str]) -> list[Any] | None:
@@ -141,9 +142,7 @@ def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> 
         if parameter.media_type is not None:
             return _read_document(parameter, [decode(raw, name=name)])
         return read_segment(parameter, raw)
-    found = scope.get("path_params", {})
-    # The router's names of parameters have no dashes.
-    text = found.get(name, found.get(name.replace("-", "_")))
+    text = scope.get("path_params", {}).get(path_name(name))
     if text is None:
         return None
     if parameter.media_type is not None:

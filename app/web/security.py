@@ -1,49 +1,123 @@
-"""The security function: which key does a bearer token name, if any?
+"""The security functions: which key does a request show, by the schemes of the document?
 
-Connexion asks for it per security scheme of the document. It runs on the event loop, so it only hashes and compares.
+Connexion asks for one per security scheme. They run on the event loop, so they only hash and compare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import parse_qsl
 
-from connexion.security import NO_VALUE, BearerSecurityHandler
+from connexion.security import NO_VALUE, AbstractSecurityHandler
 
 from ..errors import Unauthorized
 from .exchange import Exchange
 from .keys import KeyRing, is_loopback
 
+Scope = Mapping[str, Any]
+# Gives what a request shows for a scheme; None: nothing.
+Reader = Callable[[Scope], str | None]
 
-def bearer_auth(keys: KeyRing, *, loopback_only: bool = False) -> type[BearerSecurityHandler]:
-    """Connexion's handler for ``type: http, scheme: bearer`` (RFC 6750), opened by a key ring.
+
+def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, type[AbstractSecurityHandler]]:
+    """Connexion's handlers by kind of scheme, opened by a key ring: ``bearer`` (RFC 6750), ``basic`` (RFC 7617, the
+    password is a key) and ``apiKey``.
 
     ``loopback_only`` refuses every key on connections that came in by another address: the start refuses such an
     address when only the generated key is there, but other servers' hooks, or none, may be in force.
     """
 
-    def verify(request: Any) -> Any:
-        if loopback_only and not is_loopback((request.scope.get("server") or ("localhost",))[0]):
-            raise Unauthorized(
-                "This address can be reached from other machines, and the server has only the key that it made for "
-                "itself. Configure a key."
-            )
-        given = [value for name, value in request.scope["headers"] if name == b"authorization"]
-        if len(given) > 1:
-            raise Unauthorized("There is more than one Authorization header. Send one.")
-        scheme, _, token = given[0].decode("latin-1").strip(" \t").partition(" ") if given else ("", "", "")
-        token = token.strip(" \t")
-        if scheme.lower() != "bearer" or not token:
-            return NO_VALUE
-        key_name = keys.find(token)
-        if key_name is None:
-            raise Unauthorized("Incorrect API key provided.")
-        Exchange.of(request.scope).key_name = key_name
-        return {"sub": key_name}
+    def verifier(read: Reader) -> Callable[[Any], Any]:
+        def verify(request: Any) -> Any:
+            scope = request.scope
+            if loopback_only and not is_loopback((scope.get("server") or ("localhost",))[0]):
+                raise Unauthorized(
+                    "This address can be reached from other machines, and the server has only the key that it made "
+                    "for itself. Configure a key."
+                )
+            token = read(scope)
+            if not token:
+                return NO_VALUE
+            key_name = keys.find(token)
+            if key_name is None:
+                raise Unauthorized("Incorrect API key provided.")
+            Exchange.of(scope).key_name = key_name
+            return {"sub": key_name}
 
-    class BearerHandler(BearerSecurityHandler):
-        def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[Any], Any]:
-            # The function itself, ready: Connexion's wrappers look at its signature twice a request.
-            return verify
+        return verify
 
-    return BearerHandler
+    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> type[AbstractSecurityHandler]:
+        class Handler(AbstractSecurityHandler):
+            def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[Any], Any]:
+                # The function itself, ready: Connexion's wrappers look at its signature twice a request.
+                return verifier(reader(security_scheme))
+
+        return Handler
+
+    return {
+        "bearer": handler(lambda _scheme: _read_bearer),
+        "basic": handler(lambda _scheme: _read_basic),
+        "apiKey": handler(lambda scheme: _api_key_reader(scheme["in"], scheme["name"])),
+    }
+
+
+def _authorization(scope: Scope) -> tuple[str, str]:
+    """Scheme, in lower case, and credentials."""
+    given = _headers(scope, b"authorization")
+    if len(given) > 1:
+        raise Unauthorized("There is more than one Authorization header. Send one.")
+    scheme, _, credentials = given[0].strip(" \t").partition(" ") if given else ("", "", "")
+    return scheme.lower(), credentials.strip(" \t")
+
+
+def _headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def _read_bearer(scope: Scope) -> str | None:
+    scheme, token = _authorization(scope)
+    return token if scheme == "bearer" else None
+
+
+def _read_basic(scope: Scope) -> str | None:
+    scheme, credentials = _authorization(scope)
+    if scheme != "basic":
+        return None
+    try:
+        _user, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = password = ""
+    if not colon:
+        raise Unauthorized("The credentials of the scheme Basic must be the base64 of user:password (RFC 7617).")
+    return password
+
+
+def _api_key_reader(place: str, name: str) -> Reader:
+    if place == "query":
+        return lambda scope: _one(name, [v for k, v in parse_qsl(scope["query_string"].decode("latin-1")) if k == name])
+    if place == "cookie":
+        return lambda scope: _one(name, [v for cookies in _headers(scope, b"cookie") for v in _cookie(cookies, name)])
+    header = name.lower().encode("latin-1")
+    if header == b"authorization":
+        # Such documents mean either the bare key or a scheme before it.
+        return lambda scope: _read_bearer(scope) or (_one(name, _headers(scope, header)) or "").strip(" \t")
+    return lambda scope: (_one(name, _headers(scope, header)) or "").strip(" \t")
+
+
+def _one(name: str, found: list[str]) -> str | None:
+    if len(found) > 1:
+        raise Unauthorized(f"The API key {name} is given more than once. Send it once.")
+    return found[0] if found else None
+
+
+def _cookie(text: str, name: str) -> list[str]:
+    cookies = SimpleCookie()
+    try:
+        cookies.load(text)
+    except CookieError:
+        return []
+    return [cookies[name].value] if name in cookies else []

@@ -18,9 +18,10 @@ import inflection
 from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
+from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
-from ..errors import ContractViolation, NotImplementedOperation
+from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
 from . import sse
 from .exchange import Exchange, Reply, Request, Stream
 
@@ -43,8 +44,7 @@ class ReplyEncoder:
         body = reply.body
         if isinstance(body, (dict, list)):
             given = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), None)
-            self._check(reply.status, given or "application/json", body)
-            body = sse.to_json(body)
+            body = sse.to_json(self._check(reply.status, given or "application/json", body))
             if given is None:
                 headers.append((b"content-type", b"application/json"))
         elif body is None:
@@ -61,18 +61,18 @@ class ReplyEncoder:
         Raises:
             ContractViolation: the event does not fit the document.
         """
-        self._check(200, "text/event-stream", event)
-        return sse.event(event)
+        return sse.event(self._check(200, "text/event-stream", event))
 
-    def _check(self, status: int, media_type: str, body: Any) -> None:
-        """Nothing to hold the body against."""
+    def _check(self, status: int, media_type: str, body: Any) -> Any:
+        """The body as it may be sent. There is nothing to hold it against."""
+        return body
 
 
 class OperationView(ReplyEncoder):
     """One operation as a Flask view; its answers are checked against the document.
 
     A handler asks for what it needs by the names of its parameters: ``body``, ``request``, and the operation's own
-    parameters in snake case.
+    parameters in snake case. ``mends``: what the document has no room for is left out of its answers.
     """
 
     def __init__(
@@ -81,16 +81,20 @@ class OperationView(ReplyEncoder):
         handler: Callable[..., Any] | None,
         schemas: Schemas,
         services: Mapping[type[Any], Any],
+        *,
+        mends: bool = False,
     ) -> None:
         self.operation = operation
-        self.operation_id = operation.id
+        self.operation_id = operation.key
         self.services = services
         self.handler = handler or _not_implemented(operation)
         self.is_async = inspect.iscoroutinefunction(self.handler)
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
+        self.mends = mends
         self._validators: dict[tuple[int, str], Validator | None] = {}
-        self.__name__ = operation.id  # as Flask and Connexion want of a view
+        self._menders: dict[tuple[int, str], Mender] = {}
+        self.__name__ = operation.key  # as Flask and Connexion want of a view
 
     def __call__(self, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
@@ -120,18 +124,31 @@ class OperationView(ReplyEncoder):
                 arguments[name] = exchange.parameters[source]
         return arguments
 
-    def _check(self, status: int, media_type: str, body: Any) -> None:
+    def _check(self, status: int, media_type: str, body: Any) -> Any:
         key = (status, media_type)
         if key not in self._validators:
             pointer = self.operation.response_schema(status, media_type)
-            self._validators[key] = self.schemas.validator(pointer) if pointer else None
+            self._validators[key] = self.schemas.validator(pointer, "response") if pointer else None
         validator = self._validators[key]
-        if validator is not None and not validator.is_valid(body):
-            fault, _ = find_fault(validator, body)
-            log.error(
-                "%s: an answer breaks the contract: %s at %s", self.operation.id, fault.keyword, path_text(fault.path)
-            )
-            raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
+        if validator is None or validator.is_valid(body):
+            return body
+        return self._mend(key, validator, body)
+
+    def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> Any:
+        if self.mends:
+            mender = self._menders.setdefault(key, Mender(validator))
+            before = len(mender.left_out)
+            mended = mender.mend(body)
+            if len(mender.left_out) > before:
+                places = ", ".join(".".join(part or "[]" for part in place) for place in mender.left_out)
+                log.info("%s: the document has no room for %s in answers", self.operation.id, places)
+            if mended is not None:
+                return mended
+        fault, _ = find_fault(validator, body)
+        log.error(
+            "%s: an answer breaks the contract: %s at %s", self.operation.id, fault.keyword, path_text(fault.path)
+        )
+        raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
 
 
 class ViewMiddleware(ContextMiddleware):
@@ -176,15 +193,23 @@ def to_reply(result: Any) -> Reply | Stream:
 
 def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
     """The handler's parameters, each with the name that the document gives it."""
-    sources = {inflection.underscore(re.sub(r"\W+", "_", p.key).strip("_")): p.key for p in operation.parameters}
+    sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
     unknown = [name for name in names if name not in sources and name not in ("body", "request")]
+    in_path = [p.key for p in operation.parameters if p.location == "path" and _argument(p.key) not in names]
+    if len(unknown) == len(in_path) == 1:
+        # The one parameter of the path may have another name in another author's document.
+        sources[unknown.pop()] = in_path[0]
     if unknown:
-        raise TypeError(
-            f"the handler of {operation.id} asks for {', '.join(unknown)}; there is: body, request"
+        raise ConfigurationError(
+            f"The handler of {operation.id} asks for {', '.join(unknown)}; there is: body, request"
             + "".join(f", {name}" for name in sources)
         )
     return {name: sources.get(name, name) for name in names}
+
+
+def _argument(name: str) -> str:
+    return re.sub(r"\W", "_", inflection.underscore(re.sub(r"\W+$", "", name)))
 
 
 def _not_implemented(operation: Operation) -> Callable[..., Any]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from app.contract.document import Document
+from app.contract.handlers import find_handler
 from app.contract.operations import operations
-from app.contract.routing import Paths, find_handler, routing_view
+from app.contract.routing import Paths, routing_view
 from app.contract.schemas import Schemas
 from app.errors import ConfigurationError
 
@@ -141,7 +142,7 @@ def test_methods_of_a_path_are_known_also_below_parameters() -> None:
         },
         servers=[{"url": "/v1"}],
     )
-    paths = Paths(document, operations(document))
+    paths = Paths(operations(document))
     assert paths.methods("/v1/a") == ["GET", "HEAD", "POST"]
     assert paths.methods("/v1/m/org/name") == ["DELETE"]
     assert paths.methods("/v1/m/1/x") == ["DELETE", "PUT"]

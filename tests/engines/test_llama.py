@@ -470,3 +470,9 @@ def test_after_its_end_an_engine_is_unavailable(engine: LlamaEngine) -> None:
             await engine.complete({"messages": HELLO})
 
     _run(engine, use)
+
+
+def test_a_model_that_does_not_think_may_be_asked_not_to(engine: LlamaEngine) -> None:
+    plain = _complete(engine, temperature=0)
+    for more in ({"reasoning_effort": "none"}, {"verbosity": "medium"}):
+        assert _complete(engine, temperature=0, **more)["choices"] == plain["choices"]

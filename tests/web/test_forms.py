@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-import app.wiring
 from app.engines.echo import EchoEngine
 from app.settings import Settings
 from app.web import forms
+from app.wiring import wire
 
 from .echoing import echoes
 from .twins import VERSIONS, write_twin
@@ -49,11 +49,16 @@ class Client:
 
 @pytest.fixture(params=VERSIONS)
 def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(app.wiring, "HANDLERS", "tests.web.echoing")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    settings = Settings(api_keys=("k",), spec=write_twin(request.param, tmp_path), max_body=20_000, max_upload=200_000)
+    settings = Settings(
+        api_keys=("k",),
+        spec=write_twin(request.param, tmp_path),
+        handlers=("tests.web.echoing",),
+        max_body=20_000,
+        max_upload=200_000,
+    )
     echoes.seen.clear()
-    yield Client(app.wiring.wire(settings, EchoEngine()))
+    yield Client(wire(settings, EchoEngine()))
     assert not list(tmp_path.glob("parley-upload-*"))
 
 

@@ -1,0 +1,67 @@
+"""Makes an answer fit a schema that has no room for all of it, where it is certain how: by leaving something out.
+
+Under a document of another author the same answer is due in a narrower form: a closed object does not list a
+property, or a property may be absent and not null. Nothing else is ever changed, and nothing is added.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from .explain import find_fault
+from .schemas import Validator
+from .structure import Json
+
+# Properties to leave out of one answer; more would be another answer.
+_MOST = 64
+
+# A place with None for every index: what has no room in one choice has none in the next.
+Place = tuple[str | None, ...]
+
+
+class Mender:
+    """Leaves out of answers what a schema has no room for. What it has learned from one answer it does to the next
+    before it is asked whether that fits. ``left_out`` are the places so far; ``True``: only if there is null."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+        self.left_out: dict[Place, bool] = {}
+
+    def mend(self, body: Json) -> Json | None:
+        """The body as it fits, a copy if anything is left out of it; None: nothing certain makes it fit."""
+        if self._validator.is_valid(body):
+            return body
+        body = copy.deepcopy(body)
+        for place, only_null in self.left_out.items():
+            _leave_out(body, place, only_null)
+        for _ in range(_MOST):
+            if self._validator.is_valid(body):
+                return body
+            fault, found = find_fault(self._validator, body)
+            if fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
+                for name in fault.value:
+                    self._learn(body, (*fault.path, name), only_null=False)
+            elif found is None and fault.path and isinstance(fault.path[-1], str):
+                self._learn(body, fault.path, only_null=True)
+            else:
+                return None
+        return None
+
+    def _learn(self, body: Json, path: Iterable[str | int], *, only_null: bool) -> None:
+        place = tuple(None if isinstance(part, int) else str(part) for part in path)
+        self.left_out[place] = only_null
+        _leave_out(body, place, only_null)
+
+
+def _leave_out(node: Any, place: Place, only_null: bool) -> None:
+    name, *rest = place
+    if name is None:
+        for item in node if isinstance(node, list) else ():
+            _leave_out(item, tuple(rest), only_null)
+    elif isinstance(node, dict) and name in node:
+        if rest:
+            _leave_out(node[name], tuple(rest), only_null)
+        elif node[name] is None or not only_null:
+            del node[name]

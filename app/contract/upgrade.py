@@ -1,0 +1,141 @@
+"""The schemas of a document in one form, JSON Schema 2020-12, for the side of an exchange that they are used on.
+
+What 3.0 says in words of its own is said in the words of 2020-12, and so is what OpenAPI adds to schemas in both
+versions: ``discriminator``, ``readOnly`` and ``writeOnly``, and the ranges that the formats of numbers stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from .structure import Json, transform
+
+Direction = Literal["request", "response"]
+
+# A property that is marked so has no place in an exchange of that direction.
+_FOREIGN: dict[str, str] = {"request": "readOnly", "response": "writeOnly"}
+
+# OpenAPI 3.1.1, section 4.4.2: the formats of numbers.
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+# As good as `false`, of which jsonschema does not tell the place.
+NOTHING: Json = {"not": {}}
+
+Resolve = Callable[[Any], Any]
+
+
+def upgrade(parts: Json, *, version: str, resolve: Resolve, direction: Direction | None = None) -> Json:
+    """The parts with every schema in 2020-12 form, at the same pointers. ``resolve`` follows a reference of the
+    document; ``direction`` None leaves ``readOnly`` and ``writeOnly`` without a meaning."""
+    old = version.startswith("3.0")
+    foreign = _FOREIGN[direction] if direction else None
+
+    def visit(node: Json) -> Json:
+        reference = node.get("$ref")
+        if old and isinstance(reference, str):
+            return {"$ref": reference}  # OpenAPI 3.0: what stands beside a $ref is ignored
+        if foreign is not None:
+            _drop_foreign(node, foreign, resolve)
+        _turn_exclusive(node)
+        _bound_format(node)
+        _turn_discriminator(node, resolve)
+        # Left over in many 3.1 documents too. Null is allowed even where an enum or a $ref says otherwise: that is
+        # what every author of `nullable: true` means.
+        if node.get("nullable") in (True, False) and node.pop("nullable"):
+            return {"anyOf": [node, {"type": "null"}]}
+        return node
+
+    upgraded: Json = transform(parts, visit)
+    return upgraded
+
+
+def has_directions(text: bytes) -> bool:
+    """Whether a document, as compact JSON, marks any property as readable or writable only."""
+    return b'"readOnly":true' in text or b'"writeOnly":true' in text
+
+
+def _turn_exclusive(node: Json) -> None:
+    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(node.get(exclusive), bool) and node.pop(exclusive) and limit in node:
+            node[exclusive] = node.pop(limit)
+
+
+def _bound_format(node: Json) -> None:
+    bounds = _RANGES.get(node["format"]) if isinstance(node.get("format"), str) else None
+    if bounds is not None and node.get("type") in ("integer", "number"):
+        low, high = bounds
+        node["minimum"] = max(low, node.get("minimum", low))
+        node["maximum"] = min(high, node.get("maximum", high))
+
+
+def _drop_foreign(node: Json, mark: str, resolve: Resolve) -> None:
+    """Forbid the properties that only the other side may send, and require none of them."""
+    names = _marked(node, mark, resolve, 0)
+    if not names:
+        return
+    properties = node.get("properties")
+    if isinstance(properties, dict):
+        node["properties"] = {name: NOTHING if name in names else schema for name, schema in properties.items()}
+    for part in (node, *(part for part in node.get("allOf") or () if isinstance(part, dict))):
+        if isinstance(part.get("required"), list):
+            part["required"] = [name for name in part["required"] if name not in names]
+
+
+def _marked(node: Any, mark: str, resolve: Resolve, depth: int) -> set[str]:
+    if not isinstance(node, dict) or depth > 8:
+        return set()
+    names = set()
+    properties = node.get("properties")
+    for name, schema in properties.items() if isinstance(properties, dict) else ():
+        schema = _target(schema, resolve)
+        # A schema that went through here before has `NOTHING` where the mark was.
+        if schema is NOTHING or (isinstance(schema, dict) and schema.get(mark) is True):
+            names.add(name)
+    for part in node.get("allOf") or ():
+        names |= _marked(_target(part, resolve), mark, resolve, depth + 1)
+    return names
+
+
+def _target(schema: Any, resolve: Resolve) -> Any:
+    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and schema["$ref"].startswith("#/"):
+        return resolve(schema)
+    return schema
+
+
+def _turn_discriminator(node: Json, resolve: Resolve) -> None:
+    """Hold each branch of a union to the values of the discriminator that stand for it (OpenAPI 3.1.1, section
+    4.8.25). A branch that says itself which values it has is left alone: many documents map none."""
+    discriminator = node.get("discriminator")
+    name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
+    if not isinstance(name, str) or not isinstance(discriminator, dict):
+        return
+    mapping = discriminator.get("mapping") or {}
+    for union in ("oneOf", "anyOf"):
+        branches = node.get(union)
+        if not isinstance(branches, list):
+            continue
+        node[union] = [_held(branch, name, mapping, resolve) for branch in branches]
+
+
+def _held(branch: Any, name: str, mapping: Json, resolve: Resolve) -> Any:
+    reference = branch.get("$ref") if isinstance(branch, dict) else None
+    if not isinstance(reference, str) or not reference.startswith("#/") or _says(branch, name, resolve, 0):
+        return branch
+    own = reference.rpartition("/")[2]
+    values = [value for value, target in mapping.items() if target in (reference, own)] or [own]
+    held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
+    return {"allOf": [branch, held]}
+
+
+def _says(schema: Any, name: str, resolve: Resolve, depth: int) -> bool:
+    """Whether a schema fixes the values of a property."""
+    schema = _target(schema, resolve)
+    if not isinstance(schema, dict) or depth > 8:
+        return False
+    properties = schema.get("properties")
+    rule = _target(properties.get(name), resolve) if isinstance(properties, dict) else None
+    if isinstance(rule, dict) and ("enum" in rule or "const" in rule):
+        return True
+    parts = [*(schema.get("allOf") or ()), *(schema.get("oneOf") or ()), *(schema.get("anyOf") or ())]
+    return any(_says(part, name, resolve, depth + 1) for part in parts)

@@ -1,0 +1,49 @@
+"""What a model's chat template knows: found in its Jinja, before the model is loaded."""
+
+from __future__ import annotations
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+
+# Both names of each are in use; llama.cpp hands an effort over by both.
+_THINKING = {"reasoning_effort", "reasoning_strength", "enable_thinking", "thinking"}
+_VERBOSITY = {"verbosity"}
+
+
+class _Generation(Extension):
+    """``{% generation %}``: marks what a model is trained on, and means nothing here."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def capabilities(template: str | None) -> frozenset[str]:
+    """What a template lets a request ask for, in the words of the parameter table.
+
+    A template that reads a variable knows its parameter. One that opens the thoughts itself belongs to a model that
+    always thinks, the length of which can be bounded.
+    """
+    if not template:
+        return frozenset()
+    environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols", _Generation])
+    try:
+        tree = environment.parse(template)
+        variables = meta.find_undeclared_variables(tree)
+    except (jinja2.TemplateError, RecursionError):
+        return frozenset()
+    found = set()
+    if variables & _THINKING or any(text.rstrip().endswith("<think>") for text in _texts(tree)):
+        found.add("reasoning")
+    if variables & _VERBOSITY:
+        found.add("verbosity")
+    return frozenset(found)
+
+
+def _texts(tree: nodes.Template) -> list[str]:
+    texts = [data.data for data in tree.find_all(nodes.TemplateData)]
+    return texts + [const.value for const in tree.find_all(nodes.Const) if isinstance(const.value, str)]

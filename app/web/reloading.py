@@ -1,0 +1,119 @@
+"""For development: an application that follows its document while it runs.
+
+A change of the document is looked for several times a second; what it makes of the application is built beside the one
+in force and takes its place whole, between two requests. Where nothing can be built, the old one stays and the log says
+why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import flask
+from connexion import FlaskApp
+from starlette.types import Message, Receive, Scope, Send
+
+from ..errors import ConfigurationError
+
+log = logging.getLogger("parley")
+
+_SECONDS = 0.2
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Reloading:
+    """An ASGI application in front of one that changes.
+
+    ``first`` opens and closes what all share, at the start and the end of the worker; ``build`` makes its successors,
+    which open nothing. ``files`` are those to watch, asked for again after each change.
+    """
+
+    def __init__(
+        self, first: FlaskApp, build: Callable[[], FlaskApp], files: Callable[[], Iterable[Path]], *, shown: str
+    ) -> None:
+        self._first = self._current = first
+        self._build = build
+        self._files = files
+        self._shown = shown
+        self._watched = tuple(files())
+        self._stamp = self._read_stamp()
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def app(self) -> flask.Flask:
+        """The Flask application in force."""
+        inner: flask.Flask = self._current.app
+        return inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._current(scope, receive, send)
+            return
+        self._watch = asyncio.create_task(self._follow())
+        try:
+            await self._first(scope, receive, send)
+        finally:
+            self._watch.cancel()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS)
+            stamp = self._read_stamp()
+            if stamp == self._stamp:
+                continue
+            self._stamp = stamp
+            try:
+                built = await asyncio.to_thread(self._build)
+                await _try(built)
+                self._watched = tuple(self._files())
+            except ConfigurationError as error:
+                log.error("the document has changed, but not into one that can be served: %s", error)
+            except Exception:
+                log.exception("the document has changed, but not into one that can be served")
+            else:
+                self._current = built
+                # What was saved while this was built is seen now, and what was added since is not overlooked.
+                self._stamp = stamp if len(stamp) == len(self._watched) else self._read_stamp()
+                log.info("the document %s has changed and is in force", self._shown)
+
+    def _read_stamp(self) -> Stamp:
+        return tuple(map(_stamp, self._watched))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size, status.st_ino
+    return None  # editors replace files: for a moment there is none
+
+
+async def _try(app: FlaskApp) -> None:
+    """Let an application build all that it builds at its first request."""
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/livez",
+        "raw_path": b"/livez",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": None,
+        "server": ("localhost", None),
+    }
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    await app(scope, receive, send)

@@ -1,0 +1,140 @@
+"""A document may be one file or several in one folder, and its parsed form is kept."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract.document import Document
+from app.contract.loading import load
+from app.contract.operations import operations
+from app.contract.schemas import Schemas
+from app.errors import ConfigurationError
+
+ROOT = """
+openapi: 3.1.0
+info: {title: t, version: '1'}
+paths:
+  /pets/{id}: {$ref: 'paths/pet.yaml'}
+components:
+  schemas:
+    Name: {type: string, minLength: 1}
+    Pet: {$ref: './schemas/pets.json#/Pet'}
+"""
+PATH = """
+get:
+  operationId: getPet
+  parameters:
+    - {name: id, in: path, required: true, schema: {$ref: '../schemas/pets.json#/Id'}}
+  responses:
+    200:
+      description: A pet.
+      content:
+        application/json:
+          schema: {$ref: ../root.yaml#/components/schemas/Pet}
+          example: {$ref: 'http://data.example/not-a-reference'}
+"""
+PETS: dict[str, Any] = {
+    "Id": {"type": "integer"},
+    "Pet": {
+        "type": "object",
+        "properties": {
+            "name": {"$ref": "../root.yaml#/components/schemas/Name"},
+            "mother": {"$ref": "#/Pet"},
+        },
+        "required": ["name"],
+    },
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "api"
+    (folder / "paths").mkdir(parents=True)
+    (folder / "schemas").mkdir()
+    (folder / "root.yaml").write_text(ROOT)
+    (folder / "paths" / "pet.yaml").write_text(PATH)
+    (folder / "schemas" / "pets.json").write_text(json.dumps(PETS))
+    return folder / "root.yaml"
+
+
+def test_several_files_are_one_document(root: Path) -> None:
+    document = Document.load(root)
+    (operation,) = operations(document)
+    assert operation.id == "getPet"
+    schemas = Schemas(document)
+    (parameter,) = operation.parameters
+    assert parameter.schema is not None
+    assert schemas.validator(parameter.schema).is_valid(1)
+    assert not schemas.validator(parameter.schema).is_valid("1")
+    pet = operation.response_schema(200, "application/json")
+    assert pet is not None
+    assert schemas.validator(pet).is_valid({"name": "a", "mother": {"name": "b"}})
+    assert not schemas.validator(pet).is_valid({"name": "a", "mother": {"name": ""}})
+    assert [file.name for file in document.files] == ["root.yaml", "pet.yaml", "pets.json"]
+    # What is served stands alone.
+    served = json.loads(document.json_bytes)
+    again = Document(served)
+    assert [o.id for o in operations(again)] == ["getPet"]
+    assert document.yaml_bytes == document.json_bytes
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "http://example.com/pets.yaml#/Pet",
+        "//example.com/pets.yaml",
+        "file:///etc/passwd",
+        "/etc/hosts.yaml",
+        "../outside.yaml#/Pet",
+        "link.yaml#/Pet",
+        "schemas/secret.txt",
+    ],
+)
+def test_a_reference_that_leaves_the_folder_is_refused(root: Path, reference: str) -> None:
+    (root.parent.parent / "outside.yaml").write_text("Pet: {type: object}")
+    (root.parent / "schemas" / "secret.txt").write_text("Pet: {type: object}")
+    os.symlink(root.parent.parent / "outside.yaml", root.parent / "link.yaml")
+    root.write_text(ROOT.replace("./schemas/pets.json#/Pet", reference))
+    with pytest.raises(ConfigurationError, match="leaves the document"):
+        Document.load(root)
+
+
+def test_a_file_that_is_missing_is_named(root: Path) -> None:
+    (root.parent / "schemas" / "pets.json").unlink()
+    with pytest.raises(ConfigurationError, match=r"pets\.json cannot be read"):
+        Document.load(root)
+
+
+def test_the_parsed_form_is_kept_and_believed_only_for_the_same_bytes(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = tmp_path / "d.yaml"
+    path.write_text("openapi: 3.1.0\npaths: {}\nx: [2024-01-01, 010]\n")
+    first = load(path, cache=cache)
+    (kept,) = cache.glob("*.json")
+    assert cache.stat().st_mode & 0o777 == 0o700
+    assert kept.stat().st_mode & 0o777 == 0o600
+    kept.write_bytes(kept.read_bytes().replace(b"2024-01-01", b"from the cache"))
+    assert load(path, cache=cache).content["x"] == ["from the cache", 10]
+    path.write_text(path.read_text() + "\n# changed\n")
+    again = load(path, cache=cache)
+    assert again.content == first.content == {"openapi": "3.1.0", "paths": {}, "x": ["2024-01-01", 10]}
+
+
+def test_a_cache_that_others_may_write_to_is_not_believed(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = tmp_path / "d.yaml"
+    path.write_text("openapi: 3.1.0\npaths: {}\nx: mine\n")
+    load(path, cache=cache)
+    (kept,) = cache.glob("*.json")
+    kept.write_bytes(kept.read_bytes().replace(b"mine", b"yours"))
+    cache.chmod(0o777)
+    assert load(path, cache=cache).content["x"] == "mine"
+
+
+def test_names_that_are_no_strings_in_yaml_are_those_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    path.write_text("openapi: 3.1.0\npaths: {}\nx: {200: a, true: b, null: c}\n")
+    assert load(path).content["x"] == {"200": "a", "true": "b", "null": "c"}

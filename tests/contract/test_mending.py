@@ -1,0 +1,45 @@
+"""What a narrower document has no room for is left out of an answer; nothing else is done to it."""
+
+from typing import Any
+
+from app.contract.mending import Mender
+from app.contract.schemas import compile_schema
+
+CLOSED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"a": {"type": "string"}, "b": {"type": "integer"}},
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["id"],
+    "additionalProperties": False,
+}
+
+
+def test_what_has_no_room_is_left_out_and_remembered() -> None:
+    mender = Mender(compile_schema(CLOSED))
+    body = {"id": "1", "new": 2, "items": [{"a": None, "b": 1}, {"a": "x", "c": {}}]}
+    assert mender.mend(body) == {"id": "1", "items": [{"b": 1}, {"a": "x"}]}
+    assert body["new"] == 2  # the caller's own is left alone
+    learned = dict(mender.left_out)
+    assert mender.mend({"id": "1", "new": 3, "items": [{"a": "y", "c": 1}]}) == {"id": "1", "items": [{"a": "y"}]}
+    assert mender.left_out == learned
+
+
+def test_what_fits_is_given_back_as_it_is() -> None:
+    body = {"id": "1", "items": [{"a": "x"}]}
+    assert Mender(compile_schema(CLOSED)).mend(body) is body
+
+
+def test_what_is_missing_or_wrong_is_not_mended() -> None:
+    mender = Mender(compile_schema(CLOSED))
+    assert mender.mend({"new": 1}) is None
+    assert mender.mend({"id": 1}) is None
+    assert mender.mend({"id": None}) is None

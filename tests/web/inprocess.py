@@ -1,0 +1,65 @@
+"""The whole application for a document of the test's own, without a process: requests go straight into it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.engines.echo import EchoEngine
+from app.settings import Settings
+from app.wiring import wire
+
+KEY = "sk-test"
+BEARER = {"authorization": f"Bearer {KEY}"}
+
+
+class Client:
+    """Sends requests to an application, each to its end."""
+
+    def __init__(self, app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
+        self._loop = loop
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._loop.run_until_complete(self._client.request(method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("POST", path, **options)
+
+
+@contextmanager
+def application(document: Any, folder: Path, **settings: Any) -> Iterator[Client]:
+    """The application that serves a document, written to a folder, with the engine ``echo``."""
+    path = folder / "document.json"
+    path.write_text(json.dumps(document))
+    app = wire(Settings(api_keys=(KEY,), spec=path, **settings), EchoEngine())
+    loop = asyncio.new_event_loop()
+    try:
+        yield Client(app, loop)
+    finally:
+        loop.close()
+
+
+def openapi(paths: Any, version: str = "3.1.0", **fields: Any) -> dict[str, Any]:
+    """A document with some paths, secured by a bearer token unless the fields say otherwise."""
+    schemes = {"bearer": {"type": "http", "scheme": "bearer"}}
+    secured: dict[str, Any] = {"security": [{"bearer": []}], "components": {"securitySchemes": schemes}}
+    return {"openapi": version, "info": {"title": "t", "version": "1"}, "paths": paths, **secured, **fields}
+
+
+def error(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The error of an answer in the one shape that all have."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    found: dict[str, Any] = answer.json()["error"]
+    assert set(found) == {"message", "type", "param", "code"}
+    return found
