@@ -54,6 +54,9 @@ class Settings:
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )
     model: Path | None = _setting(None, "GGUF file to serve. Without it: the bundled `parley-tiny`.")
+    mmproj: Path | None = _setting(
+        None, "GGUF file of the model's projector, with which it reads images or audio. Without it: text alone."
+    )
     model_id: str | None = _setting(None, "Id of the model in the API. Without it: the file's stem.")
     model_context: int = _setting(
         0, "Tokens of context per request; 0: what the model was trained for, at most 8192.", minimum=0, maximum=1 << 24

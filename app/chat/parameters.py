@@ -73,7 +73,7 @@ PARAMETERS = (
 _NEEDS = {parameter.name: parameter for parameter in PARAMETERS if parameter.needs is not None}
 
 # What a part of a message needs; text and refusal need nothing.
-_PART_NEEDS = {"image_url": "images", "input_audio": "audio", "file": "files"}
+_PART_NEEDS = {"image_url": "images", "input_audio": "audio_input", "file": "files"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,16 @@ def _unsupported_parts(content: list[Json], index: int, model: Model) -> Iterato
         if part.get("prompt_cache_breakpoint") is not None and "prompt_cache" not in model.capabilities:
             name += ".prompt_cache_breakpoint"
             yield Unsupported(name, f"Unsupported parameter: '{name}' is not supported with this model.")
+        if _looks_closely(part) and _reads(part, model) and "image_detail" not in model.capabilities:
+            name = f"messages[{index}].content[{number}].image_url.detail"
+            yield Unsupported(
+                name,
+                f"Unsupported parameter: '{name}' is not supported with this model. Leave it out or send \"auto\".",
+            )
+
+
+def _looks_closely(part: Json) -> bool:
+    return part["type"] == "image_url" and part["image_url"].get("detail") not in (None, "auto")
 
 
 def _reads(part: Json, model: Model) -> bool:

@@ -50,13 +50,15 @@ class ChildOptions:
     """How to serve a model.
 
     ``context_length`` is in tokens and holds for each of the ``slots``, the answers generated side by side.
-    ``threads`` are those that compute; more than the cores at hand make it very slow.
+    ``threads`` are those that compute; more than the cores at hand make it very slow. ``projector`` is the file that
+    turns pictures or sounds into what the model reads, or empty.
     """
 
     model: str
     context_length: int
     slots: int = 4
     threads: int = 1
+    projector: str = ""
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -96,6 +98,10 @@ def remove_socket(socket: str) -> None:
 
 def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     """Load the model and listen. Gives the server, which must be kept alive."""
+    # The mark that stands for a picture in a prompt is drawn at random: nobody may write it into a text.
+    os.environ.pop("LLAMA_MEDIA_MARKER", None)
+    # When an assertion fails, llama.cpp would start a debugger, whose report may hold prompts.
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     llama = importlib.import_module("xllamacpp")
     parameters = llama.CommonParams()
     parameters.model.path = options.model
@@ -107,6 +113,11 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
         cpu.n_threads = options.threads
         cpu.poll = 0  # idle threads sleep instead of spinning
     parameters.n_batch = parameters.n_ubatch = 256  # short steps: a long prompt does not stall other answers
+    if options.projector:
+        parameters.mmproj.path = options.projector
+        parameters.n_batch = parameters.n_ubatch = 512  # some models must see all of a picture in one step
+    parameters.media_path = ""  # no files
+    parameters.video_ffmpeg_bin_dir = os.devnull  # no programs for what llama.cpp cannot decode itself
     # A stream holds a thread. llama.cpp would add threads one by one, and now and then a request, or the question
     # whether the model is ready, then waits for a whole answer to end: better that idle threads are at hand.
     parameters.n_threads_http = HTTP_THREADS
@@ -147,8 +158,9 @@ def main(arguments: list[str]) -> NoReturn:
         _end(EXIT_CANNOT_IMPORT)
     except Exception:  # llama.cpp's own are RuntimeError; a number too large for it is an OverflowError
         say(
-            f"llama.cpp could not load the model {options.model}: "
-            "this version may not support its architecture, or memory may be short."
+            f"llama.cpp could not load the model {options.model}"
+            + (f" with the projector {options.projector}, which may be another model's" if options.projector else "")
+            + ": this version may not support its architecture, or memory may be short."
         )
         _end(EXIT_CANNOT_LOAD)
     ignore_signals()  # some versions of llama.cpp install handlers of their own

@@ -35,10 +35,13 @@ def served_model(settings: Settings) -> ServedModel:
     """What ``PARLEY_MODEL`` and its companions amount to.
 
     Raises:
-        ConfigurationError: the file is missing, cut off or not a GGUF file.
+        ConfigurationError: a file is missing, cut off or not a GGUF file, or a projector does not fit the model.
     """
     path = settings.model or BUNDLED_MODEL
     file = gguf.read(path)
+    if file.architecture == gguf.PROJECTOR:
+        raise ConfigurationError(f"{path} is a projector, not a model: name it in PARLEY_MMPROJ.")
+    projector = _read_projector(settings.mmproj, file) if settings.mmproj is not None else None
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = settings.model is None
     context = settings.model_context or min(trained, _LONGEST_DEFAULT_CONTEXT)
@@ -50,7 +53,17 @@ def served_model(settings: Settings) -> ServedModel:
         )
     status = path.stat()
     # What the text for a seed depends on: the weights, told by size and time, how they are computed, and by what.
-    basis = (path.name, status.st_size, status.st_mtime_ns, context, settings.model_slots, threads, _llama_version())
+    basis: tuple[object, ...] = (
+        path.name,
+        status.st_size,
+        status.st_mtime_ns,
+        context,
+        settings.model_slots,
+        threads,
+        _llama_version(),
+    )
+    if projector is not None:
+        basis += (projector.path.name, projector.size, projector.path.stat().st_mtime_ns)
     fingerprint = sha256(repr(basis).encode()).hexdigest()[:10]
     return ServedModel(
         Model(
@@ -58,10 +71,42 @@ def served_model(settings: Settings) -> ServedModel:
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
-            capabilities=CAPABILITIES | llama_template.capabilities(file.chat_template),
+            capabilities=CAPABILITIES | llama_template.capabilities(file.chat_template) | _senses(projector),
             context_length=context,
         ),
-        ChildOptions(model=str(path), context_length=context, slots=settings.model_slots, threads=threads),
+        ChildOptions(
+            model=str(path),
+            context_length=context,
+            slots=settings.model_slots,
+            threads=threads,
+            projector=str(projector.path) if projector is not None else "",
+        ),
+    )
+
+
+def _read_projector(path: Path, model: gguf.GgufFile) -> gguf.GgufFile:
+    try:
+        file = gguf.read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"PARLEY_MMPROJ: {error}") from None
+    if file.architecture != gguf.PROJECTOR or not (file.sees or file.hears):
+        raise ConfigurationError(
+            f"PARLEY_MMPROJ: {path} is not a projector for images or audio: name the mmproj file of the model."
+        )
+    if model.embedding_length is not None and file.widths and model.embedding_length not in file.widths:
+        raise ConfigurationError(
+            f"PARLEY_MMPROJ: {path} is the projector of another model: none of its outputs is as wide as the "
+            f"{model.embedding_length} numbers of an embedding of {model.path}."
+        )
+    return file
+
+
+def _senses(projector: gguf.GgufFile | None) -> frozenset[str]:
+    """The capabilities that a projector adds."""
+    if projector is None:
+        return frozenset()
+    return frozenset(
+        ({"images"} if projector.sees else set[str]()) | ({"audio_input"} if projector.hears else set[str]())
     )
 
 

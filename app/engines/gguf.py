@@ -26,10 +26,15 @@ _SCALARS: Mapping[int, str] = {
     11: "<q",
     12: "<d",
 }
-_WANTED = ("general.architecture", "general.name", "general.alignment", "tokenizer.chat_template")
 
 _STRING = 8
 _ARRAY = 9
+
+_WANTED = frozenset(
+    {"general.architecture", "general.name", "general.alignment", "tokenizer.chat_template"}
+    | {"clip.has_vision_encoder", "clip.has_audio_encoder"}
+)
+PROJECTOR = "clip"  # the architecture of a projector
 
 _DEFAULT_ALIGNMENT = 32
 # Far above any real file, far below what would keep a start busy.
@@ -79,7 +84,11 @@ _BLOCKS: Mapping[int, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """What a GGUF file says of itself. ``context_length`` is in tokens, ``size`` in bytes."""
+    """What a GGUF file says of itself.
+
+    ``context_length`` is in tokens, ``size`` in bytes. Of a projector: whether it ``sees`` and ``hears``, and the
+    ``widths`` of its tensors outside of the encoders, one of which is that of the model's embeddings.
+    """
 
     path: Path
     architecture: str
@@ -87,6 +96,10 @@ class GgufFile:
     name: str | None
     size: int
     chat_template: str | None = None
+    embedding_length: int | None = None
+    sees: bool = False
+    hears: bool = False
+    widths: frozenset[int] = frozenset()
 
 
 class _Ends(Exception):
@@ -234,7 +247,7 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
     known: dict[str, object] = {}
     for _ in range(entries):
         key = cursor.text()
-        wanted = key in _WANTED or key.endswith(".context_length")
+        wanted = key in _WANTED or key.endswith((".context_length", ".embedding_length"))
         value = cursor.value(cursor.u32(), wanted=wanted)
         if wanted:
             known[key] = value
@@ -242,35 +255,48 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
     alignment = known.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
         raise _Damaged("its alignment is not a power of two")
-    _check_tensors(cursor, tensors, alignment)
+    widths = _check_tensors(cursor, tensors, alignment)
 
     architecture = known.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise ConfigurationError(f"The model file {path} names no architecture: it holds no language model.")
-    context_length = known.get(f"{architecture}.context_length")
     name = known.get("general.name")
     template = known.get("tokenizer.chat_template")
+
+    def length(key: str) -> int | None:
+        value = known.get(f"{architecture}.{key}")
+        return value if isinstance(value, int) and value > 0 else None
+
     return GgufFile(
         path=path,
         architecture=architecture,
-        context_length=context_length if isinstance(context_length, int) and context_length > 0 else None,
+        context_length=length("context_length"),
         name=name if isinstance(name, str) and name else None,
         size=cursor.size,
         chat_template=template if isinstance(template, str) else None,
+        embedding_length=length("embedding_length"),
+        sees=known.get("clip.has_vision_encoder") is True,
+        hears=known.get("clip.has_audio_encoder") is True,
+        widths=widths if architecture == PROJECTOR else frozenset(),
     )
 
 
-def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> None:
-    """Walk the tensor table and compare the end of the last tensor with the end of the file."""
+def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> frozenset[int]:
+    """Walk the tensor table and compare the end of the last tensor with the end of the file. Gives the extents of the
+    tensors outside of a projector's encoders, whose names begin with v. and a."""
     end = 0
+    widths: set[int] = set()
     for _ in range(count):
-        cursor.skip_texts(1)
+        inside = cursor.text().startswith(("v.", "a."))
         dimensions = cursor.u32()
         if dimensions > _MOST_DIMENSIONS:
             raise _Damaged(f"a tensor has {dimensions} dimensions")
         values = 1
         for _ in range(dimensions):
-            values *= cursor.count()
+            extent = cursor.count()
+            values *= extent
+            if not inside:
+                widths.add(extent)
         kind, offset = cursor.u32(), cursor.count()
         # A type that is newer than the table still says where it starts.
         per_block, block_size = _BLOCKS.get(kind, (1, 0))
@@ -278,3 +304,4 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> None:
     start = -(-cursor.at // alignment) * alignment
     if count and start + end > cursor.size:
         raise _Ends(start + end)
+    return frozenset(widths)

@@ -6,15 +6,18 @@ probabilities need, each of which has a module of its own.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from ..errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UnsupportedParameter
 from . import llama_format, llama_logprobs, llama_schema, llama_slots, llama_tools
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
+from .llama_media import in_messages
 from .llama_process import ModelProcess, address_from_environment
 from .llama_reasoning import Reasoning, find_out
 from .llama_request import translate
@@ -116,7 +119,9 @@ class LlamaEngine:
             tools.refuse_to_stream()
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
-        payload = translate(request, context_length=self._context_length, vocabulary_size=vocabulary_size)
+        translation = partial(translate, request, context_length=self._context_length, vocabulary_size=vocabulary_size)
+        # Megabytes of base64 are read beside the event loop.
+        payload = await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation()
         # llama.cpp cannot answer with no token at all: it makes one, and nobody sees it.
         silent = payload["max_tokens"] == 0
         if silent:

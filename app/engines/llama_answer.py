@@ -14,6 +14,8 @@ from .base import Json
 
 _log = logging.getLogger("parley")
 
+_CANNOT_DECODE = "Failed to load image or audio file"
+
 
 def as_event(answer: Json) -> Json:
     """A whole answer of llama.cpp as if it were an event of a stream."""
@@ -91,6 +93,12 @@ def raise_refusal(status: int, error: Json) -> NoReturn:
             f"This model's context holds {error.get('n_ctx', 'fewer')} tokens, and the messages take "
             f"{error.get('n_prompt_tokens', 'more')}. Shorten the messages.",
             param="messages",
+        )
+    if error.get("message") == _CANNOT_DECODE:
+        raise BadRequest(
+            "A picture or sound in the messages is damaged: it cannot be decoded.",
+            param="messages",
+            code="image_parse_error",
         )
     _log.warning("llama.cpp refused a request with status %d and type %s", status, kind)
     if status == 503:

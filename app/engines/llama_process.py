@@ -13,6 +13,7 @@ from .base import Json
 from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SLOTS_SUFFIX, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_answer import as_event, raise_refusal
+from .llama_media import in_messages
 from .llama_slots import ANY_SLOT, Place, Slots, Wish
 
 _PATH = "/v1/chat/completions"
@@ -21,6 +22,8 @@ _READY_SECONDS = 1.0
 _PATIENCE = 2.0
 _PAUSE = 0.05
 _AT_ONCE = 0.5
+# Requests of a worker whose pictures or sounds llama.cpp decodes at a time.
+_PICTURES_AT_ONCE = 4
 
 T = TypeVar("T")
 
@@ -51,6 +54,7 @@ class ModelProcess:
         self._slots: Slots | None = None
         self._in_flight = in_flight
         self._gate = asyncio.Semaphore(in_flight)
+        self._turns = asyncio.Semaphore(_PICTURES_AT_ONCE)
         self._client: HttpClient | None = None
         self._vocabulary_size: int | None = None
 
@@ -63,6 +67,7 @@ class ModelProcess:
         socket, key = self._address()
         in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
         self._gate = asyncio.Semaphore(in_flight)  # one for each event loop
+        self._turns = asyncio.Semaphore(_PICTURES_AT_ONCE)
         self._client = HttpClient("http://model", key, socket=socket)
         if self._slot_count:
             self._slots = Slots(socket + SLOTS_SUFFIX, self._slot_count)
@@ -112,7 +117,22 @@ class ModelProcess:
                     raise_refusal(refusal.status, refusal.error)
                 return None
 
-    async def events(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
+    def events(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
+        """Post the request, again while the model loads, and give llama.cpp's events."""
+        if in_messages(payload["messages"]):
+            return self._events_in_turn(payload, wish)
+        return self._events(payload, wish)
+
+    async def _events_in_turn(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
+        """llama.cpp decodes pictures when their request arrives, not when it begins with it: memory is for few at once.
+        The turn ends when the prompt has been read."""
+        async with contextlib.AsyncExitStack() as turn, contextlib.aclosing(self._events(payload, wish)) as events:
+            await turn.enter_async_context(self._turns)
+            async for event in events:
+                await turn.aclose()
+                yield event
+
+    async def _events(self, payload: Json, wish: Wish) -> AsyncGenerator[Json, None]:
         """Post the request, again while the model loads, and give llama.cpp's events.
 
         llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.

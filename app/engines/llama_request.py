@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BadRequest
 from . import llama_logprobs
 from .base import Json
+from .llama_media import Media
 
 # llama.cpp draws a seed of its own when it is given this one.
 _RANDOM_SEED = 0xFFFFFFFF
@@ -34,7 +35,7 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
     ``logit_bias`` alone.
 
     Raises:
-        BadRequest: a part of a message is no text, a token is beyond the vocabulary, or alternatives are asked for
+        BadRequest: a part of a message cannot be read, a token is beyond the vocabulary, or alternatives are asked for
             without log probabilities.
     """
     limit = request.get("max_completion_tokens", request.get("max_tokens"))
@@ -98,9 +99,10 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[Any]]:
 
 def _translate_messages(messages: list[Json]) -> list[Json]:
     result: list[Json] = []
+    media = Media()
     for index, message in enumerate(messages):
         role = str(message["role"])
-        translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index)}
+        translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index, media)}
         for name in ("name", "tool_call_id", "reasoning_content"):
             if isinstance(message.get(name), str):
                 translated[name] = message[name]
@@ -113,24 +115,30 @@ def _translate_messages(messages: list[Json]) -> list[Json]:
     return result
 
 
-def _join_content(message: Json, index: int) -> str:
-    """The text of a message as one string; for a refusal, the refusal's text."""
+def _join_content(message: Json, index: int, media: Media) -> str | list[Json]:
+    """The text of a message as one string; for a refusal, the refusal's text. With pictures or sounds it is a list, in
+    the order of the parts, with one text between two of them, where llama.cpp would begin a line for each."""
     content = message.get("content")
     if content is None:
         return str(message.get("refusal") or "")
     if isinstance(content, str):
         return content
-    texts: list[str] = []
+    parts: list[Json] = [{"type": "text", "text": ""}]
     for number, part in enumerate(content):
-        kind = part.get("type")
-        if kind not in ("text", "refusal"):
+        kind, place = part.get("type"), f"messages[{index}].content[{number}]"
+        if kind in ("text", "refusal"):
+            if parts[-1]["type"] != "text":
+                parts.append({"type": "text", "text": ""})
+            parts[-1]["text"] += part[kind]
+        elif kind in ("image_url", "input_audio"):
+            parts.append(media.translate(part, place))
+        else:
             raise BadRequest(
-                "This model reads text alone: send content parts of type text.",
-                param=f"messages[{index}].content[{number}].type",
+                "This model reads no parts of this type: send content parts of type text.",
+                param=f"{place}.type",
                 code="unsupported_parameter",
             )
-        texts.append(part[kind])
-    return "".join(texts)
+    return str(parts[0]["text"]) if len(parts) == 1 else [part for part in parts if part.get("text") != ""]
 
 
 def _translate_calls(message: Json) -> list[Json]:

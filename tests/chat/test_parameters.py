@@ -80,6 +80,28 @@ def test_parts_of_messages_that_a_model_cannot_read_are_refused_by_place(message
     assert caught.value.param == param
 
 
+def test_how_closely_to_look_is_refused_by_place_and_auto_passes() -> None:
+    seeing = Model("m", 0, "o", "f", frozenset({"images"}))
+
+    def parts(*details: Any) -> list[Any]:
+        return [{"type": "image_url", "image_url": {"url": "data:,", "detail": detail}} for detail in details]
+
+    refuse(request(messages=[{"role": "user", "content": parts("auto", None)}]), seeing)
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse(request(messages=[{"role": "user", "content": parts("auto", "high")}]), seeing)
+    assert caught.value.param == "messages[0].content[1].image_url.detail"
+    body = request(messages=[{"role": "user", "content": parts("low")}])
+    assert honour(body, seeing, policy="warn") == (body, ["messages[0].content[0].image_url.detail"])
+
+
+def test_a_model_that_hears_does_not_speak() -> None:
+    hearing = Model("m", 0, "o", "f", frozenset({"audio_input"}))
+    sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+    refuse(request(messages=[{"role": "user", "content": [sound]}]), hearing)
+    with pytest.raises(UnsupportedParameter):
+        refuse(request(audio={"voice": "alloy", "format": "wav"}), hearing)
+
+
 def test_under_the_policy_warn_what_is_not_honoured_is_left_out_and_named() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:,"}}
     body = request(

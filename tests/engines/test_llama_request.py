@@ -78,9 +78,9 @@ def test_a_refusal_is_a_text() -> None:
 
 
 def test_a_part_that_is_no_text_is_refused_by_its_path() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+    file = {"type": "file", "file": {"file_id": "x"}}
     with pytest.raises(BadRequest) as caught:
-        _messages(USER, {"role": "user", "content": [{"type": "text", "text": "a"}, image]})
+        _messages(USER, {"role": "user", "content": [{"type": "text", "text": "a"}, file]})
     assert caught.value.param == "messages[1].content[1].type"
 
 
