@@ -180,7 +180,7 @@ def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:
         form = None
         if kind in (FORM, MULTIPART) or "*" in kind:
             form = Form(shape, _encodings(document, media.get("encoding") or {}, at))
-        if (shape.is_object or shape.is_array) and not (form or is_json(kind)):
+        if not (form or is_json(kind)) and (shape.is_object or shape.is_array):
             log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
         found[media_type.lower()] = Body(at + "/schema" if "schema" in media else None, shape, form)
     return found
@@ -245,6 +245,10 @@ def _follow(document: Document, schema: Any) -> Any:
     """A schema without a ``$ref`` at its top; beside one, 3.1 knows further rules and 3.0 knows none."""
     if not (isinstance(schema, dict) and isinstance(schema.get("$ref"), str)):
         return schema
-    target, _ = document.resolve(schema)
+    try:
+        target, _ = document.resolve(schema)
+    except ConfigurationError:
+        # An ``$anchor``, which the validators know: its text is read as text. What leads nowhere they refuse.
+        target = {}
     beside = {key: value for key, value in schema.items() if key != "$ref"}
     return {"allOf": [target, beside]} if beside and not document.version.startswith("3.0") else target

@@ -50,6 +50,12 @@ def test_beside_a_reference_3_1_knows_further_rules_and_3_0_none() -> None:
         assert found.parameters[0].shape.types == types
 
 
+def test_a_reference_that_only_validators_can_follow_is_read_as_text() -> None:
+    schema = {"anyOf": [{"$ref": "#anchor"}, {"type": "integer"}]}
+    found = only({"parameters": [{"name": "id", "in": "path", "schema": schema}]})
+    assert found.parameters[0].shape.readings("12") == ["12"]
+
+
 def test_the_closest_media_type_is_found() -> None:
     keys = ["*/*", "text/*", "text/plain", "application/json;version=2", "application/json", "image/*; charset=utf-8"]
     types = MediaTypes({key: key for key in keys})
