@@ -41,9 +41,6 @@ class ParameterReader:
         if any(p.location == "path" and not (p.is_text and p.style == "simple") for p in operation.parameters):
             self._path = _path_pattern(operation.url)
 
-    def __bool__(self) -> bool:
-        return bool(self._parameters)
-
     def read(self, scope: Scope) -> dict[str, Any]:
         """The parameters that are there, by their keys.
 
