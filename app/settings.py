@@ -95,6 +95,11 @@ class Settings:
         minimum=1,
     )
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
+    max_upload: int = _setting(
+        512 * 1024 * 1024,
+        "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too.",
+        minimum=1,
+    )
     body_timeout: float = _setting(
         60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400
     )

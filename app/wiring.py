@@ -169,6 +169,7 @@ def wire(
             operations={operation.key: operation for operation in found},
             schemas=schemas,
             max_body=settings.max_body,
+            max_upload=settings.max_upload,
             body_timeout=settings.body_timeout,
         ),
         LifespanMiddleware,

@@ -39,7 +39,7 @@ def coverage(document: Document, operation: Operation, model: Model) -> list[Lin
         ConfigurationError: a reference in the document is broken.
     """
     return [
-        *(_asked(path, model) for path in _paths(document, operation.request.get("application/json"))),
+        *(_asked(path, model) for path in _paths(document, operation.request_schemas.get("application/json"))),
         *_given("completion", _paths(document, operation.response_schema(200, "application/json")), COMPLETION, model),
         *_given("chunk", _paths(document, operation.response_schema(200, "text/event-stream")), CHUNK, model),
     ]

@@ -10,7 +10,8 @@ from typing import Any
 from .diff_forms import Forms
 from .diff_schemas import Change, Repeat, SchemaComparison
 from .document import Document
-from .operations import Operation, Parameter, operations
+from .operations import Operation, operations
+from .parameters import Parameter
 
 # What concerns every operation, such as the base path.
 WHOLE = "the document"
@@ -127,7 +128,7 @@ class _Comparison:
         if old.request_required != new.request_required:
             message = "required now" if new.request_required else "required no more"
             self._note(place, "required", new.request_required, message)
-        self._media(place, True, old.request, new.request)
+        self._media(place, True, old.request_schemas, new.request_schemas)
 
     def _responses(self, old: Operation, new: Operation) -> None:
         for status, media in old.responses.items():

@@ -17,7 +17,7 @@ def extend_request(document: Document, operation: Operation, properties: Mapping
     Raises:
         ConfigurationError: a reference is broken.
     """
-    pointer = operation.request.get("application/json")
+    pointer = operation.request_schemas.get("application/json")
     if pointer is None:
         return document
     content = copy.deepcopy(document.content)

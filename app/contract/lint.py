@@ -193,7 +193,7 @@ def _row(
         derived=derived,
         handler=handler,
         security=tuple(tuple(requirement) for requirement in operation.security or ()),
-        request={media_type: compiled(pointer) for media_type, pointer in operation.request.items()},
+        request={media_type: compiled(pointer) for media_type, pointer in operation.request_schemas.items()},
         responses={
             status: {media_type: compiled(pointer) for media_type, pointer in media.items()}
             for status, media in operation.responses.items()

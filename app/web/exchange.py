@@ -62,8 +62,9 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document; so is
-    any body for which ``media_type`` names JSON. Text and bytes are sent as they are."""
+    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as the
+    media type ``application/json``, ``media_type`` or the one among the headers; so is any body for which
+    ``media_type`` names JSON. Text and bytes are sent as they are."""
 
     body: Any = None
     status: int = 200
@@ -82,9 +83,3 @@ class Stream:
     events: AsyncIterator[Json]
     headers: dict[str, str] = field(default_factory=dict)
     named: bool = False
-
-
-def is_json(media_type: str) -> bool:
-    """Whether a media type is JSON, by its name or its suffix (RFC 6839, section 3.1)."""
-    plain = media_type.partition(";")[0].strip().lower()
-    return plain == "application/json" or plain.endswith("+json")

@@ -15,13 +15,14 @@ from functools import partial
 from typing import Any
 
 from ..contract.document import Document
+from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
 from ..contract.responses import Header, Media, Response, responses
 from ..contract.samples import NoInstance, Samples
 from ..contract.schemas import Schemas
 from ..errors import BadRequest, NotAcceptable, ServerError
 from . import sse
-from .exchange import Json, Reply, Request, Stream, is_json
+from .exchange import Json, Reply, Request, Stream
 from .prefer import Preferences, acceptable, read_preferences
 
 EVENTS = "text/event-stream"
@@ -75,7 +76,7 @@ class _Mock:
             if media.type.lower().startswith(EVENTS):
                 return self._stream(media, wanted, status, headers, body)
             value, media_type = self._value(media, wanted), _concrete(media.type)
-            if not is_json(media_type):
+            if not is_json(split_type(media_type)[0]):
                 return Reply(_text(value, media_type), status, headers, media_type)
             return Reply(self._echo(value, media, wanted, status, body), status, headers, media_type)
         except NoInstance:
@@ -118,7 +119,7 @@ class _Mock:
                 if self._fits(media.schema, value):
                     return value
         if media.schema is None:
-            return {} if is_json(_concrete(media.type)) else "string"
+            return {} if is_json(split_type(_concrete(media.type))[0]) else "string"
         return self.samples.sample(media.schema, wanted.seed)
 
     def _fits(self, pointer: str | None, value: Any) -> bool:
@@ -207,7 +208,7 @@ def _media(listed: Sequence[Media], example: str | None, accept: str, body: Any)
     streamed = [media for media in listed if media.type.lower().startswith(EVENTS)]
     if streamed and isinstance(body, dict) and body.get("stream") is True:
         return streamed[0]
-    ordered = sorted(listed, key=lambda media: (media in streamed, not is_json(_concrete(media.type))))
+    ordered = sorted(listed, key=lambda media: (media in streamed, not is_json(split_type(_concrete(media.type))[0])))
     offered = [_concrete(media.type) for media in ordered]
     taken = acceptable(accept, offered)
     if taken is None:

@@ -18,12 +18,13 @@ import inflection
 from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
+from ..contract.media import is_json, split_type
 from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
 from . import sse
-from .exchange import Exchange, Reply, Request, Stream, is_json
+from .exchange import Exchange, Reply, Request, Stream
 
 log = logging.getLogger("parley")
 
@@ -42,10 +43,11 @@ class ReplyEncoder:
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
+        given = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), None)
         media_type = reply.media_type
-        if isinstance(body, (dict, list)) or (media_type is not None and is_json(media_type)):
-            media_type = media_type or "application/json"
-            body = sse.to_json(self._check(reply.status, media_type.lower(), body))
+        if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
+            media_type = media_type or (None if given else "application/json")
+            body = sse.to_json(self._check(reply.status, media_type or given or "", body))
         elif body is None:
             body = b""
         elif isinstance(body, str):
@@ -195,10 +197,10 @@ def to_reply(result: Any) -> Reply | Stream:
 
 def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
     """The handler's parameters, each with the name that the document gives it."""
-    sources = {_argument(p.name): p.name for p in operation.parameters}
+    sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
     unknown = [name for name in names if name not in sources and name not in ("body", "request")]
-    in_path = [p.name for p in operation.parameters if p.location == "path" and _argument(p.name) not in names]
+    in_path = [p.key for p in operation.parameters if p.location == "path" and _argument(p.key) not in names]
     if len(unknown) == len(in_path) == 1:
         # The one parameter of the path may have another name in another author's document.
         sources[unknown.pop()] = in_path[0]
@@ -211,7 +213,7 @@ def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]
 
 
 def _argument(name: str) -> str:
-    return re.sub(r"\W", "_", inflection.underscore(name))
+    return re.sub(r"\W", "_", inflection.underscore(re.sub(r"\W+$", "", name)))
 
 
 def _not_implemented(operation: Operation) -> Callable[..., Any]:

@@ -48,7 +48,7 @@ def test_a_schema_inside_itself_ends() -> None:
 
 def body_check(document: Document) -> Any:
     (operation,) = operations(document)
-    pointer = operation.request["application/json"]
+    pointer = operation.request_schemas["application/json"]
     assert pointer is not None
     return Schemas(document).validator(pointer).is_valid
 

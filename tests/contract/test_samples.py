@@ -318,7 +318,7 @@ def _pointers(document: Document) -> list[tuple[str, Direction | None]]:
     return [
         *((f"/components/schemas/{name}", None) for name in document.content["components"]["schemas"]),
         *((p, "response") for o in found for media in o.responses.values() for p in media.values() if p),
-        *((p, "request") for o in found for p in o.request.values() if p),
+        *((p, "request") for o in found for p in o.request_schemas.values() if p),
         *((p.schema, "request") for o in found for p in o.parameters if p.schema),
     ]
 

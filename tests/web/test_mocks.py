@@ -390,7 +390,7 @@ class Requests:
         if operation.request:
             if "application/json" not in operation.request:
                 return None
-            pointer = operation.request["application/json"]
+            pointer = operation.request_schemas["application/json"]
             more["json"] = self.samples.sample(pointer, seed) if pointer else {}
         return operation.method, path + ("?" + urlencode(query) if query else ""), more
 
