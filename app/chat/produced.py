@@ -115,6 +115,7 @@ CHUNK: Mapping[str, Produced] = {
     f"{_DELTA}.refusal": Produced(note="always null"),
     **_rows(Produced("tools"), "tool_calls", _DELTA),
     **_rows(Produced("tools"), "index id type function function.name function.arguments", f"{_DELTA}.tool_calls[]"),
+    **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_DELTA}.tool_calls[]"),
     **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _DELTA),
     **_logprobs(),
     **_usage(),
