@@ -1,7 +1,8 @@
 """The exception tree: what can go wrong, as status, type, code and parameter.
 
     ParleyError                        (not an answer: ends a start or a command)
-    └─ ConfigurationError              a setting, a key file, a model file or the document is wrong
+    └─ ConfigurationError              a setting, a key file or a model file is wrong
+       └─ DocumentError                the document is
     ApiError                           any failure that a client is told of
     ├─ BadRequest              400     the request breaks the contract or a limit of the model
     │  ├─ UnsupportedParameter         valid, but this model cannot honour it
@@ -34,6 +35,10 @@ class ParleyError(Exception):
 
 class ConfigurationError(ParleyError):
     """A setting, a key file, a model file or the document cannot be used."""
+
+
+class DocumentError(ConfigurationError):
+    """The document cannot be served; `flask --app wsgi contract check` tells all that is wrong with it."""
 
 
 class ApiError(Exception):

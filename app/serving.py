@@ -13,7 +13,7 @@ import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, DocumentError
 from .settings import Settings, unknown_variables
 from .web.logs import configure_logs
 
@@ -45,8 +45,15 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 
 
 def _stop(error: ConfigurationError | str) -> NoReturn:
-    print(f"parley: {error}", file=sys.stderr)
+    print(f"parley: {_told(error)}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def _told(error: ConfigurationError | str) -> str:
+    if not isinstance(error, DocumentError):
+        return str(error)
+    text = str(error)
+    return f"{text}{'' if text.endswith('.') else '.'} All that is wrong with it: flask --app wsgi contract check FILE"
 
 
 try:
@@ -96,7 +103,7 @@ def load() -> FlaskApp | Reloading | SimpleNamespace:
             from gunicorn.errors import AppImportError
 
             # The one exception after which gunicorn's master ends rather than forking again and again.
-            raise AppImportError(f"parley: {error}") from None
+            raise AppImportError(f"parley: {_told(error)}") from None
         _stop(error)
 
 

@@ -14,11 +14,13 @@ from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
+from .chat.foreign import Reading, reading
 from .chat.service import Chat, Limits
 from .contract.document import Document
 from .contract.extend import extend_request
 from .contract.handlers import Handlers
 from .contract.operations import Operation, operations
+from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
@@ -49,8 +51,10 @@ log = logging.getLogger("parley")
 
 def contract_path(settings: Settings) -> Path:
     """The document to serve: the user's, or the one that ships, in the checkout or in the installed package."""
-    if settings.spec is not None:
-        return settings.spec
+    return _own_contract() if settings.spec is None else settings.spec
+
+
+def _own_contract() -> Path:
     here = Path(__file__).parent
     installed = here / "openapi" / "openapi.yaml"
     return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
@@ -93,6 +97,18 @@ def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     if settings.mock == "all":
         return False
     return bool(settings.handlers or settings.reload or chat_operations(settings, found))
+
+
+def _foreign_reading(settings: Settings, document: Document, found: list[Operation]) -> Reading | None:
+    """How the chat handler reads requests under a document that is not ours."""
+    chats = chat_operations(settings, found) if settings.spec is not None else []
+    if not chats:
+        return None
+    ours = Document.load(_own_contract())
+    (chat,) = chat_operations(Settings(), operations(ours))
+    validator = Schemas(ours, lazy=True).validator(str(chat.request_schemas["application/json"]), "request")
+    pointers = (operation.request_schemas.get("application/json") for operation in chats)
+    return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
 
 
 def engine_of(settings: Settings) -> Engine:
@@ -143,7 +159,8 @@ def wire(
     handlers.check_names(found)
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
-    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits)}
+    read = _foreign_reading(settings, document, found)
+    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits, read=read)}
     mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 

@@ -13,6 +13,7 @@ from ..engines.base import Engine, Json, Model
 from ..errors import BadRequest, ModelNotFound, UnsupportedParameter
 from . import choices
 from .completion import chunks, completion
+from .foreign import Reading
 from .messages import check_conversation
 from .policy import honour, leave_out, place_of
 
@@ -46,11 +47,14 @@ class Chat:
     """Answers chat completions by an engine.
 
     ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
-    ``warn``.
+    ``warn``. ``read`` is how requests are read that came in under the contract of another author (`app.chat.foreign`).
     """
 
-    def __init__(self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None, read: Reading | None = None
+    ) -> None:
         self.engine = engine
+        self.read = read
         self.policy = policy
         self.limits = limits or Limits()
         self._models = {model.id: model for model in engine.models}
@@ -78,6 +82,8 @@ class Chat:
             ModelNotFound: there is no such model.
             BadRequest: the messages make no conversation, a limit is passed, or a parameter is not supported.
         """
+        if self.read is not None:
+            body = self.read(body)
         model = self.model(body["model"])
         log["model"] = model.id
         self._refuse_many_tools(body)

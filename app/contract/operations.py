@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .document import Document, base_path, pointer_to
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
@@ -89,7 +89,7 @@ def operations(document: Document) -> list[Operation]:
     """All operations that a router can reach, in the document's order.
 
     Raises:
-        ConfigurationError: two operations share an operationId, or a reference is broken.
+        DocumentError: two operations share an operationId, or a reference is broken.
     """
     found: dict[str, Operation] = {}
     keys: set[str] = set()
@@ -108,7 +108,7 @@ def operations(document: Document) -> list[Operation]:
             given = item[method].get("operationId")
             name = str(given) if given else re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
             if given and name in found:
-                raise ConfigurationError(
+                raise DocumentError(
                     f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
                 )
             if not given:
@@ -138,6 +138,8 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
     body, body_pointer = document.resolve(node.get("requestBody") or {})
     responses = {}
     for status, response in (node.get("responses") or {}).items():
+        if str(status).startswith("x-"):
+            continue
         response, response_pointer = document.resolve(response)
         at = response_pointer or base + pointer_to("responses", status)
         media = _media(response, at)
@@ -217,6 +219,11 @@ def _parameters(document: Document, node: Any, item: Any, base: str, item_pointe
     for owner, at in ((node, base), (item, item_pointer)):
         for index, parameter in enumerate(owner.get("parameters") or []):
             parameter, pointer = document.resolve(parameter)
+            if not isinstance(parameter, dict) or not {"name", "in"} <= set(parameter):
+                raise DocumentError(
+                    f"{document.source}: a parameter at {at + pointer_to('parameters', index)} has no name or no place "
+                    "(in)."
+                )
             key = (parameter["name"], parameter["in"])
             if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
                 continue  # the operation's own parameter stands before the path's
@@ -252,7 +259,7 @@ def _follow(document: Document, schema: Any) -> Any:
         return schema
     try:
         target, _ = document.resolve(schema)
-    except ConfigurationError:
+    except DocumentError:
         # An ``$anchor``, which the validators know: its text is read as text. What leads nowhere they refuse.
         target = {}
     beside = {key: value for key, value in schema.items() if key != "$ref"}

@@ -25,6 +25,28 @@ def property_paths(document: Document, schema: Any) -> list[str]:
     return list(found)
 
 
+def defaults(document: Document, pointer: str) -> dict[str, Any]:
+    """The defaults of the properties of an object's schema, by name, those of all branches of a union together.
+
+    Raises:
+        ConfigurationError: a reference is broken.
+    """
+    found: dict[str, Any] = {}
+    left: list[Any] = [{"$ref": f"#{pointer}"}]
+    seen: set[str | None] = set()
+    while left:
+        schema, followed = document.resolve(left.pop())
+        if not isinstance(schema, dict) or (followed is not None and followed in seen):
+            continue
+        seen.add(followed)
+        for name, inner in (schema.get("properties") or {}).items():
+            inner, _ = document.resolve(inner)
+            if isinstance(inner, dict) and "default" in inner:
+                found.setdefault(name, inner["default"])
+        left += [branch for union in _UNIONS for branch in schema.get(union) or ()]
+    return found
+
+
 def _walk(document: Document, schema: Any, at: str, found: dict[str, None], above: tuple[str, ...]) -> None:
     schema, pointer = document.resolve(schema)
     if not isinstance(schema, dict) or pointer in above:

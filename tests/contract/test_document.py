@@ -117,6 +117,18 @@ def test_an_operation_id_may_stand_only_once() -> None:
         operations(make({"/a": {"get": operation}, "/b": {"get": operation}}))
 
 
+def test_extensions_stand_anywhere_and_mean_nothing() -> None:
+    responses = {"x-note": "text", "200": {"description": "x", "x-more": 1}}
+    (operation,) = operations(make({"x-paths": "text", "/a": {"x-item": 1, "get": {"responses": responses}}}))
+    assert list(operation.responses) == ["200"]
+
+
+def test_a_parameter_without_a_name_or_a_place_is_told() -> None:
+    for parameter in ({"in": "query"}, {"name": "a"}):
+        with pytest.raises(ConfigurationError, match="/paths/~1a/get/parameters/0 has no name"):
+            operations(make({"/a": {"get": {"parameters": [parameter]}}}))
+
+
 def test_a_reference_to_nowhere_is_told() -> None:
     with pytest.raises(ConfigurationError, match="points nowhere"):
         operations(make({"/a": {"post": {"requestBody": {"$ref": "#/components/none"}}}}))
