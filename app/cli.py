@@ -10,9 +10,10 @@ from typing import Any
 import click
 import flask
 from click.core import ParameterSource
-from flask.cli import run_command
+from flask.cli import FlaskGroup, run_command
 
-from .chat.parameters import support_table
+from .chat.support import support_table
+from .commands.contract import contract
 from .engines.configured import build_engine
 from .settings import Settings, variable
 from .web.keys import load_keys
@@ -23,6 +24,14 @@ def register(app: flask.Flask) -> None:
     app.cli.add_command(_settings)
     app.cli.add_command(_keys)
     app.cli.add_command(_models)
+    app.cli.add_command(contract)
+
+
+def only_commands_are_wanted() -> bool:
+    """Whether ``flask`` loads the application to find a command of ours in it, or to list them: none of them needs
+    what is served, and some are there to find out why it cannot be."""
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
 
 
 def take_over_flask_run() -> None:

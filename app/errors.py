@@ -1,7 +1,8 @@
 """The exception tree: what can go wrong, as status, type, code and parameter.
 
     ParleyError                        (not an answer: ends a start or a command)
-    └─ ConfigurationError              a setting, a key file, a model file or the document is wrong
+    └─ ConfigurationError              a setting, a key file or a model file is wrong
+       └─ DocumentError                the document is
     ApiError                           any failure that a client is told of
     ├─ BadRequest              400     the request breaks the contract or a limit of the model
     │  ├─ UnsupportedParameter         valid, but this model cannot honour it
@@ -10,6 +11,7 @@
     ├─ NotFound                404
     │  └─ ModelNotFound
     ├─ MethodNotAllowed        405
+    ├─ NotAcceptable           406     no answer in a media type that the client accepts
     ├─ RequestTimeout          408     the body did not arrive in time
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
@@ -41,6 +43,10 @@ class ParleyError(Exception):
 
 class ConfigurationError(ParleyError):
     """A setting, a key file, a model file or the document cannot be used."""
+
+
+class DocumentError(ConfigurationError):
+    """The document cannot be served; `flask --app wsgi contract check` tells all that is wrong with it."""
 
 
 class ApiError(Exception):
@@ -105,6 +111,12 @@ class MethodNotAllowed(ApiError):
     status = 405
     type = "invalid_request_error"
     default_code = "method_not_allowed"
+
+
+class NotAcceptable(ApiError):
+    status = 406
+    type = "invalid_request_error"
+    default_code = "not_acceptable"
 
 
 class RequestTimeout(ApiError):

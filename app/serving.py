@@ -10,13 +10,17 @@ import logging
 import os
 import sys
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, DocumentError
 from .settings import Settings, unknown_variables
 from .web.logs import configure_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import flask
     from connexion import FlaskApp
 
     from .engines.supervisor import Supervision
@@ -41,8 +45,15 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 
 
 def _stop(error: ConfigurationError | str) -> NoReturn:
-    print(f"parley: {error}", file=sys.stderr)
+    print(f"parley: {_told(error)}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def _told(error: ConfigurationError | str) -> str:
+    if not isinstance(error, DocumentError):
+        return str(error)
+    text = str(error)
+    return f"{text}{'' if text.endswith('.') else '.'} All that is wrong with it: flask --app wsgi contract check FILE"
 
 
 try:
@@ -71,13 +82,18 @@ _base_path = ""
 _supervision: Supervision | None = None
 
 
-def load() -> FlaskApp | Reloading:
-    """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence."""
+def load() -> FlaskApp | Reloading | SimpleNamespace:
+    """The application for ``wsgi.py``. Under gunicorn a failure ends the start with a sentence.
+
+    For a command there is one that holds the commands and serves nothing.
+    """
     try:
         _refuse_wsgi_workers()
         from . import create_app
-        from .cli import register, take_over_flask_run
+        from .cli import only_commands_are_wanted, register, take_over_flask_run
 
+        if only_commands_are_wanted():
+            return _commands(register)
         take_over_flask_run()
         app = create_app()
         register(app.app)
@@ -87,8 +103,16 @@ def load() -> FlaskApp | Reloading:
             from gunicorn.errors import AppImportError
 
             # The one exception after which gunicorn's master ends rather than forking again and again.
-            raise AppImportError(f"parley: {error}") from None
+            raise AppImportError(f"parley: {_told(error)}") from None
         _stop(error)
+
+
+def _commands(register: Callable[[flask.Flask], None]) -> SimpleNamespace:
+    import flask
+
+    app = flask.Flask("parley", static_folder=None)
+    register(app)
+    return SimpleNamespace(app=app)
 
 
 def _refuse_wsgi_workers() -> None:
@@ -164,7 +188,7 @@ def when_ready(server: Any) -> None:
     root, option = _reach(server)
     base = root + _base_path
     keys = load_keys(_settings)
-    model = build_engine(_settings).models[0].id
+    model = "mocks" if _settings.mock == "all" else build_engine(_settings).models[0].id
     # Only the generated key is ever shown; the shell puts in another one.
     bearer = (
         f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'

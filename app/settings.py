@@ -50,6 +50,12 @@ class Settings:
         False, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
     )
     reload: bool = _setting(False, "For development: each worker follows changes of the document while it runs.")
+    mock: str = _setting(
+        "off",
+        "What operations answer that the server has no handler for: 501 (`off`) or, with `missing`, a mock that fits "
+        "the document; with `all` every operation answers with a mock.",
+        choices=("off", "missing", "all"),
+    )
     engine: str = _setting(
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )
@@ -65,6 +71,11 @@ class Settings:
         0, "Threads that the model computes with; 0: one for the bundled model, else one per core.", minimum=0
     )
     model_slots: int = _setting(4, "Requests that the model works on at once; more wait.", minimum=1, maximum=256)
+    extra_parameters: tuple[str, ...] = _setting(
+        (),
+        "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
+        "`typical_p`, `repeat_penalty`.",
+    )
     echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
     unsupported: str = _setting(
         "refuse",
@@ -76,7 +87,19 @@ class Settings:
     max_total_tokens: int = _setting(
         1 << 20, "Most tokens that the choices of a request with `n` over 1 may come to.", minimum=1
     )
+    max_tools: int = _setting(128, "Most tools or functions of a request.", minimum=1)
+    max_schemas: int = _setting(
+        1_000_000,
+        "Most characters of the schemas and grammars of a request's tools together, and of the schema of its response "
+        "format.",
+        minimum=1,
+    )
     max_body: int = _setting(20 * 1024 * 1024, "Largest request body in bytes; larger ones get 413.", minimum=1)
+    max_upload: int = _setting(
+        512 * 1024 * 1024,
+        "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too.",
+        minimum=1,
+    )
     body_timeout: float = _setting(
         60.0, "Seconds without a byte after which an unfinished request gets 408.", minimum=0.1, maximum=86400
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,20 @@ from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
+from .chat.foreign import Reading, reading
 from .chat.service import Chat, Limits
 from .contract.document import Document
+from .contract.extend import extend_request
 from .contract.handlers import Handlers
 from .contract.operations import Operation, operations
+from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
-from .engines.base import Engine
+from .engines.base import Engine, Model
 from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.echo import EchoEngine
+from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -32,6 +37,7 @@ from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
+from .web.mocks import Mocks
 from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.routing import ExactRoutingMiddleware
@@ -45,8 +51,10 @@ log = logging.getLogger("parley")
 
 def contract_path(settings: Settings) -> Path:
     """The document to serve: the user's, or the one that ships, in the checkout or in the installed package."""
-    if settings.spec is not None:
-        return settings.spec
+    return _own_contract() if settings.spec is None else settings.spec
+
+
+def _own_contract() -> Path:
     here = Path(__file__).parent
     installed = here / "openapi" / "openapi.yaml"
     return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
@@ -62,13 +70,54 @@ def handlers_of(settings: Settings) -> Handlers:
     return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
 
 
+def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
+    """Those of some operations that the chat handler answers."""
+    handlers = handlers_of(settings)
+    return [operation for operation in found if handlers.find(operation) is create_chat_completion]
+
+
+def served_document(settings: Settings, models: Iterable[Model]) -> Document:
+    """The document with the parameters beyond the API that some model takes, so that it tells of them and they are
+    held against it.
+
+    Raises:
+        ConfigurationError: the document or a package of handlers cannot be used.
+    """
+    document = Document.load(contract_path(settings))
+    names = sorted(frozenset[str]().union(*(model.extra_parameters for model in models)))
+    if names:
+        for operation in chat_operations(settings, operations(document)):
+            document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in names})
+    return document
+
+
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
-    be: by a handler of the user's, who may ask for the model, or in a document that may change."""
-    handlers = handlers_of(settings)
-    return bool(settings.handlers or settings.reload) or any(
-        handlers.find(operation) is create_chat_completion for operation in found
-    )
+    be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    if settings.mock == "all":
+        return False
+    return bool(settings.handlers or settings.reload or chat_operations(settings, found))
+
+
+def _foreign_reading(settings: Settings, document: Document, found: list[Operation]) -> Reading | None:
+    """How the chat handler reads requests under a document that is not ours."""
+    chats = chat_operations(settings, found) if settings.spec is not None else []
+    if not chats:
+        return None
+    ours = Document.load(_own_contract())
+    (chat,) = chat_operations(Settings(), operations(ours))
+    validator = Schemas(ours, lazy=True).validator(str(chat.request_schemas["application/json"]), "request")
+    pointers = (operation.request_schemas.get("application/json") for operation in chats)
+    return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine that the settings ask for; where mocks answer everything one that nobody asks, without a model file.
+
+    Raises:
+        ConfigurationError: as `build_engine`.
+    """
+    return EchoEngine() if settings.mock == "all" else build_engine(settings)
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -76,7 +125,7 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
     settings = settings if settings is not None else Settings.from_environment()
     if not settings.reload:
         return wire(settings)
-    path, engine = contract_path(settings), build_engine(settings)
+    path, engine = contract_path(settings), engine_of(settings)
     return Reloading(
         wire(settings, engine, launches=True),
         lambda: wire(settings, engine, opens=False),
@@ -96,7 +145,9 @@ def wire(
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
-    document = Document.load(contract_path(settings))
+    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
+    engine = engine or engine_of(settings)
+    document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     # What cannot be compiled ends the start, not a request.
@@ -106,15 +157,16 @@ def wire(
     security.report(found)
     handlers = handlers_of(settings)
     handlers.check_names(found)
-    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
-    engine = engine or build_engine(settings)
     chats = needs_engine(settings, found)
-    services: dict[type[Any], Any] = {
-        Chat: Chat(engine, policy=settings.unsupported, limits=Limits(settings.max_choices, settings.max_total_tokens))
-    }
+    limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
+    read = _foreign_reading(settings, document, found)
+    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits, read=read)}
+    mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Any) -> OperationView:
+        if mocks is not None and (handler is None or settings.mock == "all"):
+            handler = mocks.handler(operation)
         # Our own answers, in the words of another author's document.
         mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
         return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
@@ -134,6 +186,7 @@ def wire(
             operations={operation.key: operation for operation in found},
             schemas=schemas,
             max_body=settings.max_body,
+            max_upload=settings.max_upload,
             body_timeout=settings.body_timeout,
         ),
         LifespanMiddleware,

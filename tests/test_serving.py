@@ -167,7 +167,9 @@ def test_a_document_that_cannot_be_served_ends_the_start(tmp_path: Path, operati
     paths = {"/x": {"post": {"operationId": "x", "responses": {}, **operation}}}
     document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
     (tmp_path / "d.json").write_text(json.dumps(document))
-    assert part in refused({"PARLEY_SPEC": str(tmp_path / "d.json")}).log
+    log = refused({"PARLEY_SPEC": str(tmp_path / "d.json")}).log
+    assert part in log
+    assert "flask --app wsgi contract check" in log
 
 
 def test_a_name_that_is_no_setting_is_pointed_out() -> None:

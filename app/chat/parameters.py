@@ -1,8 +1,8 @@
-"""Every parameter of a request: what it needs of a model, and which values ask for nothing.
+"""Every parameter of a request, nested ones too: what it needs of a model, and which values ask for nothing.
 
 A parameter takes effect or is refused by name; none is dropped in silence. A value that asks for what happens anyway
 is no request for a feature: SDKs send ``store: false`` to every model. Null asks for nothing. A test holds this table
-against the request schema of the contract.
+against the request schema of the contract; `app.chat.policy` applies it.
 """
 
 from __future__ import annotations
@@ -11,32 +11,74 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..engines.base import Json, Model
-from ..errors import UnsupportedParameter
-
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``needs`` is a capability of the model; None: the server honours it itself, whatever the model. ``effect`` says
-    what it does here, where that is not what its name says."""
+    """A row of the table.
+
+    ``name`` is a path, ``[]`` standing for any item. ``needs`` is a capability of the model; None: what holds it is
+    enough. ``effect`` says what it does here, where that is not what its name says; ``instead`` what to send to a
+    model without the capability, where leaving it out is not the whole answer. ``parts`` are the properties inside
+    it that share its fate, as paths from it. ``carrier`` is how many steps above it that begins which makes no sense
+    without it and is left out with it: a part of a message without its picture is none.
+    """
 
     name: str
     needs: str | None = None
     neutral: tuple[Any, ...] = ()
     effect: str = ""
+    instead: str = ""
+    parts: tuple[str, ...] = ()
+    carrier: int = 0
 
+    @property
+    def paths(self) -> Iterator[str]:
+        """The path of the parameter and those of its parts."""
+        yield self.name
+        for part in self.parts:
+            yield self.name + part if part.startswith("[]") else f"{self.name}.{part}"
+
+
+_TEXT_ALONE = "Send text."
+_LABEL = "a label, for people and logs"
 
 PARAMETERS = (
     Parameter("model"),
-    Parameter("messages"),
+    Parameter(
+        "messages",
+        parts=(
+            *("[].role", "[].content", "[].content[].type", "[].content[].text", "[].content[].refusal", "[].refusal"),
+            *("[].tool_calls", "[].tool_calls[].id", "[].tool_calls[].type"),
+            *("[].tool_calls[].function", "[].tool_calls[].function.name", "[].tool_calls[].function.arguments"),
+            *("[].tool_calls[].custom", "[].tool_calls[].custom.name", "[].tool_calls[].custom.input"),
+            *("[].function_call", "[].function_call.name", "[].function_call.arguments", "[].tool_call_id"),
+        ),
+    ),
+    Parameter("messages[].name", effect="handed to the model's chat template, which shows it if it has a place for it"),
+    Parameter("messages[].audio", "audio", parts=("id",)),
+    Parameter("messages[].content[].image_url", "images", instead=_TEXT_ALONE, parts=("url",), carrier=1),
+    Parameter("messages[].content[].image_url.detail", "image_detail", ("auto",)),
+    Parameter(
+        "messages[].content[].input_audio", "audio_input", instead=_TEXT_ALONE, parts=("data", "format"), carrier=1
+    ),
+    Parameter(
+        "messages[].content[].file",
+        "files",
+        instead=_TEXT_ALONE,
+        parts=("filename", "file_data", "file_id"),
+        carrier=1,
+    ),
+    Parameter("messages[].content[].prompt_cache_breakpoint", "prompt_cache", parts=("mode",)),
     Parameter("stream"),
     Parameter("stream_options"),
+    Parameter("stream_options.include_usage"),
+    Parameter("stream_options.include_obfuscation", effect="pads chunks; off unless asked for"),
     Parameter("n", effect="each choice is an answer of its own; with a seed each has one that follows from it"),
     Parameter("user", effect="written to the request log as a digest"),
     Parameter("safety_identifier", effect="written to the request log as a digest"),
     Parameter("metadata", effect="comes back with a whole answer"),
     Parameter("max_completion_tokens", "length"),
-    Parameter("max_tokens", "length"),
+    Parameter("max_tokens", "max_tokens", instead="Use 'max_completion_tokens' instead."),
     Parameter("temperature", "sampling", (1,)),
     Parameter("top_p", "sampling", (1,)),
     Parameter("seed", "seed"),
@@ -46,17 +88,71 @@ PARAMETERS = (
     Parameter("logit_bias", "logit_bias", ({},)),
     Parameter("logprobs", "logprobs", (False,)),
     Parameter("top_logprobs", "logprobs", (0,)),
-    Parameter("response_format", "response_format", ({"type": "text"},)),
-    Parameter("tools", "tools", ([],)),
-    Parameter("tool_choice", "tools", ("none", "auto")),
+    Parameter(
+        "response_format",
+        "response_format",
+        ({"type": "text"},),
+        parts=("type", "json_schema", "json_schema.schema"),
+    ),
+    Parameter("response_format.json_schema.name", effect=_LABEL),
+    Parameter("response_format.json_schema.description", effect="told to the model before the conversation"),
+    Parameter("response_format.json_schema.strict", effect="an answer is bound to its schema either way"),
+    Parameter(
+        "tools",
+        "tools",
+        ([],),
+        parts=(
+            *("[].type", "[].function"),
+            *("[].function.name", "[].function.description", "[].function.parameters"),
+        ),
+    ),
+    Parameter("tools[].function.strict", effect="the arguments are checked against all of the schema"),
+    Parameter(
+        "tools[].custom",
+        "custom_tools",
+        parts=(
+            *("name", "description", "format", "format.type"),
+            *("format.grammar", "format.grammar.definition", "format.grammar.syntax"),
+        ),
+        carrier=1,
+    ),
+    Parameter(
+        "tool_choice",
+        "tools",
+        ("none", "auto"),
+        parts=(
+            *("type", "function", "function.name"),
+            *("allowed_tools", "allowed_tools.mode", "allowed_tools.tools"),
+        ),
+    ),
+    Parameter("tool_choice.custom", "custom_tools", parts=("name",), carrier=1),
     Parameter("parallel_tool_calls", "tools", (True,)),
-    Parameter("functions", "functions"),
-    Parameter("function_call", "functions", ("none", "auto")),
+    Parameter("functions", "functions", parts=("[].name", "[].description", "[].parameters")),
+    Parameter("function_call", "functions", ("none", "auto"), parts=("name",)),
     Parameter("modalities", "audio", (["text"],)),
-    Parameter("audio", "audio"),
-    Parameter("prediction", "prediction"),
-    Parameter("web_search_options", "web_search"),
-    Parameter("moderation", "moderation"),
+    Parameter("audio", "audio", parts=("voice", "voice.id", "format")),
+    Parameter(
+        "prediction",
+        "prediction",
+        parts=(
+            *("type", "content", "content[].type", "content[].text"),
+            *("content[].prompt_cache_breakpoint", "content[].prompt_cache_breakpoint.mode"),
+        ),
+    ),
+    Parameter(
+        "web_search_options",
+        "web_search",
+        parts=(
+            *("search_context_size", "user_location", "user_location.type", "user_location.approximate"),
+            *("user_location.approximate.country", "user_location.approximate.region"),
+            *("user_location.approximate.city", "user_location.approximate.timezone"),
+        ),
+    ),
+    Parameter(
+        "moderation",
+        "moderation",
+        parts=("model", "policy", "policy.input", "policy.input.mode", "policy.output", "policy.output.mode"),
+    ),
     Parameter("reasoning_effort", "reasoning", ("none",)),
     Parameter("verbosity", "verbosity", ("medium",)),
     Parameter("service_tier", "service_tier", ("auto", "default")),
@@ -66,119 +162,12 @@ PARAMETERS = (
         "prompt_cache_key",
         effect="its conversations keep a slot, and share what was read with no other",
     ),
-    Parameter("prompt_cache_retention", "prompt_cache", ("in_memory",)),
-    Parameter("prompt_cache_options", "prompt_cache", ({}, {"mode": "implicit"})),
+    Parameter("prompt_cache_retention", "prompt_cache_retention", ("in_memory",)),
+    Parameter("prompt_cache_options"),
+    Parameter("prompt_cache_options.mode", "prompt_cache", ("implicit",)),
+    Parameter("prompt_cache_options.ttl", "prompt_cache_retention"),
 )
 
-_NEEDS = {parameter.name: parameter for parameter in PARAMETERS if parameter.needs is not None}
+BY_PATH = {path: parameter for parameter in PARAMETERS for path in parameter.paths}
 
-# What a part of a message needs; text and refusal need nothing.
-_PART_NEEDS = {"image_url": "images", "input_audio": "audio_input", "file": "files"}
-
-
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """Something in a request that would have no effect with a model: its path, and a sentence about it."""
-
-    param: str
-    message: str
-
-
-def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
-    """The request as the model gets it, without what asks for nothing, and the paths of what it cannot honour.
-
-    Under the policy ``refuse`` there are none of the latter; under ``warn`` they are left out of the request.
-
-    Raises:
-        UnsupportedParameter: under ``refuse``; it names the first.
-    """
-    found = list(_unsupported(body, model))
-    if found and policy == "refuse":
-        raise UnsupportedParameter(found[0].message, param=found[0].param)
-    names = [unsupported.param for unsupported in found]
-    request = {name: value for name, value in body.items() if value is not None and name not in names}
-    if any(name.startswith("messages[") for name in names):
-        request["messages"] = [_readable(message, model) for message in body["messages"]]
-    return request, names
-
-
-def _unsupported(body: Json, model: Model) -> Iterator[Unsupported]:
-    for name, value in body.items():
-        parameter = _NEEDS.get(name)
-        if parameter is None or value is None or parameter.needs in model.capabilities:
-            continue
-        if not any(_same(value, neutral) for neutral in parameter.neutral):
-            yield Unsupported(
-                name, f"Unsupported parameter: '{name}' is not supported with this model.{_hint(parameter)}"
-            )
-    for index, message in enumerate(body["messages"]):
-        if message.get("audio") is not None and "audio" not in model.capabilities:
-            name = f"messages[{index}].audio"
-            yield Unsupported(name, f"Unsupported parameter: '{name}' is not supported with this model.")
-        content = message.get("content")
-        if isinstance(content, list):
-            yield from _unsupported_parts(content, index, model)
-
-
-def _unsupported_parts(content: list[Json], index: int, model: Model) -> Iterator[Unsupported]:
-    for number, part in enumerate(content):
-        name = f"messages[{index}].content[{number}]"
-        if not _reads(part, model):
-            yield Unsupported(
-                name, f"Unsupported content: '{name}' is a part of a type that this model does not read; send text."
-            )
-        if part.get("prompt_cache_breakpoint") is not None and "prompt_cache" not in model.capabilities:
-            name += ".prompt_cache_breakpoint"
-            yield Unsupported(name, f"Unsupported parameter: '{name}' is not supported with this model.")
-        if _looks_closely(part) and _reads(part, model) and "image_detail" not in model.capabilities:
-            name = f"messages[{index}].content[{number}].image_url.detail"
-            yield Unsupported(
-                name,
-                f"Unsupported parameter: '{name}' is not supported with this model. Leave it out or send \"auto\".",
-            )
-
-
-def _looks_closely(part: Json) -> bool:
-    return part["type"] == "image_url" and part["image_url"].get("detail") not in (None, "auto")
-
-
-def _reads(part: Json, model: Model) -> bool:
-    needs = _PART_NEEDS.get(part["type"])
-    return needs is None or needs in model.capabilities
-
-
-def _readable(message: Json, model: Model) -> Json:
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    return {**message, "content": [part for part in content if _reads(part, model)]}
-
-
-def _same(value: Any, neutral: Any) -> bool:
-    # JSON's true is not 1, though Python's is.
-    return value == neutral and isinstance(value, bool) == isinstance(neutral, bool)
-
-
-def plain_value(value: Any) -> str:
-    """A neutral value as a client writes it."""
-    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
-
-
-def _hint(parameter: Parameter) -> str:
-    if not parameter.neutral:
-        return " Leave it out."
-    return f" Leave it out or send {' or '.join(map(plain_value, parameter.neutral))}."
-
-
-def support_table(model: Model) -> str:
-    """What a model does with each parameter, as a table in Markdown."""
-    rows = ["| Parameter | With this model |", "| --- | --- |"]
-    for parameter in PARAMETERS:
-        if parameter.needs is None or parameter.needs in model.capabilities:
-            text = "honoured" + (f": {parameter.effect}" if parameter.effect else "")
-        elif parameter.neutral:
-            text = f"refused, but for {' and '.join(f'`{plain_value(v)}`' for v in parameter.neutral)}"
-        else:
-            text = "refused"
-        rows.append(f"| `{parameter.name}` | {text} |")
-    return "\n".join(rows)
+CAPABILITIES = frozenset(parameter.needs for parameter in PARAMETERS if parameter.needs is not None)

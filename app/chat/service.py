@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
 from ..engines.base import Engine, Json, Model
-from ..errors import BadRequest, ModelNotFound
+from ..errors import BadRequest, ModelNotFound, UnsupportedParameter
 from . import choices
 from .completion import chunks, completion
+from .foreign import Reading
 from .messages import check_conversation
-from .parameters import honour
+from .policy import honour, leave_out, place_of
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask for: choices, and tokens over all its choices."""
+    """What one request may ask for: choices, tokens over all its choices, and tools or functions."""
 
     choices: int = 128
     tokens: int = 1 << 20
+    tools: int = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured."""
+    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
+
+    ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
+    answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
+    clients how they call a field, and the names go into a header and the log.
+    """
 
     model: Model
     request: Json
     n: int
     ignored: list[str]
+    warns: bool
 
     @property
     def asks_once(self) -> bool:
@@ -41,11 +51,15 @@ class Call:
 class Chat:
     """Answers chat completions by an engine.
 
-    ``policy`` says what happens to a parameter that a model cannot honour: ``refuse`` or ``warn``.
+    ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
+    ``warn``. ``read`` is how requests are read that came in under the contract of another author (`app.chat.foreign`).
     """
 
-    def __init__(self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, policy: str = "refuse", limits: Limits | None = None, read: Reading | None = None
+    ) -> None:
         self.engine = engine
+        self.read = read
         self.policy = policy
         self.limits = limits or Limits()
         self._models = {model.id: model for model in engine.models}
@@ -73,15 +87,19 @@ class Chat:
             ModelNotFound: there is no such model.
             BadRequest: the messages make no conversation, a limit is passed, or a parameter is not supported.
         """
+        if self.read is not None:
+            body = self.read(body)
         model = self.model(body["model"])
         log["model"] = model.id
+        self._refuse_many_tools(body)
         for name in ("user", "safety_identifier"):
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         check_conversation(body["messages"])
-        request, ignored = honour(body, model, policy=self.policy)
-        if ignored:
-            log["ignored"] = ",".join(ignored)[:500]
+        policy = model.unsupported or self.policy
+        request, unsupported = honour(body, model, policy=policy)
+        ignored: list[str] = []
+        _tell(unsupported, ignored, log)
         request = {name: _plain(value) for name, value in request.items()}
         if "prompt_cache_key" in request:
             # Another client's key of the same name is another key: it must not tell what this one's requests were.
@@ -89,7 +107,16 @@ class Chat:
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        return Call(model, request, self._choices(request, model), ignored)
+        return Call(model, request, self._choices(request, model), ignored, policy == "warn")
+
+    def _refuse_many_tools(self, body: Json) -> None:
+        for name in ("tools", "functions"):
+            if len(body.get(name) or ()) > self.limits.tools:
+                raise BadRequest(
+                    f"Invalid value for '{name}': this server takes at most {self.limits.tools} for a request.",
+                    param=name,
+                    code="array_above_max_length",
+                )
 
     def _choices(self, request: Json, model: Model) -> int:
         n: int = request.get("n", 1)
@@ -116,10 +143,12 @@ class Chat:
         Raises:
             ApiError: the engine refuses the request or cannot answer.
         """
-        if call.asks_once:
-            raw = await self.engine.complete(call.request)
-        else:
-            raw = await choices.complete(self.engine, call.request, call.n)
+        request, raw = call.request, None
+        while raw is None:
+            try:
+                raw = await self._complete(request, call)
+            except UnsupportedParameter as error:
+                request = _smaller(request, error, call, log)
         answer = completion(raw, call.model, metadata=call.request.get("metadata"))
         if "usage" in answer:
             log["tokens"] = answer["usage"]["total_tokens"]
@@ -128,14 +157,51 @@ class Chat:
     def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
         options = call.request.get("stream_options", {})
-        one = call.asks_once
         return chunks(
-            self.engine.stream(call.request) if one else choices.stream(self.engine, call.request, call.n),
+            self._lenient(call, log) if call.warns else self._stream(call.request, call),
             call.model,
             include_usage=bool(options.get("include_usage")),
             obfuscate=bool(options.get("include_obfuscation")),
             log=log,
         )
+
+    async def _lenient(self, call: Call, log: Json) -> AsyncIterator[Json]:
+        request, begun = call.request, False
+        while True:
+            try:
+                async with aclosing(cast(Any, self._stream(request, call))) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                return
+            except UnsupportedParameter as error:
+                if begun:
+                    raise
+                request = _smaller(request, error, call, log)
+
+    async def _complete(self, request: Json, call: Call) -> Json:
+        if call.asks_once:
+            return await self.engine.complete(request)
+        return await choices.complete(self.engine, request, call.n)
+
+    def _stream(self, request: Json, call: Call) -> AsyncIterator[Json]:
+        return self.engine.stream(request) if call.asks_once else choices.stream(self.engine, request, call.n)
+
+
+def _smaller(request: Json, error: UnsupportedParameter, call: Call, log: Json) -> Json:
+    """The request without what its engine refused; where that cannot be, the error is raised."""
+    place = place_of(error.param, request) if call.warns and error.param else None
+    if place is None:
+        raise error
+    smaller, names = leave_out(request, [place], after=call.ignored)
+    _tell(names, call.ignored, log)
+    return smaller
+
+
+def _tell(names: list[str], ignored: list[str], log: Json) -> None:
+    ignored += [quote(name, safe="[].") for name in names]
+    if ignored:
+        log["ignored"] = ",".join(ignored)[:500]
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .loading import load, to_json
 from .structure import FILES, Json, escape, unescape
 from .upgrade import Direction, has_directions, upgrade
@@ -37,9 +37,9 @@ class Document:
         version = str(content.get("openapi", ""))
         if not re.match(r"3\.[01](\.|$)", version):
             found = f"openapi: {version}" if version else "no openapi version"
-            raise ConfigurationError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
+            raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
         if not isinstance(content.get("paths"), dict):
-            raise ConfigurationError(f"{source} has no paths, so there is nothing to serve.")
+            raise DocumentError(f"{source} has no paths, so there is nothing to serve.")
         self.content = content
         self.source = source
         self.version = version
@@ -56,7 +56,7 @@ class Document:
         """Read a YAML or JSON file, with the files beside it that it refers to.
 
         Raises:
-            ConfigurationError: a file cannot be read or is not an OpenAPI document.
+            DocumentError: a file cannot be read or is not an OpenAPI document.
         """
         loaded = load(path, cache=cache)
         return cls(
@@ -71,7 +71,7 @@ class Document:
         """Follow ``$ref`` from a node: the node that is meant, and its JSON pointer if a reference was followed.
 
         Raises:
-            ConfigurationError: the reference leaves the document or points nowhere.
+            DocumentError: the reference leaves the document or points nowhere.
         """
         pointer = None
         for _ in range(64):
@@ -79,15 +79,15 @@ class Document:
                 return node, pointer
             reference = node["$ref"]
             if not reference.startswith("#/"):
-                raise ConfigurationError(f"{self.source}: the reference {reference} leaves the document.")
+                raise DocumentError(f"{self.source}: the reference {reference} leaves the document.")
             pointer = unquote(reference[1:])
             node = self.content
             for token in map(unescape, pointer[1:].split("/")):
                 try:
                     node = node[int(token) if isinstance(node, list) else token]
                 except (KeyError, TypeError, IndexError, ValueError):
-                    raise ConfigurationError(f"{self.source}: the reference {reference} points nowhere.") from None
-        raise ConfigurationError(f"{self.source}: references go round in circles at {pointer}.")
+                    raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
+        raise DocumentError(f"{self.source}: references go round in circles at {pointer}.")
 
     def schema_source(self, direction: Direction | None = None) -> Json:
         """Paths and components with every schema in 2020-12 form, at the same pointers as in the document."""

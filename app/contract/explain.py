@@ -37,8 +37,8 @@ def check(validator: Validator, instance: Any, *, at: Path = ()) -> None:
         raise explain(validator, instance, at=at)
 
 
-def explain(validator: Validator, instance: Any, *, at: Path = ()) -> BadRequest:
-    """What is wrong with an invalid instance, as an error."""
+def explain(validator: Validator, instance: Any, *, at: Path = (), place: str = "") -> BadRequest:
+    """What is wrong with an invalid instance, as an error. ``place`` follows the path, such as " in the query"."""
     fault, found = find_fault(validator, instance)
     path = fault.path
     if fault.keyword == "required":
@@ -47,7 +47,7 @@ def explain(validator: Validator, instance: Any, *, at: Path = ()) -> BadRequest
         path = (*path, str(fault.value[0]))
     message, code = _describe(fault, found)
     param = path_text((*at, *path))
-    where = f" '{param}'" if param else " the request body"
+    where = f" '{param}'{place}" if param else " the request body"
     return BadRequest(message.replace("{where}", where, 1), param=param, code=code)
 
 
@@ -217,7 +217,9 @@ def _describe(fault: Fault, found: Any) -> tuple[str, str]:
         return "Unknown parameter:{where}.", "unknown_parameter"
     if keyword == "type":
         expected = [_ARTICLES.get(name, name) for name in _types(fault)]
-        wanted = ", ".join(expected[:-1]) + f" or {expected[-1]}" if len(expected) > 1 else expected[0]
+        wanted = (
+            ", ".join(expected[:-1]) + f" or {expected[-1]}" if len(expected) > 1 else "".join(expected) or "nothing"
+        )
         return (
             f"Invalid type for{{where}}: expected {wanted}, but got {_kind(found)} instead.",
             "invalid_type",

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import jiter
 import yaml
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .structure import FILES, Json, escape, transform
 
 # Changes when the same file would be parsed to something else.
@@ -46,7 +46,7 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
     """Read a document. ``cache`` is the folder for parsed files; None: that of the user, see `cache_folder`.
 
     Raises:
-        ConfigurationError: a file cannot be read, is not valid, or refers to what is not in the document's folder.
+        DocumentError: a file cannot be read, is not valid, or refers to what is not in the document's folder.
     """
     raw, text = _read(path, cache)
     content = _object(path, text)
@@ -64,12 +64,12 @@ def to_json(content: Any, source: Any) -> bytes:
     """The bytes of a document as JSON.
 
     Raises:
-        ConfigurationError: it contains itself, or half of a surrogate pair.
+        DocumentError: it contains itself, or half of a surrogate pair.
     """
     try:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError, TypeError) as error:
-        raise ConfigurationError(f"The document {source} cannot be written as JSON: {error}.") from None
+        raise DocumentError(f"The document {source} cannot be written as JSON: {error}.") from None
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -86,19 +86,19 @@ def _read(path: Path, cache: Path | None) -> tuple[bytes, bytes]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"The document {path} cannot be read: {error.strerror}.") from None
+        raise DocumentError(f"The document {path} cannot be read: {error.strerror}.") from None
     if path.suffix == ".json":
         try:
             return raw, to_json(json.loads(raw), path)
         except ValueError as error:
-            raise ConfigurationError(f"The document {path} is not valid JSON: {error}.") from None
+            raise DocumentError(f"The document {path} is not valid JSON: {error}.") from None
     kept = _Kept(cache or cache_folder(), sha256(_FORM + raw).hexdigest())
     text = kept.read()
     if text is None:
         try:
             text = to_json(yaml.load(raw, Loader=_Loader), path)
         except (yaml.YAMLError, ValueError) as error:
-            raise ConfigurationError(f"The document {path} is not valid YAML: {error}") from None
+            raise DocumentError(f"The document {path} is not valid YAML: {error}") from None
         kept.write(text)
     return raw, text
 
@@ -108,9 +108,9 @@ def _object(path: Path, text: bytes) -> Json:
         # Strings that stand there twice are one object in memory.
         content = jiter.from_json(text, cache_mode="all")
     except ValueError as error:
-        raise ConfigurationError(f"The document {path} cannot be read: {error}.") from None
+        raise DocumentError(f"The document {path} cannot be read: {error}.") from None
     if not isinstance(content, dict):
-        raise ConfigurationError(f"The document {path} is not an object at its top level.")
+        raise DocumentError(f"The document {path} is not an object at its top level.")
     return content
 
 
@@ -192,14 +192,14 @@ class _Bundle:
             return f"#{at}{fragment}" if at and (not fragment or fragment.startswith("/")) else reference
         parts = urlsplit(file)
         if parts.scheme or parts.netloc or file.startswith("/"):
-            raise ConfigurationError(
+            raise DocumentError(
                 f"{path}: the reference {reference} leaves the document; only files in its folder are read."
             )
         target = (path.parent / unquote(file)).resolve()
         if target == self._root:
             return f"#{fragment}"
         if not target.is_relative_to(self._folder) or target.suffix not in _SUFFIXES:
-            raise ConfigurationError(
+            raise DocumentError(
                 f"{path}: the reference {reference} leaves the document; only YAML and JSON files in its folder, "
                 f"{self._folder}, are read."
             )

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .document import Document, base_path, pointer_to
+from .forms import Encoding, Form
+from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
+from .parameters import STYLES, Parameter, style_of
+from .shapes import Shape
 
 log = logging.getLogger("parley")
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+
+
+# What these header fields mean is not for a parameter to say (OpenAPI Specification, "Parameter Object").
+_NOT_PARAMETERS = frozenset({"accept", "content-type", "authorization"})
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter: its name, where it stands (``path``, ``query``, ``header``, ``cookie``), the pointer of its schema
-    (None: anything goes) and the one JSON type that its text is read as."""
+class Body:
+    """A media type of a request's body: the pointer of its schema (None: anything goes), how text is read by it, and
+    for a form how its fields are written."""
 
-    name: str
-    location: str
-    required: bool
     schema: str | None
-    type: str
-    item_type: str = "string"
+    shape: Shape
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,8 @@ class Operation:
 
     ``id`` is the operationId, or one made of method and path; ``key`` is the same in letters that every framework
     takes, and no other operation's. ``base`` is the path of the server that it belongs to. ``request`` maps the media
-    types of the body, in lower case, to schema pointers; ``responses`` maps a status (``200``, ``4XX``, ``default``)
-    to the same.
+    types and ranges of the body, in lower case, to what it must be; ``responses`` maps a status (``200``, ``4XX``,
+    ``default``) to media types and the pointers of their schemas.
     """
 
     id: str
@@ -47,7 +53,7 @@ class Operation:
     path: str
     tag: str | None
     parameters: tuple[Parameter, ...]
-    request: Mapping[str, str | None]
+    request: Mapping[str, Body]
     request_required: bool
     responses: Mapping[str, Mapping[str, str | None]]
     security: list[Any] | None = field(default=None)
@@ -58,17 +64,24 @@ class Operation:
         return self.base + self.path
 
     @property
+    def request_schemas(self) -> Mapping[str, str | None]:
+        """Pointers of the schemas of the body by media type; None: anything goes."""
+        return {media_type: body.schema for media_type, body in self.request.items()}
+
+    @property
     def schemas(self) -> Iterator[str]:
         """Pointers of all schemas that requests and responses are held against."""
         yield from (parameter.schema for parameter in self.parameters if parameter.schema)
-        for media in (self.request, *self.responses.values()):
+        for body in self.request.values():
+            yield from filter(None, (body.schema, *(body.form.header_schemas if body.form else ())))
+        for media in self.responses.values():
             yield from filter(None, media.values())
 
     def response_schema(self, status: int, media_type: str) -> str | None:
         """Pointer of the schema that a response must fit; None where the document does not say."""
         for key in (str(status), f"{status // 100}XX", "default"):
             if key in self.responses:
-                return self.responses[key].get(media_type)
+                return MediaTypes(self.responses[key]).find(*split_type(media_type))
         return None
 
 
@@ -76,7 +89,7 @@ def operations(document: Document) -> list[Operation]:
     """All operations that a router can reach, in the document's order.
 
     Raises:
-        ConfigurationError: two operations share an operationId, or a reference is broken.
+        DocumentError: two operations share an operationId, or a reference is broken.
     """
     found: dict[str, Operation] = {}
     keys: set[str] = set()
@@ -95,7 +108,7 @@ def operations(document: Document) -> list[Operation]:
             given = item[method].get("operationId")
             name = str(given) if given else re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
             if given and name in found:
-                raise ConfigurationError(
+                raise DocumentError(
                     f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
                 )
             if not given:
@@ -125,6 +138,8 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
     body, body_pointer = document.resolve(node.get("requestBody") or {})
     responses = {}
     for status, response in (node.get("responses") or {}).items():
+        if str(status).startswith("x-"):
+            continue
         response, response_pointer = document.resolve(response)
         at = response_pointer or base + pointer_to("responses", status)
         media = _media(response, at)
@@ -139,7 +154,7 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
         path=path,
         tag=(node.get("tags") or [None])[0],
         parameters=_parameters(document, node, item, base, pointer),
-        request=_media(body, body_pointer or f"{base}/requestBody"),
+        request=_bodies(document, body, body_pointer or f"{base}/requestBody"),
         request_required=bool(body.get("required")),
         responses=responses,
         security=node.get("security", document.content.get("security")),
@@ -162,39 +177,90 @@ def _event_data(document: Document, pointer: str) -> str:
     return pointer
 
 
+def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:
+    follow = partial(_follow, document)
+    found = {}
+    for media_type, media in (node.get("content") or {}).items():
+        at = pointer + pointer_to("content", media_type)
+        shape = Shape(follow, media.get("schema", {}))
+        kind = split_type(media_type)[0]
+        form = None
+        if kind in (FORM, MULTIPART) or "*" in kind:
+            form = Form(shape, _encodings(document, media.get("encoding") or {}, at))
+        if not (form or is_json(kind)) and (shape.is_object or shape.is_array):
+            log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
+        found[media_type.lower()] = Body(at + "/schema" if "schema" in media else None, shape, form)
+    return found
+
+
+def _encodings(document: Document, node: Any, pointer: str) -> dict[str, Encoding]:
+    found = {}
+    for name, encoding in node.items():
+        at = pointer + pointer_to("encoding", name)
+        headers = [
+            _parameter(document, {**header, "name": key, "in": "header"}, there or at + pointer_to("headers", key))
+            for key, (header, there) in (
+                (key, document.resolve(header)) for key, header in (encoding.get("headers") or {}).items()
+            )
+            if key.lower() != "content-type"  # which ``contentType`` tells
+        ]
+        # Without any of these a form says by its media types how a value is written.
+        styled = any(key in encoding for key in ("style", "explode", "allowReserved"))
+        found[name] = Encoding(
+            media_types=tuple(part.strip().lower() for part in encoding.get("contentType", "").split(",") if part),
+            style=style_of(encoding, "query") if styled else None,
+            headers=tuple(headers),
+        )
+    return found
+
+
 def _parameters(document: Document, node: Any, item: Any, base: str, item_pointer: str) -> tuple[Parameter, ...]:
     found: dict[tuple[str, str], Parameter] = {}
     for owner, at in ((node, base), (item, item_pointer)):
         for index, parameter in enumerate(owner.get("parameters") or []):
             parameter, pointer = document.resolve(parameter)
+            if not isinstance(parameter, dict) or not {"name", "in"} <= set(parameter):
+                raise DocumentError(
+                    f"{document.source}: a parameter at {at + pointer_to('parameters', index)} has no name or no place "
+                    "(in)."
+                )
             key = (parameter["name"], parameter["in"])
-            if key in found:
+            if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
                 continue  # the operation's own parameter stands before the path's
-            pointer = pointer or at + pointer_to("parameters", index)
-            schema = parameter.get("schema")
-            kind, item_kind = _type(document, schema)
-            found[key] = Parameter(
-                name=parameter["name"],
-                location=parameter["in"],
-                required=bool(parameter.get("required")) or parameter["in"] == "path",
-                schema=pointer + "/schema" if schema is not None else None,
-                type=kind,
-                item_type=item_kind,
-            )
-    return tuple(found.values())
+            found[key] = _parameter(document, parameter, pointer or at + pointer_to("parameters", index))
+    names = Counter(name for name, _ in found)
+    return tuple(replace(made, is_namesake=names[made.name] > 1) for made in found.values())
 
 
-def _type(document: Document, schema: Any, depth: int = 0) -> tuple[str, str]:
-    """The one type that a parameter's text is read as, and that of its items; unions fall back to text."""
-    schema, _ = document.resolve(schema)
-    if not isinstance(schema, dict) or depth > 8:
-        return "string", "string"
-    declared = schema.get("type")
-    kinds = [declared] if isinstance(declared, str) else list(declared or [])
-    for union in ("anyOf", "oneOf", "allOf"):
-        kinds += [
-            _type(document, branch, depth + 1)[0] for branch in schema.get(union, []) if branch != {"type": "null"}
-        ]
-    kinds = [kind for kind in dict.fromkeys(kinds) if kind in _TYPES]
-    kind = kinds[0] if len(kinds) == 1 else "string"
-    return kind, _type(document, schema.get("items"), depth + 1)[0] if kind == "array" else "string"
+def _parameter(document: Document, node: Any, pointer: str) -> Parameter:
+    holder, media_type = node, None
+    if node.get("content"):
+        media_type, holder = next(iter(node["content"].items()))  # it has exactly one entry
+        pointer += pointer_to("content", media_type)
+    style, explode = style_of(node, node["in"])
+    if style not in STYLES.get(node["in"], ()):
+        log.warning("%s: there is no style %s in the %s; it is read as the default one", pointer, style, node["in"])
+    return Parameter(
+        name=node["name"],
+        location=node["in"],
+        required=bool(node.get("required")) or node["in"] == "path",
+        schema=pointer + "/schema" if "schema" in holder else None,
+        shape=Shape(partial(_follow, document), holder.get("schema", {})),
+        style=style,
+        explode=explode,
+        allow_empty=bool(node.get("allowEmptyValue")) and node["in"] == "query",
+        media_type=split_type(media_type)[0] if media_type else None,
+    )
+
+
+def _follow(document: Document, schema: Any) -> Any:
+    """A schema without a ``$ref`` at its top; beside one, 3.1 knows further rules and 3.0 knows none."""
+    if not (isinstance(schema, dict) and isinstance(schema.get("$ref"), str)):
+        return schema
+    try:
+        target, _ = document.resolve(schema)
+    except DocumentError:
+        # An ``$anchor``, which the validators know: its text is read as text. What leads nowhere they refuse.
+        target = {}
+    beside = {key: value for key, value in schema.items() if key != "$ref"}
+    return {"allOf": [target, beside]} if beside and not document.version.startswith("3.0") else target

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .document import Document
 from .formats import FORMATS, is_byte
 from .upgrade import Direction
@@ -73,7 +73,7 @@ class Schemas:
         that it is used on: what is ``readOnly`` has no place in a request.
 
         Raises:
-            ConfigurationError: nothing at the pointer, or not a schema; from a lazy one when it is first used.
+            DocumentError: nothing at the pointer, or not a schema; from a lazy one when it is first used.
         """
         direction = direction if self._document.has_directions else None
         key = (pointer, direction)
@@ -87,7 +87,7 @@ class Schemas:
         """Compile schemas and forget them again.
 
         Raises:
-            ConfigurationError: as `validator`, for the first that cannot be used.
+            DocumentError: as `validator`, for the first that cannot be used.
         """
         for pointer in pointers:
             self._compile(pointer, None)
@@ -97,9 +97,7 @@ class Schemas:
         try:
             compiled: Validator = self._compiler(direction).compile(reference)
         except Exception as error:  # each library has its own, and some have several
-            raise ConfigurationError(
-                f"{self._document.source}: the schema at {pointer} cannot be used: {error}"
-            ) from None
+            raise DocumentError(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
         return compiled
 
     def _compiler(self, direction: Direction | None) -> Any:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import DocumentError
 from .document import Document
 from .operations import Operation
 from .structure import Json
@@ -28,7 +28,7 @@ class Security:
     if it is allowed, and ``apiKey``.
 
     Raises:
-        ConfigurationError: an operation can be opened by none of its schemes, or names one that is not there.
+        DocumentError: an operation can be opened by none of its schemes, or names one that is not there.
     """
 
     def __init__(self, document: Document, *, allow_basic: bool = False) -> None:
@@ -44,14 +44,14 @@ class Security:
         for requirement in required:
             for name in requirement:
                 if name not in self._declared:
-                    raise ConfigurationError(
+                    raise DocumentError(
                         f"{self._source}: the operation {operation.id} is secured by {name}, which is not among "
                         "components/securitySchemes."
                     )
         # Who shows a key is known by it also where none is needed.
         ways = sorted((r for r in required if all(name in self.schemes for name in r)), key=lambda r: not r)
         if required and not ways:
-            raise ConfigurationError(
+            raise DocumentError(
                 f"{self._source}: the operation {operation.id} can be opened by "
                 f"{' or '.join(self._told(requirement) for requirement in required)} only, and this server has none of "
                 "it. Give it a scheme of type apiKey, or http with bearer; http with basic needs PARLEY_BASIC_AUTH=1."

@@ -13,6 +13,15 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
+# What models that reason before they answer do not take: they draw tokens in their own way, and count the hidden ones
+# too, which `max_completion_tokens` is for. By OpenAI's guide to reasoning models.
+REASONING_MODELS_LACK = frozenset({"sampling", "penalties", "logit_bias", "logprobs", "max_tokens"})
+
+
+def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
+    """The capabilities that are left to an engine whose model reasons."""
+    return capabilities - REASONING_MODELS_LACK
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -20,8 +29,10 @@ class Model:
 
     ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter table asks for.
     ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
-    and answer together. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``:
-    the answers are another server's, whose fault it is when they break the contract.
+    and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
+    or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
+    the engine. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``: the answers
+    are another server's, whose fault it is when they break the contract.
     """
 
     id: str
@@ -30,6 +41,8 @@ class Model:
     fingerprint: str
     capabilities: frozenset[str] = field(default_factory=frozenset)
     context_length: int = 8192
+    unsupported: str | None = None
+    extra_parameters: frozenset[str] = field(default_factory=frozenset)
     makes_choices: bool = False
     foreign: bool = False
 

@@ -15,6 +15,7 @@ from . import gguf, llama_template
 from .base import Engine, Model
 from .child import SOCKET_VARIABLE, ChildOptions
 from .echo import EchoEngine
+from .extra import EXTRA_PARAMETERS, check_extra
 from .llama import CAPABILITIES, LlamaEngine
 from .supervisor import Supervision, check, launch
 
@@ -35,8 +36,10 @@ def served_model(settings: Settings) -> ServedModel:
     """What ``PARLEY_MODEL`` and its companions amount to.
 
     Raises:
-        ConfigurationError: a file is missing, cut off or not a GGUF file, or a projector does not fit the model.
+        ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, or a
+            parameter is let through that llama.cpp does not know.
     """
+    check_extra(settings.extra_parameters, EXTRA_PARAMETERS)
     path = settings.model or BUNDLED_MODEL
     file = gguf.read(path)
     if file.architecture == gguf.PROJECTOR:
@@ -73,6 +76,7 @@ def served_model(settings: Settings) -> ServedModel:
             fingerprint=f"fp_{fingerprint}",
             capabilities=CAPABILITIES | llama_template.capabilities(file.chat_template) | _senses(projector),
             context_length=context,
+            extra_parameters=frozenset(settings.extra_parameters),
         ),
         ChildOptions(
             model=str(path),
@@ -135,9 +139,15 @@ def build_engine(settings: Settings) -> Engine:
         ConfigurationError: as `served_model`.
     """
     if settings.engine == "echo":
+        check_extra(settings.extra_parameters, ())
         return EchoEngine(delay=settings.echo_delay)
     served = served_model(settings)
-    return LlamaEngine(served.model, context_length=served.options.context_length, slots=served.options.slots)
+    return LlamaEngine(
+        served.model,
+        context_length=served.options.context_length,
+        slots=served.options.slots,
+        max_schemas=settings.max_schemas,
+    )
 
 
 def launch_model(settings: Settings, *, workers: int = 1) -> Supervision | None:

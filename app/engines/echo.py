@@ -15,7 +15,7 @@ from .base import Json, Model
 
 _TOKEN = re.compile(r"\s*\S+")
 
-CAPABILITIES = frozenset({"sampling", "seed", "stop", "length"})
+CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
 
 class EchoEngine:
@@ -23,7 +23,7 @@ class EchoEngine:
 
     def __init__(self, *, delay: float = 0.0) -> None:
         self.delay = delay
-        self.models = (
+        self.models: tuple[Model, ...] = (
             Model(
                 "parley-echo",
                 created=1_763_596_800,

@@ -13,15 +13,21 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
 
-from ..errors import BadRequest, ContextLengthExceeded, EngineUnavailable, UnsupportedParameter
-from . import llama_format, llama_logprobs, llama_schema, llama_slots, llama_tools
+from ..errors import ContextLengthExceeded, EngineUnavailable
+from . import llama_binding, llama_calls, llama_format, llama_logprobs, llama_slots, llama_tools
 from .base import Json, Model
 from .llama_answer import finish_reason_of, mend_usage, raise_refusal, texts, usage_so_far
+from .llama_binding import Binding
+from .llama_calls import Found
+from .llama_choice import chosen
+from .llama_limits import LARGEST_TOGETHER
 from .llama_media import in_messages
 from .llama_process import ModelProcess, address_from_environment
 from .llama_reasoning import Reasoning, find_out
 from .llama_request import translate
+from .llama_schema import Schema
 from .llama_slots import Wish
+from .llama_tools import Tools
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -31,8 +37,8 @@ _UNDERSTOOD = 1024
 
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
-    {"sampling", "seed", "stop", "length", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "functions", "prompt_cache_key"}
+    {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
+    | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key"}
 )
 
 
@@ -40,7 +46,8 @@ class LlamaEngine:
     """Completions from the model process.
 
     ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
-    of a `ModelProcess`.
+    of a `ModelProcess`. ``max_schemas`` is how many characters the schemas and grammars of a request's tools may have
+    together, and the schema of its response format.
     """
 
     def __init__(
@@ -51,10 +58,12 @@ class LlamaEngine:
         address: Callable[[], tuple[str, str]] = address_from_environment,
         in_flight: int = 128,
         slots: int = 0,
+        max_schemas: int = LARGEST_TOGETHER,
     ) -> None:
         self._model = model
         self._context_length = context_length
         self._process = ModelProcess(address, in_flight, slots)
+        self._max_schemas = max_schemas
         self._understood: set[bytes] = set()
         self._reasoning: Reasoning | None = None
 
@@ -95,7 +104,7 @@ class LlamaEngine:
                     reasoning.append(delta.get("reasoning_content", ""))
                     entries += (choice.get("logprobs") or {}).get("content", ())
                     finish_reason = choice["finish_reason"] or finish_reason
-        calls = llama_tools.message_of(deltas)
+        calls = llama_calls.message_of(deltas)
         message: Json = {"content": "".join(content) or (None if calls else ""), **calls}
         if any(reasoning):
             message["reasoning_content"] = "".join(reasoning)
@@ -107,16 +116,8 @@ class LlamaEngine:
     async def stream(self, request: Json) -> AsyncGenerator[Json, None]:
         """As `base.Engine.stream`; the last piece has no choices and carries the usage."""
         alternatives = llama_logprobs.asked(request)
-        form = llama_format.asked(request)
-        tools = llama_tools.asked(request)
-        if form is not None and tools is not None and not tools.must:
-            raise UnsupportedParameter(
-                "Unsupported parameter: this model cannot choose between tools and an answer in a format. "
-                "Send tool_choice none or required, or response_format text.",
-                param="response_format",
-            )
-        if tools is not None and request.get("stream"):
-            tools.refuse_to_stream()
+        form = llama_format.asked(request, most=self._max_schemas)
+        tools = llama_tools.asked(request, most=self._max_schemas)
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
         translation = partial(translate, request, context_length=self._context_length, vocabulary_size=vocabulary_size)
@@ -126,20 +127,48 @@ class LlamaEngine:
         silent = payload["max_tokens"] == 0
         if silent:
             payload["max_tokens"] = 1
-        bound = tools.param if tools is not None and tools.must else "response_format" if form is not None else None
+        ask = partial(self._ask, request, payload, [] if tools is None else tools.shown, silent)
+        if tools is None or tools.must:
+            pieces = await ask(tools, form if tools is None else None)
+        elif form is None and not tools.have_grammars:
+            pieces = await ask(tools, None)
+        else:
+            _, found = await self._plan(tools, None, alternatives)
+            pieces = await chosen(ask, tools, form, again=found is Found.PARSED)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def _ask(
+        self,
+        request: Json,
+        payload: Json,
+        shown: list[Json],
+        silent: bool,
+        tools: Tools | None,
+        form: Schema | None,
+        *,
+        thoughts: bool = True,
+    ) -> AsyncGenerator[Json, None]:
+        """As `llama_choice.Ask`."""
+        alternatives = llama_logprobs.asked(request)
         reasoning = await self._find_out()
-        payload.update(reasoning.payload(self._wishes(request), context_length=self._context_length, bound=bound))
+        # For what the answer is bound from its first token on, or may have to be.
+        bound = "response_format" if form is not None or not thoughts else None
         if tools is not None and tools.must:
-            await self._bind_to_calls(payload, tools)
+            bound = tools.param
+        told = reasoning.payload(self._wishes(request), context_length=self._context_length, bound=bound)
+        payload = {**payload, **told}
+        binding, found = await self._plan(tools, form, alternatives)
+        if binding is not None:
+            await self._bind(payload, binding)
+            if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
+                payload["grammar"] = reasoning.grammar(payload["grammar"])
         elif tools is not None:
             payload.update(tools.payload())
-        elif form is not None:
-            await self._bind(payload, form.body, form.param)
-        if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
-            payload["grammar"] = reasoning.grammar(payload["grammar"])
-        if tools is not None:
+        if shown:
             # The template has the tools from here, whatever llama.cpp makes of the others.
-            payload["chat_template_kwargs"]["tools"] = tools.shown
+            payload["chat_template_kwargs"]["tools"] = shown
         stops: list[str] = payload["stop"]
         wish = llama_slots.wish(request)
         # llama.cpp would end an answer at a stop sequence in its thoughts.
@@ -149,34 +178,46 @@ class LlamaEngine:
         else:
             pieces = self._pieces(payload, alternatives, silent=silent, wish=wish)
         if tools is not None:
-            pieces = llama_tools.called(pieces, tools, may_stop=bool(stops))
-        elif form is not None:
-            pieces = llama_format.checked(pieces, form, may_stop=bool(stops))
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                yield piece
+            return llama_calls.called(pieces, tools, found, may_stop=bool(stops))
+        if form is not None:
+            return llama_format.checked(pieces, form, may_stop=bool(stops))
+        return pieces
 
-    async def _bind_to_calls(self, payload: Json, tools: llama_tools.Tools) -> None:
-        try:
-            await self._bind(payload, tools.schema(), tools.param)
-        except BadRequest:
-            for tool in tools.callable.values():  # which of them is it?
-                await self._bind({}, tool.schema.body, tool.schema.param)
-            raise
+    async def _plan(
+        self, tools: Tools | None, form: Schema | None, alternatives: int | None
+    ) -> tuple[Binding | None, Found]:
+        """What binds the answer, and where its calls will be."""
+        if tools is None:
+            return (None if form is None else llama_binding.to_schema(form)), Found.PARSED
+        if tools.must:
+            return llama_binding.to_calls(tools), Found.EVERYWHERE
+        # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
+        # probabilities only once the answer is whole.
+        wanted = tools.are_strict or alternatives is not None
+        if wanted and not tools.are_large and await self._process.marks_calls():
+            return llama_binding.to_words_or_calls(tools), Found.AT_MARK
+        return None, Found.PARSED
 
-    async def _bind(self, payload: Json, schema: Json, param: str) -> None:
-        """Make the whole answer JSON that obeys a schema, once llama.cpp has shown that it understands it."""
-        grammar = llama_schema.trial(schema)
-        key = hashlib.blake2b(grammar.encode()).digest()
+    async def _bind(self, payload: Json, binding: Binding) -> None:
+        """Bind the whole answer, once llama.cpp has shown that it understands by what."""
+        if not await self._understands(binding):
+            for part in binding.parts:  # which of them is it?
+                if not await self._understands(part):
+                    raise part.refuse()
+            raise binding.refuse()
+        payload["grammar"] = binding.grammar
+
+    async def _understands(self, binding: Binding) -> bool:
+        key = hashlib.blake2b(binding.trial.encode()).digest()
         if key not in self._understood:
-            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "grammar": grammar}
+            trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "grammar": binding.trial}
             answer = await self._process.complete_text(trial)
-            if answer.get("content") != llama_schema.PROOF:
-                raise llama_schema.refuse_trial(param)
+            if answer.get("content") != llama_binding.PROOF:
+                return False
             if len(self._understood) >= _UNDERSTOOD:
                 self._understood.clear()
             self._understood.add(key)
-        payload["grammar"] = llama_schema.grammar(schema)
+        return True
 
     def _wishes(self, request: Json) -> Json:
         """What a request says of thinking, without what a model hears nothing of: it asks for what happens anyway."""

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator
 
 from ..errors import ServerError
 from .base import Json
+from .llama_limits import LARGEST, fault
 from .llama_schema import Schema, accepted, read
 
 _PARAM = "response_format.json_schema.schema"
 
 
-def asked(request: Json) -> Schema | None:
-    """The schema that the answer is bound to; None: it may be any text.
+def asked(request: Json, *, most: int = LARGEST) -> Schema | None:
+    """The schema, of at most ``most`` characters, that the answer is bound to; None: it may be any text.
 
     Raises:
         BadRequest: the schema cannot be used.
@@ -24,7 +25,23 @@ def asked(request: Json) -> Schema | None:
     if form.get("type") != "json_schema":
         return None
     schema = form["json_schema"].get("schema")
-    return accepted({} if schema is None else schema, _PARAM)
+    bound = accepted({} if schema is None else schema, _PARAM)
+    if bound.size > most:
+        raise fault(_PARAM, f"it may be at most {most} characters long")
+    return bound
+
+
+def described(messages: list[Json], request: Json) -> list[Json]:
+    """The messages with what the request says its format is for, as a system message: llama.cpp has no other place for
+    it."""
+    form = request.get("response_format") or {}
+    description = (form.get("json_schema") or {}).get("description")
+    if not description:
+        return messages
+    text = f"The answer is JSON. What it is for: {description}"
+    if messages and messages[0]["role"] == "system":
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
 
 
 async def checked(pieces: AsyncGenerator[Json, None], schema: Schema, *, may_stop: bool) -> AsyncGenerator[Json, None]:

@@ -16,6 +16,7 @@ from ..errors import BadRequest
 from .base import Json
 
 LARGEST = 100_000  # characters as JSON
+LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise
 DEEPEST = 32  # schemas within schemas
 DEEPEST_VALUE = 100  # arrays and objects within each other
 MOST_NODES = 5_000

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
-from ..errors import ApiError, ConfigurationError, EngineUnavailable, ServerError
+from ..errors import ApiError, BadRequest, ConfigurationError, EngineUnavailable, ServerError
 from .base import Json
 from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SLOTS_SUFFIX, SOCKET_VARIABLE
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_answer import as_event, raise_refusal
+from .llama_binding import MARK
 from .llama_media import in_messages
 from .llama_slots import ANY_SLOT, Place, Slots, Wish
 
@@ -57,6 +59,7 @@ class ModelProcess:
         self._turns = asyncio.Semaphore(_PICTURES_AT_ONCE)
         self._client: HttpClient | None = None
         self._vocabulary_size: int | None = None
+        self._marks_calls: bool | None = None
 
     async def start(self) -> None:
         """Open the client. Does not wait for the model.
@@ -187,6 +190,20 @@ class ModelProcess:
             except (KeyError, IndexError, TypeError, ValueError):
                 raise ServerError("The engine does not tell the size of its vocabulary.") from None
         return self._vocabulary_size
+
+    async def marks_calls(self) -> bool:
+        """Whether the model's template has calls as `llama_binding` binds them."""
+        if self._marks_calls is None:
+            function = {"name": "f", "arguments": '{"a": 1}'}
+            call = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+            ask = {"messages": [{"role": "user", "content": "a"}, call], "add_generation_prompt": False}
+            form = re.escape(MARK) + r'\s*\{"name": ?"f", ?"arguments": ?\{"a": ?1\}\}\s*</tool_call>'
+            try:
+                answer = await self._patiently(lambda: self._open_client().post_json("/apply-template", ask))
+                self._marks_calls = re.search(form, str(answer.get("prompt"))) is not None
+            except (BadRequest, ServerError):
+                self._marks_calls = False  # the template refuses such messages
+        return self._marks_calls
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens a text has."""

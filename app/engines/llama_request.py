@@ -7,17 +7,19 @@ import json
 from typing import Any
 
 from ..errors import BadRequest
-from . import llama_logprobs
+from . import llama_format, llama_logprobs
 from .base import Json
+from .extra import EXTRA_PARAMETERS
 from .llama_media import Media
 
 # llama.cpp draws a seed of its own when it is given this one.
 _RANDOM_SEED = 0xFFFFFFFF
 
 # What llama.cpp does unasked, switched off. The order of the samplers is the API's: the temperature bends the
-# distribution that top_p then cuts.
+# distribution that top_p then cuts. Those of parameters beyond the API are in it when they are asked for.
+_SAMPLERS = {"top_k": "top_k", "typical_p": "typ_p", "min_p": "min_p"}
+_ORDER = ("penalties", "temperature", "top_k", "typ_p", "top_p", "min_p")
 _NEUTRAL: Json = {
-    "samplers": ["penalties", "temperature", "top_p"],
     "top_k": 0,
     "min_p": 0.0,
     "typical_p": 1.0,
@@ -42,11 +44,15 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
     seed = request.get("seed")
     stop = request.get("stop")
     alternatives = llama_logprobs.asked(request)
+    extra = {name: request[name] for name in EXTRA_PARAMETERS if name in request}
+    unused = {sampler for name, sampler in _SAMPLERS.items() if name not in extra}
     # To a schema 5.0 is an integer too, hence the `int`s. Asked for no alternatives, llama.cpp gives nothing at all.
     return {
         **_NEUTRAL,
+        **extra,
+        "samplers": [sampler for sampler in _ORDER if sampler not in unused],
         **({} if alternatives is None else {"logprobs": True, "top_logprobs": max(1, alternatives)}),
-        "messages": _translate_messages(request["messages"]),
+        "messages": llama_format.described(_translate_messages(request["messages"]), request),
         "temperature": request.get("temperature", 1),
         "top_p": request.get("top_p", 1),
         "frequency_penalty": request.get("frequency_penalty", 0),

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..contract.schemas import compile_schema
-from ..errors import BadRequest
 from .base import Json
 from .llama_limits import MANY, NAMED, ONE, Walk, fault, measure
 
@@ -52,12 +51,6 @@ class Schema:
         except (ValueError, RecursionError):
             return False
 
-    def moved(self, pointer: str) -> Json:
-        """The body with references that hold when it stands at ``pointer`` of another schema."""
-        moved = _moved(self.body, pointer)
-        assert isinstance(moved, dict)
-        return moved
-
 
 def accepted(schema: Any, param: str) -> Schema:
     """As `Schema`; one that comes again, as with each choice of a request, is not read again."""
@@ -74,18 +67,9 @@ def _accepted(text: str, param: str) -> Schema:
     return Schema(json.loads(text), param)
 
 
-def grammar(body: Json) -> str:
-    """llama.cpp's grammar for JSON that obeys a schema."""
-    return "%llguidance {}\nstart: %json " + _json(body)
-
-
-# What a grammar that works makes of nothing: a character that no model says unasked.
-PROOF = "\x06"
-
-
-def trial(body: Json) -> str:
-    """A grammar whose one first token is `PROOF`, when llama.cpp understands it."""
-    return '%llguidance {}\nstart: "\\u0006" %json ' + _json(body)
+def as_rule(body: Json) -> str:
+    """LLGuidance's Lark for JSON that obeys a schema."""
+    return "%json " + json.dumps({**body, "x-guidance": _STYLE}, ensure_ascii=True)
 
 
 def read(text: str) -> Any:
@@ -93,17 +77,8 @@ def read(text: str) -> Any:
     return json.loads(text, parse_constant=_no_constant)
 
 
-def refuse_trial(param: str) -> BadRequest:
-    """The error for a schema whose trial failed."""
-    return fault(param, "no JSON can fit it, it is too complex, or a pattern in it is one that the engine cannot obey")
-
-
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
-
-
-def _json(body: Json) -> str:
-    return json.dumps({**body, "x-guidance": _STYLE}, ensure_ascii=True)
 
 
 def _without_neutral(schema: Any) -> Any:
@@ -192,11 +167,3 @@ def _children_of(found: Json) -> Iterator[Any]:
         yield from found.get(key) or ()
     for key in NAMED:
         yield from (found.get(key) or {}).values()
-
-
-def _moved(schema: Json, pointer: str) -> Any:
-    def move(found: Json) -> Json:
-        reference = found.get("$ref")
-        return {**found, "$ref": f"#{pointer}{reference[1:]}"} if isinstance(reference, str) else found
-
-    return _mapped(schema, move)

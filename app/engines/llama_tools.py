@@ -1,34 +1,24 @@
-"""Tools: who may be called, and the calls in an answer.
+"""Tools: who may be called, and what a call of each must be.
 
-When the model may choose, llama.cpp parses its calls; when it must call, its whole answer is bound to be the JSON of a
-call, which is turned into one here, for llama.cpp lets a model talk instead. What is called is one of the tools given,
-always.
+What is called is one of the tools given, always. How calls are asked of the model is `llama_binding`'s, how they are
+found in its answer is `llama_calls`'.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ..errors import BadRequest, ServerError, UnsupportedParameter
-from . import llama_schema
+from ..errors import BadRequest
+from . import llama_grammar, llama_schema
 from .base import Json
-from .llama_logprobs import joined
+from .llama_grammar import Grammar
+from .llama_limits import LARGEST_TOGETHER
 from .llama_schema import Schema, accepted
 
-# Calls in one answer, when it must call and may do so often.
-_MOST_CALLS = 16
-
-# Characters of the schemas of all tools, and how many llama.cpp's parser gets: it takes seconds for more.
-LARGEST_TOGETHER = 1_000_000
-_LARGEST_PARSED = 100_000
-
-_OPENING = re.compile(r'\s*\{\s*"name"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"arguments"\s*:\s*')
+# Characters of the schemas of all tools that bind calls by choice: llama.cpp takes seconds for more.
+_LARGEST_BINDING = 100_000
 
 _CUSTOM_INPUT: Json = {
     "type": "object",
@@ -40,13 +30,19 @@ _CUSTOM_INPUT: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``kind`` is ``function`` or ``custom``; a custom tool is a function with one text to llama.cpp."""
+    """``kind`` is ``function`` or ``custom``; a custom tool is a function with one text to llama.cpp, and with a
+    ``grammar`` the text is all that a call has."""
 
     name: str
     kind: str
     schema: Schema
+    grammar: Grammar | None
     strict: bool
     shown: Json  # as the model's template has it
+
+    @property
+    def size(self) -> int:
+        return self.schema.size if self.grammar is None else self.grammar.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,59 +60,46 @@ class Tools:
     old: bool
     param: str
 
+    @property
+    def have_grammars(self) -> bool:
+        return any(tool.grammar is not None for tool in self.callable.values())
+
+    @property
+    def are_large(self) -> bool:
+        return sum(tool.schema.size for tool in self.callable.values()) > _LARGEST_BINDING
+
+    @property
+    def are_strict(self) -> bool:
+        """Whether any demands that a call obeys all that binds it."""
+        return any(tool.strict or tool.kind == "custom" for tool in self.callable.values())
+
+    def only(self, name: str) -> Tools:
+        """One of them, which must be called once."""
+        return dataclasses.replace(self, callable={name: self.callable[name]}, must=True, many=False)
+
     def payload(self) -> Json:
         """What llama.cpp is told of tools that it is to parse the calls of. The template has them as they are; for
         the parser they are such that llama.cpp can handle."""
-        large = sum(tool.schema.size for tool in self.callable.values()) > _LARGEST_PARSED
         tools = []
         for tool in self.callable.values():
-            parameters = {"type": "object"} if large else llama_schema.loose(tool.schema)
+            parameters = {"type": "object"} if self.are_large else llama_schema.loose(tool.schema)
             tools.append({"type": "function", "function": {"name": tool.name, "parameters": parameters}})
-        return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many}
-
-    def refuse_to_stream(self) -> None:
-        """Refuse custom tools in a stream: the API's chunks have no form for calls of them."""
-        for tool in self.callable.values():
-            if tool.kind == "custom":
-                raise UnsupportedParameter(
-                    "Unsupported parameter: calls of custom tools cannot be streamed; send stream false.",
-                    param="stream",
-                )
-
-    def schema(self) -> Json:
-        """The schema of an answer that is a call, or a list of them."""
-        calls: list[Json] = []
-        definitions: Json = {}
-        for index, tool in enumerate(self.callable.values()):
-            definitions[f"p{index}"] = tool.schema.moved(f"/$defs/p{index}")
-            properties = {"name": {"const": tool.name}, "arguments": {"$ref": f"#/$defs/p{index}"}}
-            calls.append(
-                {
-                    "type": "object",
-                    "properties": properties,
-                    "required": ["name", "arguments"],
-                    "additionalProperties": False,
-                }
-            )
-        one: Json = {"anyOf": calls}
-        if self.many:
-            one = {"type": "array", "items": one, "minItems": 1, "maxItems": _MOST_CALLS}
-        return {**one, "$defs": definitions}
+        return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many and not self.have_grammars}
 
 
-def asked(request: Json) -> Tools | None:
-    """The tools that the model is told of; None: none.
+def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
+    """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters.
 
     Raises:
         BadRequest: a tool cannot be used, or one is chosen that is not there.
     """
-    tools = _read_all(request.get("tools") or (), "tools", _read)
+    tools = _read_all(request.get("tools") or (), "tools", _read, most)
     choice = request.get("tool_choice")
     old = not tools and "functions" in request
     if tools and "functions" in request:
         raise BadRequest("functions cannot go with tools: send tools alone.", param="functions", code="invalid_value")
     if old:
-        tools = _read_all(request["functions"], "functions", _read_function)
+        tools = _read_all(request["functions"], "functions", _read_function, most)
     if "function_call" in request:
         if not old and request["function_call"] not in ("none", "auto"):
             raise BadRequest("function_call needs functions.", param="function_call", code="invalid_value")
@@ -173,15 +156,19 @@ def _named(reference: Json, tools: dict[str, Tool], param: str, *, old: bool = F
     return name
 
 
-def _read_all(tools: Iterable[Json], param: str, read: Callable[[Json, str], Tool]) -> list[Tool]:
+def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
     size = 0
     result: list[Tool] = []
+    if sum(_has_grammar(tool) for tool in tools) > llama_grammar.MOST:
+        raise BadRequest(
+            f"At most {llama_grammar.MOST} tools may have a grammar.", param=param, code="array_above_max_length"
+        )
     for index, tool in enumerate(tools):
         result.append(read(tool, f"{param}[{index}]"))
-        size += result[-1].schema.size
-        if size > LARGEST_TOGETHER:
+        size += result[-1].size
+        if size > most:
             raise BadRequest(
-                f"The parameters of all {param} together may be at most {LARGEST_TOGETHER} characters long.",
+                f"The schemas and grammars of all {param} together may be at most {most} characters long.",
                 param=param,
                 code="invalid_value",
             )
@@ -189,17 +176,28 @@ def _read_all(tools: Iterable[Json], param: str, read: Callable[[Json, str], Too
 
 
 def _read(tool: Json, param: str) -> Tool:
-    if tool["type"] == "custom":
-        custom = tool["custom"]
-        if (custom.get("format") or {}).get("type") not in (None, "text"):
-            raise UnsupportedParameter(
-                "Unsupported parameter: a custom tool's format must be text with this model.",
-                param=f"{param}.custom.format.type",
-            )
-        shown = {"name": custom["name"], "description": custom.get("description") or "", "parameters": _CUSTOM_INPUT}
-        schema = accepted(_CUSTOM_INPUT, param)
-        return Tool(custom["name"], "custom", schema, False, {"type": "function", "function": shown})
-    return _read_function(tool["function"], f"{param}.function")
+    return (
+        _read_custom(tool, param) if tool["type"] == "custom" else _read_function(tool["function"], f"{param}.function")
+    )
+
+
+def _has_grammar(tool: Json) -> bool:
+    return ((tool.get("custom") or {}).get("format") or {}).get("type") == "grammar"
+
+
+def _read_custom(tool: Json, param: str) -> Tool:
+    custom = tool["custom"]
+    form = custom.get("format") or {}
+    description = custom.get("description") or ""
+    grammar = None
+    if form.get("type") == "grammar":
+        syntax, definition = form["grammar"]["syntax"], form["grammar"]["definition"]
+        grammar = llama_grammar.accepted(syntax, definition, f"{param}.custom.format.grammar.definition")
+        kind = "Lark grammar" if syntax == "lark" else "regular expression"
+        description = f"{description}\n\nThe input is text that obeys this {kind}:\n{definition}".strip()
+    shown = {"name": custom["name"], "description": description, "parameters": _CUSTOM_INPUT}
+    schema = accepted(_CUSTOM_INPUT, param)
+    return Tool(custom["name"], "custom", schema, grammar, False, {"type": "function", "function": shown})
 
 
 def _read_function(function: Json, param: str) -> Tool:
@@ -216,152 +214,4 @@ def _read_function(function: Json, param: str) -> Tool:
     schema = accepted({"type": "object", **parameters}, f"{param}.parameters")
     shown = {"name": function["name"], "description": function.get("description") or "", "parameters": parameters}
     strict = bool(function.get("strict"))
-    return Tool(function["name"], "function", schema, strict, {"type": "function", "function": shown})
-
-
-@dataclass(slots=True)
-class _Call:
-    tool: Tool
-    index: int
-    arguments: list[str] = field(default_factory=list)
-
-
-async def called(pieces: AsyncGenerator[Json, None], tools: Tools, *, may_stop: bool) -> AsyncGenerator[Json, None]:
-    """The pieces with calls in the API's form.
-
-    Raises:
-        ServerError: the model called what it cannot call, or with arguments that break a strict schema.
-    """
-    text: list[str] = []
-    entries: list[Json] = []
-    calls: dict[int, _Call] = {}
-    async with contextlib.aclosing(pieces):
-        async for piece in pieces:
-            for choice in piece["choices"]:
-                delta, reason = choice["delta"], choice["finish_reason"]
-                entries += (choice.get("logprobs") or {}).get("content", ())
-                fragments = delta.pop("tool_calls", ())
-                if tools.must:
-                    text.append(delta.get("content", ""))
-                    delta = {name: value for name, value in delta.items() if name == "reasoning_content"}
-                    fragments = _forced("".join(text), tools) if reason else ()
-                deltas = [delta] if delta else []
-                deltas += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]
-                if reason is not None:
-                    deltas += _ends(calls, tools)
-                    reason = _reason(reason, calls, tools, may_stop=may_stop)
-                for told in deltas:
-                    answer: Json = {"index": choice["index"], "delta": told, "finish_reason": None}
-                    if entries:
-                        answer["logprobs"], entries = joined(entries), []
-                    yield {"choices": [answer]}
-                if reason is not None:
-                    yield {"choices": [{"index": choice["index"], "delta": {}, "finish_reason": reason}]}
-            if "usage" in piece:
-                yield {"choices": [], "usage": piece["usage"]}
-
-
-def _forced(text: str, tools: Tools) -> Iterator[Json]:
-    """The calls in an answer that is nothing but calls, in llama.cpp's form; the last may be cut off."""
-    place = text.find("[") + 1 if tools.many else 0
-    for index in range(_MOST_CALLS):
-        opening = _OPENING.match(text, place)
-        if opening is None:
-            return
-        begin = opening.end()
-        try:
-            _, end = json.JSONDecoder().raw_decode(text, begin)
-        except (ValueError, RecursionError):
-            end = len(text)
-        yield {"index": index, "function": {"name": opening[1], "arguments": text[begin:end]}}
-        place = text.find("{", end)
-        if place < 0:
-            return
-
-
-def _fragment(fragment: Json, calls: dict[int, _Call], tools: Tools) -> Iterator[Json]:
-    """The deltas for a fragment of a call as llama.cpp gives it."""
-    index, function = int(fragment.get("index", 0)), fragment.get("function") or {}
-    if index > 0 and not tools.many:
-        return
-    call = calls.get(index)
-    if call is None:
-        tool = tools.callable.get(function.get("name", ""))
-        if tool is None:
-            raise ServerError("The model called a tool that it was not given. Ask again.")
-        call = calls[index] = _Call(tool, index)
-        yield _first(call, tools)
-    arguments = function.get("arguments") or ""
-    if arguments:
-        call.arguments.append(arguments)
-        if call.tool.kind == "function":
-            yield _more(call, arguments, tools)
-
-
-def _first(call: _Call, tools: Tools) -> Json:
-    name = call.tool.name
-    if tools.old:
-        return {"function_call": {"name": name, "arguments": ""}}
-    told: Json = {"index": call.index, "id": f"call_{secrets.token_hex(12)}", "type": call.tool.kind}
-    body = {"name": name, "input": ""} if call.tool.kind == "custom" else {"name": name, "arguments": ""}
-    return {"tool_calls": [{**told, call.tool.kind: body}]}
-
-
-def _more(call: _Call, text: str, tools: Tools) -> Json:
-    if tools.old:
-        return {"function_call": {"arguments": text}}
-    body = {"input": text} if call.tool.kind == "custom" else {"arguments": text}
-    return {"tool_calls": [{"index": call.index, call.tool.kind: body}]}
-
-
-def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Json]:
-    """The texts for custom tools, which are known only at the end."""
-    for call in calls.values():
-        if call.tool.kind == "custom":
-            value: Any = None
-            with contextlib.suppress(ValueError, RecursionError):
-                value = json.loads("".join(call.arguments))
-            text = value.get("input") if isinstance(value, dict) else None
-            if isinstance(text, str) and text:
-                yield _more(call, text, tools)
-
-
-def _reason(reason: str, calls: dict[int, _Call], tools: Tools, *, may_stop: bool) -> str:
-    """Why the answer ended, once its calls are found to be whole where they must be."""
-    if reason == "length":
-        return reason
-    if not calls:
-        if tools.must and not may_stop:
-            raise ServerError("The model did not call a tool. Ask again.")
-        return "stop"
-    for call in calls.values():
-        text = "".join(call.arguments)
-        try:
-            whole = isinstance(llama_schema.read(text), dict)
-        except (ValueError, RecursionError):
-            whole = False
-        if not whole and may_stop:
-            return "stop"
-        if not whole or ((call.tool.strict or tools.must) and not call.tool.schema.fits(text)):
-            raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
-    return "function_call" if tools.old else "tool_calls"
-
-
-def message_of(deltas: list[Json]) -> Json:
-    """What deltas with calls add up to, as members of a message; nothing without calls."""
-    calls: dict[int, Json] = {}
-    old: Json = {}
-    for delta in deltas:
-        for name, value in (delta.get("function_call") or {}).items():
-            old[name] = old.get(name, "") + value
-        for fragment in delta.get("tool_calls") or ():
-            call = calls.setdefault(fragment["index"], {})
-            for name, value in fragment.items():
-                if isinstance(value, dict):
-                    body = call.setdefault(name, {})
-                    for key, text in value.items():
-                        body[key] = body.get(key, "") + text
-                elif name != "index":
-                    call[name] = value
-    message: Json = {"tool_calls": [calls[index] for index in sorted(calls)]} if calls else {}
-    return {**message, "function_call": old} if old else message
+    return Tool(function["name"], "function", schema, None, strict, {"type": "function", "function": shown})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
 
-from ..chat.service import Chat
+from ..chat.service import Call, Chat
 from ..web.exchange import Reply, Request, Stream
 
 
@@ -15,7 +17,23 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     """
     chat = request.service(Chat)
     call = chat.prepare(body, request.log, request.key_name)
-    headers = {"x-unsupported-parameters": ", ".join(call.ignored)[:1000]} if call.ignored else {}
-    if body.get("stream"):
-        return Stream(chat.stream(call, request.log), headers, foreign=call.model.foreign)
-    return Reply(await chat.complete(call, request.log), headers=headers, foreign=call.model.foreign)
+    if not body.get("stream"):
+        answer = await chat.complete(call, request.log)
+        return Reply(answer, headers=_headers(call), foreign=call.model.foreign)
+    headers = _headers(call)
+    chunks = chat.stream(call, request.log)
+    return Stream(_telling(chunks, call, headers) if call.warns else chunks, headers, foreign=call.model.foreign)
+
+
+def _headers(call: Call) -> dict[str, str]:
+    return {"x-unsupported-parameters": ", ".join(call.ignored)[:1000]} if call.ignored else {}
+
+
+async def _telling(
+    chunks: AsyncIterator[dict[str, Any]], call: Call, headers: dict[str, str]
+) -> AsyncIterator[dict[str, Any]]:
+    """The chunks. The headers of a stream wait for its first event, when all is known that is not honoured."""
+    async with aclosing(cast(Any, chunks)) as each:
+        async for chunk in each:
+            headers.update(_headers(call))
+            yield chunk

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -133,7 +134,7 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        encode = pending.view.encode_foreign_event if stream.foreign else pending.view.encode_event
+        encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:

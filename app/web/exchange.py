@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -41,13 +41,18 @@ class Request:
     """What a handler may ask for by a parameter called ``request``.
 
     ``key_name`` is the short name of the key, ``log`` holds fields for the request's line in the log (never bodies),
-    `service` gives what the application was wired with.
+    `service` gives what the application was wired with, ``headers`` are those that came, names in lower case.
     """
 
     id: str
     key_name: str | None
     log: Json
     services: Mapping[type[Any], Any]
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    def lines(self, name: str) -> list[str]:
+        """The values of all headers of a name, which is given in lower case."""
+        return [value.decode("latin-1") for key, value in self.headers if key == name.encode()]
 
     def service(self, kind: type[T]) -> T:
         found = self.services[kind]
@@ -57,14 +62,15 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document.
-
-    ``foreign``: another server made it, whose fault it is when it does not fit.
-    """
+    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as the
+    media type ``application/json``, ``media_type`` or the one among the headers; so is any body for which
+    ``media_type`` names JSON. Text and bytes are sent as they are. ``foreign``: another server made it, whose fault it
+    is when it does not fit."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    media_type: str | None = None
     foreign: bool = False
 
 
@@ -73,9 +79,11 @@ class Stream:
     """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event. ``foreign`` is as in `Reply`.
+    afterwards an error event. ``named``: each event bears the name that its ``type`` says. ``foreign`` is as in
+    `Reply`.
     """
 
     events: AsyncIterator[Json]
     headers: dict[str, str] = field(default_factory=dict)
+    named: bool = False
     foreign: bool = False

@@ -39,3 +39,10 @@ def to_json(value: Any) -> bytes:
 def event(value: Any) -> bytes:
     """One event with JSON data. JSON has no raw line breaks, so one ``data`` line is enough."""
     return b"data: " + _encode(value).encode() + b"\n\n"
+
+
+def named_event(value: Any) -> bytes:
+    """The same, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
+    name = value.get("type") if isinstance(value, dict) else None
+    named = isinstance(name, str) and name and name.isprintable()
+    return (f"event: {name}\n".encode() if named else b"") + event(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import flask
@@ -18,6 +18,7 @@ import inflection
 from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
+from ..contract.media import is_json, split_type
 from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
@@ -43,40 +44,40 @@ class ReplyEncoder:
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
-        if isinstance(body, (dict, list)):
+        given = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), None)
+        media_type = reply.media_type
+        if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
+            media_type = media_type or (None if given else "application/json")
             try:
-                body = sse.to_json(self._check(reply.status, "application/json", body))
+                body = sse.to_json(self._check(reply.status, media_type or given or "", body))
             except (ContractViolation, ValueError):
                 if reply.foreign:
                     raise _upstream_failed() from None
                 raise
-            headers.append((b"content-type", b"application/json"))
         elif body is None:
             body = b""
         elif isinstance(body, str):
             body = body.encode()
+        if media_type is not None:
+            headers.append((b"content-type", media_type.encode("latin-1")))
         if reply.status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
         return reply.status, headers, body
 
-    def encode_event(self, event: Any) -> bytes:
-        """One event of a stream.
+    def encode_event(self, event: Any, *, named: bool = False, foreign: bool = False) -> bytes:
+        """One event of a stream; ``named``: by its ``type``; ``foreign``: another server made it.
 
         Raises:
             ContractViolation: the event does not fit the document.
-        """
-        return sse.event(self._check(200, "text/event-stream", event))
-
-    def encode_foreign_event(self, event: Any) -> bytes:
-        """As `encode_event`, for an event that another server made.
-
-        Raises:
-            UpstreamFailed: it does not fit the document, or is nothing that JSON can hold.
+            UpstreamFailed: so it is with a foreign one, or JSON has no form for it.
         """
         try:
-            return self.encode_event(event)
+            checked = self._check(200, "text/event-stream", event)
+            return sse.named_event(checked) if named else sse.event(checked)
         except (ContractViolation, ValueError):
-            raise _upstream_failed() from None
+            if foreign:
+                raise _upstream_failed() from None
+            raise
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         """The body as it may be sent. There is nothing to hold it against."""
@@ -115,7 +116,7 @@ class OperationView(ReplyEncoder):
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
-        result = self.handler(**self._arguments(exchange))
+        result = self.handler(**self._arguments(exchange, environ[SCOPE]["headers"]))
         exchange.body = None  # the handler's alone now, to keep for as long as it needs it
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
@@ -128,13 +129,13 @@ class OperationView(ReplyEncoder):
         status, headers, body = self.encode(reply)
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
 
-    def _arguments(self, exchange: Exchange) -> dict[str, Any]:
+    def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         for name, source in self.names.items():
             if name == "body":
                 arguments[name] = exchange.body
             elif name == "request":
-                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services)
+                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services, headers)
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments
@@ -214,10 +215,10 @@ def to_reply(result: Any) -> Reply | Stream:
 
 def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
     """The handler's parameters, each with the name that the document gives it."""
-    sources = {_argument(p.name): p.name for p in operation.parameters}
+    sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
     unknown = [name for name in names if name not in sources and name not in ("body", "request")]
-    in_path = [p.name for p in operation.parameters if p.location == "path" and _argument(p.name) not in names]
+    in_path = [p.key for p in operation.parameters if p.location == "path" and _argument(p.key) not in names]
     if len(unknown) == len(in_path) == 1:
         # The one parameter of the path may have another name in another author's document.
         sources[unknown.pop()] = in_path[0]
@@ -230,7 +231,7 @@ def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]
 
 
 def _argument(name: str) -> str:
-    return re.sub(r"\W", "_", inflection.underscore(name))
+    return re.sub(r"\W", "_", inflection.underscore(re.sub(r"\W+$", "", name)))
 
 
 def _not_implemented(operation: Operation) -> Callable[..., Any]:

@@ -80,7 +80,7 @@ def _conversation(found: server.Server, messages: int) -> dict[str, Any]:
 def _validation_ms() -> float:
     document = Document.load(server.ROOT / "openapi" / "openapi.yaml")
     operation = next(found for found in operations(document) if found.id == "createChatCompletion")
-    pointer = operation.request["application/json"]
+    pointer = operation.request["application/json"].schema
     assert pointer is not None
     validator = Schemas(document).validator(pointer)
     tool = {

@@ -1,21 +1,28 @@
-"""The table of parameters is complete: each of the contract's is in it, and each takes effect or is refused."""
+"""The table of parameters is complete: each property of the contract's request is in it, and each takes effect or is
+refused."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.chat.parameters import PARAMETERS, honour, support_table
+from app.chat.parameters import CAPABILITIES, PARAMETERS, Parameter
+from app.chat.policy import honour
+from app.chat.support import plain_value, support_table
 from app.contract.document import Document
+from app.contract.properties import property_paths
 from app.engines import echo, llama
-from app.engines.base import Model
+from app.engines.base import Model, reasoning_model
 from app.engines.configured import served_model
 from app.errors import UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path
 
 BARE = Model("m", 0, "o", "f")
-KNOWN = echo.CAPABILITIES | llama.CAPABILITIES
+# What rows that stand inside others need besides their own capability, so that it is them that is looked at.
+HOLDERS = frozenset({"tools", "images", "response_format"})
+NEEDY = [parameter for parameter in PARAMETERS if parameter.needs]
 
 
 def refuse(body: dict[str, Any], model: Model) -> None:
@@ -26,26 +33,57 @@ def request(**fields: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
 
 
-def test_the_table_has_just_the_parameters_of_the_contract() -> None:
-    schemas = Document.load(contract_path(Settings())).content["components"]["schemas"]
-    properties = list(schemas["CreateChatCompletionRequest"]["properties"])
-    assert len(properties) == 37
-    assert sorted(parameter.name for parameter in PARAMETERS) == sorted(properties)
+def having(path: str, value: Any) -> dict[str, Any]:
+    """A request with a value at a path of the table."""
+    for step in reversed(path.split(".")):
+        name, items = step.removesuffix("[]"), step.endswith("[]")
+        value = {name: [value] if items else value}
+    return {"model": "m", "messages": [{"role": "user", "content": "x"}], **value}
 
 
-@pytest.mark.parametrize("parameter", [p for p in PARAMETERS if p.needs], ids=lambda p: p.name)
-def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(parameter: Any) -> None:
+def place(parameter: Parameter) -> str:
+    """The path that an error about a parameter names, each list having one item."""
+    steps = parameter.name.replace("[]", "[0]").split(".")
+    return ".".join(steps[: len(steps) - parameter.carrier])
+
+
+def test_the_table_has_just_the_properties_of_the_contract() -> None:
+    document = Document.load(contract_path(Settings()))
+    contract = property_paths(document, document.content["components"]["schemas"]["CreateChatCompletionRequest"])
+    assert len([path for path in contract if "." not in path]) == 37
+    assert len(contract) == 130
+    rows = Counter(path for parameter in PARAMETERS for path in parameter.paths)
+    assert sorted(rows.elements()) == sorted(contract)
+
+
+@pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
+def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(parameter: Parameter) -> None:
+    lacking = Model("m", 0, "o", "f", (HOLDERS - {str(parameter.needs)}))
     for value in (None, *parameter.neutral):
-        refuse(request(**{parameter.name: value}), BARE)
+        refuse(having(parameter.name, value), lacking)
     with pytest.raises(UnsupportedParameter) as caught:
-        refuse(request(**{parameter.name: {"some": "thing"}}), BARE)
-    assert caught.value.param == parameter.name
-    capable = Model("m", 0, "o", "f", frozenset({parameter.needs}))
-    refuse(request(**{parameter.name: {"some": "thing"}}), capable)
+        refuse(having(parameter.name, {"some": "thing"}), lacking)
+    assert caught.value.param == place(parameter)
+    assert f"'{place(parameter)}'" in caught.value.message
+    for value in parameter.neutral:
+        assert plain_value(value) in caught.value.message
+    capable = Model("m", 0, "o", "f", HOLDERS | {str(parameter.needs)})
+    refuse(having(parameter.name, {"some": "thing"}), capable)
+
+
+@pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
+def test_under_the_policy_warn_it_is_left_out_with_what_makes_no_sense_without_it(parameter: Parameter) -> None:
+    body = having(parameter.name, {"some": "thing"})
+    lacking = Model("m", 0, "o", "f", HOLDERS - {str(parameter.needs)})
+    got, names = honour(body, lacking, policy="warn")
+    assert names[0] == place(parameter)
+    assert "some" not in repr(got)
+    assert body == having(parameter.name, {"some": "thing"}), "the client's own body is not changed"
+    assert honour(got, lacking, policy="refuse") == (got, [])
 
 
 def test_capabilities_of_the_engines_are_words_of_the_table() -> None:
-    assert {parameter.needs for parameter in PARAMETERS} >= KNOWN
+    assert CAPABILITIES >= echo.CAPABILITIES | llama.CAPABILITIES
 
 
 def test_true_is_not_one() -> None:
@@ -53,13 +91,13 @@ def test_true_is_not_one() -> None:
         refuse(request(temperature=True), BARE)
 
 
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
+
+
 @pytest.mark.parametrize(
     ("message", "param"),
     [
-        (
-            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]},
-            "messages[0].content[0]",
-        ),
+        ({"role": "user", "content": [IMAGE]}, "messages[0].content[0]"),
         (
             {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "file", "file": {}}]},
             "messages[0].content[1]",
@@ -80,45 +118,84 @@ def test_parts_of_messages_that_a_model_cannot_read_are_refused_by_place(message
     assert caught.value.param == param
 
 
-def test_how_closely_to_look_is_refused_by_place_and_auto_passes() -> None:
-    seeing = Model("m", 0, "o", "f", frozenset({"images"}))
-
-    def parts(*details: Any) -> list[Any]:
-        return [{"type": "image_url", "image_url": {"url": "data:,", "detail": detail}} for detail in details]
-
-    refuse(request(messages=[{"role": "user", "content": parts("auto", None)}]), seeing)
+def test_what_a_model_lacks_of_something_that_it_has_is_refused_by_its_nested_path() -> None:
+    sees = Model("m", 0, "o", "f", frozenset({"images"}))
+    part = {**IMAGE, "image_url": {"url": "data:,", "detail": "low"}}
+    body = request(messages=[{"role": "user", "content": [IMAGE, part]}])
     with pytest.raises(UnsupportedParameter) as caught:
-        refuse(request(messages=[{"role": "user", "content": parts("auto", "high")}]), seeing)
+        refuse(body, sees)
     assert caught.value.param == "messages[0].content[1].image_url.detail"
-    body = request(messages=[{"role": "user", "content": parts("low")}])
-    assert honour(body, seeing, policy="warn") == (body, ["messages[0].content[0].image_url.detail"])
-
-
-def test_a_model_that_hears_does_not_speak() -> None:
-    hearing = Model("m", 0, "o", "f", frozenset({"audio_input"}))
-    sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
-    refuse(request(messages=[{"role": "user", "content": [sound]}]), hearing)
-    with pytest.raises(UnsupportedParameter):
-        refuse(request(audio={"voice": "alloy", "format": "wav"}), hearing)
+    got, _ = honour(body, sees, policy="warn")
+    assert got["messages"][0]["content"] == [IMAGE, IMAGE]
 
 
 def test_under_the_policy_warn_what_is_not_honoured_is_left_out_and_named() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:,"}}
     body = request(
-        logprobs=True, temperature=None, messages=[{"role": "user", "content": [{"type": "text", "text": "x"}, image]}]
+        logprobs=True, temperature=None, messages=[{"role": "user", "content": [{"type": "text", "text": "x"}, IMAGE]}]
     )
     got, names = honour(body, BARE, policy="warn")
-    assert names == ["logprobs", "messages[0].content[1]"]
+    assert names == ["messages[0].content[1]", "logprobs"]
     assert got == {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}
-    assert body["messages"][0]["content"][1] is image, "the client's own body is not changed"
+    assert body["messages"][0]["content"][1] is IMAGE, "the client's own body is not changed"
+
+
+def test_the_choice_of_a_tool_goes_with_the_last_tool() -> None:
+    model = Model("m", 0, "o", "f", frozenset({"tools"}))
+    custom = {"type": "custom", "custom": {"name": "c"}}
+    function = {"type": "function", "function": {"name": "f"}}
+    got, names = honour(request(tools=[custom], tool_choice="required"), model, policy="warn")
+    assert ("tool_choice" in got, got["tools"], names) == (False, [], ["tools[0]", "tool_choice"])
+    got, names = honour(request(tools=[custom, function], tool_choice="required"), model, policy="warn")
+    assert (got["tool_choice"], got["tools"], names) == ("required", [function], ["tools[0]"])
+
+
+def test_a_field_that_no_document_of_ours_knows_is_not_passed_on() -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse(request(top_k=1), BARE)
+    assert caught.value.param == "top_k"
+    assert honour(request(top_k=1, min_p=None), BARE, policy="warn") == (request(), ["top_k"])
+    assert honour(request(top_k=None), BARE, policy="refuse") == (request(), [])
+
+
+def test_an_extra_parameter_reaches_the_models_that_have_it() -> None:
+    extra = Model("m", 0, "o", "f", extra_parameters=frozenset({"top_k"}))
+    assert honour(request(top_k=1), extra, policy="refuse") == (request(top_k=1), [])
+    with pytest.raises(UnsupportedParameter):
+        refuse(request(min_p=1), extra)
+
+
+def test_a_model_that_reasons_takes_sampling_parameters_at_their_defaults_only() -> None:
+    model = Model("m", 0, "o", "f", reasoning_model(llama.CAPABILITIES))
+    refuse(
+        request(temperature=1, top_p=1, presence_penalty=0, frequency_penalty=0, logprobs=False, logit_bias={}), model
+    )
+    refuse(request(seed=1, max_completion_tokens=5, stop="x", tools=[{"type": "function"}]), model)
+    for name, value in (
+        ("temperature", 0.5),
+        ("top_p", 0.5),
+        ("presence_penalty", 1),
+        ("frequency_penalty", 1),
+        ("logprobs", True),
+        ("top_logprobs", 2),
+        ("logit_bias", {"1": 1}),
+        ("max_tokens", 5),
+    ):
+        with pytest.raises(UnsupportedParameter) as caught:
+            refuse(request(**{name: value}), model)
+        assert caught.value.param == name
+    assert "Use 'max_completion_tokens' instead." in caught.value.message
 
 
 def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
-    rows = support_table(Model("m", 0, "o", "f", frozenset({"sampling"}))).splitlines()[2:]
-    assert len(rows) == 37
+    model = Model("m", 0, "o", "f", frozenset({"sampling"}), extra_parameters=frozenset({"top_k"}))
+    rows = support_table(model).splitlines()[2:]
+    assert len(rows) == len(PARAMETERS) + 1
     assert "| `temperature` | honoured |" in rows
     assert '| `tool_choice` | refused, but for `"none"` and `"auto"` |' in rows
+    assert "| `tools[].function.strict` | refused |" in rows, "it is a part of what is refused"
     assert "| `store` | refused, but for `false` |" in rows
+    assert "| `messages[].content[].image_url.detail` | refused |" in rows, "without a picture there is nothing to see"
+    assert any(row.startswith("| `top_k` | honoured") for row in rows)
 
 
 def test_readme_shows_the_table_of_the_bundled_model() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+import re
+from typing import Any, Literal
 
 import openai
 import pydantic
@@ -118,22 +119,89 @@ def test_a_tool_is_called_answered_and_the_answer_used(client: OpenAI) -> None:
     assert json.loads(streamed[0].function.arguments) == {"city": "Paris"}
 
 
-def test_calls_of_custom_tools_are_answered_whole_and_refused_by_name_in_a_stream(client: OpenAI) -> None:
-    tools: list[Any] = [{"type": "custom", "custom": {"name": "note"}}]
+PLATE = "[A-Z]{3}-[0-9]{2,4}"
+
+
+def _custom(name: str, syntax: str | None = None, definition: str = "") -> dict[str, Any]:
+    grammar = {"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}}
+    return {"type": "custom", "custom": {"name": name, **({"format": grammar} if syntax else {})}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "pattern"),
+    [
+        (_custom("note"), "(?s).+"),
+        (_custom("plate", "regex", PLATE), PLATE),
+        (_custom("add", "lark", 'start: NUM ("+" NUM)+\nNUM: /[1-9]{1,3}/\n%ignore " "'), "[0-9 ]+([+][0-9 ]+)+"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["required", "auto"])
+def test_calls_of_custom_tools_are_answered_whole_and_in_a_stream(
+    client: OpenAI, tool: dict[str, Any], pattern: str, choice: str
+) -> None:
     fields: dict[str, Any] = {
-        "messages": HELLO,
-        "tools": tools,
-        "tool_choice": "required",
+        "model": "parley-tiny",
+        "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+        "tools": [tool],
+        "tool_choice": choice,
+        "temperature": 0,
         "max_completion_tokens": 300,
     }
-    calls = client.chat.completions.create(model="parley-tiny", **fields).choices[0].message.tool_calls
-    assert calls
-    call = calls[0]
+    whole = client.chat.completions.create(**fields).choices[0]
+    assert whole.finish_reason == "tool_calls"
+    assert whole.message.tool_calls
+    call = whole.message.tool_calls[0]
     assert call.type == "custom"
-    assert call.custom.name == "note"
-    with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model="parley-tiny", stream=True, **fields)
-    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "stream")
+    assert call.custom.name == tool["custom"]["name"]
+    assert re.fullmatch(pattern, call.custom.input)
+    # The SDK's types know calls of functions alone in a stream; what is new to them, it hands on.
+    deltas = [
+        delta.to_dict()
+        for chunk in client.chat.completions.create(stream=True, **fields)
+        for delta in chunk.choices[0].delta.tool_calls or ()
+    ]
+    assert [(delta.get("type"), delta["index"]) for delta in deltas] == [("custom", 0), *[(None, 0)] * len(deltas[1:])]
+    bodies: list[Any] = [delta["custom"] for delta in deltas]
+    assert bodies[0] == {"name": tool["custom"]["name"], "input": ""}
+    assert "".join(body["input"] for body in bodies) == call.custom.input
+
+
+def test_a_bad_grammar_is_an_exception_with_its_path(client: OpenAI) -> None:
+    tools: list[Any] = [_custom("note"), _custom("plate", "lark", "start: nowhere")]
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model="parley-tiny", messages=HELLO, tools=tools, stream=stream)
+        assert refused.value.param == "tools[1].custom.format.grammar.definition"
+        assert refused.value.code == "invalid_value"
+        assert "nowhere" not in refused.value.message
+
+
+def test_parse_gives_arguments_of_a_tool_or_an_answer_as_the_models_of_pydantic(client: OpenAI) -> None:
+    class Weather(pydantic.BaseModel):
+        city: str = pydantic.Field(pattern="^[A-Z][a-z]{2,9}$")
+
+    class Mood(pydantic.BaseModel):
+        mood: Literal["good", "bad"]
+
+    tools: list[Any] = [openai.pydantic_function_tool(Weather, name="get_weather")]
+    for text, calls in (("What is the weather in Paris?", True), ("Hello!", False)):
+        message = (
+            client.chat.completions.parse(
+                model="parley-tiny",
+                temperature=0,
+                messages=[{"role": "user", "content": text}],
+                tools=tools,
+                response_format=Mood,
+            )
+            .choices[0]
+            .message
+        )
+        if calls:
+            assert message.tool_calls
+            assert message.tool_calls[0].function.parsed_arguments == Weather(city="Paris")
+        else:
+            assert isinstance(message.parsed, Mood)
+            assert not message.tool_calls
 
 
 def test_an_answer_obeys_a_model_of_pydantic(client: OpenAI) -> None:

@@ -107,7 +107,7 @@ def test_every_operation_of_openai_can_be_viewed_but_those_with_a_query_in_their
     count = sum(len(methods) for methods in view["paths"].values())
     assert count == len(found) in (110, 281)
     schemas = Schemas(openai_document)
-    compiled = [schemas.validator(pointer) for o in found for pointer in o.request.values() if pointer]
+    compiled = [schemas.validator(body.schema) for o in found for body in o.request.values() if body.schema]
     assert len(compiled) >= 40
 
 
@@ -115,6 +115,18 @@ def test_an_operation_id_may_stand_only_once() -> None:
     operation = {"operationId": "same", "responses": {}}
     with pytest.raises(ConfigurationError, match="same"):
         operations(make({"/a": {"get": operation}, "/b": {"get": operation}}))
+
+
+def test_extensions_stand_anywhere_and_mean_nothing() -> None:
+    responses = {"x-note": "text", "200": {"description": "x", "x-more": 1}}
+    (operation,) = operations(make({"x-paths": "text", "/a": {"x-item": 1, "get": {"responses": responses}}}))
+    assert list(operation.responses) == ["200"]
+
+
+def test_a_parameter_without_a_name_or_a_place_is_told() -> None:
+    for parameter in ({"in": "query"}, {"name": "a"}):
+        with pytest.raises(ConfigurationError, match="/paths/~1a/get/parameters/0 has no name"):
+            operations(make({"/a": {"get": {"parameters": [parameter]}}}))
 
 
 def test_a_reference_to_nowhere_is_told() -> None:

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from app.engines.base import Json
 from app.engines.client import HttpClient
 from app.engines.llama import LlamaEngine
+from app.engines.llama_binding import Binding
 from app.engines.llama_process import address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
@@ -355,7 +356,7 @@ def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
 
 
 def test_an_answer_that_does_not_fit_is_never_passed_on(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.engines.llama_schema.grammar", lambda body: 'root ::= "7"')
+    monkeypatch.setattr(Binding, "grammar", 'root ::= "7"')
     for ask in (_complete, _stream):
         with pytest.raises(ServerError):
             ask(engine, **_bound({"type": "string"}))
@@ -404,10 +405,13 @@ def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Super
     assert _run(engine, use) < 0.5
 
 
-def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
+@pytest.mark.parametrize(
+    "more", [{}, {"tools": [{"type": "function", "function": {"name": "get_time"}}], "logprobs": True}]
+)
+def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision, more: Json) -> None:
     async def use() -> float:
         http = HttpClient("http://model", supervision.key, socket=supervision.socket)
-        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS})) for _ in range(MANY)]
+        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS, **more})) for _ in range(MANY)]
         await asyncio.sleep(0.1)
         assert await _busy(http) > 0
         for task in tasks:

@@ -34,6 +34,23 @@ def test_the_defaults_are_those_of_the_api() -> None:
     assert payload["seed"] == 0xFFFFFFFF
 
 
+def test_parameters_beyond_the_api_bring_their_samplers_in_the_usual_order() -> None:
+    assert _translate()["samplers"] == ["penalties", "temperature", "top_p"]
+    payload = _translate(min_p=0.1, top_k=5, typical_p=0.5, repeat_penalty=1.5)
+    assert payload["samplers"] == ["penalties", "temperature", "top_k", "typ_p", "top_p", "min_p"]
+    assert (payload["top_k"], payload["min_p"], payload["typical_p"], payload["repeat_penalty"]) == (5, 0.1, 0.5, 1.5)
+
+
+def test_what_a_json_format_is_for_is_told_as_a_system_message() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "n", "description": "Whether it rains."}}
+    system, user = _translate(response_format=form)["messages"]
+    assert system == {"role": "system", "content": "The answer is JSON. What it is for: Whether it rains."}
+    assert user["content"] == USER["content"]
+    told = _translate(response_format=form, messages=[{"role": "developer", "content": "Be brief."}, USER])["messages"]
+    assert [message["role"] for message in told] == ["system", "user"]
+    assert told[0]["content"] == f"Be brief.\n\n{system['content']}"
+
+
 def test_max_completion_tokens_wins_over_max_tokens() -> None:
     assert _translate(max_tokens=5, max_completion_tokens=7)["max_tokens"] == 7
     assert _translate(max_tokens=5)["max_tokens"] == 5

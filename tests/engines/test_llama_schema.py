@@ -148,11 +148,6 @@ def test_a_text_fits_or_does_not() -> None:
         assert not schema.fits(text)
 
 
-def test_references_move_with_their_schema() -> None:
-    schema = Schema({"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#"}}}}, "s")
-    assert schema.moved("/x") == {"$ref": "#/x/$defs/a", "$defs": {"a": {"items": {"$ref": "#/x"}}}}
-
-
 @pytest.fixture
 def elsewhere() -> Iterator[tuple[str, list[str]]]:
     """An address that remembers what it is asked for."""

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Json
+from app.engines.base import Json, Model
 from app.engines.llama import LlamaEngine
-from app.errors import BadRequest, ServerError, UnsupportedParameter
+from app.engines.llama_process import ModelProcess
+from app.engines.supervisor import Supervision
+from app.errors import BadRequest, ServerError
+
+from .conftest import CONTEXT_LENGTH
 
 pytestmark = pytest.mark.live
 
@@ -183,15 +187,25 @@ def test_a_strict_function_gets_arguments_that_fit(engine: LlamaEngine) -> None:
         assert arguments["city"] in ("Rome", "Oslo")
 
 
-def test_arguments_that_break_a_strict_schema_are_not_passed_on(engine: LlamaEngine) -> None:
-    # A pattern is too much for the parser of calls that may be made; the check at the end sees it.
+def test_a_strict_schema_binds_all_of_the_arguments_however_the_call_came_about(engine: LlamaEngine) -> None:
+    parameters = {**CITY, "properties": {"city": {"type": "string", "pattern": "^[0-9]{3}$"}}}
+    tools = [_function("get_weather", parameters, strict=True)]
+    for request in ({}, {"tool_choice": "required"}, {"logprobs": True}, {"parallel_tool_calls": False}):
+        ((_, arguments),) = _called(_choice(engine, tools=tools, **request))
+        assert re.fullmatch("[0-9]{3}", arguments["city"])
+
+
+def test_a_strict_call_that_does_not_fit_is_not_passed_on(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A template with calls of another form: a pattern is too much for llama.cpp's parser, the check at the end sees it.
+    monkeypatch.setattr(ModelProcess, "marks_calls", _no_marks)
     parameters = {**CITY, "properties": {"city": {"type": "string", "pattern": "^[0-9]{3}$"}}}
     for stream in (False, True):
         with pytest.raises(ServerError):
             _ask(engine, stream=stream, tools=[_function("get_weather", parameters, strict=True)])
-    tools = [_function("get_weather", parameters, strict=True)]
-    ((_, arguments),) = _called(_choice(engine, tools=tools, tool_choice="required"))
-    assert re.fullmatch("[0-9]{3}", arguments["city"])
+
+
+async def _no_marks(_process: ModelProcess) -> bool:
+    return False
 
 
 @pytest.mark.parametrize(
@@ -243,11 +257,72 @@ def test_a_tool_that_can_never_be_called_is_named(engine: LlamaEngine) -> None:
     assert _refusal(engine, tools=tools, tool_choice="required").param == "tools[0].function.parameters"
 
 
-def test_tools_and_a_format_go_together_only_when_one_is_meant(engine: LlamaEngine) -> None:
-    form = {"response_format": {"type": "json_object"}, "tools": TOOLS}
-    assert _refusal(engine, **form).param == "response_format"
-    assert _called(_choice(engine, tool_choice="required", **form))
-    assert _choice(engine, tool_choice="none", max_tokens=5, **form)["message"]["content"].startswith("{")
+MOOD: Json = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "mood",
+        "schema": {
+            "type": "object",
+            "properties": {"mood": {"enum": ["good", "bad"]}, "score": {"type": "integer", "minimum": 0, "maximum": 9}},
+            "required": ["mood", "score"],
+        },
+    },
+}
+
+
+def test_the_model_calls_a_tool_or_answers_in_the_format(engine: LlamaEngine) -> None:
+    for request in ({}, {"logprobs": True}, {"parallel_tool_calls": False}, {"tool_choice": "auto"}):
+        body = {"tools": TOOLS, "response_format": MOOD, **request}
+        assert _called(_choice(engine, **body)) == [("get_weather", {"city": "Paris"})]
+        for seed in range(5):
+            said = _choice(engine, messages=HELLO, temperature=1, seed=seed, **body)
+            assert said["finish_reason"] == "stop"
+            assert "tool_calls" not in said["message"]
+            answer = json.loads(said["message"]["content"])
+            assert answer.keys() == {"mood", "score"}
+            assert answer["mood"] in ("good", "bad")
+            assert 0 <= answer["score"] <= 9
+
+
+def test_the_choice_between_a_call_and_a_format_is_streamed(engine: LlamaEngine) -> None:
+    body = {"tools": TOOLS, "response_format": {"type": "json_object"}}
+    for messages, begins in ((WEATHER, "tool_calls"), (HELLO, "content")):
+        pieces = _ask(engine, stream=True, messages=messages, max_tokens=40, **body)
+        deltas = [choice["delta"] for piece in pieces for choice in piece["choices"]]
+        assert begins in deltas[0]
+        assert len([True for piece in pieces for choice in piece["choices"] if choice["finish_reason"]]) == 1
+        assert len([True for piece in pieces if "usage" in piece]) == 1
+        if begins == "content":
+            assert "".join(delta.get("content", "") for delta in deltas).startswith("{")
+
+
+def test_the_choice_between_a_call_and_a_format_works_with_llama_cpps_parser(
+    engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelProcess, "marks_calls", _no_marks)
+    body = {"tools": TOOLS, "response_format": MOOD}
+    assert _called(_choice(engine, **body)) == [("get_weather", {"city": "Paris"})]
+    assert json.loads(_choice(engine, messages=HELLO, **body)["message"]["content"])["mood"] in ("good", "bad")
+
+
+def test_the_choice_between_a_function_and_a_format_is_answered_in_the_old_shape(engine: LlamaEngine) -> None:
+    body = {"functions": [tool["function"] for tool in TOOLS], "response_format": MOOD}
+    assert _choice(engine, **body)["message"]["function_call"]["name"] == "get_weather"
+    assert json.loads(_choice(engine, messages=HELLO, **body)["message"]["content"])["mood"] in ("good", "bad")
+
+
+def test_a_format_that_cannot_be_obeyed_is_refused_also_with_tools(engine: LlamaEngine) -> None:
+    schema = {"type": "object", "properties": {"a": {"minimum": 2, "maximum": 1, "type": "integer"}}, "required": ["a"]}
+    form = {"type": "json_schema", "json_schema": {"name": "never", "schema": schema}}
+    for messages in (HELLO, WEATHER):
+        error = _refusal(engine, tools=TOOLS, response_format=form, messages=messages)
+        assert error.param == "response_format.json_schema.schema"
+
+
+def test_a_format_does_not_matter_when_a_call_must_or_must_not_be_made(engine: LlamaEngine) -> None:
+    body = {"tools": TOOLS, "response_format": {"type": "json_object"}}
+    assert _called(_choice(engine, tool_choice="required", **body))
+    assert _choice(engine, tool_choice="none", max_tokens=5, **body)["message"]["content"].startswith("{")
 
 
 def test_many_large_tools_cost_little(engine: LlamaEngine) -> None:
@@ -302,9 +377,20 @@ def test_a_custom_tool_takes_text(engine: LlamaEngine) -> None:
     assert "".join(delta["custom"]["input"] for delta in deltas) == call["custom"]["input"]
 
 
-def test_a_custom_tool_with_a_grammar_is_refused_by_name(engine: LlamaEngine) -> None:
-    grammar = {"type": "grammar", "grammar": {"definition": "a", "syntax": "regex"}}
-    tools = [TOOLS[0], {"type": "custom", "custom": {"name": "note", "format": grammar}}]
-    error = _refusal(engine, tools=tools)
-    assert isinstance(error, UnsupportedParameter)
-    assert error.param == "tools[1].custom.format.type"
+def test_tools_together_may_be_so_large_and_no_larger(supervision: Supervision) -> None:
+    size = sum(len(json.dumps(tool["function"].get("parameters", {}))) for tool in TOOLS)
+    model = Model(id="parley-tiny", created=0, owned_by="parley", fingerprint="fp_test")
+    address = (supervision.socket, supervision.key)
+    small, large = (
+        LlamaEngine(model, context_length=CONTEXT_LENGTH, address=lambda: address, max_schemas=most)
+        for most in (size // 2, size * 2)
+    )
+    assert _called(_choice(large, tools=TOOLS))
+    for body, param in (
+        ({"tools": TOOLS}, "tools"),
+        ({"functions": [tool["function"] for tool in TOOLS]}, "functions"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"description": "a" * size}}}}, None),
+    ):
+        error = _refusal(small, **body)
+        assert error.param == (param or "response_format.json_schema.schema")
+        assert str(size // 2) in error.message

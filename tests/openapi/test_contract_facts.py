@@ -40,6 +40,8 @@ CLOSED = "a misspelt key would change the answer in silence, so it is refused"
 VALUES = "which exist is configuration, and a plain string suits client generators"
 COUNT = "a number of tokens; SDKs do send 0"
 EXACT = "64 bits, which OpenAI's document rounds"
+STREAMED = "OpenAI's document has no form for calls of custom tools in a stream"
+CHUNK = "ChatCompletionMessageToolCallChunk"
 NAME = "^[a-zA-Z0-9_-]{1,64}$"
 
 # The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
@@ -62,6 +64,18 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
     "CreateChatCompletionRequest.model#kinds": (["string"], ["enum", "string"], VALUES),
     "CreateChatCompletionRequest.model|string#minLength": (1, None, "an empty name names no model"),
     "VoiceIdsShared#kinds": (["string"], ["enum", "string"], VALUES),
+    f"{CHUNK}|object#properties": (
+        ["custom", "function", "id", "index", "type"],
+        ["function", "id", "index", "type"],
+        STREAMED,
+    ),
+    f"{CHUNK}.type|enum#enum": (["custom", "function"], ["function"], STREAMED),
+    f"{CHUNK}.custom#kinds": (["object"], None, STREAMED),
+    f"{CHUNK}.custom|object#extra keys": ("accepted", None, STREAMED),
+    f"{CHUNK}.custom|object#properties": (["input", "name"], None, STREAMED),
+    f"{CHUNK}.custom|object#required": ([], None, STREAMED),
+    f"{CHUNK}.custom|object.input#kinds": (["string"], None, STREAMED),
+    f"{CHUNK}.custom|object.name#kinds": (["string"], None, STREAMED),
     "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
 } | {
     f"{path}#extra keys": ("refused", "accepted", CLOSED)

@@ -152,12 +152,14 @@ FOREIGN = openapi(
                             "schema": {
                                 "type": "object",
                                 "properties": {
-                                    "model": {"type": "string"},
+                                    "model": {"type": ["string", "null"]},
                                     "messages": {"type": "array", "items": MESSAGE, "minItems": 1},
                                     "stream": {"type": "boolean", "default": False},
                                     "max_tokens": {"type": ["integer", "null"], "minimum": 1},
+                                    "stop": {"type": ["object", "string", "null"]},
+                                    "safe_prompt": {"type": "boolean", "default": False},
                                 },
-                                "required": ["model", "messages"],
+                                "required": ["messages"],
                                 "additionalProperties": False,
                             }
                         }
@@ -223,6 +225,24 @@ def test_our_handlers_answer_under_the_contract_of_another_author(tmp_path: Path
         assert error(refused, 400)["param"] == "max_tokens"
         refused = client.post("/v1/chat/completions", json={**CHAT, "temperature": 1}, headers=BEARER)
         assert error(refused, 400)["code"] == "unknown_parameter"
+
+
+def test_what_another_contract_lets_pass_must_still_mean_something_here(tmp_path: Path) -> None:
+    with application(FOREIGN, tmp_path, operations=NAMES) as client:
+
+        def ask(**fields: Any) -> Any:
+            return client.post("/v1/chat/completions", json={**CHAT, **fields}, headers=BEARER)
+
+        # Theirs needs no model and takes any stop; no engine knows what to do then.
+        assert error(ask(model=None), 400)["param"] == "model"
+        without = {"messages": CHAT["messages"]}
+        missing = client.post("/v1/chat/completions", json=without, headers=BEARER)
+        assert error(missing, 400)["code"] == "missing_required_parameter"
+        assert error(ask(stop={"a": 1}), 400)["param"] == "stop"
+        # Null and the default of their document ask for nothing; anything else is refused by name.
+        assert ask(stop=None, max_tokens=None, safe_prompt=False).status_code == 200
+        refused = error(ask(safe_prompt=True), 400)
+        assert (refused["param"], refused["code"]) == ("safe_prompt", "unsupported_parameter")
 
 
 def test_a_stream_under_the_contract_of_another_author_fits_it_too(tmp_path: Path) -> None:

@@ -371,6 +371,16 @@ def test_choices_are_bounded_before_any_work() -> None:
         assert post(server, chat()).status == 200
 
 
+def test_the_number_of_tools_is_bounded_before_any_work() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": 7}}}
+    with serve("echo", {"PARLEY_MAX_TOOLS": "2"}) as server:
+        for name, value in (("tools", tool), ("functions", tool["function"])):
+            refused = error(post(server, chat(**{name: [value] * 3})), 400)
+            assert (refused["param"], refused["code"]) == (name, "array_above_max_length")
+            assert "at most 2" in refused["message"]
+            assert error(post(server, chat(**{name: [value] * 2})), 400)["code"] == "unsupported_parameter"
+
+
 def test_under_the_policy_warn_a_request_is_served_and_what_is_ignored_is_named() -> None:
     with serve("echo", {"PARLEY_UNSUPPORTED": "warn"}) as server:
         for stream in (False, True):

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ConfigurationError, UpstreamFailed, UpstreamRefused
@@ -127,16 +127,16 @@ def model_of(
 ) -> Model:
     """A model as an upstream of a dialect serves it, with what the dialect's servers honour."""
     spoken = DIALECTS[dialect]
-    return Model(
+    made = Model(
         model_id,
         created,
         owned_by,
         "fp_upstream",
         spoken.capabilities,
-        **({} if context_length is None else {"context_length": context_length}),
         makes_choices=spoken.makes_choices,
         foreign=True,
     )
+    return made if context_length is None else replace(made, context_length=context_length)
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> tuple[Model, ...]:

@@ -1,0 +1,81 @@
+"""The score of a model: for every property of the document's request and answers, what becomes of it.
+
+A property is accounted for when one of our tables has it. In a request it is ``honoured`` or ``refused`` by name; in an
+answer it is ``produced`` or ``absent``, for a reason. What is neither is ``unknown``: a document of another hand may
+have more than the tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..contract.document import Document
+from ..contract.operations import Operation
+from ..contract.properties import property_paths
+from ..engines.base import Model
+from .parameters import BY_PATH
+from .produced import CHUNK, COMPLETION, Produced
+from .support import honours, support
+
+SIDES = ("request", "completion", "chunk")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What becomes of one property. ``side`` is one of `SIDES`."""
+
+    side: str
+    path: str
+    fate: str
+    note: str = ""
+
+
+def coverage(document: Document, operation: Operation, model: Model) -> list[Line]:
+    """A line for each property of an operation's request, its whole answers and its chunks, in the document's order.
+
+    Raises:
+        ConfigurationError: a reference in the document is broken.
+    """
+    return [
+        *(_asked(path, model) for path in _paths(document, operation.request_schemas.get("application/json"))),
+        *_given("completion", _paths(document, operation.response_schema(200, "application/json")), COMPLETION, model),
+        *_given("chunk", _paths(document, operation.response_schema(200, "text/event-stream")), CHUNK, model),
+    ]
+
+
+def totals(lines: Iterable[Line]) -> str:
+    """The score in a sentence."""
+    fates = Counter(line.fate for line in lines)
+    every = fates.total()
+    words = {"honoured": "honoured", "refused": "refused by name", "produced": "produced", "absent": "absent"}
+    parts = ", ".join(f"{fates[fate]} {word}" for fate, word in words.items() if fates[fate])
+    return f"{every - fates['unknown']} of {every} properties accounted for: {parts}"
+
+
+def _paths(document: Document, pointer: str | None) -> list[str]:
+    return property_paths(document, {"$ref": f"#{pointer}"}) if pointer else []
+
+
+def _asked(path: str, model: Model) -> Line:
+    if path in model.extra_parameters:
+        return Line("request", path, "honoured", "beyond the API")
+    parameter = BY_PATH.get(path)
+    if parameter is None:
+        # At the top the policy sees to it; further down nobody does.
+        return Line("request", path, "unknown" if "." in path else "refused", "" if "." in path else "not of the API")
+    if honours(model, path):
+        return Line("request", path, "honoured", parameter.effect if path == parameter.name else "")
+    return Line("request", path, "refused", support(parameter, model).removeprefix("refused").removeprefix(", "))
+
+
+def _given(side: str, paths: Iterable[str], table: Mapping[str, Produced], model: Model) -> Iterable[Line]:
+    for path in paths:
+        produced = table.get(path)
+        if produced is None:
+            yield Line(side, path, "unknown")
+        elif why := produced.why_not(model):
+            yield Line(side, path, "absent", why)
+        else:
+            yield Line(side, path, "produced", produced.note)

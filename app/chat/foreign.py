@@ -1,0 +1,42 @@
+"""Requests under the contract of another author: what the domain may take from them.
+
+Their document has let a request pass; the engines know ours. So what ours knows must fit ours too, and what it does not
+know is left to the policy for unsupported parameters, but for a value that their document calls the default, which asks
+for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..contract.explain import check
+from ..contract.schemas import Validator
+from ..engines.base import Json
+from .parameters import PARAMETERS
+
+Reading = Callable[[Json], Json]
+
+_KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)
+
+
+def reading(own: Validator, defaults: Mapping[str, Any]) -> Reading:
+    """How to read a request under another contract. ``own`` is the validator of our request schema, ``defaults`` what
+    their document gives for properties of its request."""
+
+    def read(body: Json) -> Json:
+        """The body as the domain takes it.
+
+        Raises:
+            BadRequest: what our contract knows of it does not fit our contract.
+        """
+        asked = {
+            name: value
+            for name, value in body.items()
+            # Null asks for nothing, whether ours says so or not.
+            if value is not None and (name in _KNOWN or name not in defaults or defaults[name] != value)
+        }
+        check(own, {name: value for name, value in asked.items() if name in _KNOWN})
+        return asked
+
+    return read

@@ -1,0 +1,170 @@
+"""Applies the table of parameters to a request: what a model cannot honour is refused by name, or left out and named.
+
+What of the table a model leaves unsupported is worked out once for each set of capabilities. A request is then looked
+at only where it has something of that, so that one which asks for nothing special costs a look-up for each name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ..contract.explain import path_text
+from ..engines.base import Json, Model
+from ..errors import UnsupportedParameter
+from .parameters import BY_PATH, PARAMETERS, Parameter
+from .support import advice
+
+Place = tuple[str | int, ...]
+
+# Parameters that mean nothing once no tool is left.
+_WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Something in a request that would have no effect with a model. ``place`` is what is left out for it."""
+
+    place: Place
+    parameter: Parameter
+
+    @property
+    def param(self) -> str:
+        return path_text(self.place) or ""
+
+    @property
+    def message(self) -> str:
+        return f"Unsupported parameter: '{self.param}' is not supported with this model. {advice(self.parameter)}"
+
+
+@dataclass(slots=True)
+class _Node:
+    """A property that is not supported (``parameter``), or has such inside (``inner``)."""
+
+    parameter: Parameter | None = None
+    inner: dict[str, _Node] = field(default_factory=dict)
+
+
+def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
+    """The request as the model gets it, without what asks for nothing, and the paths of what it cannot honour.
+
+    A field that the table does not know, which the document let pass, is one that the model cannot honour, unless it
+    is among the model's extra parameters. Under the policy ``refuse`` nothing is left out; under ``warn`` all that
+    is not honoured.
+
+    Raises:
+        UnsupportedParameter: under ``refuse``; it names the first.
+    """
+    rules = _rules(model.capabilities, model.extra_parameters)
+    found: list[Unsupported] = []
+    for name, value in body.items():
+        node = rules.get(name, _UNKNOWN)
+        if node is not None and value is not None:
+            _find(value, node, (name,), found)
+    if not found:
+        return {name: value for name, value in body.items() if value is not None}, []
+    if policy == "refuse":
+        raise UnsupportedParameter(found[0].message, param=found[0].param)
+    asked = {name: value for name, value in body.items() if value is not None}
+    return leave_out(asked, [unsupported.place for unsupported in found])
+
+
+def leave_out(request: Json, places: list[Place], *, after: Iterable[str] = ()) -> tuple[Json, list[str]]:
+    """A request without what is at some places of it, nor what means nothing without that; and the paths of both.
+
+    ``after`` are paths that were left out before; what is named has the place that it had with them.
+    """
+    smaller: Json = _without(request, places)
+    gone = [_steps(path) for path in after]
+    names = [path_text(_before(place, gone)) or "" for place in places]
+    if smaller.get("tools") == [] and request["tools"]:
+        names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
+    return smaller, list(dict.fromkeys(names))
+
+
+def place_of(param: str, request: Any) -> Place | None:
+    """The place in a request to leave out for a path that an engine refused; None: it cannot be left out."""
+    parameter = BY_PATH.get(re.sub(r"\[\d+\]", "[]", param))
+    if parameter is None or parameter.needs is None:
+        return None
+    depth = len(re.findall(r"[^.\[\]]+|\[\]", parameter.name)) - parameter.carrier
+    place = _steps(param)[:depth]
+    for step in place:
+        if step not in (range(len(request)) if isinstance(request, list) else request):
+            return None
+        request = request[step]
+    return place
+
+
+def _steps(path: str) -> Place:
+    return tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", path))
+
+
+def _before(place: Place, gone: list[Place]) -> Place:
+    """The place that something had before others were left out, which moved it to the front of its list."""
+    found: Place = ()
+    for step in place:
+        if isinstance(step, int):
+            before = (other[-1] for other in gone if other[:-1] == found)
+            for index in sorted(last for last in before if isinstance(last, int)):
+                step += index <= step
+        found = (*found, step)
+    return found
+
+
+_UNKNOWN = _Node(Parameter(""))
+
+
+@lru_cache(maxsize=256)
+def _rules(capabilities: frozenset[str], extra: frozenset[str]) -> dict[str, _Node | None]:
+    """For each name of a request what there is to look for; None: nothing."""
+    rules: dict[str, _Node | None] = dict.fromkeys(extra)
+    for parameter in PARAMETERS:
+        top, *rest = parameter.name.replace("[]", "").split(".")
+        rules.setdefault(top, None)
+        if parameter.needs is None or parameter.needs in capabilities:
+            continue
+        node = rules[top] = rules[top] or _Node()
+        for name in rest:
+            node = node.inner.setdefault(name, _Node())
+        node.parameter = parameter
+    return rules
+
+
+def _find(value: Any, node: _Node, at: Place, found: list[Unsupported]) -> None:
+    parameter = node.parameter
+    if parameter is not None:
+        if not any(_same(value, neutral) for neutral in parameter.neutral):
+            found.append(Unsupported(at[: len(at) - parameter.carrier], parameter))
+        return
+    inside = tuple(node.inner.items())
+    for index, item in enumerate(value) if isinstance(value, list) else ((None, value),):
+        if not isinstance(item, dict):
+            continue
+        for name, inner in inside:
+            below = item.get(name)
+            # Most messages are text, in which there is nothing to find.
+            if below is not None and (not isinstance(below, str) or inner.parameter is not None):
+                _find(below, inner, (*at, name) if index is None else (*at, index, name), found)
+
+
+def _same(value: Any, neutral: Any) -> bool:
+    # JSON's true is not 1, though Python's is.
+    return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
+
+
+def _without(value: Any, places: list[Place]) -> Any:
+    """A copy without what is at some places, which shares all else."""
+    below: dict[str | int, list[Place]] = {}
+    for place in places:
+        below.setdefault(place[0], []).append(place[1:])
+    pairs = enumerate(value) if isinstance(value, list) else value.items()
+    kept = [
+        (key, _without(inner, below[key]) if key in below else inner)
+        for key, inner in pairs
+        if () not in below.get(key, ())
+    ]
+    return [inner for _, inner in kept] if isinstance(value, list) else dict(kept)

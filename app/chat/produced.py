@@ -1,0 +1,123 @@
+"""Every property of an answer, whole or in chunks: what it takes for a model's answers to have it.
+
+The counterpart of the table of parameters, for the other direction. A test holds it against the contract, and another
+against what the bundled model really sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..engines.base import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """``needs`` is a capability of the model; None: it is in every answer that asks for it. ``never`` says why no model
+    here gives it; ``note`` what there is to know of its value."""
+
+    needs: str | None = None
+    never: str = ""
+    note: str = ""
+
+    def why_not(self, model: Model) -> str:
+        """Why a model's answers never have it; empty when they may."""
+        if self.never:
+            return self.never
+        if self.needs is not None and self.needs not in model.capabilities:
+            return f"needs {self.needs}"
+        return ""
+
+
+ALWAYS = Produced()
+Rows = dict[str, Produced]
+
+
+def _rows(produced: Produced, names: str | Iterable[str], below: str = "") -> Rows:
+    """The same for several names, which may stand in one text, below a path."""
+    listed = names.split() if isinstance(names, str) else names
+    return {f"{below}.{name}" if below else name: produced for name in listed}
+
+
+def _logprobs() -> Rows:
+    token = ("token", "logprob", "bytes", "top_logprobs")
+    alternative = ("top_logprobs[].token", "top_logprobs[].logprob", "top_logprobs[].bytes")
+    at = "choices[].logprobs"
+    return {
+        at: Produced(note="null unless asked for"),
+        **_rows(Produced("logprobs"), "content refusal", at),
+        **_rows(Produced("logprobs"), (*token, *alternative), f"{at}.content[]"),
+        **_rows(Produced(never="a refusal is text of the answer here"), (*token, *alternative), f"{at}.refusal[]"),
+    }
+
+
+def _usage() -> Rows:
+    apart = Produced(never="not counted apart")
+    return {
+        **_rows(ALWAYS, "usage"),
+        **_rows(ALWAYS, "prompt_tokens completion_tokens total_tokens", "usage"),
+        **_rows(ALWAYS, "prompt_tokens_details completion_tokens_details", "usage"),
+        **_rows(ALWAYS, "cached_tokens audio_tokens", "usage.prompt_tokens_details"),
+        **_rows(apart, "text_tokens image_tokens cache_write_tokens", "usage.prompt_tokens_details"),
+        **_rows(ALWAYS, "reasoning_tokens audio_tokens", "usage.completion_tokens_details"),
+        **_rows(ALWAYS, "accepted_prediction_tokens rejected_prediction_tokens", "usage.completion_tokens_details"),
+        **_rows(apart, "text_tokens", "usage.completion_tokens_details"),
+    }
+
+
+def _moderation() -> Rows:
+    needs = Produced("moderation")
+    judgement = "type model flagged categories category_scores category_applied_input_types"
+    rows = _rows(needs, "moderation moderation.input moderation.output")
+    for side in ("moderation.input", "moderation.output"):
+        rows |= _rows(needs, "type model results code message", side)
+        rows |= _rows(needs, judgement, f"{side}.results[]")
+    return rows
+
+
+_IDENTITY = {
+    **_rows(ALWAYS, "id object created model choices system_fingerprint"),
+    "service_tier": Produced(note="always `default`"),
+    **_rows(ALWAYS, "index finish_reason", "choices[]"),
+}
+
+_MESSAGE = "choices[].message"
+_DELTA = "choices[].delta"
+
+COMPLETION: Mapping[str, Produced] = {
+    **_IDENTITY,
+    "metadata": Produced(note="as it was sent"),
+    **_rows(ALWAYS, "message", "choices[]"),
+    **_rows(ALWAYS, "role content", _MESSAGE),
+    f"{_MESSAGE}.refusal": Produced(note="always null"),
+    f"{_MESSAGE}.annotations": Produced(note="empty without a search of the web"),
+    **_rows(
+        Produced("web_search"),
+        "type url_citation url_citation.start_index url_citation.end_index url_citation.url url_citation.title",
+        f"{_MESSAGE}.annotations[]",
+    ),
+    **_rows(Produced("tools"), "tool_calls", _MESSAGE),
+    **_rows(Produced("tools"), "id type function function.name function.arguments", f"{_MESSAGE}.tool_calls[]"),
+    **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_MESSAGE}.tool_calls[]"),
+    **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _MESSAGE),
+    **_rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _MESSAGE),
+    **_logprobs(),
+    **_usage(),
+    **_moderation(),
+}
+
+CHUNK: Mapping[str, Produced] = {
+    **_IDENTITY,
+    "obfuscation": Produced(note="when asked for"),
+    **_rows(ALWAYS, "delta", "choices[]"),
+    **_rows(ALWAYS, "role content", _DELTA),
+    f"{_DELTA}.refusal": Produced(note="always null"),
+    **_rows(Produced("tools"), "tool_calls", _DELTA),
+    **_rows(Produced("tools"), "index id type function function.name function.arguments", f"{_DELTA}.tool_calls[]"),
+    **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_DELTA}.tool_calls[]"),
+    **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _DELTA),
+    **_logprobs(),
+    **_usage(),
+    **_moderation(),
+}

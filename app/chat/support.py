@@ -1,0 +1,56 @@
+"""Says what a model does with each parameter: in a table for people, and in the words of an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engines.base import Model
+from .parameters import BY_PATH, PARAMETERS, Parameter
+
+
+def honours(model: Model, path: str) -> bool:
+    """Whether a model honours the parameter at a path of the table: it, and all that it is a part of."""
+    while path:
+        parameter = BY_PATH.get(path)
+        if parameter is not None and parameter.needs is not None and parameter.needs not in model.capabilities:
+            return False
+        path = _holder(path)
+    return True
+
+
+def _holder(path: str) -> str:
+    return path.rpartition(".")[0].removesuffix("[]")
+
+
+def support(parameter: Parameter, model: Model) -> str:
+    """What a model does with a parameter, in a few words of Markdown."""
+    if honours(model, parameter.name):
+        return "honoured" + (f": {parameter.effect}" if parameter.effect else "")
+    if parameter.neutral and honours(model, _holder(parameter.name)):
+        return f"refused, but for {' and '.join(f'`{plain_value(v)}`' for v in parameter.neutral)}"
+    return "refused"
+
+
+def support_table(model: Model) -> str:
+    """What a model does with each parameter, as a table in Markdown."""
+    rows = ["| Parameter | With this model |", "| --- | --- |"]
+    rows += [f"| `{parameter.name}` | {support(parameter, model)} |" for parameter in PARAMETERS]
+    rows += [
+        f"| `{name}` | honoured: beyond the API, let through by configuration |"
+        for name in sorted(model.extra_parameters)
+    ]
+    return "\n".join(rows)
+
+
+def advice(parameter: Parameter) -> str:
+    """What to send instead, to a model that cannot honour a parameter."""
+    if parameter.instead:
+        return parameter.instead
+    if not parameter.neutral:
+        return "Leave it out."
+    return f"Leave it out or send {' or '.join(map(plain_value, parameter.neutral))}."
+
+
+def plain_value(value: Any) -> str:
+    """A neutral value as a client writes it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')

@@ -1,0 +1,41 @@
+"""Adds properties to the body that an operation takes, in a copy of its document."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+from .document import Document
+from .operations import Operation
+from .properties import property_paths
+from .structure import Json
+
+
+def extend_request(document: Document, operation: Operation, properties: Mapping[str, Json]) -> Document:
+    """The document with properties added to the JSON body of an operation. One that it has already stays as it is.
+
+    Raises:
+        ConfigurationError: a reference is broken.
+    """
+    pointer = operation.request_schemas.get("application/json")
+    if pointer is None:
+        return document
+    content = copy.deepcopy(document.content)
+    extended = Document(content, source=document.source)
+    schema, _ = extended.resolve({"$ref": f"#{pointer}"})
+    known = property_paths(extended, schema)
+    owner = _owner(extended, schema)
+    added = {name: dict(form) for name, form in properties.items() if name not in known}
+    owner["properties"] = {**(owner.get("properties") or {}), **added}
+    return Document(content, source=document.source, files=document.files)  # with the bytes of what it says now
+
+
+def _owner(document: Document, schema: Json) -> Json:
+    """The object schema that is to name a property: in a composition, the branch that is closed to names of others,
+    else the last one that names any."""
+    if "properties" in schema:
+        return schema
+    branches = [document.resolve(branch)[0] for branch in schema.get("allOf") or ()]
+    naming = [branch for branch in branches if "properties" in branch or "allOf" in branch]
+    closed = [branch for branch in naming if branch.get("additionalProperties") is False]
+    return _owner(document, (closed or naming)[-1]) if naming else schema

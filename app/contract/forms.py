@@ -1,0 +1,259 @@
+"""Reads the fields of a form by its schema: of ``application/x-www-form-urlencoded`` and ``multipart/form-data``.
+
+A field's name is a property's, repeated for an array. Besides these, which are the OpenAPI Specification's, the names
+with brackets are understood in which many clients write what is nested: ``tags[]``, ``tags[0]``, ``address[city]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import BadRequest
+from .explain import path_text
+from .media import MediaTypes, is_json
+from .parameters import Parameter
+from .shapes import Json, Shape
+from .styles import Pairs, read_pairs
+
+_BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
+_DEEPEST = 8
+_LONGEST_NAME = 1_000
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a document says that a property is written in a form (its Encoding Object).
+
+    ``style`` and its explode are None where it does not say; ``headers`` are those of a part.
+    """
+
+    media_types: tuple[str, ...] = ()
+    style: tuple[str, bool] | None = None
+    headers: tuple[Parameter, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Leaf:
+    """A field as it arrived: a ``text``, or a ``file`` of ``size`` bytes that is never looked into.
+
+    ``raw`` is the text while it is still percent-encoded. ``stand_in`` is what a validator sees of a file.
+    """
+
+    name: str
+    text: str = ""
+    raw: str | None = None
+    file: Any = None
+    size: int = 0
+    media_type: str = ""
+    headers: Mapping[str, list[str]] = field(default_factory=dict)
+    stand_in: str = ""
+
+
+class Form:
+    """The form that a schema and its encodings describe."""
+
+    def __init__(self, shape: Shape, encodings: Mapping[str, Encoding]) -> None:
+        self.shape = shape
+        self.encodings = encodings
+
+    @property
+    def header_schemas(self) -> Iterator[str]:
+        """Pointers of the schemas of all headers of parts."""
+        for encoding in self.encodings.values():
+            yield from (header.schema for header in encoding.headers if header.schema)
+
+    def takes_file(self, name: str, *, named: bool) -> bool:
+        """Whether a part is a file rather than a text; ``named``: it came with a file's name."""
+        _, tokens, shape = self._place(name)
+        for token in tokens:
+            shape = _inside(shape, token)
+        nodes = (*shape.nodes, *(shape.items.nodes if shape.is_array else ()))
+        if any(map(_is_file, nodes)) and (named or not any(map(_is_text, nodes))):
+            return True
+        return named and (not shape.types or any("contentMediaType" in n or _is_encoded(n) for n in nodes))
+
+    def property_of(self, name: str) -> str:
+        """The property that a field belongs to by its name."""
+        return self._place(name)[0]
+
+    def values(self, leaves: Sequence[Leaf], parse_json: Callable[[str], Any]) -> Json:
+        """The form as an object, with the types of its schema. Files are in it as the leaves that they are.
+
+        Raises:
+            BadRequest: a field is given more than once and yet no array, cannot be read, or is too large.
+        """
+        found, taken = self._styled(leaves)
+        roots: dict[str, _Node] = {}
+        for leaf in leaves:
+            if leaf.name not in taken:
+                name, tokens, shape = self._place(leaf.name)
+                roots.setdefault(name, _Node()).add(leaf, tokens, shape)
+        for name, root in roots.items():
+            reader = _Reader(self.encodings.get(name, Encoding()), parse_json)
+            found[name] = reader.value(root, self.shape.property(name), (name,))
+        return found
+
+    def _place(self, name: str) -> tuple[str, list[str], Shape]:
+        """The property that a field's name means, the steps from there to the value, and the property's shape."""
+        brackets = len(name) <= _LONGEST_NAME and name not in self.shape.properties
+        if brackets and (match := _BRACKETS.fullmatch(name)):
+            base = match[1]
+            if base in self.shape.properties:
+                return base, match[2][1:-1].split("]["), self.shape.property(base)
+        return name, [], self.shape.property(name)
+
+    def _styled(self, leaves: Sequence[Leaf]) -> tuple[Json, set[str]]:
+        """The properties whose encoding has a style, which are written as query parameters are; the names used up."""
+        found: Json = {}
+        taken: set[str] = set()
+        declared = frozenset(self.shape.properties)
+        pairs: Pairs | None = None
+        for name, encoding in self.encodings.items():
+            if encoding.style is None or encoding.headers:
+                continue
+            if pairs is None:
+                pairs = [(x.name, quote(x.text, safe=", |") if x.raw is None else x.raw) for x in leaves if not x.file]
+            style, explode = encoding.style
+            parameter = Parameter(name, "form", False, None, self.shape.property(name), style, explode)
+            values = read_pairs(parameter, pairs, declared)
+            if values is None:
+                continue
+            found[name] = values[0]
+            for key, _ in pairs:
+                spread = explode and parameter.shape.is_object and key not in declared
+                if key == name or key.startswith(name + "[") or (spread and _holds(parameter.shape, key)):
+                    taken.add(key)
+        return found, taken
+
+
+class _Node:
+    """A place in the tree that names with brackets spell out."""
+
+    def __init__(self) -> None:
+        self.leaves: list[Leaf] = []
+        self.items: dict[int, _Node] = {}
+        self.members: dict[str, _Node] = {}
+        self.last = -1  # the item that the last name without a number went to
+
+    def add(self, leaf: Leaf, tokens: list[str], shape: Shape) -> None:
+        node = self
+        if len(tokens) > _DEEPEST:
+            raise _fault((leaf.name,), f"at most {_DEEPEST} levels of names in brackets are accepted")
+        for depth, token in enumerate(tokens):
+            if _is_index(shape, token):
+                if token:
+                    number = int(token)
+                else:
+                    # The next member of the item that was begun, or of a new one when it has that already.
+                    rest = tokens[depth + 1 :]
+                    begun = node.items.get(node.last) if rest else None
+                    if begun is None or (rest[0] in begun.members and rest[-1] != ""):
+                        node.last += 1
+                    number = node.last
+                node = node.items.setdefault(number, _Node())
+            else:
+                node = node.members.setdefault(token, _Node())
+            shape = _inside(shape, token)
+        node.leaves.append(leaf)
+
+
+class _Reader:
+    """Gives the nodes of one property their types."""
+
+    def __init__(self, encoding: Encoding, parse_json: Callable[[str], Any]) -> None:
+        self.media_types = MediaTypes(dict.fromkeys(encoding.media_types, True))
+        self.is_json = bool(encoding.media_types) and all(map(is_json, encoding.media_types))
+        self.parse_json = parse_json
+
+    def value(self, node: _Node, shape: Shape, path: Path) -> Any:
+        if bool(node.leaves) + bool(node.items) + bool(node.members) > 1:
+            raise _fault(path, "it is given both as a whole and in parts")
+        if node.members:
+            return {
+                name: self.value(child, shape.property(name), (*path, name)) for name, child in node.members.items()
+            }
+        if node.items:
+            numbered = enumerate(node.items[number] for number in sorted(node.items))
+            return [self.value(child, shape.items, (*path, index)) for index, child in numbered]
+        if shape.is_array and (len(node.leaves) > 1 or not shape.is_scalar):
+            if len(node.leaves) == 1 and self._says_json(node.leaves[0]):
+                whole = self._leaf(node.leaves[0], shape, path)
+                return whole if isinstance(whole, list) else [whole]
+            return [self._leaf(leaf, shape.items, (*path, index)) for index, leaf in enumerate(node.leaves)]
+        if len(node.leaves) > 1:
+            raise _fault(path, "it is given more than once, and takes one value")
+        return self._leaf(node.leaves[0], shape, path)
+
+    def _says_json(self, leaf: Leaf) -> bool:
+        return leaf.file is None and (is_json(leaf.media_type) or (self.is_json and not leaf.media_type))
+
+    def _leaf(self, leaf: Leaf, shape: Shape, path: Path) -> Any:
+        if leaf.media_type and self.media_types and not self.media_types.find(leaf.media_type):
+            raise _fault(path, f"expected the Content-Type {' or '.join(self.media_types.keys)}")
+        if leaf.file is not None:
+            _measure(leaf, shape, path)
+            return leaf
+        nested = (shape.is_object or shape.is_array) and leaf.text.lstrip()[:1] in ("{", "[")
+        if self._says_json(leaf) or nested:
+            try:
+                return self.parse_json(leaf.text)
+            except BadRequest:
+                if self._says_json(leaf) or not shape.is_scalar:
+                    param = path_text(path)
+                    raise BadRequest(f"'{param}' is not valid JSON.", param=param, code="invalid_json") from None
+        return shape.readings(leaf.text)[0]
+
+
+def _inside(shape: Shape, token: str) -> Shape:
+    return shape.items if _is_index(shape, token) else shape.property(token)
+
+
+def _is_index(shape: Shape, token: str) -> bool:
+    return not token or (token.isdecimal() and len(token) < 6 and shape.is_array and not shape.is_object)
+
+
+def _holds(shape: Shape, name: str) -> bool:
+    return name in shape.properties or shape.takes_more
+
+
+def _is_file(node: Json) -> bool:
+    if node.get("format") == "binary":
+        return True
+    media_type = str(node.get("contentMediaType", ""))
+    return bool(media_type) and "contentEncoding" not in node and not (_is_textual(media_type))
+
+
+def _is_textual(media_type: str) -> bool:
+    essence = media_type.partition(";")[0].strip().lower()
+    return essence.startswith("text/") or is_json(essence)
+
+
+def _is_encoded(node: Json) -> bool:
+    return "contentEncoding" in node or node.get("format") in ("byte", "base64")
+
+
+def _is_text(node: Json) -> bool:
+    return "string" in (node.get("type") or ()) and not _is_file(node)
+
+
+def _measure(leaf: Leaf, shape: Shape, path: Path) -> None:
+    """A file's length, which the OpenAPI Specification has in bytes, against ``minLength`` and ``maxLength``."""
+    nodes = [node for node in shape.nodes if _is_file(node) or _is_text(node)]
+    low = max((int(node.get("minLength", 0)) for node in nodes), default=0)
+    high = min((int(node["maxLength"]) for node in nodes if "maxLength" in node), default=None)
+    if high is not None and leaf.size > high:
+        raise _fault(path, f"expected a file of at most {high} bytes", "string_above_max_length")
+    if leaf.size < low:
+        raise _fault(path, f"expected a file of at least {low} bytes", "string_below_min_length")
+    leaf.stand_in = "-" * min(low, 1 << 20)
+
+
+def _fault(path: Path, rule: str, code: str = "invalid_value") -> BadRequest:
+    param = path_text(path)
+    return BadRequest(f"Invalid value for '{param}': {rule}.", param=param, code=code)

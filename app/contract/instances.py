@@ -1,0 +1,153 @@
+"""Makes a value for a goal (see `conjunction`): one attempt, which may fail or give something that does not fit.
+
+Where it is ``careful``, each part is held against the validators as soon as it is made, and other branches and other
+values are tried until it fits; else only the first that comes is taken, which is most often right and much faster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from .conjunction import Conjunction, Goal, Source, expand, kinds
+from .parts import Part, Taste
+from .patterns import NoInstance
+
+# Levels after which the flattest branch of a union is taken.
+_DEEP = 6
+_DEEPEST = 40
+_MOST_BRANCHES = 80
+
+
+class Exhausted(Exception):
+    """An attempt has taken too long."""
+
+
+class Maker:
+    """``fits`` holds a value against the schema at a pointer; ``seconds`` is how long one maker may take in all."""
+
+    def __init__(
+        self,
+        source: Source,
+        fits: Callable[[str, Any], bool],
+        taste: Taste,
+        dice: Random,
+        *,
+        careful: bool,
+        seconds: float = 1.0,
+    ) -> None:
+        self.source, self.fits, self.taste, self.dice, self.careful = source, fits, taste, dice, careful
+        self._deadline = time.monotonic() + seconds
+        self.active: list[str] = []
+
+    def make(self, goal: Goal, level: int = 0) -> Any:
+        """A value for a goal.
+
+        Raises:
+            NoInstance: none was found.
+            Exhausted: it took too long.
+        """
+        if level > _DEEPEST:
+            raise NoInstance("the value would be nested too deeply")
+        for choices in _Choices.all(self, level):
+            try:
+                leaves, tags = expand(self.source, goal, choices.choose)
+                rules = Conjunction(self.source, leaves)
+                tastes = self._tastes(rules.types) if self.careful else (self.taste,)
+            except NoInstance:
+                continue
+            for taste in tastes:
+                if time.monotonic() > self._deadline:
+                    raise Exhausted
+                try:
+                    value = Part(self, rules, goal, taste, level, tags).value()
+                except NoInstance:
+                    continue
+                if not self.careful or self.valid(goal, value):
+                    return value
+        raise NoInstance("no value was found that fits")
+
+    def valid(self, goal: Goal, value: Any) -> bool:
+        return all(self.fits(pointer, value) for pointer in goal)
+
+    def varied(self, dynamic: bool) -> Maker:
+        """The same maker, within the same time, with random values if ``dynamic`` says so."""
+        taste = replace(self.taste, dynamic=dynamic or self.taste.dynamic)
+        other = Maker(self.source, self.fits, taste, self.dice, careful=self.careful)
+        other._deadline, other.active = self._deadline, self.active
+        return other
+
+    def _tastes(self, kinds: Sequence[str]) -> tuple[Taste, ...]:
+        taste = self.taste
+        others = kinds if len(kinds) > 1 else ()
+        return (
+            taste,
+            replace(taste, optional=False),
+            replace(taste, dynamic=True, optional=True),
+            replace(taste, dynamic=True, optional=False),
+            replace(taste, dynamic=True, wide=True),
+            *(replace(taste, kind=kind) for kind in others),
+            *(replace(taste, kind=kind, dynamic=True, wide=True) for kind in others),
+        )
+
+
+class _Choices:
+    """The branches that are taken while a goal is expanded: ``script`` has the first ones, then comes the best."""
+
+    def __init__(
+        self, maker: Maker, level: int, script: Sequence[int], ranked: dict[tuple[str, ...], list[str]]
+    ) -> None:
+        self.maker, self.level, self.script, self.ranked = maker, level, script, ranked
+        self.taken: list[int] = []
+        self.counts: list[int] = []
+        self._known: dict[tuple[str, ...], str] = {}
+
+    @classmethod
+    def all(cls, maker: Maker, level: int) -> Iterator[_Choices]:
+        """One after the other, like an odometer."""
+        script: list[int] = []
+        ranked: dict[tuple[str, ...], list[str]] = {}
+        for _ in range(_MOST_BRANCHES):
+            choices = cls(maker, level, script, ranked)
+            yield choices
+            taken, counts = choices.taken, choices.counts
+            while taken and taken[-1] + 1 >= counts[len(taken) - 1]:
+                taken.pop()
+            if not taken:
+                return
+            script = [*taken[:-1], taken[-1] + 1]
+
+    def choose(self, branches: Sequence[str]) -> str:
+        key = tuple(branches)
+        if key not in self._known:
+            place = len(self.taken)
+            index = self.script[place] if place < len(self.script) else 0
+            self.taken.append(index)
+            self.counts.append(len(branches))
+            if key not in self.ranked:
+                self.ranked[key] = self._rank(branches)
+            self._known[key] = self.ranked[key][index]
+        return self._known[key]
+
+    def _rank(self, branches: Sequence[str]) -> list[str]:
+        if branches[0].endswith("/then"):
+            return list(branches)
+        source = self.maker.source
+        ranked = list(branches)
+        if self.maker.taste.dynamic:
+            self.maker.dice.shuffle(ranked)
+        deep = self.level >= _DEEP
+        return sorted(ranked, key=lambda b: (self._height(b) if deep else 0, _is_null(source.node(b))))
+
+    def _height(self, branch: str) -> int:
+        try:
+            return self.maker.source.height(branch)
+        except NoInstance:
+            return _DEEPEST
+
+
+def _is_null(node: Any) -> bool:
+    return isinstance(node, dict) and kinds(node) == ["null"]

@@ -1,0 +1,67 @@
+"""Media types and ranges (RFC 9110, section 8.3 and 12.5.1): which entry of a document's ``content`` is meant by a
+Content-Type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+# Parameters that say how a body is written down, not what it is.
+_OF_THE_WIRE = frozenset({"charset", "boundary"})
+_PARAMETER = re.compile(r";\s*([^\s=;\"]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
+def split_type(content_type: str) -> tuple[str, dict[str, str]]:
+    """``type/subtype`` and the parameters of a Content-Type; names in lower case, values without quotes."""
+    essence, mark, _ = content_type.partition(";")
+    found: dict[str, str] = {}
+    for name, value in _PARAMETER.findall(content_type) if mark else ():
+        if value[:1] == '"':
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        found.setdefault(name.lower(), value)
+    return essence.strip().lower(), found
+
+
+def is_json(media_type: str) -> bool:
+    """Whether bodies of a type (without parameters) are JSON texts: ``json`` itself or a ``+json`` (RFC 6839)."""
+    subtype = media_type.rpartition("/")[2]
+    return subtype == "json" or subtype.endswith("+json")
+
+
+class MediaTypes(Generic[T]):
+    """The entries of a ``content`` map. The closest one wins: a type with parameters before the same without, before
+    ``type/*``, before ``*/*``."""
+
+    def __init__(self, content: Mapping[str, T]) -> None:
+        self.keys = tuple(content)
+        self._plain: dict[str, T] = {}
+        self._special: list[tuple[str, dict[str, str], T]] = []
+        for key, value in content.items():
+            essence, parameters = split_type(key)
+            told_apart = {name: text.lower() for name, text in parameters.items() if name not in _OF_THE_WIRE}
+            if told_apart:
+                self._special.append((essence, told_apart, value))
+            else:
+                self._plain.setdefault(essence, value)
+        self._special.sort(key=lambda entry: -len(entry[1]))
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def find(self, media_type: str, parameters: Mapping[str, str] | None = None) -> T | None:
+        """The entry for a type in lower case, None where there is none."""
+        if self._special:
+            given = {name: text.lower() for name, text in (parameters or {}).items()}
+            for essence, needed, value in self._special:
+                if essence == media_type and needed.items() <= given.items():
+                    return value
+        found = self._plain.get(media_type)
+        if found is None:
+            found = self._plain.get(media_type.partition("/")[0] + "/*")
+        return found if found is not None else self._plain.get("*/*")

@@ -1,0 +1,149 @@
+"""Texts that match a regular expression: Python's own parser reads it, and its tree is walked with dice.
+
+What cannot be made on purpose (look-around, boundaries, back-references in odd places) is left out of the text, and
+the result is held against the pattern: the caller tries again with other dice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from random import Random
+from re import _constants as code
+from re import _parser as parser
+from typing import Any
+
+
+class NoInstance(Exception):
+    """Nothing that fits a schema was found."""
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_PLAIN = _LETTERS + _DIGITS
+_PRINTABLE = "".join(map(chr, range(32, 127)))
+_CATEGORIES = {
+    code.CATEGORY_DIGIT: _DIGITS,
+    code.CATEGORY_WORD: _PLAIN + _LETTERS.upper() + "_",
+    code.CATEGORY_SPACE: " \t\n",
+}
+_OPPOSITES = {
+    code.CATEGORY_NOT_DIGIT: code.CATEGORY_DIGIT,
+    code.CATEGORY_NOT_WORD: code.CATEGORY_WORD,
+    code.CATEGORY_NOT_SPACE: code.CATEGORY_SPACE,
+}
+# What ECMA 262 (the dialect of `pattern`) writes in another way; named classes are narrowed to their ASCII part.
+_ECMA = (
+    (re.compile(r"\(\?<(?![=!])"), "(?P<"),
+    (re.compile(r"\\k<(\w+)>"), r"(?P=\1)"),
+    (re.compile(r"\\u\{0*([0-9a-fA-F]{1,4})\}"), lambda found: "\\u" + found[1].zfill(4)),
+    (re.compile(r"\[((?:[^\]\\]|\\[^pP])*)\\p\{[^}]*\}"), r"[\1A-Za-z"),
+    (re.compile(r"\\p\{(?:N|Nd)\}"), "[0-9]"),
+    (re.compile(r"\\p\{[^}]*\}"), "[A-Za-z]"),
+    (re.compile(r"(?<!\\)\$$"), r"\\Z"),
+)
+_MOST_REPEATS = 4
+_MOST_DEMANDED = 10_000
+_TRIES = 60
+
+
+@lru_cache(1024)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern in Python's dialect, for `search`.
+
+    Raises:
+        NoInstance: Python cannot read it.
+    """
+    for known, ours in _ECMA:
+        pattern = known.sub(ours, pattern)
+    try:
+        return re.compile(pattern, re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise NoInstance(f"the pattern cannot be read: {error}") from None
+
+
+def matching(pattern: str, dice: Random, shortest: int = 0, longest: int | None = None) -> Iterator[str]:
+    """Texts that the pattern is found in, of ``shortest`` to ``longest`` characters, a bounded number of them.
+
+    Raises:
+        NoInstance: the pattern cannot be read.
+    """
+    search = compiled(pattern)
+    tree = parser.parse(search.pattern, re.ASCII)
+    for attempt in range(_TRIES):
+        writer = _Writer(dice, shortest if attempt % 2 else 0)
+        text = writer.sequence(tree)
+        if len(text) < shortest:
+            text += "".join(dice.choice(_PLAIN) for _ in range(shortest - len(text)))
+        if (longest is None or len(text) <= longest) and search.search(text):
+            yield text
+
+
+class _Writer:
+    """One text. ``wanted`` is a length that repetitions should come to, 0: few of them."""
+
+    def __init__(self, dice: Random, wanted: int) -> None:
+        self.dice = dice
+        self.wanted = wanted
+        self.groups: dict[int, str] = {}
+
+    def sequence(self, items: Any) -> str:
+        return "".join(self.one(operation, value) for operation, value in items)
+
+    def one(self, operation: Any, value: Any) -> str:
+        if operation is code.LITERAL:
+            return chr(value)
+        if operation is code.NOT_LITERAL:
+            return self.dice.choice(_PLAIN.replace(chr(value), ""))
+        if operation is code.ANY:
+            return self.dice.choice(_PLAIN)
+        if operation is code.IN:
+            return self.dice.choice(_members(value))
+        if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
+            low, high, inner = value
+            if int(low) > _MOST_DEMANDED:
+                raise NoInstance("a pattern that demands too many repetitions")
+            most = min(int(high), max(int(low) + _MOST_REPEATS, self.wanted))
+            count = self.dice.randint(max(int(low), min(self.wanted, most)), most)
+            return "".join(self.sequence(inner) for _ in range(count))
+        if operation is code.SUBPATTERN:
+            group, _, _, inner = value
+            text = self.sequence(inner)
+            if group is not None:
+                self.groups[group] = text
+            return text
+        if operation is code.ATOMIC_GROUP:
+            return self.sequence(value)
+        if operation is code.BRANCH:
+            return self.sequence(self.dice.choice(value[1]))
+        if operation is code.GROUPREF:
+            return self.groups.get(value, "")
+        if operation is code.ASSERT:
+            direction, inner = value
+            return self.sequence(inner) if direction > 0 and self.dice.random() < 0.3 else ""
+        return ""  # anchors and boundaries; the result is searched
+
+
+def _members(items: Any) -> str:
+    """The characters of a class such as ``[a-z\\d]``, those that print first."""
+    negated, found = False, ""
+    for operation, value in items:
+        if operation is code.NEGATE:
+            negated = True
+        elif operation is code.LITERAL:
+            found += chr(value)
+        elif operation is code.RANGE:
+            low, high = value
+            found += "".join(map(chr, range(low, min(high, low + 255) + 1)))
+        elif operation is code.CATEGORY:
+            found += _CATEGORIES.get(value) or _without(_CATEGORIES[_OPPOSITES[value]])
+    chosen = _without(found) if negated else found
+    if not chosen:
+        raise NoInstance("a class of characters has no member that prints")
+    return "".join(c for c in chosen if c.isprintable()) or chosen
+
+
+def _without(excluded: str) -> str:
+    plain = "".join(c for c in _PLAIN if c not in excluded)
+    return plain or "".join(c for c in _PRINTABLE + "éß漢" if c not in excluded)

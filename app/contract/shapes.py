@@ -1,0 +1,182 @@
+"""What a schema says of the type of a text: parameters and form fields arrive as text, and only the schema knows
+whether ``12`` is a number.
+
+A shape only reads; whether the value is allowed is for the validators to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+Json = dict[str, Any]
+
+_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_INTEGER = re.compile(r"-?[0-9]{1,40}")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?")
+# References may go round in circles; no text is nested deeper than this.
+_DEEPEST = 16
+
+
+class Shape:
+    """A schema, seen as a way to read text.
+
+    ``follow`` gives a schema without a ``$ref`` at its top. ``types`` are the JSON types that an instance may have, in
+    the order of the schema; none: any.
+    """
+
+    def __init__(self, follow: Callable[[Any], Any], schema: Any) -> None:
+        self._follow = follow
+        self._schema = schema
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        return self._types(self._schema, 0) or ()
+
+    @cached_property
+    def nodes(self) -> tuple[Json, ...]:
+        """The schema and all that it is put together from by ``allOf``, ``anyOf`` and the like."""
+        return tuple(self._flatten(self._schema, 0))
+
+    @property
+    def is_array(self) -> bool:
+        return "array" in self.types
+
+    @property
+    def is_object(self) -> bool:
+        return "object" in self.types
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether an instance may be something other than an array or an object."""
+        return not self.types or any(kind not in ("array", "object") for kind in self.types)
+
+    @cached_property
+    def properties(self) -> tuple[str, ...]:
+        """The names of the properties that are described one by one."""
+        return tuple(dict.fromkeys(name for node in self.nodes for name in _map(node.get("properties"))))
+
+    @cached_property
+    def takes_more(self) -> bool:
+        """Whether the schema says that there may be properties besides the described ones."""
+        return any(
+            node.get("additionalProperties", False) is not False or "patternProperties" in node for node in self.nodes
+        )
+
+    @cached_property
+    def items(self) -> Shape:
+        found = [node["items"] for node in self.nodes if "items" in node]
+        return self._union(found or [item for node in self.nodes for item in node.get("prefixItems") or ()])
+
+    @cached_property
+    def _named(self) -> dict[str, Shape]:
+        return {
+            name: self._union([p[name] for node in self.nodes if name in (p := _map(node.get("properties")))])
+            for name in self.properties
+        }
+
+    def property(self, name: str) -> Shape:
+        """The shape of a property; of one that is not described, what further ones must be."""
+        found = self._named.get(name)
+        if found is not None:
+            return found
+        schemas = []
+        for node in self.nodes:
+            for pattern, schema in _map(node.get("patternProperties")).items():
+                try:
+                    matches = re.search(pattern, name)
+                except re.error:
+                    continue
+                if matches:
+                    schemas.append(schema)
+        return self._union(schemas or [node["additionalProperties"] for node in self.nodes if _more(node)])
+
+    def readings(self, text: str) -> list[Any]:
+        """What a text may mean as a value that is neither array nor object, the likeliest first; never empty.
+
+        The types are tried in the schema's order, text last. There is no standard text for null: the empty one and
+        ``null`` are read so where no string is allowed.
+        """
+        found: list[Any] = []
+        for kind in self.types:
+            if kind in ("integer", "number"):
+                if _INTEGER.fullmatch(text):
+                    found.append(int(text))
+                elif kind == "number" and _NUMBER.fullmatch(text):
+                    found.append(float(text))
+            elif kind == "boolean" and text in ("true", "false"):
+                found.append(text == "true")
+            elif kind == "null" and text in ("", "null") and "string" not in self.types:
+                found.append(None)
+        if not found or "string" in self.types:
+            found.append(text)
+        return found
+
+    def _union(self, schemas: list[Any]) -> Shape:
+        return Shape(self._follow, schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {})
+
+    def _flatten(self, schema: Any, depth: int) -> Iterator[Json]:
+        schema = self._follow(schema)
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            return
+        yield schema
+        for union in ("allOf", "anyOf", "oneOf"):
+            for branch in schema.get(union) or ():
+                yield from self._flatten(branch, depth + 1)
+        for branch in ("then", "else"):
+            if branch in schema:
+                yield from self._flatten(schema[branch], depth + 1)
+
+    def _types(self, schema: Any, depth: int) -> tuple[str, ...] | None:
+        """The types that a schema allows, in its order; None: any."""
+        schema = self._follow(schema)
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            return None
+        found = _declared(schema)
+        for branch in schema.get("allOf") or ():
+            found = _both(found, self._types(branch, depth + 1))
+        for union in ("anyOf", "oneOf"):
+            branches = [self._types(branch, depth + 1) for branch in schema.get(union) or ()]
+            if branches and all(branch is not None for branch in branches):
+                found = _both(found, tuple(dict.fromkeys(kind for branch in branches for kind in branch or ())))
+        if found is not None and schema.get("nullable") is True and "null" not in found:
+            found = (*found, "null")
+        return found
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _more(node: Json) -> bool:
+    return isinstance(node.get("additionalProperties"), dict)
+
+
+def _declared(schema: Json) -> tuple[str, ...] | None:
+    declared = schema.get("type")
+    if declared is not None:
+        kinds = [declared] if isinstance(declared, str) else list(declared)
+        return tuple(kind for kind in dict.fromkeys(kinds) if kind in _TYPES)
+    if "const" in schema or isinstance(schema.get("enum"), list):
+        values = [schema["const"]] if "const" in schema else schema["enum"]
+        return tuple(dict.fromkeys(map(_type_of, values)))
+    if any(keyword in schema for keyword in ("properties", "additionalProperties", "patternProperties")):
+        return ("object",)
+    return ("array",) if "items" in schema or "prefixItems" in schema else None
+
+
+def _type_of(value: Any) -> str:
+    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array")):
+        if isinstance(value, kind):
+            return name
+    return "null" if value is None else "object"
+
+
+def _both(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """What two rules allow together, in the order of the first; an integer is a number too."""
+    if one is None or other is None:
+        return other if one is None else one
+    narrowed = ("integer" if kind == "number" and "number" not in other else kind for kind in one)
+    return tuple(kind for kind in narrowed if kind in other or (kind == "integer" and "number" in other))

@@ -1,0 +1,128 @@
+"""The commands of `flask --app wsgi contract`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.live import ROOT
+
+GOOD = """\
+openapi: 3.1.0
+info: {title: t, version: '1'}
+paths:
+  /models:
+    get:
+      operationId: listModels
+      tags: [Models]
+      responses: {'200': {description: d}}
+"""
+
+
+def flask(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "contract", *map(str, arguments)],
+        cwd=ROOT,
+        env={**environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def write(folder: Path, text: str, name: str = "api.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_sound_document_is_listed_with_what_answers_and_the_status_is_0(tmp_path: Path) -> None:
+    text = GOOD + "  /x: {get: {tags: [X], responses: {'200': {description: d}}}}\n"
+    done = flask("check", write(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert f"{tmp_path}/api.yaml:9:8: warning: missing-operation-id at /paths/~1x/get" in lines
+    rows = [line.split() for line in lines if line.startswith("GET")]
+    assert rows[0][:4] == ["GET", "/models", "listModels", "app.handlers.models.list_models"]
+    assert rows[1][:5] == ["GET", "/x", "get_x", "(derived)", "501"]
+    assert lines[-1] == "0 errors, 1 warning, 0 notes; 2 operations, 1 without a handler"
+
+
+def test_an_error_makes_the_status_1_and_a_warning_does_so_when_it_is_asked_to(tmp_path: Path) -> None:
+    warned = write(tmp_path, GOOD.replace("[Models]", "[]"))
+    assert flask("check", warned).returncode == 0
+    assert flask("check", warned, "--strict").returncode == 1
+    wrong = flask("check", write(tmp_path, GOOD + "      parameters: [{$ref: '#/none'}]\n"))
+    assert wrong.returncode == 1
+    assert f"{tmp_path}/api.yaml:9:21: error: unresolved-reference" in wrong.stdout
+
+
+def test_a_report_is_given_as_json(tmp_path: Path) -> None:
+    done = flask("check", write(tmp_path, GOOD + "      sumary: x\n"), "--format", "json")
+    report = json.loads(done.stdout)
+    (found,) = report["findings"]
+    assert found == {
+        "severity": "warning",
+        "rule": "unknown-field",
+        "file": "api.yaml",
+        "pointer": "/paths/~1models/get/sumary",
+        "line": 9,
+        "column": 7,
+        "message": "sumary is not a field of an operation; it is ignored",
+        "advice": "did you mean summary?",
+    }
+    assert report["counts"] == {"error": 0, "warning": 1, "info": 0}
+    assert [operation["id"] for operation in report["operations"]] == ["listModels"]
+
+
+def test_what_is_being_served_need_not_be_servable(tmp_path: Path) -> None:
+    broken = write(tmp_path, "openapi: [")
+    done = flask("check", write(tmp_path, GOOD, "good.yaml"), PARLEY_SPEC=str(broken), PARLEY_MODEL="/none.gguf")
+    assert done.returncode == 0, done.stderr
+    done = flask("check", broken, PARLEY_SPEC=str(broken))
+    assert done.returncode == 1
+    assert "error: unreadable" in done.stdout
+
+
+def test_basic_security_opens_operations_when_the_settings_say_so(tmp_path: Path) -> None:
+    text = GOOD + "security: [{Basic: []}]\ncomponents: {securitySchemes: {Basic: {type: http, scheme: basic}}}\n"
+    path = write(tmp_path, text)
+    assert "error: unsupported-security-scheme" in flask("check", path).stdout
+    assert flask("check", path, PARLEY_BASIC_AUTH="1").returncode == 0
+
+
+def test_changes_are_grouped_by_operation_and_counted(tmp_path: Path) -> None:
+    before = write(tmp_path, GOOD)
+    query = "      parameters: [{name: q, in: query, required: true, schema: {}}]\n"
+    after = write(tmp_path, GOOD + query, "after.yaml")
+    done = flask("diff", before, after)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "GET /models",
+        "  breaking      query parameter q: required parameter added",
+        "",
+        "1 change in 1 operation: 1 breaking, 0 non-breaking, 0 uncertain",
+    ]
+    assert flask("diff", before, after, "--fail-on-breaking").returncode == 1
+    assert flask("diff", after, before, "--fail-on-breaking").returncode == 0
+    assert flask("diff", before, before).stdout == "no changes\n"
+
+
+def test_changes_are_given_as_json(tmp_path: Path) -> None:
+    before, after = write(tmp_path, GOOD), write(tmp_path, GOOD.replace("listModels", "models"), "after.yaml")
+    told = json.loads(flask("diff", before, after, "--format", "json").stdout)
+    assert [(c["operation"], c["kind"], c["breaking"]) for c in told["changes"]] == [
+        ("GET /models", "operation-id", None)
+    ]
+    assert told["counts"] == {"breaking": 0, "non_breaking": 0, "uncertain": 1}
+
+
+def test_a_document_that_cannot_be_compared_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = flask("diff", write(tmp_path, GOOD), write(tmp_path, "openapi: [", "after.yaml"))
+    assert done.returncode == 1
+    assert "contract check" in done.stderr
+    assert "Traceback" not in done.stderr
