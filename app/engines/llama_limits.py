@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from ..contract.structure import unescape
 from ..errors import BadRequest
 from .base import Json
 
@@ -219,7 +220,7 @@ class Walk:
             return None
         found: Any = self._root
         for raw in reference.split("/")[1:]:
-            step = unquote(raw).replace("~1", "/").replace("~0", "~")
+            step = unescape(unquote(raw))
             if isinstance(found, dict):
                 found = found.get(step)
             elif isinstance(found, list) and re.fullmatch("0|[1-9][0-9]{0,3}", step) and int(step) < len(found):
