@@ -14,7 +14,7 @@ from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
-from .chat.foreign import Reading, reading
+from .chat.foreign import SPARE, Reading, reading
 from .chat.service import Chat, Limits
 from .contract.document import Document
 from .contract.extend import extend_request
@@ -168,8 +168,9 @@ def wire(
         if mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
         # Our own answers, in the words of another author's document.
-        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
-        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
+        ours = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        spare = SPARE if ours else None
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, spare=spare))
 
     async def ready() -> bool:
         return not chats or await engine.ready()
@@ -200,6 +201,8 @@ def wire(
         # The pages have no folder of static files, and no session that a secret key would sign.
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
+    # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
+    app.app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from ..errors import DocumentError
 from .document import Document, base_path, pointer_to
@@ -169,12 +170,26 @@ def _media(node: Any, pointer: str) -> dict[str, str | None]:
 
 
 def _event_data(document: Document, pointer: str) -> str:
-    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``."""
-    schema, followed = document.resolve({"$ref": f"#{pointer}"})
-    properties = schema.get("properties") if isinstance(schema, dict) else None
+    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``, and
+    some the ``[DONE]`` at the end besides."""
+    schema, followed = document.resolve({"$ref": "#" + quote(pointer, safe="/~")})
+    if not isinstance(schema, dict):
+        return pointer
+    properties = schema.get("properties")
     if isinstance(properties, dict) and "data" in properties and set(properties) <= {"data", "event", "id", "retry"}:
         return f"{followed}/properties/data"
+    for union in ("oneOf", "anyOf"):
+        branches = [f"{followed}/{union}/{index}" for index in range(len(schema.get(union) or ()))]
+        found = [data for branch in branches if (data := _event_data(document, branch)) != branch]
+        objects = [data for data in found if not _is_text(document, data)]
+        if len(found) == len(branches) and len(objects) == 1:
+            return objects[0]
     return pointer
+
+
+def _is_text(document: Document, pointer: str) -> bool:
+    schema, _ = document.resolve({"$ref": "#" + quote(pointer, safe="/~")})
+    return isinstance(schema, dict) and (schema.get("type") == "string" or isinstance(schema.get("const"), str))
 
 
 def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:

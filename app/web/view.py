@@ -19,7 +19,7 @@ from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
 from ..contract.media import is_json, split_type
-from ..contract.mending import Mender
+from ..contract.mending import Mender, Place
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
@@ -76,7 +76,8 @@ class OperationView(ReplyEncoder):
     """One operation as a Flask view; its answers are checked against the document.
 
     A handler asks for what it needs by the names of its parameters: ``body``, ``request``, and the operation's own
-    parameters in snake case. ``mends``: what the document has no room for is left out of its answers.
+    parameters in snake case. ``spare``: what the document has no room for is left out of its answers, and what it
+    requires is added as far as it is in there.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class OperationView(ReplyEncoder):
         schemas: Schemas,
         services: Mapping[type[Any], Any],
         *,
-        mends: bool = False,
+        spare: Mapping[Place, Any] | None = None,
     ) -> None:
         self.operation = operation
         self.operation_id = operation.key
@@ -95,7 +96,7 @@ class OperationView(ReplyEncoder):
         self.is_async = inspect.iscoroutinefunction(self.handler)
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
-        self.mends = mends
+        self.spare = spare
         self._validators: dict[tuple[int, str], Validator | None] = {}
         self._menders: dict[tuple[int, str], Mender] = {}
         self.__name__ = operation.key  # as Flask and Connexion want of a view
@@ -139,8 +140,8 @@ class OperationView(ReplyEncoder):
         return self._mend(key, validator, body)
 
     def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> Any:
-        if self.mends:
-            mender = self._menders.setdefault(key, Mender(validator))
+        if self.spare is not None:
+            mender = self._menders.setdefault(key, Mender(validator, self.spare))
             before = len(mender.left_out)
             mended = mender.mend(body)
             if len(mender.left_out) > before:
