@@ -31,6 +31,7 @@ from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
+from .web.building import finish, quickly
 from .web.checking import check_middleware
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
@@ -145,13 +146,18 @@ def wire(
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
+    with quickly():
+        return _wire(settings, engine, opens=opens, launches=launches)
+
+
+def _wire(settings: Settings, engine: Engine | None, *, opens: bool, launches: bool | None) -> FlaskApp:
     launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or engine_of(settings)
     document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     # What cannot be compiled ends the start, not a request.
-    schemas.try_all(pointer for operation in found for pointer in operation.schemas)
+    schemas.try_all({pointer for operation in found for pointer in operation.schemas})
     security = Security(document, allow_basic=settings.basic_auth)
     routes = routing_view(document, found, security)
     security.report(found)
@@ -217,6 +223,7 @@ def wire(
     app.middleware.app.asgi_app = Bridge(
         app.app.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
     )
+    finish(app)
     return app
 
 

@@ -101,7 +101,7 @@ class OperationView(ReplyEncoder):
         self._menders: dict[tuple[int, str], Mender] = {}
         self.__name__ = operation.key  # as Flask and Connexion want of a view
 
-    def __call__(self, **_path_parameters: str) -> flask.Response:
+    def __call__(self, /, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
