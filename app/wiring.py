@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -186,7 +187,7 @@ def _wire(settings: Settings, engine: Engine | None, *, opens: bool, launches: b
     middlewares = [
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
-        partial(EnvelopeMiddleware, methods=pages.methods),
+        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found)),
         ExactRoutingMiddleware,
         SecurityMiddleware,
         check_middleware(
@@ -252,6 +253,9 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
 @contextlib.asynccontextmanager
 async def _lifespan(engine: Engine | None, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
+    if not settings.reload:
+        # What is there now stays: the collector need not look through a large document again with every full round.
+        gc.freeze()
     if engine is None:
         yield
         return

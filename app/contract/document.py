@@ -17,9 +17,7 @@ from .loading import load, to_json
 from .structure import FILES, Json, escape, unescape
 from .upgrade import Direction, has_directions, upgrade
 
-
 _PARTS = (
-    ("info", dict, "an object"),
     ("components", dict, "an object"),
     ("servers", list, "a list"),
     ("security", list, "a list"),

@@ -29,7 +29,8 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
         ConfigurationError: as `Security.ways_in`.
     """
     security = security or Security(document)
-    info = document.content.get("info") or {}
+    info = document.content.get("info")
+    info = info if isinstance(info, dict) else {}
     paths: Json = {}
     for operation in sorted(operations, key=_closeness):
         view: Json = {

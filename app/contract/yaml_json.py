@@ -56,5 +56,7 @@ def _values(node: Any, known: dict[int, int]) -> int:
             raise ValueError("an alias stands inside what it names")
         return found
     known[id(node)] = -1
-    known[id(node)] = found = 1 + sum(_values(item, known) for item in (node.values() if isinstance(node, dict) else node))
+    known[id(node)] = found = 1 + sum(
+        _values(item, known) for item in (node.values() if isinstance(node, dict) else node)
+    )
     return found
