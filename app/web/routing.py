@@ -53,7 +53,8 @@ class ExactRoutingMiddleware(RoutingMiddleware):
             await self.app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        operation_id, parameters = self._exact.get((scope["method"], path)), {}
+        operation_id = self._exact.get((scope["method"], path))
+        parameters: dict[str, Any] = {}
         if operation_id is None:
             operation_id, parameters = self._by_template(scope["method"], path)
         if operation_id is None:
