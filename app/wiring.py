@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -14,7 +15,7 @@ from connexion import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 
-from .chat.foreign import Reading, reading
+from .chat.foreign import SPARE, Reading, reading
 from .chat.service import Chat, Limits
 from .contract.document import Document
 from .contract.extend import extend_request
@@ -31,6 +32,7 @@ from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
+from .web.building import finish, quickly
 from .web.checking import check_middleware
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
@@ -145,13 +147,18 @@ def wire(
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
+    with quickly():
+        return _wire(settings, engine, opens=opens, launches=launches)
+
+
+def _wire(settings: Settings, engine: Engine | None, *, opens: bool, launches: bool | None) -> FlaskApp:
     launches = (engine is None if launches is None else launches) and settings.engine == "llama"
     engine = engine or engine_of(settings)
     document = served_document(settings, engine.models)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     # What cannot be compiled ends the start, not a request.
-    schemas.try_all(pointer for operation in found for pointer in operation.schemas)
+    schemas.try_all({pointer for operation in found for pointer in operation.schemas})
     security = Security(document, allow_basic=settings.basic_auth)
     routes = routing_view(document, found, security)
     security.report(found)
@@ -168,8 +175,9 @@ def wire(
         if mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
         # Our own answers, in the words of another author's document.
-        mends = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
-        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, mends=mends))
+        ours = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
+        spare = SPARE if ours else None
+        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, spare=spare))
 
     async def ready() -> bool:
         return not chats or await engine.ready()
@@ -179,7 +187,7 @@ def wire(
     middlewares = [
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
-        partial(EnvelopeMiddleware, methods=pages.methods),
+        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found)),
         ExactRoutingMiddleware,
         SecurityMiddleware,
         check_middleware(
@@ -200,6 +208,8 @@ def wire(
         # The pages have no folder of static files, and no session that a secret key would sign.
         server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
     )
+    # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
+    app.app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
     app.add_api(
@@ -214,6 +224,7 @@ def wire(
     app.middleware.app.asgi_app = Bridge(
         app.app.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
     )
+    finish(app)
     return app
 
 
@@ -242,6 +253,9 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
 @contextlib.asynccontextmanager
 async def _lifespan(engine: Engine | None, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
+    if not settings.reload:
+        # What is there now stays: the collector need not look through a large document again with every full round.
+        gc.freeze()
     if engine is None:
         yield
         return

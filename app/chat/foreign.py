@@ -11,11 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..contract.explain import check
+from ..contract.mending import Place
 from ..contract.schemas import Validator
 from ..engines.base import Json
+from ..errors import BadRequest
 from .parameters import PARAMETERS
 
-Reading = Callable[[Json], Json]
+Reading = Callable[[Any], Json]
+
+# What our answers may have besides, where their document requires it: some want the role in every delta.
+SPARE: Mapping[Place, Any] = {("choices", None, "delta", "role"): "assistant"}
 
 _KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)
 
@@ -24,12 +29,16 @@ def reading(own: Validator, defaults: Mapping[str, Any]) -> Reading:
     """How to read a request under another contract. ``own`` is the validator of our request schema, ``defaults`` what
     their document gives for properties of its request."""
 
-    def read(body: Json) -> Json:
+    def read(body: Any) -> Json:
         """The body as the domain takes it.
 
         Raises:
-            BadRequest: what our contract knows of it does not fit our contract.
+            BadRequest: there is none, or what our contract knows of it does not fit our contract.
         """
+        if body is None:
+            raise BadRequest("The request needs a body.", code="missing_body")
+        if not isinstance(body, dict):
+            check(own, body)
         asked = {
             name: value
             for name, value in body.items()

@@ -17,6 +17,12 @@ from .loading import load, to_json
 from .structure import FILES, Json, escape, unescape
 from .upgrade import Direction, has_directions, upgrade
 
+_PARTS = (
+    ("components", dict, "an object"),
+    ("servers", list, "a list"),
+    ("security", list, "a list"),
+)
+
 
 class Document:
     """An OpenAPI document.
@@ -40,6 +46,9 @@ class Document:
             raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
         if not isinstance(content.get("paths"), dict):
             raise DocumentError(f"{source} has no paths, so there is nothing to serve.")
+        for name, kind, told in _PARTS:
+            if content.get(name) is not None and not isinstance(content[name], kind):
+                raise DocumentError(f"{source}: {name} is not {told}.")
         self.content = content
         self.source = source
         self.version = version

@@ -88,7 +88,8 @@ def _first(faults: list[Fault]) -> Fault:
 
 def _narrow(fault: Fault) -> Fault:
     """Go down into the branch of a union that the caller meant, as far as that is certain."""
-    while fault.branches:
+    # A branch without a fault fits: then the union is at fault, which allows only one that does.
+    while fault.branches and all(fault.branches):
         depth = len(fault.path)
         live = [b for b in fault.branches if not any(_is_type_fault(f, depth) for f in b)]
         if not live:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ..errors import BadRequest
 from .explain import path_text
-from .media import MediaTypes, is_json
+from .media import MediaTypes, is_json, split_type
 from .parameters import Parameter
 from .shapes import Json, Shape
 from .styles import Pairs, read_pairs
@@ -230,7 +230,7 @@ def _is_file(node: Json) -> bool:
 
 
 def _is_textual(media_type: str) -> bool:
-    essence = media_type.partition(";")[0].strip().lower()
+    essence = split_type(media_type)[0]
     return essence.startswith("text/") or is_json(essence)
 
 

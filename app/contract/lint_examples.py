@@ -9,6 +9,7 @@ from ..errors import ConfigurationError
 from .explain import explain
 from .lint_compile import Bundle
 from .lint_structure import Walk
+from .media import is_json, split_type
 from .positions import Location, tokens
 
 
@@ -47,7 +48,7 @@ def _of_content(walk: Walk, at: Location, node: dict[str, Any]) -> Iterator[tupl
 
 def _is_json(at: Location, value: Any) -> bool:
     """Whether an example is the value itself; that of another media type is its text."""
-    return tokens(at.pointer)[-1].partition(";")[0].strip().lower().endswith("json") or not isinstance(value, str)
+    return is_json(split_type(tokens(at.pointer)[-1])[0]) or not isinstance(value, str)
 
 
 def _check(walk: Walk, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:

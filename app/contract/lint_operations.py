@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from .document import templates
 from .lint_structure import Walk
-from .operations import METHODS
+from .operations import METHODS, derived_id, unused
 from .positions import Location
 
 _STATUS = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
@@ -50,16 +49,9 @@ def described(walk: Walk) -> Iterator[Described]:
         for method in METHODS:
             node = item.get(method) if isinstance(item, dict) else None
             if isinstance(node, dict):
-                name = str(node.get("operationId") or _derived(path, method, taken))
+                name = str(node.get("operationId") or unused(derived_id(method, path), taken))
                 taken.add(name)
                 yield Described(path, method, name, item_at.child(method), node, item_at, item)
-
-
-def _derived(path: str, method: str, taken: set[str]) -> str:
-    # As `operations` derives it, for those too that cannot be read by it; a test holds the two together.
-    name = re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
-    numbered = (f"{name}_{number}" for number in count(2))
-    return name if name not in taken else next(free for free in numbered if free not in taken)
 
 
 def check_operations(walk: Walk, kept: frozenset[str]) -> list[Described]:
@@ -168,6 +160,14 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
             here.add((name, location))
             if location == "path":
                 declared.setdefault(name, (place, (target, node)))
+    if len(wanted) < len(list(templates(operation.path))):
+        walk.findings.add(
+            Location(walk.sources.entry, "/paths").child(operation.path),
+            "error",
+            "repeated-path-parameter",
+            "two parameters in the path have the same name",
+            "give each a name of its own",
+        )
     for name in sorted(wanted - set(declared)):
         walk.findings.add(
             operation.at,

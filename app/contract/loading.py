@@ -1,19 +1,13 @@
 """Reads an OpenAPI document from its file or files: YAML or JSON, with the types of JSON, as one document.
 
-Parsed YAML is kept as JSON in a folder of the user's own: a large document takes a second to parse, and its JSON a
-hundredth of that. References to files beside the document are followed, those to anywhere else are refused.
+References to files beside the document are followed, those to anywhere else are refused.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,11 +16,10 @@ import jiter
 import yaml
 
 from ..errors import DocumentError
+from .cache import Kept, cache_folder
 from .structure import FILES, Json, escape, transform
+from .yaml_json import YamlLoader, refuse_bombs
 
-# Changes when the same file would be parsed to something else.
-_FORM = b"1"
-_MOST_KEPT = 32
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
@@ -72,15 +65,6 @@ def to_json(content: Any, source: Any) -> bytes:
         raise DocumentError(f"The document {source} cannot be written as JSON: {error}.") from None
 
 
-def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """``$XDG_CACHE_HOME/parley``, else ``~/.cache/parley``; None when there is no home."""
-    base = environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "parley"
-    except RuntimeError:
-        return None
-
-
 def _read(path: Path, cache: Path | None) -> tuple[bytes, bytes]:
     """The bytes of a file, and the same as JSON."""
     try:
@@ -90,15 +74,17 @@ def _read(path: Path, cache: Path | None) -> tuple[bytes, bytes]:
     if path.suffix == ".json":
         try:
             return raw, to_json(json.loads(raw), path)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DocumentError(f"The document {path} is not valid JSON: {error}.") from None
-    kept = _Kept(cache or cache_folder(), sha256(_FORM + raw).hexdigest())
+    kept = Kept(cache or cache_folder(), raw)
     text = kept.read()
     if text is None:
         try:
-            text = to_json(yaml.load(raw, Loader=_Loader), path)
-        except (yaml.YAMLError, ValueError) as error:
-            raise DocumentError(f"The document {path} is not valid YAML: {error}") from None
+            content = yaml.load(raw, Loader=YamlLoader)
+            refuse_bombs(content, raw.decode(errors="replace"))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise DocumentError(f"The document {path} is not valid YAML: {error}.") from None
+        text = to_json(content, path)
         kept.write(text)
     return raw, text
 
@@ -112,42 +98,6 @@ def _object(path: Path, text: bytes) -> Json:
     if not isinstance(content, dict):
         raise DocumentError(f"The document {path} is not an object at its top level.")
     return content
-
-
-class _Kept:
-    """The place of one parsed file. A folder that others may write to is not believed, and one that cannot be
-    written is done without."""
-
-    def __init__(self, folder: Path | None, name: str) -> None:
-        self.folder = folder
-        self.name = f"{name}.json"
-
-    def read(self) -> bytes | None:
-        try:
-            if self.folder is None or not _own(self.folder):
-                return None
-            return (self.folder / self.name).read_bytes()
-        except OSError:
-            return None
-
-    def write(self, text: bytes) -> None:
-        if self.folder is None:
-            return
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _own(self.folder):
-                return
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
-                file.write(text)
-            os.replace(file.name, self.folder / self.name)
-            kept = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for path in kept[:-_MOST_KEPT]:
-                path.unlink(missing_ok=True)
-
-
-def _own(folder: Path) -> bool:
-    status = folder.stat()
-    return status.st_mode & 0o022 == 0 and (not hasattr(os, "geteuid") or status.st_uid == os.geteuid())
 
 
 class _Bundle:
@@ -209,27 +159,3 @@ class _Bundle:
             self._left.append((target, name))
             self.files.append(target)
         return f"#/{FILES}/{escape(name)}{fragment}"
-
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML with the types of JSON only: a date in a document is a string, and so is ``on``."""
-
-
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$", list("-+0123456789")),
-    (
-        "tag:yaml.org,2002:float",
-        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
-        list("-+.0123456789"),
-    ),
-    ("tag:yaml.org,2002:merge", r"^(?:<<)$", ["<"]),
-):
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
-
-
-# PyYAML reads 010 as octal, as YAML 1.1 has it; JSON and YAML 1.2 do not.
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))

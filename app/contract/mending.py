@@ -1,13 +1,14 @@
 """Makes an answer fit a schema that has no room for all of it, where it is certain how: by leaving something out.
 
-Under a document of another author the same answer is due in a narrower form: a closed object does not list a
-property, or a property may be absent and not null. Nothing else is ever changed, and nothing is added.
+Under a document of another author the same answer is due in another form: a closed object does not list a property, or
+a property may be absent and not null; or one is required that could as well be there. Nothing else is ever changed, and
+nothing is added but what who made the answer has given for that.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .explain import find_fault
@@ -23,11 +24,14 @@ Place = tuple[str | None, ...]
 
 class Mender:
     """Leaves out of answers what a schema has no room for. What it has learned from one answer it does to the next
-    before it is asked whether that fits. ``left_out`` are the places so far; ``True``: only if there is null."""
+    before it is asked whether that fits. ``left_out`` are the places so far; ``True``: only if there is null.
+    ``spare`` gives what may be added where it is required, ``added`` what of it is."""
 
-    def __init__(self, validator: Validator) -> None:
+    def __init__(self, validator: Validator, spare: Mapping[Place, Any] | None = None) -> None:
         self._validator = validator
+        self._spare = spare or {}
         self.left_out: dict[Place, bool] = {}
+        self.added: dict[Place, Any] = {}
 
     def mend(self, body: Json) -> Json | None:
         """The body as it fits, a copy if anything is left out of it; None: nothing certain makes it fit."""
@@ -36,11 +40,17 @@ class Mender:
         body = copy.deepcopy(body)
         for place, only_null in self.left_out.items():
             _leave_out(body, place, only_null)
+        for place, value in self.added.items():
+            _add(body, place, value)
         for _ in range(_MOST):
             if self._validator.is_valid(body):
                 return body
             fault, found = find_fault(self._validator, body)
-            if fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
+            missing = _place((*fault.path, str(fault.value))) if fault.keyword == "required" else ()
+            if missing in self._spare and missing not in self.added:
+                self.added[missing] = self._spare[missing]
+                _add(body, missing, self._spare[missing])
+            elif fault.keyword in ("additionalProperties", "unevaluatedProperties") and fault.value:
                 for name in fault.value:
                     self._learn(body, (*fault.path, name), only_null=False)
             elif found is None and fault.path and isinstance(fault.path[-1], str):
@@ -50,9 +60,24 @@ class Mender:
         return None
 
     def _learn(self, body: Json, path: Iterable[str | int], *, only_null: bool) -> None:
-        place = tuple(None if isinstance(part, int) else str(part) for part in path)
+        place = _place(path)
         self.left_out[place] = only_null
         _leave_out(body, place, only_null)
+
+
+def _place(path: Iterable[str | int]) -> Place:
+    return tuple(None if isinstance(part, int) else str(part) for part in path)
+
+
+def _add(node: Any, place: Place, value: Any) -> None:
+    name, *rest = place
+    if name is None:
+        for item in node if isinstance(node, list) else ():
+            _add(item, tuple(rest), value)
+    elif isinstance(node, dict) and rest:
+        _add(node.get(name), tuple(rest), value)
+    elif isinstance(node, dict):
+        node.setdefault(name, copy.deepcopy(value))
 
 
 def _leave_out(node: Any, place: Place, only_null: bool) -> None:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import DocumentError
-from .document import Document, base_path, pointer_to
+from .document import Document, base_path, pointer_to, templates
+from .events import event_data
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from .parameters import STYLES, Parameter, style_of
@@ -89,7 +90,7 @@ def operations(document: Document) -> list[Operation]:
     """All operations that a router can reach, in the document's order.
 
     Raises:
-        DocumentError: two operations share an operationId, or a reference is broken.
+        DocumentError: two operations share an operationId, a reference is broken, or a part is not as OpenAPI has it.
     """
     found: dict[str, Operation] = {}
     keys: set[str] = set()
@@ -97,26 +98,35 @@ def operations(document: Document) -> list[Operation]:
     for path, item in document.content["paths"].items():
         if path.startswith("x-"):
             continue
+        _check_path(document, path)
         if "?" in path:
             unreachable.append(path)
             continue
         item, pointer = document.resolve(item)
         pointer = pointer or pointer_to("paths", path)
+        if not isinstance(item, dict):
+            raise DocumentError(f"{document.source}: the path {path} has no operations; it is no object.")
         for method in METHODS:
             if method not in item:
                 continue
-            given = item[method].get("operationId")
-            name = str(given) if given else re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
+            given = item[method].get("operationId") if isinstance(item[method], dict) else None
+            name = str(given) if given else derived_id(method, path)
             if given and name in found:
                 raise DocumentError(
                     f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
                 )
             if not given:
-                name = _unused(name, found)
+                name = unused(name, found)
                 derived.append(name)
-            key = _unused(re.sub(r"\W", "_", name), keys)
+            key = unused(re.sub(r"\W", "_", name), keys)
             keys.add(key)
-            found[name] = _operation(document, name, key, path, method, item, pointer)
+            try:
+                found[name] = _operation(document, name, key, path, method, item, pointer)
+            except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
+                raise DocumentError(
+                    f"{document.source}: the operation {method.upper()} {path} is not as OpenAPI has it "
+                    f"({type(error).__name__})."
+                ) from error
     if unreachable:
         log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
     if derived:
@@ -124,7 +134,21 @@ def operations(document: Document) -> list[Operation]:
     return list(found.values())
 
 
-def _unused(name: str, taken: Container[str]) -> str:
+def _check_path(document: Document, path: str) -> None:
+    if not path.startswith("/"):
+        raise DocumentError(f"{document.source}: the path {path or repr(path)} does not begin with a slash.")
+    names = list(templates(path))
+    if len(set(names)) < len(names):
+        raise DocumentError(f"{document.source}: the path {path} has two parameters of the same name.")
+
+
+def derived_id(method: str, path: str) -> str:
+    """What an operation without an operationId goes by."""
+    return re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """A name that is not taken: itself, or with a number behind it."""
     number, free = 1, name
     while free in taken:
         number += 1
@@ -144,7 +168,7 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
         at = response_pointer or base + pointer_to("responses", status)
         media = _media(response, at)
         if events := media.get("text/event-stream"):
-            media["text/event-stream"] = _event_data(document, events)
+            media["text/event-stream"] = event_data(document, events)
         responses[str(status).upper() if str(status) != "default" else "default"] = media
     return Operation(
         id=name,
@@ -152,7 +176,7 @@ def _operation(document: Document, name: str, key: str, path: str, method: str, 
         method=method,
         base=base_path(node.get("servers") or item.get("servers") or document.content.get("servers")),
         path=path,
-        tag=(node.get("tags") or [None])[0],
+        tag=None if (tag := (node.get("tags") or [None])[0]) is None else str(tag),
         parameters=_parameters(document, node, item, base, pointer),
         request=_bodies(document, body, body_pointer or f"{base}/requestBody"),
         request_required=bool(body.get("required")),
@@ -166,15 +190,6 @@ def _media(node: Any, pointer: str) -> dict[str, str | None]:
         media_type.lower(): pointer + pointer_to("content", media_type, "schema") if "schema" in media else None
         for media_type, media in (node.get("content") or {}).items()
     }
-
-
-def _event_data(document: Document, pointer: str) -> str:
-    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``."""
-    schema, followed = document.resolve({"$ref": f"#{pointer}"})
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if isinstance(properties, dict) and "data" in properties and set(properties) <= {"data", "event", "id", "retry"}:
-        return f"{followed}/properties/data"
-    return pointer
 
 
 def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:

@@ -17,8 +17,8 @@ import yaml
 
 from .document import pointer_to
 from .json_nodes import JsonNodes
-from .loading import _Loader as YamlLoader
 from .structure import unescape
+from .yaml_json import YamlLoader, refuse_bombs
 
 
 class Location(NamedTuple):
@@ -206,7 +206,9 @@ def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:
         # Before construction, which puts what merge keys bring in among an object's own keys.
         duplicates = tuple(_duplicates(root))
         # As the server has it: every key is a text, a status too.
-        return root, duplicates, json.loads(json.dumps(loader.construct_document(root)))
+        content = loader.construct_document(root)
+        refuse_bombs(content, text)
+        return root, duplicates, json.loads(json.dumps(content))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)

@@ -29,7 +29,8 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
         ConfigurationError: as `Security.ways_in`.
     """
     security = security or Security(document)
-    info = document.content.get("info") or {}
+    info = document.content.get("info")
+    info = info if isinstance(info, dict) else {}
     paths: Json = {}
     for operation in sorted(operations, key=_closeness):
         view: Json = {
@@ -66,8 +67,10 @@ def path_name(name: str) -> str:
     return safe if safe[:1].isalpha() else f"p{safe}"
 
 
-def _closeness(operation: Operation) -> tuple[bool, int, int]:
-    return operation.path.endswith("}"), -operation.path.count("/"), operation.path.count("{")
+def _closeness(operation: Operation) -> tuple[bool, int, int, bool]:
+    # A route of GET takes HEAD too, unless the document's own comes before it.
+    head = operation.method == "head"
+    return operation.path.endswith("}"), -operation.path.count("/"), operation.path.count("{"), not head
 
 
 class TagResolver(Resolver):

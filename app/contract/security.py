@@ -7,7 +7,7 @@ at. What cannot be kept is no way in: an operation that has no other way in ends
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from ..errors import DocumentError
@@ -58,6 +58,12 @@ class Security:
             )
         return ways
 
+    def sending(self, operations: Iterable[Operation]) -> str:
+        """How a key is sent that opens some of the operations, as the end of a sentence."""
+        used = {name for operation in operations for way in self.ways_in(operation) for name in way}
+        told = [_SENDING[kind](scheme) for kind, scheme in _kinds(self.schemes, used)]
+        return " or ".join(dict.fromkeys(told)) or _SENDING["bearer"]({})
+
     def report(self, operations: Iterable[Operation]) -> None:
         """Say at start what a reader of the document could take for granted and would be wrong about."""
         used = {name for operation in operations for requirement in operation.security or () for name in requirement}
@@ -80,6 +86,21 @@ class Security:
     def _told(self, requirement: Iterable[str]) -> str:
         schemes = [self._declared[name] for name in requirement]
         return " and ".join(f"{scheme.get('type')} {scheme.get('scheme', '')}".strip() for scheme in schemes)
+
+
+_SENDING: dict[str, Callable[[Json], str]] = {
+    "bearer": lambda _: "in the Authorization header: 'Authorization: Bearer YOUR_KEY'",
+    "basic": lambda _: "as the password of HTTP Basic",
+    "header": lambda scheme: f"in the header {scheme['name']}",
+    "query": lambda scheme: f"in the query as {scheme['name']}",
+    "cookie": lambda scheme: f"in the cookie {scheme['name']}",
+}
+
+
+def _kinds(schemes: Json, used: Container[str]) -> Iterator[tuple[str, Json]]:
+    for name, scheme in schemes.items():
+        if name in used:
+            yield (scheme["in"] if scheme["type"] == "apiKey" else scheme["scheme"]), scheme
 
 
 def _kept(scheme: Any, allow_basic: bool) -> Json | None:

@@ -34,10 +34,10 @@ def envelope(error: ApiError) -> dict[str, Any]:
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
-def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tuple) -> ApiError:
+def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tuple, sending: str = "") -> ApiError:
     """The error that tells a client of an exception.
 
-    ``allow`` gives the methods of the path, asked only for 405.
+    ``allow`` gives the methods of the path, asked only for 405; ``sending`` tells how a key is sent.
     """
     if isinstance(error, ApiError):
         return error
@@ -47,9 +47,7 @@ def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tupl
     elif isinstance(error, ProblemException):
         status = error.status
     if status == 401:
-        return Unauthorized(
-            "You did not provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'."
-        )
+        return Unauthorized(f"You did not provide an API key. Send it {sending or 'as the document says'}.")
     if status == 404:
         return NotFound("Unknown path. The document at openapi.json, beside this API's paths, lists them all.")
     if status == 405:
@@ -75,8 +73,9 @@ class _OtherClientError(BadRequest):
 class EnvelopeMiddleware:
     """Answers for every exception below it."""
 
-    def __init__(self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]], sending: str) -> None:
         self.app = app
+        self.sending = sending
         self.methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +86,7 @@ class EnvelopeMiddleware:
             await self.app(scope, receive, send)
         except Exception as exception:
             exchange = Exchange.of(scope)
-            error = to_api_error(exception, lambda: self.methods(scope["path"]))
+            error = to_api_error(exception, lambda: self.methods(scope["path"]), self.sending)
             if exchange.status:
                 # The answer has begun; a cut connection is the only honest sign left.
                 raise

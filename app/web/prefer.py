@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..contract.media import split_type
 from ..errors import BadRequest
 
 # What stands between commas or semicolons, or between commas only, outside of quotes; takes time as the length does.
@@ -107,7 +108,7 @@ def _range(part: str) -> tuple[str, float]:
 
 def _quality(ranges: Sequence[tuple[str, float]], media_type: str) -> float:
     """The quality of the closest range that a media type is in."""
-    plain = media_type.partition(";")[0].strip().lower()
+    plain = split_type(media_type)[0]
     for wanted in (plain, plain.partition("/")[0] + "/*", "*/*"):
         found = [quality for kind, quality in ranges if kind == wanted]
         if found:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -78,6 +79,8 @@ class Reloading:
                 log.exception("the document has changed, but not into one that can be served")
             else:
                 self._current = built
+                # The one before goes round in circles, which are large for a large document.
+                await asyncio.to_thread(gc.collect)
                 # What was saved while this was built is seen now, and what was added since is not overlooked.
                 self._stamp = stamp if len(stamp) == len(self._watched) else self._read_stamp()
                 log.info("the document %s has changed and is in force", self._shown)

@@ -19,7 +19,7 @@ from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
 from ..contract.media import is_json, split_type
-from ..contract.mending import Mender
+from ..contract.mending import Mender, Place
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
@@ -88,7 +88,8 @@ class OperationView(ReplyEncoder):
     """One operation as a Flask view; its answers are checked against the document.
 
     A handler asks for what it needs by the names of its parameters: ``body``, ``request``, and the operation's own
-    parameters in snake case. ``mends``: what the document has no room for is left out of its answers.
+    parameters in snake case. ``spare``: what the document has no room for is left out of its answers, and what it
+    requires is added as far as it is in there.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class OperationView(ReplyEncoder):
         schemas: Schemas,
         services: Mapping[type[Any], Any],
         *,
-        mends: bool = False,
+        spare: Mapping[Place, Any] | None = None,
     ) -> None:
         self.operation = operation
         self.operation_id = operation.key
@@ -107,12 +108,12 @@ class OperationView(ReplyEncoder):
         self.is_async = inspect.iscoroutinefunction(self.handler)
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
-        self.mends = mends
+        self.spare = spare
         self._validators: dict[tuple[int, str], Validator | None] = {}
         self._menders: dict[tuple[int, str], Mender] = {}
         self.__name__ = operation.key  # as Flask and Connexion want of a view
 
-    def __call__(self, **_path_parameters: str) -> flask.Response:
+    def __call__(self, /, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
         exchange = Exchange.of(environ[SCOPE])
@@ -153,8 +154,8 @@ class OperationView(ReplyEncoder):
         return self._mend(key, validator, body)
 
     def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> Any:
-        if self.mends:
-            mender = self._menders.setdefault(key, Mender(validator))
+        if self.spare is not None:
+            mender = self._menders.setdefault(key, Mender(validator, self.spare))
             before = len(mender.left_out)
             mended = mender.mend(body)
             if len(mender.left_out) > before:

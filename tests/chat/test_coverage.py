@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +22,10 @@ from app.engines.configured import served_model
 from app.settings import Settings
 from app.wiring import chat_operations, contract_path
 
+from ..foreign import NEWEST, OLDER, foreign
 from ..live import ROOT, Server
 
 CHAT = "/v1/chat/completions"
-SPECS = Path(os.environ.get("PARLEY_TEST_SPECS", "/nowhere"))
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +70,9 @@ def test_what_a_document_of_another_hand_has_besides_is_told_as_unknown(document
     assert totals(lines).startswith(f"{len(lines) - 2} of {len(lines)} properties accounted for: ")
 
 
-@pytest.mark.parametrize("name", ["openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml"])
+@pytest.mark.parametrize("name", [OLDER, NEWEST])
 def test_openais_own_documents_have_nothing_that_the_tables_lack(name: str) -> None:
-    path = SPECS / name
-    if not path.exists():
-        pytest.skip(f"PARLEY_TEST_SPECS names no folder with {name}")
+    path = foreign(name)
     document = Document.load(path)
     lines = coverage(document, chat_operations(Settings(), operations(document))[0], served_model(Settings()).model)
     assert len(lines) > 150

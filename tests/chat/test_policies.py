@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -24,11 +23,11 @@ from app.errors import ConfigurationError, UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path, wire
 
+from ..foreign import NEWEST, OLDER, foreign
 from ..live import Server, StartError, serve
 from ..published import error_codes
 
 CHAT = "/v1/chat/completions"
-SPECS = Path(os.environ.get("PARLEY_TEST_SPECS", "/nowhere"))
 TEXT = {"type": "text", "text": "Hello!"}
 FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}
 TOOLS = {"tools": [{"type": "function", "function": FUNCTION}]}
@@ -372,11 +371,9 @@ def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_re
     assert engine.asked == {"model": "parley-echo", **said()}
 
 
-@pytest.mark.parametrize("name", ["openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml"])
+@pytest.mark.parametrize("name", [OLDER, NEWEST])
 def test_openais_own_document_is_such_an_open_one(name: str) -> None:
-    path = SPECS / name
-    if not path.exists():
-        pytest.skip(f"PARLEY_TEST_SPECS names no folder with {name}")
+    path = foreign(name)
     settings = Settings(api_keys=("k",), spec=path)
     assert error_of(ask(EchoEngine(), settings, top_k=1)) == (400, "unsupported_parameter", "top_k")
     extra = engine_with(extra_parameters=frozenset({"top_k"}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from app.contract.diff import compare_documents
 from app.contract.diff_schemas import Repeat
 from app.contract.document import Document
 
-# The folder of OpenAI's own documents.
-SPECS = Path(os.environ.get("PARLEY_TEST_SPECS", "/nowhere"))
+from ..foreign import NEWEST, OLDER, foreign
+
 Json = dict[str, Any]
 Told = list[tuple[str, bool | None]]
 
@@ -272,10 +271,7 @@ def test_a_shared_schema_is_told_at_its_first_operation_and_named_at_the_others(
 
 
 def test_openai_s_documents_can_be_compared() -> None:
-    names = ("openai-3.0.0-2025-02.yaml", "openai-3.1.0-2026-08.yaml")
-    if not all((SPECS / name).exists() for name in names):
-        pytest.skip("PARLEY_TEST_SPECS names no folder with OpenAI's documents")
-    old, new = (Document.load(SPECS / name) for name in names)
+    old, new = (Document.load(foreign(name)) for name in (OLDER, NEWEST))
     found = compare_documents(old, new)
     assert {c.operation for c in found.changes if c.message == "operation added"} > {"POST /responses"}
     chat = {(c.place, c.path): c for c in found.changes if c.operation == "POST /chat/completions"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import takewhile
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import pytest
 
 from app.contract.findings import Finding
 from app.contract.lint import Report, check_document
+from app.contract.structure import unescape
 from app.settings import Settings
 from app.wiring import contract_path
 
-# The folder of OpenAI's own documents.
-SPECS = Path(os.environ.get("PARLEY_TEST_SPECS", "/nowhere"))
+from ..foreign import NEWEST, OLDER, foreign
 
 HEAD = "openapi: {version}.0\ninfo: {{title: t, version: '1'}}\n"
 # An operation with nothing wrong, but for what a case adds before it.
@@ -223,12 +222,11 @@ def test_the_contract_that_ships_is_clean() -> None:
     assert check_document(contract_path(Settings()), lambda operation: "x").findings == []
 
 
-@pytest.mark.parametrize("name", ["openai-3.1.0-2026-08.yaml", "openai-3.0.0-2025-02.yaml"])
+@pytest.mark.parametrize("name", [NEWEST, OLDER])
 def test_openai_s_documents_are_servable_and_their_mistakes_have_lines(name: str) -> None:
-    if not (SPECS / name).exists():
-        pytest.skip(f"PARLEY_TEST_SPECS names no folder with {name}")
-    report = check_document(SPECS / name, lambda operation: "501")
-    lines = (SPECS / name).read_text().splitlines()
+    path = foreign(name)
+    report = check_document(path, lambda operation: "501")
+    lines = path.read_text().splitlines()
     assert [f for f in report.findings if f.severity == "error"] == []
     assert len(report.rows) in (110, 281)
     assert all(all(row.schemas) for row in report.rows)
@@ -238,5 +236,5 @@ def test_openai_s_documents_are_servable_and_their_mistakes_have_lines(name: str
 
 def last_word(found: Finding) -> str:
     """What stands on the line of a finding: its key, or the dash of an item."""
-    word = found.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    word = unescape(found.pointer.rpartition("/")[2])
     return "-" if word.isdigit() and len(word) < 3 else word

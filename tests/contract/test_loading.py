@@ -2,11 +2,13 @@
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.contract.cache import Kept
 from app.contract.document import Document
 from app.contract.loading import load
 from app.contract.operations import operations
@@ -116,7 +118,7 @@ def test_the_parsed_form_is_kept_and_believed_only_for_the_same_bytes(tmp_path: 
     (kept,) = cache.glob("*.json")
     assert cache.stat().st_mode & 0o777 == 0o700
     assert kept.stat().st_mode & 0o777 == 0o600
-    kept.write_bytes(kept.read_bytes().replace(b"2024-01-01", b"from the cache"))
+    Kept(cache, path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":["from the cache",10]}')
     assert load(path, cache=cache).content["x"] == ["from the cache", 10]
     path.write_text(path.read_text() + "\n# changed\n")
     again = load(path, cache=cache)
@@ -129,9 +131,36 @@ def test_a_cache_that_others_may_write_to_is_not_believed(tmp_path: Path) -> Non
     path.write_text("openapi: 3.1.0\npaths: {}\nx: mine\n")
     load(path, cache=cache)
     (kept,) = cache.glob("*.json")
-    kept.write_bytes(kept.read_bytes().replace(b"mine", b"yours"))
+    Kept(cache, path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":"yours"}')
+    assert load(path, cache=cache).content["x"] == "yours"
     cache.chmod(0o777)
     assert load(path, cache=cache).content["x"] == "mine"
+    assert kept.exists()
+
+
+@pytest.mark.parametrize("junk", [b"", b"{broken", b"[]", b'{"openapi":"3.1.0"}', b"\xff"])
+def test_a_kept_file_that_is_not_as_it_was_written_is_made_anew(junk: bytes, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = tmp_path / "d.yaml"
+    path.write_text("openapi: 3.1.0\npaths: {}\nx: mine\n")
+    load(path, cache=cache)
+    (kept,) = cache.glob("*.json")
+    whole = kept.read_bytes()
+    kept.write_bytes(junk)
+    assert load(path, cache=cache).content["x"] == "mine"
+    assert kept.read_bytes() == whole
+    kept.unlink()
+    kept.mkdir()
+    assert load(path, cache=cache).content["x"] == "mine"
+    assert sorted(cache.iterdir()) == [kept], "what could not be kept was left lying"
+
+
+def test_aliases_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    lines = [f"x-{name}: &{name} [{', '.join(['*' + before] * 10)}]" for before, name in pairwise("abcdefghij")]
+    path.write_text("openapi: 3.1.0\npaths: {}\nx-a: &a [1, 1]\n" + "\n".join(lines))
+    with pytest.raises(ConfigurationError, match="aliases"):
+        load(path, cache=tmp_path)
 
 
 def test_names_that_are_no_strings_in_yaml_are_those_of_json(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a narrower document has no room for is left out of an answer; nothing else is done to it."""
+"""What a narrower document has no room for is left out of an answer; nothing is added but what was given for that."""
 
 from typing import Any
 
@@ -43,3 +43,20 @@ def test_what_is_missing_or_wrong_is_not_mended() -> None:
     assert mender.mend({"new": 1}) is None
     assert mender.mend({"id": 1}) is None
     assert mender.mend({"id": None}) is None
+
+
+def test_what_is_required_is_added_only_where_it_was_given() -> None:
+    wanting: dict[str, Any] = {
+        "type": "object",
+        "required": ["list"],
+        "properties": {
+            "list": {"type": "array", "items": {"type": "object", "required": ["role", "x"], "properties": {"x": {}}}}
+        },
+    }
+    mender = Mender(compile_schema(wanting), {("list", None, "role"): "assistant"})
+    for _ in range(2):
+        assert mender.mend({"list": [{"x": 1}, {"x": 2, "role": "own"}]}) == {
+            "list": [{"x": 1, "role": "assistant"}, {"x": 2, "role": "own"}]
+        }
+    assert mender.mend({"list": [{}]}) is None
+    assert Mender(compile_schema(wanting)).mend({"list": [{"x": 1}]}) is None

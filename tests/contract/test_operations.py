@@ -9,6 +9,7 @@ import pytest
 from app.contract.document import Document
 from app.contract.media import MediaTypes, is_json, split_type
 from app.contract.operations import Operation, operations
+from app.errors import DocumentError
 
 
 def only(operation: dict[str, Any], version: str = "3.1.1", **components: Any) -> Operation:
@@ -76,3 +77,26 @@ def test_the_closest_media_type_is_found() -> None:
 def test_json_is_told_by_its_name_or_its_suffix() -> None:
     assert all(map(is_json, ("application/json", "application/problem+json", "text/json")))
     assert not any(map(is_json, ("application/x-ndjson", "application/json-seq", "application/jsonl", "json/xml")))
+
+
+@pytest.mark.parametrize(
+    ("paths", "part"),
+    [
+        ({"pets": {}}, "does not begin with a slash"),
+        ({"": {}}, "does not begin with a slash"),
+        ({"/{id}/{id}": {}}, "two parameters of the same name"),
+        ({"/pets": None}, "no object"),
+        ({"/pets": {"get": None}}, "GET /pets is not as OpenAPI has it"),
+        ({"/pets": {"get": {"responses": {"200": None}}}}, "GET /pets is not as OpenAPI has it"),
+        ({"/pets": {"post": {"requestBody": {"content": {"text/plain": None}}}}}, "POST /pets is not as OpenAPI"),
+    ],
+)
+def test_a_structure_that_cannot_be_read_is_told_in_words(paths: Any, part: str) -> None:
+    with pytest.raises(DocumentError, match=part):
+        operations(Document({"openapi": "3.1.0", "paths": paths}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("components", 7), ("servers", {}), ("security", {})])
+def test_parts_of_a_wrong_type_are_told_in_words(name: str, value: Any) -> None:
+    with pytest.raises(DocumentError, match=f"{name} is not a"):
+        Document({"openapi": "3.1.0", "paths": {}, name: value})

@@ -7,6 +7,8 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.contract.structure import escape
+
 from . import CONTRACT, Json, accepts, component_accepts, contract, schemas
 
 OPERATIONS = {
@@ -20,17 +22,13 @@ def _operations() -> dict[str, Json]:
     return {operation["operationId"]: operation for path in contract()["paths"].values() for operation in path.values()}
 
 
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 def _nodes(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
     """Every object of the document, with its pointer, but for the examples and what they hold."""
     if isinstance(node, dict):
         yield pointer, node
         for key, value in node.items():
             if key not in ("example", "examples"):
-                yield from _nodes(value, f"{pointer}/{_escape(str(key))}")
+                yield from _nodes(value, f"{pointer}/{escape(str(key))}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _nodes(value, f"{pointer}/{index}")

@@ -13,6 +13,7 @@ from typing import Any
 import openai
 import pytest
 
+from ..foreign import NEWEST, OLDER, foreign
 from ..live import Server, serve
 from .test_requests import raw
 from .twins import VERSIONS, write_twin
@@ -144,15 +145,13 @@ def test_a_body_that_nobody_asked_for_does_not_get_into_the_next_request(tmp_pat
             assert b"'q' in the query" in received
 
 
-@pytest.mark.parametrize("name", ["openai-3.1.0-2026-08.yaml", "openai-3.0.0-2025-02.yaml"])
+@pytest.mark.parametrize("name", [NEWEST, OLDER])
 def test_what_the_official_sdk_sends_fits_the_official_document(name: str) -> None:
-    folder = os.environ.get("PARLEY_TEST_SPECS")
-    if not folder:
-        pytest.skip("PARLEY_TEST_SPECS names no folder of documents")
+    path = foreign(name)
     file = ("a.jsonl", b"{}\n")
     sound = ("a.wav", b"RIFF")
     picture = ("a.png", b"\x89PNG", "image/png")
-    with serve("echo", {"PARLEY_SPEC": str(Path(folder, name))}) as server:
+    with serve("echo", {"PARLEY_SPEC": str(path)}) as server:
         client = openai.OpenAI(base_url=server.base, api_key=server.key, max_retries=0)
         calls: list[tuple[Callable[..., Any], dict[str, Any]]] = [
             (client.files.create, {"file": file, "purpose": "batch"}),

@@ -1,0 +1,62 @@
+"""YAML with the types of JSON only: a date in a document is a text, and so is ``on``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+# A hundred times what the largest documents known hold.
+_MOST_VALUES = 10_000_000
+# Without an alias nothing stands in a document more than once.
+_MAYBE_ALIAS = re.compile(r"(?:^|[\s\[{,])\*[^\s,\]}*]")
+
+
+class YamlLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """PyYAML's loader with the scalars of JSON."""
+
+
+YamlLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
+    ("tag:yaml.org,2002:merge", r"^(?:<<)$", ["<"]),
+):
+    YamlLoader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+
+
+# PyYAML reads 010 as octal, as YAML 1.1 has it; JSON and YAML 1.2 do not.
+YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+YamlLoader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
+
+
+def refuse_bombs(content: Any, text: str) -> None:
+    """Refuse aliases that stand for so many values together that their JSON would fill the memory.
+
+    Raises:
+        ValueError: they do, or one stands inside what it names.
+    """
+    if _MAYBE_ALIAS.search(text) and _values(content, {}) > _MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {_MOST_VALUES} values")
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """How many values a node holds, what stands there twice counted twice."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if (found := known.get(id(node))) is not None:
+        if found < 0:
+            raise ValueError("an alias stands inside what it names")
+        return found
+    known[id(node)] = -1
+    known[id(node)] = found = 1 + sum(
+        _values(item, known) for item in (node.values() if isinstance(node, dict) else node)
+    )
+    return found
