@@ -174,10 +174,11 @@ def _wire(settings: Settings, engine: Engine | None, *, opens: bool, launches: b
     def view(operation: Operation, handler: Any) -> OperationView:
         if mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
+        ours = getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
         # Our own answers, in the words of another author's document.
-        ours = settings.spec is not None and getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
-        spare = SPARE if ours else None
-        return views.setdefault(operation.key, OperationView(operation, handler, schemas, services, spare=spare))
+        spare = SPARE if ours and settings.spec is not None else None
+        made = OperationView(operation, handler, schemas, services, spare=spare, quick=ours)
+        return views.setdefault(operation.key, made)
 
     async def ready() -> bool:
         return not chats or await engine.ready()

@@ -30,7 +30,7 @@ def check_conversation(messages: list[Json]) -> None:
             continue
         if waiting:
             _refuse_waiting(waiting)
-        if role == "assistant":
+        if role == "assistant" and (message.get("content") is None or "tool_calls" in message):
             waiting = _calls(message, index)
     _refuse_waiting(waiting)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..errors import BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMed
 Headers = list[tuple[bytes, bytes]]
 
 # An exponent of three digits may overflow to infinity, which is not JSON; looked at closely only then.
+_LONG = 4096
 _HUGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
 # Python knows far more, and some of them take a time that grows with the square of the text.
 _CHARSETS = frozenset(
@@ -145,7 +146,8 @@ def parse_json(raw: bytes) -> Any:
         body = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
         raise BadRequest(_json_fault(str(error)), code="invalid_json") from None
-    if _HUGE_EXPONENT.search(raw) and _has_infinity(body):
+    # A short text is searched faster than its values are looked at, a long one the other way round.
+    if (len(raw) > _LONG or _HUGE_EXPONENT.search(raw)) and _has_infinity(body):
         raise BadRequest("The body has a number that is too large for a float.", code="invalid_json")
     return body
 
@@ -165,13 +167,14 @@ def _json_fault(text: str) -> str:
 
 
 def _has_infinity(body: Any) -> bool:
-    left = [body]
-    while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list):
-            left += value
-        elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-            return True
+    left: list[Iterable[Any]] = [[body]]
+    for values in left:  # which grows meanwhile
+        for value in values:
+            kind = type(value)
+            if kind is dict:
+                left.append(value.values())
+            elif kind is list:
+                left.append(value)
+            elif kind is float and value - value != 0:
+                return True
     return False

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import json.encoder
 from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
 
-def _encoder() -> Callable[[Any], str]:
-    # NaN and infinities are not JSON: rather an error here than a client that cannot read the answer. Answers have no
-    # circles.
-    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.encode
-    # `encode` makes this anew for each value, which takes a third of the time for a chunk.
-    write = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    return lambda value: "".join(write(value, 0))
-
-
-_encode = _encoder()
+# NaN and infinities are not JSON: rather an error here than a client that cannot read the answer.
+_strict = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def to_json(value: Any) -> bytes:
@@ -33,16 +23,29 @@ def to_json(value: Any) -> bytes:
     Raises:
         ValueError: NaN, an infinity or a lone surrogate is in it.
     """
-    return _encode(value).encode()
+    return _strict(value).encode()
 
 
-def event(value: Any) -> bytes:
+def quick_json(value: Any) -> bytes:
+    """The same some five times as fast, for values that have neither NaN nor infinities, which become null: those that
+    were JSON before.
+
+    Raises:
+        ValueError: a lone surrogate is in it.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits, for example
+        return to_json(value)
+
+
+def event(value: Any, write: Callable[[Any], bytes] = to_json) -> bytes:
     """One event with JSON data. JSON has no raw line breaks, so one ``data`` line is enough."""
-    return b"data: " + _encode(value).encode() + b"\n\n"
+    return b"data: " + write(value) + b"\n\n"
 
 
-def named_event(value: Any) -> bytes:
+def named_event(value: Any, write: Callable[[Any], bytes] = to_json) -> bytes:
     """The same, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
     name = value.get("type") if isinstance(value, dict) else None
     named = isinstance(name, str) and name and name.isprintable()
-    return (f"event: {name}\n".encode() if named else b"") + event(value)
+    return (f"event: {name}\n".encode() if named else b"") + event(value, write)

@@ -9,6 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from ...errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 from ..base import Json, Model
 from .collecting import collect
@@ -119,7 +121,10 @@ class UpstreamEngine:
             stream=stream,
             context_length=options.model.context_length,
         )
-        return _to_json(body).encode("utf-8", "replace")
+        try:
+            return orjson.dumps(body)
+        except TypeError:  # an integer beyond 64 bits, for example
+            return _to_json(body).encode("utf-8", "replace")
 
 
 def model_of(
