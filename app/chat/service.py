@@ -42,6 +42,11 @@ class Call:
     ignored: list[str]
     warns: bool
 
+    @property
+    def asks_once(self) -> bool:
+        """Whether one call of the engine gives all the choices."""
+        return self.n == 1 or self.model.makes_choices
+
 
 class Chat:
     """Answers chat completions by an engine.
@@ -141,18 +146,19 @@ class Chat:
         request, raw = call.request, None
         while raw is None:
             try:
-                raw = await self._complete(request, call.n)
+                raw = await self._complete(request, call)
             except UnsupportedParameter as error:
                 request = _smaller(request, error, call, log)
         answer = completion(raw, call.model, metadata=call.request.get("metadata"))
-        log["tokens"] = answer["usage"]["total_tokens"]
+        if "usage" in answer:
+            log["tokens"] = answer["usage"]["total_tokens"]
         return answer
 
     def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
         options = call.request.get("stream_options", {})
         return chunks(
-            self._lenient(call, log) if call.warns else self._stream(call.request, call.n),
+            self._lenient(call, log) if call.warns else self._stream(call.request, call),
             call.model,
             include_usage=bool(options.get("include_usage")),
             obfuscate=bool(options.get("include_obfuscation")),
@@ -163,7 +169,7 @@ class Chat:
         request, begun = call.request, False
         while True:
             try:
-                async with aclosing(cast(Any, self._stream(request, call.n))) as pieces:
+                async with aclosing(cast(Any, self._stream(request, call))) as pieces:
                     async for piece in pieces:
                         begun = True
                         yield piece
@@ -173,11 +179,13 @@ class Chat:
                     raise
                 request = _smaller(request, error, call, log)
 
-    async def _complete(self, request: Json, n: int) -> Json:
-        return await (self.engine.complete(request) if n == 1 else choices.complete(self.engine, request, n))
+    async def _complete(self, request: Json, call: Call) -> Json:
+        if call.asks_once:
+            return await self.engine.complete(request)
+        return await choices.complete(self.engine, request, call.n)
 
-    def _stream(self, request: Json, n: int) -> AsyncIterator[Json]:
-        return self.engine.stream(request) if n == 1 else choices.stream(self.engine, request, n)
+    def _stream(self, request: Json, call: Call) -> AsyncIterator[Json]:
+        return self.engine.stream(request) if call.asks_once else choices.stream(self.engine, request, call.n)
 
 
 def _smaller(request: Json, error: UnsupportedParameter, call: Call, log: Json) -> Json:

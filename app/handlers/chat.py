@@ -18,10 +18,10 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     chat = request.service(Chat)
     call = chat.prepare(body, request.log, request.key_name)
     if not body.get("stream"):
-        return Reply(await chat.complete(call, request.log), headers=_headers(call))
+        return Reply(await chat.complete(call, request.log), headers=_headers(call), foreign=call.model.foreign)
     headers = _headers(call)
     chunks = chat.stream(call, request.log)
-    return Stream(_telling(chunks, call, headers) if call.warns else chunks, headers)
+    return Stream(_telling(chunks, call, headers) if call.warns else chunks, headers, foreign=call.model.foreign)
 
 
 def _headers(call: Call) -> dict[str, str]:

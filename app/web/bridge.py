@@ -133,7 +133,10 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        encode = partial(pending.view.encode_event, named=stream.named)
+        if stream.foreign:
+            encode = pending.view.encode_foreign_event
+        else:
+            encode = partial(pending.view.encode_event, named=stream.named)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:
