@@ -54,13 +54,24 @@ class UpstreamOptions:
             raise ConfigurationError(f"{whose} has no base URL.")
         for text in self.base_urls:
             _check_url(whose, text)
-        if self.key is not None and not (self.key.isascii() and self.key.isprintable() and " " not in self.key):
+        if self.key is not None and not (
+            self.key and self.key.isascii() and self.key.isprintable() and " " not in self.key
+        ):
             raise ConfigurationError(f"{whose} has a key that no header can carry: it must be visible ASCII.")
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
                 raise ConfigurationError(f"{whose} has a header that cannot be set: {name!r}.")
             if not (value.isascii() and value.isprintable()):
                 raise ConfigurationError(f"{whose} has a header {name!r} whose value is not printable ASCII.")
+        numbers = {name: getattr(self.timeouts, name) for name in ("connect", "first_byte", "idle", "total")}
+        numbers |= {name: getattr(self, name) for name in ("max_answer", "max_event", "probe_seconds")}
+        for name, number in numbers.items():
+            if not 0 < number < float("inf"):
+                raise ConfigurationError(f"{whose} has a {name} that is not above 0.")
+        if not 0 <= self.retries <= 10:
+            raise ConfigurationError(f"{whose} has retries that are not 0 to 10.")
+        if self.health_path is not None and not self.health_path.startswith("/"):
+            raise ConfigurationError(f"{whose} has a health_path that does not begin with a slash.")
 
 
 def _check_url(whose: str, text: str) -> None:

@@ -155,6 +155,9 @@ def _whole_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Json:
     if "tool_calls" in message:
         message["tool_calls"] = mending.mend_calls(message["tool_calls"], drift)
     calls = message.get("tool_calls")
+    if calls and message.get("content") == "":
+        drift.count("content_empty_beside_calls")
+        del message["content"]
     names = [call[call["type"]].get("name") for call in calls] if isinstance(calls, list) else []
     reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(names), drift=drift)
     if reason is None:

@@ -80,8 +80,8 @@ def llama_server() -> Iterator[str]:
 class Scripted(Replicas):
     """An upstream that gives what a test says, and keeps the bodies that it was sent.
 
-    ``answer`` is the body of a whole answer, ``events`` are those of a stream; what is no bytes is made JSON, an
-    exception is raised.
+    ``answer`` is the body of a whole answer, ``events`` are those of a stream; what is neither text nor bytes is made
+    JSON, an exception is raised.
     """
 
     def __init__(self, answer: Any = None, events: Any = ()) -> None:
@@ -117,7 +117,9 @@ class Scripted(Replicas):
 
 
 def _bytes(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else json.dumps(value).encode()
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
 
 
 def completion(choice: Json | None = None, **fields: Any) -> Json:
