@@ -108,7 +108,9 @@ class Settings:
     max_waiting: int = _setting(
         128, "Most requests that wait for a model beyond that, in each worker; further ones get 503 at once.", minimum=0
     )
-    max_wait: float = _setting(30.0, "Seconds that a request waits so before it gets 503.", minimum=0.001, maximum=86400)
+    max_wait: float = _setting(
+        30.0, "Seconds that a request waits so before it gets 503.", minimum=0.001, maximum=86400
+    )
     max_choices: int = _setting(128, "Most choices (`n`) for a request.", minimum=1, maximum=128)
     max_total_tokens: int = _setting(
         1 << 20, "Most tokens that the choices of a request with `n` over 1 may come to.", minimum=1

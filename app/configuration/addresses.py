@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
@@ -37,8 +37,8 @@ def fault_of(url: str) -> str | None:
 
 
 def refuse_own(configuration: Configuration, listening: Iterable[object]) -> None:
-    """Do nothing when no upstream is this server itself. ``listening`` are the addresses that it listens on, as pairs of
-    host and port; paths of sockets are of no interest. Names are looked up, so this belongs to the start.
+    """Do nothing when no upstream is this server itself. ``listening`` are the addresses that it listens on, as pairs
+    of host and port; paths of sockets are of no interest. Names are looked up, so this belongs to the start.
 
     Raises:
         ConfigurationError: one is: a request would go round in circles.
@@ -75,14 +75,13 @@ def _has_localhost(addresses: Iterable[IpAddress]) -> bool:
     return any(str(address) in ("127.0.0.1", "::1") for address in addresses)
 
 
-def _addresses(host: str, resolve: Callable[..., list[tuple[object, ...]]] = socket.getaddrinfo) -> set[IpAddress]:
+def _addresses(host: str) -> set[IpAddress]:
     try:
-        found = resolve(host.strip("[]"), None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return set()  # not known yet; it may come up later
     addresses: set[IpAddress] = set()
     for *_, place in found:
-        assert isinstance(place, tuple)
         address = ipaddress.ip_address(str(place[0]).partition("%")[0])
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         addresses.add(mapped or address)

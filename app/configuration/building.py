@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,13 @@ from ..engines.upstream.replicas import Replicas
 from ..errors import ConfigurationError
 from ..settings import Settings
 from .keys import Configuration, Entry
+from .loading import key_of
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``extra`` are
-    the parameters beyond the API's that some model takes."""
+    """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``gates``
+    keep load off the models. ``extra`` are the parameters beyond the API's that some model takes."""
 
     engine: Engine
     served: tuple[ServedModel, ...]
@@ -46,9 +46,7 @@ def build(configuration: Configuration, settings: Settings, environ: Mapping[str
     for entry in configuration.models:
         if entry.keys.engine == "llama":
             model = _served(entry)
-            said = replace(
-                model.model, **_said(entry), **({"owned_by": entry.keys.owned_by} if entry.keys.owned_by else {})
-            )
+            said = replace(model.model, owned_by=entry.keys.owned_by or model.model.owned_by, **_said(entry))
             engines.append(llama_engine(model, said, place=len(served), max_schemas=settings.max_schemas))
             served.append(model)
         elif entry.keys.engine == "echo":
@@ -57,7 +55,7 @@ def build(configuration: Configuration, settings: Settings, environ: Mapping[str
             engines.append(_upstream(entry, environ))
     if configuration.listed is not None:
         engines.append(_listing(configuration.listed, environ))
-    bounds = {engine.models[0].id: _bounds(entry, settings) for engine, entry in zip(engines, configuration.models)}
+    bounds = {entry.id: _bounds(entry, settings) for entry in configuration.models}
     usual = Bounds(settings.max_in_flight, settings.max_waiting, settings.max_wait)
     extra = frozenset(name for entry in configuration.entries for name in entry.keys.extra_parameters)
     return Built(Registry(engines), tuple(served), Gates(usual, bounds), extra)
@@ -74,8 +72,6 @@ def upstream_options(entry: Entry, environ: Mapping[str, str] = os.environ) -> U
     Raises:
         ConfigurationError: its key is not there, or a value cannot be used.
     """
-    from .loading import key_of
-
     keys = entry.keys
     try:
         return UpstreamOptions(
@@ -164,8 +160,11 @@ def _upstream(entry: Entry, environ: Mapping[str, str]) -> Engine:
 
 def _listing(entry: Entry, environ: Mapping[str, str]) -> Engine:
     options = upstream_options(entry, environ)
-    relay = partial(_relay, entry)
-    return DiscoveringEngine(lambda: Replicas(options), lambda model, replicas: relay(model, model.id, replicas), entry.keys.dialect)
+
+    def relay(model: Model, replicas: Replicas) -> Engine:
+        return _relay(entry, model, model.id, replicas)
+
+    return DiscoveringEngine(lambda: Replicas(options), relay, entry.keys.dialect)
 
 
 def _relay(entry: Entry, model: Model, upstream_model: str, replicas: Replicas) -> UpstreamEngine:

@@ -65,8 +65,8 @@ def _parse(path: Path, text: str) -> Any:
         ) from None
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise ConfigurationError(f"The configuration {path} is not valid YAML: {problem or 'it cannot be read'}{where}.")
+        told = (problem or "it cannot be read") + (f" in line {mark.line + 1}" if mark is not None else "")
+        raise ConfigurationError(f"The configuration {path} is not valid YAML: {told}.") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"The configuration {path} cannot be read: {error}.") from None
     raise ConfigurationError(f"The configuration {path} must end in .toml, .yaml, .yml or .json.")

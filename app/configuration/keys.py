@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.upstream.dialects import DIALECTS
+from ..errors import ConfigurationError
 
 ENGINES = ("llama", "upstream", "echo")
 DAY = 86400
@@ -75,7 +76,9 @@ class ModelKeys:
     )
     max_in_flight: int | None = _key(None, "As `PARLEY_MAX_IN_FLIGHT`, for this model.", minimum=0, common=True)
     max_waiting: int | None = _key(None, "As `PARLEY_MAX_WAITING`, for this model.", minimum=0, common=True)
-    max_wait: float | None = _key(None, "As `PARLEY_MAX_WAIT`, for this model.", minimum=0.001, maximum=DAY, common=True)
+    max_wait: float | None = _key(
+        None, "As `PARLEY_MAX_WAIT`, for this model.", minimum=0.001, maximum=DAY, common=True
+    )
     path: Path | None = _llama(None, "GGUF file. Without it: the bundled model.")
     mmproj: Path | None = _llama(None, "GGUF file of the model's projector, with which it reads images or audio.")
     threads: int = _llama(
@@ -96,7 +99,7 @@ class ModelKeys:
     headers: Mapping[str, str] = _upstream({}, "Headers sent with each request.", secret=True, common=True)
     timeouts: TimeoutKeys = _upstream(TimeoutKeys(), "How long the upstream may take.", common=True)
     retries: int = _upstream(
-        2, "Attempts after the first, before the first byte of an answer.", minimum=0, maximum=20, common=True
+        2, "Attempts after the first, before the first byte of an answer.", minimum=0, maximum=10, common=True
     )
     max_answer: int = _upstream(64 << 20, "Most bytes of a whole answer.", minimum=1024, common=True)
     max_event: int = _upstream(16 << 20, "Most bytes of one event of a stream.", minimum=1024, common=True)
@@ -106,7 +109,9 @@ class ModelKeys:
     probe_seconds: float = _upstream(
         10.0, "Seconds between two looks at a replica that is down.", minimum=0.1, maximum=DAY, common=True
     )
-    capabilities: CapabilityKeys = _upstream(CapabilityKeys(), "What it can do, where that is not what its dialect says.")
+    capabilities: CapabilityKeys = _upstream(
+        CapabilityKeys(), "What it can do, where that is not what its dialect says."
+    )
     extra_body: Mapping[str, Any] = _upstream(
         {}, "Fields of the body that are sent unless the request says otherwise; clients do not see them."
     )
@@ -127,6 +132,10 @@ class Entry:
     def told(self, key: str) -> str:
         """Where one of its keys stands, for messages."""
         return f"{self.source}: {self.at}.{key}"
+
+    def fail(self, key: str, rule: str) -> ConfigurationError:
+        """The error for one of its keys."""
+        return ConfigurationError(f"{self.told(key)} {rule}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

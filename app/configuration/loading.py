@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..chat.parameters import CAPABILITIES
 from ..engines.upstream.dialects import DIALECTS
-from ..errors import ConfigurationError
 from .addresses import fault_of
 from .files import read_file
 from .keys import CapabilityKeys, Configuration, Entry, ModelKeys, TimeoutKeys
@@ -109,7 +108,7 @@ def check_upstream(entry: Entry, environ: Mapping[str, str]) -> None:
     Raises:
         ConfigurationError: they cannot be used.
     """
-    keys, fail = entry.keys, lambda key, rule: ConfigurationError(f"{entry.told(key)} {rule}")
+    keys, fail = entry.keys, entry.fail
     if not keys.base_urls:
         raise fail("base_urls", 'is missing. Say where the upstream is, such as ["http://gpu-1:8000/v1"].')
     for index, url in enumerate(keys.base_urls):
@@ -117,9 +116,10 @@ def check_upstream(entry: Entry, environ: Mapping[str, str]) -> None:
         if fault:
             raise fail(f"base_urls[{index}]", fault)
     dialect = DIALECTS[keys.dialect]
-    _each(keys.extra_parameters, dialect.extra_parameters, fail, "extra_parameters", f"the dialect {keys.dialect} has")
-    _each(keys.capabilities.add, CAPABILITIES, fail, "capabilities.add", "there are")
-    _each(keys.capabilities.remove, dialect.capabilities, fail, "capabilities.remove", f"the dialect {keys.dialect} has")
+    whose = f"The dialect {keys.dialect} has"
+    _each(entry, keys.extra_parameters, dialect.extra_parameters, "extra_parameters", whose)
+    _each(entry, keys.capabilities.add, CAPABILITIES, "capabilities.add", "There are")
+    _each(entry, keys.capabilities.remove, dialect.capabilities, "capabilities.remove", whose)
     for name in keys.extra_body:
         if name in _OF_REQUESTS:
             raise fail(f"extra_body.{name}", "is what requests themselves say. Leave it out.")
@@ -131,14 +131,12 @@ def check_upstream(entry: Entry, environ: Mapping[str, str]) -> None:
     key_of(entry, environ)
 
 
-def _each(
-    names: Iterable[str], known: Iterable[str], fail: Callable[[str, str], ConfigurationError], at: str, whose: str
-) -> None:
+def _each(entry: Entry, names: Iterable[str], known: Iterable[str], at: str, whose: str) -> None:
     known = sorted(known)
     for index, name in enumerate(names):
         if name not in known:
             offered = ", ".join(known) or "none"
-            raise fail(f"{at}[{index}]", f"is unknown.{did_you_mean(name, known)} What {whose}: {offered}.")
+            raise entry.fail(f"{at}[{index}]", f"is unknown.{did_you_mean(name, known)} {whose}: {offered}.")
 
 
 def key_of(entry: Entry, environ: Mapping[str, str]) -> str | None:
@@ -152,18 +150,18 @@ def key_of(entry: Entry, environ: Mapping[str, str]) -> str | None:
     if keys.key_env is not None:
         source, found = "key_env", environ.get(keys.key_env, "").strip()
         if not found:
-            raise ConfigurationError(f"{entry.told(source)} names a variable that is not set or empty. Set it.")
+            raise entry.fail(source, "names a variable that is not set or empty. Set it.")
     elif keys.key_file is not None:
         source = "key_file"
         try:
             found = keys.key_file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ConfigurationError(f"{entry.told(source)} cannot be read: {reason}.") from None
+            raise entry.fail(source, f"cannot be read: {reason}.") from None
         if not found:
-            raise ConfigurationError(f"{entry.told(source)} holds no key. Write it on one line.")
+            raise entry.fail(source, "holds no key. Write it on one line.")
     if found is not None and not (found.isascii() and found.isprintable() and " " not in found):
-        raise ConfigurationError(f"{entry.told(source)} gives a key that no header can carry: it must be visible ASCII.")
+        raise entry.fail(source, "gives a key that no header can carry: it must be visible ASCII.")
     return found
 
 
@@ -186,4 +184,3 @@ def _check_names(reader: Reader, entries: tuple[Entry, ...]) -> None:
             if other not in ids:
                 hint = " An alias is not enough." if other in taken else did_you_mean(other, ids)
                 raise reader.fail(place, f"is no model of this file.{hint} There are: {', '.join(ids)}.")
-

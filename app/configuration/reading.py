@@ -42,7 +42,9 @@ class Reader:
         for name, inner in self.object(value, at).items():
             place = f"{at}{_step(name)}" if at else _step(name).lstrip(".")
             if name not in known:
-                raise self.fail(place, f"is no key of {what}.{did_you_mean(name, known)} There are: {', '.join(known)}.")
+                raise self.fail(
+                    place, f"is no key of {what}.{did_you_mean(name, known)} There are: {', '.join(known)}."
+                )
             forbidden = only(known[name]) if only else None
             if forbidden:
                 raise self.fail(place, forbidden)
@@ -137,7 +139,9 @@ class Reader:
             raise self.fail(at, f"must be {'a whole number' if kind == 'int' else 'a number'}.")
         low, high = rules.get("minimum", float("-inf")), rules.get("maximum", float("inf"))
         if not low <= value <= high or value == float("inf"):  # also refuses NaN
-            raise self.fail(at, f"must be at least {low}." if high == float("inf") else f"must be from {low} to {high}.")
+            raise self.fail(
+                at, f"must be at least {low}." if high == float("inf") else f"must be from {low} to {high}."
+            )
         return value if kind == "int" else float(value)
 
 

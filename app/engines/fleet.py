@@ -37,6 +37,11 @@ class Fleet:
     def __init__(self) -> None:
         self._running: list[_Running] = []
 
+    @property
+    def models(self) -> tuple[ServedModel, ...]:
+        """The models whose processes run, in their order."""
+        return tuple(one.served for one in self._running)
+
     def launch(self, wanted: Sequence[ServedModel], *, workers: int, patience: float = 0.0) -> None:
         """Have just these running, and publish them in this order. With a ``patience``, in seconds, those that are
         new are waited for until they are loaded.

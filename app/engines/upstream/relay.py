@@ -18,6 +18,8 @@ from .replicas import Replicas, Whole
 from .streaming import StreamReader, pieces_of
 
 _PATH = "/chat/completions"
+# Tokens of context where nobody says how many.
+_USUAL_CONTEXT = 8192
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -129,7 +131,7 @@ def model_of(
         owned_by,
         "fp_upstream",
         spoken.capabilities,
-        **({} if context_length is None else {"context_length": context_length}),
+        context_length=context_length or _USUAL_CONTEXT,
         makes_choices=spoken.makes_choices,
         foreign=True,
     )
