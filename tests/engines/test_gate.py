@@ -73,7 +73,8 @@ def test_beyond_its_bounds_a_gate_refuses_at_once_and_says_when_to_come_again() 
 def test_who_waits_is_let_in_in_the_order_of_arrival_whatever_others_want() -> None:
     async def test() -> None:
         gate = Gate(Bounds(in_flight=4, waiting=10, wait=60))
-        first, order = Visitor(gate, 3), []
+        first = Visitor(gate, 3)
+        order: list[int] = []
         await settle()
         visitors = []
         for places in (2, 1, 3):
