@@ -108,10 +108,13 @@ async def chunks(
                 if index not in unfinished:
                     unfinished[index] = True
                     yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
-                delta = {name: value for name, value in choice["delta"].items() if value is not None}
-                delta.pop("role", None)
-                if delta.get("content") == "":
-                    del delta["content"]
+                delta = choice["delta"]
+                if len(delta) != 1 or not delta.get("content"):
+                    # More than the next characters of the text.
+                    delta = {name: value for name, value in delta.items() if value is not None}
+                    delta.pop("role", None)
+                    if delta.get("content") == "":
+                        del delta["content"]
                 if delta:
                     yield chunk(index, delta, choice.get("logprobs"))
                 if choice.get("finish_reason"):

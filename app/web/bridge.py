@@ -134,10 +134,7 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        if stream.foreign:
-            encode = pending.view.encode_foreign_event
-        else:
-            encode = partial(pending.view.encode_event, named=stream.named)
+        encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import json.encoder
+from collections.abc import Callable
 from typing import Any
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
-# NaN and infinities are not JSON: rather an error here than a client that cannot read the answer.
-# Answers have no circles.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+def _encoder() -> Callable[[Any], str]:
+    # NaN and infinities are not JSON: rather an error here than a client that cannot read the answer. Answers have no
+    # circles.
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    # `encode` makes this anew for each value, which takes a third of the time for a chunk.
+    write = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+_encode = _encoder()
 
 
 def to_json(value: Any) -> bytes:

@@ -64,25 +64,20 @@ class ReplyEncoder:
             headers.append((b"content-length", str(len(body)).encode()))
         return reply.status, headers, body
 
-    def encode_event(self, event: Any, *, named: bool = False) -> bytes:
-        """One event of a stream; ``named``: by its ``type``.
+    def encode_event(self, event: Any, *, named: bool = False, foreign: bool = False) -> bytes:
+        """One event of a stream; ``named``: by its ``type``; ``foreign``: another server made it.
 
         Raises:
             ContractViolation: the event does not fit the document.
-        """
-        checked = self._check(200, "text/event-stream", event)
-        return sse.named_event(checked) if named else sse.event(checked)
-
-    def encode_foreign_event(self, event: Any) -> bytes:
-        """As `encode_event`, for an event that another server made.
-
-        Raises:
-            UpstreamFailed: it does not fit the document, or is nothing that JSON can hold.
+            UpstreamFailed: so it is with a foreign one, or JSON has no form for it.
         """
         try:
-            return self.encode_event(event)
+            checked = self._check(200, "text/event-stream", event)
+            return sse.named_event(checked) if named else sse.event(checked)
         except (ContractViolation, ValueError):
-            raise _upstream_failed() from None
+            if foreign:
+                raise _upstream_failed() from None
+            raise
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         """The body as it may be sent. There is nothing to hold it against."""
@@ -147,10 +142,12 @@ class OperationView(ReplyEncoder):
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         key = (status, media_type)
-        if key not in self._validators:
+        try:
+            validator = self._validators[key]
+        except KeyError:
             pointer = self.operation.response_schema(status, media_type)
-            self._validators[key] = self.schemas.validator(pointer, "response") if pointer else None
-        validator = self._validators[key]
+            validator = self.schemas.validator(pointer, "response") if pointer else None
+            self._validators[key] = validator
         if validator is None or validator.is_valid(body):
             return body
         return self._mend(key, validator, body)

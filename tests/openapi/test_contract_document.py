@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from . import CONTRACT, Json, accepts, component_accepts, contract, schemas
 
 OPERATIONS = {
-    "createChatCompletion": {"200", "400", "401", "403", "404", "408", "413", "415", "429", "500", "503"},
+    "createChatCompletion": {"200", "400", "401", "403", "404", "408", "413", "415", "429", "500", "502", "503", "504"},
     "listModels": {"200", "401", "403", "429", "500", "503"},
     "retrieveModel": {"200", "401", "403", "404", "429", "500", "503"},
 }

@@ -90,13 +90,13 @@ class Answer:
         """Close the connection unless the answer was read to its end, or left."""
         self._timer.cancel()
         if not self._left:
-            _close(self._response)
+            self._response.close()
 
     def leave(self) -> None:
         """Close, but let what ends the answer arrive first, so that the connection can be used again."""
         self._left = True
         if not self._response.closed:
-            self._loop.call_later(_TAIL_SECONDS, _close, self._response)
+            self._loop.call_later(_TAIL_SECONDS, self._response.close)
 
     def _tick(self) -> None:
         now = self._now()
@@ -105,7 +105,7 @@ class Answer:
             self._timer = self._loop.call_at(min(due, self._deadline), self._tick)
             return
         self._content.set_exception(UpstreamTimeout(LATE))
-        _close(self._response)
+        self._response.close()
 
 
 async def send(session: aiohttp.ClientSession, request: Request) -> Answer:
@@ -133,7 +133,7 @@ async def send(session: aiohttp.ClientSession, request: Request) -> Answer:
         return Answer(response, first, request)
     except BaseException as error:
         if response is not None:
-            _close(response)
+            response.close()
         if isinstance(error, aiohttp.ClientError | OSError):  # a TimeoutError is an OSError
             raise _failed_opening(error, begun=response is not None) from None
         raise
@@ -162,7 +162,7 @@ async def _failed_by_status(response: aiohttp.ClientResponse, secrets: tuple[str
     except (aiohttp.ClientError, ConnectionError):
         pass  # the status says enough
     headers = {name.lower(): value for name, value in response.headers.items()}
-    _close(response)
+    response.close()
     return failed_by_status(response.status, headers, bytes(body[:_LARGEST_ERROR]), secrets)
 
 
@@ -190,12 +190,3 @@ def _failed_reading(error: Exception) -> Failed:
     if isinstance(error, UpstreamTimeout):
         return Failed("stalled in the middle of the answer", error)
     return Failed("answer broken off in the middle", UpstreamFailed(UNUSABLE))
-
-
-def _close(response: aiohttp.ClientResponse) -> None:
-    connection = response.connection
-    transport = None if connection is None else connection.transport
-    response.close()
-    if transport is not None:
-        # Not only closed: what was not read or sent yet would keep it open.
-        transport.abort()

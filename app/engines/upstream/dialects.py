@@ -30,9 +30,10 @@ class Dialect:
     body fields that bring it to the API's defaults. ``limit`` is what it calls the most tokens of an answer.
     ``roles`` are those that it does not know, with what to call them instead. ``allowed``: it knows the tool choice
     ``allowed_tools``; ``chooses``: it obeys a tool choice that demands a call; ``names``: also of a tool by its name.
-    ``identifies``: it may know users, by a digest. ``fetches``: it may be given addresses
-    of pictures, for it stands in no network of ours. ``extra_parameters`` are those beyond the API that it honours, for
-    operators to let through. ``adapt`` changes what else must be changed.
+    ``identifies``: it may know users, by a digest. ``fetches``: it may be given addresses of pictures, for it stands
+    in no network of ours. ``cancels``: it ends a whole answer too when its reader goes. ``extra_parameters`` are
+    those beyond the API that it honours, for operators to let through. ``adapt`` changes what else must be changed;
+    it is given the length of the context too.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Dialect:
     names: bool = True
     identifies: bool = False
     fetches: bool = False
+    cancels: bool = True
     extra_parameters: frozenset[str] = frozenset()
     adapt: Callable[[Json, int], None] = lambda body, context_length: None
 
@@ -251,6 +253,7 @@ DIALECTS: Mapping[str, Dialect] = {
             limit="max_tokens",
             roles={"developer": "system"},
             names=False,
+            cancels=False,
             extra_parameters=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "chat_template_kwargs"}),
             adapt=_adapt_llama,
         ),

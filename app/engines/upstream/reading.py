@@ -32,13 +32,14 @@ class Asked:
     """What a request asked for, as far as its answer is held to it.
 
     ``alternatives`` are those of each token, None: no log probabilities. ``calls``: an answer must call one of
-    ``tools``, which are the names of those that may be called; None: any.
+    ``tools``, which are the names of those that may be called; None: any. ``json``: its text is JSON, unless it is cut.
     """
 
     n: int = 1
     alternatives: int | None = None
     calls: bool = False
     tools: frozenset[str] | None = None
+    json: bool = False
 
     @classmethod
     def of(cls, request: Json) -> Asked:
@@ -56,7 +57,9 @@ class Asked:
             else:
                 names = frozenset({choice[choice["type"]]["name"]})
         alternatives = int(request.get("top_logprobs") or 0) if request.get("logprobs") else None
-        return cls(request.get("n", 1), alternatives, calls, names)
+        form = (request.get("response_format") or {}).get("type")
+        bound = form in ("json_object", "json_schema") and not request.get("stop")
+        return cls(request.get("n", 1), alternatives, calls, names, bound)
 
 
 def parse(data: bytes) -> Json:
@@ -163,8 +166,22 @@ def _whole_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Json:
     if reason is None:
         raise UpstreamFailed("The upstream's answer does not say why it ended.")
     check_calls(names, reason, asked)
+    if asked.json and reason == "stop" and message.get("refusal") is None:
+        check_json(message.get("content"))
     logprobs = mending.mend_logprobs(choice.get("logprobs"), asked.alternatives, drift)
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
+
+
+def check_json(text: Any) -> None:
+    """Do nothing when a text is JSON: some servers drop a schema that they do not understand without a word.
+
+    Raises:
+        UpstreamFailed: it is not.
+    """
+    try:
+        jiter.from_json(text.encode(), cache_mode="none")
+    except (ValueError, AttributeError):
+        raise UpstreamFailed("The upstream's model did not answer in the format that was asked for.") from None
 
 
 def check_calls(names: list[Any], reason: Any, asked: Asked) -> None:

@@ -43,8 +43,8 @@ class Sign(enum.Enum):
 class Failed(Exception):
     """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
 
-    ``repeatable`` says that another attempt may help and does no harm; ``retry_after`` is in seconds; ``status`` is
-    that of the answer, if it was the status.
+    ``repeatable`` says that another attempt may help and does no harm, ``elsewhere`` that it may at another replica
+    alone; ``retry_after`` is in seconds; ``status`` is that of the answer, if it was the status.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Failed(Exception):
         sign: Sign = Sign.BROKEN,
         *,
         repeatable: bool = False,
+        elsewhere: bool = False,
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
@@ -62,6 +63,7 @@ class Failed(Exception):
         self.error = error
         self.sign = sign
         self.repeatable = repeatable
+        self.elsewhere = elsewhere
         self.retry_after = retry_after
         self.status = status
 
@@ -78,15 +80,20 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
     told = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
     reason = f"status {status}"
 
-    def failed(hint: str, answer: ApiError, sign: Sign, *, repeatable: bool = False) -> Failed:
-        return Failed(reason + hint, answer, sign, repeatable=repeatable, retry_after=wait, status=status)
+    def failed(hint: str, answer: ApiError, sign: Sign, *, repeatable: bool = False, elsewhere: bool = False) -> Failed:
+        return Failed(
+            reason + hint, answer, sign, repeatable=repeatable, elsewhere=elsewhere, retry_after=wait, status=status
+        )
 
     if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
-        return failed(": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Sign.SOUND)
+        return failed(
+            ": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Sign.SOUND, elsewhere=True
+        )
     if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
-        return failed("", UpstreamRefused(status, error), Sign.SOUND)
+        # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
+        return failed("", UpstreamRefused(400 if status in (409, 422) else status, error), Sign.SOUND)
     if 400 <= status < 500 and status not in _REPEATABLE:
-        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Sign.SOUND)
+        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Sign.SOUND, elsewhere=True)
     if status == 429:
         busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=told)
         return failed("", busy, Sign.BUSY, repeatable=True)

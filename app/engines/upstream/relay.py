@@ -6,11 +6,12 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 from ..base import Json, Model
+from .collecting import collect
 from .dialects import DIALECTS, refuse_remote_media
 from .drift import Drift
 from .reading import Asked, in_our_words, parse, whole
@@ -18,8 +19,6 @@ from .replicas import Replicas, Whole
 from .streaming import StreamReader, pieces_of
 
 _PATH = "/chat/completions"
-# Tokens of context where nobody says how many.
-_USUAL_CONTEXT = 8192
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -71,6 +70,9 @@ class UpstreamEngine:
 
     async def complete(self, request: Json) -> Json:
         """As `base.Engine.complete`."""
+        if not self._dialect.cancels:
+            async with aclosing(self.stream(request)) as pieces:
+                return await collect(pieces)
         asked = Asked.of(request)
         try:
             body = self._write(request, stream=False)
@@ -125,16 +127,16 @@ def model_of(
 ) -> Model:
     """A model as an upstream of a dialect serves it, with what the dialect's servers honour."""
     spoken = DIALECTS[dialect]
-    return Model(
+    made = Model(
         model_id,
         created,
         owned_by,
         "fp_upstream",
         spoken.capabilities,
-        context_length=context_length or _USUAL_CONTEXT,
         makes_choices=spoken.makes_choices,
         foreign=True,
     )
+    return made if context_length is None else replace(made, context_length=context_length)
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> tuple[Model, ...]:

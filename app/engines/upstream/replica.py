@@ -48,6 +48,8 @@ class Replica:
         """Take note of a failed attempt. Gives whether it opened the breaker."""
         if failed.retry_after is not None and failed.sign is not Sign.SOUND:
             self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
+        if failed.elsewhere:
+            self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
         if failed.sign in (Sign.BROKEN, Sign.FAULTY):
             opened = self.breaker.failed(now, trial, broken=failed.sign is Sign.BROKEN)
             self.seen &= self.breaker.closed

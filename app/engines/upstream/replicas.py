@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import math
 import random
@@ -166,7 +165,8 @@ class Replicas:
         deadline = now + self.options.timeouts.total
         self._budget.deposit(now)
         tried: set[Replica] = set()
-        for retry in itertools.count():
+        retry = 0
+        while True:
             replica = self._choose(tried)
             if replica is None:
                 raise self._all_down()
@@ -181,7 +181,7 @@ class Replicas:
                 if wait is None:
                     raise failed.error from None
             await asyncio.sleep(wait)
-        raise AssertionError
+            retry += 1
 
     async def _attempt(self, opened: aiohttp.ClientSession, replica: Replica, request: Request) -> Answer:
         trial = replica.breaker.claim()
@@ -203,21 +203,23 @@ class Replicas:
         now = self._now()
         usable = [replica for replica in self._replicas if replica.breaker.allows(now)]
         if len(usable) < 2:
-            return usable[0] if usable else None
+            return next(iter(usable), None)
         random.shuffle(usable)  # `min` takes the first of equals
         return min(usable, key=lambda replica: (replica in tried, replica.busy_until > now, replica.outstanding))
 
     def _pause(self, failed: Failed, retry: int, tried: set[Replica], deadline: float) -> float | None:
         """Seconds until the next attempt, None if there is to be none."""
-        if not failed.repeatable or retry >= self.options.retries:
-            return None
         now = self._now()
         asked = failed.retry_after or 0.0
-        if asked and any(
+        if any(
             replica not in tried and replica.busy_until <= now and replica.breaker.allows(now)
             for replica in self._replicas
         ):
             asked = 0.0  # another one can be asked meanwhile
+        elif not failed.repeatable:
+            return None
+        if retry >= self.options.retries or not (failed.repeatable or failed.elsewhere):
+            return None
         wait = asked + retrying.pause(retry)
         if asked > retrying.LONGEST_ASKED_PAUSE or now + wait >= deadline:
             return None

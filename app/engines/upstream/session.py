@@ -18,6 +18,16 @@ class _Shared:
     users: int = 0
 
 
+class _Response(aiohttp.ClientResponse):
+    def close(self) -> None:
+        connection = self.connection
+        transport = None if connection is None else connection.transport
+        super().close()
+        if transport is not None:
+            # Not only closed: what an upstream that hangs does not take in would keep the connection for ever.
+            transport.abort()
+
+
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakref.WeakKeyDictionary()
 
 
@@ -50,6 +60,7 @@ def _open() -> aiohttp.ClientSession:
         # Clocks are ours, see `attempt`.
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),
+        response_class=_Response,
         trust_env=False,
         raise_for_status=False,
         auto_decompress=True,

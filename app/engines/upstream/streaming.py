@@ -14,7 +14,7 @@ from ...errors import UpstreamFailed
 from ..base import Json
 from . import mending
 from .drift import Drift
-from .reading import TOLD, Asked, check_calls, is_error, parse, raise_error, told_of
+from .reading import TOLD, Asked, check_calls, check_json, is_error, parse, raise_error, told_of
 from .replicas import MISSING_DONE
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
@@ -22,10 +22,12 @@ _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
 @dataclass(slots=True)
 class _Open:
-    """A choice of a stream: the name that each of its calls has so far, by index, and their ids."""
+    """A choice of a stream: the name that each of its calls has so far, by index, and their ids, and its text
+    where that must be JSON."""
 
     names: dict[int, str]
     ids: dict[int, str]
+    texts: list[str]
     finished: bool = False
 
 
@@ -89,7 +91,7 @@ class StreamReader:
         elif event.get("moderation") is not None:
             piece["moderation"] = event["moderation"]
         told = [self._choice(choice) for choice in choices]
-        self._plain = self._asked.n == 1 and 0 in self._open and not self._open[0].finished
+        self._plain = self._asked.n == 1 and not self._asked.json and 0 in self._open and not self._open[0].finished
         return {**piece, "choices": told} if told or piece else None
 
     def _choice(self, choice: Any) -> Json:
@@ -110,7 +112,7 @@ class StreamReader:
         delta = mending.members(source, drift)
         state = self._open.get(index)
         if state is None:
-            state = self._open[index] = _Open({}, {})
+            state = self._open[index] = _Open({}, {}, [])
             if source.get("role") is None:
                 drift.count("role_chunk_missing")
             elif "content" in source and source["content"] is None and not delta.get("tool_calls"):
@@ -119,6 +121,8 @@ class StreamReader:
             raise UpstreamFailed("The upstream's stream goes on after the answer's end.")
         if isinstance(delta.get("tool_calls"), list):
             delta["tool_calls"] = [self._fragment(call, state) for call in delta["tool_calls"]]
+        if self._asked.json and isinstance(delta.get("content"), str):
+            state.texts.append(delta["content"])
         reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(state.names), drift=drift)
         if reason is not None:
             if state.finished:
@@ -127,6 +131,8 @@ class StreamReader:
             else:
                 state.finished = True
                 check_calls(list(state.names.values()), reason, self._asked)
+                if self._asked.json and reason == "stop" and state.texts:
+                    check_json("".join(state.texts))
                 if any(delta.values()):
                     drift.count("finish_reason_on_a_delta")
         piece: Json = {"index": index, "delta": delta, "finish_reason": reason}

@@ -139,6 +139,17 @@ def test_answers_and_streams_leave_the_connection_for_the_next_request() -> None
     played(events({"a": 1}), whole({}), events({"a": 1}), whole({}), events({"a": 1}), whole({}), use=use)
 
 
+def test_a_connection_whose_stream_ends_a_little_after_done_is_left_for_the_next_request() -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        for _ in range(3):
+            assert await stream(replicas) == [A, B]
+            await asyncio.sleep(0.2)
+        assert upstream.connections == 1
+
+    answer = pieces(EVENTS_HEAD, chunk(BOTH), LAST_CHUNK, pause=0.05, then="keep")
+    played(answer, use=use, health_path=None)
+
+
 def test_a_connection_whose_stream_does_not_end_after_done_is_closed() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         assert await stream(replicas) == [A, B]

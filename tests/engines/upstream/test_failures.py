@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import logging
 import shutil
@@ -34,7 +33,6 @@ from .scripted import (
     pieces,
     reset,
     stall,
-    until,
     whole,
 )
 
@@ -310,78 +308,3 @@ def test_the_options_do_not_show_key_and_headers() -> None:
     shown = repr(options("http://x/v1", headers={"api-key": "other-secret"}))
     assert KEY not in shown
     assert "other-secret" not in shown
-
-
-def test_a_stream_that_is_closed_closes_its_connection() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        answer = replicas.stream("/x", b"{}")
-        assert await anext(answer) == A
-        await answer.aclose()
-        await upstream.all_gone()
-
-    for answer in (stall(EVENTS_HEAD, chunk(event(A))), endless(EVENTS_HEAD, chunk(event(A)))):
-        played(answer, use=use, health_path=None)
-
-
-@pytest.mark.parametrize("sent", [b"", head(content_length="9"), head(content_length="9") + b"{"])
-@both
-def test_a_request_that_is_cancelled_closes_its_connection(ask: Any, sent: bytes) -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        task = asyncio.create_task(ask(replicas))
-        await until(lambda: upstream.received)
-        await asyncio.sleep(0.02)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await upstream.all_gone()
-
-    played(stall(sent), use=use, health_path=None)
-
-
-def test_a_request_that_is_cancelled_while_it_is_sent_closes_its_connection() -> None:
-    async def run() -> None:
-        gone = asyncio.Event()
-
-        async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await asyncio.sleep(0.3)  # reads nothing until the client has gone
-            with contextlib.suppress(ConnectionError):
-                while await reader.read(65536):
-                    pass
-            gone.set()
-            writer.close()
-
-        server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
-        port = server.sockets[0].getsockname()[1]
-        async with started(f"http://127.0.0.1:{port}/v1", health_path=None) as replicas:
-            task = asyncio.create_task(replicas.post("/x", b"x" * (32 << 20)))
-            await asyncio.sleep(0.1)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await asyncio.wait_for(gone.wait(), 2)
-        server.close()
-
-    asyncio.run(run())
-
-
-def test_a_hundred_dropped_streams_close_a_hundred_connections_within_a_second() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        streams = [replicas.stream("/x", b"{}") for _ in range(100)]
-        await asyncio.gather(*(anext(each) for each in streams))
-        assert upstream.open == 100
-        await asyncio.gather(*(each.aclose() for each in streams))
-        await upstream.all_gone(1.0)
-        assert await post(replicas)
-
-    played(*[endless(EVENTS_HEAD, chunk(event(A)), 0.05)] * 100, whole({}), use=use, health_path=None)
-
-
-def test_closing_ends_what_is_under_way() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        task = asyncio.create_task(post(replicas))
-        await until(lambda: upstream.received)
-        await replicas.close()
-        with pytest.raises(ApiError):
-            await asyncio.wait_for(task, 1)
-
-    played(stall(), use=use)

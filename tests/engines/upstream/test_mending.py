@@ -419,6 +419,18 @@ def test_an_event_that_cannot_be_mended_ends_the_stream_with_an_error(scripted: 
     assert not any(each["choices"][0]["finish_reason"] for each in events[:-1])
 
 
+@pytest.mark.parametrize(
+    "form", [{"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "a"}}], ids=str
+)
+def test_a_text_where_json_was_asked_for_is_not_passed_on_as_an_answer(scripted: Make, form: Json) -> None:
+    stream = [chunk(ROLE), chunk({"content": "Hi"}), chunk({"content": "."}), chunk({}, "stop"), last_chunk()]
+    front = scripted(completion(), stream)
+    assert error_of(front.post(response_format=form), 502)["code"] == "upstream_error"
+    assert front.events(response_format=form)[-1]["error"]["code"] == "upstream_error"
+    cut = scripted(completion({"finish_reason": "length"}))
+    assert cut.ask(response_format=form)["choices"][0]["message"]["content"] == "Hi."
+
+
 def test_a_stream_that_ends_without_a_reason_ends_with_an_error(scripted: Make) -> None:
     events = scripted(events=[chunk(ROLE), chunk({"content": "Well"})]).events()
     assert text_of(events[:-1]) == "Well"

@@ -34,9 +34,9 @@ def told(error: ApiError) -> Any:
 
 
 @pytest.mark.parametrize("ask", [post, stream], ids=["whole", "stream"])
-@pytest.mark.parametrize("status", [400, 413, 422])
-def test_a_refusal_is_passed_on_in_our_envelope(ask: Any, status: int) -> None:
-    error = refused({"error": OPENAI}, status, ask)
+@pytest.mark.parametrize(("given", "status"), [(400, 400), (413, 413), (409, 400), (422, 400)])
+def test_a_refusal_is_passed_on_in_our_envelope(ask: Any, given: int, status: int) -> None:
+    error = refused({"error": OPENAI}, given, ask)
     assert isinstance(error, UpstreamRefused)
     assert (error.status, told(error), error.error) == (status, OPENAI, OPENAI)
 

@@ -15,7 +15,7 @@ from app.engines.upstream.replicas import Replicas
 from app.errors import ApiError, ConfigurationError, EngineUnavailable, UpstreamRefused
 
 from .playing import options, played, post, started, stream
-from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, whole
+from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, until, whole
 
 GOOD = whole({"id": "x"})
 
@@ -239,8 +239,23 @@ def test_a_trial_that_the_upstream_refuses_has_shown_that_it_is_up() -> None:
         replicas._replicas[0].breaker.cool(0.0)
         with pytest.raises(UpstreamRefused):
             await post(replicas)
-        upstream.answers = [GOOD]
-        assert [(await post(replicas)).status for _ in range(3)] == [200] * 3
+        assert replicas._replicas[0].breaker.closed
+
+    played(reset(), use=use, health_path=None)
+
+
+def test_a_trial_whose_client_goes_leaves_room_for_the_next() -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        await fail(replicas)
+        upstream.answers = [stall(), GOOD]
+        replicas._replicas[0].breaker.cool(0.0)
+        trial = asyncio.create_task(post(replicas))
+        await until(lambda: len(upstream.answers) == 1)
+        with pytest.raises(EngineUnavailable):
+            await post(replicas)
+        trial.cancel()
+        await asyncio.gather(trial, return_exceptions=True)
+        assert (await post(replicas)).status == 200
 
     played(reset(), use=use, health_path=None)
 

@@ -161,3 +161,19 @@ def test_a_replica_that_is_not_there_is_not_noticed() -> None:
                 assert (await post(replicas)).status == 200
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_replica_that_lacks_our_key_or_model_leaves_the_request_to_another(status: int) -> None:
+    async def run() -> None:
+        async with (
+            Scripted(whole({}, status)) as odd,
+            Scripted(GOOD) as good,
+            started(odd.base_url, good.base_url, retries=1) as replicas,
+        ):
+            for _ in range(6):
+                assert (await post(replicas)).status == 200
+            assert len(odd.received) <= 1
+
+    for _ in range(5):
+        asyncio.run(run())
