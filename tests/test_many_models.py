@@ -226,12 +226,14 @@ def test_a_reload_keeps_the_process_of_a_model_that_stayed_and_replaces_that_of_
     one = '[models.one]\nengine = "llama"\n'
     two = '[models.two]\nengine = "llama"\ncontext_length = 256\n'
     with serve("llama", configured(path, one + two)) as server:
-        first = model_processes(server)
+        first, old_workers = model_processes(server), server.workers
         assert len(first) == 4
+        long = "word " * 400
+        assert ask(server, "two", long, max_tokens=1).status == 400, "it does not fit"
         path.write_text(two.replace("256", "512") + one)
         os.kill(server.pid, signal.SIGHUP)
         eventually(lambda: ids(server) == ["two", "one"], "the new configuration is in force")
-        long = "word " * 400
+        wait_until_dead(old_workers)  # till then they answer too, as they were configured
         assert ask(server, "two", long, max_tokens=1).status == 200, "new models are loaded before they are asked"
         assert ask(server, "one").status == 200
         eventually(lambda: len(model_processes(server)) == 4, "the old one ends with the last worker that knew it")
