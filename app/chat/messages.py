@@ -13,7 +13,8 @@ def check_conversation(messages: list[Json]) -> None:
     """Do nothing when the messages make a conversation.
 
     Raises:
-        BadRequest: an assistant's message says nothing, a tool call has no answer, or an answer no call.
+        BadRequest: an assistant's message says nothing, two of its calls have the same id, a tool call has no answer,
+            or an answer no call.
     """
     waiting: dict[str, str] = {}
     for index, message in enumerate(messages):
@@ -46,7 +47,17 @@ def _calls(message: Json, index: int) -> dict[str, str]:
             param=f"messages[{index}].content",
             code="missing_required_parameter",
         )
-    return {call["id"]: f"messages[{index}].tool_calls[{number}]" for number, call in enumerate(calls)}
+    places: dict[str, str] = {}
+    for number, call in enumerate(calls):
+        place = f"messages[{index}].tool_calls[{number}]"
+        if places.setdefault(call["id"], place) != place:
+            raise BadRequest(
+                f"Invalid value for '{place}.id': another call of the message has the same id, so that no answer could "
+                "tell them apart.",
+                param=f"{place}.id",
+                code="invalid_value",
+            )
+    return places
 
 
 def _refuse_waiting(waiting: dict[str, str]) -> None:

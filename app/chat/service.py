@@ -121,6 +121,7 @@ class Chat:
         for name in ("user", "safety_identifier"):
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
+        _refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
         return self._call(model, body, client, log)
 
@@ -247,6 +248,15 @@ class Chat:
 
     def _stream(self, request: Json, call: Call) -> AsyncIterator[Json]:
         return self.engine.stream(request) if call.asks_once else choices.stream(self.engine, request, call.n)
+
+
+def _refuse_options_of_no_stream(body: Json) -> None:
+    if not body.get("stream") and any((body.get("stream_options") or {}).values()):
+        raise BadRequest(
+            "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",
+            param="stream_options",
+            code="invalid_value",
+        )
 
 
 def _smaller(request: Json, error: UnsupportedParameter, call: Call, log: Json) -> Json:

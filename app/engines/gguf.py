@@ -6,29 +6,12 @@ llama.cpp says only that a load failed; this module says why, before anything is
 from __future__ import annotations
 
 import mmap
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigurationError
-
-_SCALARS: Mapping[int, str] = {
-    0: "<B",
-    1: "<b",
-    2: "<H",
-    3: "<h",
-    4: "<I",
-    5: "<i",
-    6: "<f",
-    7: "<?",
-    10: "<Q",
-    11: "<q",
-    12: "<d",
-}
-
-_STRING = 8
-_ARRAY = 9
+from .gguf_cursor import Cursor, Damaged, Ends
 
 _WANTED = frozenset(
     {"general.architecture", "general.name", "general.alignment", "tokenizer.chat_template"}
@@ -40,9 +23,6 @@ _DEFAULT_ALIGNMENT = 32
 # Far above any real file, far below what would keep a start busy.
 _MOST_ENTRIES = 1 << 20
 _MOST_DIMENSIONS = 8
-_DEEPEST_ARRAY = 4
-_LONGEST_TEXT = 1 << 16
-_LONGEST_TEMPLATE = 1 << 20
 
 # ggml's tensor types: id -> (values per block, bytes per block).
 _BLOCKS: Mapping[int, tuple[int, int]] = {
@@ -102,18 +82,6 @@ class GgufFile:
     widths: frozenset[int] = frozenset()
 
 
-class _Ends(Exception):
-    """The data end at ``len(file)`` although the header promises bytes up to ``wanted``."""
-
-    def __init__(self, wanted: int) -> None:
-        super().__init__(wanted)
-        self.wanted = wanted
-
-
-class _Damaged(Exception):
-    """The header holds a value that no GGUF file can hold."""
-
-
 def read(path: str | Path) -> GgufFile:
     """Read the header of the GGUF file at ``path`` and check that the file is as long as its tensors demand.
 
@@ -147,90 +115,19 @@ def _parse(path: Path, data: mmap.mmap) -> GgufFile:
         raise ConfigurationError(
             f"{path} is not a GGUF file: name a model in GGUF form, or convert it with llama.cpp's tools."
         )
-    cursor = _Cursor(data)
+    cursor = Cursor(data)
     try:
         return _describe(path, cursor)
-    except _Ends as end:
+    except Ends as end:
         raise ConfigurationError(
             f"The model file {path} is cut short: the file ends at {size} bytes, "
             f"its header promises {end.wanted}; download it again."
         ) from None
-    except _Damaged as damage:
+    except Damaged as damage:
         raise ConfigurationError(f"The model file {path} has a damaged header ({damage}): download it again.") from None
 
 
-class _Cursor:
-    """A place in the file that only moves forward and never past the end."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self.data = data
-        self.size = len(data)
-        self.at = 0
-
-    def skip(self, count: int) -> int:
-        start = self.at
-        if start + count > self.size:
-            raise _Ends(start + count)
-        self.at = start + count
-        return start
-
-    def scalar(self, form: str) -> int | float | bool:
-        value: int | float | bool = struct.unpack_from(form, self.data, self.skip(struct.calcsize(form)))[0]
-        return value
-
-    def count(self) -> int:
-        return int(self.scalar("<Q"))
-
-    def u32(self) -> int:
-        return int(self.scalar("<I"))
-
-    def text(self, longest: int = _LONGEST_TEXT) -> str:
-        length = self.count()
-        if length > longest:
-            raise _Damaged("a text is too long")
-        start = self.skip(length)
-        return self.data[start : start + length].decode("utf-8", "replace")
-
-    def skip_texts(self, count: int) -> None:
-        """Skip ``count`` strings: a tokenizer has hundreds of thousands, so the loop does nothing else."""
-        unpack = struct.Struct("<Q").unpack_from
-        data, at, last = self.data, self.at, self.size - 8
-        for _ in range(count):
-            if at > last:
-                raise _Ends(at + 8)
-            at += 8 + unpack(data, at)[0]
-        if at > self.size:
-            raise _Ends(at)
-        self.at = at
-
-    def value(self, kind: int, *, wanted: bool) -> object:
-        """Read the value of the given kind if it is wanted and simple, else skip it and give None."""
-        if kind in _SCALARS:
-            return self.scalar(_SCALARS[kind])
-        if kind == _STRING:
-            if wanted:
-                return self.text(_LONGEST_TEMPLATE)
-            self.skip_texts(1)
-            return None
-        if kind == _ARRAY:
-            self.skip_array(_DEEPEST_ARRAY)
-            return None
-        raise _Damaged(f"value type {kind} is unknown")
-
-    def skip_array(self, depth: int) -> None:
-        kind, count = self.u32(), self.count()
-        if kind in _SCALARS:
-            self.skip(count * struct.calcsize(_SCALARS[kind]))
-        elif kind == _STRING:
-            self.skip_texts(count)
-        elif kind == _ARRAY and depth > 0:
-            for _ in range(count):
-                self.skip_array(depth - 1)
-        else:
-            raise _Damaged(f"an array of type {kind} is unknown")
-
-
-def _describe(path: Path, cursor: _Cursor) -> GgufFile:
+def _describe(path: Path, cursor: Cursor) -> GgufFile:
     cursor.skip(4)
     version = cursor.u32()
     if version not in (2, 3):
@@ -242,7 +139,7 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
         )
     tensors, entries = cursor.count(), cursor.count()
     if tensors > _MOST_ENTRIES or entries > _MOST_ENTRIES:
-        raise _Damaged("it counts too many entries")
+        raise Damaged("it counts too many entries")
 
     known: dict[str, object] = {}
     for _ in range(entries):
@@ -254,7 +151,7 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
 
     alignment = known.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
-        raise _Damaged("its alignment is not a power of two")
+        raise Damaged("its alignment is not a power of two")
     widths = _check_tensors(cursor, tensors, alignment)
 
     architecture = known.get("general.architecture")
@@ -281,7 +178,7 @@ def _describe(path: Path, cursor: _Cursor) -> GgufFile:
     )
 
 
-def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> frozenset[int]:
+def _check_tensors(cursor: Cursor, count: int, alignment: int) -> frozenset[int]:
     """Walk the tensor table and compare the end of the last tensor with the end of the file. Gives the extents of the
     tensors outside of a projector's encoders, whose names begin with v. and a."""
     end = 0
@@ -290,7 +187,7 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> frozenset[int
         inside = cursor.text().startswith(("v.", "a."))
         dimensions = cursor.u32()
         if dimensions > _MOST_DIMENSIONS:
-            raise _Damaged(f"a tensor has {dimensions} dimensions")
+            raise Damaged(f"a tensor has {dimensions} dimensions")
         values = 1
         for _ in range(dimensions):
             extent = cursor.count()
@@ -303,5 +200,5 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> frozenset[int
         end = max(end, offset + -(-values // per_block) * block_size)
     start = -(-cursor.at // alignment) * alignment
     if count and start + end > cursor.size:
-        raise _Ends(start + end)
+        raise Ends(start + end)
     return frozenset(widths)

@@ -104,5 +104,10 @@ def raise_refusal(status: int, error: Json) -> NoReturn:
     if status == 503:
         raise EngineUnavailable("The engine cannot answer now. Retry in a moment.")
     if status in (400, 413, 422):
-        raise BadRequest("The model cannot work with these messages and parameters: check roles, order and values.")
+        raise BadRequest(
+            "The model cannot work with these messages: its chat template takes them in other roles, or in another "
+            "order.",
+            param="messages",
+            code="invalid_value",
+        )
     raise ServerError("The engine failed to answer this request.")

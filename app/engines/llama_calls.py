@@ -160,7 +160,7 @@ def _split(text: str, tools: Tools) -> Iterator[Json]:
             end = len(text)
         else:
             try:
-                _, end = json.JSONDecoder().raw_decode(text, begin)
+                _, end = llama_schema.read_first(text, begin)
             except (ValueError, RecursionError):
                 end = len(text)
         yield {"index": index, "function": {"name": opening[1], "arguments": text[begin:end]}}

@@ -8,17 +8,18 @@ without one. So each grammar is compiled here first, and each input is held agai
 from __future__ import annotations
 
 import functools
-import json
 import re
 from typing import Any, NoReturn
 
 import llguidance
 
 from ..errors import BadRequest
+from .llama_schema import Schema, read_first
 
 LARGEST = 20_000  # characters
 MOST = 16  # of one request
 DEEPEST = 32  # brackets within each other
+_STEPS = 8
 _LANGUAGES = {
     "lark": "a grammar in LLGuidance's Lark",
     "regex": "a regular expression of Rust's, without looking around",
@@ -59,14 +60,13 @@ class Grammar:
             raise _fault(param, "it may have no NUL character")  # llama.cpp would read no further
         self._lark = syntax == "lark"
         self._definition = definition
-        self._source = definition if self._lark else self.rules("")
+        rules = self.rules("x0_")  # refuses what cannot be fitted in, and what LLGuidance must not see
+        self._source = definition if self._lark else rules.removeprefix("x0_")
         self._refuse_useless(_LANGUAGES[syntax])
-        self.rules("x0_")  # refuses what cannot be fitted in
 
     def _refuse_useless(self, language: str) -> None:
         matcher = _matcher(self._source)
-        if not matcher.is_error():
-            matcher.compute_bitmask()
+        _begin(matcher)
         if matcher.is_error():
             place = re.search(r"\b([0-9]+)\([0-9]+\):", matcher.get_error()) if self._lark else None
             where = f" (see line {place[1]})" if place else ""
@@ -109,19 +109,24 @@ class Grammar:
             elif found["import"]:
                 pieces.append(_imports(found, prefix))
             elif found["json"]:
-                place = self._after_json(place)
+                place = self._after_json(place, is_schema=found["json"] == "%json")
                 pieces.append(self._definition[found.start() : place])
             else:
                 pieces.append(found[0])
         return "".join(pieces) + "\n"
 
-    def _after_json(self, place: int) -> int:
+    def _after_json(self, place: int, *, is_schema: bool) -> int:
         while self._definition[place : place + 1].isspace():
             place += 1
         try:
-            _, end = json.JSONDecoder().raw_decode(self._definition, place)
+            value, end = read_first(self._definition, place)
         except (ValueError, RecursionError):
             raise _fault(self.param, "%json and %regex must be followed by JSON") from None
+        if is_schema:
+            try:
+                Schema(value, self.param)
+            except BadRequest as error:
+                raise BadRequest(f"After %json: {error.message}", param=self.param, code=error.code) from None
         return end
 
     def _refuse_piece(self, begin: str) -> NoReturn:
@@ -158,6 +163,18 @@ def _matcher(grammar: str) -> Any:
         max_items_in_row=500,
     )
     return llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits)
+
+
+def _begin(matcher: Any) -> None:
+    """Take the first steps of one of the texts that fit: some grammars become too much only then."""
+    for _ in range(_STEPS):
+        if matcher.is_error() or matcher.is_stopped():
+            return
+        # A bit for each byte that may come next; the last one is likely to be of the text and not its end.
+        allowed = int.from_bytes(matcher.compute_bitmask(), "little") & ((1 << 256) - 1)
+        if matcher.is_error() or not allowed:
+            return
+        matcher.consume_token(allowed.bit_length() - 1)
 
 
 def _depth(definition: str) -> int:

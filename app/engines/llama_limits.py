@@ -7,11 +7,14 @@ refused by name, for an answer that only seems to be bound is worse than none.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
+from ..contract.structure import unescape
 from ..errors import BadRequest
 from .base import Json
 
@@ -25,6 +28,12 @@ LONGEST_PATTERN = 512
 MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
 MOST_PROPERTIES = 400  # of one object: llama.cpp's parser gives up on more that may be left out
 LARGEST_COUNT = 10_000
+# LLGuidance counts in 64 bits, and its process ends with a segmentation fault where they do not suffice.
+LARGEST_BOUND = 2**53
+# As many states has what tells a multiple of all of them together; powers of ten are free.
+MOST_STEPS = 10_000
+# LLGuidance goes down them all by recursion, and its stack ends at some thousand.
+MOST_LEVELS = 500
 
 FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 
@@ -63,6 +72,7 @@ ONE = ("additionalProperties", "items")
 MANY = ("allOf", "anyOf", "oneOf", "prefixItems")
 NAMED = ("properties", "patternProperties", "$defs", "definitions")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 # Groups that look around or are referred to, and bounds of words.
 _NOT_REGULAR = re.compile(r"\(\?(?:[=!]|<[=!]|P?[<=>])|\\[bBkGAzZ1-9]")
 _REPEAT = re.compile(r"\{(\d*)(?:,(\d*))?\}")
@@ -108,6 +118,7 @@ class Walk:
         self._param = param
         self._values = 0
         self._repeats = 0
+        self._steps: set[int] = set()
         self._seen: set[int] = set()
         self._references: list[tuple[Json, str]] = []
 
@@ -155,6 +166,12 @@ class Walk:
             value = schema.get(key)
             if isinstance(value, int | float) and value > LARGEST_COUNT:
                 raise fault(self._param, f"{key} may be at most {LARGEST_COUNT}", f"{path}.{key}")
+        for key in _BOUNDS:
+            value = schema.get(key)
+            if isinstance(value, int | float) and not -LARGEST_BOUND <= value <= LARGEST_BOUND:
+                reason = f"{key} must be from -{LARGEST_BOUND} to {LARGEST_BOUND}"
+                raise fault(self._param, reason, f"{path}.{key}")
+        self._refuse_steps(schema.get("multipleOf"), f"{path}.multipleOf")
         self._refuse_pattern(schema.get("pattern"), f"{path}.pattern")
         if isinstance(schema.get("patternProperties"), dict):
             for pattern in schema["patternProperties"]:
@@ -173,10 +190,18 @@ class Walk:
         """Refuse references to what is no schema, and such that lead back to themselves before any part of a value is
         described."""
         done: set[int] = set()
+        met: set[int] = set()
+        levels = 0
         for start, path in self._references:
             target = self._resolve(start["$ref"])
             if isinstance(target, dict) and id(target) not in self._seen:
                 raise fault(self._param, "$ref leads to something that is not in the place of a schema", path)
+            if id(target) not in met:
+                met.add(id(target))
+                levels += _height(target)
+                if levels > MOST_LEVELS:
+                    reason = f"what references lead to may have at most {MOST_LEVELS} levels together"
+                    raise fault(self._param, reason, path)
             trail: list[tuple[Json, Iterator[Any]]] = []
             on_trail: set[int] = set()
             following: Any = start
@@ -201,6 +226,15 @@ class Walk:
             if isinstance(schema.get(key), list):
                 yield from schema[key]
 
+    def _refuse_steps(self, multiple: Any, path: str) -> None:
+        if isinstance(multiple, bool) or not isinstance(multiple, int | float):
+            return
+        digits = "".join(map(str, Decimal(str(multiple)).normalize().as_tuple().digits))
+        self._steps.add(int(digits[:18]))
+        if math.prod(self._steps) > MOST_STEPS:
+            reason = f"the numbers of all multipleOf, without zeros at their ends, may come to at most {MOST_STEPS}"
+            raise fault(self._param, f"{reason} when they are multiplied", path)
+
     def _refuse_pattern(self, pattern: Any, path: str) -> None:
         if not isinstance(pattern, str):
             return
@@ -219,7 +253,7 @@ class Walk:
             return None
         found: Any = self._root
         for raw in reference.split("/")[1:]:
-            step = unquote(raw).replace("~1", "/").replace("~0", "~")
+            step = unescape(unquote(raw))
             if isinstance(found, dict):
                 found = found.get(step)
             elif isinstance(found, list) and re.fullmatch("0|[1-9][0-9]{0,3}", step) and int(step) < len(found):
@@ -227,6 +261,18 @@ class Walk:
             else:
                 return None
         return found
+
+
+def _height(schema: Any) -> int:
+    """How many levels of schemas there are in a schema that was visited, without what its references lead to."""
+    if not isinstance(schema, dict):
+        return 1
+    below: list[Any] = [schema[key] for key in ONE if key in schema]
+    for key in MANY:
+        below += schema[key] if isinstance(schema.get(key), list) else ()
+    for key in NAMED:
+        below += schema[key].values() if isinstance(schema.get(key), dict) else ()
+    return 1 + max(map(_height, below), default=0)
 
 
 def _shown(name: str) -> str:

@@ -79,19 +79,12 @@ def fold_seed(seed: int | None) -> int:
     return int.from_bytes(digest, "big") % _RANDOM_SEED
 
 
-def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[Any]]:
-    """Keys of digits are tokens, as in the API; other keys are texts, whose tokens are all biased."""
-    result: list[list[Any]] = []
+def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
+    """llama.cpp would take what is no id for a text, and bias each of its tokens."""
+    result: list[list[int]] = []
     for key, value in bias.items():
-        if not key:
-            raise BadRequest(
-                "A key of logit_bias is empty: give the id of a token.", param="logit_bias", code="invalid_value"
-            )
-        if not (key.isascii() and key.isdigit()):
-            result.append([key, value])
-            continue
         # By length first: Python refuses to read integers of thousands of digits.
-        token = int(key) if len(key) <= 10 else None
+        token = int(key) if key.isascii() and key.isdigit() and len(key) <= 10 else None
         if token is None or (vocabulary_size is not None and token >= vocabulary_size):
             limit = "" if vocabulary_size is None else f" between 0 and {vocabulary_size - 1}"
             raise BadRequest(

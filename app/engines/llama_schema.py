@@ -77,6 +77,11 @@ def read(text: str) -> Any:
     return json.loads(text, parse_constant=_no_constant)
 
 
+def read_first(text: str, place: int) -> tuple[Any, int]:
+    """The value of the JSON that begins at a place of a text, and the place where it ends."""
+    return json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, place)
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
 

@@ -94,24 +94,20 @@ def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
         BadRequest: a tool cannot be used, or one is chosen that is not there.
     """
     tools = _read_all(request.get("tools") or (), "tools", _read, most)
-    choice = request.get("tool_choice")
     old = not tools and "functions" in request
     if tools and "functions" in request:
         raise BadRequest("functions cannot go with tools: send tools alone.", param="functions", code="invalid_value")
     if old:
         tools = _read_all(request["functions"], "functions", _read_function, most)
-    if "function_call" in request:
-        if not old and request["function_call"] not in ("none", "auto"):
-            raise BadRequest("function_call needs functions.", param="function_call", code="invalid_value")
-        if old:
-            called = request["function_call"]
-            choice = called if isinstance(called, str) else {"type": "function", "function": called}
-    param = "function_call" if old else "tool_choice"
+    param, other = ("function_call", "tool_choice") if old else ("tool_choice", "function_call")
+    # A choice among what is not there: nothing would come of it.
+    _refuse_choice(request, other, () if tools else ("none",))
     if not tools:
-        if choice not in (None, "none", "auto"):
-            needs = "functions" if old else "tools"
-            raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
+        _refuse_choice(request, param, ("none",))
         return None
+    choice = request.get(param)
+    if old and isinstance(choice, dict):
+        choice = {"type": "function", "function": choice}
     by_name: dict[str, Tool] = {}
     for index, tool in enumerate(tools):
         if tool.name in by_name:
@@ -140,6 +136,13 @@ def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
     must = choice == "required"
     many = not old and (parallel is True if must else parallel is not False)
     return Tools(by_name, shown, must, many, old, param)
+
+
+def _refuse_choice(request: Json, param: str, harmless: tuple[str, ...]) -> None:
+    """Refuse a choice that would have no effect, but for those that ask for none."""
+    if request.get(param) not in (None, "auto", *harmless):
+        needs = "functions" if param == "function_call" else "tools"
+        raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
 
 
 def _named(reference: Json, tools: dict[str, Tool], param: str, *, old: bool = False) -> str:

@@ -48,6 +48,7 @@ def test_conversations_pass(messages: list[dict[str, Any]]) -> None:
         ([USER, calls("a"), USER], "messages[1].tool_calls[0]", "'a'"),
         ([USER, calls("a", "b"), answer("a")], "messages[1].tool_calls[1]", "'b'"),
         ([USER, calls("a"), answer("a"), USER, answer("a")], "messages[4].tool_call_id", "must answer"),
+        ([USER, calls("a", "a"), answer("a")], "messages[1].tool_calls[1].id", "same id"),
         ([USER, {"role": "assistant"}], "messages[1].content", "Missing"),
         ([USER, {"role": "assistant", "content": None, "tool_calls": []}], "messages[1].content", "Missing"),
     ],

@@ -24,7 +24,8 @@ from app.errors import ConfigurationError, UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path, wire
 
-from ..live import ROOT, Server, StartError, serve
+from ..live import Server, StartError, serve
+from ..published import error_codes
 
 CHAT = "/v1/chat/completions"
 SPECS = Path(os.environ.get("PARLEY_TEST_SPECS", "/nowhere"))
@@ -138,8 +139,7 @@ def warning_servers() -> Iterator[dict[str, Server]]:
 @pytest.fixture(scope="module")
 def codes() -> set[str]:
     """The codes that README publishes."""
-    text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
-    return set(re.findall(r"`(\w+)`", text[text.index("The codes:") : text.index("The bundled model, `parley-tiny`")]))
+    return error_codes()
 
 
 def test_there_is_a_probe_for_every_row() -> None:

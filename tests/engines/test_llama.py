@@ -191,6 +191,7 @@ def test_a_last_message_of_the_assistant_is_not_continued(engine: LlamaEngine) -
 def test_a_refusal_of_llama_cpp_is_told_without_its_text(engine: LlamaEngine, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(BadRequest) as caught:
         _complete(engine, temperature="a secret")
+    assert (caught.value.param, caught.value.code) == ("messages", "invalid_value")
     assert "secret" not in caught.value.message
     assert "invalid_request_error" in caplog.text
     assert "secret" not in caplog.text

@@ -102,6 +102,11 @@ def test_a_text_obeys_or_does_not(syntax: str, definition: str, text: str, other
         ("lark", 'start: "a"\n  b', "line 2"),
         ("lark", "start: start", "some text fits"),
         ("lark", 'start: A\nA: "a" & "b"', "some text fits"),
+        # LLGuidance ends its process when it counts beyond 64 bits, and one that runs in ours would end ours.
+        ("lark", f'start: %json {{"type": "integer", "minimum": {-(2**64)}, "maximum": {-(2**63 - 1)}}}', str(2**53)),
+        ("lark", 'start: %json {"not": {}}', "keyword not"),
+        ("lark", 'start: %json {"multipleOf": NaN}', "JSON"),
+        ("lark", "start: a0\n" + "".join(f"a{i}: a{i + 1} a{i + 1}\n" for i in range(30)) + 'a30: "x"', "too complex"),
         ("lark", 'start: <[12]> "a"', "tokens of the model"),
         ("lark", 'start: "a"\nfoo: @other', ""),
         ("lark", '%llguidance {"no_forcing": true}\nstart: "a"', "%import"),

@@ -32,6 +32,17 @@ def _nested(depth: int) -> Any:
     return schema
 
 
+def _chained(count: int, depth: int) -> Any:
+    """So many schemas, each of which has so many levels, and the next one in the last of them."""
+    definitions: Any = {"a0": {}}
+    for number in range(1, count):
+        schema: Any = {"$ref": f"#/$defs/a{number - 1}"}
+        for _ in range(depth - 1):
+            schema = {"items": schema}
+        definitions[f"a{number}"] = schema
+    return {"$ref": f"#/$defs/a{count - 1}", "$defs": definitions}
+
+
 @pytest.mark.parametrize(
     ("schema", "limit"),
     [
@@ -46,6 +57,13 @@ def _nested(depth: int) -> Any:
         ({"pattern": "a{" + "9" * 400 + "}"}, "2000"),
         *(({name: 10_001}, name) for name in ("minLength", "maxLength", "minItems", "maxItems")),
         ({"items": {"maxItems": 1e300}}, "10000"),
+        # LLGuidance would end its process: that of the model, and of a worker of ours.
+        ({"type": "integer", "minimum": -(2**64), "maximum": -(2**63 - 1)}, str(2**53)),
+        *(({name: value}, str(2**53)) for name in ("exclusiveMinimum", "maximum") for value in (2**53 + 1, -1e300)),
+        (_chained(25, 21), "500"),
+        # It would take minutes.
+        ({"multipleOf": 9_999_991}, "10000"),
+        ({"allOf": [{"multipleOf": 0.997}, {"multipleOf": 991}]}, "10000"),
     ],
 )
 def test_what_is_over_a_limit_is_refused_with_the_limit(schema: Any, limit: str) -> None:
@@ -55,6 +73,9 @@ def test_what_is_over_a_limit_is_refused_with_the_limit(schema: Any, limit: str)
 def test_what_is_at_the_limits_is_accepted() -> None:
     Schema({"pattern": "a" * 512, "maxLength": 10_000, "maxItems": 10_000, "enum": [*range(1000)]}, "s")
     Schema(_nested(31), "s")
+    Schema(_chained(24, 21), "s")
+    Schema({"minimum": -(2**53), "exclusiveMaximum": 2**53, "multipleOf": 10_000_000}, "s")
+    Schema({"items": {"multipleOf": 0.01}, "prefixItems": [{"multipleOf": 9_973}, {"multipleOf": 9_973}]}, "s")
 
 
 def test_a_very_deep_or_wide_schema_is_refused_quickly() -> None:

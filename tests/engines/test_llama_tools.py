@@ -244,6 +244,10 @@ async def _no_marks(_process: ModelProcess) -> bool:
         ({"functions": [TOOLS[0]["function"]], "function_call": {"name": "f"}}, "function_call.name"),
         ({"function_call": {"name": "f"}}, "function_call"),
         ({"tools": TOOLS, "functions": [TOOLS[0]["function"]]}, "functions"),
+        ({"tools": TOOLS, "function_call": "none"}, "function_call"),
+        ({"tools": TOOLS, "function_call": {"name": "add"}}, "function_call"),
+        ({"functions": [TOOLS[0]["function"]], "tool_choice": "none"}, "tool_choice"),
+        ({"functions": [TOOLS[0]["function"]], "tool_choice": "required"}, "tool_choice"),
         ({"functions": [{"name": "f", "parameters": {"not": 1}}]}, "functions[0].parameters.not"),
     ],
 )

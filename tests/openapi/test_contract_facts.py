@@ -92,14 +92,22 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
         "ChatCompletionTool|object",
         "CreateChatCompletionRequest|object",
         "CreateChatCompletionRequest.audio|object",
+        "CreateChatCompletionRequest.web_search_options|object",
+        "CreateChatCompletionRequest.web_search_options|object.user_location|object",
         "CustomToolChatCompletions|object",
         "CustomToolChatCompletions.custom|object",
         "CustomToolChatCompletions.custom|object.format|object grammar.grammar|object",
         "FunctionObject|object",
+        "ModerationConfigParam|object",
+        "ModerationParam|object",
+        "ModerationPolicyParam|object",
+        "PredictionContent|object",
+        "PromptCacheOptionsParam|object",
         "ResponseFormatJsonObject|object",
         "ResponseFormatJsonSchema|object",
         "ResponseFormatJsonSchema.json_schema|object",
         "ResponseFormatText|object",
+        "WebSearchLocation|object",
     )
 }
 

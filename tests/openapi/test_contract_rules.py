@@ -85,6 +85,10 @@ def test_an_unknown_key_in_a_message_is_accepted() -> None:
         ("audio", {"voice": {"id": "v"}, "format": "wav"}),
         ("functions", [{"name": "f"}]),
         ("function_call", {"name": "f"}),
+        ("prediction", {"type": "content", "content": "x"}),
+        ("moderation", {"model": "m", "policy": {"input": {"mode": "score"}, "output": {"mode": "block"}}}),
+        ("web_search_options", {"user_location": {"type": "approximate", "approximate": {"city": "Bonn"}}}),
+        ("prompt_cache_options", {"mode": "implicit"}),
     ],
 )
 def test_an_unknown_key_at_any_depth_of_a_closed_parameter_is_refused(parameter: str, known: Any) -> None:

@@ -87,6 +87,17 @@ def test_usage_comes_last_and_only_when_asked_for(echo_server: Server) -> None:
     assert last["usage"]["total_tokens"] == 6
 
 
+def test_options_of_streams_are_refused_where_they_would_have_no_effect(echo_server: Server) -> None:
+    for stream in (False, None):
+        for option in ("include_usage", "include_obfuscation"):
+            asked = body(stream=stream, stream_options={option: True})
+            answer = echo_server.request("POST", CHAT, body=asked, headers=echo_server.bearer)
+            error = answer.json()["error"]
+            assert (answer.status, error["param"], error["code"]) == (400, "stream_options", "invalid_value")
+        nothing = body(stream=stream, stream_options={"include_usage": False})
+        assert echo_server.request("POST", CHAT, body=nothing, headers=echo_server.bearer).status == 200
+
+
 def test_choices_of_a_stream_interleave_each_with_its_own_role_and_finish(slow_server: Server) -> None:
     answer = slow_server.request(
         "POST", CHAT, body=body(n=3, stream_options={"include_usage": True}), headers=slow_server.bearer
