@@ -22,6 +22,7 @@
     ├─ NotImplementedOperation 501     the document has the operation, the server has no handler
     ├─ UpstreamFailed          502     an engine elsewhere sent nothing that can be used
     ├─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
+    │  └─ Overloaded                   this server has more requests for a model than it was told to take
     └─ UpstreamTimeout         504     an engine elsewhere did not answer in time
 
 Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and what would be
@@ -214,6 +215,13 @@ class EngineUnavailable(ApiError):
 
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message, headers={"retry-after": str(retry_after)})
+
+
+class Overloaded(EngineUnavailable):
+    """Not the client's fault but the server's state (RFC 9110, 15.6.4), so 503 and not 429: proxies try another
+    server, and clients come again."""
+
+    default_code = "overloaded"
 
 
 class UpstreamTimeout(ApiError):

@@ -150,7 +150,8 @@ def serve(
     """
     with tempfile.TemporaryDirectory(prefix="parley-test-", ignore_cleanup_errors=True) as folder:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        port = _free_port()
+        asked = (env or {}).get("PARLEY_PORT") or ""
+        port = int(asked) if asked.isdecimal() else _free_port()
         own: dict[str, str | None] = {
             **dict.fromkeys(_FOREIGN),
             "PARLEY_PORT": str(port),

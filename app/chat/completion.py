@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, cast
 
 from ..engines.base import Json, Model
@@ -65,9 +65,16 @@ def completion(raw: Json, model: Model, *, metadata: Json | None = None) -> Json
 
 
 async def chunks(
-    pieces: AsyncIterator[Json], model: Model, *, include_usage: bool, obfuscate: bool = False, log: Json
+    pieces: AsyncIterator[Json],
+    model: Model,
+    *,
+    include_usage: bool,
+    obfuscate: bool = False,
+    log: Json,
+    place: AbstractAsyncContextManager[None] | None = None,
 ) -> AsyncIterator[Json]:
-    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator.
+    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator. ``place``
+    is held from before the engine is asked until then.
 
     ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. The number of tokens
     is put into ``log``.
@@ -89,7 +96,7 @@ async def chunks(
     unfinished: dict[int, bool] = {}
     usage: Json | None = None
     # An async generator, so that closing reaches the engine; the protocol says so in words.
-    async with aclosing(cast(Any, pieces)):
+    async with place or nullcontext(), aclosing(cast(Any, pieces)):
         async for piece in pieces:
             if len(piece) > 1:
                 usage = piece.get("usage") or usage

@@ -32,7 +32,8 @@ class Model:
     and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
     or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
     the engine. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``: the answers
-    are another server's, whose fault it is when they break the contract.
+    are another server's, whose fault it is when they break the contract. ``aliases`` are further names by which
+    requests may ask for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot.
     """
 
     id: str
@@ -45,6 +46,8 @@ class Model:
     extra_parameters: frozenset[str] = field(default_factory=frozenset)
     makes_choices: bool = False
     foreign: bool = False
+    aliases: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

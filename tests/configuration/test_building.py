@@ -1,0 +1,119 @@
+"""What a configuration says of a model reaches its engine, its model process and its bounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.configuration.building import Built, build, upstream_options
+from app.configuration.chosen import chosen
+from app.configuration.loading import load
+from app.engines.configured import BUNDLED_MODEL
+from app.engines.gate import Bounds
+from app.engines.upstream.dialects import DIALECTS
+from app.errors import ConfigurationError
+from app.settings import Settings
+from app.wiring import served_document
+
+
+def built(tmp_path: Path, text: str, **settings: Any) -> Built:
+    (tmp_path / "p.toml").write_text(text)
+    return build(load(tmp_path / "p.toml", {}), Settings(**settings), {})
+
+
+def test_capabilities_are_those_of_the_dialect_with_what_is_added_and_without_what_is_removed(tmp_path: Path) -> None:
+    text = """
+[models.m]
+engine = "upstream"
+dialect = "vllm"
+base_urls = ["http://a/v1"]
+capabilities = { add = ["reasoning"], remove = ["images", "audio_input"] }
+unsupported = "warn"
+context_length = 1000
+owned_by = "us"
+"""
+    (model,) = built(tmp_path, text).engine.models
+    assert model.capabilities == DIALECTS["vllm"].capabilities - {"images", "audio_input"} | {"reasoning"}
+    assert (model.unsupported, model.context_length, model.owned_by) == ("warn", 1000, "us")
+    assert model.created == int((tmp_path / "p.toml").stat().st_mtime)
+
+
+def test_the_way_to_an_upstream_is_what_its_keys_say(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text("""
+[models.m]
+engine = "upstream"
+base_urls = ["http://a/v1", "http://b/v1"]
+timeouts = { connect = 1, first_byte = 2, idle = 3, total = 4 }
+retries = 7
+max_answer = 2048
+max_event = 4096
+health_path = ""
+probe_seconds = 5
+headers = { "x-a" = "b" }
+""")
+    options = upstream_options(load(tmp_path / "p.toml", {}).models[0], {})
+    assert options.base_urls == ("http://a/v1", "http://b/v1")
+    timeouts = options.timeouts
+    assert (timeouts.connect, timeouts.first_byte, timeouts.idle, timeouts.total) == (1, 2, 3, 4)
+    assert (options.retries, options.max_answer, options.max_event) == (7, 2048, 4096)
+    assert (options.health_path, options.probe_seconds) == (None, 5)
+    assert options.headers == {"x-a": "b"}
+
+
+def test_a_header_that_cannot_be_set_is_refused_with_the_place_of_its_model(tmp_path: Path) -> None:
+    text = '[models.m]\nengine = "upstream"\nbase_urls = ["http://a/v1"]\nheaders = { host = "x" }'
+    with pytest.raises(ConfigurationError, match=r"p\.toml: models\.m: .* has a header that cannot be set"):
+        built(tmp_path, text)
+
+
+def test_a_model_file_is_served_as_its_keys_say(tmp_path: Path) -> None:
+    text = f'[models.m]\nengine = "llama"\npath = "{BUNDLED_MODEL}"\nslots = 3\nthreads = 2\ncontext_length = 512\n'
+    (served,) = built(tmp_path, text).served
+    options = served.options
+    assert (options.model, options.slots, options.threads) == (str(BUNDLED_MODEL), 3, 2)
+    assert (options.context_length, served.model.context_length, served.model.id) == (512, 512, "m")
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        ('path = "none.gguf"', r"models\.m\.path: "),
+        ('mmproj = "none.gguf"', r"models\.m\.mmproj: "),
+        ('extra_parameters = ["top_kk"]', r"models\.m\.extra_parameters has top_kk"),
+        ("context_length = 16777216\nslots = 256", r"models\.m\.context_length times .*models\.m\.slots is more than"),
+    ],
+)
+def test_what_is_wrong_with_a_model_file_is_told_by_the_key(tmp_path: Path, more: str, part: str) -> None:
+    with pytest.raises(ConfigurationError, match=part):
+        built(tmp_path, f'[models.m]\nengine = "llama"\n{more}')
+
+
+def test_bounds_are_those_of_the_settings_where_the_file_does_not_say_otherwise(tmp_path: Path) -> None:
+    text = (
+        '[models.a]\nengine = "echo"\n[models.b]\nengine = "echo"\nmax_in_flight = 3\nmax_waiting = 0\nmax_wait = 1.5'
+    )
+    gates = built(tmp_path, text, max_in_flight=9, max_waiting=8, max_wait=7).gates
+    assert gates.of("a").bounds == Bounds(9, 8, 7)
+    assert gates.of("b").bounds == Bounds(3, 0, 1.5)
+
+
+def test_the_document_tells_of_the_extra_parameters_of_all_models_and_each_takes_its_own(tmp_path: Path) -> None:
+    text = """
+[models.a]
+engine = "llama"
+extra_parameters = ["min_p"]
+[models.b]
+engine = "upstream"
+dialect = "vllm"
+base_urls = ["http://a/v1"]
+extra_parameters = ["top_k"]
+"""
+    (tmp_path / "p.toml").write_text(text)
+    settings = Settings(api_keys=("k",), config=tmp_path / "p.toml")
+    made = build(chosen(settings), settings)
+    a, b = made.engine.models
+    assert (a.extra_parameters, b.extra_parameters) == ({"min_p"}, {"top_k"})
+    schemas: Any = served_document(settings, made.extra).content["components"]["schemas"]
+    assert {"min_p", "top_k"} <= schemas["CreateChatCompletionRequest"]["properties"].keys()

@@ -1,0 +1,40 @@
+"""README's table of keys is the table of keys."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from app.configuration.building import build
+from app.configuration.keys import ModelKeys
+from app.configuration.loading import load
+from app.configuration.table import keys_table
+from app.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_readme_documents_every_key_with_its_default_and_no_other() -> None:
+    assert f"\n\n{keys_table()}\n\n" in README.read_text()
+
+
+def test_every_key_says_what_it_does_and_has_a_row() -> None:
+    table = keys_table()
+    for field in fields(ModelKeys):
+        assert field.metadata["help"].endswith("."), field.name
+        assert f"| `{field.name}" in table
+
+
+def test_the_file_in_readme_can_be_served(tmp_path: Path) -> None:
+    text = README.read_text().partition("```toml\n")[2].partition("```")[0]
+    text = text.replace('path = "models/qwen3-4b-q4_k_m.gguf"\n', "")
+    (tmp_path / "parley.toml").write_text(text)
+    configuration = load(tmp_path / "parley.toml", {"VLLM_KEY": "sk-x"})
+    built = build(configuration, Settings(), {"VLLM_KEY": "sk-x"})
+    fast, small = built.engine.models
+    assert (fast.id, fast.aliases, fast.fallbacks) == ("fast", ("gpt-4o-mini",), ("small",))
+    assert (fast.foreign, small.foreign) == (True, False)
+    assert built.gates.of("fast").bounds.in_flight == 256
+    assert built.gates.of("small").bounds.waiting == 64
+    assert built.extra == {"top_k"}
+    assert [served.options.threads for served in built.served] == [8]

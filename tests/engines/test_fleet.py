@@ -1,0 +1,78 @@
+"""The model processes of a server: what is wanted still is kept, what cannot be loaded changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE
+from app.engines.configured import BUNDLED_MODEL, ModelFile, ServedModel, served_model
+from app.engines.fleet import Fleet
+from app.engines.llama_process import ModelProcess, address_from_environment
+from app.errors import ConfigurationError
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    for name in [name for name in os.environ if "_CHILD_" in name]:
+        monkeypatch.delenv(name)
+    fleet = Fleet()
+    yield fleet
+    fleet.close()
+    for name in [name for name in os.environ if "_CHILD_" in name]:
+        del os.environ[name]
+
+
+def published() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith((SOCKET_VARIABLE, KEY_VARIABLE))}
+
+
+def is_loaded(place: int) -> bool:
+    async def ask() -> bool:
+        process = ModelProcess(lambda: address_from_environment(place), 1)
+        await process.start()
+        try:
+            return await process.ready()
+        finally:
+            await process.close()
+
+    return asyncio.run(ask())
+
+
+def small(context_length: int) -> ServedModel:
+    return served_model(ModelFile(model_id=f"m{context_length}", context_length=context_length, slots=1))
+
+
+def test_models_are_published_in_their_order_and_kept_while_they_are_wanted(fleet: Fleet) -> None:
+    fleet.launch([small(256), small(512)], workers=1, patience=20)
+    assert is_loaded(0)
+    assert is_loaded(1)
+    first, second = address_from_environment(0), address_from_environment(1)
+    fleet.launch([small(512), small(256)], workers=1)
+    assert (address_from_environment(0), address_from_environment(1)) == (second, first)
+    fleet.launch([small(256)], workers=1)
+    assert address_from_environment(0) == first
+    assert is_loaded(0)
+    with pytest.raises(ConfigurationError):
+        address_from_environment(1)
+    fleet.launch([], workers=1)
+    assert published() == {}
+
+
+def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(fleet: Fleet, tmp_path: Path) -> None:
+    # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(BUNDLED_MODEL.read_bytes().replace(b"llama.block_count", b"llama.block_cound", 1))
+    fleet.launch([small(256)], workers=1, patience=20)
+    before = published()
+    with pytest.raises(ConfigurationError, match=r"broken\.gguf was not loaded within 1 seconds"):
+        fleet.launch([served_model(ModelFile(path=broken))], workers=1, patience=1)
+    assert published() == before
+    assert [served.model.id for served in fleet.models] == ["m256"]
+    assert is_loaded(0)
