@@ -1,11 +1,13 @@
 """The yardstick of relaying: Starlette and aiohttp hand bytes on, look at none of them and check no key.
 
-``gunicorn bench.relay:app`` with the base URL of the upstream in ``BENCH_UPSTREAM``.
+``gunicorn bench.relay:app`` with the base URL of the upstream in ``BENCH_UPSTREAM``. Below ``/json`` the request is
+read and written anew, which is the least that a relay has to do that gives a model another name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import AsyncIterator
 
@@ -26,7 +28,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 async def create_chat_completion(request: Request) -> Response:
-    body = await request.body()
+    return await _relay(request, await request.body())
+
+
+async def create_chat_completion_anew(request: Request) -> Response:
+    return await _relay(request, json.dumps(await request.json()).encode())
+
+
+async def _relay(request: Request, body: bytes) -> Response:
     session: aiohttp.ClientSession = request.app.state.session
     url = os.environ["BENCH_UPSTREAM"] + "/chat/completions"
     answer = await session.post(url, data=body, headers={"content-type": "application/json"})
@@ -40,10 +49,16 @@ async def create_chat_completion(request: Request) -> Response:
             async for piece in answer.content.iter_any():
                 yield piece
         finally:
-            # A connection whose answer was not read to its end cannot be used again.
-            answer.close() if not answer.content.at_eof() else answer.release()
+            # Closes the connection, unless the answer was read to its end.
+            answer.close()
 
     return StreamingResponse(pieces(), answer.status, media_type=kind)
 
 
-app = Starlette(routes=[Route("/v1/chat/completions", create_chat_completion, methods=["POST"])], lifespan=_lifespan)
+app = Starlette(
+    routes=[
+        Route("/v1/chat/completions", create_chat_completion, methods=["POST"]),
+        Route("/json/chat/completions", create_chat_completion_anew, methods=["POST"]),
+    ],
+    lifespan=_lifespan,
+)
