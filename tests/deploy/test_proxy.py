@@ -45,7 +45,8 @@ def proxied(port: int, folder: Path) -> Iterator[int]:
         assert written in text
         text = text.replace(written, here)
     (folder / "nginx.conf").write_text(text)
-    command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log", "-g", "daemon off;"]
+    at = (str(folder), str(folder / "nginx.conf"), str(folder / "error.log"))
+    command = ["nginx", "-p", at[0], "-c", at[1], "-e", at[2], "-g", "daemon off;"]
     process = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 10
