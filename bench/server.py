@@ -121,7 +121,9 @@ def upstream() -> contextlib.AbstractContextManager[Server]:
 
 def _plain(name: str, app: str, behind: Server | None = None) -> contextlib.AbstractContextManager[Server]:
     # Elsewhere than in the root, where gunicorn would find our gunicorn.conf.py.
-    options = ["--pythonpath", str(ROOT), "-k", "asgi", "--no-control-socket", "--graceful-timeout", "1", app]
+    options = ["--pythonpath", str(ROOT), "-k", "asgi", "--no-control-socket", "--graceful-timeout", "1"]
+    # As Parley: connections outlast the other server's turn.
+    options += ["--keep-alive", "75", "--backlog", "2048", app]
     settings = {} if behind is None else {"BENCH_UPSTREAM": f"http://127.0.0.1:{behind.port}/v1"}
     model = "parley-echo" if behind is None else behind.model
     return _serve(name, options, settings, model=model, port_setting=None, cwd=SCRATCH)

@@ -26,6 +26,8 @@ from ..table import Table
 
 CALLS = 2_000
 RELAYED_CALLS = 1_000
+LONG_CALLS = 50
+LONG = 1_000  # messages
 CHUNKS = 400
 STREAMS = 8
 SHOWN = 25
@@ -75,6 +77,10 @@ async def _profile_relay(table: Table, app: Any) -> None:
         table.add("profile", "CPU per relayed request, HTTP to the upstream alone", f"{spent:5.0f} us")
         await _shown("a relayed request", RELAYED_CALLS, partial(_repeat, call, RELAYED_CALLS))
 
+        long = _caller(app, _body("every-0", LONG))
+        await _repeat(long, 5)
+        await _shown(f"a relayed request, {LONG:,} messages", LONG_CALLS, partial(_repeat, long, LONG_CALLS))
+
         stream = _caller(app, _body("every-5", stream=True, max_tokens=CHUNKS))
 
         async def streams() -> None:
@@ -102,9 +108,10 @@ async def _repeat(call: Call, count: int) -> None:
         await call()
 
 
-def _body(model: str, **parameters: Any) -> bytes:
-    message = {"role": "user", "content": "Hello there!"}
-    return json.dumps({"model": model, "messages": [message], **parameters}, separators=(",", ":")).encode()
+def _body(model: str, messages: int = 1, **parameters: Any) -> bytes:
+    message = {"role": "user", "content": "Hello there! " * (1 if messages == 1 else 12)}
+    asked = {"model": model, "messages": [message] * messages, **parameters}
+    return json.dumps(asked, separators=(",", ":")).encode()
 
 
 @contextlib.asynccontextmanager
