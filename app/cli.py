@@ -13,10 +13,11 @@ from click.core import ParameterSource
 from flask.cli import FlaskGroup, run_command
 
 from .chat.support import support_table
+from .commands.config import config
 from .commands.contract import contract
-from .engines.configured import build_engine
 from .settings import Settings, variable
 from .web.keys import load_keys
+from .wiring import known_models
 
 
 def register(app: flask.Flask) -> None:
@@ -24,6 +25,7 @@ def register(app: flask.Flask) -> None:
     app.cli.add_command(_settings)
     app.cli.add_command(_keys)
     app.cli.add_command(_models)
+    app.cli.add_command(config)
     app.cli.add_command(contract)
 
 
@@ -71,7 +73,7 @@ def _settings() -> None:
     for field in fields(settings):
         value: Any = getattr(settings, field.name)
         if field.metadata.get("secret"):
-            value = f"{len(value)} configured"
+            value = f"{len((value,) if isinstance(value, str) else value or ())} configured"
         click.echo(f"{variable(field)} = {value}\n    {field.metadata['help']}")
 
 
@@ -82,17 +84,17 @@ def _models() -> None:
 
 @_models.command("list")
 def _list_models() -> None:
-    """Print their ids."""
-    for model in build_engine(Settings.from_environment()).models:
-        click.echo(model.id)
+    """Print their ids, each with its aliases."""
+    for model in known_models(Settings.from_environment()):
+        click.echo(" ".join((model.id, *model.aliases)))
 
 
 @_models.command("show")
 @click.argument("model_id")
 def _show_model(model_id: str) -> None:
     """Print what a model does with each parameter of a request."""
-    for model in build_engine(Settings.from_environment()).models:
-        if model.id == model_id:
+    for model in known_models(Settings.from_environment()):
+        if model_id in (model.id, *model.aliases):
             click.echo(support_table(model))
             return
     raise click.ClickException("there is no such model; see `models list`")

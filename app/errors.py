@@ -15,10 +15,15 @@
     ├─ RequestTimeout          408     the body did not arrive in time
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
+    ├─ RateLimited             429     too many requests for now; carries Retry-After where it is known
+    ├─ UpstreamRefused         4xx     an engine elsewhere refused the request, in its own words
     ├─ ServerError             500     our fault
     │  └─ ContractViolation            our answer did not fit the document
     ├─ NotImplementedOperation 501     the document has the operation, the server has no handler
-    └─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
+    ├─ UpstreamFailed          502     an engine elsewhere sent nothing that can be used
+    ├─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
+    │  └─ Overloaded                   this server has more requests for a model than it was told to take
+    └─ UpstreamTimeout         504     an engine elsewhere did not answer in time
 
 Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and what would be
 accepted; they never hold a value that a client sent.
@@ -26,7 +31,11 @@ accepted; they never hold a value that a client sent.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class ParleyError(Exception):
@@ -129,6 +138,52 @@ class UnsupportedMediaType(ApiError):
     default_code = "unsupported_media_type"
 
 
+class RateLimited(ApiError):
+    """``retry_after`` is in whole seconds, None where nobody knows."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message, headers=None if retry_after is None else {"retry-after": str(retry_after)})
+
+
+class UpstreamRefused(ApiError):
+    """An engine elsewhere refused the request.
+
+    ``error`` is the error object that it sent: what is text in it goes on to the client, cut to a length that fits an
+    error, a numeric code as text.
+    """
+
+    type = "invalid_request_error"
+
+    def __init__(self, status: int, error: Mapping[str, Any], headers: dict[str, str] | None = None) -> None:
+        code = error.get("code")
+        if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 1_000_000:
+            code = str(code)
+        super().__init__(
+            _text(error.get("message"), 2000) or "The model's engine refused the request and does not say why.",
+            param=_text(error.get("param"), 200) or None,
+            code=code if isinstance(code, str) and _WORD.fullmatch(code) else None,
+            headers=headers,
+        )
+        self.status = status  # type: ignore[misc]
+        self.error = error
+        kind = error.get("type")
+        if isinstance(kind, str) and _WORD.fullmatch(kind):
+            self.type = kind  # type: ignore[misc]
+
+
+def _text(value: object, longest: int) -> str:
+    """What of a foreign value can be shown: one line, no control characters, no half surrogate pairs."""
+    if not isinstance(value, str):
+        return ""
+    line = " ".join(value[: 4 * longest].split())
+    line = "".join(character for character in line if character.isprintable())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 class ServerError(ApiError):
     status = 500
     type = "server_error"
@@ -145,6 +200,12 @@ class NotImplementedOperation(ApiError):
     default_code = "not_implemented"
 
 
+class UpstreamFailed(ApiError):
+    status = 502
+    type = "server_error"
+    default_code = "upstream_error"
+
+
 class EngineUnavailable(ApiError):
     """The engine cannot answer now. ``retry_after`` is in whole seconds."""
 
@@ -154,3 +215,16 @@ class EngineUnavailable(ApiError):
 
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message, headers={"retry-after": str(retry_after)})
+
+
+class Overloaded(EngineUnavailable):
+    """Not the client's fault but the server's state (RFC 9110, 15.6.4), so 503 and not 429: proxies try another
+    server, and clients come again."""
+
+    default_code = "overloaded"
+
+
+class UpstreamTimeout(ApiError):
+    status = 504
+    type = "server_error"
+    default_code = "upstream_timeout"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 import warnings
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     import flask
     from connexion import FlaskApp
 
-    from .engines.supervisor import Supervision
+    from .engines.fleet import Fleet
     from .web.reloading import Reloading
 
 __all__ = [
@@ -79,8 +81,13 @@ control_socket_disable = True
 # The path below which the document's operations lie, known once the master has read it.
 _base_path = ""
 
-# Held open as long as the master and its workers live; the model ends when it is closed.
-_supervision: Supervision | None = None
+# The model processes, which end when neither the master nor a worker forked with them holds them any more.
+_fleet: Fleet | None = None
+
+# How long a reload waits for a model to be loaded, and for the new application to be tried out, in seconds.
+_LOAD_SECONDS = 120.0
+_TRIAL_SECONDS = 60.0
+_TRIAL = "from app.serving import load; load(); print('it can be served')"
 
 
 def load() -> FlaskApp | Reloading | SimpleNamespace:
@@ -137,7 +144,6 @@ _WORKER_SENTENCE = (
 
 def on_starting(server: Any) -> None:
     """gunicorn's hook in the master, before anything is forked."""
-    global _base_path, _supervision
     configure_logs()
     if unknown := unknown_variables(os.environ):
         logging.getLogger("parley").warning("not settings of this server, ignored: %s", ", ".join(unknown))
@@ -146,17 +152,81 @@ def on_starting(server: Any) -> None:
     try:
         _check_worker_class(server.cfg)
         _check_addresses(server.cfg.address)
-        from .contract.document import Document
-        from .contract.operations import operations
-        from .engines.configured import launch_model
-        from .wiring import contract_path, needs_engine
-
-        document = Document.load(contract_path(_settings))
-        _base_path = document.base_path
-        if needs_engine(_settings, operations(document)):
-            _supervision = launch_model(_settings, workers=server.cfg.workers)
+        _prepare(server)
     except ConfigurationError as error:
         _stop(error)
+    # gunicorn has no hook that can decline a reload.
+    server.reload = partial(_reload, server, server.reload)
+
+
+def _prepare(server: Any, *, patience: float = 0.0) -> None:
+    """Have the model processes running that workers forked from now on need."""
+    global _base_path, _fleet
+    from .configuration.addresses import refuse_own
+    from .configuration.building import served_models
+    from .configuration.chosen import chosen
+    from .contract.document import Document
+    from .contract.operations import operations
+    from .engines.fleet import Fleet
+    from .wiring import contract_path, needs_engine
+
+    document = Document.load(contract_path(_settings))
+    _base_path = document.base_path
+    if _settings.mock == "all":
+        return
+    configuration = chosen(_settings)
+    refuse_own(configuration, server.cfg.address)
+    wanted = served_models(configuration) if needs_engine(_settings, operations(document)) else ()
+    _fleet = _fleet or Fleet()
+    if wanted or _fleet.models:
+        _fleet.launch(wanted, workers=server.cfg.workers, patience=patience)
+
+
+def _reload(server: Any, fork_again: Callable[[], None]) -> None:
+    """What SIGHUP does: new workers read all files again, while the old ones finish what they are at.
+
+    gunicorn would end the whole server when the new workers cannot start. So the application is first built in a
+    process of its own, and new models are loaded; where that fails all stays as it is.
+    """
+    log = logging.getLogger("parley")
+    if server.cfg.preload_app:
+        log.warning("the application was loaded before the fork (--preload): a reload reads nothing again")
+        fork_again()
+        return
+    try:
+        _try_out()
+        _prepare(server, patience=_LOAD_SECONDS)
+    except ConfigurationError as error:
+        log.error("not reloaded, all goes on as before: %s", _told(error))
+        return
+    fork_again()
+
+
+def _try_out() -> None:
+    """Build the application elsewhere.
+
+    Raises:
+        ConfigurationError: it cannot be built; the message says why.
+    """
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", _TRIAL],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigurationError(f"the application cannot be tried out ({type(error).__name__}).") from None
+    # The exit status may be gone: gunicorn's master reaps every child itself.
+    if not run.stdout.endswith("it can be served\n"):
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        ours = [line.removeprefix("parley: ") for line in lines if line.startswith("parley: ")]
+        raise ConfigurationError((ours or lines or ["the application cannot be built."])[-1])
 
 
 def _check_worker_class(cfg: Any) -> None:
@@ -185,20 +255,24 @@ def _check_addresses(addresses: list[Any]) -> None:
 
 def when_ready(server: Any) -> None:
     """gunicorn's hook in the master when it listens: say how to call the server."""
-    from .engines.configured import build_engine
     from .web.keys import load_keys
+    from .wiring import engine_of
 
     root, option = _reach(server)
     base = root + _base_path
     keys = load_keys(_settings)
-    model = "mocks" if _settings.mock == "all" else build_engine(_settings).models[0].id
+    models = () if _settings.mock == "all" else engine_of(_settings).engine.models
+    model = models[0].id if models else "mocks" if _settings.mock == "all" else "MODEL"
+    serves = ", ".join(model.id for model in models) or (
+        "mocks" if _settings.mock == "all" else "the models of PARLEY_UPSTREAM_URL"
+    )
     # Only the generated key is ever shown; the shell puts in another one.
     bearer = (
         f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
     )
     body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
     print(
-        f"Parley serves {model} at {base}\n"
+        f"Parley serves {serves} at {base}\n"
         f"  Swagger UI  {base}/ui/\n"
         f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
         f"  Try it      curl {option}{base}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d {body}",

@@ -56,6 +56,22 @@ class Settings:
         "the document; with `all` every operation answers with a mock.",
         choices=("off", "missing", "all"),
     )
+    config: Path | None = _setting(
+        None,
+        "Configuration file in TOML, YAML or JSON that says which models are served, instead of the settings that "
+        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_DELAY`.",
+    )
+    upstream_url: str | None = _setting(
+        None,
+        "Address of another server that answers, up to `/v1`, such as `http://gpu-1:8000/v1`; the models that it lists "
+        "are served.",
+    )
+    upstream_api_key: str | None = _setting(None, "Key of that server.", secret=True)
+    upstream_dialect: str = _setting(
+        "openai",
+        "What kind of server it is: `openai`, `vllm`, `sglang`, `llama.cpp` or `ollama`.",
+        choices=("openai", "vllm", "sglang", "llama.cpp", "ollama"),
+    )
     engine: str = _setting(
         "llama", "Where answers come from: `llama` (a model) or `echo` (a toy).", choices=("llama", "echo")
     )
@@ -74,7 +90,7 @@ class Settings:
     extra_parameters: tuple[str, ...] = _setting(
         (),
         "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
-        "`typical_p`, `repeat_penalty`.",
+        "`typical_p`, `repeat_penalty`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
     )
     echo_delay: float = _setting(0.0, "Seconds between two chunks of the `echo` engine.", minimum=0, maximum=60)
     unsupported: str = _setting(
@@ -82,6 +98,18 @@ class Settings:
         "What happens to a parameter that a model cannot honour: `refuse` it by name, or `warn` and go on without it, "
         "named in the header `x-unsupported-parameters` and in the log.",
         choices=("refuse", "warn"),
+    )
+    max_in_flight: int = _setting(
+        0,
+        "Most requests that a model works on at once, in each worker; 0: no bound. One that asks for several choices "
+        "counts as that many.",
+        minimum=0,
+    )
+    max_waiting: int = _setting(
+        128, "Most requests that wait for a model beyond that, in each worker; further ones get 503 at once.", minimum=0
+    )
+    max_wait: float = _setting(
+        30.0, "Seconds that a request waits so before it gets 503.", minimum=0.001, maximum=86400
     )
     max_choices: int = _setting(128, "Most choices (`n`) for a request.", minimum=1, maximum=128)
     max_total_tokens: int = _setting(

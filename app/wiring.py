@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -16,6 +17,9 @@ from connexion.middleware.security import SecurityMiddleware
 
 from .chat.foreign import Reading, reading
 from .chat.service import Chat, Limits
+from .configuration.building import Built
+from .configuration.building import build as build_engines
+from .configuration.chosen import chosen
 from .contract.document import Document
 from .contract.extend import extend_request
 from .contract.handlers import Handlers
@@ -25,9 +29,12 @@ from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
 from .engines.base import Engine, Model
-from .engines.configured import build_engine, launch_model, model_is_launched
+from .engines.configured import models_are_launched
 from .engines.echo import EchoEngine
 from .engines.extra import EXTRA_PARAMETERS
+from .engines.fleet import Fleet
+from .engines.gate import Gates
+from .errors import ConfigurationError
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -45,6 +52,10 @@ from .web.security import security_handlers
 from .web.view import SCOPE, OperationView, ViewMiddleware
 
 OWN_HANDLERS = "app.handlers"
+
+# How long a command waits for an upstream to say which models it has, and how often it looks, in seconds.
+_ASK_SECONDS = 10.0
+_PAUSE = 0.02
 
 log = logging.getLogger("parley")
 
@@ -76,15 +87,15 @@ def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Oper
     return [operation for operation in found if handlers.find(operation) is create_chat_completion]
 
 
-def served_document(settings: Settings, models: Iterable[Model]) -> Document:
-    """The document with the parameters beyond the API that some model takes, so that it tells of them and they are
-    held against it.
+def served_document(settings: Settings, extra: Iterable[str]) -> Document:
+    """The document with the parameters beyond the API that some model takes, ``extra``, so that it tells of them and
+    they are held against it.
 
     Raises:
         ConfigurationError: the document or a package of handlers cannot be used.
     """
     document = Document.load(contract_path(settings))
-    names = sorted(frozenset[str]().union(*(model.extra_parameters for model in models)))
+    names = sorted(extra)
     if names:
         for operation in chat_operations(settings, operations(document)):
             document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in names})
@@ -111,13 +122,44 @@ def _foreign_reading(settings: Settings, document: Document, found: list[Operati
     return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
 
 
-def engine_of(settings: Settings) -> Engine:
-    """The engine that the settings ask for; where mocks answer everything one that nobody asks, without a model file.
+def engine_of(settings: Settings) -> Built:
+    """What answers, as the configuration or the settings ask for it; where mocks answer everything an engine that
+    nobody asks, without a model file.
 
     Raises:
-        ConfigurationError: as `build_engine`.
+        ConfigurationError: the configuration cannot be used, or what it names.
     """
-    return EchoEngine() if settings.mock == "all" else build_engine(settings)
+    if settings.mock == "all":
+        return built_of(EchoEngine())
+    return build_engines(chosen(settings), settings)
+
+
+def built_of(engine: Engine) -> Built:
+    """An engine that was not configured."""
+    extra = frozenset(name for model in engine.models for name in model.extra_parameters)
+    return Built(engine, (), Gates(), extra)
+
+
+def known_models(settings: Settings) -> tuple[Model, ...]:
+    """The models that are served, for commands: an upstream that has to say which it has is asked.
+
+    Raises:
+        ConfigurationError: as `engine_of`, or the upstream does not say.
+    """
+    engine = engine_of(settings).engine
+    return engine.models or asyncio.run(_ask_models(engine))
+
+
+async def _ask_models(engine: Engine) -> tuple[Model, ...]:
+    await engine.start()
+    try:
+        for _ in range(int(_ASK_SECONDS / _PAUSE)):
+            if models := engine.models:
+                return models
+            await asyncio.sleep(_PAUSE)
+        raise ConfigurationError("The upstream does not say which models it has.")
+    finally:
+        await engine.close()
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -125,29 +167,29 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
     settings = settings if settings is not None else Settings.from_environment()
     if not settings.reload:
         return wire(settings)
-    path, engine = contract_path(settings), engine_of(settings)
+    path, built = contract_path(settings), engine_of(settings)
     return Reloading(
-        wire(settings, engine, launches=True),
-        lambda: wire(settings, engine, opens=False),
+        wire(settings, built=built),
+        lambda: wire(settings, built=built, opens=False),
         lambda: Document.load(path).files,
         shown=str(path),
     )
 
 
 def wire(
-    settings: Settings, engine: Engine | None = None, *, opens: bool = True, launches: bool | None = None
+    settings: Settings, engine: Engine | None = None, *, built: Built | None = None, opens: bool = True
 ) -> FlaskApp:
-    """One application. ``engine`` stands in for the one that the settings ask for; ``opens``: it is started and closed
-    with the application, and ``launches`` its process too, if nothing has done so before (None: unless the engine is
-    given).
+    """One application. ``built``, or an ``engine`` alone, stands in for what the settings ask for; ``opens``: it is
+    started and closed with the application, and so are the model processes, if nothing has started them before.
 
     Raises:
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
-    launches = (engine is None if launches is None else launches) and settings.engine == "llama"
-    engine = engine or engine_of(settings)
-    document = served_document(settings, engine.models)
+    if built is None:
+        built = engine_of(settings) if engine is None else built_of(engine)
+    engine = built.engine
+    document = served_document(settings, built.extra)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     # What cannot be compiled ends the start, not a request.
@@ -160,7 +202,8 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     read = _foreign_reading(settings, document, found)
-    services: dict[type[Any], Any] = {Chat: Chat(engine, policy=settings.unsupported, limits=limits, read=read)}
+    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, gates=built.gates)
+    services: dict[type[Any], Any] = {Chat: chat}
     mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
 
@@ -194,7 +237,7 @@ def wire(
     ]
     app: FlaskApp = FlaskApp(
         "parley",
-        lifespan=partial(_lifespan, engine if chats and opens else None, settings, launches),
+        lifespan=partial(_lifespan, built if chats and opens else None),
         middlewares=middlewares,
         specification_dir=Path(__file__).parent,
         # The pages have no folder of static files, and no session that a secret key would sign.
@@ -240,19 +283,18 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(engine: Engine | None, settings: Settings, launches: bool, _app: Any) -> AsyncIterator[None]:
+async def _lifespan(built: Built | None, _app: Any) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
-    if engine is None:
+    if built is None:
         yield
         return
-    supervision = None
-    if launches and not model_is_launched():
+    fleet = Fleet()
+    if built.served and not models_are_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")
-        supervision = launch_model(settings)
+        fleet.launch(built.served, workers=1)
     try:
-        await engine.start()
+        await built.engine.start()
         yield
     finally:
-        await engine.close()
-        if supervision is not None:
-            supervision.close()
+        await built.engine.close()
+        fleet.close()

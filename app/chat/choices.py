@@ -32,7 +32,10 @@ async def complete(engine: Engine, request: Json, n: int) -> Json:
     finally:
         await _end(tasks)
     choices = [{**answer["choices"][0], "index": index} for index, answer in enumerate(answers)]
-    return {"choices": choices, "usage": _sum([answer["usage"] for answer in answers])}
+    # An engine may not know its usage.
+    known = all("usage" in answer for answer in answers)
+    usage = {"usage": _sum([answer["usage"] for answer in answers])} if known else {}
+    return {**answers[0], "choices": choices, **usage}
 
 
 async def stream(engine: Engine, request: Json, n: int) -> AsyncIterator[Json]:
@@ -63,8 +66,9 @@ async def stream(engine: Engine, request: Json, n: int) -> AsyncIterator[Json]:
                 usages[index] = piece["usage"]
             choices = [{**choice, "index": index} for choice in piece.get("choices", ())]
             if choices:
-                yield {"choices": choices}
-        yield {"choices": [], "usage": _sum([usages[index] for index in sorted(usages)])}
+                yield {**{name: value for name, value in piece.items() if name != "usage"}, "choices": choices}
+        if len(usages) == n:
+            yield {"choices": [], "usage": _sum([usages[index] for index in sorted(usages)])}
     finally:
         await _end(tasks)
 

@@ -11,11 +11,14 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, cast
 
 from ..engines.base import Json, Model
 from ..errors import EngineUnavailable
+
+# What an engine may know better: the tier that served an answer, and what ran its model.
+_ENGINE_KNOWS = ("service_tier", "system_fingerprint")
 
 # Chunks are padded to a multiple of this many characters, long enough for most tokens to look alike.
 _BLOCK = 64
@@ -40,6 +43,7 @@ def completion(raw: Json, model: Model, *, metadata: Json | None = None) -> Json
     """A whole completion. ``raw`` is what `Engine.complete` gives; ``metadata`` comes back as it was sent."""
     return {
         **_identity("chat.completion", model),
+        **{name: raw[name] for name in (*_ENGINE_KNOWS, "moderation") if name in raw},
         **({"metadata": metadata} if metadata else {}),
         "choices": [
             {
@@ -56,14 +60,21 @@ def completion(raw: Json, model: Model, *, metadata: Json | None = None) -> Json
             }
             for choice in raw["choices"]
         ],
-        "usage": raw["usage"],
+        **({"usage": raw["usage"]} if "usage" in raw else {}),
     }
 
 
 async def chunks(
-    pieces: AsyncIterator[Json], model: Model, *, include_usage: bool, obfuscate: bool = False, log: Json
+    pieces: AsyncIterator[Json],
+    model: Model,
+    *,
+    include_usage: bool,
+    obfuscate: bool = False,
+    log: Json,
+    place: AbstractAsyncContextManager[None] | None = None,
 ) -> AsyncIterator[Json]:
-    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator.
+    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator. ``place``
+    is held from before the engine is asked until then.
 
     ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. The number of tokens
     is put into ``log``.
@@ -85,9 +96,13 @@ async def chunks(
     unfinished: dict[int, bool] = {}
     usage: Json | None = None
     # An async generator, so that closing reaches the engine; the protocol says so in words.
-    async with aclosing(cast(Any, pieces)):
+    async with place or nullcontext(), aclosing(cast(Any, pieces)):
         async for piece in pieces:
-            usage = piece.get("usage") or usage
+            if len(piece) > 1:
+                usage = piece.get("usage") or usage
+                frame.update((name, piece[name]) for name in _ENGINE_KNOWS if name in piece)
+                if "moderation" in piece:
+                    yield {**frame, "choices": [], "moderation": piece["moderation"]}
             for choice in piece.get("choices", ()):
                 index = choice["index"]
                 if index not in unfinished:

@@ -27,7 +27,8 @@ def check_conversation(messages: list[Json]) -> None:
                     code="invalid_value",
                 )
             continue
-        _refuse_waiting(waiting)
+        if waiting:
+            _refuse_waiting(waiting)
         if role == "assistant":
             waiting = _calls(message, index)
     _refuse_waiting(waiting)
@@ -36,7 +37,9 @@ def check_conversation(messages: list[Json]) -> None:
 def _calls(message: Json, index: int) -> dict[str, str]:
     """The ids of a message's tool calls, each with its place."""
     calls = message.get("tool_calls") or ()
-    if not calls and all(message.get(name) is None for name in ("content", "refusal", "function_call", "audio")):
+    if not calls:
+        if any(message.get(name) is not None for name in ("content", "refusal", "function_call", "audio")):
+            return {}
         raise BadRequest(
             f"Missing required parameter: 'messages[{index}].content'. Only a message with tool calls or a refusal may "
             "go without.",

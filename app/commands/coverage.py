@@ -10,9 +10,8 @@ import click
 
 from ..chat.coverage import Line, coverage, totals
 from ..contract.operations import operations
-from ..engines.configured import build_engine
 from ..settings import Settings
-from ..wiring import chat_operations, served_document
+from ..wiring import chat_operations, engine_of, known_models, served_document
 
 
 @click.command("coverage")
@@ -21,11 +20,11 @@ from ..wiring import chat_operations, served_document
 def coverage_command(model_id: str | None, as_json: bool) -> None:
     """Print what becomes of each property of a chat request and its answers, and the totals."""
     settings = Settings.from_environment()
-    models = build_engine(settings).models
-    model = next((model for model in models if model_id in (None, model.id)), None)
+    models = known_models(settings)
+    model = next((model for model in models if model_id in (None, model.id, *model.aliases)), None)
     if model is None:
         raise click.ClickException("there is no such model; see `models list`")
-    document = served_document(settings, models)
+    document = served_document(settings, engine_of(settings).extra)
     operation = next(iter(chat_operations(settings, operations(document))), None)
     if operation is None:
         raise click.ClickException("the document has no operation that the chat handler answers")

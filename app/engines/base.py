@@ -31,7 +31,9 @@ class Model:
     ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
     and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
     or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
-    the engine.
+    the engine. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``: the answers
+    are another server's, whose fault it is when they break the contract. ``aliases`` are further names by which
+    requests may ask for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot.
     """
 
     id: str
@@ -42,6 +44,10 @@ class Model:
     context_length: int = 8192
     unsupported: str | None = None
     extra_parameters: frozenset[str] = field(default_factory=frozenset)
+    makes_choices: bool = False
+    foreign: bool = False
+    aliases: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -69,7 +75,9 @@ class Engine(Protocol):
         ...
 
     async def complete(self, request: Json) -> Json:
-        """Answer as a whole: ``{"choices": [{"index", "message": {"content", ...}, "finish_reason"}], "usage"}``.
+        """Answer as a whole: ``{"choices": [{"index", "message": {"content", ...}, "finish_reason"}], "usage"}``, and
+        what the engine alone knows of it: ``service_tier``, ``system_fingerprint``, ``moderation``. Only an engine that
+        cannot know it leaves the usage out.
 
         Cancelling the call stops the generation.
 
@@ -80,7 +88,7 @@ class Engine(Protocol):
 
     def stream(self, request: Json) -> AsyncIterator[Json]:
         """Answer in pieces: ``{"choices": [{"index", "delta": {...}, "finish_reason"}]}``, with ``usage`` on one of
-        them or on a last piece without choices.
+        them or on a last piece without choices, and on the first what else `complete` tells.
 
         An async generator: closing it stops the generation. Nothing is yielded before the engine has accepted the
         request, so what is raised before the first piece can still be an HTTP error.

@@ -68,6 +68,12 @@ class ChildOptions:
         return cls(**json.loads(text))
 
 
+def address_variables(place: int = 0) -> tuple[str, str]:
+    """The variables with the socket and the key of a server's model at a place, counted from 0."""
+    suffix = f"_{place + 1}" if place else ""
+    return SOCKET_VARIABLE + suffix, KEY_VARIABLE + suffix
+
+
 def ignore_signals() -> None:
     """Ignore the signals that end a server, and let in those that the parent blocked for the start."""
     for number in IGNORED_SIGNALS:

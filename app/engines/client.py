@@ -10,7 +10,6 @@ import contextlib
 import errno
 import io
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -18,15 +17,14 @@ import aiohttp
 
 from ..errors import EngineUnavailable, ServerError
 from .base import Json
+from .events import EventParser, EventTooLarge
 
 CONNECT_SECONDS = 2.0
 LARGEST_ANSWER = 64 << 20  # bytes
 LARGEST_ERROR = 1 << 20  # bytes
-LARGEST_EVENT = 16 << 20  # bytes
 
 _LARGE_BODY = 1 << 20  # bytes
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 # What a connection that was never accepted answers to the first write.
 _NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, errno.EAGAIN})
 
@@ -46,48 +44,6 @@ class Refused(Exception):
         super().__init__(status)
         self.status = status
         self.error = error
-
-
-class EventParser:
-    """Cuts a byte stream, split anywhere, into the data of server-sent events.
-
-    Follows "Interpreting an event stream" of the HTML standard: lines end in CR, LF or CRLF, an empty line
-    ends an event, lines that begin with a colon are comments. Only ``data`` matters here.
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-        self._size = 0
-        self._after_cr = False
-
-    def feed(self, chunk: bytes) -> list[str]:
-        """Give the data of the events that are complete with this chunk.
-
-        Raises:
-            ServerError: an event is larger than any engine's should be.
-        """
-        if not chunk:
-            return []
-        if self._after_cr and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        lines = _LINE_END.split(self._rest + chunk)
-        self._after_cr = chunk.endswith(b"\r") if chunk else False
-        self._rest = lines.pop()
-        events: list[str] = []
-        for line in lines:
-            if not line:
-                if self._data:
-                    events.append(b"\n".join(self._data).decode("utf-8", "replace"))
-                    self._data, self._size = [], 0
-                continue
-            name, _, value = line.partition(b":")
-            if name == b"data":
-                self._data.append(value.removeprefix(b" "))
-                self._size += len(value)
-        if self._size + len(self._rest) > LARGEST_EVENT:
-            raise ServerError("The engine sent an event that is too large.")
-        return events
 
 
 class HttpClient:
@@ -153,10 +109,14 @@ class HttpClient:
         parser = EventParser()
         async with self._open("POST", path, payload) as response:
             async for chunk in response.content.iter_any():
-                for data in parser.feed(chunk):
-                    if data == "[DONE]":
+                try:
+                    events = parser.feed(chunk)
+                except EventTooLarge:
+                    raise ServerError("The engine sent an event that is too large.") from None
+                for data in events:
+                    if data == b"[DONE]":
                         return
-                    yield _json_object(data)
+                    yield _json_object(data.decode("utf-8", "replace"))
             raise EngineUnavailable("The engine ended its answer too early. Retry in a moment.")
 
     @contextlib.asynccontextmanager

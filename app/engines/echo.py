@@ -17,21 +17,17 @@ _TOKEN = re.compile(r"\s*\S+")
 
 CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
+MODEL = Model(
+    "parley-echo", created=1_763_596_800, owned_by="parley", fingerprint="fp_echo_1", capabilities=CAPABILITIES
+)
+
 
 class EchoEngine:
-    """Serves one model, ``parley-echo``. ``delay`` is the pause between two chunks in seconds."""
+    """Serves one model. ``delay`` is the pause between two chunks in seconds."""
 
-    def __init__(self, *, delay: float = 0.0) -> None:
+    def __init__(self, *, delay: float = 0.0, model: Model = MODEL) -> None:
         self.delay = delay
-        self.models: tuple[Model, ...] = (
-            Model(
-                "parley-echo",
-                created=1_763_596_800,
-                owned_by="parley",
-                fingerprint="fp_echo_1",
-                capabilities=CAPABILITIES,
-            ),
-        )
+        self.models: tuple[Model, ...] = (model,)
 
     async def start(self) -> None:
         """Nothing to start."""

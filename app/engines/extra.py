@@ -1,4 +1,4 @@
-"""Parameters beyond the API's that llama.cpp understands: the one place that says what each may be.
+"""Parameters beyond the API's that engines understand: the one place that says what each may be.
 
 An operator lets them through by name. They are then added to the document, which tells of them and checks them. Forms
 are such that OpenAPI 3.0 and 3.1 read them alike.
@@ -6,7 +6,7 @@ are such that OpenAPI 3.0 and 3.1 read them alike.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ..errors import ConfigurationError
 from .base import Json
@@ -37,18 +37,70 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
         "maximum": 10,
         "description": "Divides the logits of tokens that have occurred; 1: none. Beyond the API.",
     },
+    "repetition_penalty": {
+        "type": "number",
+        "minimum": 0.01,
+        "maximum": 10,
+        "description": "Divides the logits of tokens that have occurred; 1: none. Beyond the API.",
+    },
+    "min_tokens": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 10_000_000,
+        "description": "No answer ends before so many tokens. Beyond the API.",
+    },
+    "ignore_eos": {
+        "type": "boolean",
+        "description": "Go on past the token by which the model would end its answer. Beyond the API.",
+    },
+    "stop_token_ids": {
+        "type": "array",
+        "maxItems": 1000,
+        "items": {"type": "integer", "minimum": 0},
+        "description": "Tokens that end the answer. Beyond the API.",
+    },
+    "thinking_token_budget": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 10_000_000,
+        "description": "Most tokens of the model's thoughts. Beyond the API.",
+    },
+    "priority": {
+        "type": "integer",
+        "minimum": -1_000_000,
+        "maximum": 1_000_000,
+        "description": "Requests with a lower number come first. Beyond the API.",
+    },
+    "chat_template_kwargs": {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "Handed to the model's chat template. Beyond the API.",
+    },
+    "regex": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 20_000,
+        "description": "A regular expression that binds the answer. Beyond the API.",
+    },
+    "ebnf": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100_000,
+        "description": "A grammar that binds the answer. Beyond the API.",
+    },
 }
 
+# Those of them that the engine beside the server takes.
+LLAMA_PARAMETERS = ("top_k", "min_p", "typical_p", "repeat_penalty")
 
-def check_extra(names: Iterable[str], known: Container[str]) -> None:
-    """Do nothing when an engine knows all the names.
+
+def check_extra(names: Iterable[str], known: Collection[str], at: str = "PARLEY_EXTRA_PARAMETERS") -> None:
+    """Do nothing when an engine knows all the names. ``at`` is where they are configured.
 
     Raises:
         ConfigurationError: it does not know one.
     """
     for name in names:
         if name not in known:
-            offered = ", ".join(known) if isinstance(known, Mapping) else "none"
-            raise ConfigurationError(
-                f"PARLEY_EXTRA_PARAMETERS has {name}, which this engine does not know. It knows: {offered}."
-            )
+            offered = ", ".join(sorted(known)) if known else "none"
+            raise ConfigurationError(f"{at} has {name}, which this engine does not know. It knows: {offered}.")

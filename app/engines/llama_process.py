@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..errors import ApiError, BadRequest, ConfigurationError, EngineUnavailable, ServerError
 from .base import Json
-from .child import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SLOTS_SUFFIX, SOCKET_VARIABLE
+from .child import IN_FLIGHT_VARIABLE, SLOTS_SUFFIX, address_variables
 from .client import HttpClient, NotAccepted, Refused, Unanswered
 from .llama_answer import as_event, raise_refusal
 from .llama_binding import MARK
@@ -30,14 +30,15 @@ _PICTURES_AT_ONCE = 4
 T = TypeVar("T")
 
 
-def address_from_environment() -> tuple[str, str]:
-    """The socket path and the key that `supervisor.launch` published.
+def address_from_environment(place: int = 0) -> tuple[str, str]:
+    """The socket path and the key that were published for a server's model at a place, counted from 0.
 
     Raises:
         ConfigurationError: nothing was launched before this process began.
     """
+    socket, key = address_variables(place)
     try:
-        return os.environ[SOCKET_VARIABLE], os.environ[KEY_VARIABLE]
+        return os.environ[socket], os.environ[key]
     except KeyError:
         raise ConfigurationError("No model process was launched: call app.engines.supervisor.launch first.") from None
 

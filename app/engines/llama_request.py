@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import BadRequest
 from . import llama_format, llama_logprobs
 from .base import Json
-from .extra import EXTRA_PARAMETERS
+from .extra import LLAMA_PARAMETERS
 from .llama_media import Media
 
 # llama.cpp draws a seed of its own when it is given this one.
@@ -44,7 +44,7 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
     seed = request.get("seed")
     stop = request.get("stop")
     alternatives = llama_logprobs.asked(request)
-    extra = {name: request[name] for name in EXTRA_PARAMETERS if name in request}
+    extra = {name: request[name] for name in LLAMA_PARAMETERS if name in request}
     unused = {sampler for name, sampler in _SAMPLERS.items() if name not in extra}
     # To a schema 5.0 is an integer too, hence the `int`s. Asked for no alternatives, llama.cpp gives nothing at all.
     return {

@@ -30,6 +30,7 @@ from .child import (
     LIBGOMP_HINT,
     SOCKET_VARIABLE,
     ChildOptions,
+    address_variables,
     ignore_signals,
     remove_socket,
     say,
@@ -75,14 +76,20 @@ class Supervision:
     pid: int
     life_line: int | None
 
+    def publish(self, place: int = 0) -> None:
+        """Put into the environment where the model listens; ``place`` tells the models of a server apart."""
+        socket, key = address_variables(place)
+        os.environ[socket] = self.socket
+        os.environ[key] = self.key
+
     def close(self, timeout: float = 2.0) -> None:
         """Let go of the life line and wait up to ``timeout`` seconds for the end. May be called again."""
         if self.life_line is None:
             return
         os.close(self.life_line)
         self.life_line = None
-        if os.environ.get(SOCKET_VARIABLE) == self.socket:
-            del os.environ[SOCKET_VARIABLE], os.environ[KEY_VARIABLE]
+        for name in [name for name, value in os.environ.items() if value in (self.socket, self.key)]:
+            del os.environ[name]
         deadline = time.monotonic() + timeout
         # Another process, or gunicorn's master, may have reaped it: that too is the end of our waiting.
         with contextlib.suppress(ChildProcessError):
@@ -91,10 +98,28 @@ class Supervision:
 
 
 def launch(options: ChildOptions, *, workers: int = 1) -> Supervision:
-    """Start the supervisor and return at once; the model is loaded meanwhile.
+    """As `begin`, and publish it in the environment, where workers forked later find it: ``PARLEY_CHILD_SOCKET``,
+    ``PARLEY_CHILD_KEY``, and ``PARLEY_CHILD_IN_FLIGHT``, how many requests each of the ``workers`` may hand over at a
+    time.
 
-    Sets ``PARLEY_CHILD_SOCKET`` and ``PARLEY_CHILD_KEY`` in the environment, where workers forked later find them, and
-    ``PARLEY_CHILD_IN_FLIGHT``, how many requests each of the ``workers`` may hand over at a time.
+    Raises:
+        ConfigurationError: as `begin`.
+    """
+    supervision = begin(options)
+    supervision.publish()
+    publish_share(workers)
+    return supervision
+
+
+def publish_share(workers: int) -> None:
+    """Say in the environment how many requests each of the workers may hand over to a model at a time."""
+    # A few threads are left for the question whether the model is ready.
+    os.environ[IN_FLIGHT_VARIABLE] = str(max(1, (HTTP_THREADS - 16) // workers))
+
+
+def begin(options: ChildOptions) -> Supervision:
+    """Start the supervisor and return at once; the model is loaded meanwhile. Nobody is told.
+
     The life line is inherited by fork and closed by exec.
 
     Raises:
@@ -126,10 +151,6 @@ def launch(options: ChildOptions, *, workers: int = 1) -> Supervision:
         os.close(read_end)
     # Reaped by gunicorn's master or by `close`: tell Popen that nobody waits through it.
     process.returncode = 0
-    os.environ[SOCKET_VARIABLE] = socket
-    os.environ[KEY_VARIABLE] = key
-    # A few threads are left for the question whether the model is ready.
-    os.environ[IN_FLIGHT_VARIABLE] = str(max(1, (HTTP_THREADS - 16) // workers))
     return Supervision(socket=socket, key=key, pid=process.pid, life_line=write_end)
 
 

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
 from . import sse
+from .eager import await_or
 from .envelope import envelope, to_api_error
 from .exchange import Exchange, Stream
 from .view import PENDING, SCOPE, PendingReply, to_reply
@@ -133,7 +134,10 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        encode = partial(pending.view.encode_event, named=stream.named)
+        if stream.foreign:
+            encode = pending.view.encode_foreign_event
+        else:
+            encode = partial(pending.view.encode_event, named=stream.named)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
         try:
@@ -150,16 +154,23 @@ class Bridge:
                 if chunk is None:
                     await writer.write(sse.PING)
                     chunk = encode(await first)
-                await writer.write(chunk)
-                async for event in events:
-                    await writer.write(encode(event))
+                writer.add(chunk)
+                while True:
+                    try:
+                        event = await await_or(anext(events), writer.flush)
+                    except StopAsyncIteration:
+                        break
+                    writer.add(encode(event))
+                    if writer.full:
+                        await writer.flush()
                 last = sse.DONE
             except Exception as exception:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
                 last = sse.event(envelope(error)) + sse.DONE
-            await writer.write(last, more=False)
+            writer.add(last)
+            await writer.flush(more=False)
         finally:
             writer.stop()
             if not first.done():

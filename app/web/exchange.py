@@ -64,12 +64,14 @@ class Request:
 class Reply:
     """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as the
     media type ``application/json``, ``media_type`` or the one among the headers; so is any body for which
-    ``media_type`` names JSON. Text and bytes are sent as they are."""
+    ``media_type`` names JSON. Text and bytes are sent as they are. ``foreign``: another server made it, whose fault it
+    is when it does not fit."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str | None = None
+    foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -77,9 +79,11 @@ class Stream:
     """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event. ``named``: each event bears the name that its ``type`` says.
+    afterwards an error event. ``named``: each event bears the name that its ``type`` says. ``foreign`` is as in
+    `Reply`.
     """
 
     events: AsyncIterator[Json]
     headers: dict[str, str] = field(default_factory=dict)
     named: bool = False
+    foreign: bool = False

@@ -10,7 +10,8 @@ DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
 # NaN and infinities are not JSON: rather an error here than a client that cannot read the answer.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+# Answers have no circles.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 def to_json(value: Any) -> bytes:

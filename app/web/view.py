@@ -22,7 +22,7 @@ from ..contract.media import is_json, split_type
 from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
-from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation
+from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from . import sse
 from .exchange import Exchange, Reply, Request, Stream
 
@@ -40,6 +40,7 @@ class ReplyEncoder:
 
         Raises:
             ContractViolation: the body does not fit the document.
+            UpstreamFailed: so it is, and another server made it.
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
@@ -47,7 +48,12 @@ class ReplyEncoder:
         media_type = reply.media_type
         if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
             media_type = media_type or (None if given else "application/json")
-            body = sse.to_json(self._check(reply.status, media_type or given or "", body))
+            try:
+                body = sse.to_json(self._check(reply.status, media_type or given or "", body))
+            except (ContractViolation, ValueError):
+                if reply.foreign:
+                    raise _upstream_failed() from None
+                raise
         elif body is None:
             body = b""
         elif isinstance(body, str):
@@ -66,6 +72,17 @@ class ReplyEncoder:
         """
         checked = self._check(200, "text/event-stream", event)
         return sse.named_event(checked) if named else sse.event(checked)
+
+    def encode_foreign_event(self, event: Any) -> bytes:
+        """As `encode_event`, for an event that another server made.
+
+        Raises:
+            UpstreamFailed: it does not fit the document, or is nothing that JSON can hold.
+        """
+        try:
+            return self.encode_event(event)
+        except (ContractViolation, ValueError):
+            raise _upstream_failed() from None
 
     def _check(self, status: int, media_type: str, body: Any) -> Any:
         """The body as it may be sent. There is nothing to hold it against."""
@@ -184,6 +201,10 @@ class PendingReply:
     def __init__(self, view: ReplyEncoder, result: Awaitable[Any]) -> None:
         self.view = view
         self.result = result
+
+
+def _upstream_failed() -> UpstreamFailed:
+    return UpstreamFailed("The model's engine sent an answer that does not fit the contract of this API.")
 
 
 def to_reply(result: Any) -> Reply | Stream:

@@ -10,6 +10,9 @@ from starlette.types import Send
 
 from . import sse
 
+# So many events at most are written at once.
+_MOST = 32
+
 
 class EventWriter:
     """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; when a write has taken longer than
@@ -22,6 +25,23 @@ class EventWriter:
         self.writing = False
         self.timer: asyncio.TimerHandle | None = None
         self.ping: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []
+
+    def add(self, body: bytes) -> None:
+        """Keep something to be written with the next `flush`."""
+        self._waiting.append(body)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is enough to write, even if more is at hand."""
+        return len(self._waiting) >= _MOST
+
+    async def flush(self, *, more: bool = True) -> None:
+        """Write what was added since the last time."""
+        if self._waiting:
+            body = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+            self._waiting.clear()
+            await self.write(body, more=more)
 
     async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -12,39 +12,8 @@ import pytest
 from aiohttp import web
 
 from app.engines import client
-from app.engines.client import EventParser, HttpClient, NotAccepted, Refused
+from app.engines.client import HttpClient, NotAccepted, Refused
 from app.errors import EngineUnavailable, ServerError
-
-EVENTS = (
-    ': hello\r\n\r\ndata: {"a":1}\r\n\r\nid: 7\nevent: x\ndata:{"b":\ndata: "é"}\n\n'
-    "data: one\r\rdata\n\n: ping\n\nretry: 5\n\ndata: [DONE]\r\n\r\n"
-).encode()
-DATA = ['{"a":1}', '{"b":\n"é"}', "one", "", "[DONE]"]
-
-
-def test_events_split_at_every_byte_are_the_same_events() -> None:
-    for cut in range(len(EVENTS) + 1):
-        parser = EventParser()
-        assert parser.feed(EVENTS[:cut]) + parser.feed(EVENTS[cut:]) == DATA, cut
-
-
-def test_events_that_come_byte_by_byte_are_the_same_events() -> None:
-    parser = EventParser()
-    assert [data for byte in EVENTS for data in parser.feed(bytes([byte]))] == DATA
-
-
-def test_an_event_without_its_empty_line_is_not_given() -> None:
-    assert EventParser().feed(b'data: {"a":1}\n') == []
-
-
-def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LARGEST_EVENT", 1000)
-    parser = EventParser()
-    for _ in range(9):
-        assert parser.feed(b"data: " + b"x" * 100 + b"\n") == []
-    with pytest.raises(ServerError):
-        parser.feed(b"data: " + b"x" * 100)
-
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

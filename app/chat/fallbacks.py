@@ -1,0 +1,64 @@
+"""Which model answers instead of one that cannot for the moment.
+
+Only before the first byte, and never for what is wrong with the request: another model would be asked in vain, or
+would answer what was not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..engines.base import Json, Model
+from ..errors import ApiError
+
+if TYPE_CHECKING:
+    from .service import Call
+
+# Too many requests, nothing usable from the engine, no engine or no place, too late. Not 500: that is a fault of ours.
+_OF_THE_MOMENT = frozenset({429, 502, 503, 504})
+
+
+class Fallbacks:
+    """The models to turn to for one call. ``make`` makes a call of a body for a model, ``model`` finds one by id."""
+
+    def __init__(
+        self,
+        make: Callable[[Model, Json, str | None, Json], Call],
+        model: Callable[[str], Model],
+        call: Call,
+        log: Json,
+    ) -> None:
+        self._make = make
+        self._model = model
+        self._call = call
+        self._log = log
+        self._left = list(call.model.fallbacks)
+        self._first: ApiError | None = None
+
+    def next(self, error: ApiError) -> None:
+        """Turn the call into one of the next model that can honour it.
+
+        Raises:
+            ApiError: there is none; it is the failure of the model that was asked.
+        """
+        if self._first is None:
+            if error.status not in _OF_THE_MOMENT or not self._left:
+                raise error
+            self._first = error
+        call, log = self._call, self._log
+        while self._left:
+            model = self._model(self._left.pop(0))
+            told: Json = {}
+            try:
+                other = self._make(model, call.body, call.client, told)
+            except ApiError:
+                continue  # by its capabilities it would have to refuse the request
+            call.instead_of = call.instead_of or call.model.id
+            call.model, call.request, call.n = other.model, other.request, other.n
+            call.ignored[:] = other.ignored
+            call.warns = other.warns
+            log.pop("ignored", None)
+            log.update(told, model=model.id, instead_of=call.instead_of, because=self._first.code)
+            return
+        raise self._first

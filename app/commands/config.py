@@ -1,0 +1,107 @@
+"""``flask --app wsgi config ...``: looks at what is to be served, before it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+
+import click
+
+from ..configuration.addresses import refuse_own
+from ..configuration.building import build, upstream_options
+from ..configuration.chosen import chosen
+from ..configuration.keys import Configuration, Entry
+from ..configuration.table import keys_table
+from ..engines.upstream.options import UpstreamOptions
+from ..engines.upstream.relay import list_upstream_models
+from ..engines.upstream.replicas import Replicas
+from ..errors import ApiError, ConfigurationError
+from ..settings import Settings
+
+# Seconds for each question to an upstream.
+_PROBE_SECONDS = 10.0
+
+
+@click.group("config")
+def config() -> None:
+    """What is served, by the configuration file or the settings."""
+    # What a probe finds out is said once, by the command.
+    logging.getLogger("parley").setLevel(logging.CRITICAL)
+
+
+@config.command("keys")
+def keys() -> None:
+    """Print every key of the configuration file and what it does."""
+    click.echo(keys_table())
+
+
+@config.command("check")
+@click.option("--probe", is_flag=True, help="Ask each replica of each upstream for its models.")
+def check(probe: bool) -> None:
+    """Check the configuration, and list the models that it has.
+
+    The exit status is 1 when it cannot be used, or when a replica that is probed does not have its model.
+    """
+    try:
+        settings = Settings.from_environment()
+        configuration = chosen(settings)
+        build(configuration, settings)
+        refuse_own(configuration, [(settings.host, settings.port)])
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    for entry in configuration.models:
+        click.echo(_line(entry))
+    if configuration.listed is not None:
+        click.echo("the models that the upstream lists")
+    if probe and not asyncio.run(_probe_all(configuration)):
+        raise SystemExit(1)
+
+
+def _line(entry: Entry) -> str:
+    keys = entry.keys
+    parts = [entry.id or "the model of the settings", keys.engine]
+    if keys.engine == "upstream":
+        count = len(keys.base_urls)
+        parts.append(f"{keys.dialect}, {count} replica{'' if count == 1 else 's'}")
+    if keys.aliases:
+        parts.append(f"also called {', '.join(keys.aliases)}")
+    if keys.fallbacks:
+        parts.append(f"falls back to {', '.join(keys.fallbacks)}")
+    return "  ".join(parts)
+
+
+async def _probe_all(configuration: Configuration) -> bool:
+    """Probe all replicas side by side and print what came of it, in their order. Gives whether all is well."""
+    asked = []
+    for entry in configuration.entries:
+        for index, url in enumerate(entry.keys.base_urls):
+            options = upstream_options(entry)
+            timeouts = replace(options.timeouts, total=min(_PROBE_SECONDS, options.timeouts.total))
+            # Nothing in the background, and no second attempt.
+            one = replace(options, base_urls=(url,), retries=0, health_path=None, timeouts=timeouts)
+            wanted = None if entry is configuration.listed else entry.keys.upstream_model or entry.id
+            asked.append(_probe(entry.told(f"base_urls[{index}]"), one, wanted, entry.keys.dialect))
+    results = await asyncio.gather(*asked)
+    for line, _ in results:
+        click.echo(line)
+    return all(well for _, well in results)
+
+
+async def _probe(place: str, options: UpstreamOptions, wanted: str | None, dialect: str) -> tuple[str, bool]:
+    replicas = Replicas(options)
+    await replicas.start()
+    begun = time.monotonic()
+    try:
+        models = [model.id for model in await list_upstream_models(replicas, dialect)]
+    except ApiError as error:
+        return f"{place}: failed ({error.code}): {error.message}", False
+    finally:
+        await replicas.close()
+    took = f"{place}: answers in {(time.monotonic() - begun) * 1000:.0f} ms"
+    if wanted is None:
+        return f"{took}, has {', '.join(models)}", True
+    if wanted in models:
+        return f"{took}, has the model", True
+    return f"{took}, but lists no such model as upstream_model says. It lists: {', '.join(models[:20])}", False

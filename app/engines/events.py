@@ -1,0 +1,94 @@
+"""Cuts a stream of bytes into server-sent events, as "Interpreting an event stream" of the HTML standard has it."""
+
+from __future__ import annotations
+
+import re
+
+LARGEST_EVENT = 16 << 20  # bytes
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventTooLarge(Exception):
+    """An event has more bytes than it may have."""
+
+
+class EventParser:
+    """Gives the data of events from a stream that may be split anywhere.
+
+    Lines end in CR, LF or CRLF, an empty line ends an event, lines that begin with a colon are comments. Only ``data``
+    matters here. ``largest`` is in bytes.
+    """
+
+    def __init__(self, largest: int = LARGEST_EVENT) -> None:
+        self._largest = largest
+        self._line: list[bytes] = []  # the pieces of a line that has no end yet
+        self._data: list[bytes] = []
+        self._size = 0  # of both; 0 only between events
+        self._after_cr = False
+        self._begun = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of the events that are complete with this chunk.
+
+        Raises:
+            EventTooLarge: an event has more than ``largest`` bytes.
+        """
+        # Nearly every chunk is whole events of one data line each. When the cuts account for every line feed, no line
+        # is left that would have to be looked at.
+        if (
+            not self._size
+            and chunk[:6] == b"data: "
+            and chunk[-2:] == b"\n\n"
+            and not self._after_cr
+            and b"\r" not in chunk
+            and len(chunk) <= self._largest
+        ):
+            events = chunk[6:-2].split(b"\n\ndata: ")
+            if chunk.count(b"\n") == 2 * len(events):
+                self._begun = True
+                return events
+        return self._feed_lines(chunk)
+
+    def _feed_lines(self, chunk: bytes) -> list[bytes]:
+        if self._after_cr and chunk:
+            chunk = chunk[1:] if chunk[:1] == b"\n" else chunk
+            self._after_cr = False
+        if not chunk:
+            return []
+        lines = _LINE_END.split(chunk)
+        self._after_cr = chunk[-1:] == b"\r"
+        rest = lines.pop()
+        events: list[bytes] = []
+        for line in lines:
+            if self._line:
+                line = b"".join((*self._line, line))
+                self._size -= sum(map(len, self._line))
+                self._line = []
+            self._take(line, events)
+        if rest:
+            # Joined only when the line ends: a long line that comes in many pieces is not copied for each of them.
+            self._line.append(rest)
+            self._size += len(rest)
+        self._check_size()
+        return events
+
+    def _take(self, line: bytes, events: list[bytes]) -> None:
+        if not self._begun:
+            self._begun = True
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if not line:
+            if self._data:
+                events.append(b"\n".join(self._data))
+                self._data, self._size = [], 0
+            return
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+            self._size += len(value) + 1
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if self._size > self._largest:
+            raise EventTooLarge

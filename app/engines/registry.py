@@ -1,0 +1,76 @@
+"""Many engines as one: each request goes to the engine whose model it names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from ..errors import EngineUnavailable
+from .base import Engine, Json, Model
+
+
+class Registry:
+    """As `base.Engine`, over the engines given. ``request["model"]`` is the id of a model; aliases are resolved by
+    then. No two engines serve the same id."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self.engines = tuple(engines)
+        self._fixed = {model.id: engine for engine in self.engines for model in engine.models}
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models of all; fewer as long as an engine has yet to ask which it has."""
+        return tuple(model for engine in self.engines for model in engine.models)
+
+    async def start(self) -> None:
+        """Start all. When one cannot be started those that were are closed, and its failure is raised."""
+        started: list[Engine] = []
+        try:
+            for engine in self.engines:
+                started.append(engine)
+                await engine.start()
+        except BaseException:
+            await _close(started)
+            raise
+
+    async def close(self) -> None:
+        """Close all, whatever becomes of any."""
+        await _close(self.engines)
+
+    async def ready(self) -> bool:
+        """Whether at least one could answer now: the failure of one model is no reason to send requests for the
+        others elsewhere."""
+        asked = [asyncio.ensure_future(engine.ready()) for engine in self.engines]
+        try:
+            for answer in asyncio.as_completed(asked):
+                if await answer:
+                    return True
+            return False
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def complete(self, request: Json) -> Json:
+        """As `base.Engine.complete`."""
+        return await self._engine(request["model"]).complete(request)
+
+    def stream(self, request: Json) -> AsyncIterator[Json]:
+        """As `base.Engine.stream`."""
+        return self._engine(request["model"]).stream(request)
+
+    def _engine(self, model_id: str) -> Engine:
+        engine = self._fixed.get(model_id)
+        if engine is None:
+            for engine in self.engines:
+                if any(model.id == model_id for model in engine.models):
+                    return engine
+            raise EngineUnavailable("This model is not served any more. Retry in a moment.")
+        return engine
+
+
+async def _close(engines: Sequence[Engine]) -> None:
+    results = await asyncio.gather(*(engine.close() for engine in engines), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

@@ -1,0 +1,131 @@
+"""What an upstream's answer with an error status means, for the client, the log and the replica."""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from ..base import Json
+from . import retrying
+
+# Statuses by which an upstream speaks of the request itself.
+_OF_THE_REQUEST = frozenset({400, 409, 413, 422})
+_REPEATABLE = frozenset({408, 429, 502, 503, 504, 529})
+# What OpenAI says with 429 when no waiting helps.
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+
+UNUSABLE = "The model's engine sent an answer that cannot be used. Retry in a moment."
+UNREACHABLE = "The model's engine cannot be reached. Retry in a moment."
+LATE = "The model's engine did not answer in time. Retry in a moment."
+_CREDENTIALS = (
+    "The model's engine does not accept this server's own key or account. Your key is not at fault: "
+    "the server's operator must mend the key of the upstream."
+)
+_ADDRESS = (
+    "The model's engine does not know the model or the address by which this server asks. "
+    "The server's operator must mend the configuration of the upstream."
+)
+
+
+class Sign(enum.Enum):
+    """What a failed attempt says of the replica."""
+
+    BROKEN = enum.auto()  # it is at fault
+    FAULTY = enum.auto()  # it, or the request
+    BUSY = enum.auto()  # it works, and has too much to do
+    SOUND = enum.auto()  # it works; the request or our configuration is at fault
+
+
+class Failed(Exception):
+    """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
+
+    ``repeatable`` says that another attempt may help and does no harm; ``retry_after`` is in seconds; ``status`` is
+    that of the answer, if it was the status.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        error: ApiError,
+        sign: Sign = Sign.BROKEN,
+        *,
+        repeatable: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+        self.sign = sign
+        self.repeatable = repeatable
+        self.retry_after = retry_after
+        self.status = status
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether nobody was there at all."""
+        return self.status is None and isinstance(self.error, EngineUnavailable)
+
+
+def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> Failed:
+    """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says."""
+    error = error_object(body, secrets)
+    wait = retrying.retry_after(headers)
+    told = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
+    reason = f"status {status}"
+
+    def failed(hint: str, answer: ApiError, sign: Sign, *, repeatable: bool = False) -> Failed:
+        return Failed(reason + hint, answer, sign, repeatable=repeatable, retry_after=wait, status=status)
+
+    if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
+        return failed(": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Sign.SOUND)
+    if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
+        return failed("", UpstreamRefused(status, error), Sign.SOUND)
+    if 400 <= status < 500 and status not in _REPEATABLE:
+        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Sign.SOUND)
+    if status == 429:
+        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=told)
+        return failed("", busy, Sign.BUSY, repeatable=True)
+    if status in (503, 529):
+        away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)
+        return failed("", away, Sign.BROKEN, repeatable=True)
+    if status in (408, 504):
+        return failed("", UpstreamTimeout(LATE), Sign.BROKEN, repeatable=True)
+    # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
+    sign = Sign.FAULTY if status == 500 or status < 400 else Sign.BROKEN
+    return failed("", UpstreamFailed(UNUSABLE), sign, repeatable=status in _REPEATABLE)
+
+
+def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
+    """The error object in a body: OpenAI's shape and those of engines that differ; empty when there is none.
+
+    Of FastAPI's ``detail`` only place and rule are taken, not the value that it quotes.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    found: Any = value.get("error", value) if isinstance(value, dict) else None
+    error: Json = found if isinstance(found, dict) else {"message": found} if isinstance(found, str) else {}
+    detail = error.get("detail")
+    if "message" not in error and isinstance(detail, str):
+        error = {**error, "message": detail}
+    elif "message" not in error and isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        place = detail[0].get("loc")
+        parts = [str(part)[:100] for part in place[:20] if part != "body"] if isinstance(place, list) else []
+        error = {"message": detail[0].get("msg"), "param": ".".join(parts) or None}
+    message = error.get("message")
+    if isinstance(message, str):
+        for secret in secrets:
+            message = message.replace(secret, "…")
+        error = {**error, "message": message}
+    return error
+
+
+def _names_a_parameter(error: Json) -> bool:
+    param = error.get("param")
+    return isinstance(param, str) and param not in ("", "model") and error.get("code") != "model_not_found"

@@ -1,0 +1,1 @@
+"""Tests of the engines; a package, so that its modules share `conftest` by name."""

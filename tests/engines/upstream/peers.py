@@ -1,0 +1,239 @@
+"""Upstreams for the tests: a real llama.cpp server, one that answers what a test says, and the whole application with
+an engine that relays to one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI
+
+from app.contract.document import Document
+from app.contract.schemas import Schemas
+from app.engines.base import Json, Model
+from app.engines.upstream.relay import RelayOptions, UpstreamEngine, model_of
+from app.engines.upstream.replicas import Replicas, UpstreamOptions, Whole
+from app.settings import Settings
+from app.wiring import wire
+from tests.live import ROOT
+
+KEY = "sk-test"
+BEARER = {"authorization": f"Bearer {KEY}"}
+MODEL = ROOT / "app" / "model" / "tiny-q8_0.gguf"
+
+_SCHEMAS = Schemas(Document.load(ROOT / "openapi" / "openapi.yaml"))
+
+_LLAMA_SERVER = """
+import sys, time
+import xllamacpp
+p = xllamacpp.CommonParams()
+p.model.path, port, key = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+p.n_parallel, p.kv_unified, p.n_ctx, p.fit_params = 4, False, 4 * 512, False
+for cpu in (p.cpuparams, p.cpuparams_batch):
+    cpu.n_threads, cpu.poll = 1, 0
+p.cache_ram_mib, p.verbosity, p.ui = 0, -1, False
+p.hostnames, p.port, p.api_keys = ["127.0.0.1"], port, [key]
+server = xllamacpp.Server(p)
+sys.stdin.read()
+import os
+os._exit(0)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def llama_server() -> Iterator[str]:
+    """The base URL of a llama.cpp server with the bundled model, 512 tokens of context and 4 slots."""
+    port = free_port()
+    command = [sys.executable, "-c", _LLAMA_SERVER, str(MODEL), str(port), KEY]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            assert process.poll() is None, "llama.cpp did not start"
+            assert time.monotonic() < deadline, "llama.cpp is not ready"
+            with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as c:
+                c.request("GET", "/health")
+                if c.getresponse().status == 200:
+                    break
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.stdin.close()  # type: ignore[union-attr]
+        process.wait(10)
+
+
+class Scripted(Replicas):
+    """An upstream that gives what a test says, and keeps the bodies that it was sent.
+
+    ``answer`` is the body of a whole answer, ``events`` are those of a stream; what is neither text nor bytes is made
+    JSON, an exception is raised.
+    """
+
+    def __init__(self, answer: Any = None, events: Any = ()) -> None:
+        super().__init__(UpstreamOptions(name="peer", base_urls=("http://127.0.0.1:9/v1",)))
+        self.answer = answer
+        self.events = events
+        self.asked: list[Json] = []
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def ready(self) -> bool:
+        return True
+
+    async def get(self, path: str) -> Whole:
+        return Whole(200, {}, _bytes(self.answer))
+
+    async def post(self, path: str, body: bytes) -> Whole:
+        self.asked.append(json.loads(body))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Whole(200, {}, _bytes(self.answer))
+
+    async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes | Whole, None]:
+        self.asked.append(json.loads(body))
+        for event in self.events:
+            if isinstance(event, Exception):
+                raise event
+            yield event if isinstance(event, Whole) else _bytes(event)
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
+
+def completion(choice: Json | None = None, **fields: Any) -> Json:
+    """A whole answer without a fault, but for what a test lays over it."""
+    message = {"role": "assistant", "content": "Hi.", "refusal": None}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, **_DETAILS}
+    whole = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop", **(choice or {})}
+    return {**_identity("chat.completion"), "choices": [whole], "usage": usage, **fields}
+
+
+def chunk(delta: Json | None = None, reason: str | None = None, **fields: Any) -> Json:
+    """A chunk without a fault, but for what a test lays over its choice."""
+    choice = {"index": 0, "delta": {} if delta is None else delta, "logprobs": None, "finish_reason": reason, **fields}
+    return {**_identity("chat.completion.chunk"), "choices": [choice], "usage": None}
+
+
+_DETAILS = {
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+}
+ROLE = {"role": "assistant", "content": "", "refusal": None}
+
+
+def _identity(kind: str) -> Json:
+    return {"id": "chatcmpl-1", "object": kind, "created": 1_763_596_800, "model": "theirs"}
+
+
+def last_chunk() -> Json:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, **_DETAILS}
+    return {**_identity("chat.completion.chunk"), "choices": [], "usage": usage}
+
+
+def ours(dialect: str = "openai", **fields: Any) -> Model:
+    """The model under the name that we give it."""
+    model = model_of("our-model", dialect, context_length=512)
+    return Model(**{**{name: getattr(model, name) for name in Model.__slots__}, **fields})
+
+
+class Front:
+    """The whole application in this process, with an engine that relays to replicas. Close it in the end."""
+
+    def __init__(self, replicas: Replicas, dialect: str = "openai", *, theirs: str = "theirs", **options: Any) -> None:
+        settings = options.pop("settings", {})
+        model = options.pop("model", ours(dialect))
+        relay = RelayOptions(model=model, upstream_model=theirs, dialect=dialect, **options)
+        self.engine = UpstreamEngine(relay, replicas)
+        app = wire(Settings(api_keys=(KEY,), **settings), self.engine)
+        self._loop = asyncio.new_event_loop()
+        self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")
+        self.sdk = AsyncOpenAI(api_key=KEY, base_url="http://server/v1", http_client=self._http, max_retries=0)
+        self.run(self.engine.start())
+
+    def run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def close(self) -> None:
+        self.run(self.engine.close())
+        self.run(self._http.aclose())
+        self._loop.close()
+
+    def post(self, **body: Any) -> httpx2.Response:
+        """The answer to a request that says hello, but for what is laid over it."""
+        hello = {"model": "our-model", "messages": [{"role": "user", "content": "Hello!"}], **body}
+        answer: httpx2.Response = self.run(self._http.post("/v1/chat/completions", json=hello, headers=BEARER))
+        return answer
+
+    def ask(self, **body: Any) -> Json:
+        """A whole answer, which fits the contract."""
+        answer = self.post(**body)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        _check("CreateChatCompletionResponse", found)
+        return found
+
+    def stream(self, **body: Any) -> list[Json]:
+        """The chunks of a stream that ends well; each fits the contract."""
+        chunks = self.events(**body)
+        for each in chunks:
+            _check("CreateChatCompletionStreamResponse", each)
+        return chunks
+
+    def events(self, **body: Any) -> list[Json]:
+        """The data of the events of a stream, which ends with [DONE]."""
+        answer = self.post(stream=True, **body)
+        assert answer.status_code == 200, answer.text
+        *events, done = [part for part in answer.text.split("\n\n") if part and not part.startswith(":")]
+        assert done == "data: [DONE]"
+        return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+def _check(name: str, value: Json) -> None:
+    faults = list(_SCHEMAS.validator(f"/components/schemas/{name}").faults(value))
+    assert not faults, faults
+    _has_no_extras(value)
+
+
+def _has_no_extras(value: Json) -> None:
+    """The contract lets answers have more members than it lists; a client should not meet any all the same."""
+    known = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "metadata"}
+    assert value.keys() <= known, value.keys() - known
+    for choice in value["choices"]:
+        assert choice.keys() <= {"index", "message", "delta", "logprobs", "finish_reason"}
+        members = choice.get("message", choice.get("delta"))
+        assert members.keys() <= {
+            *("role", "content", "refusal", "annotations", "tool_calls", "function_call", "reasoning_content")
+        }
+
+
+def text_of(chunks: list[Json]) -> str:
+    return "".join(c["delta"].get("content") or "" for each in chunks for c in each["choices"])
+
+
+def error_of(answer: httpx2.Response, status: int) -> Json:
+    assert answer.status_code == status, answer.text
+    found: Json = answer.json()["error"]
+    assert set(found) == {"message", "type", "param", "code"}
+    return found

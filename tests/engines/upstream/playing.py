@@ -1,0 +1,52 @@
+"""What the tests of the transport share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from app.engines.upstream.replicas import Replicas, Timeouts, UpstreamOptions, Whole
+
+from .scripted import Answer, Scripted
+
+T = TypeVar("T")
+KEY = "sk-upstream-secret"
+QUICK = Timeouts(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
+
+
+def options(*base_urls: str, **changes: Any) -> UpstreamOptions:
+    given = {"name": "m", "base_urls": base_urls, "key": KEY, "timeouts": QUICK, "retries": 0, **changes}
+    return UpstreamOptions(**given)
+
+
+@contextlib.asynccontextmanager
+async def started(*base_urls: str, **changes: Any) -> AsyncIterator[Replicas]:
+    replicas = Replicas(options(*base_urls, **changes))
+    await replicas.start()
+    try:
+        yield replicas
+    finally:
+        await replicas.close()
+
+
+def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], **changes: Any) -> T:
+    """What ``use`` gives, with one upstream that plays the answers."""
+
+    async def run() -> T:
+        async with Scripted(*answers) as upstream, started(upstream.base_url, **changes) as replicas:
+            return await use(replicas, upstream)
+
+    async def bounded() -> T:
+        return await asyncio.wait_for(run(), 20)
+
+    return asyncio.run(bounded())
+
+
+async def post(replicas: Replicas, _: Scripted | None = None) -> Whole:
+    return await replicas.post("/chat/completions", b"{}")
+
+
+async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | Whole]:
+    return [data async for data in replicas.stream("/chat/completions", b"{}")]

@@ -1,0 +1,163 @@
+"""What may be repeated is repeated, for as long as it does no harm, and elsewhere first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from app.engines.upstream import retrying
+from app.engines.upstream.options import Timeouts
+from app.engines.upstream.replicas import Replicas
+from app.engines.upstream.retrying import RetryBudget
+from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+
+from .playing import played, post, started, stream
+from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, event, events, reset, stall, whole
+
+GOOD = whole({"id": "x"})
+ASKS = pytest.mark.parametrize(("ask", "good"), [(post, GOOD), (stream, events(1))], ids=["whole", "stream"])
+
+
+async def requests(replicas: Replicas, upstream: Scripted, ask: Any = post) -> tuple[int, ApiError | None]:
+    """How many requests the upstream got, and the error in the end."""
+    try:
+        await ask(replicas)
+    except ApiError as error:
+        return len(upstream.received), error
+    return len(upstream.received), None
+
+
+@ASKS
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+def test_a_passing_failure_is_repeated(ask: Any, good: Answer, status: int) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        assert await requests(replicas, upstream, ask) == (3, None)
+
+    played(whole({}, status), whole({}, status), good, use=use, retries=2)
+
+
+@ASKS
+@pytest.mark.parametrize("failing", [reset(), reset(EVENTS_HEAD)], ids=["head", "body"])
+def test_a_connection_lost_before_the_first_byte_is_repeated(ask: Any, good: Answer, failing: Answer) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        assert await requests(replicas, upstream, ask) == (2, None)
+
+    played(failing, good, use=use, retries=2)
+
+
+@pytest.mark.parametrize(
+    ("failing", "error"),
+    [
+        (whole({}, 400), UpstreamRefused),
+        (whole({}, 401), UpstreamFailed),
+        (whole({}, 404), UpstreamFailed),
+        (whole({}, 500), UpstreamFailed),
+        (whole({}, 301), UpstreamFailed),
+        (whole(b"<html>", content_type="text/html"), UpstreamFailed),
+        (stall(), UpstreamTimeout),
+        (reset(EVENTS_HEAD, chunk(event(1))), UpstreamFailed),
+    ],
+    ids=["400", "401", "404", "500", "301", "html", "silence", "middle"],
+)
+def test_what_would_fail_again_or_has_begun_is_not_repeated(failing: Answer, error: type[ApiError]) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        count, raised = await requests(replicas, upstream, stream)
+        assert count == 1
+        assert isinstance(raised, error)
+
+    played(failing, GOOD, use=use, retries=2, timeouts=Timeouts(first_byte=0.2))
+
+
+def test_a_request_is_repeated_as_often_as_configured() -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        count, error = await requests(replicas, upstream)
+        assert count == 3
+        assert isinstance(error, EngineUnavailable)
+
+    played(whole({}, 503), use=use, retries=2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("Retry_After", "0.4"), ("retry_after_ms", "400")])
+def test_a_request_waits_as_long_as_it_is_asked_to(name: str, value: str) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        begin = time.monotonic()
+        assert await requests(replicas, upstream) == (2, None)
+        assert time.monotonic() - begin >= 0.4
+
+    played(whole({}, 429, **{name: value}), GOOD, use=use, retries=1)
+
+
+@pytest.mark.parametrize(("asked", "total"), [("60", 600.0), ("3", 2.0)])
+def test_a_wait_that_is_too_long_is_passed_on_at_once(asked: str, total: float) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        count, error = await requests(replicas, upstream)
+        assert count == 1
+        assert isinstance(error, RateLimited)
+        assert error.headers["retry-after"] == asked
+
+    played(whole({}, 429, Retry_After=asked), GOOD, use=use, retries=2, timeouts=Timeouts(total=total))
+
+
+def test_retries_end_with_the_budget() -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        async def one() -> None:
+            with pytest.raises(RateLimited):
+                await post(replicas)
+
+        await asyncio.gather(*(one() for _ in range(40)))
+        # 40 requests, a fifth of them again, and what was saved up.
+        assert 48 <= len(upstream.received) <= 40 + 8 + 10 + 1
+
+    played(whole({}, 429), use=use, retries=2)
+
+
+def test_the_budget_fills_with_requests_and_slowly_by_itself() -> None:
+    budget = RetryBudget(0.0)
+    while budget.withdraw():
+        pass
+    for _ in range(5):
+        budget.deposit(0.0)
+    assert [budget.withdraw(), budget.withdraw()] == [True, False]
+    budget.deposit(100.0)
+    assert budget.withdraw()
+    budget.deposit(100_000.0)
+    assert sum(budget.withdraw() for _ in range(100)) == 10
+
+
+def test_pauses_grow_are_random_and_bounded() -> None:
+    for retry in (0, 1, 2, 50):
+        longest = min(0.1 * 2**retry, 4.0)
+        pauses = [retrying.pause(retry) for _ in range(300)]
+        assert 0 <= min(pauses) < 0.1 * longest
+        assert 0.9 * longest < max(pauses) <= longest
+
+
+def test_another_replica_is_preferred_for_a_retry() -> None:
+    async def run() -> None:
+        async with (
+            Scripted(whole({}, 429, Retry_After="60")) as busy,
+            Scripted(GOOD) as free,
+            started(busy.base_url, free.base_url, retries=1) as replicas,
+        ):
+            for _ in range(4):
+                assert (await post(replicas)).status == 200
+            # Once it has said that it is busy, it is left alone.
+            assert len(busy.received) <= 1
+            assert len(free.received) == 4
+
+    for _ in range(5):
+        asyncio.run(run())
+
+
+def test_a_replica_that_is_not_there_is_not_noticed() -> None:
+    async def run() -> None:
+        async with Scripted() as gone:
+            url = gone.base_url
+        async with Scripted(GOOD) as free, started(url, free.base_url, retries=1, health_path=None) as replicas:
+            for _ in range(30):
+                assert (await post(replicas)).status == 200
+
+    asyncio.run(run())
