@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app.configuration.loading import load
+from app.errors import ConfigurationError
 from app.settings import Settings, variable
 
 from ..live import ROOT, Server
@@ -74,6 +76,22 @@ def test_every_variable_and_file_that_a_container_reads_is_given_to_it() -> None
         for model in tomllib.loads(text)["models"].values():
             assert model["key_env"] in environ
             assert model["key_env"] in parley["environment"]
+
+
+@pytest.mark.parametrize("name", ["compose", "kubernetes"])
+def test_the_configuration_of_models_is_one_that_the_server_takes(name: str, tmp_path: Path) -> None:
+    written = {
+        "compose": (DEPLOY / "parley.toml").read_text(),
+        "kubernetes": MANIFESTS["ConfigMap"]["data"]["parley.toml"],
+    }
+    (tmp_path / "parley.toml").write_text(written[name])
+    (model,) = load(tmp_path / "parley.toml", {"VLLM_API_KEY": "key-of-the-upstream"}).models
+    assert (model.id, model.keys.aliases, model.keys.dialect) == ("qwen3-8b", ("gpt-4o-mini",), "vllm")
+    assert len(model.keys.base_urls) == {"compose": 1, "kubernetes": 2}[name]
+    # Elsewhere the limits in time are told as those around this one.
+    assert model.keys.timeouts.total == 600
+    with pytest.raises(ConfigurationError, match="key_env"):
+        load(tmp_path / "parley.toml", {})
 
 
 @pytest.mark.live
