@@ -70,6 +70,7 @@ async def _profile(table: Table, app: Any) -> None:
 async def _profile_relay(table: Table, app: Any) -> None:
     async with _lifespan(app):
         call = _caller(app, _body("every-0"))
+        await _until_it_answers(call)
         await _repeat(call, 200)
         begin = time.process_time()
         await _repeat(call, RELAYED_CALLS)
@@ -106,6 +107,14 @@ async def _shown(what: str, count: int, work: Call) -> None:
 async def _repeat(call: Call, count: int) -> None:
     for _ in range(count):
         await call()
+
+
+async def _until_it_answers(call: Call) -> None:
+    """The upstream is asked for its models after the start."""
+    for _ in range(100):
+        with contextlib.suppress(RuntimeError):
+            return await call()
+        await asyncio.sleep(0.05)
 
 
 def _body(model: str, messages: int = 1, **parameters: Any) -> bytes:
