@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from ..errors import EngineUnavailable
@@ -30,7 +31,8 @@ class Registry:
                 started.append(engine)
                 await engine.start()
         except BaseException:
-            await _close(started)
+            with contextlib.suppress(Exception):
+                await _close(started)
             raise
 
     async def close(self) -> None:

@@ -1,0 +1,188 @@
+"""Another model answers where one cannot for the moment: before the first byte only, and it says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from app.configuration.building import Built
+from app.engines.base import Json, Model
+from app.engines.echo import MODEL, EchoEngine
+from app.engines.gate import Bounds, Gates
+from app.engines.registry import Registry
+from app.errors import (
+    ApiError,
+    BadRequest,
+    ContextLengthExceeded,
+    EngineUnavailable,
+    RateLimited,
+    ServerError,
+    UpstreamFailed,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+from app.settings import Settings
+from app.wiring import wire
+
+from ..web.inprocess import BEARER, KEY
+
+
+class Failing(EchoEngine):
+    """Fails, after some pieces of a stream."""
+
+    def __init__(self, model: Model, error: ApiError, after: int = 0) -> None:
+        super().__init__(model=model)
+        self.error = error
+        self.after = after
+        self.asked = 0
+
+    async def complete(self, request: Json) -> Json:
+        self.asked += 1
+        raise self.error
+
+    async def stream(self, request: Json) -> AsyncIterator[Json]:
+        self.asked += 1
+        for _ in range(self.after):
+            yield {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]}
+        raise self.error
+
+
+def model(name: str, *fallbacks: str, **fields: Any) -> Model:
+    return replace(MODEL, id=name, fallbacks=fallbacks, **fields)
+
+
+def ask(engines: list[EchoEngine], gates: Gates | None = None, **fields: Any) -> httpx.Response:
+    app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), gates or Gates(), frozenset()))
+
+    async def send() -> httpx.Response:
+        body = {"model": "first", "messages": [{"role": "user", "content": "Hello there"}], **fields}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:
+            return await client.post("/v1/chat/completions", json=body, headers=BEARER)
+
+    return asyncio.run(send())
+
+
+def events(response: httpx.Response) -> list[Any]:
+    data = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
+    assert data[-1] == "[DONE]"
+    return [json.loads(text) for text in data[:-1]]
+
+
+OF_THE_MOMENT = [
+    RateLimited("x"),
+    EngineUnavailable("x"),
+    UpstreamFailed("x"),
+    UpstreamTimeout("x"),
+]
+OF_THE_REQUEST = [
+    BadRequest("x", code="invalid_value"),
+    ContextLengthExceeded("x"),
+    UpstreamRefused(413, {"message": "x"}),
+    ServerError("x"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("error", OF_THE_MOMENT, ids=lambda error: type(error).__name__)
+def test_a_model_that_cannot_answer_for_the_moment_is_stood_in_for_and_header_and_answer_say_by_whom(
+    error: ApiError, stream: bool
+) -> None:
+    response = ask([Failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
+    assert response.status_code == 200
+    assert response.headers["x-fallback-model"] == "second"
+    answers = events(response) if stream else [response.json()]
+    assert {answer["model"] for answer in answers} == {"second"}
+    assert "there" in response.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("error", OF_THE_REQUEST, ids=lambda error: type(error).__name__)
+def test_what_is_wrong_with_the_request_or_with_us_is_not_asked_of_another_model(error: ApiError, stream: bool) -> None:
+    response = ask([Failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
+    assert response.status_code == error.status
+    assert "x-fallback-model" not in response.headers
+
+
+def test_without_a_fallback_the_failure_is_the_answer() -> None:
+    response = ask([Failing(model("first"), RateLimited("x", retry_after=7)), EchoEngine(model=model("second"))])
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "7"
+
+
+def test_a_stream_that_has_begun_is_not_begun_anew_by_another_model() -> None:
+    engines = [Failing(model("first", "second"), EngineUnavailable("x"), after=1), EchoEngine(model=model("second"))]
+    response = ask(engines, stream=True)
+    assert response.status_code == 200
+    assert "x-fallback-model" not in response.headers
+    *chunks, last = events(response)
+    assert {chunk["model"] for chunk in chunks} == {"first"}
+    assert last["error"]["code"] == "engine_unavailable"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_fallbacks_are_tried_in_their_order_and_the_failure_of_the_model_asked_is_told_when_none_can(
+    stream: bool,
+) -> None:
+    asked = Failing(model("first", "second", "third"), RateLimited("x", retry_after=9))
+    second, third = Failing(model("second", "first"), UpstreamTimeout("x")), Failing(model("third"), BadRequest("x"))
+    response = ask([asked, second, third], stream=stream)
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "9"
+    assert response.json()["error"]["code"] == "rate_limit_exceeded"
+    # What the second one falls back to is for those who ask it.
+    assert (asked.asked, second.asked, third.asked) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_would_refuse_the_request_is_passed_over(stream: bool) -> None:
+    failing = Failing(model("first", "deaf", "lenient"), EngineUnavailable("x"))
+    deaf = EchoEngine(model=model("deaf", capabilities=frozenset()))
+    lenient = EchoEngine(model=model("lenient", capabilities=frozenset(), unsupported="warn"))
+    response = ask([failing, deaf, lenient], temperature=0.5, stream=stream)
+    assert response.status_code == 200
+    assert response.headers["x-fallback-model"] == "lenient"
+    assert response.headers["x-unsupported-parameters"] == "temperature"
+    assert ask([failing, deaf, lenient], temperature=1, stream=stream).headers["x-fallback-model"] == "deaf"
+
+
+def test_a_model_that_has_too_much_to_do_is_stood_in_for_too() -> None:
+    gates = Gates(Bounds(), {"first": Bounds(in_flight=1, waiting=0, wait=1)})
+    engines = [EchoEngine(model=model("first", "second")), EchoEngine(model=model("second"))]
+
+    async def hold() -> httpx.Response:
+        async with gates.of("first").place():
+            return await asyncio.to_thread(ask, engines, gates)
+
+    response = asyncio.run(hold())
+    assert response.status_code == 200
+    assert response.headers["x-fallback-model"] == "second"
+    assert gates.of("second").taken == 0
+
+
+def test_several_choices_come_from_one_model() -> None:
+    response = ask([Failing(model("first", "second"), UpstreamFailed("x")), EchoEngine(model=model("second"))], n=3)
+    assert len(response.json()["choices"]) == 3
+    assert response.headers["x-fallback-model"] == "second"
+
+
+def test_an_alias_leads_to_its_model_which_the_answer_names() -> None:
+    engines = [EchoEngine(model=model("real", aliases=("first", "gpt-4o")))]
+    assert ask(engines).json()["model"] == "real"
+    assert ask(engines, model="gpt-4o", stream=True).text.count('"model":"real"') > 1
+    refused = ask(engines, model="gpt-5")
+    assert refused.status_code == 404
+    assert refused.json()["error"]["message"].endswith("It serves: 'real', 'first', 'gpt-4o'.")
+
+
+def test_while_no_model_is_known_yet_there_is_503_and_not_404() -> None:
+    unknown = EchoEngine()
+    unknown.models = ()
+    response = ask([unknown])
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"

@@ -1,0 +1,108 @@
+"""Many engines as one: requests go by the model's id; one that fails takes no other with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from app.engines.base import Json
+from app.engines.echo import MODEL, EchoEngine
+from app.engines.registry import Registry
+from app.errors import ConfigurationError, EngineUnavailable
+
+
+class Engine(EchoEngine):
+    """An echo that says who it is, and what was done to it."""
+
+    def __init__(self, name: str, *, is_ready: bool | None = True, fails: Exception | None = None) -> None:
+        super().__init__(model=replace(MODEL, id=name))
+        self.is_ready = is_ready
+        self.fails = fails
+        self.past: list[str] = []
+
+    async def start(self) -> None:
+        self.past.append("start")
+        if self.fails is not None:
+            raise self.fails
+
+    async def close(self) -> None:
+        self.past.append("close")
+        if self.fails is not None:
+            raise self.fails
+
+    async def ready(self) -> bool:
+        if self.is_ready is None:
+            await asyncio.sleep(60)
+        return bool(self.is_ready)
+
+    async def complete(self, request: Json) -> Json:
+        return {"by": self.models[0].id}
+
+    async def stream(self, request: Json) -> AsyncIterator[Json]:
+        yield {"by": self.models[0].id}
+
+
+def asked(model: str) -> Json:
+    return {"model": model, "messages": [{"role": "user", "content": "x"}]}
+
+
+def test_a_request_is_answered_by_the_engine_of_its_model() -> None:
+    async def test() -> None:
+        registry = Registry([Engine("a"), Engine("b")])
+        assert [model.id for model in registry.models] == ["a", "b"]
+        for name in ("a", "b"):
+            assert await registry.complete(asked(name)) == {"by": name}
+            assert [piece async for piece in registry.stream(asked(name))] == [{"by": name}]
+        with pytest.raises(EngineUnavailable):
+            await registry.complete(asked("c"))
+
+    asyncio.run(test())
+
+
+def test_a_model_that_an_engine_has_only_later_is_found() -> None:
+    async def test() -> None:
+        late = Engine("b")
+        late.models, known = (), late.models
+        registry = Registry([Engine("a"), late])
+        assert [model.id for model in registry.models] == ["a"]
+        late.models = known
+        assert [model.id for model in registry.models] == ["a", "b"]
+        assert await registry.complete(asked("b")) == {"by": "b"}
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("states", "ready"),
+    [([True, True], True), ([False, True], True), ([None, True], True), ([False, False], False), ([], False)],
+)
+def test_it_is_ready_as_soon_as_one_model_can_answer(states: list[bool | None], ready: bool) -> None:
+    async def test() -> None:
+        registry = Registry([Engine(str(index), is_ready=state) for index, state in enumerate(states)])
+        async with asyncio.timeout(5):
+            assert await registry.ready() is ready
+
+    asyncio.run(test())
+
+
+def test_when_one_engine_cannot_be_started_those_that_were_are_closed() -> None:
+    async def test() -> None:
+        good, bad, last = Engine("a"), Engine("b", fails=ConfigurationError("no")), Engine("c")
+        with pytest.raises(ConfigurationError):
+            await Registry([good, bad, last]).start()
+        assert (good.past, last.past) == (["start", "close"], [])
+
+    asyncio.run(test())
+
+
+def test_all_engines_are_closed_also_when_one_fails_at_it() -> None:
+    async def test() -> None:
+        bad, good = Engine("a", fails=RuntimeError("no")), Engine("b")
+        with pytest.raises(RuntimeError):
+            await Registry([bad, good]).close()
+        assert good.past == ["close"]
+
+    asyncio.run(test())

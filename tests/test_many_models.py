@@ -1,0 +1,345 @@
+"""One server, many models: by names and aliases, within bounds, changed while it runs, and also from elsewhere."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .live import KEY, ROOT, Answer, Server, StartError, serve
+from .test_serving import alive, model_processes, wait_until_dead
+
+pytestmark = pytest.mark.live
+
+CHAT = "/v1/chat/completions"
+
+TWO = """
+[models.say]
+engine = "echo"
+aliases = ["gpt-4o-mini"]
+
+[models.tiny]
+engine = "llama"
+aliases = ["gpt-4o"]
+"""
+
+
+def configured(path: Path, text: str, **more: str) -> dict[str, str | None]:
+    path.write_text(text)
+    return {"PARLEY_ENGINE": None, "PARLEY_CONFIG": str(path), **more}
+
+
+def ask(server: Server, model: str, content: str = "Hello there", **fields: Any) -> Answer:
+    body = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
+    return server.request("POST", CHAT, body=body, headers=server.bearer)
+
+
+def ids(server: Server) -> list[str]:
+    return [model["id"] for model in server.request("GET", "/v1/models", headers=server.bearer).json()["data"]]
+
+
+def eventually(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def flask(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env={**kept, **environ}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class Reader(threading.Thread):
+    """Reads a stream of many words to its end."""
+
+    def __init__(self, server: Server, model: str, words: int) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.lines: list[bytes] = []
+        self.status = 0
+        self.retry_after: str | None = None
+        self._server = server
+        self._body = {
+            "model": model,
+            "stream": True,
+            "messages": [{"role": "user", "content": " ".join(["word"] * words)}],
+        }
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
+        headers = {**self._server.bearer, "content-type": "application/json"}
+        connection.request("POST", CHAT, json.dumps(self._body), headers)
+        response = connection.getresponse()
+        self.status = response.status
+        self.retry_after = response.headers["retry-after"]
+        while line := response.readline():
+            self.lines.append(line)
+            if len(self.lines) > 4:
+                self.begun.set()
+        connection.close()
+
+    @property
+    def words(self) -> int:
+        """How many words arrived, in a stream that ended well."""
+        assert self.lines[-2] == b"data: [DONE]\n"
+        assert not any(b'"error"' in line for line in self.lines)
+        return sum(line.count(b"word") for line in self.lines)
+
+
+def test_each_model_answers_by_its_id_and_its_aliases_all_of_which_are_listed(tmp_path: Path) -> None:
+    with serve("llama", configured(tmp_path / "p.toml", TWO)) as server:
+        assert ids(server) == ["say", "gpt-4o-mini", "tiny", "gpt-4o"]
+        for name, model in (("say", "say"), ("gpt-4o-mini", "say"), ("tiny", "tiny"), ("gpt-4o", "tiny")):
+            assert ask(server, name).json()["model"] == model
+            one = server.request("GET", f"/v1/models/{name}", headers=server.bearer)
+            assert one.json()["id"] == name
+        assert ask(server, "say").json()["choices"][0]["message"]["content"] == "Hello there"
+        assert ask(server, "gpt-5").status == 404
+        assert server.log_line("Parley serves say, tiny")
+
+
+def test_several_model_files_run_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
+    text = '[models.wide]\nengine = "llama"\n[models.narrow]\nengine = "llama"\ncontext_length = 64\nslots = 1\n'
+    with serve("llama", configured(tmp_path / "p.toml", text), args=("-w", "2")) as server:
+        assert len(model_processes(server)) == 4, "a supervisor and a model for each"
+        eventually(lambda: ask(server, "narrow").status == 200, "both are loaded")
+        long = "word " * 100
+        assert ask(server, "wide", long, max_tokens=1).status == 200
+        refused = ask(server, "narrow", long, max_tokens=1)
+        assert refused.status == 400
+        assert refused.json()["error"]["code"] == "context_length_exceeded"
+
+
+def test_beyond_the_bounds_requests_are_refused_at_once_and_running_streams_go_on(tmp_path: Path) -> None:
+    text = '[models.say]\nengine = "echo"\ndelay = 0.05\nmax_in_flight = 4\nmax_waiting = 4\n[models.other]\nengine = "echo"'
+    with serve("echo", configured(tmp_path / "p.toml", text)) as server:
+        first = [Reader(server, "say", 100) for _ in range(4)]
+        for reader in first:
+            reader.start()
+        assert all(reader.begun.wait(20) for reader in first)
+        rest = [Reader(server, "say", 100) for _ in range(46)]
+        for reader in rest:
+            reader.start()
+        assert ask(server, "other").status == 200, "another model is not concerned"
+        for reader in [*first, *rest]:
+            reader.join(60)
+        assert [reader.words for reader in first] == [100] * 4
+        served = [reader for reader in rest if reader.status == 200]
+        assert [reader.words for reader in served] == [100] * 4
+        refused = [reader for reader in rest if reader.status != 200]
+        assert {reader.status for reader in refused} == {503}
+        assert len(refused) == 42
+        for reader in refused:
+            assert json.loads(b"".join(reader.lines))["error"]["code"] == "overloaded"
+            assert 1 <= int(reader.retry_after or 0) <= 60
+        assert server.log_line("error=overloaded")
+
+
+def test_a_client_that_leaves_the_queue_makes_room_in_it(tmp_path: Path) -> None:
+    env = {"PARLEY_MAX_IN_FLIGHT": "1", "PARLEY_MAX_WAITING": "1", "PARLEY_ECHO_DELAY": "0.1"}
+    with serve("echo", env) as server:
+        running = Reader(server, "parley-echo", 60)
+        running.start()
+        assert running.begun.wait(20)
+        waiting = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        body = json.dumps({"model": "parley-echo", "messages": [{"role": "user", "content": "x"}]})
+        waiting.request("POST", CHAT, body, {**server.bearer, "content-type": "application/json"})
+        eventually(lambda: ask(server, "parley-echo").status == 503, "the queue is full")
+        waiting.close()
+        assert server.log_line("error=client_gone")
+        assert ask(server, "parley-echo").status == 200, "it waited in the place that was given back"
+        running.join(30)
+        assert running.words == 60
+
+
+def test_a_reload_takes_effect_while_a_stream_goes_on_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    (tmp_path / "keys").write_text(KEY + "\n")
+    slow = '[models.say]\nengine = "echo"\ndelay = 0.05\n'
+    more = {"PARLEY_API_KEYS": None, "PARLEY_API_KEYS_FILE": str(tmp_path / "keys"), "PARLEY_GRACEFUL_TIMEOUT": "30"}
+    with serve("echo", {**configured(path, slow), **more}) as server:
+        reader = Reader(server, "say", 120)
+        reader.start()
+        assert reader.begun.wait(20)
+        path.write_text(slow + 'aliases = ["new-name"]\n[models.second]\nengine = "echo"\n')
+        (tmp_path / "keys").write_text(KEY + "\nsk-second\n")
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: ids(server) == ["say", "new-name", "second"], "the new configuration is in force")
+        assert reader.is_alive(), "the stream runs on in the old worker"
+        second = server.request("GET", "/v1/models", headers={"authorization": "Bearer sk-second"})
+        assert second.status == 200
+        reader.join(30)
+        assert reader.words == 120
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('[models.say]\nengine = "eco"\n', "models.say.engine must be one of"),
+        ('[models.say]\nengine = "echo"\n[models.m]\nengine = "llama"\npath = "none.gguf"', "models.m.path"),
+        ('[models.m]\nengine = "upstream"\nbase_urls = ["http://localhost:{port}/v1"]', "this server's own address"),
+    ],
+)
+def test_a_reload_of_what_cannot_be_served_leaves_all_as_it_was_and_says_why(
+    tmp_path: Path, text: str, part: str
+) -> None:
+    path = tmp_path / "p.toml"
+    with serve("echo", configured(path, '[models.say]\nengine = "echo"\n')) as server:
+        workers = server.workers
+        path.write_text(text.replace("{port}", str(server.port)))
+        os.kill(server.pid, signal.SIGHUP)
+        assert part in server.log_line("not reloaded, all goes on as before: ")
+        assert ids(server) == ["say"]
+        assert server.workers == workers
+        path.write_text('[models.other]\nengine = "echo"\n')
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: ids(server) == ["other"], "what can be served is in force")
+
+
+def test_a_reload_keeps_the_process_of_a_model_that_stayed_and_replaces_that_of_one_that_changed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.toml"
+    one = '[models.one]\nengine = "llama"\n'
+    two = '[models.two]\nengine = "llama"\ncontext_length = 128\n'
+    with serve("llama", configured(path, one + two)) as server:
+        first = model_processes(server)
+        assert len(first) == 4
+        path.write_text(two.replace("128", "256") + one)
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: ids(server) == ["two", "one"], "the new configuration is in force")
+        long = "word " * 90
+        assert ask(server, "two", long, max_tokens=1).status == 200, "new models are loaded before they are asked"
+        assert ask(server, "one").status == 200
+        eventually(lambda: len(model_processes(server)) == 4, "the old one ends with the last worker that knew it")
+        now = model_processes(server)
+        assert len(set(now) & set(first)) == 2
+        wait_until_dead(sorted(set(first) - set(now)))
+        path.write_text('[models.say]\nengine = "echo"\n')
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: ids(server) == ["say"], "the new configuration is in force")
+        wait_until_dead(now)
+        assert all(not alive(pid) for pid in now)
+
+
+def test_an_upstream_s_own_models_are_served_once_it_tells_them(tmp_path: Path) -> None:
+    with serve("echo") as peer:
+        port = peer.port
+    env = {"PARLEY_ENGINE": None, "PARLEY_UPSTREAM_URL": f"http://127.0.0.1:{port}/v1", "PARLEY_UPSTREAM_API_KEY": KEY}
+    with serve("echo", env) as server:
+        assert server.request("GET", "/healthz").status == 503
+        assert server.request("GET", "/v1/models", headers=server.bearer).status == 503
+        early = ask(server, "parley-echo")
+        assert early.status == 503
+        assert early.headers["retry-after"]
+        with serve("echo", {"PARLEY_PORT": str(port)}) as upstream:
+            del upstream.port  # it has the port of the first
+            eventually(lambda: server.request("GET", "/healthz").status == 200, "the upstream has told its models")
+            assert ids(server) == ["parley-echo"]
+            answer = ask(server, "parley-echo", "Hello from afar")
+            assert answer.json()["choices"][0]["message"]["content"] == "Hello from afar"
+            assert ask(server, "parley-echo", stream=True).body.endswith(b"data: [DONE]\n\n")
+        assert KEY not in server.log().replace("configured", "")
+
+
+def test_a_model_elsewhere_is_stood_in_for_by_one_here_while_it_is_away(tmp_path: Path) -> None:
+    text = """
+[models.far]
+engine = "upstream"
+base_urls = ["http://127.0.0.1:{port}/v1"]
+upstream_model = "parley-echo"
+key_env = "FAR_KEY"
+retries = 0
+fallbacks = ["near"]
+[models.near]
+engine = "echo"
+"""
+    with serve("echo") as peer:
+        env = configured(tmp_path / "p.toml", text.replace("{port}", str(peer.port)), FAR_KEY=KEY)
+        with serve("echo", env) as server:
+            answer = ask(server, "far")
+            assert answer.json()["model"] == "far"
+            assert "x-fallback-model" not in answer.headers
+            peer.process.terminate()
+            peer.process.wait(10)
+            for stream in (False, True):
+                answer = ask(server, "far", stream=stream)
+                assert answer.status == 200
+                assert answer.headers["x-fallback-model"] == "near"
+                assert b'"model":"near"' in answer.body
+            assert "instead_of=far because=engine_unavailable" in server.log_line("model=near")
+            assert server.request("GET", "/healthz").status == 200, "one of the models can answer"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_an_upstream_that_is_the_server_itself_ends_the_start(host: str, tmp_path: Path) -> None:
+    with serve("echo") as probe:
+        port = str(probe.port)
+    env = {"PARLEY_ENGINE": None, "PARLEY_PORT": port, "PARLEY_UPSTREAM_URL": f"http://{host}:{port}/v1"}
+    with pytest.raises(StartError) as caught, serve("echo", env):
+        pass
+    assert "parley: PARLEY_UPSTREAM_URL is this server's own address" in caught.value.log
+    with pytest.raises(StartError), serve("echo", env, args=("-b", f"127.0.0.1:{port}")):
+        pass
+
+
+def test_config_check_says_what_is_served_and_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(TWO)
+    good = flask("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
+    assert good.returncode == 0, good.stderr
+    assert good.stdout == "say  echo  also called gpt-4o-mini\ntiny  llama  also called gpt-4o\n"
+    (tmp_path / "p.toml").write_text(TWO.replace("aliases", "alias", 1))
+    bad = flask("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
+    assert bad.returncode == 1
+    assert "models.say.alias is no key of a model. Did you mean aliases?" in bad.stderr
+
+
+def test_config_check_asks_each_replica_for_the_model(tmp_path: Path) -> None:
+    text = """
+[defaults]
+key_env = "FAR_KEY"
+[models.far]
+engine = "upstream"
+base_urls = ["http://127.0.0.1:{port}/v1", "http://127.0.0.1:1/v1"]
+upstream_model = "parley-echo"
+[models.wrong]
+engine = "upstream"
+base_urls = ["http://127.0.0.1:{port}/v1"]
+"""
+    with serve("echo") as peer:
+        (tmp_path / "p.toml").write_text(text.replace("{port}", str(peer.port)))
+        environ = {"PARLEY_CONFIG": str(tmp_path / "p.toml"), "FAR_KEY": KEY}
+        run = flask("config", "check", "--probe", **environ)
+        assert run.returncode == 1
+        lines = run.stdout.splitlines()[2:]
+        assert "models.far.base_urls[0]: answers in " in lines[0]
+        assert lines[0].endswith(" ms, has the model")
+        assert "models.far.base_urls[1]: failed (engine_unavailable)" in lines[1]
+        assert "models.wrong.base_urls[0]: answers in " in lines[2]
+        assert lines[2].endswith("It lists: parley-echo")
+        assert "failed (upstream_error)" in flask("config", "check", "--probe", **{**environ, "FAR_KEY": "no"}).stdout
+        url = {"PARLEY_UPSTREAM_URL": peer.base, "PARLEY_UPSTREAM_API_KEY": KEY}
+        assert flask("config", "check", "--probe", **url).returncode == 0
+        assert flask("models", "list", **url).stdout == "parley-echo\n"
+
+
+def test_many_clients_at_once_are_answered_by_the_models_that_they_ask(tmp_path: Path) -> None:
+    text = "".join(f'[models.m{number}]\nengine = "echo"\n' for number in range(8))
+    with serve("echo", configured(tmp_path / "p.toml", text)) as server, ThreadPoolExecutor(16) as pool:
+        names = [f"m{number % 8}" for number in range(64)]
+        assert [answer.json()["model"] for answer in pool.map(lambda name: ask(server, name), names)] == names
