@@ -15,6 +15,7 @@ import yaml
 from app.configuration.loading import load
 from app.errors import ConfigurationError
 from app.settings import Settings, variable
+from app.web.keys import load_keys
 
 from ..live import ROOT, Server
 
@@ -22,7 +23,7 @@ DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and "secrets" not in path.parts)
 MANIFESTS = {
     manifest["kind"]: manifest
-    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for path in sorted((DEPLOY / "kubernetes").iterdir())
     for manifest in yaml.safe_load_all(path.read_text())
 }
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -92,6 +93,15 @@ def test_the_configuration_of_models_is_one_that_the_server_takes(name: str, tmp
     assert model.keys.timeouts.total == 600
     with pytest.raises(ConfigurationError, match="key_env"):
         load(tmp_path / "parley.toml", {})
+
+
+def test_no_key_is_written_there_with_which_somebody_could_end_up(tmp_path: Path) -> None:
+    assert [path.name for path in FILES if "secret" in path.name] == ["secret.yaml.example"], (
+        "kubectl apply passes it over"
+    )
+    (tmp_path / "api-keys").write_text(MANIFESTS["Secret"]["stringData"]["api-keys"])
+    with pytest.raises(ConfigurationError, match="holds no key"):
+        load_keys(Settings(api_keys_file=tmp_path / "api-keys"))
 
 
 @pytest.mark.live
