@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError, DocumentError
+from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
 from .web.logs import configure_logs
 
@@ -146,6 +147,8 @@ def on_starting(server: Any) -> None:
     configure_logs()
     if unknown := unknown_variables(os.environ):
         logging.getLogger("parley").warning("not settings of this server, ignored: %s", ", ".join(unknown))
+    if too_few := raise_open_files():
+        logging.getLogger("parley").warning("%s", too_few)
     try:
         _check_worker_class(server.cfg)
         _check_addresses(server.cfg.address)

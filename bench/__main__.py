@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from .parts import drops, messages, profile, requests, start, streams
+from .parts import drops, messages, profile, relay, relay_start, relay_streams, requests, start, streams
 from .table import Table
 
 PARTS = {
@@ -18,6 +18,9 @@ PARTS = {
     "streams": streams,
     "drops": drops,
     "start": start,
+    "relay": relay,
+    "relay_streams": relay_streams,
+    "relay_start": relay_start,
     "profile": profile,
 }
 # What runs without a name: all that has a target.
@@ -30,7 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}; without any: all with a target"
     )
-    parser.add_argument("--profile", action="store_true", help="show the hottest functions of a small request too")
+    parser.add_argument("--profile", action="store_true", help="show the hottest functions too")
     options = parser.parse_args(arguments)
     names = list(options.parts or DEFAULT) + (["profile"] if options.profile else [])
     unknown = [name for name in names if name not in PARTS]

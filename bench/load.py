@@ -11,6 +11,11 @@ import aiohttp
 
 from .server import HEADERS, Server
 
+Client = aiohttp.ClientSession
+
+# The events of a stream besides those of its text: role, finish, [DONE].
+FRAME = 3
+
 _SECONDS = 120.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,13 +36,15 @@ def tree(pid: int) -> list[int]:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process tree in seconds, with what children that have ended took."""
-    ticks = 0
+    spent = 0.0
     for member in tree(pid):
         try:
-            ticks += sum(int(field) for field in _stat(member)[11:15])
+            # To the nanosecond, where /proc has ticks; the number is what clock_getcpuclockid(3) makes of a process id.
+            spent += time.clock_gettime(~member << 3 | 2)
+            spent += sum(int(field) for field in _stat(member)[13:15]) / _TICKS
         except OSError:
             continue
-    return ticks / _TICKS
+    return spent
 
 
 def rss_mb(pid: int) -> float:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,18 @@ _STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Server:
-    """A running gunicorn. ``started_in`` is the time from the command to the first 200 in seconds."""
+    """A running server. ``started_in`` is the time from the command to the first 200 in seconds."""
 
     name: str
     pid: int
     port: int
     model: str
     started_in: float
+    base: str = "/v1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1/chat/completions"
+        return f"http://127.0.0.1:{self.port}{self.base}/chat/completions"
 
     @property
     def worker(self) -> int:
@@ -69,15 +70,86 @@ def bare() -> contextlib.AbstractContextManager[Server]:
     return _plain("bare", "bench.bare:app")
 
 
-def _plain(name: str, app: str) -> contextlib.AbstractContextManager[Server]:
+def relay_settings(upstream: Server) -> dict[str, str]:
+    """What makes Parley a front door of the bench's upstream: its address and a key."""
+    return {
+        "PARLEY_UPSTREAM_URL": f"http://127.0.0.1:{upstream.port}/v1",
+        "PARLEY_UPSTREAM_DIALECT": "openai",
+        "PARLEY_UPSTREAM_API_KEY": KEY,
+        "PARLEY_API_KEYS": KEY,
+        "PARLEY_STATE_DIR": str(SCRATCH / "state"),
+        "PARLEY_GRACEFUL_TIMEOUT": "1",
+    }
+
+
+def relaying(upstream: Server) -> contextlib.AbstractContextManager[Server]:
+    """Parley in front of the bench's upstream."""
+    settings = relay_settings(upstream)
+    return _serve("parley", ["wsgi:app"], settings, model=upstream.model, port_setting="PARLEY_PORT", cwd=ROOT)
+
+
+def relay(upstream: Server) -> contextlib.AbstractContextManager[Server]:
+    """The bare relay in front of the bench's upstream: the yardstick."""
+    return _plain("relay", "bench.relay:app", upstream)
+
+
+def litellm(upstream: Server) -> contextlib.AbstractContextManager[Server]:
+    """LiteLLM's proxy in front of the bench's upstream, where its command is installed."""
+    SCRATCH.mkdir(exist_ok=True)
+    told = {"model": f"openai/{upstream.model}", "api_base": f"http://127.0.0.1:{upstream.port}/v1", "api_key": KEY}
+    config = {
+        "model_list": [{"model_name": upstream.model, "litellm_params": told}],
+        "general_settings": {"master_key": KEY},
+        "litellm_settings": {"telemetry": False},
+    }
+    (SCRATCH / "litellm.yaml").write_text(json.dumps(config))
+    command = ["litellm", "--config", str(SCRATCH / "litellm.yaml"), "--host", "127.0.0.1", "--num_workers", "1"]
+    settings = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    return _run("litellm", lambda port: [*command, "--port", str(port)], settings, model=upstream.model, cwd=SCRATCH)
+
+
+def upstream() -> contextlib.AbstractContextManager[Server]:
+    """The upstream that answers at once."""
+    return _run(
+        "upstream",
+        lambda port: [sys.executable, "-m", "bench.upstream", str(port)],
+        {},
+        model="every-0",
+        cwd=ROOT,
+    )
+
+
+def _plain(name: str, app: str, behind: Server | None = None) -> contextlib.AbstractContextManager[Server]:
     # Elsewhere than in the root, where gunicorn would find our gunicorn.conf.py.
-    options = ["--pythonpath", str(ROOT), "-k", "asgi", "--no-control-socket", "--graceful-timeout", "1", app]
-    return _serve(name, options, {}, model="parley-echo", port_setting=None, cwd=SCRATCH)
+    options = ["--pythonpath", str(ROOT), "-k", "asgi", "--no-control-socket", "--graceful-timeout", "1"]
+    # As Parley: connections outlast the other server's turn.
+    options += ["--keep-alive", "75", "--backlog", "2048", app]
+    settings = {} if behind is None else {"BENCH_UPSTREAM": f"http://127.0.0.1:{behind.port}/v1"}
+    model = "parley-echo" if behind is None else behind.model
+    return _serve(name, options, settings, model=model, port_setting=None, cwd=SCRATCH)
+
+
+def _serve(
+    name: str, options: list[str], settings: Mapping[str, str], *, model: str, port_setting: str | None, cwd: Path
+) -> contextlib.AbstractContextManager[Server]:
+    """gunicorn with one worker; the port is told by a setting, or by an option."""
+
+    def command(port: int) -> list[str]:
+        where = ["-b", f"127.0.0.1:{port}"] if port_setting is None else []
+        return [sys.executable, "-m", "gunicorn", *where, *options]
+
+    return _run(name, command, settings, model=model, port_setting=port_setting, cwd=cwd)
 
 
 @contextlib.contextmanager
-def _serve(
-    name: str, options: list[str], settings: Mapping[str, str], *, model: str, port_setting: str | None, cwd: Path
+def _run(
+    name: str,
+    command: Callable[[int], list[str]],
+    settings: Mapping[str, str],
+    *,
+    model: str,
+    port_setting: str | None = None,
+    cwd: Path,
 ) -> Iterator[Server]:
     SCRATCH.mkdir(exist_ok=True)
     port = _free_port()
@@ -86,13 +158,9 @@ def _serve(
     environ = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | dict(settings)
     if port_setting is not None:
         environ[port_setting] = str(port)
-    else:
-        options = ["-b", f"127.0.0.1:{port}", *options]
     with (SCRATCH / f"{name}.log").open("w") as log:
         begin = time.perf_counter()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options], cwd=cwd, env=environ, stdout=log, stderr=log
-        )
+        child = subprocess.Popen(command(port), cwd=cwd, env=environ, stdout=log, stderr=log)
         try:
             _wait(child, port, model)
             yield Server(name, child.pid, port, model, time.perf_counter() - begin)

@@ -151,7 +151,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="parley-test-", ignore_cleanup_errors=True) as folder:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         asked = (env or {}).get("PARLEY_PORT") or ""
-        port = int(asked) if asked.isdecimal() else _free_port()
+        port = int(asked) if asked.isdecimal() else free_port()
         own: dict[str, str | None] = {
             **dict.fromkeys(_FOREIGN),
             "PARLEY_PORT": str(port),
@@ -182,7 +182,8 @@ def serve(
             _stop(server)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

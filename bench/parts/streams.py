@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 from statistics import median
 
 from .. import load, server
+from ..files import allow_files
 from ..process import cpu_seconds, rss_mb, threads
 from ..table import Table
 
@@ -16,22 +16,13 @@ WORDS = 20
 PAUSE = 0.05
 TARGET_RSS_MB = 250
 TARGET_MORE_THREADS = 0
-# The events besides the words: role, finish, [DONE].
-_FRAME = 3
 
 
 def run(table: Table) -> None:
     """Ends, first events, memory, threads and CPU time of many streams."""
-    _allow_files(2 * STREAMS + 500)
+    allow_files(2 * STREAMS + 500)  # the server inherits it
     with server.parley(echo_delay=PAUSE) as found:
         asyncio.run(_measure(table, found))
-
-
-def _allow_files(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))  # the server inherits it
 
 
 async def _measure(table: Table, found: server.Server) -> None:
@@ -41,7 +32,7 @@ async def _measure(table: Table, found: server.Server) -> None:
     cpu, results, most_threads = await _streams(found, WORDS)
     rss = rss_mb(worker)
 
-    events = WORDS + _FRAME
+    events = WORDS + load.FRAME
     whole = sum(r.status == 200 and r.done and r.events == events for r in results)
     table.add(
         "streams", "complete, with [DONE]", f"{whole:,} of {STREAMS:,}", target=f"{STREAMS:,}", met=whole == STREAMS

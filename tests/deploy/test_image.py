@@ -1,0 +1,152 @@
+"""The steps of the Dockerfile, without Docker: what is sent to the builder is installed, and the image's command
+starts a server from it, in an empty folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..live import KEY, ROOT, free_port
+
+pytestmark = pytest.mark.live
+
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+
+
+def exec_form(instruction: str) -> list[str]:
+    """The words of an instruction that is written as JSON, so that no shell stands between it and its signals."""
+    block = DOCKERFILE.replace("\\\n", " ")
+    (found,) = re.findall(rf"^{instruction} .*?(\[\".*\])$", block, re.MULTILINE)
+    words: list[str] = json.loads(found)
+    return words
+
+
+def sent_to_the_builder(relative: Path) -> bool:
+    """Whether ``.dockerignore`` lets a file through: the last line that matches it, or a folder above it, decides."""
+    kept = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.strip().removeprefix("!")
+        if not pattern or pattern.startswith("#"):
+            continue
+        above = [relative, *relative.parents][:-1]
+        if any(
+            fnmatch.fnmatch(path.name if pattern.startswith("**/") else str(path), pattern.removeprefix("**/"))
+            for path in above
+        ):
+            kept = line.startswith("!")
+    return kept
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout as Docker's builder would get it."""
+    folder = tmp_path_factory.mktemp("context")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if sent_to_the_builder(Path(name)) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the package was installed, without its dependencies."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    run = subprocess.run([*pip, "--target", folder, context], capture_output=True, text=True, timeout=240, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def test_the_builder_gets_neither_keys_nor_tests_nor_history(context: Path) -> None:
+    assert not sent_to_the_builder(Path("deploy/secrets/api-keys"))
+    assert not sent_to_the_builder(Path("deploy/.env"))
+    assert not sent_to_the_builder(Path(".git/config"))
+    assert not (context / "tests").exists()
+    assert (context / "setup.cfg").exists()
+
+
+def test_all_modules_and_data_of_the_server_are_installed(installed: Path) -> None:
+    for folder in ("app", "openapi"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".yaml", ".gguf", ".html") and "__pycache__" not in path.parts:
+                relative = path.relative_to(ROOT)
+                place = installed / ("app" if folder == "openapi" else "") / relative
+                assert place.exists(), f"setup.cfg leaves out {relative}"
+
+
+@contextlib.contextmanager
+def served(installed: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    """The image's command in an empty folder, with the image's settings; the process and its environment."""
+    port = free_port()
+    for name in ("srv", "tmp", "cache", "state"):
+        (folder / name).mkdir()
+    environ = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(installed),
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "PARLEY_STATE_DIR": str(folder / "state"),
+        "PARLEY_HOST": "127.0.0.1",
+        "PARLEY_PORT": str(port),
+        "PARLEY_API_KEYS": KEY,
+        "PARLEY_GRACEFUL_TIMEOUT": "3",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(exec_form("CMD"), cwd=folder / "srv", env=environ, stdout=log, stderr=log)
+    try:
+        yield process, environ
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def healthy(environ: dict[str, str]) -> bool:
+    """What Docker would find: the image's HEALTHCHECK, run where the server runs."""
+    command = exec_form("HEALTHCHECK")
+    return subprocess.run(command, env=environ, stderr=subprocess.DEVNULL, timeout=30, check=False).returncode == 0
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+
+def test_the_images_command_serves_from_an_empty_folder_is_healthy_and_ends_in_good_order(
+    installed: Path, tmp_path: Path
+) -> None:
+    before = files(installed)
+    where = [sys.executable, "-c", "import app; print(app.__file__)"]
+    with served(installed, tmp_path) as (process, environ):
+        assert not healthy(environ | {"PARLEY_PORT": str(free_port())}), "nobody listens there"
+        deadline = time.monotonic() + 20
+        while not healthy(environ):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+        found = subprocess.run(
+            where, cwd=tmp_path / "srv", env=environ, capture_output=True, text=True, check=True
+        ).stdout
+        assert Path(found.strip()).is_relative_to(installed), "not the checkout"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert list((tmp_path / "srv").iterdir()) == []
+    assert files(installed) == before, "only the folders for files that pass are written to"
