@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from ..contract.diff import Difference, compare_documents
-from ..contract.diff_schemas import Change
+from ..contract.diff.documents import Difference, compare_documents
+from ..contract.diff.schemas import Change
 from ..contract.document import Document
-from ..contract.findings import counts
-from ..contract.lint import Report, Row, check_document
+from ..contract.lint.check import Report, Row, check_document
+from ..contract.lint.findings import counts
 from ..contract.operations import Operation
 from ..errors import ConfigurationError
 from ..settings import Settings

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from ..settings import Settings
-from . import gguf, llama_template
+from . import gguf
 from .base import Model
 from .child import SOCKET_VARIABLE, ChildOptions
 from .extra import LLAMA_PARAMETERS, check_extra
-from .llama import CAPABILITIES, LlamaEngine
-from .llama_process import address_from_environment
+from .llama import template as llama_template
+from .llama.engine import CAPABILITIES, LlamaEngine
+from .llama.process import address_from_environment
 
 BUNDLED_MODEL = Path(__file__).parent.parent / "model" / "tiny-q8_0.gguf"
 BUNDLED_ID = "parley-tiny"

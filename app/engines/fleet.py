@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import ConfigurationError
 from .child import address_variables
 from .configured import ServedModel
-from .llama_process import ModelProcess
+from .llama.process import ModelProcess
 from .supervisor import Supervision, begin, check, publish_share
 
 _PAUSE = 0.1

@@ -17,8 +17,8 @@ from typing import Any
 from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
-from ..contract.responses import Header, Media, Response, responses
-from ..contract.samples import NoInstance, Samples
+from ..contract.samples.responses import Header, Media, Response, responses
+from ..contract.samples.samples import NoInstance, Samples
 from ..contract.schemas import Schemas
 from ..errors import BadRequest, NotAcceptable, ServerError
 from . import sse

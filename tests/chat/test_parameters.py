@@ -12,9 +12,10 @@ from app.chat.policy import honour
 from app.chat.support import plain_value, support_table
 from app.contract.document import Document
 from app.contract.properties import property_paths
-from app.engines import echo, llama
+from app.engines import echo
 from app.engines.base import Model, reasoning_model
 from app.engines.configured import served_model
+from app.engines.llama import engine as llama
 from app.errors import UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path

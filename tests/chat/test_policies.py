@@ -15,10 +15,11 @@ import pytest
 
 from app.chat.parameters import BY_PATH, PARAMETERS
 from app.contract.document import Document
-from app.engines import echo, llama
+from app.engines import echo
 from app.engines.base import Model, reasoning_model
 from app.engines.echo import EchoEngine
 from app.engines.extra import EXTRA_PARAMETERS, LLAMA_PARAMETERS
+from app.engines.llama import engine as llama
 from app.errors import ConfigurationError, UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path, wire

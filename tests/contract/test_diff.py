@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.contract.diff import compare_documents
-from app.contract.diff_schemas import Repeat
+from app.contract.diff.documents import compare_documents
+from app.contract.diff.schemas import Repeat
 from app.contract.document import Document
 
 from ..foreign import NEWEST, OLDER, foreign

@@ -13,7 +13,7 @@ import pytest
 
 from app.contract.document import Document
 from app.contract.operations import operations
-from app.contract.samples import NoInstance, Samples
+from app.contract.samples.samples import NoInstance, Samples
 from app.contract.schemas import Schemas
 from app.contract.upgrade import Direction
 

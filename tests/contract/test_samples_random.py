@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.contract.document import Document
-from app.contract.samples import Samples
+from app.contract.samples.samples import Samples
 from app.contract.schemas import Schemas
 
 POINTER = "/components/schemas/S"

@@ -14,7 +14,7 @@ import pytest
 from app.engines import supervisor
 from app.engines.base import Model
 from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE, ChildOptions
-from app.engines.llama import LlamaEngine
+from app.engines.llama.engine import LlamaEngine
 from app.engines.supervisor import Supervision
 
 BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"

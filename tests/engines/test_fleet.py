@@ -12,7 +12,7 @@ import pytest
 from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE
 from app.engines.configured import BUNDLED_MODEL, ModelFile, ServedModel, served_model
 from app.engines.fleet import Fleet
-from app.engines.llama_process import ModelProcess, address_from_environment
+from app.engines.llama.process import ModelProcess, address_from_environment
 from app.errors import ConfigurationError
 
 pytestmark = pytest.mark.live

@@ -18,9 +18,9 @@ from jsonschema import Draft202012Validator
 
 from app.engines.base import Json
 from app.engines.client import HttpClient
-from app.engines.llama import LlamaEngine
-from app.engines.llama_binding import Binding
-from app.engines.llama_process import address_from_environment
+from app.engines.llama.binding import Binding
+from app.engines.llama.engine import LlamaEngine
+from app.engines.llama.process import address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from app.engines import llama_tools
 from app.engines.base import Json
-from app.engines.llama import LlamaEngine
-from app.engines.llama_calls import Found, called
-from app.engines.llama_grammar import Grammar
-from app.engines.llama_process import ModelProcess
+from app.engines.llama import tools as llama_tools
+from app.engines.llama.calls import Found, called
+from app.engines.llama.engine import LlamaEngine
+from app.engines.llama.grammar import Grammar
+from app.engines.llama.process import ModelProcess
 from app.errors import BadRequest, ServerError
 
 HELLO = [{"role": "user", "content": "Hello!"}]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.engines import llama_media
-from app.engines.llama_media import Media
-from app.engines.llama_request import translate
+from app.engines.llama import media as llama_media
+from app.engines.llama.media import Media
+from app.engines.llama.request import translate
 from app.errors import BadRequest
 
 from .media_files import BLUE, GIF, MP3_FRAME, audio, bmp, image, jpeg, mp3, png, png_of, text, wav, wav_of

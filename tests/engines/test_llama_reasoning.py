@@ -18,7 +18,7 @@ import pytest
 from app.engines.base import Json
 from app.engines.child import ChildOptions
 from app.engines.configured import served_model
-from app.engines.llama import LlamaEngine
+from app.engines.llama.engine import LlamaEngine
 from app.engines.supervisor import Supervision
 from app.errors import UnsupportedParameter
 from app.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.llama_limits import REFUSED
-from app.engines.llama_schema import Schema, accepted
+from app.engines.llama.limits import REFUSED
+from app.engines.llama.schema import Schema, accepted
 from app.errors import BadRequest
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.engines import gguf
 from app.engines.configured import served_model
-from app.engines.llama_template import capabilities
+from app.engines.llama.template import capabilities
 from app.settings import Settings
 
 from .conftest import BUNDLED

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from app.engines.base import Json, Model
-from app.engines.llama import LlamaEngine
-from app.engines.llama_process import ModelProcess
+from app.engines.llama.engine import LlamaEngine
+from app.engines.llama.process import ModelProcess
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ServerError
 

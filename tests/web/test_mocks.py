@@ -15,7 +15,7 @@ import pytest
 from app.contract.document import Document
 from app.contract.media import FORM, MULTIPART
 from app.contract.operations import Operation, operations
-from app.contract.samples import Samples
+from app.contract.samples.samples import Samples
 from app.contract.schemas import Schemas
 from app.engines.echo import EchoEngine
 from app.settings import Settings

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import BadRequest, UnsupportedParameter
 from ..base import Json
-from ..llama_request import fold_seed
+from ..llama.request import fold_seed
 
 _COMMON = frozenset({"sampling", "stop", "length", "max_tokens", "penalties", "logprobs", "response_format", "tools"})
 

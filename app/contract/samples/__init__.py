@@ -1,0 +1,1 @@
+"""Values that fit the schemas of a document, for mocks and tests."""

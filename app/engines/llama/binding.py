@@ -1,0 +1,122 @@
+"""What a whole answer may be, as one grammar: JSON of a schema, calls of tools, or words and calls.
+
+A call is JSON, ``{"name": …, "arguments": …}``, or for a tool with a grammar ``{"name": …}``, a new line and its text
+to the end of the answer. Among words, calls stand between marks that many models have learned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import BadRequest
+from .schema import Schema, as_rule
+from .tools import Tool, Tools
+
+# Calls in one answer, when several may be made.
+MOST_CALLS = 16
+
+MARK = "<tool_call>"
+_AFTER_MARK = "\n"
+_CLOSE = "\n</tool_call>"
+
+# What a grammar that works makes of nothing: a character that no model says unasked.
+PROOF = "\x06"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Rules in LLGuidance's Lark, ``answer`` the first of them. ``param`` names what they come from, ``what`` says what
+    that is, and ``parts`` are the bindings that they are made of: when llama.cpp cannot obey, it is one of them, or all
+    together."""
+
+    rules: str
+    param: str
+    what: str = "schema"
+    parts: tuple[Binding, ...] = ()
+
+    @property
+    def grammar(self) -> str:
+        return f"%llguidance {{}}\nstart: answer\n{self.rules}"
+
+    @property
+    def trial(self) -> str:
+        """A grammar whose one first token is `PROOF`, when llama.cpp understands it."""
+        return f"%llguidance {{}}\nstart: {_quoted(PROOF)} answer\n{self.rules}"
+
+    def refuse(self) -> BadRequest:
+        """The error for a binding whose trial failed."""
+        return BadRequest(
+            f"The {self.what} cannot be used: nothing can fit it, it is too complex, or it has a pattern that the "
+            "engine cannot obey.",
+            param=self.param,
+            code="invalid_value",
+        )
+
+
+def to_schema(schema: Schema) -> Binding:
+    """The answer is JSON that obeys a schema."""
+    return Binding(f"answer: {as_rule(schema.body)}\n", schema.param)
+
+
+def to_calls(tools: Tools) -> Binding:
+    """The answer is a call and nothing else, or where several may be made a list of them."""
+    json_calls, texts = _names(tools)
+    answers = list(texts)
+    if json_calls:
+        calls = f"({' | '.join(json_calls)})"
+        answers.append(f'"[" {calls} (", " {calls}){{0,{MOST_CALLS - 1}}} "]"' if tools.many else calls)
+    return _together(answers, _definitions(tools), tools)
+
+
+def to_words_or_calls(tools: Tools) -> Binding:
+    """The answer is any text, and calls between marks at its end, or not."""
+    json_calls, texts = _names(tools)
+    ends = [f"{_quoted(_AFTER_MARK)} {text}" for text in texts]
+    if json_calls:
+        marked = f"{_quoted(_AFTER_MARK)} ({' | '.join(json_calls)}) {_quoted(_CLOSE)}"
+        more = f" ({_quoted(_AFTER_MARK + MARK)} {marked}){{0,{MOST_CALLS - 1}}}" if tools.many else ""
+        ends.append(marked + more)
+    words = f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
+    return _together(["ANY", f"head ({' | '.join(ends)})"], _definitions(tools) + words, tools)
+
+
+def _together(answers: list[str], definitions: str, tools: Tools) -> Binding:
+    parts = tuple(_alone(tool) for tool in tools.callable.values())
+    return Binding(f"answer: {' | '.join(answers)}\n{definitions}", tools.param, parts=parts)
+
+
+def _alone(tool: Tool) -> Binding:
+    if tool.grammar is None:
+        return to_schema(tool.schema)
+    return Binding(f"answer: x0_start\n{tool.grammar.rules('x0_')}", tool.grammar.param, "grammar")
+
+
+def _names(tools: Tools) -> tuple[list[str], list[str]]:
+    """The rules for calls that are JSON, and for those that end in a text."""
+    json_calls: list[str] = []
+    texts: list[str] = []
+    for index, tool in enumerate(tools.callable.values()):
+        (json_calls if tool.grammar is None else texts).append(f"call{index}")
+    return json_calls, texts
+
+
+def _definitions(tools: Tools) -> str:
+    return "".join(line for index, tool in enumerate(tools.callable.values()) for line in _definition(index, tool))
+
+
+def _definition(index: int, tool: Tool) -> Iterator[str]:
+    # Texts that begin alike must be texts here: LLGuidance does not look into two schemas at once.
+    name = f'{{"name": "{tool.name}"'
+    if tool.grammar is None:
+        opening = _quoted(f'{name}, "arguments": ')
+        yield f'call{index}: {opening} {as_rule(tool.schema.body)} "}}"\n'
+    else:
+        opening = _quoted(f"{name}}}\n")
+        yield f"call{index}: {opening} x{index}_start\n"
+        yield tool.grammar.rules(f"x{index}_")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)

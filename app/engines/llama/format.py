@@ -1,0 +1,71 @@
+"""The form of an answer (``response_format``): which grammar it follows, and whether it did."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from ...errors import ServerError
+from ..base import Json
+from .limits import LARGEST, fault
+from .schema import Schema, accepted, read
+
+_PARAM = "response_format.json_schema.schema"
+
+
+def asked(request: Json, *, most: int = LARGEST) -> Schema | None:
+    """The schema, of at most ``most`` characters, that the answer is bound to; None: it may be any text.
+
+    Raises:
+        BadRequest: the schema cannot be used.
+    """
+    form = request.get("response_format") or {}
+    if form.get("type") == "json_object":
+        return accepted({"type": "object"}, "response_format")
+    if form.get("type") != "json_schema":
+        return None
+    schema = form["json_schema"].get("schema")
+    bound = accepted({} if schema is None else schema, _PARAM)
+    if bound.size > most:
+        raise fault(_PARAM, f"it may be at most {most} characters long")
+    return bound
+
+
+def described(messages: list[Json], request: Json) -> list[Json]:
+    """The messages with what the request says its format is for, as a system message: llama.cpp has no other place for
+    it."""
+    form = request.get("response_format") or {}
+    description = (form.get("json_schema") or {}).get("description")
+    if not description:
+        return messages
+    text = f"The answer is JSON. What it is for: {description}"
+    if messages and messages[0]["role"] == "system":
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
+
+
+async def checked(pieces: AsyncGenerator[Json, None], schema: Schema, *, may_stop: bool) -> AsyncGenerator[Json, None]:
+    """The pieces, up to the end of an answer that does not fit. One cut off by its length may be anything, and so may
+    one that ``may_stop`` at a stop sequence before it was JSON.
+
+    Raises:
+        ServerError: the finished answer does not fit.
+    """
+    texts: list[str] = []
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            for choice in piece["choices"]:
+                texts.append(choice["delta"].get("content", ""))
+                if choice["finish_reason"] == "stop":
+                    text = "".join(texts)
+                    if not schema.fits(text) and not (may_stop and not _is_json(text)):
+                        raise ServerError("The model's answer does not fit the response format. Ask again.")
+            yield piece
+
+
+def _is_json(text: str) -> bool:
+    try:
+        read(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

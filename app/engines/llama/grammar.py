@@ -1,0 +1,198 @@
+"""Grammars that clients send for the input of custom tools: bounded, compiled, and fitted into a grammar of ours.
+
+The language is LLGuidance's, which llama.cpp has and OpenAI uses: its variant of Lark, and Rust's regular expressions.
+llama.cpp says nothing when a grammar is too much for it, be that at once or in the middle of an answer, and goes on
+without one. So each grammar is compiled here first, and each input is held against it again.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any, NoReturn
+
+import llguidance
+
+from ...errors import BadRequest
+from .schema import Schema, read_first
+
+LARGEST = 20_000  # characters
+MOST = 16  # of one request
+DEEPEST = 32  # brackets within each other
+_STEPS = 8
+_LANGUAGES = {
+    "lark": "a grammar in LLGuidance's Lark",
+    "regex": "a regular expression of Rust's, without looking around",
+}
+
+# What a grammar in Lark is made of, in this order.
+_PIECES = re.compile(
+    r"""
+    (?P<kept> \s+ | //[^\n]* | \#[^\n]* | "(?:\\.|[^"\\\n])*"i? | /(?:\\.|[^/\\])+/[imslux]*
+        | -> | \.\. | %ignore | [+-]?\d+ | [!?]+(?=[_a-z])
+        | \[[ \t]*(?:lazy|suffix[ \t]*=[ \t]*"(?:\\.|[^"\\\n])*")[ \t]*\](?=[ \t]*:)
+        | :(?!:) | [|()\[\]{},~+*?&] )
+    |(?P<json> %(?:json|regex) )
+    |(?P<import> %import[ \t]+(?P<module>[a-z]\w*)
+        (?: [ \t]*\.[ \t]*(?P<one>[A-Za-z_]\w*)(?:[ \t]*->[ \t]*(?P<alias>[A-Za-z_]\w*))?
+        | [ \t]*\([ \t]*(?P<several>[A-Za-z_]\w*(?:[ \t]*,[ \t]*[A-Za-z_]\w*)*)[ \t]*\) ) )
+    |(?P<name> [_A-Za-z][\w-]* )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+class Grammar:
+    """A grammar that was accepted. ``param`` leads to its definition in the request, ``size`` is in characters.
+
+    Raises:
+        BadRequest: it is beyond a limit, or none that the engine can obey.
+    """
+
+    def __init__(self, syntax: str, definition: str, param: str) -> None:
+        self.param = param
+        self.size = len(definition)
+        if self.size > LARGEST:
+            raise _fault(param, f"it may be at most {LARGEST} characters long")
+        if _depth(definition) > DEEPEST:
+            raise _fault(param, f"brackets may be at most {DEEPEST} deep in each other")
+        if "\x00" in definition:
+            raise _fault(param, "it may have no NUL character")  # llama.cpp would read no further
+        self._lark = syntax == "lark"
+        self._definition = definition
+        rules = self.rules("x0_")  # refuses what cannot be fitted in, and what LLGuidance must not see
+        self._source = definition if self._lark else rules.removeprefix("x0_")
+        self._refuse_useless(_LANGUAGES[syntax])
+
+    def _refuse_useless(self, language: str) -> None:
+        matcher = _matcher(self._source)
+        _begin(matcher)
+        if matcher.is_error():
+            place = re.search(r"\b([0-9]+)\([0-9]+\):", matcher.get_error()) if self._lark else None
+            where = f" (see line {place[1]})" if place else ""
+            raise _fault(self.param, f"it must be {language}, that some text fits and that is not too complex{where}")
+
+    def fits(self, text: str) -> bool:
+        """Whether a text obeys the grammar; one that it takes very long to tell of does not."""
+        matcher, begins = self._read(text)
+        return begins and bool(matcher.is_accepting())
+
+    def begins(self, text: str) -> bool:
+        """Whether a text is the beginning of one that obeys the grammar."""
+        return self._read(text)[1]
+
+    def _read(self, text: str) -> tuple[Any, bool]:
+        matcher = _matcher(self._source)
+        tokens = list(text.encode(errors="surrogatepass"))
+        return matcher, matcher.try_consume_tokens(tokens) == len(tokens)
+
+    def rules(self, prefix: str) -> str:
+        """The grammar in Lark, with a prefix before each of its names; it begins with the rule ``{prefix}start``.
+
+        Raises:
+            BadRequest: it has something that only a grammar of its own can have.
+        """
+        if not self._lark:
+            pattern = re.sub(
+                r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], self._definition, flags=re.S
+            )
+            return f"{prefix}start: /{pattern or '(?:)'}/\n"
+        pieces: list[str] = []
+        place = 0
+        while place < len(self._definition):
+            found = _PIECES.match(self._definition, place)
+            if found is None:
+                self._refuse_piece(self._definition[place : place + 2])
+            place = found.end()
+            if found["name"]:
+                pieces.append(_renamed(found["name"], prefix))
+            elif found["import"]:
+                pieces.append(_imports(found, prefix))
+            elif found["json"]:
+                place = self._after_json(place, is_schema=found["json"] == "%json")
+                pieces.append(self._definition[found.start() : place])
+            else:
+                pieces.append(found[0])
+        return "".join(pieces) + "\n"
+
+    def _after_json(self, place: int, *, is_schema: bool) -> int:
+        while self._definition[place : place + 1].isspace():
+            place += 1
+        try:
+            value, end = read_first(self._definition, place)
+        except (ValueError, RecursionError):
+            raise _fault(self.param, "%json and %regex must be followed by JSON") from None
+        if is_schema:
+            try:
+                Schema(value, self.param)
+            except BadRequest as error:
+                raise BadRequest(f"After %json: {error.message}", param=self.param, code=error.code) from None
+        return end
+
+    def _refuse_piece(self, begin: str) -> NoReturn:
+        kinds = {"<": "tokens of the model", "@": "other grammars", "=": "attributes other than lazy and suffix"}
+        if begin[0] == "%":
+            raise _fault(self.param, "of directives it may have %import, %ignore, %json and %regex alone")
+        raise _fault(self.param, f"it has {kinds.get(begin[0], 'something')} that cannot be used here")
+
+
+def _fault(param: str, reason: str) -> BadRequest:
+    return BadRequest(f"The grammar cannot be used: {reason}.", param=param, code="invalid_value")
+
+
+@functools.lru_cache(maxsize=64)
+def accepted(syntax: str, definition: str, param: str) -> Grammar:
+    """As `Grammar`; one that comes again, as with each choice of a request, is not read again."""
+    return Grammar(syntax, definition, param)
+
+
+@functools.cache
+def _bytes() -> Any:
+    # A vocabulary of single bytes.
+    return llguidance.LLTokenizer("byte", slices=[])
+
+
+def _matcher(grammar: str) -> Any:
+    # Far below LLGuidance's own bounds, which llama.cpp keeps: what passes here passes there, and costs milliseconds.
+    limits = llguidance.LLParserLimits(
+        initial_lexer_fuel=200_000,
+        step_lexer_fuel=20_000,
+        max_lexer_states=20_000,
+        max_grammar_size=100_000,
+        step_max_items=2_000,
+        max_items_in_row=500,
+    )
+    return llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits)
+
+
+def _begin(matcher: Any) -> None:
+    """Take the first steps of one of the texts that fit: some grammars become too much only then."""
+    for _ in range(_STEPS):
+        if matcher.is_error() or matcher.is_stopped():
+            return
+        # A bit for each byte that may come next; the last one is likely to be of the text and not its end.
+        allowed = int.from_bytes(matcher.compute_bitmask(), "little") & ((1 << 256) - 1)
+        if matcher.is_error() or not allowed:
+            return
+        matcher.consume_token(allowed.bit_length() - 1)
+
+
+def _depth(definition: str) -> int:
+    """How deep brackets stand in each other at most, whether or not they mean anything where they stand."""
+    depth = deepest = 0
+    for found in re.finditer(r"[(\[{]|[)\]}]", definition):
+        depth = depth + 1 if found[0] in "([{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _renamed(name: str, prefix: str) -> str:
+    # A name in capitals is a terminal and stays one.
+    return (prefix.upper() if name.lstrip("_")[:1].isupper() else prefix) + name
+
+
+def _imports(found: re.Match[str], prefix: str) -> str:
+    names = [found["one"]] if found["one"] else re.findall(r"\w+", found["several"])
+    return "\n".join(
+        f"%import {found['module']}.{name} -> {_renamed(found['alias'] or name, prefix)}" for name in names
+    )

@@ -1,0 +1,165 @@
+"""How much a model thinks (``reasoning_effort``) and how much it says (``verbosity``), as far as its template knows.
+
+Which words a template knows shows in the prompts that llama.cpp makes with it: a word that is known makes another
+prompt than one that nobody knows. Where a template can only be told to think or not to, the effort is a bound on the
+thoughts, a share of the context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import UnsupportedParameter
+from ..base import Json
+
+EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
+VERBOSITIES = ("low", "medium", "high")
+
+# The API's, for a request that names none.
+_DEFAULT = "medium"
+
+# The share of the context that thoughts may take; no bound for the last.
+_SHARES = {"minimal": 1 / 64, "low": 1 / 16, "medium": 1 / 4, "high": 1 / 2, "xhigh": 3 / 4}
+
+_NO_WORD = "none-of-them"
+_MESSAGES = [{"role": "user", "content": "a"}]
+_OPENING, _CLOSING = "<think>", "</think>"
+_ON: Json = {"enable_thinking": True, "thinking": True}
+_OFF: Json = {"enable_thinking": False, "thinking": False}
+_NONE: Json = {**_OFF, "reasoning_effort": "none"}
+
+# The prompt that llama.cpp makes of a request, None where it cannot; and its answer to one.
+Render = Callable[[Json], Awaitable[str | None]]
+Answer = Callable[[Json], Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model can be told about thinking.
+
+    ``efforts`` and ``verbosities`` are words that its template knows. ``can_stop``: it can be told not to think;
+    ``bounded``: its thoughts stand between ``<think>`` and ``</think>``, and llama.cpp can end them; ``opened``: the
+    prompt begins them.
+    """
+
+    efforts: frozenset[str] = frozenset()
+    verbosities: frozenset[str] = frozenset()
+    can_stop: bool = False
+    switch: bool = False
+    bounded: bool = False
+    opened: bool = False
+
+    def payload(self, request: Json, *, context_length: int, bound: str | None) -> Json:
+        """What llama.cpp is told of a request's effort and verbosity.
+
+        ``bound`` is the parameter for which the answer follows a grammar, None without one: with one, a model that can
+        do without thinks only when asked to.
+
+        Raises:
+            UnsupportedParameter: the model cannot be told.
+        """
+        effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
+        words: Json = {}
+        if verbosity is not None:
+            if verbosity not in self.verbosities:
+                raise _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
+            words["verbosity"] = verbosity
+        always = self.bounded and self.opened and not self.can_stop
+        if effort == "none" or (effort is None and bound is not None and not always):
+            if effort is not None and not self.can_stop:
+                raise _refuse("reasoning_effort", self._accepted())
+            told = _NONE if self.can_stop and not self.switch else _OFF
+            # Where the prompt says that there are no thoughts, llama.cpp must read it with the answer.
+            form = {} if self.switch or self.opened else {"reasoning_format": "none"}
+            return {"chat_template_kwargs": {**words, **told}, **form}
+        if effort is not None and bound is not None and not self.bounded:
+            raise _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
+        if self.efforts:
+            if effort is None:  # the template has a default of its own
+                return {"chat_template_kwargs": {**words, **({} if bound is None else _ON)}}
+            if effort not in self.efforts:
+                raise _refuse("reasoning_effort", self._accepted())
+            return {"chat_template_kwargs": {**words, **_ON}, "reasoning_effort": effort}
+        if not self.bounded:
+            if effort is not None:
+                raise _refuse("reasoning_effort", self._accepted())
+            return {"chat_template_kwargs": words}
+        share = _SHARES.get(effort or _DEFAULT)
+        # llama.cpp takes 0 for no bound.
+        bounds = {} if share is None else {"thinking_budget_tokens": max(1, int(context_length * share))}
+        return {"chat_template_kwargs": {**words, **_ON}, **bounds}
+
+    def _accepted(self) -> list[str]:
+        efforts = _known(EFFORTS, self.efforts or (EFFORTS if self.bounded else ()))
+        return ["none", *efforts] if self.can_stop else efforts
+
+    def grammar(self, grammar: str) -> str:
+        """A grammar of LLGuidance whose answer comes after thoughts."""
+        opening = "" if self.opened else f'"{_OPENING}" '
+        return grammar.replace("start: ", f"start: {opening}thoughts ", 1) + (
+            "\nthoughts[lazy]: /(.|\\n)*" + _CLOSING.replace("/", "\\/") + "/"
+        )
+
+
+async def find_out(render: Render, answer: Answer) -> Reasoning:
+    """What can be told to the model behind llama.cpp's ways to render a prompt and to answer one."""
+
+    async def prompt(**more: Any) -> str | None:
+        return await render({"messages": _MESSAGES, **more})
+
+    plain = await prompt()
+    on, off = await prompt(chat_template_kwargs=_ON), await prompt(chat_template_kwargs=_OFF)
+    nothing = await prompt(chat_template_kwargs=_ON, reasoning_effort=_NO_WORD)
+    prompts = {word: await prompt(chat_template_kwargs=_ON, reasoning_effort=word) for word in EFFORTS}
+    efforts = _words(prompts, nothing, on)
+    switch = on is not None and off is not None and on != off
+    # A template that writes whatever word it is given knows no "none".
+    silent = await prompt(chat_template_kwargs=_NONE)
+    selective = bool(efforts) and nothing in (None, plain)
+    kwargs = {word: await prompt(chat_template_kwargs={"verbosity": word}) for word in VERBOSITIES}
+    no_verbosity = await prompt(chat_template_kwargs={"verbosity": _NO_WORD})
+    opened = on is not None and on.rstrip().endswith(_OPENING)
+    return Reasoning(
+        efforts=efforts,
+        verbosities=_words(kwargs, no_verbosity, plain),
+        can_stop=switch or (selective and silent is not None and silent != nothing),
+        switch=switch,
+        bounded=await _is_bounded(answer, opened=opened),
+        opened=opened,
+    )
+
+
+def _words(prompts: dict[str, str | None], nothing: str | None, plain: str | None) -> frozenset[str]:
+    """The words that a template knows, by their prompts; the default is known if any is and it changes nothing."""
+    known = {word for word, prompt in prompts.items() if prompt is not None and prompt != nothing}
+    if known and prompts[_DEFAULT] is not None and prompts[_DEFAULT] == plain:
+        known.add(_DEFAULT)
+    return frozenset(known)
+
+
+async def _is_bounded(answer: Answer, *, opened: bool) -> bool:
+    """Whether llama.cpp tells the thoughts between the tags apart from the answer."""
+    text = "a" if opened else f"{_OPENING}a"
+    told = await answer(
+        {
+            "messages": _MESSAGES,
+            "chat_template_kwargs": _ON,
+            "grammar": f'%llguidance {{}}\nstart: "{text}"',
+            "max_tokens": len(text) + 1,
+        }
+    )
+    choices = told.get("choices") or [{}]
+    return bool((choices[0].get("message") or {}).get("reasoning_content"))
+
+
+def _known(words: Iterable[str], known: Iterable[str]) -> list[str]:
+    return [word for word in words if word in set(known)]
+
+
+def _refuse(param: str, accepted: list[str], where: str = "") -> UnsupportedParameter:
+    also = " or send " + " or ".join(f'"{word}"' for word in accepted) if accepted else ""
+    return UnsupportedParameter(
+        f"Unsupported parameter: this model cannot do what '{param}' asks for{where}. Leave it out{also}.", param=param
+    )
