@@ -15,9 +15,9 @@ from flask.cli import FlaskGroup, run_command
 from .chat.support import support_table
 from .commands.config import config
 from .commands.contract import contract
+from .configuration.served import known_models
 from .settings import Settings, variable
 from .web.keys import load_keys
-from .wiring import known_models
 
 
 def register(app: flask.Flask) -> None:

@@ -255,8 +255,8 @@ def _check_addresses(addresses: list[Any]) -> None:
 
 def when_ready(server: Any) -> None:
     """gunicorn's hook in the master when it listens: say how to call the server."""
+    from .configuration.served import engine_of
     from .web.keys import load_keys
-    from .wiring import engine_of
 
     root, option = _reach(server)
     base = root + _base_path

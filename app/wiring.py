@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import logging
@@ -19,8 +18,7 @@ from connexion.middleware.security import SecurityMiddleware
 from .chat.foreign import SPARE, Reading, reading
 from .chat.service import Chat, Limits
 from .configuration.building import Built
-from .configuration.building import build as build_engines
-from .configuration.chosen import chosen
+from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.extend import extend_request
 from .contract.handlers import Handlers
@@ -29,13 +27,10 @@ from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
-from .engines.base import Engine, Model
+from .engines.base import Engine
 from .engines.configured import models_are_launched
-from .engines.echo import EchoEngine
 from .engines.extra import EXTRA_PARAMETERS
 from .engines.fleet import Fleet
-from .engines.gate import Gates
-from .errors import ConfigurationError
 from .handlers.chat import create_chat_completion
 from .settings import Settings
 from .web.bridge import Bridge
@@ -55,9 +50,6 @@ from .web.view import SCOPE, OperationView, ViewMiddleware
 
 OWN_HANDLERS = "app.handlers"
 
-# How long a command waits for an upstream to say which models it has, and how often it looks, in seconds.
-_ASK_SECONDS = 10.0
-_PAUSE = 0.02
 
 log = logging.getLogger("parley")
 
@@ -122,46 +114,6 @@ def _foreign_reading(settings: Settings, document: Document, found: list[Operati
     validator = Schemas(ours, lazy=True).validator(str(chat.request_schemas["application/json"]), "request")
     pointers = (operation.request_schemas.get("application/json") for operation in chats)
     return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
-
-
-def engine_of(settings: Settings) -> Built:
-    """What answers, as the configuration or the settings ask for it; where mocks answer everything an engine that
-    nobody asks, without a model file.
-
-    Raises:
-        ConfigurationError: the configuration cannot be used, or what it names.
-    """
-    if settings.mock == "all":
-        return built_of(EchoEngine())
-    return build_engines(chosen(settings), settings)
-
-
-def built_of(engine: Engine) -> Built:
-    """An engine that was not configured."""
-    extra = frozenset(name for model in engine.models for name in model.extra_parameters)
-    return Built(engine, (), Gates(), extra)
-
-
-def known_models(settings: Settings) -> tuple[Model, ...]:
-    """The models that are served, for commands: an upstream that has to say which it has is asked.
-
-    Raises:
-        ConfigurationError: as `engine_of`, or the upstream does not say.
-    """
-    engine = engine_of(settings).engine
-    return engine.models or asyncio.run(_ask_models(engine))
-
-
-async def _ask_models(engine: Engine) -> tuple[Model, ...]:
-    await engine.start()
-    try:
-        for _ in range(int(_ASK_SECONDS / _PAUSE)):
-            if models := engine.models:
-                return models
-            await asyncio.sleep(_PAUSE)
-        raise ConfigurationError("The upstream does not say which models it has.")
-    finally:
-        await engine.close()
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:

@@ -9,9 +9,10 @@ from itertools import groupby
 import click
 
 from ..chat.coverage import Line, coverage, totals
+from ..configuration.served import engine_of, known_models
 from ..contract.operations import operations
 from ..settings import Settings
-from ..wiring import chat_operations, engine_of, known_models, served_document
+from ..wiring import chat_operations, served_document
 
 
 @click.command("coverage")

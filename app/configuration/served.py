@@ -1,0 +1,58 @@
+"""What answers, as the settings have it, for the application and for commands."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..engines.base import Engine, Model
+from ..engines.echo import EchoEngine
+from ..engines.gate import Gates
+from ..errors import ConfigurationError
+from ..settings import Settings
+from .building import Built
+from .building import build as build_engines
+from .chosen import chosen
+
+# How long a command waits for an upstream to say which models it has, and how often it looks, in seconds.
+_ASK_SECONDS = 10.0
+_PAUSE = 0.02
+
+
+def engine_of(settings: Settings) -> Built:
+    """What answers, as the configuration or the settings ask for it; where mocks answer everything an engine that
+    nobody asks, without a model file.
+
+    Raises:
+        ConfigurationError: the configuration cannot be used, or what it names.
+    """
+    if settings.mock == "all":
+        return built_of(EchoEngine())
+    return build_engines(chosen(settings), settings)
+
+
+def built_of(engine: Engine) -> Built:
+    """An engine that was not configured."""
+    extra = frozenset(name for model in engine.models for name in model.extra_parameters)
+    return Built(engine, (), Gates(), extra)
+
+
+def known_models(settings: Settings) -> tuple[Model, ...]:
+    """The models that are served, for commands: an upstream that has to say which it has is asked.
+
+    Raises:
+        ConfigurationError: as `engine_of`, or the upstream does not say.
+    """
+    engine = engine_of(settings).engine
+    return engine.models or asyncio.run(_ask_models(engine))
+
+
+async def _ask_models(engine: Engine) -> tuple[Model, ...]:
+    await engine.start()
+    try:
+        for _ in range(int(_ASK_SECONDS / _PAUSE)):
+            if models := engine.models:
+                return models
+            await asyncio.sleep(_PAUSE)
+        raise ConfigurationError("The upstream does not say which models it has.")
+    finally:
+        await engine.close()
