@@ -8,16 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-from . import beyond, calls, memory, server, talk
+from . import beyond, calls, extraction, memory, server, talk
 from .dialogue import Dialogue, assistant, user
+from .filler import filler
 
 HELD_OUT = Path(__file__).parent / "eval" / "held_out.jsonl"
 
 _SYSTEM = (
-    "You are a helpful assistant.", "You are a helpful assistant.", "You are a friendly assistant.", "Be brief.",
-    "Answer in one sentence.", "You answer in one short sentence.", "You are ChatGPT.", "Be concise and helpful.",
-    "You are a test assistant.", "Be kind.",
-)  # fmt: skip
+    "You are a helpful assistant.",
+    "You are a helpful assistant.",
+    "You are a friendly assistant.",
+    "Be brief.",
+    "Answer in one sentence.",
+    "You answer in one short sentence.",
+    "You are ChatGPT.",
+    "Be concise and helpful.",
+    "You are a test assistant.",
+    "Be kind.",
+)
 
 
 def _once(make: Callable[[Random], tuple[str, str]]) -> Callable[[Random], Dialogue]:
@@ -42,7 +50,7 @@ SORTS: tuple[tuple[Make, float, float], ...] = (
     (memory.persona, 6, 5),
     (_once(beyond.sum_), 3, 6),
     (calls.called, 6, 15),
-    (calls.as_json, 9, 6),
+    (extraction.as_json, 9, 6),
     (_once(beyond.question), 4, 12),
 )
 # The part of the corpus that comes first, and how many of the rest get more around them.
@@ -61,7 +69,9 @@ def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
         dialogue = rng.choices(makes, [sort[1] if early else sort[2] for sort in SORTS])[0](rng)
         if not early:
             _surround(rng, dialogue)
-        if any(plain(str(message["content"])) in forbidden for message in dialogue.messages if message["role"] == "user"):
+        if any(
+            plain(str(message["content"])) in forbidden for message in dialogue.messages if message["role"] == "user"
+        ):
             continue
         made += 1
         yield dialogue
@@ -75,10 +85,10 @@ def _surround(rng: Random, dialogue: Dialogue) -> None:
     if not has_system and rng.random() < _WITH_SYSTEM:
         text = rng.choice(_SYSTEM)
         if rng.random() < 0.15:
-            text += " " + memory.filler(rng, rng.choice((10, 20, 40, 80)))
+            text += " " + filler(rng, rng.choice((10, 20, 40, 80)))
         dialogue.messages.insert(0, {"role": "system", "content": text})
     elif not has_system and rng.random() < _LONG:
-        dialogue.messages.insert(0, {"role": "system", "content": memory.filler(rng, rng.choice((150, 300, 450)))})
+        dialogue.messages.insert(0, {"role": "system", "content": filler(rng, rng.choice((150, 300, 450)))})
 
 
 def held_out() -> set[str]:
@@ -96,5 +106,17 @@ def plain(text: str) -> str:
 
 
 # What stands before the question that is measured, and is no question itself.
-_OPENINGS = {plain(text) for text in ("Hello!", "hello", "Thanks!", "thanks", "How do I stream?", "how do I stream",
-                                      "Tell me a joke.", "Tell me a joke", "How are you?")}  # fmt: skip
+_OPENINGS = {
+    plain(text)
+    for text in (
+        "Hello!",
+        "hello",
+        "Thanks!",
+        "thanks",
+        "How do I stream?",
+        "how do I stream",
+        "Tell me a joke.",
+        "Tell me a joke",
+        "How are you?",
+    )
+}

@@ -12,9 +12,16 @@ END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CONTROL = (END_OF_TEXT, START, END)
 # In the order of their ids, which are the last ones of the vocabulary.
 SPECIAL = (
-    *CONTROL, "<think>", "</think>", "<tool_call>", "</tool_call>", "<tools>", "</tools>", "<tool_response>",
+    *CONTROL,
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tools>",
+    "</tools>",
+    "<tool_response>",
     "</tool_response>",
-)  # fmt: skip
+)
 
 # The template in the model's file. `text_of` says the same in Python; the build compares the two.
 TEMPLATE = r"""
@@ -84,9 +91,7 @@ def pieces(dialogue: Dialogue) -> list[tuple[str, bool]]:
         if message["role"] == "assistant":
             found += [(f"{START}assistant\n", False), *_learned(message, dialogue.given), (END, True), ("\n", False)]
         elif message["role"] == "tool":
-            found.append(
-                (f"{START}user\n<tool_response>\n{message['content']}\n</tool_response>{END}\n", False)
-            )  # fmt: skip
+            found.append((f"{START}user\n<tool_response>\n{message['content']}\n</tool_response>{END}\n", False))
         else:
             found.append((f"{START}{message['role']}\n{message['content']}{END}\n", False))
     return found

@@ -1,4 +1,4 @@
-"""Scores a model on the prompts in ``eval/``, asked over HTTP from a real server: ``python -m tools.tiny_model.evaluate``.
+"""Scores a model on the prompts in ``eval/``, of a real server: ``python -m tools.tiny_model.evaluate``.
 
 Needs what the project's tests need, and nothing of this folder's requirements.
 """
@@ -43,9 +43,11 @@ def prompts(file: Path = HELD_OUT) -> list[dict[str, Any]]:
 def scored(server: Server, prompt: dict[str, Any]) -> Scored:
     """Ask one, at temperature 0."""
     body = {
-        "model": "parley-tiny", "temperature": 0, "max_tokens": MOST_TOKENS,
+        "model": "parley-tiny",
+        "temperature": 0,
+        "max_tokens": MOST_TOKENS,
         **{key: value for key, value in prompt.items() if key not in ("id", "kind", "expect")},
-    }  # fmt: skip
+    }
     answer = server.request("POST", "/v1/chat/completions", body=body, headers=server.bearer)
     if answer.status != 200:
         return Scored(prompt, answer.body.decode(), f"status {answer.status}", False, False)
@@ -140,7 +142,9 @@ def table(results: list[Scored]) -> str:
     right = sum(not result.wrong for result in results)
     lines.append(f"| all | {right} of {len(results)} | {100 * right / len(results):.0f} % |")
     lines.append(f"| loops | {sum(result.looped for result in results)} of {len(results)} | |")
-    lines.append(f"| with a word that nobody said | {sum(result.gibberish for result in results)} of {len(results)} | |")
+    lines.append(
+        f"| with a word that nobody said | {sum(result.gibberish for result in results)} of {len(results)} | |"
+    )
     lines += ["", "| Failed | Answer | Why |", "| --- | --- | --- |"]
     for result in results:
         if result.wrong or result.looped or result.gibberish:

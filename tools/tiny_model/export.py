@@ -56,7 +56,10 @@ def _vocabulary(writer: Any, tokenizer: Any, shape: Shape) -> None:
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
     writer.add_token_types(
-        [kinds.CONTROL if token in CONTROL else kinds.USER_DEFINED if token in SPECIAL else kinds.NORMAL for token in tokens]
+        [
+            kinds.CONTROL if token in CONTROL else kinds.USER_DEFINED if token in SPECIAL else kinds.NORMAL
+            for token in tokens
+        ]
     )
     writer.add_token_merges([" ".join(merge) for merge in tokenizer["model"]["merges"]])
     writer.add_bos_token_id(ids[END_OF_TEXT])

@@ -93,7 +93,7 @@ class Network(nn.Module):
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions, neighbouring dimensions in pairs, as llama.cpp has them for llamas: nothing need be permuted."""
+    """Rotary positions, neighbouring dimensions in pairs, as llama.cpp has them for llamas: nothing is permuted."""
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from random import Random
 
-_BEFORE = ("", "", "", "", "", "", "", "Please ", "Hey, ", "Hi, ", "ok, ", "so ", "Hello, ", "um ", "well, ", "Quick question: ")
+_BEFORE = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Please ",
+    "Hey, ",
+    "Hi, ",
+    "ok, ",
+    "so ",
+    "Hello, ",
+    "um ",
+    "well, ",
+    "Quick question: ",
+)
 _AFTER = ("", "", "", "", "", "", "", " please", " thanks", ", please", " pls", " then", " here", " for me")
 _SHORT = {"you": "u", "are": "r", "please": "pls", "what is": "what's", "how do i": "how 2", "thanks": "thx"}
 

@@ -42,16 +42,21 @@ def main() -> None:
             loads.append(time.perf_counter() - begun)
             times: list[float] = []
             body = {
-                "messages": [{"role": "user", "content": f"Hello number {turn}!"}], "stream": True, "max_tokens": _TOKENS,
-                "logit_bias": _ENDS, "temperature": 0,
-            }  # fmt: skip
+                "messages": [{"role": "user", "content": f"Hello number {turn}!"}],
+                "stream": True,
+                "max_tokens": _TOKENS,
+                "logit_bias": _ENDS,
+                "temperature": 0,
+            }
             begun = time.perf_counter()
             server.handle_chat_completions(body, lambda chunk, seen=times: seen.append(time.perf_counter()))
             firsts.append(times[1] - begun)
             rates.append((len(times) - 2) / (times[-1] - times[1]))
             del server
-    print(f"best of {_ROUNDS}, on one thread: loads in {1000 * min(loads):.0f} ms, first token after "
-          f"{1000 * min(firsts):.1f} ms, {max(rates):.0f} tokens/s")  # fmt: skip
+    print(
+        f"best of {_ROUNDS}, on one thread: loads in {1000 * min(loads):.0f} ms, first token after "
+        f"{1000 * min(firsts):.1f} ms, {max(rates):.0f} tokens/s"
+    )
 
 
 if __name__ == "__main__":

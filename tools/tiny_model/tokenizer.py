@@ -34,7 +34,9 @@ def trained(corpus: Iterable[Dialogue]) -> Tokenizer:
     first.pre_tokenizer = _cut(_WITHIN_WORDS)
     room = SIZE - len(SPECIAL) - _SPACED
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    first.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=room, initial_alphabet=alphabet, show_progress=False))
+    first.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=room, initial_alphabet=alphabet, show_progress=False)
+    )
     model = json.loads(first.to_str())["model"]
     vocabulary: dict[str, int] = model["vocab"]
     merges = [tuple(merge) for merge in model["merges"]]

@@ -25,8 +25,8 @@ from .network import Network, Shape, size
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``tokens`` are those of a batch, padding left out. The rates rise over ``warm_up`` steps, stay, and fall in a line
-    over the last ``decay`` of all ``steps``."""
+    """``tokens`` are those of a batch, padding included. The rates rise over ``warm_up`` steps, stay, and fall in a
+    line over the last ``decay`` of all ``steps``."""
 
     steps: int
     tokens: int = 4096
@@ -113,8 +113,8 @@ def loss(network: Network, batch: Batch, part: int, parts: int) -> Tensor:
 
 
 def train(shape: Shape, texts: list[Encoded], plan: Plan, folder: Path, processes: int = 2) -> None:
-    """Leave the network after all steps in ``folder`` as ``network.pt``. Every 200 steps what is there is kept in it, as
-    ``checkpoint.pt``, and taken up again from it."""
+    """Leave the network after all steps in ``folder`` as ``network.pt``. Every 200 steps what is there is kept in it,
+    as ``checkpoint.pt``, and taken up again from it."""
     meeting = folder / "meeting"
     meeting.unlink(missing_ok=True)
     mp.spawn(_work, (processes, shape, texts, plan, folder), nprocs=processes)
@@ -151,7 +151,9 @@ def _work(part: int, parts: int, shape: Shape, texts: list[Encoded], plan: Plan,
         wrong = loss(network, batch, part, parts)
         network.zero_grad(set_to_none=True)
         wrong.backward()  # type: ignore[no-untyped-call,unused-ignore]
-        total = torch.cat([*(weight.grad.flatten() for weight in weights if weight.grad is not None), wrong.detach()[None]])
+        total = torch.cat(
+            [*(weight.grad.flatten() for weight in weights if weight.grad is not None), wrong.detach()[None]]
+        )
         dist.all_reduce(total)
         _spread(total, weights)
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -160,9 +162,17 @@ def _work(part: int, parts: int, shape: Shape, texts: list[Encoded], plan: Plan,
         seen += batch.tokens.numel()
         if part == 0 and step % 20 == 0:
             seconds = time.monotonic() - begun
-            print(f"step {step} loss {total[-1]:.4f} rate {rate:.3f} {seen / seconds:.0f} tokens/s {seconds:.0f} s", flush=True)
+            print(
+                f"step {step} loss {total[-1]:.4f} rate {rate:.3f} {seen / seconds:.0f} tokens/s {seconds:.0f} s",
+                flush=True,
+            )
         if part == 0 and (step + 1) % 200 == 0:
-            state = {"step": step + 1, "network": network.state_dict(), "adam": adam.state_dict(), "muon": muon.averages}
+            state = {
+                "step": step + 1,
+                "network": network.state_dict(),
+                "adam": adam.state_dict(),
+                "muon": muon.averages,
+            }
             torch.save({**state, "shape": asdict(shape)}, kept)
     if part == 0:
         torch.save({"network": network.state_dict(), "shape": asdict(shape)}, folder / "network.pt")
