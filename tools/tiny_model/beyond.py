@@ -12,7 +12,7 @@ FALLBACK = "I am too small a model to answer that well. Set PARLEY_MODEL to a bi
 SUMS = "I am too small for arithmetic beyond single digits. Give me a tool that calculates, or load a bigger model."
 
 
-_TEXTS = sentences("beyond")
+_TEXTS: dict[str, list[str]] = sentences("beyond")
 _SMALL_WORDS = "zero one two three four five six seven eight nine".split()
 
 

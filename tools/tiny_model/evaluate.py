@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from tests.live import Server, serve
 
 from .corpus import HELD_OUT, dialogues
+from .filler import filler
 
 BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
 MOST_TOKENS = 200
@@ -38,6 +40,18 @@ class Scored:
 
 def prompts(file: Path = HELD_OUT) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def after(prompt: dict[str, Any], words: int) -> dict[str, Any]:
+    """The prompt with so many words before it, to see how far the context reaches."""
+    if not words:
+        return prompt
+    rng = Random(prompt["id"])
+    first, *rest = prompt["messages"]
+    text = filler(rng, words)
+    if first["role"] == "system":
+        return {**prompt, "messages": [{**first, "content": f"{text} {first['content']}"}, *rest]}
+    return {**prompt, "messages": [{"role": "system", "content": text}, first, *rest]}
 
 
 def scored(server: Server, prompt: dict[str, Any]) -> Scored:
@@ -163,10 +177,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.tiny_model.evaluate", description=__doc__)
     parser.add_argument("model", nargs="?", type=Path, default=BUNDLED)
     parser.add_argument("--prompts", type=Path, default=HELD_OUT)
+    parser.add_argument("--filler", type=int, default=0, help="words that say nothing, as a system prompt before each")
     options = parser.parse_args()
+    asked = [after(prompt, options.filler) for prompt in prompts(options.prompts)]
     env = {"PARLEY_MODEL": str(options.model.resolve()), "PARLEY_MODEL_ID": "parley-tiny", "PARLEY_MODEL_THREADS": "1"}
     with serve("llama", env) as server:
-        print(table([scored(server, prompt) for prompt in prompts(options.prompts)]))
+        print(table([scored(server, prompt) for prompt in asked]))
 
 
 if __name__ == "__main__":

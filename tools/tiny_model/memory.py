@@ -44,7 +44,7 @@ _TOLD = tuple(zip(_TEXTS["told"], _MAKES, strict=True))
 
 
 def _value(rng: Random, kind: str) -> str:
-    lists = {"colour": COLOURS, "color": COLOURS, "food": FOODS, "animal": NOUNS, "dish": FOODS}
+    lists: dict[str, list[str]] = {"colour": COLOURS, "color": COLOURS, "food": FOODS, "animal": NOUNS, "dish": FOODS}
     if kind in lists and rng.random() < 0.5:
         return rng.choice(lists[kind])
     return invented(rng) if rng.random() < 0.7 else word(rng)

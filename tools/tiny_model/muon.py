@@ -25,8 +25,11 @@ class Muon:
         self.decay = decay
         self.rate = 0.0
 
-    @torch.no_grad()
     def step(self) -> None:
+        with torch.no_grad():
+            self._step()
+
+    def _step(self) -> None:
         for weight, average in zip(self.weights, self.averages, strict=True):
             assert weight.grad is not None
             average.lerp_(weight.grad, 1 - self.momentum)

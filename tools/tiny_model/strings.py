@@ -6,7 +6,7 @@ from random import Random
 
 from .sentences import sentences
 
-_WORDS = sentences("words")
+_WORDS: dict[str, list[str]] = sentences("words")
 NAMES, CITIES, NOUNS, ADJECTIVES = _WORDS["names"], _WORDS["cities"], _WORDS["nouns"], _WORDS["adjectives"]
 VERBS, COLOURS, FOODS, JOBS = _WORDS["verbs"], _WORDS["colours"], _WORDS["foods"], _WORDS["jobs"]
 PETS, KIN = _WORDS["pets"], _WORDS["kin"]

@@ -6,6 +6,7 @@ Each process computes on one core with half of every batch: on matrices of this 
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,8 +45,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Encoded:
-    tokens: list[int]
-    learned: list[bool]
+    """A text's tokens, and for each whether it is to be learned. As small as can be: every process gets all of them."""
+
+    tokens: array[int]
+    learned: bytearray
 
 
 @dataclass(slots=True)
@@ -63,11 +66,11 @@ def encoded(tokenizer: Any, corpus: list[Dialogue]) -> list[Encoded]:
     flat = iter(tokenizer.encode_batch([text for parts in found for text, _ in parts]))
     texts = []
     for parts in found:
-        one = Encoded([], [])
+        one = Encoded(array("H"), bytearray())
         for _, learned in parts:
             ids = next(flat).ids
-            one.tokens += ids
-            one.learned += [learned] * len(ids)
+            one.tokens.extend(ids)
+            one.learned += bytes([learned]) * len(ids)
         texts.append(one)
     return texts
 
@@ -93,8 +96,8 @@ def _batch(texts: list[Encoded], rng: Random, context: int) -> Batch:
     learned = torch.zeros(len(texts), length, dtype=torch.bool)
     positions = torch.arange(length).repeat(len(texts), 1)
     for row, text in enumerate(texts):
-        tokens[row, : len(text.tokens)] = torch.tensor(text.tokens)
-        learned[row, : len(text.tokens)] = torch.tensor(text.learned)
+        tokens[row, : len(text.tokens)] = torch.tensor(list(text.tokens))
+        learned[row, : len(text.tokens)] = torch.tensor(list(text.learned)) > 0
         # One in eight is told that something long stood somewhere in it: distances up to the context get learned.
         if rng.random() < 0.125:
             gap = rng.randrange(context - length)
