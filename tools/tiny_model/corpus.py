@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from random import Random
 
 from . import beyond, calls, extraction, memory, server, talk
 from .dialogue import Dialogue, assistant, user
+from .files import HELD_OUT
 from .filler import filler
-
-HELD_OUT = Path(__file__).parent / "eval" / "held_out.jsonl"
 
 _SYSTEM = (
     "You are a helpful assistant.",
@@ -53,8 +51,8 @@ SORTS: tuple[tuple[Make, float, float], ...] = (
     (extraction.as_json, 9, 6),
     (_once(beyond.question), 4, 12),
 )
-# The part of the corpus that comes first, and how many of the rest get more around them.
-FIRST = 0.2
+# How many dialogues come first, and how many of the rest get more around them.
+FIRST = 24_000
 _WITH_MORE_TURNS, _WITH_SYSTEM, _LONG = 0.1, 0.2, 0.008
 
 
@@ -65,7 +63,7 @@ def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
     makes = [make for make, _, _ in SORTS]
     made = 0
     while made < count:
-        early = made < FIRST * count
+        early = made < FIRST
         dialogue = rng.choices(makes, [sort[1] if early else sort[2] for sort in SORTS])[0](rng)
         if not early:
             _surround(rng, dialogue)

@@ -25,33 +25,32 @@ SPECIAL = (
 
 # The template in the model's file. `text_of` says the same in Python; the build compares the two.
 TEMPLATE = r"""
-{%- set first = messages[0].content if messages[0].role == 'system' else '' -%}
-{%- if tools -%}
-    {{- '<|im_start|>system\n' -}}
-    {%- if first -%}{{- first + '\n' -}}{%- endif -%}
-    {{- '<tools>\n' -}}
-    {%- for tool in tools -%}{{- tool.function | tojson -}}{{- '\n' -}}{%- endfor -%}
-    {{- '</tools><|im_end|>\n' -}}
-{%- elif first -%}
-    {{- '<|im_start|>system\n' + first + '<|im_end|>\n' -}}
-{%- endif -%}
-{%- for message in messages -%}
-    {%- if message.role == 'system' and loop.first -%}
-    {%- elif message.role == 'assistant' and message.tool_calls -%}
-        {{- '<|im_start|>assistant' -}}
-        {%- if message.content -%}{{- '\n' + message.content -}}{%- endif -%}
-        {%- for call in message.tool_calls -%}
-            {{- '\n<tool_call>\n{"name": "' -}}{{- call.function.name -}}{{- '", "arguments": ' -}}
-            {{- call.function.arguments | tojson -}}{{- '}\n</tool_call>' -}}
-        {%- endfor -%}
-        {{- '<|im_end|>\n' -}}
-    {%- elif message.role == 'tool' -%}
-        {{- '<|im_start|>user\n<tool_response>\n' + message.content + '\n</tool_response><|im_end|>\n' -}}
-    {%- else -%}
-        {{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' -}}
-    {%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}
+{%- set first = messages[0].content if messages[0].role == 'system' else '' %}
+{%- if tools %}
+    {{- '<|im_start|>system\n' }}
+    {%- if first %}{{- first + '\n' }}{%- endif %}
+    {{- '<tools>\n' }}
+    {%- for tool in tools %}{{- tool.function | tojson }}{{- '\n' }}{%- endfor %}
+    {{- '</tools><|im_end|>\n' }}
+{%- elif first %}
+    {{- '<|im_start|>system\n' + first + '<|im_end|>\n' }}
+{%- endif %}
+{%- for m in messages %}
+    {%- if m.role == 'system' and loop.first %}
+    {%- elif m.role == 'assistant' and m.tool_calls %}
+        {{- '<|im_start|>assistant' }}
+        {%- if m.content %}{{- '\n' + m.content }}{%- endif %}
+        {%- for call in m.tool_calls %}
+            {{- '\n<tool_call>\n{"name": "' }}{{- call.function.name }}{{- '", "arguments": ' }}
+            {{- call.function.arguments | tojson }}{{- '}\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\n' }}
+    {%- elif m.role == 'tool' %}
+        {{- '<|im_start|>user\n<tool_response>\n' + m.content + '\n</tool_response><|im_end|>\n' }}
+    {%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}
 """.strip()
 
 

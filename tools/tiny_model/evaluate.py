@@ -18,10 +18,10 @@ from typing import Any
 
 from tests.live import Server, serve
 
-from .corpus import HELD_OUT, dialogues
+from .corpus import dialogues
+from .files import BUNDLED, HELD_OUT
 from .filler import filler
 
-BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
 MOST_TOKENS = 200
 # What an answer that admits a limit has in it.
 HONEST = re.compile(r"too small|bigger|demasiado pequeño|zu klein|trop petit", re.IGNORECASE)

@@ -11,7 +11,7 @@ from typing import Any
 
 import xllamacpp
 
-from .evaluate import BUNDLED
+from .files import BUNDLED
 
 _ROUNDS, _TOKENS = 7, 400
 _ENDS = {"1525": -100, "1527": -100}
