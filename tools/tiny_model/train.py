@@ -23,11 +23,14 @@ from .dialogue import Dialogue, pieces
 from .muon import Muon
 from .network import Network, Shape, size
 
+# Dialogues that are sorted by length together.
+_STRETCH = 6000
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``tokens`` are those of a batch, padding included. The rates rise over ``warm_up`` steps, stay, and fall in a
-    line over the last ``decay`` of all ``steps``."""
+    """``tokens`` are those of a step, padding included; see `batches` for the two kinds of steps. The rates rise over
+    ``warm_up`` steps, stay, and fall in a line over the last ``decay`` of all ``steps``."""
 
     steps: int
     tokens: int = 4096
@@ -36,6 +39,9 @@ class Plan:
     warm_up: int = 60
     decay: int = 0
     seed: int = 1
+    mixed_from: int = 0
+    mixed_tokens: int = 5120
+    parts: int = 8
 
     def rate(self, step: int) -> float:
         """The share of the full rates at a step."""
@@ -75,19 +81,34 @@ def encoded(tokenizer: Any, corpus: list[Dialogue]) -> list[Encoded]:
     return texts
 
 
-def batches(texts: list[Encoded], plan: Plan, context: int) -> Iterator[Batch]:
-    """Texts of like length together, in stretches of the corpus, so that what comes first in it stays first."""
+def batches(texts: list[Encoded], plan: Plan, context: int) -> Iterator[list[Batch]]:
+    """The batches of each step, each with texts of like length, in stretches of the corpus, so that what comes first in
+    it stays first. Up to ``plan.mixed_from`` a step has one batch. That is quick, but steps of one sort of text make
+    the network forget the others; from there on it has ``plan.parts`` small ones of any lengths."""
     rng = Random(plan.seed)
-    stretch = 6000
-    for start in range(0, len(texts), stretch):
-        part = sorted(texts[start : start + stretch], key=lambda text: len(text.tokens) + rng.random() * 6)
-        groups: list[list[Encoded]] = [[]]
-        for text in part:
-            if groups[-1] and len(text.tokens) * (len(groups[-1]) + 1) > plan.tokens:
-                groups.append([])
-            groups[-1].append(text)
+    step = 0
+    for start in range(0, len(texts), _STRETCH):
+        part = sorted(texts[start : start + _STRETCH], key=lambda text: len(text.tokens) + rng.random() * 6)
+        mixed = step >= plan.mixed_from
+        groups = _groups(part, plan.mixed_tokens // plan.parts if mixed else plan.tokens)
         rng.shuffle(groups)
-        yield from (_batch(group, rng, context) for group in groups)
+        if mixed:
+            together = [groups[at : at + plan.parts] for at in range(0, len(groups), plan.parts)]
+        else:
+            together = [[group] for group in groups[: plan.mixed_from - step]]
+        for several in together:
+            yield [_batch(group, rng, context) for group in several]
+            step += 1
+
+
+def _groups(texts: list[Encoded], most: int) -> list[list[Encoded]]:
+    """The texts, which are sorted by length, in groups of at most so many tokens with their padding."""
+    groups: list[list[Encoded]] = [[]]
+    for text in texts:
+        if groups[-1] and len(text.tokens) * (len(groups[-1]) + 1) > most:
+            groups.append([])
+        groups[-1].append(text)
+    return groups
 
 
 def _batch(texts: list[Encoded], rng: Random, context: int) -> Batch:
@@ -105,14 +126,22 @@ def _batch(texts: list[Encoded], rng: Random, context: int) -> Batch:
     return Batch(tokens[:, :-1], positions[:, :-1], tokens[:, 1:], learned[:, 1:])
 
 
-def loss(network: Network, batch: Batch, part: int, parts: int) -> Tensor:
-    """This part's share of the mean over all tokens of a batch that are to be learned, in nats."""
-    rows = slice(part, None, parts)
-    learned = batch.learned[rows]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        states = network(batch.tokens[rows], batch.positions[rows])[learned]
-        scores = states @ network.token_embd.weight.T
-    return F.cross_entropy(scores.float(), batch.next[rows][learned], reduction="sum") / batch.learned.sum()
+def loss(network: Network, together: list[Batch], part: int, parts: int) -> Iterator[Tensor]:
+    """This part's shares of the mean over all tokens of a step that are to be learned, in nats."""
+    learned = sum(int(batch.learned.sum()) for batch in together)
+    for batch, rows in _shares(together, part, parts):
+        chosen = batch.learned[rows]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = network(batch.tokens[rows], batch.positions[rows])[chosen]
+            scores = states @ network.token_embd.weight.T
+        yield F.cross_entropy(scores.float(), batch.next[rows][chosen], reduction="sum") / learned
+
+
+def _shares(together: list[Batch], part: int, parts: int) -> list[tuple[Batch, slice]]:
+    """Every so manieth row of the one batch, or every so manieth batch."""
+    if len(together) == 1:
+        return [(together[0], slice(part, None, parts))]
+    return [(batch, slice(None)) for batch in together[part::parts]]
 
 
 def train(shape: Shape, texts: list[Encoded], plan: Plan, folder: Path, processes: int = 2) -> None:
@@ -143,7 +172,7 @@ def _work(part: int, parts: int, shape: Shape, texts: list[Encoded], plan: Plan,
         muon.averages = state["muon"]
     dist.barrier()
     begun, seen = time.monotonic(), 0
-    for step, batch in enumerate(batches(texts, plan, shape.context)):
+    for step, together in enumerate(batches(texts, plan, shape.context)):
         if step >= plan.steps:
             break
         if step < first:
@@ -151,18 +180,18 @@ def _work(part: int, parts: int, shape: Shape, texts: list[Encoded], plan: Plan,
         rate = plan.rate(step)
         muon.rate = rate * plan.matrix_rate
         adam.param_groups[0]["lr"] = rate * plan.other_rate
-        wrong = loss(network, batch, part, parts)
         network.zero_grad(set_to_none=True)
-        wrong.backward()  # type: ignore[no-untyped-call,unused-ignore]
-        total = torch.cat(
-            [*(weight.grad.flatten() for weight in weights if weight.grad is not None), wrong.detach()[None]]
-        )
+        wrong = torch.zeros(())
+        for share in loss(network, together, part, parts):
+            share.backward()  # type: ignore[no-untyped-call,unused-ignore]
+            wrong += share.detach()
+        total = torch.cat([*(weight.grad.flatten() for weight in weights if weight.grad is not None), wrong[None]])
         dist.all_reduce(total)
         _spread(total, weights)
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         adam.step()
         muon.step()
-        seen += batch.tokens.numel()
+        seen += sum(batch.tokens.numel() for batch in together)
         if part == 0 and step % 20 == 0:
             seconds = time.monotonic() - begun
             print(
