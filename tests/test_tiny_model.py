@@ -118,8 +118,9 @@ def test_the_card_is_about_the_file_that_ships() -> None:
 def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -> None:
     held_out = prompts(HELD_OUT)
     assert len({prompt["id"] for prompt in held_out}) == len(held_out) >= 200
-    # With tools it is the tools that are new: there is a plain "Hello!" among them, to which no call is the answer.
-    last = {plain(str(prompt["messages"][-1]["content"])) for prompt in held_out if "tools" not in prompt}
+    # With tools or a system prompt it is those that are new, and there are plain greetings among them.
+    alone = (prompt["messages"] for prompt in held_out if "tools" not in prompt)
+    last = {plain(str(messages[-1]["content"])) for messages in alone if messages[0]["role"] == "user"}
     said_in_corpus = {
         plain(str(message["content"]))
         for dialogue in dialogues(5000, 1)

@@ -140,7 +140,7 @@ def test_pictures_of_earlier_turns_are_read(server: Server) -> None:
 
 
 def test_a_prompt_with_pictures_that_is_too_long_is_told_so(server: Server) -> None:
-    error = _error(_ask(server, *[image(png())] * 100, text("word " * 800)))
+    error = _error(_ask(server, *[image(png())] * 100, text("word " * 3000)))
     assert error["code"] == "context_length_exceeded"
     assert error["param"] == "messages"
 
