@@ -13,6 +13,8 @@ import torch
 from .dialogue import CONTROL, END, END_OF_TEXT, SPECIAL, TEMPLATE
 from .network import Shape
 
+# What the file declares: beyond, too few answers are right, although the positions were learned.
+CONTEXT = 2048
 # The tensors of a block whose rows are those of several in the file.
 _JOINED = {"attn_qkv": ("attn_q", "attn_k", "attn_v"), "ffn_gate_up": ("ffn_gate", "ffn_up")}
 
@@ -25,7 +27,7 @@ def export(network: Path, tokenizer: Path, target: Path) -> None:
     writer.add_name("parley-tiny")
     writer.add_license("MIT")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    writer.add_context_length(shape.context)
+    writer.add_context_length(CONTEXT)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
     writer.add_feed_forward_length(shape.hidden)
