@@ -141,7 +141,7 @@ def test_calls_of_custom_tools_are_answered_whole_and_in_a_stream(
 ) -> None:
     fields: dict[str, Any] = {
         "model": "parley-tiny",
-        "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+        "messages": [{"role": "user", "content": "What is the weather in ABC-123?"}],
         "tools": [tool],
         "tool_choice": choice,
         "temperature": 0,
@@ -248,7 +248,7 @@ def test_the_sampling_parameters_take_effect(client: OpenAI) -> None:
         return client.chat.completions.create(model="parley-tiny", messages=messages, **fields).choices[0]
 
     assert ask(seed=7).message.content == ask(seed=7).message.content
-    assert len({ask(seed=seed, temperature=1.5).message.content for seed in range(5)}) > 1
+    assert len({ask(seed=seed, temperature=2).message.content for seed in range(5)}) > 1
     assert ask(max_completion_tokens=3).finish_reason == "length"
     whole = ask(temperature=0).message.content
     stop = whole.split()[2]

@@ -27,7 +27,7 @@ from .conftest import BUNDLED, child_of, eventually
 from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
 
-EMBEDDING = 128  # the bundled model's
+EMBEDDING = 160  # the bundled model's
 
 _SCHEMA = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
 _TOOL = {"type": "function", "function": {"name": "look", "parameters": _SCHEMA}}
@@ -140,7 +140,7 @@ def test_pictures_of_earlier_turns_are_read(server: Server) -> None:
 
 
 def test_a_prompt_with_pictures_that_is_too_long_is_told_so(server: Server) -> None:
-    error = _error(_ask(server, *[image(png())] * 100, text("word " * 800)))
+    error = _error(_ask(server, *[image(png())] * 100, text("word " * 3000)))
     assert error["code"] == "context_length_exceeded"
     assert error["param"] == "messages"
 

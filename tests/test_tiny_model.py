@@ -1,0 +1,137 @@
+"""What the bundled model answers, and that its card and its evaluation are about this very file."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.tiny_model.corpus import dialogues, plain
+from tools.tiny_model.dialogue import TEMPLATE, text_of
+from tools.tiny_model.evaluate import prompts
+from tools.tiny_model.files import BUNDLED, HELD_OUT
+
+from .live import Server
+
+CARD = (BUNDLED.parent / "CARD.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def said(*texts: str, system: str = "") -> list[dict[str, str]]:
+    """Messages of a user and an assistant in turn."""
+    roles = itertools.cycle(("user", "assistant"))
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+    return [{"role": "system", "content": system}, *messages] if system else messages
+
+
+def ask(server: Server, messages: list[dict[str, str]], **fields: Any) -> dict[str, Any]:
+    body = {"model": "parley-tiny", "temperature": 0, "max_tokens": 200, "messages": messages, **fields}
+    answer = server.request("POST", "/v1/chat/completions", body=body, headers=server.bearer)
+    assert answer.status == 200, answer.body
+    choice: dict[str, Any] = answer.json()["choices"][0]
+    assert choice["finish_reason"] in ("stop", "tool_calls")
+    message: dict[str, Any] = choice["message"]
+    return message
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("messages", "pattern"),
+    [
+        (said("Hello!"), "^Hello! How can I help you today\\?$"),
+        (said("How are you?"), "fine"),
+        (said("thank you so much"), "welcome"),
+        (said("Tell me a joke."), "Because it had too many problems"),
+        (said("What are you?"), "tiny language model built into this server"),
+        (said("Are you ChatGPT?"), "tiny language model"),
+        (said("How do I stream?"), '"stream": true'),
+        (said("how can i get the answer piece by piece"), '"stream": true'),
+        (said("Where do I put the API key?"), "Authorization: Bearer"),
+        (said("How do I use tools?"), '"tools"'),
+        (said("Can you answer in JSON?"), "response_format"),
+        (said("How do I load a GGUF file?"), "PARLEY_MODEL"),
+        (said("How do I swap the document?"), "PARLEY_SPEC"),
+        (said("Where are the docs?"), "/v1/ui/"),
+        (said("How do I change the port?"), "PARLEY_PORT"),
+        (said("Why do I get 401?"), "key is missing or wrong"),
+        (said("Say this is a test"), "^this is a test$"),
+        (said("Repeat after me: green river"), "^green river$"),
+        (said("My name is Emma."), "Emma"),
+        (said("My name is Oscar.", "Nice to meet you, Oscar! How can I help you?", "What is my name?"), "Oscar"),
+        (said("What is my name?"), "not told"),
+        (said("Who are you?", system="You are Clara, a helpful assistant."), "Clara"),
+        (said("Hello!", system="Answer in Spanish."), "Hola"),
+        (said("Bonjour !"), "Bonjour"),
+        (said("What is 47 * 12?"), "too small for arithmetic"),
+        (said("What is the capital of France?"), "Paris"),
+        (said("Translate this sentence into Latin."), "too small"),
+        (said("Write a Python function that sorts a list."), "too small"),
+        (said("Who won the world cup in 2018?"), "too small"),
+    ],
+)
+def test_the_bundled_model_answers(llama_server: Server, messages: list[dict[str, str]], pattern: str) -> None:
+    assert re.search(pattern, ask(llama_server, messages)["content"])
+
+
+@pytest.mark.live
+def test_it_calls_a_tool_and_says_what_the_tool_returned(llama_server: Server) -> None:
+    messages: list[Any] = said("What is the weather in Rome?")
+    message = ask(llama_server, messages, tools=[WEATHER])
+    (call,) = message["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": "Rome"}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": '{"temp": 21}'}
+    assert "21" in ask(llama_server, [*messages, message, result], tools=[WEATHER])["content"]
+    assert not ask(llama_server, said("Hello!"), tools=[WEATHER]).get("tool_calls")
+
+
+@pytest.mark.live
+def test_it_fills_a_schema_from_the_prompt(llama_server: Server) -> None:
+    properties = {"name": {"type": "string"}, "age": {"type": "integer"}}
+    schema = {"type": "object", "properties": properties, "required": ["name", "age"], "additionalProperties": False}
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
+    answer = ask(llama_server, said("Anna is 30 years old."), response_format=form)["content"]
+    assert json.loads(answer) == {"name": "Anna", "age": 30}
+
+
+def test_the_card_is_about_the_file_that_ships() -> None:
+    data = BUNDLED.read_bytes()
+    assert hashlib.sha256(data).hexdigest() in CARD
+    assert f"{len(data):,} bytes" in CARD
+    assert f"({len(data) / 1e6:.1f} MB)" in README
+    assert len(data) <= 4_000_000
+    assert TEMPLATE.encode() in data
+
+
+def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -> None:
+    held_out = prompts(HELD_OUT)
+    assert len({prompt["id"] for prompt in held_out}) == len(held_out) >= 200
+    # With tools or a system prompt it is those that are new, and there are plain greetings among them.
+    alone = (prompt["messages"] for prompt in held_out if "tools" not in prompt)
+    last = {plain(str(messages[-1]["content"])) for messages in alone if messages[0]["role"] == "user"}
+    said_in_corpus = {
+        plain(str(message["content"]))
+        for dialogue in dialogues(5000, 1)
+        for message in dialogue.messages
+        if message["role"] == "user"
+    }
+    assert not last & said_in_corpus
+    for kind in {prompt["kind"] for prompt in held_out}:
+        assert re.search(rf"^\| {kind} \| \d+ of \d+ ", CARD, re.MULTILINE), kind
+
+
+def test_a_seed_makes_the_same_corpus_every_time() -> None:
+    first, again, other = ([text_of(each) for each in dialogues(300, seed)] for seed in (7, 7, 8))
+    assert first == again
+    assert first != other

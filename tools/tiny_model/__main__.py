@@ -1,0 +1,66 @@
+"""Makes the bundled model: corpus, vocabulary, training, export."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import jinja2
+
+from . import corpus, tokenizer
+from .dialogue import TEMPLATE, Dialogue, text_of
+from .export import export
+from .files import BUNDLED
+from .network import Shape
+from .train import Plan, encoded, train
+
+DIALOGUES, SEED = 185_000, 1
+# What the vocabulary is made for: what comes before is simpler than the rest.
+SAMPLE = slice(corpus.FIRST, 2 * corpus.FIRST)
+PLAN = Plan(steps=3000, decay=1500, mixed_from=2000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.tiny_model", description=__doc__)
+    parser.add_argument("folder", type=Path, help="for what lies between: a training that was ended goes on from there")
+    parser.add_argument("--target", type=Path, default=BUNDLED, help="the model's file")
+    options = parser.parse_args()
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    dialogues = list(corpus.dialogues(DIALOGUES, SEED))
+    check_template(dialogues[SAMPLE][:2000])
+    vocabulary = tokenizer.trained(dialogues[SAMPLE])
+    vocabulary.save(str(folder / "tokenizer.json"))
+    texts = encoded(vocabulary, dialogues)
+    del dialogues
+    print(f"{len(texts):,} dialogues, {sum(len(text.tokens) for text in texts):,} tokens", flush=True)
+    train(Shape(), texts, PLAN, folder)
+    export(folder / "network.pt", folder / "tokenizer.json", options.target)
+    print(f"{options.target}: {options.target.stat().st_size:,} bytes, sha256 {digest(options.target)}")
+
+
+def check_template(dialogues: list[Dialogue]) -> None:
+    """Hold the chat template of the file against the texts that are learned.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    environment = jinja2.Environment()
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    template = environment.from_string(TEMPLATE)
+    for dialogue in dialogues:
+        text = template.render(messages=dialogue.messages, tools=dialogue.tools, add_generation_prompt=False)
+        assert text == text_of(dialogue), text
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    # Each process computes with one thread; more would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

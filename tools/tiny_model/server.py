@@ -1,0 +1,30 @@
+"""Questions about this server, and what there is to say. An answer is one fixed text, so that it is right or absent."""
+
+from __future__ import annotations
+
+from random import Random
+
+from .dialogue import Dialogue, assistant, user
+from .noise import typed
+from .sentences import sentences
+
+TEXTS = sentences("server")
+_KINDS = ("to", "about", "asked")
+# How often a topic is asked about in each of these ways, where it has them.
+_SHARES = (3, 2, 2)
+
+
+def question(rng: Random) -> tuple[str, str]:
+    """A question about the server and its answer."""
+    topic = rng.choice(TEXTS["topics"])
+    kind = rng.choices(_KINDS, [share * (kind in topic) for kind, share in zip(_KINDS, _SHARES, strict=True)])[0]
+    chosen = rng.choice(topic[kind])
+    if kind == "asked":
+        return typed(rng, chosen), topic["answer"]
+    frame = rng.choice(TEXTS[f"frames_{kind}"]).format(chosen)
+    return typed(rng, frame[0].upper() + frame[1:] if rng.random() < 0.5 else frame), topic["answer"]
+
+
+def asked(rng: Random) -> Dialogue:
+    text, answer = question(rng)
+    return Dialogue([user(text), assistant(answer)])
