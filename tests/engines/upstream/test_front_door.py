@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,9 @@ def in_front_of(upstream: Scripted, folder: Path, models: Any, patience: float =
     timeouts = {"first_byte": patience, "idle": patience}
     file = folder / "parley.json"
     file.write_text(json.dumps({"models": {name: {**entry, "timeouts": timeouts} for name in models}}))
-    with serve("echo", {"PARLEY_ENGINE": None, "PARLEY_CONFIG": str(file), "UPSTREAM_KEY": SECRET, **env}) as server:
+    with serve(
+        "echo", {"PARLEY_ENGINE": None, "PARLEY_CONFIG": str(file), "UPSTREAM_KEY": SECRET, **(env or {})}
+    ) as server:
         yield server
 
 
@@ -127,7 +129,7 @@ def test_nothing_that_a_client_sends_changes_where_an_upstream_is_asked(tmp_path
     with serving(answer) as upstream, serving(answer) as other:
         there, host = other.base_url, f"127.0.0.1:{other.port}"
         proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "OPENAI_BASE_URL"), there)
-        with in_front_of(upstream, tmp_path, ["m", "../other?x=y#z"], **proxies) as server:
+        with in_front_of(upstream, tmp_path, ["m", "../other?x=y#z"], env=proxies) as server:
             asked = 0
             for stream in (False, True):
                 for name in ("host", "x-forwarded-host", "forwarded", "x-original-url", "x-rewrite-url", "x-base-url"):
