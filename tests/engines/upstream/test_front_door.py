@@ -73,7 +73,9 @@ async def _misbehave(connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def in_front_of(upstream: Scripted, folder: Path, models: Any, patience: float = 1, **env: str) -> Iterator[Server]:
+def in_front_of(
+    upstream: Scripted, folder: Path, models: Any, patience: float = 1, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server with models that the upstream has by the same names; ``patience`` is in seconds."""
     entry = {"engine": "upstream", "base_urls": [upstream.base_url], "key_env": "UPSTREAM_KEY", "retries": 0}
     timeouts = {"first_byte": patience, "idle": patience}
