@@ -15,7 +15,7 @@
     ├─ RequestTimeout          408     the body did not arrive in time
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
-    ├─ RateLimited             429     too many requests for now; carries Retry-After where it is known
+    ├─ RateLimited             429     too many requests for now; carries Retry-After
     ├─ UpstreamRefused         4xx     an engine elsewhere refused the request, in its own words
     ├─ ServerError             500     our fault
     │  └─ ContractViolation            our answer did not fit the document
@@ -139,14 +139,14 @@ class UnsupportedMediaType(ApiError):
 
 
 class RateLimited(ApiError):
-    """``retry_after`` is in whole seconds, None where nobody knows."""
+    """There are too many requests for now. ``retry_after`` is in whole seconds."""
 
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
 
-    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
-        super().__init__(message, headers=None if retry_after is None else {"retry-after": str(retry_after)})
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after)})
 
 
 class UpstreamRefused(ApiError):

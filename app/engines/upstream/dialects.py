@@ -144,7 +144,13 @@ def refuse_remote_media(messages: list[Json]) -> None:
                     )
 
 
-def _adapt_vllm(body: Json, _: int) -> None:
+def _adapt_sglang(body: Json, _: int) -> None:
+    if body.get("top_k") == 0:
+        body["top_k"] = -1  # all tokens, in its words and in those of older vLLM
+
+
+def _adapt_vllm(body: Json, context_length: int) -> None:
+    _adapt_sglang(body, context_length)
     if "prompt_cache_key" in body:
         # Its word for a share of the cache that is open to the same salt alone.
         body["cache_salt"] = body.pop("prompt_cache_key")
@@ -234,6 +240,7 @@ DIALECTS: Mapping[str, Dialect] = {
             defaults=_NEUTRAL,
             roles={"developer": "system"},
             extra_parameters=_SAMPLERS | {"chat_template_kwargs", "regex", "ebnf"},
+            adapt=_adapt_sglang,
         ),
         Dialect(
             "llama.cpp",

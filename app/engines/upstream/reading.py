@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,7 +14,7 @@ from ...errors import ApiError, ContextLengthExceeded, UpstreamFailed, UpstreamR
 from ..base import Json
 from . import mending
 from .drift import Drift
-from .refusals import failed_by_status
+from .refusals import failed_by_status, without
 
 # What an answer says of itself besides the choices, where it is told by the upstream alone.
 TOLD = ("service_tier", "system_fingerprint", "moderation")
@@ -32,20 +33,19 @@ class Asked:
     """What a request asked for, as far as its answer is held to it.
 
     ``alternatives`` are those of each token, None: no log probabilities. ``calls``: an answer must call one of
-    ``tools``, which are the names of those that may be called; None: any. ``json``: its text is JSON, unless it is cut.
+    ``tools``, which are the names of those that may be called. ``json``: its text is JSON, unless it is cut.
     """
 
     n: int = 1
     alternatives: int | None = None
     calls: bool = False
-    tools: frozenset[str] | None = None
+    tools: frozenset[str] = frozenset()
     json: bool = False
 
     @classmethod
     def of(cls, request: Json) -> Asked:
-        tools = request.get("tools")
         choice = request.get("tool_choice")
-        names = frozenset(tool[tool["type"]]["name"] for tool in tools) if tools else None
+        names = frozenset(tool[tool["type"]]["name"] for tool in request.get("tools") or ())
         calls = choice == "required"
         if choice == "none":
             names = frozenset()
@@ -79,15 +79,14 @@ def parse(data: bytes) -> Json:
 
 
 def raise_error(answer: Json) -> NoReturn:
-    """Raise what an upstream tells as an error in a body or event that came with 200."""
+    """Raise what an upstream tells as an error in a body or event that came with 200; not `in_our_words` yet."""
     error = answer.get("error", answer)
     told: Json = error if isinstance(error, dict) else {"message": error}
     codes = (told.get(name) for name in ("status_code", "status", "code"))
     status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 500)
     if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
         status = 400
-    failed = failed_by_status(status, {}, json.dumps({"error": told}).encode())
-    raise in_our_words(failed.error)
+    raise failed_by_status(status, {}, json.dumps({"error": told}).encode()).error
 
 
 def is_error(answer: Json) -> bool:
@@ -95,11 +94,11 @@ def is_error(answer: Json) -> bool:
     return answer.get("error") is not None or answer.get("object") == "error"
 
 
-def in_our_words(refusal: ApiError) -> ApiError:
-    """A refusal as this API has it: one because of the context's length has a code that clients know."""
-    if not isinstance(refusal, UpstreamRefused):
-        return refusal
-    told = refusal.error
+def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiError:
+    """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
+    know."""
+    told = without(secrets, refusal.error)
+    refusal = UpstreamRefused(refusal.status, told, refusal.headers)
     if told.get("type") == "exceed_context_size_error":
         taken, size = (
             count if isinstance(count := told.get(name), int) else 0 for name in ("n_prompt_tokens", "n_ctx")
@@ -190,7 +189,7 @@ def check_calls(names: list[Any], reason: Any, asked: Asked) -> None:
     Raises:
         UpstreamFailed: they are not.
     """
-    if asked.tools is not None and any(name not in asked.tools for name in names):
+    if any(name not in asked.tools for name in names):
         raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
     if asked.calls and not names and reason in ("stop", "tool_calls"):
         raise UpstreamFailed("The upstream's model did not call a tool, as it had to. Ask again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
@@ -95,7 +95,8 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
     if 400 <= status < 500 and status not in _REPEATABLE:
         return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Sign.SOUND, elsewhere=True)
     if status == 429:
-        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=told)
+        wish = 1 if told is None else told
+        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wish)
         return failed("", busy, Sign.BUSY, repeatable=True)
     if status in (503, 529):
         away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)
@@ -125,12 +126,18 @@ def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
         place = detail[0].get("loc")
         parts = [str(part)[:100] for part in place[:20] if part != "body"] if isinstance(place, list) else []
         error = {"message": detail[0].get("msg"), "param": ".".join(parts) or None}
-    message = error.get("message")
-    if isinstance(message, str):
-        for secret in secrets:
-            message = message.replace(secret, "…")
-        error = {**error, "message": message}
-    return error
+    return without(secrets, error)
+
+
+def without(secrets: Iterable[str], error: Mapping[str, Any]) -> Json:
+    """An error object with secrets cut out of its texts."""
+    cut = dict(error)
+    for name, text in error.items():
+        if isinstance(text, str):
+            for secret in secrets:
+                text = text.replace(secret, "…")
+            cut[name] = text
+    return cut
 
 
 def _names_a_parameter(error: Json) -> bool:

@@ -81,7 +81,7 @@ class UpstreamEngine:
             answer = await self._replicas.post(_PATH, body)
             return whole(parse(answer.body), asked, self.drift)
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal) from None
+            raise in_our_words(refusal, self._replicas.secrets) from None
         finally:
             self.drift.tell()
 
@@ -106,7 +106,7 @@ class UpstreamEngine:
             if not done and (piece := reader.end()) is not None:
                 yield piece
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal) from None
+            raise in_our_words(refusal, self._replicas.secrets) from None
         finally:
             self.drift.tell()
 

@@ -56,7 +56,7 @@ class Replicas:
         self._get_headers = _headers(options, "application/json", body=False)
         self._post_headers = _headers(options, "application/json")
         self._stream_headers = _headers(options, "text/event-stream, application/json;q=0.9")
-        self._secrets = _secrets(options)
+        self.secrets = _secrets(options)
         self._session: aiohttp.ClientSession | None = None
         self._budget = retrying.RetryBudget(0.0)
         self._health: Health | None = None
@@ -172,7 +172,7 @@ class Replicas:
                 raise self._all_down()
             tried.add(replica)
             request = Request(
-                method, replica.url(path), headers, body, deadline, self.options.timeouts, secrets=self._secrets
+                method, replica.url(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
             )
             try:
                 return replica, await self._attempt(opened, replica, request)

@@ -76,6 +76,14 @@ def test_what_a_server_would_do_unasked_is_switched_off(scripted: Make, dialect:
         assert (body["top_k"], body["min_p"], body["repeat_penalty"]) == (0, 0, 1)
 
 
+@pytest.mark.parametrize(("dialect", "theirs"), [("vllm", -1), ("sglang", -1), ("llama.cpp", 0)])
+def test_top_k_of_all_tokens_is_said_in_the_dialects_words(scripted: Make, dialect: str, theirs: int) -> None:
+    model = ours(dialect, extra_parameters=frozenset({"top_k"}))
+    front = scripted(completion(), dialect=dialect, model=model)
+    assert sent(front, top_k=0)["top_k"] == theirs
+    assert sent(front, top_k=7)["top_k"] == 7
+
+
 @pytest.mark.parametrize("dialect", LOCAL)
 def test_what_the_client_says_comes_before_defaults_and_fixed_fields(scripted: Make, dialect: str) -> None:
     front = scripted(completion(), dialect=dialect, extra={"temperature": 0.6, "top_p": 0.9, "priority": 1})

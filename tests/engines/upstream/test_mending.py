@@ -471,6 +471,33 @@ def test_an_error_that_came_with_200_is_told_as_one(scripted: Make, body: Json, 
     assert error_of(front.post(stream=True), status)["code"] == code
 
 
+@pytest.mark.parametrize("fields", [{"code": 400}, {"code": "unsupported_parameter"}], ids=str)
+@pytest.mark.parametrize("text", ["No good at {}.", "The maximum context length at {} is 10 tokens."])
+def test_an_error_that_came_with_200_does_not_tell_the_upstreams_address(
+    scripted: Make, text: str, fields: Json
+) -> None:
+    secret = "http://127.0.0.1:9/v1"  # that of the scripted upstream
+    event = {"error": {"message": text.format(secret), "param": secret, **fields}}
+    front = scripted(event, [event])
+    for error in (error_of(front.post(), 400), error_of(front.post(stream=True), 400)):
+        assert error["message"] == text.format("…")
+        assert error["param"] in ("…", "messages")
+    late = scripted(events=[chunk(ROLE), event]).events()[-1]["error"]
+    assert late["message"] == text.format("…")
+
+
+def test_an_error_that_came_with_200_tells_when_to_ask_again(scripted: Make) -> None:
+    answer = scripted({"error": {"message": "busy", "code": 429}}).post()
+    assert (error_of(answer, 429)["code"], answer.headers["retry-after"]) == ("rate_limit_exceeded", "1")
+
+
+def test_a_tool_that_is_called_although_none_was_given_is_no_answer(scripted: Make) -> None:
+    events = [chunk(ROLE), chunk({"tool_calls": [{"index": 0, **CALL}]}), chunk({}, "tool_calls"), last_chunk()]
+    front = scripted(completion(calling(CALL)), events)
+    assert "was not given" in error_of(front.post(), 502)["message"]
+    assert "was not given" in front.events()[-1]["error"]["message"]
+
+
 def test_drift_is_told_once_a_minute_and_in_the_end(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
     drift = Drift("theirs", clock=lambda: now)

@@ -101,11 +101,12 @@ def test_an_error_that_has_no_end_is_cut() -> None:
 def test_key_and_address_are_cut_out_of_what_an_upstream_says() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         message = f"{KEY} is no good at {upstream.base_url}/x, see 127.0.0.1:{upstream.port}"
-        upstream.answers = [whole({"error": {"message": message}}, 400)]
+        upstream.answers = [whole({"error": {"message": message, "param": KEY, "code": KEY, "type": KEY}}, 400)]
         with pytest.raises(UpstreamRefused) as caught:
             await post(replicas)
         assert caught.value.message == "… is no good at …/x, see …"
         assert caught.value.error["message"] == caught.value.message
+        assert (caught.value.param, caught.value.code, caught.value.type) == ("…", None, "invalid_request_error")
 
     played(whole({}), use=use)
 
@@ -172,7 +173,7 @@ def test_retry_after_is_passed_on_within_bounds(name: str, value: str, seconds: 
     error = refused({}, 429, **{name: value})
     assert isinstance(error, RateLimited)
     assert (error.status, error.code) == (429, "rate_limit_exceeded")
-    assert error.headers.get("retry-after") == seconds
+    assert error.headers["retry-after"] == (seconds or "1")
     error = refused({}, 503, **{name: value})
     assert isinstance(error, EngineUnavailable)
     assert error.headers["retry-after"] == (seconds or "1")
