@@ -29,7 +29,14 @@ WEATHER = {
     },
 }
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
-TIME = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
+SEARCH = {
+    "type": "function",
+    "function": {
+        "name": "search",
+        "description": "Search the web",
+        "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+    },
+}
 PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
 LIST = {
     "type": "object",
@@ -84,7 +91,7 @@ def test_usage_is_not_in_a_stream_that_did_not_ask_for_it(front: Front) -> None:
 
 @pytest.mark.parametrize("choice", ["auto", "required", NAMED], ids=str)
 def test_a_tool_is_called(front: Front, choice: Any) -> None:
-    asked = {"messages": PARIS, "tools": [TIME, WEATHER], "tool_choice": choice, "temperature": 0}
+    asked = {"messages": PARIS, "tools": [SEARCH, WEATHER], "tool_choice": choice, "temperature": 0}
     (whole,) = front.ask(**asked)["choices"]
     (call,) = whole["message"]["tool_calls"]
     assert whole["finish_reason"] == "tool_calls"
@@ -152,7 +159,8 @@ def test_an_answer_ends_at_the_limit_of_tokens(front: Front) -> None:
 
 
 def test_choices_differ_and_a_seed_repeats_them(front: Front) -> None:
-    asked = {"n": 3, "seed": 11, "temperature": 1.5, "max_tokens": 12}
+    anything = [{"role": "user", "content": "Tell me something."}]
+    asked = {"messages": anything, "n": 3, "seed": 11, "temperature": 2, "max_tokens": 12}
     first, again = (front.ask(**asked)["choices"] for _ in range(2))
     assert [choice["index"] for choice in first] == [0, 1, 2]
     texts = [choice["message"]["content"] for choice in first]
