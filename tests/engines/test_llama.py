@@ -97,7 +97,10 @@ def test_the_same_seed_gives_the_same_text(engine: LlamaEngine) -> None:
 
 
 def test_without_a_seed_texts_differ(engine: LlamaEngine) -> None:
-    assert len({_content(_complete(engine, temperature=2, max_tokens=20)) for _ in range(5)}) > 1
+    # A greeting has one answer that is too likely, whatever the temperature.
+    anything = [{"role": "user", "content": "Tell me something."}]
+    texts = {_content(_complete(engine, messages=anything, temperature=2, max_tokens=20)) for _ in range(16)}
+    assert len(texts) > 1
 
 
 @pytest.mark.parametrize("stop", ["can", ["help", "can I"], "o", "!", "day"])
