@@ -181,18 +181,22 @@ def test_a_reload_takes_effect_while_a_stream_goes_on_to_its_end(tmp_path: Path)
     slow = '[models.say]\nengine = "echo"\ndelay = 0.05\n'
     more = {"PARLEY_API_KEYS": None, "PARLEY_API_KEYS_FILE": str(tmp_path / "keys"), "PARLEY_GRACEFUL_TIMEOUT": "60"}
     with serve("echo", {**configured(path, slow), **more}) as server:
-        reader = Reader(server, "say", 200)
+        reader = Reader(server, "say", 300)
         reader.start()
         assert reader.begun.wait(20)
         path.write_text(slow + 'aliases = ["new-name"]\n[models.second]\nengine = "echo"\n')
         (tmp_path / "keys").write_text(KEY + "\nsk-second\n")
         os.kill(server.pid, signal.SIGHUP)
         eventually(lambda: ids(server) == ["say", "new-name", "second"], "the new configuration is in force")
+        second = {"authorization": "Bearer sk-second"}
+        # For a moment the old worker and the new one both answer.
+        eventually(
+            lambda: all(server.request("GET", "/v1/models", headers=second).status == 200 for _ in range(10)),
+            "the new keys are in force",
+        )
         assert reader.is_alive(), "the stream runs on in the old worker"
-        second = server.request("GET", "/v1/models", headers={"authorization": "Bearer sk-second"})
-        assert second.status == 200
         reader.join(30)
-        assert reader.words == 200
+        assert reader.words == 300
 
 
 @pytest.mark.parametrize(
