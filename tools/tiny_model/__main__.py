@@ -6,21 +6,23 @@ import argparse
 import hashlib
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
 import jinja2
 
 from . import corpus, tokenizer
+from .batches import encoded
 from .dialogue import TEMPLATE, Dialogue, text_of
 from .export import export
 from .files import BUNDLED
 from .network import Shape
-from .train import Plan, encoded, train
+from .train import Plan, train
 
-DIALOGUES, SEED = 185_000, 1
+DIALOGUES, SEED = 520_000, 1
 # What the vocabulary is made for: what comes before is simpler than the rest.
 SAMPLE = slice(corpus.FIRST, 2 * corpus.FIRST)
-PLAN = Plan(steps=3000, decay=1500, mixed_from=2000)
+PLAN = Plan(steps=6000, decay=4200)
 
 
 def main() -> None:
@@ -30,13 +32,12 @@ def main() -> None:
     options = parser.parse_args()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    dialogues = list(corpus.dialogues(DIALOGUES, SEED))
-    check_template(dialogues[SAMPLE][:2000])
-    vocabulary = tokenizer.trained(dialogues[SAMPLE])
+    sample = list(islice(corpus.dialogues(DIALOGUES, SEED), SAMPLE.start, SAMPLE.stop))
+    check_template(sample[:2000])
+    vocabulary = tokenizer.trained(sample)
     vocabulary.save(str(folder / "tokenizer.json"))
-    texts = encoded(vocabulary, dialogues)
-    del dialogues
-    print(f"{len(texts):,} dialogues, {sum(len(text.tokens) for text in texts):,} tokens", flush=True)
+    texts = encoded(vocabulary, corpus.dialogues(DIALOGUES, SEED))
+    print(f"{len(texts):,} dialogues, {len(texts.tokens):,} tokens", flush=True)
     train(Shape(), texts, PLAN, folder)
     export(folder / "network.pt", folder / "tokenizer.json", options.target)
     print(f"{options.target}: {options.target.stat().st_size:,} bytes, sha256 {digest(options.target)}")

@@ -2,182 +2,200 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from random import Random
 
 from .noise import typed
 from .sentences import sentences
-from .strings import ADJECTIVES, NOUNS, VERBS, city, invented, name, number, phrase, word
+from .strings import ADJECTIVES, NAMES, NOUNS, VERBS, city, invented, name, number, phrase, word
 
 FALLBACK = "I am too small a model to answer that well. Set PARLEY_MODEL to a bigger GGUF model and ask again."
 SUMS = "I am too small for arithmetic beyond single digits. Give me a tool that calculates, or load a bigger model."
 
-
 _TEXTS: dict[str, list[str]] = sentences("beyond")
-_SMALL_WORDS = "zero one two three four five six seven eight nine".split()
+# How one asks about the server: asked about something else, only what it is about tells the two apart.
+_ABOUT_SERVER: dict[str, list[str]] = sentences("server/frames")
+_FIELD = re.compile(r"\{(\w+)\}")
+_SIGNS = {"+": "plus", "-": "minus", "*": "times", "/": "over"}
+_DIGITS = "zero one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
 def question(rng: Random) -> tuple[str, str]:
     """Something out of its domain, and the fallback."""
-    draw = rng.random()
-    if draw < 0.3:
-        return typed(rng, rng.choice(_TEXTS["asked"])), FALLBACK
-    if draw < 0.62:
-        return typed(rng, rng.choice(_TEXTS["frames"]), _topic(rng)), FALLBACK
-    if draw < 0.69:
-        ask = rng.choice(
-            ("Write {}.", "Give me {}.", "I need {}.", "Can you write {}?", "Show me {}", "Code {}", "Program {}.")
-        )
-        return typed(rng, ask, rng.choice(_TEXTS["code"]).format(rng.choice(_TEXTS["deeds"]))), FALLBACK
-    if draw < 0.75:
-        frame = rng.choice(
-            (
-                "Translate '{}' to {}.",
-                "Translate {} into {}",
-                "How do you say {} in {}?",
-                "What is {} in {}?",
-                "{} in {}?",
-            )
-        )
-        tongue = rng.choice(
-            "French German Spanish Italian Latin Dutch Polish Chinese Japanese Russian Greek Arabic".split()
-        )
-        return typed(rng, frame, phrase(rng), tongue), FALLBACK
-    if draw < 0.8:
-        return " ".join(invented(rng) for _ in range(rng.choice((1, 2, 2, 3, 4)))), FALLBACK
-    return _made_up(rng), FALLBACK
+    makers = [make for make, _ in _SORTS]
+    return rng.choices(makers, [share for _, share in _SORTS])[0](rng), FALLBACK
+
+
+def _whole(rng: Random) -> str:
+    return typed(rng, rng.choice(_TEXTS["asked"]))
+
+
+def _replaced(rng: Random) -> str:
+    """A whole prompt in which nobody knows one or two of the words."""
+    words = rng.choice(_TEXTS["asked"]).split(" ")
+    long = [at for at, each in enumerate(words) if len(each) > 3]
+    for at in rng.sample(long, min(len(long), rng.choice((1, 1, 2)))):
+        words[at] = invented(rng) + words[at][len(words[at].rstrip(".,?!:;")) :]
+    return typed(rng, " ".join(words))
+
+
+def _about(rng: Random) -> str:
+    frames = _ABOUT_SERVER["frames_about"] if rng.random() < 0.15 else _TEXTS["frames"]
+    return typed(rng, rng.choice(frames), _topic(rng))
 
 
 def _topic(rng: Random) -> str:
     draw = rng.random()
-    if draw < 0.6:
+    if draw < 0.65:
         return rng.choice(_TEXTS["topics"])
+    if draw < 0.7:
+        return rng.choice(_TEXTS[rng.choice(("people", "places"))])
     if draw < 0.75:
+        return f"{rng.choice(_TEXTS['topics'])} and {rng.choice(_TEXTS['topics'])}"
+    if draw < 0.85:
         return f"{rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}s"
-    return invented(rng) if draw < 0.87 else f"the {invented(rng)} of {city(rng)}"
+    return invented(rng) if draw < 0.93 else f"the {invented(rng)} of {city(rng)}"
+
+
+def _deed(rng: Random) -> str:
+    """Something that is to be done, now and then with a word that nobody knows."""
+    act = rng.choice(_TEXTS["acts"])
+    if rng.random() < 0.15:
+        act = f"{rng.choice((invented(rng), act.split()[0]))} {rng.choice(('a', 'the', 'my', 'some'))} {word(rng)}"
+    frames = _ABOUT_SERVER["frames_to"] if rng.random() < 0.25 else _TEXTS["act_frames"]
+    return typed(rng, rng.choice(frames), act)
+
+
+def _known(rng: Random) -> str:
+    """About somebody or a place that many know."""
+    of, frames = rng.choice((("people", "people_frames"), ("places", "place_frames")))
+    return typed(rng, rng.choice(_TEXTS[frames]), rng.choice(_TEXTS[of]))
+
+
+def _program(rng: Random) -> str:
+    wanted = rng.choice(_TEXTS["code"]).format(rng.choice(_TEXTS["deeds"]))
+    return typed(rng, rng.choice(_TEXTS["code_asked"]), wanted)
+
+
+def _translation(rng: Random) -> str:
+    return _filled(rng, rng.choice(_TEXTS["translations"]), text=phrase(rng), tongue=rng.choice(_TEXTS["tongues"]))
+
+
+def _babble(rng: Random) -> str:
+    """Words that nobody knows, or keys hit at random."""
+    if rng.random() < 0.3:
+        keys = rng.choice(("asdfghjkl", "qwertyuiop", "zxcvbnm", "abcdefghijklmnopqrstuvwxyz", "0123456789", "jkl;'#"))
+        return "".join(rng.choice(keys) for _ in range(rng.randint(4, 14)))
+    count = rng.choice((1, 2, 2, 3, 4, 6))
+    babble = " ".join(invented(rng, 0 if count > 1 else rng.choice((2, 3, 4))) for _ in range(count))
+    return (babble.capitalize() if rng.random() < 0.3 else babble) + rng.choice(("", "", "", "?", ".", "!"))
 
 
 def _made_up(rng: Random) -> str:
     """A question with words in it that cannot be known."""
-    one, other, who = word(rng), word(rng), f"{name(rng)} {name(rng)}"
-    frame = rng.choice(
-        (
-            f"Who is {who}?",
-            f"When was {who} born?",
-            f"What did {who} do?",
-            f"Tell me about {who}.",
-            f"How many {one}s are in a {other}?",
-            f"How far is it from {city(rng)} to {city(rng)}?",
-            f"Compare {one} and {other}.",
-            f"What is better, {one} or {other}?",
-            f"{one} or {other}?",
-            f"What is the difference between {one} and {other}?",
-            f"Should I take {one} or {other}?",
-            f"Why does a {one} {rng.choice(VERBS)[:-1]}?",
-            f"Why is the {one} {rng.choice(ADJECTIVES)}?",
-            f"How do I clean a {one}?",
-            f"How do I make a {one} from {other}?",
-            f"Where can I buy a {one}?",
-            f"Can a {one} be {rng.choice(ADJECTIVES)}?",
-            f"What does {one} mean?",
-            f"What does the word {one} mean?",
-            f"How high is {name(rng)}?",
-            f"How big is a {one}?",
-            f"How old is {who}?",
-            f"How much is a {one}?",
-            f"What is the population of {city(rng)}?",
-            f"Plan a trip to {city(rng)}.",
-            f"What can I see in {city(rng)}?",
-            f"Who won the {one} in {number(rng, 4)}?",
-            f"What happened in {number(rng, 4)}?",
-            f"Who is the president of {city(rng)}?",
-            f"How many calories has a {one}?",
-            f"Is {one} good for {other}?",
-            f"What is the {one} of a {other}?",
-            f"Give me {number(rng, 1)} {one}s for a {other}.",
-            f"What is the square root of {number(rng)}?" if rng.random() < 0.1 else f"What about the {one}?",
-            f"What is a good {one} for {other}?",
-            f"Make me a {one} plan.",
-            f"Write about a {one} and a {other}.",
-            f"What is the {one} today?",
-            f"Write a review of {name(rng)}.",
-            f"What causes {one}?",
-            f"Fix the {one}.",
-        )
+    return _filled(
+        rng,
+        rng.choice(_TEXTS["made_up"]),
+        one=word(rng),
+        other=word(rng),
+        who=f"{name(rng)} {name(rng)}",
+        name=name(rng),
+        city=city(rng),
+        town=city(rng),
+        verb=rng.choice(VERBS)[:-1],
+        adjective=rng.choice(ADJECTIVES),
+        number=str(number(rng, rng.choice((1, 2)))),
+        year=str(rng.randrange(1000, 2030)),
     )
-    return typed(rng, frame)
+
+
+def _unknown(rng: Random) -> str:
+    """A question that is made of little words, and of others that nobody knows."""
+    frame = rng.choice(_TEXTS["unknown"])
+    values = [" ".join(invented(rng) for _ in range(rng.choice((1, 1, 1, 2, 3)))) for _ in range(frame.count("{}"))]
+    if rng.random() < 0.15:
+        values = [rng.choice((each.capitalize(), each.upper(), f"{each}_{invented(rng)}")) for each in values]
+    return typed(rng, frame, *values)
+
+
+_SORTS: tuple[tuple[Callable[[Random], str], float], ...] = (
+    (_whole, 28),
+    (_about, 21),
+    (_deed, 10),
+    (_made_up, 10),
+    (_known, 8),
+    (_program, 6),
+    (_translation, 5),
+    (_unknown, 5),
+    (_babble, 4),
+    (_replaced, 3),
+)
+
+
+def _filled(rng: Random, frame: str, **values: str) -> str:
+    """A frame with named fields as somebody might type it."""
+    return typed(rng, _FIELD.sub("{}", frame), *(values[field] for field in _FIELD.findall(frame)))
 
 
 def sum_(rng: Random) -> tuple[str, str]:
     """Single digits are learned one by one, all of them; the rest is refused honestly."""
-    draw = rng.random()
-    if draw < 0.62:
-        first, second = rng.randrange(10), rng.randrange(10)
-        plus = rng.random() < 0.6
-        if not plus:
-            first, second = max(first, second), min(first, second)
-        answer = f"{first} {'+' if plus else '-'} {second} = {first + second if plus else first - second}"
-        return _put(rng, first, second, "+" if plus else "-", words=rng.random() < 0.12), answer
-    sign = rng.choice("++--**//")
-    first, second = number(rng, rng.choice((2, 2, 2, 3, 4))), number(rng, rng.choice((1, 2, 2, 3)))
-    if sign in "*/" and rng.random() < 0.5:
+    if rng.random() >= 0.75:
+        return _refused(rng), SUMS
+    first, second = rng.randrange(10), rng.randrange(10)
+    sign = "+" if rng.random() < 0.55 else "-"
+    if sign == "-":
+        first, second = max(first, second), min(first, second)
+    answer = f"{first} {sign} {second} = {first + second if sign == '+' else first - second}"
+    words = rng.random() < 0.15
+    asked = _put(rng, first, second, sign, words=words)
+    # A "2" that somebody types for "to" would be one more number.
+    while sum(each.isdigit() for each in asked) != (0 if words else 2):
+        asked = _put(rng, first, second, sign, words=words)
+    return asked, answer
+
+
+def _refused(rng: Random) -> str:
+    """Arithmetic that has larger numbers, other signs, or more than two numbers."""
+    if rng.random() < 0.25:
+        numbers = {field: str(number(rng, rng.choice((1, 1, 2, 3)))) for field in "abc"}
+        sum_asked = _FIELD.sub(lambda field: numbers[field[1]], rng.choice(_TEXTS["sums_other"]))
+        return _filled(rng, rng.choice(_TEXTS["sums_any"]), sum=sum_asked)
+    sign = rng.choice("+++---**//")
+    first, second = number(rng, rng.choice((1, 2, 2, 3, 4))), number(rng, rng.choice((1, 2, 2, 3)))
+    if sign in "*/" and rng.random() < 0.4:
         first, second = number(rng, 1), number(rng, 1)
-    if sign in "+-" and rng.random() < 0.3:
-        first, second = second, first
-        if first < 10 and second < 10:
-            second += 10
-    if rng.random() < 0.12:
-        what = rng.choice(
-            (
-                "the square root of {}",
-                "{} squared",
-                "{} percent of 60",
-                "half of {}",
-                "the cube of {}",
-                "{} factorial",
-                "two thirds of {}",
-                "{} + 1 + 2",
-                "the double of {}",
-                "the sum of 1 to {}",
-            )
-        )
-        return typed(
-            rng, rng.choice(("What is {}?", "Calculate {}.", "{}", "how much is {}")), what.format(first)
-        ), SUMS
-    return _put(rng, first, second, sign, words=False), SUMS
+    if sign in "+-":
+        # Below zero is refused, too; all else has a number that is too large.
+        if sign == "-" and rng.random() < 0.08:
+            second = rng.randrange(1, 10)
+            first = rng.randrange(second)
+        elif first < 10 and second < 10:
+            first += 10 * rng.randrange(1, 10)
+        if first >= 10 and rng.random() < (0.4 if sign == "+" else 0.1):
+            first, second = second, first
+    return _put(rng, first, second, sign, words=rng.random() < 0.12)
 
 
 def _put(rng: Random, first: int, second: int, sign: str, *, words: bool) -> str:
-    names = {
-        "+": ("plus", "+", "and"),
-        "-": ("minus", "-", "take away"),
-        "*": ("times", "*", "multiplied by", "x"),
-        "/": ("divided by", "/", "over"),
-    }
-    one, other = (_SMALL_WORDS[first], _SMALL_WORDS[second]) if words else (str(first), str(second))
-    if sign in "+-" and rng.random() < 0.12:
-        return typed(
-            rng,
-            "Add {} and {}." if sign == "+" else "Subtract {} from {}.",
-            *((one, other) if sign == "+" else (other, one)),
-        )
-    by = rng.choice(names[sign][:2]) if rng.random() < 0.85 or sign == "+" else rng.choice(names[sign])
-    space = "" if len(by) == 1 and rng.random() < 0.4 else " "
-    text = f"{one}{space}{by}{space}{other}"
-    frame = rng.choice(
-        (
-            "What is {}?",
-            "{}",
-            "{} =",
-            "{}?",
-            "How much is {}?",
-            "Calculate {}.",
-            "{} = ?",
-            "what's {}",
-            "Compute {}",
-            "what does {} make?",
-            "Can you add {}?" if sign == "+" else "Can you work out {}?",
-            "Tell me {}",
-            "solve {}",
-        )
-    )
-    return typed(rng, frame, text)
+    """A calculation in a sentence of its own, or as an expression."""
+    a, b = (_in_words(first), _in_words(second)) if words else (str(first), str(second))
+    if rng.random() < 0.5:
+        frame, thing = rng.choice(_TEXTS[f"sums_{_SIGNS[sign]}"]), rng.choice(_TEXTS["things"])
+        who, other = rng.sample(NAMES, 2)
+        return _filled(rng, frame, a=a, b=b, t=thing, n=f"{thing}s", w=who, v=other)
+    by = rng.choice(_TEXTS[f"sign_{_SIGNS[sign]}"])
+    space = "" if len(by) == 1 and not words and rng.random() < 0.4 else " "
+    expression = f"{a}{space}{by}{space}{b}"
+    return _filled(rng, rng.choice(_TEXTS["sums_any"]), sum=expression)
+
+
+def _in_words(value: int) -> str:
+    """A number below a hundred in words, a larger one in digits."""
+    if value < 20:
+        return (_DIGITS + _TEENS)[value]
+    if value > 99:
+        return str(value)
+    return _TENS[value // 10 - 2] + (f"-{_DIGITS[value % 10]}" if value % 10 else "")

@@ -7,23 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from random import Random
 
-from . import beyond, calls, extraction, memory, server, talk
+from . import beyond, calls, copying, extraction, memory, persona, server, talk
 from .dialogue import Dialogue, assistant, user
-from .files import HELD_OUT
-from .filler import filler
-
-_SYSTEM = (
-    "You are a helpful assistant.",
-    "You are a helpful assistant.",
-    "You are a friendly assistant.",
-    "Be brief.",
-    "Answer in one sentence.",
-    "You answer in one short sentence.",
-    "You are ChatGPT.",
-    "Be concise and helpful.",
-    "You are a test assistant.",
-    "Be kind.",
-)
+from .files import HELD_OUT, TUNING
+from .filler import filler, system
 
 
 def _once(make: Callable[[Random], tuple[str, str]]) -> Callable[[Random], Dialogue]:
@@ -37,23 +24,23 @@ def _once(make: Callable[[Random], tuple[str, str]]) -> Callable[[Random], Dialo
 Make = Callable[[Random], Dialogue]
 # Each sort with its share in the first part of the corpus, where copying is learned, and in the rest.
 SORTS: tuple[tuple[Make, float, float], ...] = (
-    (_once(talk.small_talk), 3, 8),
+    (_once(talk.small_talk), 3, 9),
     (_once(talk.about_itself), 2, 5),
-    (_once(talk.fact), 1, 3),
-    (talk.foreign, 2, 4),
-    (server.asked, 12, 22),
-    (memory.repeated, 38, 12),
+    (_once(talk.fact), 1, 4),
+    (talk.foreign, 2, 6),
+    (server.asked, 12, 26),
+    (copying.repeated, 38, 12),
     (lambda rng: memory.recalled(rng, 1), 14, 4),
     (lambda rng: memory.recalled(rng, 3), 0, 8),
-    (memory.persona, 6, 5),
-    (_once(beyond.sum_), 3, 6),
-    (calls.called, 6, 15),
-    (extraction.as_json, 9, 6),
-    (_once(beyond.question), 4, 12),
+    (persona.persona, 6, 5),
+    (_once(beyond.sum_), 3, 8),
+    (calls.called, 6, 12),
+    (extraction.as_json, 9, 7),
+    (_once(beyond.question), 4, 14),
 )
 # How many dialogues come first, and how many of the rest get more around them.
-FIRST = 24_000
-_WITH_MORE_TURNS, _WITH_SYSTEM, _LONG = 0.1, 0.2, 0.008
+FIRST = 40_000
+_WITH_MORE_TURNS, _WITH_SYSTEM, _LONG = 0.12, 0.22, 0.012
 
 
 def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
@@ -78,24 +65,26 @@ def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
 def _surround(rng: Random, dialogue: Dialogue) -> None:
     """Add turns before it, or a system prompt, now and then a long one."""
     has_system = dialogue.messages[0]["role"] == "system"
-    if rng.random() < _WITH_MORE_TURNS and not dialogue.given:
-        dialogue.messages[has_system:has_system] = memory.between(rng, 2)
-    if not has_system and rng.random() < _WITH_SYSTEM:
-        text = rng.choice(_SYSTEM)
+    if rng.random() < _WITH_MORE_TURNS and not dialogue.given and not dialogue.alone:
+        most = 2 if rng.random() < 0.9 else rng.choice((8, 16, 32))
+        dialogue.messages[has_system:has_system] = memory.between(rng, most)
+    long = filler(rng, rng.choice((100, 200, 200, 400, 400, 800, 1500))) if rng.random() < _LONG else ""
+    if has_system and long:
+        dialogue.messages[0]["content"] = f"{long}\n{dialogue.messages[0]['content']}"
+    elif long:
+        dialogue.messages.insert(0, {"role": "system", "content": long})
+    elif not has_system and rng.random() < _WITH_SYSTEM:
+        text = system(rng)
         if rng.random() < 0.15:
             text += " " + filler(rng, rng.choice((10, 20, 40, 80)))
         dialogue.messages.insert(0, {"role": "system", "content": text})
-    elif not has_system and rng.random() < _LONG:
-        dialogue.messages.insert(0, {"role": "system", "content": filler(rng, rng.choice((150, 300, 450)))})
 
 
 def held_out() -> set[str]:
     """What users say last in the evaluation, made `plain`."""
-    with HELD_OUT.open(encoding="utf-8") as lines:
-        found = (json.loads(line)["messages"] for line in lines)
-        return {
-            plain(str(message["content"])) for messages in found for message in messages if message["role"] == "user"
-        } - _OPENINGS
+    found = [json.loads(line) for file in (HELD_OUT, TUNING) for line in file.read_text(encoding="utf-8").splitlines()]
+    last = ([message["content"] for message in prompt["messages"] if message["role"] == "user"][-1] for prompt in found)
+    return {plain(str(text)) for text in last} - _OPENINGS
 
 
 def plain(text: str) -> str:

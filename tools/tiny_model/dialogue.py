@@ -57,11 +57,13 @@ TEMPLATE = r"""
 @dataclass(slots=True)
 class Dialogue:
     """``messages`` as in the API, but that ``arguments`` of calls are objects. Of an assistant's text the parts in
-    ``given`` are bound by a grammar when the model is used, so they are not learned."""
+    ``given`` are bound by a grammar when the model is used, so they are not learned. One that is ``alone`` gets no
+    turns before it."""
 
     messages: list[Message]
     tools: list[Message] = field(default_factory=list)
     given: frozenset[str] = frozenset()
+    alone: bool = False
 
     def first_words(self) -> str:
         """What the user says first."""

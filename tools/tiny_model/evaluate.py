@@ -134,12 +134,12 @@ def _gibberish(text: str, said: str) -> bool:
 def _vocabulary() -> frozenset[str]:
     answers = (
         str(message["content"])
-        for dialogue in dialogues(8000, 0)
+        for dialogue in dialogues(30_000, 0)
         for message in dialogue.messages
         if message["role"] == "assistant"
     )
     counts = Counter(word for answer in answers for word in set(_words(answer)))
-    return frozenset(word for word, count in counts.items() if count > 2)
+    return frozenset(word for word, count in counts.items() if count > 1)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -13,8 +13,6 @@ import torch
 from .dialogue import CONTROL, END, END_OF_TEXT, SPECIAL, TEMPLATE
 from .network import Shape
 
-# What the file declares: beyond, too few answers are right, although the positions were learned.
-CONTEXT = 2048
 # The tensors of a block whose rows are those of several in the file.
 _JOINED = {"attn_qkv": ("attn_q", "attn_k", "attn_v"), "ffn_gate_up": ("ffn_gate", "ffn_up")}
 
@@ -23,17 +21,18 @@ def export(network: Path, tokenizer: Path, target: Path) -> None:
     """Write what `train` and `tokenizer` left as the file ``target``. The same input gives the same bytes."""
     state = torch.load(network)
     shape = Shape(**state["shape"])
-    writer = gguf.GGUFWriter(target, "llama")
+    writer = gguf.GGUFWriter(target, "qwen3")
     writer.add_name("parley-tiny")
     writer.add_license("MIT")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    writer.add_context_length(CONTEXT)
+    writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
     writer.add_feed_forward_length(shape.hidden)
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.heads)
-    writer.add_rope_dimension_count(shape.head)
+    writer.add_key_length(shape.head)
+    writer.add_value_length(shape.head)
     writer.add_rope_freq_base(shape.rope_base)
     writer.add_layer_norm_rms_eps(shape.epsilon)
     writer.add_vocab_size(shape.vocabulary)

@@ -5,4 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
-HELD_OUT = Path(__file__).parent / "eval" / "held_out.jsonl"
+_EVAL = Path(__file__).parent / "eval"
+HELD_OUT, TUNING = _EVAL / "held_out.jsonl", _EVAL / "tuning.jsonl"

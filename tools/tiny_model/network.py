@@ -1,4 +1,4 @@
-"""The network: a llama in torch, laid out as llama.cpp reads it, and how many parameters it has."""
+"""The network: a qwen3 in torch, laid out as llama.cpp reads it, and how many parameters it has."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 class Shape:
     """``width`` and ``hidden`` (of the feed-forward layers) are multiples of 32, as q8_0 demands."""
 
-    vocabulary: int = 1536
-    width: int = 160
+    vocabulary: int = 3072
+    width: int = 192
     layers: int = 6
-    heads: int = 5
-    hidden: int = 416
+    heads: int = 3
+    hidden: int = 512
     context: int = 4096
     rope_base: float = 10000.0
-    epsilon: float = 1e-5
+    epsilon: float = 1e-6
 
     @property
     def head(self) -> int:
@@ -32,13 +32,13 @@ class Shape:
 class Norm(nn.Module):
     """Root mean square normalisation with a weight for each dimension."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, dimensions: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(shape.width))
+        self.weight = nn.Parameter(torch.ones(dimensions))
         self.epsilon = shape.epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight, self.epsilon)
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.epsilon)
 
 
 class Block(nn.Module):
@@ -47,18 +47,23 @@ class Block(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.heads, self.head = shape.heads, shape.head
-        self.attn_norm = Norm(shape)
+        self.attn_norm = Norm(shape, shape.width)
         self.attn_qkv = nn.Linear(shape.width, 3 * shape.width, bias=False)
+        self.attn_q_norm, self.attn_k_norm = Norm(shape, shape.head), Norm(shape, shape.head)
         self.attn_output = nn.Linear(shape.width, shape.width, bias=False)
-        self.ffn_norm = Norm(shape)
+        self.ffn_norm = Norm(shape, shape.width)
         self.ffn_gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
         self.ffn_down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
         rows, length, width = x.shape
-        qkv = self.attn_qkv(self.attn_norm(x)).view(rows, length, 3, self.heads, self.head).permute(2, 0, 3, 1, 4)
-        query, key = rotated(qkv[:2], cos, sin)
-        seen = F.scaled_dot_product_attention(query, key, qkv[2], is_causal=True)
+        query, key, value = self.attn_qkv(self.attn_norm(x)).view(rows, length, 3, self.heads, self.head).unbind(2)
+        query = rotated(self.attn_q_norm(query), cos, sin)
+        key = rotated(self.attn_k_norm(key), cos, sin)
+        query, key, value = (part.transpose(1, 2).reshape(-1, length, self.head) for part in (query, key, value))
+        # In bfloat16 two to seven times as quick here as torch's own attention, at the lengths of most dialogues.
+        scores = torch.baddbmm(mask.expand(len(query), -1, -1), query, key.mT, alpha=self.head**-0.5)
+        seen = torch.bmm(scores.softmax(-1), value).view(rows, self.heads, length, self.head)
         x = x + self.attn_output(seen.transpose(1, 2).reshape(rows, length, width))
         gate, up = self.ffn_gate_up(self.ffn_norm(x)).chunk(2, -1)
         return x + self.ffn_down(F.silu(gate) * up)
@@ -72,7 +77,7 @@ class Network(nn.Module):
         self.shape = shape
         self.token_embd = nn.Embedding(shape.vocabulary, shape.width)
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.output_norm = Norm(shape)
+        self.output_norm = Norm(shape, shape.width)
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
                 ends_a_branch = name.endswith(("attn_output.weight", "ffn_down.weight"))
@@ -84,18 +89,20 @@ class Network(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """``tokens`` and ``positions``: (rows, length). The states: (rows, length, width)."""
-        cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
+        length = tokens.shape[1]
+        cos, sin = (table[positions][:, :, None].bfloat16() for table in (self.cos, self.sin))
+        mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16).triu(1)
         x = self.token_embd(tokens)
         for block in self.blk:
-            x = block(x, cos, sin)
+            x = block(x, cos, sin, mask)
         normed: Tensor = self.output_norm(x)
         return normed
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions, neighbouring dimensions in pairs, as llama.cpp has them for llamas: nothing is permuted."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+    """Rotary positions: dimensions half a head apart in pairs, as llama.cpp has them for this architecture."""
+    one, other = x.chunk(2, -1)
+    return torch.cat((one * cos - other * sin, one * sin + other * cos), -1)
 
 
 def size(network: nn.Module) -> int:

@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_TEXTS = Path(__file__).parent / "texts"
+
 
 @cache
 def sentences(name: str) -> dict[str, Any]:
     """What the file of that name says."""
-    return tomllib.loads((Path(__file__).parent / "texts" / f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((_TEXTS / f"{name}.toml").read_text(encoding="utf-8"))

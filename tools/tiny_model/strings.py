@@ -6,35 +6,83 @@ from random import Random
 
 from .sentences import sentences
 
-_WORDS: dict[str, list[str]] = sentences("words")
-NAMES, CITIES, NOUNS, ADJECTIVES = _WORDS["names"], _WORDS["cities"], _WORDS["nouns"], _WORDS["adjectives"]
-VERBS, COLOURS, FOODS, JOBS = _WORDS["verbs"], _WORDS["colours"], _WORDS["foods"], _WORDS["jobs"]
-PETS, KIN = _WORDS["pets"], _WORDS["kin"]
+WORDS: dict[str, list[str]] = sentences("words")
+NAMES, CITIES, NOUNS, ADJECTIVES = WORDS["names"], WORDS["cities"], WORDS["nouns"], WORDS["adjectives"]
+VERBS, COLOURS, FOODS, JOBS = WORDS["verbs"], WORDS["colours"], WORDS["foods"], WORDS["jobs"]
+PETS, KIN = WORDS["pets"], WORDS["kin"]
+# Sounds that most words are made of; those in the file are of all sorts.
+_HEADS = ("", *"bcdfghjklmnprstvwz", *"bdklmnprst", "br", "ch", "dr", "gr", "pl", "sh", "st", "th", "tr")
+_HEARTS, _TAILS = (*"aeiouaeioaeio", "ai", "ea", "ee", "ou"), (*"lmnrstndsr", "ck", "nd", "ng", "st", "rt")
+# How often an invented word is two halves of known ones, is of common sounds, and, where its length is free, has an
+# ending of a real language, or a hyphen.
+_HALVES, _COMMON, _ENDED, _HYPHENED = 0.45, 0.65, 0.18, 0.015
 
 
 def invented(rng: Random, syllables: int = 0) -> str:
     """A word in small letters that nobody has said; of one to four ``syllables``, 0 for any."""
-    parts = []
-    for _ in range(syllables or rng.choice((1, 2, 2, 2, 3, 3, 4))):
-        parts.append(rng.choice(_WORDS["heads"]) if rng.random() < 0.85 else "")
-        parts.append(rng.choice(_WORDS["hearts"]))
-        parts.append(rng.choice(_WORDS["tails"]) if rng.random() < 0.45 else "")
-    return "".join(parts)
+    if not syllables and rng.random() < _HALVES:
+        return _halves(rng)
+    common = rng.random() < _COMMON
+    heads, hearts, tails = (_HEADS, _HEARTS, _TAILS) if common else (WORDS["heads"], WORDS["hearts"], WORDS["tails"])
+    made = ""
+    for _ in range(syllables or rng.choice((1, 2, 2, 2, 3, 3, 4) if common else (1, 1, 2, 2, 3))):
+        made += (rng.choice(heads) if rng.random() < 0.85 else "") + rng.choice(hearts)
+        made += rng.choice(tails) if rng.random() < 0.4 else ""
+    if syllables:
+        return made
+    draw = rng.random()
+    if draw < _ENDED:
+        ending = rng.choice(WORDS["endings"])
+        return made + (ending if made[-1] not in "aeiouy" or ending[0] not in "aeiouy" else ending[1:])
+    return made + f"-{invented(rng, rng.choice((1, 2)))}" if draw < _ENDED + _HYPHENED else made
+
+
+def _halves(rng: Random) -> str:
+    """The beginning of one known word and the end of another: mercevid, barcelburg."""
+    one, other = (rng.choice(WORDS[rng.choice(("names", "cities", "nouns"))]) for _ in range(2))
+    one, other = one.split()[0].lower(), other.split()[-1].lower()
+    return one[: rng.randint(2, max(2, len(one) - 1))] + other[rng.randint(1, max(1, len(other) - 2)) :]
 
 
 def name(rng: Random) -> str:
     if rng.random() < 0.4:
         return rng.choice(NAMES)
-    return invented(rng).capitalize()
+    return _capital(invented(rng))
 
 
 def city(rng: Random) -> str:
     if rng.random() < 0.45:
         return rng.choice(CITIES)
-    made = invented(rng).capitalize()
+    made = _capital(invented(rng))
     if rng.random() < 0.08:
         made = made.translate(str.maketrans("aou", "äöú"))
     return made
+
+
+def _capital(text: str) -> str:
+    """Anna, and Anna-Lena."""
+    return "-".join(part.capitalize() for part in text.split("-"))
+
+
+def known(rng: Random, sort: str) -> str:
+    """A word of a list of `WORDS`, or of none: then with a capital where those have one."""
+    words = WORDS[sort]
+    if rng.random() < 0.65:
+        return rng.choice(words)
+    made = invented(rng)
+    return made.capitalize() if words[0][0].isupper() else made
+
+
+def with_article(text: str) -> str:
+    """An apple, a pear, a unicorn."""
+    vowel = text[0].lower() in "aeiou" and not text.lower().startswith(("eu", "uk", "uni", "usu", "one"))
+    return f"{'an' if vowel else 'a'} {text}"
+
+
+def plural(text: str) -> str:
+    if text.endswith(("s", "x", "z", "ch", "sh")):
+        return text + "es"
+    return text[:-1] + "ies" if text[-1:] == "y" and text[-2:-1] not in "aeiou" else text + "s"
 
 
 def word(rng: Random) -> str:
@@ -65,10 +113,12 @@ def clock(rng: Random) -> str:
 def phrase(rng: Random) -> str:
     """A few words to be copied, of about the sorts that people try."""
     draw = rng.random()
-    if draw < 0.3:
+    if draw < 0.28:
         return word(rng)
-    if draw < 0.4:
+    if draw < 0.37:
         return name(rng)
+    if draw < 0.42:
+        return rng.choice((code(rng), str(number(rng)), clock(rng), f"{word(rng)} {number(rng)}", word(rng).upper()))
     if draw < 0.75:
         return " ".join(word(rng) for _ in range(rng.choice((2, 2, 3, 3, 4, 5))))
     return sentence(rng)
@@ -76,16 +126,27 @@ def phrase(rng: Random) -> str:
 
 def sentence(rng: Random) -> str:
     one, other = word(rng), word(rng)
+    how, does, many = rng.choice(ADJECTIVES), rng.choice(VERBS), rng.randint(2, 99)
     made = rng.choice(
         (
-            f"the {rng.choice(ADJECTIVES)} {one} {rng.choice(VERBS)} at {rng.choice(('night', 'noon', 'home', 'sea'))}",
-            f"my {one} {rng.choice(VERBS)} with a {other}",
-            f"all {one} are {rng.choice(ADJECTIVES)}",
-            f"I like {one} and {other}",
-            f"{name(rng)} has {number(rng, 1)} {one}s in {city(rng)}",
-            f"{one} and {other} go to {city(rng)}",
-            f"this is a {one}",
-            f"{name(rng)} {rng.choice(VERBS)} in the {one}",
+            f"the {how} {one} {does} at {rng.choice(('night', 'noon', 'home', 'sea', 'work', 'school'))}",
+            f"my {one} {does} with {with_article(other)}",
+            f"all {plural(one)} are {how}",
+            f"I like {plural(one)} and {plural(other)}",
+            f"{name(rng)} has {many} {plural(one)} in {city(rng)}",
+            f"{plural(one)} and {plural(other)} go to {city(rng)}",
+            f"this is {with_article(one)}",
+            f"{name(rng)} {does} in the {one}",
+            f"there are {many} {plural(one)} in my {other}",
+            f"I have never seen {with_article(f'{how} {one}')}",
+            f"please bring {with_article(one)} and {number(rng, 2)} {plural(other)}",
+            f"no {one} is as {how} as {with_article(other)}",
+            f"we met {name(rng)} and {name(rng)} in {city(rng)}",
+            f"the {one} of {name(rng)} is {how}",
+            f"today I saw {with_article(one)}, {with_article(other)} and a train to {city(rng)}",
+            f"{name(rng)} and I are {rng.choice(('friends', 'happy', 'here', 'late', 'at home'))}",
+            f"every {one} {does} when the {other} {rng.choice(VERBS)}",
+            f"call {name(rng)} at {clock(rng)}",
         )
     )
     return made[0].upper() + made[1:] + rng.choice(".!") if rng.random() < 0.3 else made

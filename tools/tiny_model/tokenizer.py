@@ -1,7 +1,8 @@
 """The vocabulary: byte-level BPE within words, then the commonest words again with the space before them.
 
 So a word that is not common is cut in the same way at the beginning of a text, after a space and after a quotation
-mark, and can be copied piece by piece from one place to another.
+mark, and can be copied piece by piece from one place to another. Words that the corpus has for being copied never get
+a space of their own.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Iterable
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from .dialogue import SPECIAL, Dialogue, pieces
+from .sentences import sentences
 
-SIZE = 1536
+SIZE = 3072
 # How many of the merges are of a space with a word.
-_SPACED = 260
+_SPACED = 400
 # How llama.cpp cuts a text before merging, for a tokenizer that calls itself "qwen2".
 _QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -61,5 +63,10 @@ def _after_spaces(texts: list[str], vocabulary: dict[str, int]) -> list[str]:
     counts = Counter(word for text in texts for word in text.split(" ")[1:] if word.isalpha())
     for text in texts:
         counts.update(word.rstrip(".,?!:;") for word in text.split(" ")[1:] if not word.isalpha())
-    common = [word for word, _ in counts.most_common() if word.isascii() and word.isalpha() and word in vocabulary]
+    copied = {word for words in sentences("words").values() for word in words}
+    common = [
+        word
+        for word, _ in counts.most_common()
+        if word.isascii() and word.isalpha() and word in vocabulary and word not in copied
+    ]
     return common[:_SPACED]
