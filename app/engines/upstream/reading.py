@@ -18,6 +18,8 @@ from .refusals import failed_by_status, without
 
 # What an answer says of itself besides the choices, where it is told by the upstream alone.
 TOLD = ("service_tier", "system_fingerprint", "moderation")
+# As the API has them; a test compares with the contract.
+TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
 # Types and codes of errors that tell of a fault in the request.
 _REFUSALS = frozenset(
@@ -127,7 +129,7 @@ def whole(answer: Json, asked: Asked, drift: Drift) -> Json:
         raise UpstreamFailed(f"The upstream's answer has not the {asked.n} choices that were asked for.")
     mending.mend_identity(answer, "chat.completion", drift)
     mending.count_extras(answer, mending.TOP, drift)
-    made = told_of(answer)
+    made = told_of(answer, drift)
     made["choices"] = [_whole_choice(choice, place, asked, drift) for place, choice in enumerate(choices)]
     usage = mending.mend_usage(answer.get("usage"), drift)
     if usage is None:
@@ -137,9 +139,13 @@ def whole(answer: Json, asked: Asked, drift: Drift) -> Json:
     return made
 
 
-def told_of(answer: Json) -> Json:
-    """What an answer says of itself; an empty text says nothing."""
-    return {name: answer[name] for name in TOLD if answer.get(name)}
+def told_of(answer: Json, drift: Drift) -> Json:
+    """What an answer says of itself; an empty text says nothing, and a tier of the vendor's own is null: not known."""
+    told = {name: answer[name] for name in TOLD if answer.get(name)}
+    if told.get("service_tier") and told["service_tier"] not in TIERS:
+        drift.count("service_tier_unknown")
+        told["service_tier"] = None
+    return told
 
 
 def _whole_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Json:

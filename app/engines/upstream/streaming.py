@@ -87,7 +87,7 @@ class StreamReader:
         if not self._begun:
             self._begun = True
             mending.mend_identity(event, "chat.completion.chunk", drift)
-            piece = told_of(event)
+            piece = told_of(event, self._drift)
         elif event.get("moderation") is not None:
             piece["moderation"] = event["moderation"]
         told = [self._choice(choice) for choice in choices]

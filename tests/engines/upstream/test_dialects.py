@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from app.chat.parameters import CAPABILITIES
 from app.engines.base import Json
 from app.engines.upstream.dialects import DIALECTS
+from app.engines.upstream.reading import TIERS
 from app.engines.upstream.relay import RelayOptions, list_upstream_models
 from app.errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 
 from .peers import Front, Scripted, chunk, completion, error_of, last_chunk, ours
 
 Make = Callable[..., Front]
+CONTRACT = Path(__file__).parents[3] / "openapi" / "openapi.yaml"
 
 EVENTS = [chunk({"role": "assistant", "content": ""}), chunk({}, "stop"), last_chunk()]
 LOCAL = sorted(set(DIALECTS) - {"openai"})
@@ -299,6 +303,19 @@ def test_what_an_upstream_tells_of_tier_and_fingerprint_reaches_the_client(scrip
     front = scripted({**completion(), **told}, [{**EVENTS[0], **told}, *EVENTS[1:]])
     assert front.ask().items() >= told.items()
     assert all(each.items() >= told.items() for each in front.stream())
+
+
+def test_a_tier_of_the_vendors_own_is_not_known_and_is_counted(scripted: Make) -> None:
+    told = {"service_tier": "on_demand"}
+    front = scripted({**completion(), **told}, [{**EVENTS[0], **told}, *EVENTS[1:]])
+    assert front.ask()["service_tier"] is None
+    assert {each["service_tier"] for each in front.stream()} == {None}
+    assert front.engine.drift.counts["service_tier_unknown"] == 2
+
+
+def test_the_tiers_are_those_of_the_contract() -> None:
+    tiers = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))["components"]["schemas"]["ServiceTier"]
+    assert list(TIERS) == tiers["anyOf"][0]["enum"]
 
 
 def test_a_dialect_that_nobody_speaks_ends_the_start() -> None:
