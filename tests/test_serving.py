@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tools.tiny_model.dialogue import ENDS
+
 from .live import KEY, ROOT, Server, StartError, serve
 
 pytestmark = pytest.mark.live
@@ -268,7 +270,7 @@ def _long_stream(server: Server, lines: list[bytes], begun: threading.Event) -> 
         "stream": True,
         "messages": [{"role": "user", "content": "Tell me a joke."}],
         # No token that ends the answer: it goes on to the number of tokens.
-        "logit_bias": {"1525": -100, "1527": -100},
+        "logit_bias": {str(end): -100 for end in ENDS},
         "max_tokens": 1900,
     }
     connection.request("POST", CHAT, json.dumps(body), {**server.bearer, "content-type": "application/json"})
@@ -344,7 +346,7 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
 def test_while_the_model_is_down_requests_get_503_with_retry_after_and_health_says_so(tmp_path: Path) -> None:
     # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
     bundled = (ROOT / "app" / "model" / "tiny-q8_0.gguf").read_bytes()
-    broken = bundled.replace(b"llama.block_count", b"llama.block_cound", 1)
+    broken = bundled.replace(b"qwen3.block_count", b"qwen3.block_cound", 1)
     (tmp_path / "broken.gguf").write_bytes(broken)
     with serve("echo", {"PARLEY_ENGINE": "llama", "PARLEY_MODEL": str(tmp_path / "broken.gguf")}) as server:
         health = server.request("GET", "/healthz")

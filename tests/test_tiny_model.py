@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -9,17 +10,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 
+from app.settings import Settings
+from tools.tiny_model import beyond
 from tools.tiny_model.corpus import dialogues, plain
-from tools.tiny_model.dialogue import TEMPLATE, text_of
-from tools.tiny_model.evaluate import prompts
+from tools.tiny_model.dialogue import SPECIAL, TEMPLATE, Dialogue, assistant, pieces, text_of, user
+from tools.tiny_model.evaluate import fault_of, loops, prompts
 from tools.tiny_model.files import BUNDLED, HELD_OUT
+from tools.tiny_model.server import TOPICS
 
 from .live import Server
 
 CARD = (BUNDLED.parent / "CARD.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+CONTRACT = (Path(__file__).parents[1] / "openapi" / "openapi.yaml").read_text(encoding="utf-8")
 WEATHER = {
     "type": "function",
     "function": {
@@ -122,7 +128,7 @@ def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -
     last = {plain(str(messages[-1]["content"])) for messages in alone if messages[0]["role"] == "user"}
     said_in_corpus = {
         plain(str(message["content"]))
-        for dialogue in dialogues(5000, 1)
+        for dialogue in dialogues(8000, 1, first=2000)
         for message in dialogue.messages
         if message["role"] == "user"
     }
@@ -132,6 +138,79 @@ def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -
 
 
 def test_a_seed_makes_the_same_corpus_every_time() -> None:
-    first, again, other = ([text_of(each) for each in dialogues(300, seed)] for seed in (7, 7, 8))
+    first, again, other = ([text_of(each) for each in dialogues(600, seed, first=300)] for seed in (7, 7, 8))
     assert first == again
     assert first != other
+
+
+def test_the_models_chat_template_makes_the_texts_that_it_has_learned() -> None:
+    environment = jinja2.Environment()
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    template = environment.from_string(TEMPLATE)
+    seen = set()
+    for dialogue in dialogues(1500, 3, first=0):
+        text = template.render(messages=dialogue.messages, tools=dialogue.tools, add_generation_prompt=False)
+        assert text == text_of(dialogue)
+        seen |= {mark for mark in SPECIAL if mark in text}
+    assert seen >= {"<tools>", "<tool_call>", "<tool_response>", "<|im_start|>"}
+
+
+def test_what_a_grammar_writes_is_not_learned() -> None:
+    dialogue = Dialogue(
+        [user("Ada is 30."), assistant('{"name": "Ada", "age": 30}')], given=frozenset(('{"name": ', ', "age": '))
+    )
+    assert [text for text, learned in pieces(dialogue) if learned] == ['"Ada"', "30}", "<|im_end|>"]
+
+
+def test_a_question_about_the_server_has_one_answer() -> None:
+    answers: dict[str, set[str]] = {}
+    for topic in TOPICS:
+        for question in topic["asked"]:
+            answers.setdefault(plain(question), set()).add(topic["answer"])
+    assert len(TOPICS) > 40
+    assert not {question for question, found in answers.items() if len(found) > 1}
+
+
+def test_answers_name_only_settings_and_paths_that_there_are() -> None:
+    told = " ".join(topic["answer"] for topic in TOPICS)
+    settings = {f"PARLEY_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    named = set(re.findall(r"PARLEY_[A-Z_]+", told))
+    assert len(named) > 10
+    assert named <= settings
+    for path in re.findall(r"(?<=GET )/[a-z/0-9]+|/v1/ui/|/v1/openapi\.\w+", told):
+        assert path.removeprefix("/v1") in README + CONTRACT, path
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "fault"),
+    [
+        ({"number": 7}, "3 + 4 = 7", ""),
+        ({"number": 3}, "3 + 4 = 7", "wrong number"),
+        ({"number": 60}, beyond.SUMS, ""),
+        ({"number": 60}, beyond.FALLBACK, "wrong number"),
+        ({"fallback": True}, beyond.FALLBACK, ""),
+        ({"fallback": True}, "A bigger model can read images.", "no honest fallback"),
+        ({"has": ["ada", "30"]}, "Ada is 30.", ""),
+        ({"has": ["ada", "30"]}, "Ada is 31.", "lacks 30"),
+        ({"json": {"name": "Ada|Ada L."}}, '{"name": "ada l."}', ""),
+        ({"json": {"age": 30}}, '{"age": "30"}', "wrong age"),
+        ({"json": {"age": 30}}, '{"age": 3', "no JSON object"),
+        ({"no_call": True}, "Hello!", ""),
+    ],
+)
+def test_the_evaluation_knows_right_from_wrong(expect: dict[str, Any], text: str, fault: str) -> None:
+    assert fault_of(expect, text, []) == fault
+
+
+def test_the_evaluation_holds_calls_to_their_name_and_arguments() -> None:
+    expect = {"call": {"name": "add", "arguments": {"a": 1}}}
+    assert fault_of(expect, "", [("add", '{"a": 1}')]) == ""
+    assert fault_of(expect, "", [("add", '{"a": 1, "b": 2}')]) == "wrong arguments"
+    assert fault_of(expect, "", [("sub", '{"a": 1}')]) == "wrong or no call"
+    assert fault_of(expect, "", [("add", '{"a": 1}')] * 2) == "wrong or no call"
+    assert fault_of({"no_call": True}, "Hello!", [("add", "{}")]) == "a call that was not asked for"
+
+
+def test_the_evaluation_sees_loops() -> None:
+    assert loops("the sea is blue " * 3)
+    assert not loops("the sea is blue and the sky is blue")

@@ -16,12 +16,13 @@ from app.engines.base import Model
 from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE, ChildOptions
 from app.engines.llama.engine import LlamaEngine
 from app.engines.supervisor import Supervision
+from tools.tiny_model.dialogue import ENDS
 
 BUNDLED = Path(__file__).parents[2] / "app" / "model" / "tiny-q8_0.gguf"
 CONTEXT_LENGTH = 2048
 
 # Parameters that ban the bundled model's two ends of a text: the answer becomes as long as it may be.
-ENDLESS = {"logit_bias": {"1525": -100, "1527": -100}}
+ENDLESS = {"logit_bias": {str(end): -100 for end in ENDS}}
 
 
 def parents() -> dict[int, int]:

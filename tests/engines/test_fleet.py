@@ -68,7 +68,7 @@ def test_models_are_published_in_their_order_and_kept_while_they_are_wanted(flee
 def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(fleet: Fleet, tmp_path: Path) -> None:
     # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(BUNDLED_MODEL.read_bytes().replace(b"llama.block_count", b"llama.block_cound", 1))
+    broken.write_bytes(BUNDLED_MODEL.read_bytes().replace(b"qwen3.block_count", b"qwen3.block_cound", 1))
     fleet.launch([small(256)], workers=1, patience=20)
     before = published()
     with pytest.raises(ConfigurationError, match=r"broken\.gguf was not loaded within 1 seconds"):

@@ -36,8 +36,8 @@ def _refusal_of(tmp_path: Path, data: bytes) -> str:
 
 def test_the_bundled_model_is_described() -> None:
     file = gguf.read(BUNDLED)
-    assert file.architecture == "llama"
-    assert file.context_length == 2048
+    assert file.architecture == "qwen3"
+    assert file.context_length == 4096
     assert file.size == BUNDLED.stat().st_size
 
 

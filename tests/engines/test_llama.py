@@ -23,6 +23,7 @@ from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import address_from_environment
 from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
+from tools.tiny_model.dialogue import VOCABULARY
 
 from .conftest import ENDLESS, engine_at, environment_kept
 
@@ -181,13 +182,14 @@ def test_a_token_can_be_forced_and_one_beyond_the_vocabulary_is_refused(engine: 
     plain = _complete(engine, temperature=0, max_tokens=3)
     assert _content(forced) != _content(plain)
     with pytest.raises(BadRequest) as caught:
-        _complete(engine, logit_bias={"1536": 1})
+        _complete(engine, logit_bias={str(VOCABULARY): 1})
     assert caught.value.param == "logit_bias"
-    assert "1535" in caught.value.message
+    assert str(VOCABULARY - 1) in caught.value.message
 
 
 def test_a_last_message_of_the_assistant_is_not_continued(engine: LlamaEngine) -> None:
-    completion = _complete(engine, messages=[*HELLO, {"role": "assistant", "content": "Purple elephants"}])
+    messages = [*HELLO, {"role": "assistant", "content": "Purple elephants"}]
+    completion = _complete(engine, messages=messages, temperature=0)
     assert "Purple" not in _content(completion)
 
 

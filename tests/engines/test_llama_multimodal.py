@@ -27,7 +27,7 @@ from .conftest import BUNDLED, child_of, eventually
 from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
 
-EMBEDDING = 160  # the bundled model's
+EMBEDDING = 192  # the bundled model's
 
 _SCHEMA = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
 _TOOL = {"type": "function", "function": {"name": "look", "parameters": _SCHEMA}}

@@ -22,6 +22,7 @@ from app.engines.llama.engine import LlamaEngine
 from app.engines.supervisor import Supervision
 from app.errors import UnsupportedParameter
 from app.settings import Settings
+from tools.tiny_model.dialogue import IDS
 
 from ..live import serve
 from .conftest import ENDLESS, supervised
@@ -183,7 +184,7 @@ def test_a_model_that_always_thinks_refuses_not_to(models: Models) -> None:
 
 
 def test_thoughts_that_the_model_begins_itself_are_told_apart_and_bounded(models: Models) -> None:
-    begins = {"1528": 100}  # the token that opens thoughts
+    begins = {str(IDS["<think>"]): 100}  # the token that opens thoughts
     bias = {**ENDLESS["logit_bias"], **begins}
     answer = models("may").ask(reasoning_effort="minimal", max_tokens=20, logit_bias=bias)
     # The bound ends thoughts that would go on for ever.
@@ -214,7 +215,9 @@ def test_log_probabilities_are_those_of_the_answer_alone(models: Models) -> None
 
 @pytest.mark.parametrize("more", [{}, {"logprobs": True}])
 def test_stop_sequences_end_the_answer_and_not_the_thoughts(models: Models, more: Json) -> None:
-    asked: Json = {"reasoning_effort": "minimal", "max_tokens": 40, **ENDLESS, **more}
+    # Asked this, the model's thoughts have a word that its answer has not.
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    asked: Json = {"messages": messages, "reasoning_effort": "minimal", "max_tokens": 40, **ENDLESS, **more}
     whole = models("opens").ask(**asked)
     word = str(_message(whole)["content"]).split()[3]
     content = str(_message(whole)["content"])

@@ -211,7 +211,7 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
 
 def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.gguf"
-    wrong.write_bytes(BUNDLED.read_bytes().replace(b"llama", b"zzzzz"))
+    wrong.write_bytes(BUNDLED.read_bytes().replace(b"qwen3", b"zzzzz"))
     server = _server(ChildOptions(model=str(wrong), context_length=CONTEXT_LENGTH))
     assert server.stdout is not None
     assert server.stderr is not None

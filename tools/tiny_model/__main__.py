@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import os
 from itertools import islice
 from pathlib import Path
 
-import jinja2
-
 from . import corpus, tokenizer
 from .batches import encoded
-from .dialogue import TEMPLATE, Dialogue, text_of
 from .export import export
 from .files import BUNDLED
 from .network import Shape
@@ -33,7 +28,6 @@ def main() -> None:
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     sample = list(islice(corpus.dialogues(DIALOGUES, SEED), SAMPLE.start, SAMPLE.stop))
-    check_template(sample[:2000])
     vocabulary = tokenizer.trained(sample)
     vocabulary.save(str(folder / "tokenizer.json"))
     texts = encoded(vocabulary, corpus.dialogues(DIALOGUES, SEED))
@@ -43,25 +37,9 @@ def main() -> None:
     print(f"{options.target}: {options.target.stat().st_size:,} bytes, sha256 {digest(options.target)}")
 
 
-def check_template(dialogues: list[Dialogue]) -> None:
-    """Hold the chat template of the file against the texts that are learned.
-
-    Raises:
-        AssertionError: they differ.
-    """
-    environment = jinja2.Environment()
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    template = environment.from_string(TEMPLATE)
-    for dialogue in dialogues:
-        text = template.render(messages=dialogue.messages, tools=dialogue.tools, add_generation_prompt=False)
-        assert text == text_of(dialogue), text
-
-
 def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":
-    # Each process computes with one thread; more would only wait for each other.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

@@ -91,6 +91,11 @@ def steps(texts: Texts, seed: int, context: int) -> Iterator[list[Batch]]:
             yield [_batch(texts, *pool.pop(), rng, context) for _ in range(GROUPS)]
 
 
+def count(texts: Texts) -> int:
+    """How many steps they are enough for."""
+    return max(0, sum(1 for _ in _groups(texts)) - _POOL + GROUPS) // GROUPS
+
+
 def _groups(texts: Texts) -> Iterator[tuple[int, list[int]]]:
     """A length, and as many dialogues of at most that length as make a group."""
     waiting: dict[int, list[int]] = {length: [] for length in LENGTHS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from .dialogue import Dialogue, assistant, user
+from .dialogue import Dialogue, exchange
 from .facts import Fact, fact, meet, named
 from .noise import typed
 from .sentences import sentences
@@ -17,14 +17,14 @@ def repeated(rng: Random) -> Dialogue:
     draw = rng.random()
     if draw < 0.15:
         who = name(rng)
-        return _two(typed(rng, rng.choice(_TEXTS["greet"]), who, polite=False), f"Hello, {who}!")
+        return exchange(typed(rng, rng.choice(_TEXTS["greet"]), who, polite=False), f"Hello, {who}!")
     if draw < 0.28:
         told = named(rng)
-        return _two(with_need(rng, told) if rng.random() < 0.15 else told.said(rng), meet(told.value))
+        return exchange(with_need(rng, told) if rng.random() < 0.15 else told.said(rng), meet(told.value))
     if draw < 0.38:
         told = fact(rng)
-        return _two(told.said(rng), told.acknowledged())
-    return _two(*repetition(rng, polite=rng.random() < 0.3))
+        return exchange(told.said(rng), told.acknowledged())
+    return exchange(*repetition(rng, polite=rng.random() < 0.3))
 
 
 def repetition(rng: Random, *, polite: bool = False) -> tuple[str, str]:
@@ -52,7 +52,3 @@ def _fitting(rng: Random, frame: str) -> str:
 def with_need(rng: Random, told: Fact) -> str:
     """A fact, and something that is answered with nothing else."""
     return f"{told.said(rng).rstrip('.,!? ')}{rng.choice('..!')} {rng.choice(_TEXTS['needs'])}"
-
-
-def _two(said: str, answer: str) -> Dialogue:
-    return Dialogue([user(said), assistant(answer)])

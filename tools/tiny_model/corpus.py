@@ -1,4 +1,4 @@
-"""The corpus: dialogues from a seed, as many as wanted, none of which a prompt of the evaluation begins."""
+"""The corpus: dialogues from a seed, as many as wanted, without what users say last in the evaluation's prompts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from . import beyond, calls, copying, extraction, memory, persona, server, talk
-from .dialogue import Dialogue, assistant, user
+from .dialogue import Dialogue, exchange
 from .files import HELD_OUT, TUNING
 from .filler import filler, system
 
 
 def _once(make: Callable[[Random], tuple[str, str]]) -> Callable[[Random], Dialogue]:
-    def dialogue(rng: Random) -> Dialogue:
-        asked, answer = make(rng)
-        return Dialogue([user(asked), assistant(answer)])
-
-    return dialogue
+    return lambda rng: exchange(*make(rng))
 
 
 Make = Callable[[Random], Dialogue]
@@ -43,14 +39,14 @@ FIRST = 40_000
 _WITH_MORE_TURNS, _WITH_SYSTEM, _LONG = 0.12, 0.22, 0.012
 
 
-def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
-    """So many dialogues, always the same ones for a seed."""
+def dialogues(count: int, seed: int, first: int = FIRST) -> Iterator[Dialogue]:
+    """So many dialogues, always the same ones for a seed; the ``first`` ones are simple."""
     rng = Random(seed)
     forbidden = held_out()
     makes = [make for make, _, _ in SORTS]
     made = 0
     while made < count:
-        early = made < FIRST
+        early = made < first
         dialogue = rng.choices(makes, [sort[1] if early else sort[2] for sort in SORTS])[0](rng)
         if not early:
             _surround(rng, dialogue)
@@ -81,7 +77,7 @@ def _surround(rng: Random, dialogue: Dialogue) -> None:
 
 
 def held_out() -> set[str]:
-    """What users say last in the evaluation, made `plain`."""
+    """What users say last in the evaluation, made `plain`, but for a few openings that nobody could do without."""
     found = [json.loads(line) for file in (HELD_OUT, TUNING) for line in file.read_text(encoding="utf-8").splitlines()]
     last = ([message["content"] for message in prompt["messages"] if message["role"] == "user"][-1] for prompt in found)
     return {plain(str(text)) for text in last} - _OPENINGS
@@ -92,18 +88,5 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s+*/-]", " ", text.casefold()).split())
 
 
-# What stands before the question that is measured, and is no question itself.
-_OPENINGS = {
-    plain(text)
-    for text in (
-        "Hello!",
-        "hello",
-        "Thanks!",
-        "thanks",
-        "How do I stream?",
-        "how do I stream",
-        "Tell me a joke.",
-        "Tell me a joke",
-        "How are you?",
-    )
-}
+# What people say first, always. With tools or a system prompt it is measured; alone it is no prompt of the evaluation.
+_OPENINGS = {"hello", "thanks", "how do i stream", "tell me a joke", "how are you"}

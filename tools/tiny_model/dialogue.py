@@ -23,7 +23,12 @@ SPECIAL = (
     "</tool_response>",
 )
 
-# The template in the model's file. `text_of` says the same in Python; the build compares the two.
+# How many tokens there are, the ids of the special ones, and of those that end a text.
+VOCABULARY = 3072
+IDS = {token: VOCABULARY - len(SPECIAL) + at for at, token in enumerate(SPECIAL)}
+ENDS = (IDS[END_OF_TEXT], IDS[END])
+
+# The template in the model's file. `text_of` says the same in Python; a test compares the two.
 TEMPLATE = r"""
 {%- set first = messages[0].content if messages[0].role == 'system' else '' %}
 {%- if tools %}
@@ -65,10 +70,6 @@ class Dialogue:
     given: frozenset[str] = frozenset()
     alone: bool = False
 
-    def first_words(self) -> str:
-        """What the user says first."""
-        return next((str(message["content"]) for message in self.messages if message["role"] == "user"), "")
-
 
 def user(text: str) -> Message:
     return {"role": "user", "content": text}
@@ -76,6 +77,10 @@ def user(text: str) -> Message:
 
 def assistant(text: str) -> Message:
     return {"role": "assistant", "content": text}
+
+
+def exchange(asked: str, answer: str) -> Dialogue:
+    return Dialogue([user(asked), assistant(answer)])
 
 
 def pieces(dialogue: Dialogue) -> list[tuple[str, bool]]:

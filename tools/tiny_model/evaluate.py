@@ -24,7 +24,8 @@ from .filler import filler
 
 MOST_TOKENS = 200
 # What an answer that admits a limit has in it.
-HONEST = re.compile(r"too small|bigger|demasiado pequeño|zu klein|trop petit", re.IGNORECASE)
+HONEST = re.compile(r"too small|demasiado pequeño|zu klein|trop petit", re.IGNORECASE)
+_NO_SUMS = re.compile(r"too small for arithmetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ def scored(server: Server, prompt: dict[str, Any]) -> Scored:
     message = choice["message"]
     text = message["content"] or ""
     calls = [(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls") or ()]
-    looped = choice["finish_reason"] == "length" or _loops(text)
+    looped = choice["finish_reason"] == "length" or loops(text)
     said = " ".join(str(each["content"]) for each in prompt["messages"])
     shown = " ".join([*([text] if text else []), *(f"{name}({arguments})" for name, arguments in calls)])
     strange = not calls and "response_format" not in prompt and _gibberish(text, said)
-    return Scored(prompt, shown, _fault(prompt["expect"], text, calls), looped, strange)
+    return Scored(prompt, shown, fault_of(prompt["expect"], text, calls), looped, strange)
 
 
-def _fault(expect: dict[str, Any], text: str, calls: list[tuple[str, str]]) -> str:
+def fault_of(expect: dict[str, Any], text: str, calls: list[tuple[str, str]]) -> str:
     """What is wrong with an answer; "" if nothing is."""
     if "call" in expect:
         wanted = expect["call"]
@@ -90,7 +91,7 @@ def _fault(expect: dict[str, Any], text: str, calls: list[tuple[str, str]]) -> s
     if "json" in expect:
         return _json_fault(expect["json"], text)
     if "number" in expect:
-        right = re.search(rf"(^|= ){expect['number']}\b", text) or HONEST.search(text)
+        right = re.search(rf"(?:^|= ){expect['number']}\.?$", text) or _NO_SUMS.search(text)
         return "" if right else "wrong number"
     if "fallback" in expect:
         return "" if HONEST.search(text) else "no honest fallback"
@@ -118,7 +119,7 @@ def _read(text: str) -> Any:
         return None
 
 
-def _loops(text: str) -> bool:
+def loops(text: str) -> bool:
     """Whether some four words come three times."""
     words = text.split()
     return max(Counter(tuple(words[at : at + 4]) for at in range(len(words) - 3)).values(), default=0) > 2
@@ -134,7 +135,7 @@ def _gibberish(text: str, said: str) -> bool:
 def _vocabulary() -> frozenset[str]:
     answers = (
         str(message["content"])
-        for dialogue in dialogues(30_000, 0)
+        for dialogue in dialogues(40_000, 0, first=0)
         for message in dialogue.messages
         if message["role"] == "assistant"
     )

@@ -11,6 +11,7 @@ from typing import Any
 from .noise import typed
 from .sentences import sentences
 from .strings import JOBS, WORDS, city, clock, code, invented, known, name, number, with_article, word
+from .values import title
 
 NAME_UNKNOWN = "You have not told me your name yet."
 UNKNOWN = "You have not told me that yet."
@@ -19,10 +20,6 @@ _TEXTS = sentences("memory")
 _TOLD: dict[str, dict[str, Any]] = {told["sort"]: told for told in _TEXTS["told"]}
 _SAME = [set(kinds) for kinds in _TEXTS["same"]]
 NAME = "name"
-
-
-def _title(rng: Random) -> str:
-    return " ".join(word(rng).capitalize() for _ in range(rng.choice((1, 2, 2, 3))))
 
 
 def _job(rng: Random) -> str:
@@ -83,7 +80,7 @@ _MAKES: dict[str, Callable[[Random], str]] = {
     "team": lambda rng: (
         f"{rng.choice(('FC ', 'the ', '', ''))}{_named(rng, '', 'Tigers', 'United', 'Rovers', 'Bears')}"
     ),
-    "title": _title,
+    "title": title,
     "project": lambda rng: invented(rng).capitalize() if rng.random() < 0.6 else word(rng),
     "word": word,
 }

@@ -23,8 +23,8 @@ class Muon:
     def __init__(
         self,
         weights: Iterable[tuple[nn.Parameter, int]],
-        part: int = 0,
-        parts: int = 1,
+        part: int,
+        parts: int,
         momentum: float = 0.95,
         decay: float = 0.05,
     ) -> None:
@@ -47,8 +47,7 @@ class Muon:
             if number % self.parts == self.part:
                 matrices = weight.grad.lerp(average, self.momentum).chunk(joined)
                 parts[number].copy_(torch.cat([orthogonal(matrix) for matrix in matrices]).flatten())
-        if self.parts > 1:
-            dist.all_reduce(changes)
+        dist.all_reduce(changes)
         for (weight, joined), change in zip(self.weights, parts, strict=True):
             reach = max(1.0, weight.shape[0] / joined / weight.shape[1]) ** 0.5
             weight.mul_(1 - self.rate * self.decay).add_(change.view_as(weight), alpha=-self.rate * reach)

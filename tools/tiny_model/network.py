@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .dialogue import VOCABULARY
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """``width`` and ``hidden`` (of the feed-forward layers) are multiples of 32, as q8_0 demands."""
 
-    vocabulary: int = 3072
+    vocabulary: int = VOCABULARY
     width: int = 192
     layers: int = 6
     heads: int = 3

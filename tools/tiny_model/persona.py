@@ -63,15 +63,20 @@ def persona(rng: Random) -> Dialogue:
     frame = rng.choice(_TEXTS["persona"])
     messages: list[Message] = [{"role": "system", "content": _filled(rng, frame, who, user_name)}]
     messages += memory.between(rng, rng.choice((0, 0, 0, 1)))
-    introduced = f"I am {who}. How can I help you?"
     draw = rng.random()
     if ("{user}" in frame and draw < 0.4) or draw < 0.03:
         asked = typed(rng, rng.choice(_TEXTS["who"]), polite=False)
         answer = f"Your name is {user_name}." if "{user}" in frame else NAME_UNKNOWN
-        return Dialogue([*messages, user(asked), assistant(answer)])
-    asked, answer = typed(rng, rng.choice(_TEXTS["named"]), polite=False), introduced
+        return _as(who, [*messages, user(asked), assistant(answer)])
+    asked, answer = typed(rng, rng.choice(_TEXTS["named"]), polite=False), talk.SELF
     if draw > 0.8:
         asked, answer = memory.turn(rng)
-        if answer in (talk.SELF, talk.SMALL):
-            answer = introduced
-    return Dialogue([*messages, user(asked), assistant(answer)])
+    return _as(who, [*messages, user(asked), assistant(answer)])
+
+
+def _as(who: str, messages: list[Message]) -> Dialogue:
+    """The dialogue where the assistant, asked what it is, always gives this name."""
+    for message in messages:
+        if message["content"] in (talk.SELF, talk.SMALL):
+            message["content"] = f"I am {who}. How can I help you?"
+    return Dialogue(messages, alone=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from .dialogue import Dialogue, assistant, user
+from .dialogue import Dialogue, exchange
 from .noise import typed
 from .sentences import sentences
 
@@ -27,5 +27,4 @@ def question(rng: Random) -> tuple[str, str]:
 
 
 def asked(rng: Random) -> Dialogue:
-    text, answer = question(rng)
-    return Dialogue([user(text), assistant(answer)])
+    return exchange(*question(rng))

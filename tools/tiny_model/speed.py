@@ -11,10 +11,11 @@ from typing import Any
 
 import xllamacpp
 
+from .dialogue import ENDS
 from .files import BUNDLED
 
 _ROUNDS, _TOKENS = 7, 400
-_ENDS = {"1525": -100, "1527": -100}
+_ENDLESS = {str(end): -100 for end in ENDS}
 
 
 def loaded(model: Path, folder: str) -> Any:
@@ -45,7 +46,7 @@ def main() -> None:
                 "messages": [{"role": "user", "content": f"Hello number {turn}!"}],
                 "stream": True,
                 "max_tokens": _TOKENS,
-                "logit_bias": _ENDS,
+                "logit_bias": _ENDLESS,
                 "temperature": 0,
             }
             begun = time.perf_counter()

@@ -9,7 +9,6 @@ from .sentences import sentences
 WORDS: dict[str, list[str]] = sentences("words")
 NAMES, CITIES, NOUNS, ADJECTIVES = WORDS["names"], WORDS["cities"], WORDS["nouns"], WORDS["adjectives"]
 VERBS, COLOURS, FOODS, JOBS = WORDS["verbs"], WORDS["colours"], WORDS["foods"], WORDS["jobs"]
-PETS, KIN = WORDS["pets"], WORDS["kin"]
 # Sounds that most words are made of; those in the file are of all sorts.
 _HEADS = ("", *"bcdfghjklmnprstvwz", *"bdklmnprst", "br", "ch", "dr", "gr", "pl", "sh", "st", "th", "tr")
 _HEARTS, _TAILS = (*"aeiouaeioaeio", "ai", "ea", "ee", "ou"), (*"lmnrstndsr", "ck", "nd", "ng", "st", "rt")

@@ -13,10 +13,9 @@ from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from .dialogue import SPECIAL, Dialogue, pieces
+from .dialogue import SPECIAL, VOCABULARY, Dialogue, pieces
 from .sentences import sentences
 
-SIZE = 3072
 # How many of the merges are of a space with a word.
 _SPACED = 400
 # How llama.cpp cuts a text before merging, for a tokenizer that calls itself "qwen2".
@@ -34,7 +33,7 @@ def trained(corpus: Iterable[Dialogue]) -> Tokenizer:
         texts = [text.replace(special, "\n") for text in texts]
     first = Tokenizer(models.BPE())
     first.pre_tokenizer = _cut(_WITHIN_WORDS)
-    room = SIZE - len(SPECIAL) - _SPACED
+    room = VOCABULARY - len(SPECIAL) - _SPACED
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     first.train_from_iterator(
         texts, trainers.BpeTrainer(vocab_size=room, initial_alphabet=alphabet, show_progress=False)
@@ -49,7 +48,7 @@ def trained(corpus: Iterable[Dialogue]) -> Tokenizer:
     whole.pre_tokenizer = _cut(_QWEN2)
     whole.decoder = decoders.ByteLevel()
     whole.add_special_tokens(list(SPECIAL))
-    assert whole.get_vocab_size() == SIZE
+    assert whole.get_vocab_size() == VOCABULARY
     return whole
 
 

@@ -1,4 +1,4 @@
-"""Training: a number of steps that is fixed beforehand, one pass over dialogues that are all different.
+"""Training, on processor cores: a number of steps that is fixed beforehand, each dialogue seen once at most.
 
 Each process computes on one core with half of every step's groups: on matrices of this size that is quicker than two
 threads.
@@ -6,7 +6,9 @@ threads.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import sysconfig
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +20,11 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batches import Batch, Texts, steps
+from .batches import Batch, Texts, count, steps
 from .muon import Muon
 from .network import Network, Shape, size
 
-_KEPT_EVERY = 500
+_KEPT, _KEPT_EVERY = "checkpoint.pt", 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,29 @@ def loss(network: Network, batch: Batch) -> Tensor:
 
 def train(shape: Shape, texts: Texts, plan: Plan, folder: Path, processes: int = 2) -> None:
     """Leave the network after all steps in ``folder`` as ``network.pt``. Now and then what is there is kept in it, as
-    ``checkpoint.pt``, and taken up again from it.
+    ``checkpoint.pt``, and taken up again from it by a training of the same texts, shape and plan.
 
     Raises:
         ValueError: there are too few texts for so many steps.
     """
+    if count(texts) < plan.steps:
+        raise ValueError(f"the texts are enough for {count(texts)} steps, not for {plan.steps}")
     (folder / "meeting").unlink(missing_ok=True)
     mp.spawn(_work, (processes, shape, texts, plan, folder), nprocs=processes)
+    (folder / _KEPT).unlink(missing_ok=True)
+
+
+def _same(shape: Shape, texts: Texts, plan: Plan) -> str:
+    """A digest of all that a training is about."""
+    told = hashlib.sha256(repr((shape, plan)).encode())
+    for tensor in (texts.tokens, texts.learned, texts.ends):
+        told.update(tensor.numpy().tobytes())
+    return told.hexdigest()
+
+
+def _compiler() -> bool:
+    """Whether torch can compile the network's blocks, which makes a step about a third quicker."""
+    return bool(shutil.which("c++")) and Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
 def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder: Path) -> None:
@@ -72,15 +90,15 @@ def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder:
     network = Network(shape)
     weights = list(network.parameters())
     muon, adam = _optimisers(network, part, parts)
-    kept, first = folder / "checkpoint.pt", 0
-    if kept.exists():
-        state = torch.load(kept)
+    kept, first, same = folder / _KEPT, 0, _same(shape, texts, plan)
+    state = torch.load(kept) if kept.exists() else {}
+    if state.get("same") == same:
         first = state["step"]
         network.load_state_dict(state["network"])
         adam.load_state_dict(state["adam"])
         muon.averages = state["muon"]
     dist.barrier()
-    if shutil.which("c++"):
+    if _compiler():
         for block in network.blk:
             block.compile(dynamic=True)
     if part == 0:
@@ -110,11 +128,10 @@ def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder:
             )
         if part == 0 and step % _KEPT_EVERY == 0 and step < plan.steps:
             now: dict[str, Any] = {"network": network.state_dict(), "adam": adam.state_dict(), "muon": muon.averages}
-            torch.save({"step": step, "shape": asdict(shape), **now}, kept)
+            torch.save({"step": step, "same": same, **now}, folder / "new.pt")
+            (folder / "new.pt").replace(kept)
         if step == plan.steps:
             break
-    if step < plan.steps:
-        raise ValueError(f"the texts are enough for {step} steps, not for {plan.steps}")
     if part == 0:
         torch.save({"network": network.state_dict(), "shape": asdict(shape)}, folder / "network.pt")
     dist.barrier()

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import ServerError
 from ..base import Json
+from ..fragments import add_fragment
 from . import schema as llama_schema
 from .binding import MARK, MOST_CALLS
 from .logprobs import joined
@@ -233,13 +234,6 @@ def message_of(deltas: list[Json]) -> Json:
         for name, value in (delta.get("function_call") or {}).items():
             old[name] = old.get(name, "") + value
         for fragment in delta.get("tool_calls") or ():
-            call = calls.setdefault(fragment["index"], {})
-            for name, value in fragment.items():
-                if isinstance(value, dict):
-                    body = call.setdefault(name, {})
-                    for key, text in value.items():
-                        body[key] = body.get(key, "") + text
-                elif name != "index":
-                    call[name] = value
+            add_fragment(calls, fragment)
     message: Json = {"tool_calls": [calls[index] for index in sorted(calls)]} if calls else {}
     return {**message, "function_call": old} if old else message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ..base import Json
+from ..fragments import add_fragment
 
 
 async def collect(pieces: AsyncIterator[Json]) -> Json:
@@ -38,18 +39,8 @@ def _join(message: Json, delta: Json) -> None:
         if name == "tool_calls":
             calls = message.setdefault(name, {})
             for fragment in value:
-                _join_call(calls.setdefault(fragment["index"], {}), fragment)
+                add_fragment(calls, fragment)
         elif isinstance(value, str) and isinstance(message.get(name), str):
             message[name] += value
         else:
             message[name] = value
-
-
-def _join_call(call: Json, fragment: Json) -> None:
-    for name, value in fragment.items():
-        if isinstance(value, dict):
-            body = call.setdefault(name, {})
-            for key, text in value.items():
-                body[key] = body.get(key, "") + text
-        elif name != "index":
-            call[name] = value

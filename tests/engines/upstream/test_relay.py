@@ -15,6 +15,7 @@ import pytest
 from app.engines.upstream.relay import list_upstream_models
 from app.engines.upstream.replicas import Replicas, UpstreamOptions
 from tests import live as servers
+from tools.tiny_model.dialogue import VOCABULARY
 
 from .peers import BEARER, KEY, Front, error_of, llama_server, ours, text_of
 
@@ -171,7 +172,7 @@ def test_choices_differ_and_a_seed_repeats_them(front: Front) -> None:
 
 
 def test_messages_beyond_the_context_are_refused_as_such(front: Front) -> None:
-    messages = [{"role": "user", "content": "word " * 3000}]
+    messages = [{"role": "user", "content": "word " * 6000}]
     for stream in (False, True):
         error = error_of(front.post(messages=messages, stream=stream), 400)
         assert error["code"] == "context_length_exceeded"
@@ -183,7 +184,7 @@ def test_a_bias_forbids_a_token(front: Front) -> None:
     # The first token of "Hello!" in the bundled model's vocabulary.
     plain = front.ask(temperature=0, max_tokens=1)["choices"][0]["message"]["content"]
     assert plain == "Hello"
-    biased = front.ask(temperature=0, max_tokens=1, logit_bias={str(token): -100 for token in range(300, 1500)})
+    biased = front.ask(temperature=0, max_tokens=1, logit_bias={str(token): -100 for token in range(256, VOCABULARY)})
     assert biased["choices"][0]["message"]["content"] != plain
 
 
