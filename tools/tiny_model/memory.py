@@ -38,7 +38,8 @@ def between(rng: Random, most: int) -> list[Message]:
     return found
 
 
-def recalled(rng: Random, most: int = 2) -> Dialogue:
+def recalled(rng: Random, most: int) -> Dialogue:
+    """Facts that are told, and asked for after at most so many other turns."""
     draw = rng.random()
     if draw < 0.1:
         return _said_before(rng)
