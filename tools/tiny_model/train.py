@@ -7,6 +7,7 @@ threads.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sysconfig
 import time
@@ -25,6 +26,8 @@ from .muon import Muon
 from .network import Network, Shape, size
 
 _KEPT, _KEPT_EVERY = "checkpoint.pt", 500
+# glibc keeps the memory of a step for the next one: to ask the kernel for it each time takes a fifth of the time.
+_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32), "MALLOC_TOP_PAD_": str(1 << 26)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def train(shape: Shape, texts: Texts, plan: Plan, folder: Path, processes: int =
     if count(texts) < plan.steps:
         raise ValueError(f"the texts are enough for {count(texts)} steps, not for {plan.steps}")
     (folder / "meeting").unlink(missing_ok=True)
+    os.environ.update(_MEMORY)
     mp.spawn(_work, (processes, shape, texts, plan, folder), nprocs=processes)
     (folder / _KEPT).unlink(missing_ok=True)
 
@@ -85,7 +89,8 @@ def _compiler() -> bool:
 
 def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder: Path) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=part, world_size=parts)
+    store = dist.FileStore(str(folder / "meeting"), parts)
+    dist.init_process_group("gloo", store=store, rank=part, world_size=parts)
     torch.manual_seed(plan.seed)
     network = Network(shape)
     weights = list(network.parameters())
