@@ -123,7 +123,7 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
         return wire(settings)
     path, built = contract_path(settings), engine_of(settings)
     return Reloading(
-        wire(settings, built=built),
+        lambda: wire(settings, built=built),
         lambda: wire(settings, built=built, opens=False),
         lambda: Document.load(path).files,
         shown=str(path),

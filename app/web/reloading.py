@@ -25,25 +25,31 @@ log = logging.getLogger("parley")
 
 _SECONDS = 0.2
 
-Stamp = tuple[tuple[int, int, int] | None, ...]
+Stamp = tuple[int, int, int] | None
 
 
 class Reloading:
     """An ASGI application in front of one that changes.
 
-    ``first`` opens and closes what all share, at the start and the end of the worker; ``build`` makes its successors,
-    which open nothing. ``files`` are those to watch, asked for again after each change.
+    ``first`` makes the one that opens and closes what all share, at the start and the end of the worker; ``build``
+    makes its successors, which open nothing. ``files`` are those to watch, asked for again after each change.
     """
 
     def __init__(
-        self, first: FlaskApp, build: Callable[[], FlaskApp], files: Callable[[], Iterable[Path]], *, shown: str
+        self,
+        first: Callable[[], FlaskApp],
+        build: Callable[[], FlaskApp],
+        files: Callable[[], Iterable[Path]],
+        *,
+        shown: str,
     ) -> None:
-        self._first = self._current = first
         self._build = build
         self._files = files
         self._shown = shown
         self._watched = tuple(files())
-        self._stamp = self._read_stamp()
+        # Always taken before the files are read: what is saved between is built from, or is seen as a change.
+        self._stamps = self._read_stamps()
+        self._first = self._current = first()
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -65,10 +71,11 @@ class Reloading:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS)
-            stamp = self._read_stamp()
-            if stamp == self._stamp:
+            stamps = self._read_stamps()
+            # A file that was not watched before counts as changed: when it was read, nothing was known of it.
+            if stamps.items() <= self._stamps.items():
                 continue
-            self._stamp = stamp
+            self._stamps = stamps
             try:
                 built = await asyncio.to_thread(self._build)
                 await _try(built)
@@ -81,15 +88,13 @@ class Reloading:
                 self._current = built
                 # The one before goes round in circles, which are large for a large document.
                 await asyncio.to_thread(gc.collect)
-                # What was saved while this was built is seen now, and what was added since is not overlooked.
-                self._stamp = stamp if len(stamp) == len(self._watched) else self._read_stamp()
                 log.info("the document %s has changed and is in force", self._shown)
 
-    def _read_stamp(self) -> Stamp:
-        return tuple(map(_stamp, self._watched))
+    def _read_stamps(self) -> dict[Path, Stamp]:
+        return {path: _stamp(path) for path in self._watched}
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> Stamp:
     with contextlib.suppress(OSError):
         status = path.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -9,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connexion import FlaskApp
+from starlette.types import Message
+
+from app.web.reloading import Reloading
 
 from ..live import ROOT, Server, serve
 from .inprocess import openapi
@@ -60,6 +65,58 @@ def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_n
         (tmp_path / "three.yaml").write_text(json.dumps({"post": {"operationId": "four", "responses": {}}}))
         until(server, "/three", 405)
         assert server.workers == workers
+
+
+def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) -> None:
+    document, part = tmp_path / "api.json", tmp_path / "part.json"
+    read: list[str] = []
+
+    def files() -> list[Path]:
+        return [document, *([part] if "part" in document.read_text() else [])]
+
+    def build() -> Any:
+        read.append(document.read_text() + (part.read_text() if part in files() else ""))
+        # Somebody saves a file just after it has been read.
+        if read[-1] == "zero":
+            document.write_text("one")
+        elif read[-1] == "part one":
+            part.write_text("two")
+        return FlaskApp("built")
+
+    async def follow() -> None:
+        document.write_text("zero")
+        reloading = Reloading(build, build, files, shown="api.json")
+        ended = asyncio.Event()
+        messages = iter(["lifespan.startup", "lifespan.shutdown"])
+
+        async def receive() -> Message:
+            message = next(messages)
+            if message == "lifespan.shutdown":
+                await ended.wait()
+            return {"type": message}
+
+        async def send(_message: Message) -> None:
+            pass
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            tasks.create_task(reloading({"type": "lifespan"}, receive, send))
+            await asyncio.to_thread(until_read, "one")
+            part.write_text("one")
+            document.write_text("part ")
+            await asyncio.to_thread(until_read, "part two")
+            # And when nothing changes any more, nothing is built any more.
+            count = len(read)
+            await asyncio.sleep(0.6)
+            assert len(read) == count
+            ended.set()
+
+    def until_read(text: str) -> None:
+        deadline = time.monotonic() + 5
+        while read[-1:] != [text]:
+            assert time.monotonic() < deadline, read
+            time.sleep(0.02)
+
+    asyncio.run(follow())
 
 
 def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
