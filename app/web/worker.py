@@ -121,6 +121,26 @@ class Worker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: weakref.WeakSet[Protocol] = weakref.WeakSet()
+        self._waiting: asyncio.Task[Any] | None = None
+
+    def notify(self) -> None:
+        super().notify()
+        # Called by the task that waits for the end of the worker, each time before it sleeps for a second.
+        self._waiting = asyncio.current_task(self.loop)
+
+    def handle_exit_signal(self) -> None:
+        super().handle_exit_signal()
+        self._wake()
+
+    def handle_quit_signal(self) -> None:
+        super().handle_quit_signal()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have a stop begin at once, not when the sleep is over."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cancel()
 
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()  # chooses by the setting asgi_loop
@@ -134,6 +154,7 @@ class Worker(ASGIWorker):
         # However it came to this: connections are closed after their answer, and at once when they wait for none, for
         # they would hold the stop up for as long as they may stay idle.
         self.alive = False
+        self._waiting = None
         for connection in list(self.connections):
             if connection.idle:
                 connection._close_transport()
