@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -47,7 +48,12 @@ class ConfigurationError(ParleyError):
 
 
 class DocumentError(ConfigurationError):
-    """The document cannot be served; `flask --app wsgi contract check` tells all that is wrong with it."""
+    """The document cannot be served; `flask --app wsgi contract check` tells all that is wrong with it.
+
+    ``files`` are those that were read, or could not be, before it was known.
+    """
+
+    files: tuple[Path, ...] = ()
 
 
 class ApiError(Exception):

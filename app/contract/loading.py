@@ -46,7 +46,11 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
     if not _OUTWARD.search(text):
         return Loaded(content, text, raw if path.suffix != ".json" else text, (path,))
     bundle = _Bundle(path, cache)
-    content = bundle.put_together(content)
+    try:
+        content = bundle.put_together(content)
+    except DocumentError as error:
+        error.files = tuple(bundle.files)
+        raise
     if len(bundle.files) > 1:
         # JSON is YAML 1.2 too: what was never written as one file is shown as it is.
         raw = text = to_json(content, path)
@@ -155,7 +159,7 @@ class _Bundle:
             )
         name = target.relative_to(self._folder).as_posix()
         if target not in self._parts:
+            self.files.append(target)
             self._parts[target] = jiter.from_json(_read(target, self._cache)[1])
             self._left.append((target, name))
-            self.files.append(target)
         return f"#/{FILES}/{escape(name)}{fragment}"

@@ -19,7 +19,7 @@ import flask
 from connexion import FlaskApp
 from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DocumentError
 
 log = logging.getLogger("parley")
 
@@ -75,13 +75,19 @@ class Reloading:
             # A file that was not watched before counts as changed: when it was read, nothing was known of it.
             if stamps.items() <= self._stamps.items():
                 continue
+            saved = any(stamps.get(path, stamp) != stamp for path, stamp in self._stamps.items())
             self._stamps = stamps
             try:
+                self._watched = tuple(await asyncio.to_thread(self._files))
+                self._stamps = {**self._read_stamps(), **stamps}
                 built = await asyncio.to_thread(self._build)
                 await _try(built)
-                self._watched = tuple(self._files())
             except ConfigurationError as error:
-                log.error("the document has changed, but not into one that can be served: %s", error)
+                if isinstance(error, DocumentError):
+                    # What is to be mended may be a file that the document did not refer to before.
+                    self._watched = tuple(dict.fromkeys((*self._watched, *error.files)))
+                if saved:
+                    log.error("the document has changed, but not into one that can be served: %s", error)
             except Exception:
                 log.exception("the document has changed, but not into one that can be served")
             else:

@@ -13,7 +13,7 @@ from app.contract.document import Document
 from app.contract.loading import load
 from app.contract.operations import operations
 from app.contract.schemas import Schemas
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, DocumentError
 
 ROOT = """
 openapi: 3.1.0
@@ -81,6 +81,13 @@ def test_several_files_are_one_document(root: Path) -> None:
     again = Document(served)
     assert [o.id for o in operations(again)] == ["getPet"]
     assert document.yaml_bytes == document.json_bytes
+
+
+def test_an_error_tells_the_files_that_were_asked_for(root: Path) -> None:
+    (root.parent / "schemas" / "pets.json").unlink()
+    with pytest.raises(DocumentError, match=r"pets\.json cannot be read") as caught:
+        Document.load(root)
+    assert [file.name for file in caught.value.files] == ["root.yaml", "pet.yaml", "pets.json"]
 
 
 @pytest.mark.parametrize(

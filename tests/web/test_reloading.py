@@ -64,6 +64,11 @@ def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_n
         # The second file is watched too.
         (tmp_path / "three.yaml").write_text(json.dumps({"post": {"operationId": "four", "responses": {}}}))
         until(server, "/three", 405)
+        # And one that is not there yet.
+        document.write_text(json.dumps(openapi({"/four": {"$ref": "four.yaml"}})))
+        server.log_line("four.yaml cannot be read")
+        (tmp_path / "four.yaml").write_text(json.dumps(paths("four")["/four"]))
+        until(server, "/four", 501)
         assert server.workers == workers
 
 
