@@ -25,7 +25,7 @@ format: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
 
-# Makes the bundled model again, in place, in some 80 minutes on two cores (with a C++ compiler and Python's headers;
+# Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.
 tiny-model: $(VENV)/.test build/tiny-model/.venv/.done
 	build/tiny-model/.venv/bin/python -m tools.tiny_model build/tiny-model

@@ -8,13 +8,14 @@ import itertools
 import json
 import re
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import jinja2
 import pytest
 
 from app.settings import Settings
-from tools.tiny_model import beyond
+from tools.tiny_model import beyond, made_tools
 from tools.tiny_model.corpus import dialogues, plain
 from tools.tiny_model.dialogue import SPECIAL, TEMPLATE, Dialogue, assistant, pieces, text_of, user
 from tools.tiny_model.evaluate import fault_of, loops, prompts
@@ -123,9 +124,8 @@ def test_the_card_is_about_the_file_that_ships() -> None:
 def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -> None:
     held_out = prompts(HELD_OUT)
     assert len({prompt["id"] for prompt in held_out}) == len(held_out) >= 200
-    # With tools or a system prompt it is those that are new, and there are plain greetings among them.
-    alone = (prompt["messages"] for prompt in held_out if "tools" not in prompt)
-    last = {plain(str(messages[-1]["content"])) for messages in alone if messages[0]["role"] == "user"}
+    users = ([each for each in prompt["messages"] if each["role"] == "user"] for prompt in held_out)
+    last = {plain(str(messages[-1]["content"])) for messages in users}
     said_in_corpus = {
         plain(str(message["content"]))
         for dialogue in dialogues(8000, 1, first=2000)
@@ -153,6 +153,25 @@ def test_the_models_chat_template_makes_the_texts_that_it_has_learned() -> None:
         assert text == text_of(dialogue)
         seen |= {mark for mark in SPECIAL if mark in text}
     assert seen >= {"<tools>", "<tool_call>", "<tool_response>", "<|im_start|>"}
+
+
+def test_tools_that_are_put_together_have_names_of_their_own_and_their_questions_have_the_values() -> None:
+    rng = Random(5)
+    several = undone = 0
+    for _ in range(400):
+        choices = made_tools.made_up(rng)
+        names = [choice.tool["function"]["name"] for choice in choices]
+        assert len(set(names)) == len(names)
+        assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
+        several += len(names) > 1
+        undone += any(f"un{one}".casefold() == other.casefold() for one in names for other in names)
+        for choice in choices:
+            said, arguments = choice.ask(rng)
+            assert set(arguments) == set(choice.tool["function"]["parameters"]["properties"])
+            free = [choice.called[key] for key, param in choice.family.params.items() if param.value]
+            assert all(str(arguments[name]) in said for name in free), (said, arguments)
+    assert several > 200
+    assert undone
 
 
 def test_what_a_grammar_writes_is_not_learned() -> None:

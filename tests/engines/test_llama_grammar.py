@@ -151,11 +151,11 @@ def _ask(engine: LlamaEngine, *, stream: bool = False, **request: Any) -> Any:
     return asyncio.run(asyncio.wait_for(use(), 20))
 
 
-def _ended(engine: LlamaEngine, **request: Any) -> Json:
+def _ended(engine: LlamaEngine, first_seed: int = 0, **request: Any) -> Json:
     """An answer that came to its end: a grammar lets a small model go on for ever, and some processors add up so that
     it does."""
-    for seed in range(10):
-        # The first as likely as can be.
+    for seed in range(first_seed, first_seed + 10):
+        # That of seed 0 as likely as can be.
         answer: Json = _ask(engine, frequency_penalty=1, temperature=min(seed, 1), seed=seed, **request)
         if answer["finish_reason"] != "length":
             break
@@ -173,14 +173,12 @@ def test_a_call_that_must_be_made_obeys_the_grammar(engine: LlamaEngine, tool: J
     named = {"type": "custom", "custom": {"name": tool["custom"]["name"]}}
     for choice in (named, "required"):
         inputs = set()
-        for seed in range(5):
+        for seed in range(1, 20, 5):
             tools = [tool] if choice == "required" else [PLATE_TOOL, SUM_TOOL, NAMED]
-            answer = _ask(engine, tools=tools, tool_choice=choice, temperature=1, seed=seed)
-            if answer["finish_reason"] != "length":
-                ((name, text),) = _inputs(answer)
-                assert name == tool["custom"]["name"]
-                assert _obeys(name, text), text
-                inputs.add(text)
+            ((name, text),) = _inputs(_ended(engine, tools=tools, tool_choice=choice, first_seed=seed))
+            assert name == tool["custom"]["name"]
+            assert _obeys(name, text), text
+            inputs.add(text)
         assert len(inputs) > 1
 
 
@@ -232,6 +230,12 @@ def test_a_call_with_a_grammar_is_streamed(engine: LlamaEngine) -> None:
         assert [c["finish_reason"] for p in pieces for c in p["choices"]][-1] == "tool_calls"
 
 
+@pytest.mark.parametrize("text", ["1 - (2", " 1 - (2", " "])
+def test_what_a_grammar_ignores_may_stand_before_a_text_that_is_cut_off(text: str) -> None:
+    pieces = _called(f'<tool_call>\n{{"name": "sum"}}\n{text}', [SUM_TOOL], reason="length")
+    assert [choice["finish_reason"] for piece in pieces for choice in piece["choices"]][-1] == "length"
+
+
 @pytest.mark.live
 def test_a_text_that_is_cut_off_ends_by_its_length_or_at_the_stop_sequence(engine: LlamaEngine) -> None:
     body: Json = {"tools": [PLATE_TOOL], "tool_choice": "required"}
@@ -272,13 +276,13 @@ def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
     assert asyncio.run(tokens(SUM_TOOL)) > asyncio.run(tokens(plain)) + 50
 
 
-def _called(text: str, tools: list[Json], *, may_stop: bool = False) -> list[Json]:
+def _called(text: str, tools: list[Json], *, may_stop: bool = False, reason: str = "stop") -> list[Json]:
     """What is made of words of a model, be it that llama.cpp let it off the grammar."""
 
     async def pieces() -> AsyncGenerator[Json, None]:
         for character in text:
             yield {"choices": [{"index": 0, "delta": {"content": character}, "finish_reason": None}]}
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
 
     async def use() -> list[Json]:
         asked = llama_tools.asked({"tools": tools})

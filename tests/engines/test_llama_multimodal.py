@@ -101,7 +101,8 @@ def test_the_order_of_the_parts_matters(server: Server) -> None:
 
 def test_every_form_of_picture_is_read(server: Server) -> None:
     for data in (png(), jpeg(), jpeg(50, 30), GIF, bmp(3, 3), bmp(3, -3), png(1, 1), png(200, 1), png(1, 200)):
-        assert _answer(server, image(data))["choices"][0]["message"]["content"]
+        # The model has not learned to see: it may have nothing to say to some.
+        assert _prompt_tokens(_answer(server, image(data))) > IMAGE_TOKENS
 
 
 def test_a_stream_says_what_the_whole_answer_says(server: Server) -> None:

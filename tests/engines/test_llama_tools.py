@@ -126,7 +126,8 @@ def test_tools_that_are_not_allowed_are_not_called(engine: LlamaEngine) -> None:
 
 
 def test_several_calls_are_made_only_when_they_may(engine: LlamaEngine) -> None:
-    request = {"tools": TOOLS, "tool_choice": "required", "temperature": 1, "max_tokens": 400}
+    both = [{"role": "user", "content": "What is the weather in Paris and Rome?"}]
+    request = {"messages": both, "tools": TOOLS, "tool_choice": "required", "temperature": 1, "max_tokens": 400}
     numbers = set()
     for seed in range(6):
         choice = _choice(engine, parallel_tool_calls=True, seed=seed, **request)

@@ -35,7 +35,25 @@ TEMPLATE = r"""
     {{- '<|im_start|>system\n' }}
     {%- if first %}{{- first + '\n' }}{%- endif %}
     {{- '<tools>\n' }}
-    {%- for tool in tools %}{{- tool.function | tojson }}{{- '\n' }}{%- endfor %}
+    {%- for tool in tools %}
+        {%- set parameters = tool.function.parameters or {} %}
+        {{- tool.function.name + '(' }}
+        {%- for name, schema in (parameters.properties or {}).items() %}
+            {{- (', ' if not loop.first else '') + name + ('' if name in (parameters.required or []) else '?') + ': ' }}
+            {%- if schema is not mapping %}{{- schema | tojson }}
+            {%- else %}
+                {%- if schema.enum %}{{- schema.enum | tojson }}
+                {%- elif schema.type is not string or 'items' in schema or 'properties' in schema %}
+                    {{- schema | tojson }}
+                {%- else %}{{- schema.type }}
+                {%- endif %}
+                {%- if schema.description %}{{- ' (' + schema.description + ')' }}{%- endif %}
+            {%- endif %}
+        {%- endfor %}
+        {{- ')' }}
+        {%- if tool.function.description %}{{- ' ' + tool.function.description }}{%- endif %}
+        {{- '\n' }}
+    {%- endfor %}
     {{- '</tools><|im_end|>\n' }}
 {%- elif first %}
     {{- '<|im_start|>system\n' + first + '<|im_end|>\n' }}
@@ -62,8 +80,8 @@ TEMPLATE = r"""
 @dataclass(slots=True)
 class Dialogue:
     """``messages`` as in the API, but that ``arguments`` of calls are objects. Of an assistant's text the parts in
-    ``given`` are bound by a grammar when the model is used, so they are not learned. One that is ``alone`` gets no
-    turns before it."""
+    ``given`` are not learned: what a grammar binds when the model is used, and what another assistant said. One that
+    is ``alone`` gets no turns before it."""
 
     messages: list[Message]
     tools: list[Message] = field(default_factory=list)
@@ -88,7 +106,7 @@ def pieces(dialogue: Dialogue) -> list[tuple[str, bool]]:
     messages, found = list(dialogue.messages), []
     system = messages.pop(0)["content"] if messages[0]["role"] == "system" else ""
     if dialogue.tools:
-        shown = "".join(_json(tool["function"]) + "\n" for tool in dialogue.tools)
+        shown = "".join(_shown(tool["function"]) + "\n" for tool in dialogue.tools)
         opening = system + "\n" if system else ""
         found.append((f"{START}system\n{opening}<tools>\n{shown}</tools>{END}\n", False))
     elif system:
@@ -105,6 +123,20 @@ def pieces(dialogue: Dialogue) -> list[tuple[str, bool]]:
 
 def text_of(dialogue: Dialogue) -> str:
     return "".join(text for text, _ in pieces(dialogue))
+
+
+def _shown(function: Message) -> str:
+    """A tool in a line: get_weather(city: string, unit?: ["C", "F"] (The unit)) Get the weather of a city."""
+    parameters = function.get("parameters") or {}
+    required = parameters.get("required") or ()
+    shown = []
+    for name, schema in (parameters.get("properties") or {}).items():
+        plain = isinstance(schema.get("type"), str) and "items" not in schema and "properties" not in schema
+        kind = _json(schema["enum"]) if schema.get("enum") else schema["type"] if plain else _json(schema)
+        more = f" ({schema['description']})" if schema.get("description") else ""
+        shown.append(f"{name}{'' if name in required else '?'}: {kind}{more}")
+    does = f" {function['description']}" if function.get("description") else ""
+    return f"{function['name']}({', '.join(shown)}){does}"
 
 
 def _learned(message: Message, given: frozenset[str]) -> list[tuple[str, bool]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from .factvalues import value_of
 from .noise import typed
+from .people import person
 from .sentences import sentences
-from .strings import JOBS, WORDS, city, clock, code, invented, known, name, number, with_article, word
-from .values import title
+from .strings import WORDS, with_article
 
 NAME_UNKNOWN = "You have not told me your name yet."
 UNKNOWN = "You have not told me that yet."
@@ -20,78 +20,37 @@ _TEXTS = sentences("memory")
 _TOLD: dict[str, dict[str, Any]] = {told["sort"]: told for told in _TEXTS["told"]}
 _SAME = [set(kinds) for kinds in _TEXTS["same"]]
 NAME = "name"
-
-
-def _job(rng: Random) -> str:
-    return rng.choice(JOBS) if rng.random() < 0.7 else invented(rng)
-
-
-def _date(rng: Random) -> str:
-    day, month = rng.randint(1, 28), rng.choice(WORDS["months"])
-    return rng.choice((f"{month} {day}", f"{day} {month}", f"the {_th(day)} of {month}"))
-
-
-def _th(day: int) -> str:
-    return f"{day}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th') if day not in (11, 12, 13) else 'th' }"
-
-
-def _phone(rng: Random) -> str:
-    return rng.choice(("", "", "0", "+")) + "".join(str(rng.randrange(1, 10)) for _ in range(rng.randint(5, 9)))
-
-
-def _secret(rng: Random) -> str:
-    return rng.choice((word(rng), word(rng), code(rng), f"{word(rng)}{number(rng, 2)}"))
-
-
-def _named(rng: Random, *after: str) -> str:
-    """Something that has a capital, and perhaps a word after it: Hill School."""
-    return f"{rng.choice((name, city))(rng)} {rng.choice(after)}".strip()
-
-
-# How the values are made that the file names; other names are those of lists of words.
-_MAKES: dict[str, Callable[[Random], str]] = {
-    "age": lambda rng: str(rng.randint(10, 99)),
-    "city": city,
-    "clock": clock,
-    "code": code,
-    "company": lambda rng: _named(
-        rng, "", "", "Bakery", "Bank", "Books", "Foods", "Group", "Labs", "Motors", "Systems"
-    ),
-    "date": _date,
-    "flight": lambda rng: f"{rng.choice('ABDEFKLMQSU')}{rng.choice('AFHKLRXZ')}{number(rng, rng.choice((2, 3, 4)))}",
-    "food": lambda rng: known(rng, "foods"),
-    "height": lambda rng: str(rng.randint(140, 210)),
-    "job": _job,
-    "login": lambda rng: invented(rng, 2) + rng.choice(("", "", str(number(rng)))),
-    "name": name,
-    "number": lambda rng: str(number(rng)),
-    "pet age": lambda rng: str(rng.randint(2, 25)),
-    "phone": _phone,
-    "pin": lambda rng: str(number(rng, 4)),
-    "place": lambda rng: rng.choice(WORDS["places"]) if rng.random() < 0.5 else f"the {word(rng)}",
-    "parking": lambda rng: rng.choice(WORDS["parking"]) if rng.random() < 0.5 else f"the {word(rng)}",
-    "room": lambda rng: str(number(rng, 3)) if rng.random() < 0.8 else f"{rng.choice('ABCDE')}{number(rng, 2)}",
-    "school": lambda rng: _named(rng, "School", "School", "College", "High School", "Academy", "Primary School"),
-    "seat": lambda rng: f"{rng.randint(1, 60)}{rng.choice('ABCDEF')}",
-    "secret": _secret,
-    "shoe": lambda rng: str(rng.randint(20, 49)),
-    "small": lambda rng: rng.choice(("two", "three", "four", "five", "six", "seven", "2", "3", "4", "5", "6")),
-    "street": lambda rng: _named(rng, "Street", "Street", "Road", "Avenue", "Lane", "Square"),
-    "team": lambda rng: (
-        f"{rng.choice(('FC ', 'the ', '', ''))}{_named(rng, '', 'Tigers', 'United', 'Rovers', 'Bears')}"
-    ),
-    "title": title,
-    "project": lambda rng: invented(rng).capitalize() if rng.random() < 0.6 else word(rng),
-    "word": word,
+# What people ask for most, and in which words of a question there is no doubt what it asks for.
+_COMMON = ("age", "city", "job", "pet", "kin", "birthday", "favourite", "hobby", "company", "children")
+_CLEAR = {
+    "pet": r"name|called",
+    "kin": r"name|called",
+    "age of kin": r"old|age",
+    "age of pet": r"old|age",
+    "hobby of kin": r"hobby",
+    "city of kin": r"where|city",
+    "job of kin": r"job|living|work|profession",
 }
-_LISTS = {"allergy": "allergies"} | {
-    one: f"{one}s" for one in "month instrument weekday subject language car colour".split()
-}
-_LISTS |= {"country": "countries", "hobby": "hobbies"}
 
 
-def _value(rng: Random, make: str) -> str:
-    return _MAKES[make](rng) if make in _MAKES else known(rng, _LISTS.get(make, make))
+def led(rng: Random, frame: str, sort: str = "before") -> str:
+    """The frame after something that is said before it: Haha. So where do I live?"""
+    before = str(rng.choice(_TEXTS[sort]))
+    if sort == "before" and before[-1] in ".!" and rng.random() < 0.25:
+        before += f" {rng.choice(('So', 'So', 'So,', 'And', 'And', 'Now,', 'But', 'Also,', 'Then', 'Ok,', 'Tell me,'))}"
+    frame = re.sub(r"^and ", "", frame, flags=re.I)
+    whole = before[-1] in ".!?" or re.match(r"I\b", frame)
+    return f"{before} {frame if whole else frame[0].lower() + frame[1:]}"
+
+
+def asked_for(rng: Random, frame: str) -> str:
+    """A question as somebody types it, now and then with a little something before or after it."""
+    draw = rng.random()
+    if draw < 0.24:
+        frame = led(rng, frame)
+    elif draw < 0.32:
+        frame = f"{frame}{'' if frame[-1] in '?.!' else rng.choice('?..')} {rng.choice(_TEXTS['after'])}"
+    return typed(rng, frame, polite=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +67,17 @@ class Fact:
     alone: tuple[str, ...] = ()
 
     def said(self, rng: Random) -> str:
-        return typed(rng, self.frame, self.value, polite=False)
+        frame = self.frame
+        if rng.random() < 0.14 and frame.startswith(("I ", "I'm ", "My ", "Our ", "We ", "The ")):
+            frame = led(rng, frame, "opening")
+        elif rng.random() < 0.08 and frame.endswith(("{}", "{}.")):
+            frame = f"{frame.rstrip('.')}. {rng.choice(_TEXTS['closing'])}"
+        return typed(rng, frame, self.value, polite=False)
 
     def question(self, rng: Random, *, alone: bool = False) -> str:
         """A question that this fact answers; ``alone``: also those that another fact might answer."""
         frames = self.alone if alone and self.alone and rng.random() < 0.25 else self.asked
-        return typed(rng, rng.choice(frames), polite=False)
+        return asked_for(rng, rng.choice(frames))
 
     def acknowledged(self) -> str:
         return meet(self.value) if self.sort == NAME else noted(self.noted)
@@ -135,18 +99,18 @@ class Fact:
         if self.answer.startswith("Your "):
             return "The user's " + self.answer.removeprefix("Your ")
         _, verb, rest = self.answer.split(" ", 2)
-        third = {"are": "is", "were": "was", "have": "has", "go": "goes"}.get(
-            verb, verb if verb[-2:] == "ed" else verb + "s"
-        )
-        third = verb if verb in ("had", "bought") else third
+        irregular = {"are": "is", "were": "was", "have": "has", "go": "goes", "had": "had", "bought": "bought"}
+        third = irregular.get(verb, verb if verb[-2:] == "ed" else verb + "s")
         return f"The user {third} {rest}"
 
 
 def meet(who: str) -> str:
+    """What is answered to a name."""
     return f"Nice to meet you, {who}! How can I help you?"
 
 
 def noted(*facts: str) -> str:
+    """What is answered to other facts, each as `Fact.noted` has it."""
     listed = " and ".join(fact if fact.startswith("the word ") else f"that {fact}" for fact in facts)
     return f"Thank you, I will remember {listed}."
 
@@ -162,11 +126,14 @@ def fact(rng: Random) -> Fact:
         return of_sort(rng, "pet")
     if draw < 0.53:
         return of_sort(rng, "kin")
+    if draw < 0.7:
+        return of_sort(rng, rng.choice(_COMMON))
     return of_sort(rng, rng.choice(list(_TOLD)))
 
 
 def named(rng: Random) -> Fact:
-    who = name(rng)
+    """The fact of the user's name."""
+    who = person(rng)
     who = who.lower() if rng.random() < 0.1 else who
     frame = rng.choice(_TEXTS["called"])
     return Fact(NAME, "", who, frame, f"your name is {who}", f"Your name is {who}.", tuple(_TEXTS["who"]))
@@ -177,8 +144,8 @@ def of_sort(rng: Random, sort: str, about: str = "") -> Fact:
     told = _TOLD[sort]
     kinds = told.get("makes") or (WORDS[told["kinds"]] if "kinds" in told else [""])
     about = about or rng.choice(list(kinds))
-    value = _value(rng, told["makes"][about] if "makes" in told else told["value"])
-    british = rng.random() < 0.5 or about in ("colour", "color")
+    value = value_of(rng, told["makes"][about] if "makes" in told else told["value"])
+    british = rng.random() < 0.5 or about == "colour"
     spelled = "favourite" if (british and about != "color") else "favorite"
 
     def filled(text: str) -> str:
@@ -198,6 +165,8 @@ def apart(one: Fact, other: Fact) -> bool:
     if one.sort == other.sort:
         return bool(one.about) and not _alike(one.about, other.about)
     if one.about == other.sort or other.about == one.sort:
+        return False
+    if one.about and other.about and _alike(one.about, other.about):
         return False
     return not _groups(one.sort) & _groups(other.sort)
 
@@ -222,12 +191,47 @@ def some(rng: Random, count: int) -> list[Fact]:
 
 
 def another(rng: Random, facts: list[Fact]) -> Fact:
-    """One that has not been told: half of the time of the same sort, about something else."""
+    """One that has not been told: often of the same sort, about something else, or of another sort with such a value,
+    or of the same person or pet."""
+    told = [(each, _TOLD[each.sort]) for each in facts if each.sort != NAME]
     while True:
-        like = [each for each in facts if each.about]
-        new = of_sort(rng, rng.choice(like).sort) if like and rng.random() < 0.5 else fact(rng)
-        if all(apart(new, each) for each in facts):
+        draw = rng.random()
+        if draw < 0.15:
+            new = fact(rng)
+        elif draw < 0.45 and told:
+            new = of_sort(rng, rng.choice(told)[0].sort)
+        elif draw < 0.65 and facts:
+            values = {"person", *(_TOLD[each.sort].get("value", "") for each in facts if each.sort != NAME)}
+            new = of_sort(rng, rng.choice([sort for sort, each in _TOLD.items() if each.get("value") in values]))
+        elif draw < 0.75 and any(each.about for each in facts):
+            new = _of_the_same(rng, rng.choice([each for each in facts if each.about]))
+        elif draw < 0.88:
+            new = named(rng) if rng.choice((True, False)) else of_sort(rng, rng.choice(_COMMON))
+        else:
+            new = of_sort(rng, rng.choice(list(_TOLD)))
+        if all(_untold(new, each) for each in facts):
             return new
+
+
+def _of_the_same(rng: Random, told: Fact) -> Fact:
+    """Something else of the same person, pet or thing, asked for in no words that could mean what was told."""
+    kinds = _TOLD[told.sort].get("kinds")
+    alike = [sort for sort, each in _TOLD.items() if kinds and each.get("kinds") == kinds and sort != told.sort]
+    if not alike:
+        return fact(rng)
+    new = of_sort(rng, rng.choice(alike), told.about)
+    clear = tuple(asked for asked in new.asked if re.search(_CLEAR.get(new.sort, ""), asked, re.I))
+    return replace(new, asked=clear, alone=())
+
+
+def _untold(new: Fact, told: Fact) -> bool:
+    """Whether what was told is no answer to what is asked."""
+    same = bool(new.about) and new.about == told.about and new.sort != told.sort and new.value != told.value
+    return apart(new, told) or (same and not {new.sort, told.sort} & {"favourite", "colour"} and _clear(new))
+
+
+def _clear(new: Fact) -> bool:
+    return new.sort in _CLEAR and all(re.search(_CLEAR[new.sort], asked, re.I) for asked in new.asked)
 
 
 _OF_KINDS = [sort for sort, told in _TOLD.items() if "kinds" in told or "makes" in told]

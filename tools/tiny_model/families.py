@@ -1,4 +1,4 @@
-"""Tools as requests have them: known sorts with many names, and ones that were made up."""
+"""Tools as requests have them: known sorts with many names, and what is asked of each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from .dialogue import Message
 from .noise import typed
 from .sentences import sentences
-from .strings import word
+from .strings import with_fitting_article, word
 from .values import HOLE, ascii_only, listed, made
 
-_NUMBERS = {"amount", "decimal"}
+_NUMBERS = {"amount", "decimal", "rational"}
 # Sorts of values that are whole sentences, or nearly: only their end tells where they end.
 OPEN = {"issue", "letter", "message", "note", "phrase", "prompt", "reason", "shell", "snippet", "sql", "task"}
 # Numbers that a schema may have as a text, and how often.
@@ -95,7 +95,8 @@ class Choice:
                 chosen, phrases = rng.choice(list(param.phrases.items()))
                 found[key] = self.choices[key][chosen]
                 phrase = rng.choice(phrases)
-                parts[-1] += phrase if frame[: hole.start()] else phrase[0].upper() + phrase[1:]
+                phrase = phrase if frame[: hole.start()] else phrase[0].upper() + phrase[1:]
+                parts[-1] = with_fitting_article(parts[-1], phrase) + phrase
                 continue
             sort = hole[2] or param.value
             value = made(rng, sort)
@@ -107,7 +108,7 @@ class Choice:
             else:
                 found[key] = str(value) if key in self.texts else value
             values.append(listed(rng, value) if isinstance(value, list) else str(value))
-            parts.append("{}")
+            parts[-1:] = [with_fitting_article(parts[-1], values[-1]), "{}"]
         # Nothing may follow a text that ends where the question ends, but what tells its end.
         polite = rng.random() < 0.4 and not (at == len(frame) and sort in OPEN)
         text = typed(rng, "".join([*parts, frame[at:]]), *values, polite=polite)

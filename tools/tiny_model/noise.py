@@ -3,9 +3,10 @@ finger."""
 
 from __future__ import annotations
 
+import re
 from random import Random
 
-from .strings import ADJECTIVES, JOBS, NOUNS, city, invented, name
+from .strings import ADJECTIVES, JOBS, NOUNS, city, invented, name, with_fitting_articles
 
 _BEFORE = (
     "Please ", "Hey, ", "Hi, ", "ok, ", "so ", "Hello, ", "um ", "well, ", "Quick question: ", "Question: ", "Sorry, ",
@@ -24,14 +25,15 @@ _CLOSING = (
     "That would help me a lot.", "I don't understand it.", "Please be quick.", "Many thanks", "Help me out here.",
 )  # fmt: skip
 _SHORT = {
-    "you ": "u ", "are ": "r ", "please": "pls", "what is": "what's", "how do i": "how to", "thanks": "thx",
+    "you": "u", "are": "r", "please": "pls", "what is": "what's", "how do i": "how to", "thanks": "thx",
     "your": "ur", "I am": "im", "I'm": "im", "don't": "dont", "can't": "cant",
-    "What's": "whats", "because": "cuz", "with": "w/", "something": "sth", "without": "w/o", "and ": "& ",
+    "What's": "whats", "because": "cuz", "with": "w/", "something": "sth", "without": "w/o", "and": "&",
 }  # fmt: skip
 
 
-def typed(rng: Random, frame: str, *values: str, polite: bool = True) -> str:
-    """A frame as somebody might type it; ``values`` fill its ``{}`` and are never changed."""
+def typed(rng: Random, frame: str, *values: str, polite: bool = True, exact: bool = False) -> str:
+    """A frame as somebody might type it; ``values`` fill its ``{}`` and are never changed. ``exact``: a mark after a
+    value would be a part of it."""
     parts = frame.split("{}")
     assert len(parts) == len(values) + 1, frame
     if polite and rng.random() < 0.2:
@@ -49,7 +51,7 @@ def typed(rng: Random, frame: str, *values: str, polite: bool = True) -> str:
         parts = [part.upper() for part in parts]
     if rng.random() < 0.3:
         parts[-1] = parts[-1].rstrip("?.!")
-    elif rng.random() < 0.04:
+    elif rng.random() < 0.04 and (parts[-1] or not exact):
         parts[-1] += rng.choice(("!", "?", "??", "...", "!!", "."))
     if rng.random() < 0.08:
         parts = [_shortened(rng, part) for part in parts]
@@ -65,38 +67,36 @@ def typed(rng: Random, frame: str, *values: str, polite: bool = True) -> str:
 def _context(rng: Random) -> str:
     """What somebody says of themselves before the question; nothing in it matters."""
     one, kind = rng.choice(NOUNS) if rng.random() < 0.6 else invented(rng), rng.choice(ADJECTIVES)
-    return (
-        rng.choice(
-            (
-                f"I am building a {one} app.",
-                f"I'm working on a {kind} {one} project.",
-                f"We make {one}s.",
-                f"I am a {rng.choice(JOBS)}.",
-                f"My team uses this for {one}s.",
-                f"I work at {invented(rng).title()}.",
-                f"I write a {one} in {city(rng)}.",
-                f"This is for a {kind} demo.",
-                f"I just started with this {one}.",
-                f"My colleague {name(rng)} sent me here.",
-                f"I read about it in the {one} docs.",
-                "I am a beginner.",
-                f"It's for school, a {one} thing.",
-                f"Our {one} needs it.",
-                f"I tried a {one} before.",
-                "I have looked everywhere.",
-                f"So far it is {kind}.",
-                f"We have a {kind} {one}.",
-                "It's my first day.",
-            )
+    said = rng.choice(
+        (
+            f"I am building a {one} app.",
+            f"I'm working on a {kind} {one} project.",
+            f"We make {one}s.",
+            f"I am a {rng.choice(JOBS)}.",
+            f"My team uses this for {one}s.",
+            f"I work at {invented(rng).title()}.",
+            f"I write a {one} in {city(rng)}.",
+            f"This is for a {kind} demo.",
+            f"I just started with this {one}.",
+            f"My colleague {name(rng)} sent me here.",
+            f"I read about it in the {one} docs.",
+            "I am a beginner.",
+            f"It's for school, a {one} thing.",
+            f"Our {one} needs it.",
+            f"I tried a {one} before.",
+            "I have looked everywhere.",
+            f"So far it is {kind}.",
+            f"We have a {kind} {one}.",
+            "It's my first day.",
         )
-        + " "
     )
+    return with_fitting_articles(said) + " "
 
 
 def _shortened(rng: Random, text: str) -> str:
     for long, short in _SHORT.items():
         if rng.random() < 0.6:
-            text = text.replace(long, short)
+            text = re.sub(rf"\b{long}\b", short, text)
     return text
 
 

@@ -7,26 +7,39 @@ from random import Random
 
 from . import memory, talk
 from .dialogue import Dialogue, Message, assistant, user
-from .facts import NAME_UNKNOWN
-from .noise import typed
+from .facts import NAME_UNKNOWN, UNKNOWN, asked_for, of_sort
+from .people import in_full, person
 from .sentences import sentences
 from .strings import ADJECTIVES, JOBS, WORDS, city, invented, name, number, plural, with_article, word
 
 _TEXTS = sentences("memory")
-_TITLES = "Captain Doctor Professor Sir Queen King Mister Agent Uncle Aunt Detective Chef Lady Lord Miss Major".split()
+# Names of real assistants; none of these is given.
+_PRODUCTS = re.compile(
+    r"\b(chat ?gpt|gpt|claude|gemini|gemma|siri|alexa|copilot|cortana|bixby|bard|grok|llama|mistral|qwen|deepseek)",
+    re.I,
+)
+# Facts that no system prompt here has.
+_OF_USERS = ("age", "birthday", "pet", "favourite", "hobby", "phone number", "shoe size", "age of pet", "allergy")
 
 
 def _assistants_name(rng: Random) -> str:
+    """A name, but none of an assistant that there is."""
+    while _PRODUCTS.search(who := _any_name(rng)):
+        pass
+    return who
+
+
+def _any_name(rng: Random) -> str:
     who, draw = name(rng), rng.random()
     if draw < 0.1:
         return who.upper()
-    if draw < 0.25:
-        return f"{rng.choice(_TITLES)} {who}"
-    if draw < 0.33:
+    if draw < 0.42:
+        return in_full(rng)
+    if draw < 0.5:
         return f"{who}{rng.choice(('Bot', 'GPT', ' 3000', '-1', 'AI', ' Bot', ' AI'))}"
-    if draw < 0.38:
+    if draw < 0.55:
         return f"{rng.choice(ADJECTIVES).capitalize()} {word(rng).capitalize()}"
-    return f"{who} {name(rng)}" if draw < 0.43 else who
+    return f"{who} {name(rng)}" if draw < 0.6 else who
 
 
 def _company(rng: Random) -> str:
@@ -59,17 +72,22 @@ def _filled(rng: Random, frame: str, who: str, user_name: str) -> str:
 
 
 def persona(rng: Random) -> Dialogue:
-    who, user_name = _assistants_name(rng), name(rng)
+    """A question to an assistant that the system prompt has named."""
+    who, user_name = _assistants_name(rng), person(rng)
     frame = rng.choice(_TEXTS["persona"])
     messages: list[Message] = [{"role": "system", "content": _filled(rng, frame, who, user_name)}]
     messages += memory.between(rng, rng.choice((0, 0, 0, 1)))
     draw = rng.random()
-    if ("{user}" in frame and draw < 0.4) or draw < 0.03:
-        asked = typed(rng, rng.choice(_TEXTS["who"]), polite=False)
+    if ("{user}" in frame and draw < 0.4) or draw < 0.06:
+        asked = asked_for(rng, rng.choice(_TEXTS["who"]))
         answer = f"Your name is {user_name}." if "{user}" in frame else NAME_UNKNOWN
         return _as(who, [*messages, user(asked), assistant(answer)])
-    asked, answer = typed(rng, rng.choice(_TEXTS["named"]), polite=False), talk.SELF
-    if draw > 0.8:
+    if draw > 0.96:
+        # What is said of the assistant is not said of the user.
+        asked = of_sort(rng, rng.choice(_OF_USERS)).question(rng)
+        return _as(who, [*messages, user(asked), assistant(UNKNOWN)])
+    asked, answer = asked_for(rng, rng.choice(_TEXTS["named"])), talk.SELF
+    if draw > 0.78:
         asked, answer = memory.turn(rng)
     return _as(who, [*messages, user(asked), assistant(answer)])
 

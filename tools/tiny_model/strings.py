@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from .sentences import sentences
@@ -9,6 +10,10 @@ from .sentences import sentences
 WORDS: dict[str, list[str]] = sentences("words")
 NAMES, CITIES, NOUNS, ADJECTIVES = WORDS["names"], WORDS["cities"], WORDS["nouns"], WORDS["adjectives"]
 VERBS, COLOURS, FOODS, JOBS = WORDS["verbs"], WORDS["colours"], WORDS["foods"], WORDS["jobs"]
+# An article that ends a text, one that stands before a word, and what ends a word.
+_ARTICLE, _ARTICLES, _FIRST = re.compile(r"\b([Aa])n? $"), re.compile(r"\b[Aa]n? (?=\w)"), re.compile(r"[\s,.;:_-]")
+# Words that are written with a vowel first, and not said so.
+_CONSONANT = re.compile(r"eu|ew|uk|uni(?!n|m)|us[aeu]|uti|ut[eo]|ur[aio]|one|once")
 # Sounds that most words are made of; those in the file are of all sorts.
 _HEADS = ("", *"bcdfghjklmnprstvwz", *"bdklmnprst", "br", "ch", "dr", "gr", "pl", "sh", "st", "th", "tr")
 _HEARTS, _TAILS = (*"aeiouaeioaeio", "ai", "ea", "ee", "ou"), (*"lmnrstndsr", "ck", "nd", "ng", "st", "rt")
@@ -74,8 +79,33 @@ def known(rng: Random, sort: str) -> str:
 
 def with_article(text: str) -> str:
     """An apple, a pear, a unicorn."""
-    vowel = text[0].lower() in "aeiou" and not text.lower().startswith(("eu", "uk", "uni", "usu", "one"))
-    return f"{'an' if vowel else 'a'} {text}"
+    return f"{'an' if _vowel(text) else 'a'} {text}"
+
+
+def with_fitting_article(text: str, value: str) -> str:
+    """The text that the value follows, with the article that it needs where it ends with one."""
+    if not value or not _ARTICLE.search(text):
+        return text
+    text = _ARTICLE.sub(r"\1 ", text)
+    return f"{text[:-1]}n " if _vowel(value) else text
+
+
+def with_fitting_articles(text: str) -> str:
+    """The text with an article that fits wherever one stands before a word."""
+    return _ARTICLES.sub(lambda found: with_fitting_article(found[0], text[found.end() :]), text)
+
+
+def _vowel(text: str) -> bool:
+    """Whether a text begins with the sound of a vowel."""
+    first = _FIRST.split(text.lstrip("\"'"), maxsplit=1)[0]
+    if first.isdigit():
+        return first[0] == "8" or first in ("11", "18")
+    if len(first) < 4 and first.isupper():
+        return first[0] in "AEFHILMNORSX"
+    first = first.lower()
+    if first.startswith(("honest", "hono", "hour", "heir")):
+        return True
+    return first[:1] in ("a", "e", "i", "o", "u", "ä", "ö", "á", "é", "ó") and not _CONSONANT.match(first)
 
 
 def plural(text: str) -> str:

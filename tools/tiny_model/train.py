@@ -25,7 +25,7 @@ from .batches import Batch, Texts, count, steps
 from .muon import Muon
 from .network import Network, Shape, size
 
-_KEPT, _KEPT_EVERY = "checkpoint.pt", 500
+_ENDED, _KEPT, _KEPT_EVERY = "network.pt", "checkpoint.pt", 500
 # glibc keeps the memory of a step for the next one: to ask the kernel for it each time takes a fifth of the time.
 _MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 32), "MALLOC_TOP_PAD_": str(1 << 26)}
 
@@ -59,19 +59,32 @@ def loss(network: Network, batch: Batch) -> Tensor:
     return each @ weights[chosen]
 
 
-def train(shape: Shape, texts: Texts, plan: Plan, folder: Path, processes: int = 2) -> None:
-    """Leave the network after all steps in ``folder`` as ``network.pt``. Now and then what is there is kept in it, as
-    ``checkpoint.pt``, and taken up again from it by a training of the same texts, shape and plan.
+def train(shape: Shape, texts: Texts, plan: Plan, folder: Path, start: Path | None = None, processes: int = 2) -> None:
+    """Leave the network after all steps in ``folder`` as ``network.pt``; it begins as the one of ``start``, or anew.
+    Now and then what is there is kept, as ``checkpoint.pt``, and taken up again from it by a training of the same
+    texts, shape and plan; such a training that has ended is not done again.
 
     Raises:
         ValueError: there are too few texts for so many steps.
     """
     if count(texts) < plan.steps:
         raise ValueError(f"the texts are enough for {count(texts)} steps, not for {plan.steps}")
+    folder.mkdir(parents=True, exist_ok=True)
+    ended = folder / _ENDED
+    if ended.exists() and torch.load(ended).get("same") == _same(shape, texts, plan):
+        return
     (folder / "meeting").unlink(missing_ok=True)
     os.environ.update(_MEMORY)
-    mp.spawn(_work, (processes, shape, texts, plan, folder), nprocs=processes)
+    mp.spawn(_work, (processes, shape, texts, plan, folder, start), nprocs=processes)
     (folder / _KEPT).unlink(missing_ok=True)
+
+
+def mean(one: Path, other: Path, folder: Path) -> None:
+    """Leave the network halfway between those of two folders in a third: a finish that makes some things better and
+    forgets others makes fewer worse so (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
+    first, second = (torch.load(each / _ENDED) for each in (one, other))
+    weights = {name: 0.5 * first["network"][name] + 0.5 * second["network"][name] for name in first["network"]}
+    torch.save({"network": weights, "shape": first["shape"]}, folder / _ENDED)
 
 
 def _same(shape: Shape, texts: Texts, plan: Plan) -> str:
@@ -87,12 +100,14 @@ def _compiler() -> bool:
     return bool(shutil.which("c++")) and Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
-def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder: Path) -> None:
+def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder: Path, start: Path | None) -> None:
     torch.set_num_threads(1)
     store = dist.FileStore(str(folder / "meeting"), parts)
     dist.init_process_group("gloo", store=store, rank=part, world_size=parts)
     torch.manual_seed(plan.seed)
     network = Network(shape)
+    if start:
+        network.load_state_dict(torch.load(start)["network"])
     weights = list(network.parameters())
     muon, adam = _optimisers(network, part, parts)
     kept, first, same = folder / _KEPT, 0, _same(shape, texts, plan)
@@ -138,7 +153,7 @@ def _work(part: int, parts: int, shape: Shape, texts: Texts, plan: Plan, folder:
         if step == plan.steps:
             break
     if part == 0:
-        torch.save({"network": network.state_dict(), "shape": asdict(shape)}, folder / "network.pt")
+        torch.save({"network": network.state_dict(), "shape": asdict(shape), "same": same}, folder / _ENDED)
     dist.barrier()
     dist.destroy_process_group()
 

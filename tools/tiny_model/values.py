@@ -9,7 +9,7 @@ from typing import Any
 
 from . import strings
 from .sentences import sentences
-from .strings import city, clock, code, invented, name, number, phrase, sentence, word
+from .strings import city, clock, code, invented, name, number, phrase, sentence, with_fitting_article, word
 
 Make = Callable[[Random], Any]
 
@@ -22,17 +22,26 @@ def _letters(rng: Random, count: int) -> str:
     return "".join(rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(count))
 
 
+def _part(rng: Random) -> float:
+    """What stands after a point: one digit, or two."""
+    return rng.randint(1, 9) / 10 if rng.random() < 0.55 else rng.randint(1, 99) / 100
+
+
+def _rational(rng: Random) -> float:
+    return number(rng) if rng.random() < 0.15 else round(number(rng, rng.choice((1, 1, 2, 2, 3))) + _part(rng), 2)
+
+
 # The sorts of values that are no lists of texts.
 _MAKES: dict[str, Make] = {
     "adjective": lambda rng: rng.choice(strings.ADJECTIVES),
-    "amount": lambda rng: number(rng) if rng.random() < 0.8 else round(number(rng, 2) + number(rng, 1) / 10, 1),
+    "amount": lambda rng: number(rng) if rng.random() < 0.6 else _rational(rng),
     "capitals": lambda rng: _letters(rng, rng.choice((3, 4, 4))),
     "city": city,
     "clock": clock,
     "code": code,
     "colour": lambda rng: rng.choice(strings.COLOURS),
     "dayofmonth": lambda rng: rng.randint(1, 28),
-    "decimal": lambda rng: round(number(rng, rng.choice((1, 2))) + rng.randint(1, 99) / 100, 2),
+    "decimal": lambda rng: round(number(rng, rng.choice((1, 2))) + _part(rng), 2),
     "degrees": lambda rng: number(rng, 2),
     "digit": lambda rng: number(rng, 1),
     "digit1": lambda rng: rng.randint(1, 9),
@@ -47,6 +56,8 @@ _MAKES: dict[str, Make] = {
     "noun": lambda rng: rng.choice(strings.NOUNS),
     "number": number,
     "phrase": phrase,
+    "phrase2": lambda rng: f"{word(rng)} {word(rng)}",
+    "rational": _rational,
     "sentence": sentence,
     "three": lambda rng: number(rng, 3),
     "three_letters": lambda rng: _letters(rng, 3),
@@ -54,6 +65,7 @@ _MAKES: dict[str, Make] = {
     "title1": lambda rng: word(rng).capitalize(),
     "two": lambda rng: number(rng, 2),
     "two_letters": lambda rng: _letters(rng, 2),
+    "verb": lambda rng: rng.choice(strings.VERBS),
     "word": word,
     "year4": lambda rng: rng.randint(1950, 2026),
 }
@@ -77,7 +89,12 @@ def filled(rng: Random, text: str, texts: Mapping[str, list[str]] | None = None)
     whole = HOLE.fullmatch(text)
     if whole:
         return made(rng, whole[1], texts)
-    return HOLE.sub(lambda hole: str(made(rng, hole[1], texts)), text)
+    said, at = "", 0
+    for hole in HOLE.finditer(text):
+        value = str(made(rng, hole[1], texts))
+        said = with_fitting_article(said + text[at : hole.start()], value) + value
+        at = hole.end()
+    return said + text[at:]
 
 
 def listed(rng: Random, values: list[Any]) -> str:

@@ -60,8 +60,11 @@ def to_schema(schema: Schema) -> Binding:
     return Binding(f"answer: {as_rule(schema.body)}\n", schema.param)
 
 
-def to_calls(tools: Tools) -> Binding:
-    """The answer is a call and nothing else, or where several may be made a list of them."""
+def to_calls(tools: Tools, *, marked: bool = False) -> Binding:
+    """The answer is a call and nothing else, or where several may be made a list of them; ``marked``: between marks,
+    as a model that has learned these makes its calls."""
+    if marked:
+        return _together([f"{_quoted(MARK)} ({_marked(tools)})"], _definitions(tools), tools)
     json_calls, texts = _names(tools)
     answers = list(texts)
     if json_calls:
@@ -72,14 +75,19 @@ def to_calls(tools: Tools) -> Binding:
 
 def to_words_or_calls(tools: Tools) -> Binding:
     """The answer is any text, and calls between marks at its end, or not."""
+    words = f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
+    return _together(["ANY", f"head ({_marked(tools)})"], _definitions(tools) + words, tools)
+
+
+def _marked(tools: Tools) -> str:
+    """What may follow the first mark."""
     json_calls, texts = _names(tools)
     ends = [f"{_quoted(_AFTER_MARK)} {text}" for text in texts]
     if json_calls:
-        marked = f"{_quoted(_AFTER_MARK)} ({' | '.join(json_calls)}) {_quoted(_CLOSE)}"
-        more = f" ({_quoted(_AFTER_MARK + MARK)} {marked}){{0,{MOST_CALLS - 1}}}" if tools.many else ""
-        ends.append(marked + more)
-    words = f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
-    return _together(["ANY", f"head ({' | '.join(ends)})"], _definitions(tools) + words, tools)
+        call = f"{_quoted(_AFTER_MARK)} ({' | '.join(json_calls)}) {_quoted(_CLOSE)}"
+        more = f" ({_quoted(_AFTER_MARK + MARK)} {call}){{0,{MOST_CALLS - 1}}}" if tools.many else ""
+        ends.append(call + more)
+    return " | ".join(ends)
 
 
 def _together(answers: list[str], definitions: str, tools: Tools) -> Binding:

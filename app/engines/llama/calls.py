@@ -68,7 +68,9 @@ class _Call:
     def may_be_cut_off(self) -> bool:
         """Whether there is a text that fits and begins with this one, or so it seems."""
         grammar = self.tool.grammar
-        return not self.is_whole() if grammar is None else not self.fits() and grammar.begins(self.text)
+        if grammar is None:
+            return not self.is_whole()
+        return not self.fits() and (grammar.begins(self.text) or grammar.begins(self.text.lstrip()))
 
     def fits(self) -> bool:
         grammar = self.tool.grammar

@@ -194,7 +194,8 @@ class LlamaEngine:
         if tools is None:
             return (None if form is None else llama_binding.to_schema(form)), Found.PARSED
         if tools.must:
-            return llama_binding.to_calls(tools), Found.EVERYWHERE
+            marked = await self._process.marks_calls()
+            return llama_binding.to_calls(tools, marked=marked), Found.EVERYWHERE
         # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
         # probabilities only once the answer is whole.
         wanted = tools.are_strict or alternatives is not None
