@@ -15,6 +15,7 @@ from app.engines import supervisor
 from app.engines.base import Model
 from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE, ChildOptions
 from app.engines.llama.engine import LlamaEngine
+from app.engines.llama.process import ModelProcess
 from app.engines.supervisor import Supervision
 from tools.tiny_model.dialogue import ENDS
 
@@ -60,6 +61,18 @@ def eventually(condition: Callable[[], object], seconds: float = 5.0) -> bool:
 def engine_at(socket: str, key: str) -> LlamaEngine:
     model = Model(id="parley-tiny", created=0, owned_by="parley", fingerprint="fp_test")
     return LlamaEngine(model, context_length=CONTEXT_LENGTH, address=lambda: (socket, key))
+
+
+@pytest.fixture(params=[True, False], ids=["marked", "bare"])
+def marks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the model's template has calls in the most common form, or so it is made to seem."""
+    has_marks: bool = request.param
+
+    async def marks_calls(_process: ModelProcess) -> bool:
+        return has_marks
+
+    monkeypatch.setattr(ModelProcess, "marks_calls", marks_calls)
+    return has_marks
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ from app.engines.llama import tools as llama_tools
 from app.engines.llama.calls import Found, called
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.grammar import Grammar
-from app.engines.llama.process import ModelProcess
 from app.errors import BadRequest, ServerError
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -168,6 +167,7 @@ def _inputs(choice: Json) -> list[tuple[str, str]]:
 
 
 @pytest.mark.live
+@pytest.mark.usefixtures("marks")
 @pytest.mark.parametrize("tool", [PLATE_TOOL, SUM_TOOL], ids=["plate", "sum"])
 def test_a_call_that_must_be_made_obeys_the_grammar(engine: LlamaEngine, tool: Json) -> None:
     named = {"type": "custom", "custom": {"name": tool["custom"]["name"]}}
@@ -183,15 +183,9 @@ def test_a_call_that_must_be_made_obeys_the_grammar(engine: LlamaEngine, tool: J
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.usefixtures("marks")
 @pytest.mark.parametrize("tool", [PLATE_TOOL, SUM_TOOL], ids=["plate", "sum"])
-def test_a_call_by_the_models_choice_obeys_the_grammar(
-    engine: LlamaEngine, tool: Json, marks: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def marks_calls(_process: ModelProcess) -> bool:
-        return marks
-
-    monkeypatch.setattr(ModelProcess, "marks_calls", marks_calls)
+def test_a_call_by_the_models_choice_obeys_the_grammar(engine: LlamaEngine, tool: Json) -> None:
     for more in ({}, {"logprobs": True}, {"response_format": {"type": "json_object"}}, {"parallel_tool_calls": False}):
         ((name, text),) = _inputs(_ended(engine, tools=[tool], **more))
         assert name == tool["custom"]["name"]

@@ -97,6 +97,7 @@ def test_with_none_there_are_no_tools(engine: LlamaEngine) -> None:
     assert with_none["usage"]["prompt_tokens"] == without["usage"]["prompt_tokens"]
 
 
+@pytest.mark.usefixtures("marks")
 @pytest.mark.parametrize("messages", [HELLO, WEATHER, [{"role": "user", "content": "Tell me a joke"}]])
 def test_a_required_call_is_made(engine: LlamaEngine, messages: Any) -> None:
     for temperature in (0, 1):
@@ -106,6 +107,7 @@ def test_a_required_call_is_made(engine: LlamaEngine, messages: Any) -> None:
         assert calls[0][0] in ("get_weather", "add", "get_time")
 
 
+@pytest.mark.usefixtures("marks")
 @pytest.mark.parametrize("name", ["get_weather", "add", "get_time"])
 def test_the_named_function_is_called(engine: LlamaEngine, name: str) -> None:
     named = {"type": "function", "function": {"name": name}}
@@ -125,6 +127,7 @@ def test_tools_that_are_not_allowed_are_not_called(engine: LlamaEngine) -> None:
     assert all(call["function"]["name"] == "get_time" for call in message.get("tool_calls", ()))
 
 
+@pytest.mark.usefixtures("marks")
 def test_several_calls_are_made_only_when_they_may(engine: LlamaEngine) -> None:
     both = [{"role": "user", "content": "What is the weather in Paris and Rome?"}]
     request = {"messages": both, "tools": TOOLS, "tool_choice": "required", "temperature": 1, "max_tokens": 400}
@@ -138,6 +141,7 @@ def test_several_calls_are_made_only_when_they_may(engine: LlamaEngine) -> None:
 
 
 @pytest.mark.parametrize("choice", ["auto", "required"])
+@pytest.mark.usefixtures("marks")
 def test_calls_are_streamed_in_fragments(engine: LlamaEngine, choice: str) -> None:
     pieces = _ask(engine, stream=True, tools=TOOLS, tool_choice=choice)
     deltas = [c["delta"] for piece in pieces for c in piece["choices"]]
