@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import flask
     from connexion import FlaskApp
 
-    from .engines.fleet import Fleet
+    from .model_process.pool import Fleet
     from .web.reloading import Reloading
 
 __all__ = [
@@ -167,7 +167,7 @@ def _prepare(server: Any, *, patience: float = 0.0) -> None:
     from .configuration.chosen import chosen
     from .contract.document import Document
     from .contract.operations import operations
-    from .engines.fleet import Fleet
+    from .model_process.pool import Fleet
     from .wiring import contract_path, needs_engine
 
     document = Document.load(contract_path(_settings))

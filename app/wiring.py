@@ -28,10 +28,10 @@ from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
 from .engines.base import Engine
-from .engines.configured import models_are_launched
 from .engines.extra import EXTRA_PARAMETERS
-from .engines.fleet import Fleet
 from .handlers.chat import create_chat_completion
+from .model_process.model_file import models_are_launched
+from .model_process.pool import Fleet
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.building import finish, quickly

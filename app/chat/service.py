@@ -10,12 +10,12 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ..engines.base import Engine, Json, Model
-from ..engines.gate import Gates
 from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from . import choices
 from .completion import chunks, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
+from .limiter import Gates
 from .messages import check_conversation
 from .policy import honour, leave_out, place_of
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..chat.limiter import Bounds, Gates
 from ..engines.base import Engine, Model
-from ..engines.configured import ModelFile, ServedModel, llama_engine, served_model
+from ..engines.discovery import DiscoveringEngine
 from ..engines.echo import MODEL, EchoEngine
 from ..engines.extra import check_extra
-from ..engines.gate import Bounds, Gates
 from ..engines.registry import Registry
-from ..engines.upstream.discovery import DiscoveringEngine
-from ..engines.upstream.options import Timeouts, UpstreamOptions
-from ..engines.upstream.relay import RelayOptions, UpstreamEngine, model_of
-from ..engines.upstream.replicas import Replicas
+from ..engines.relay import RelayOptions, UpstreamEngine, model_of
+from ..engines.transport.options import Timeouts, UpstreamOptions
+from ..engines.transport.replicas import Replicas
 from ..errors import ConfigurationError
+from ..model_process.model_file import ModelFile, ServedModel, llama_engine, served_model
 from ..settings import Settings
 from .keys import Configuration, Entry
 from .loading import key_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from ..chat.limiter import Gates
 from ..engines.base import Engine, Model
 from ..engines.echo import EchoEngine
-from ..engines.gate import Gates
 from ..errors import ConfigurationError
 from ..settings import Settings
 from .building import Built

@@ -18,7 +18,7 @@ from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.properties import property_paths
 from app.engines.base import Model
-from app.engines.configured import served_model
+from app.model_process.model_file import served_model
 from app.settings import Settings
 from app.wiring import chat_operations, contract_path
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.chat.limiter import Bounds, Gates
 from app.configuration.building import Built
 from app.engines.base import Json, Model
 from app.engines.echo import MODEL, EchoEngine
-from app.engines.gate import Bounds, Gates
 from app.engines.registry import Registry
 from app.errors import (
     ApiError,

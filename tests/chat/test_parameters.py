@@ -14,9 +14,9 @@ from app.contract.document import Document
 from app.contract.properties import property_paths
 from app.engines import echo
 from app.engines.base import Model, reasoning_model
-from app.engines.configured import served_model
 from app.engines.llama import engine as llama
 from app.errors import UnsupportedParameter
+from app.model_process.model_file import served_model
 from app.settings import Settings
 from app.wiring import contract_path
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from app.engines import client
-from app.engines.client import HttpClient, NotAccepted, Refused
+from app.engines.transport import client
+from app.engines.transport.client import HttpClient, NotAccepted, Refused
 from app.errors import EngineUnavailable, ServerError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

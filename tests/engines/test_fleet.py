@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.child import KEY_VARIABLE, SOCKET_VARIABLE
-from app.engines.configured import BUNDLED_MODEL, ModelFile, ServedModel, served_model
-from app.engines.fleet import Fleet
 from app.engines.llama.process import ModelProcess, address_from_environment
 from app.errors import ConfigurationError
+from app.model_process.child import KEY_VARIABLE, SOCKET_VARIABLE
+from app.model_process.model_file import BUNDLED_MODEL, ModelFile, ServedModel, served_model
+from app.model_process.pool import Fleet
 
 pytestmark = pytest.mark.live
 

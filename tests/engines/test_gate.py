@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.gate import Bounds, Gate, Gates
+from app.chat.limiter import Bounds, Gate, Gates
 from app.errors import Overloaded
 
 

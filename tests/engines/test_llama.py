@@ -17,12 +17,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from app.engines.base import Json
-from app.engines.client import HttpClient
-from app.engines.llama.binding import Binding
+from app.engines.constraints.binding import Binding
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import address_from_environment
-from app.engines.supervisor import Supervision
+from app.engines.transport.client import HttpClient
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
+from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import VOCABULARY
 
 from .conftest import ENDLESS, engine_at, environment_kept

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from app.engines.base import Json
-from app.engines.llama import tools as llama_tools
-from app.engines.llama.calls import Found, called
+from app.engines.constraints import tools as llama_tools
+from app.engines.constraints.calls import Found, called
+from app.engines.constraints.grammar import Grammar
 from app.engines.llama.engine import LlamaEngine
-from app.engines.llama.grammar import Grammar
 from app.errors import BadRequest, ServerError
 
 HELLO = [{"role": "user", "content": "Hello!"}]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from app.engines.base import Json
-from app.engines.llama.logprobs import Cutter, mend
+from app.engines.dialects.llama_cpp.logprobs import Cutter, mend
 
 
 def _cut(tokens: list[str], stops: list[str]) -> tuple[str, list[str], bool]:

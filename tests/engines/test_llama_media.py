@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.engines.llama import media as llama_media
-from app.engines.llama.media import Media
-from app.engines.llama.request import translate
+from app.engines.dialects.llama_cpp.request import translate
+from app.engines.media import media as llama_media
+from app.engines.media.media import Media
 from app.errors import BadRequest
 
 from .media_files import BLUE, GIF, MP3_FRAME, audio, bmp, image, jpeg, mp3, png, png_of, text, wav, wav_of

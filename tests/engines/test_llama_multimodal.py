@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from openai import BadRequestError, OpenAI
 
-from app.engines import gguf
-from app.engines.configured import served_model
 from app.errors import ConfigurationError
+from app.model_process import gguf
+from app.model_process.model_file import served_model
 from app.settings import Settings
 from tests.live import Answer, Server, StartError, serve
 

@@ -16,11 +16,11 @@ import openai
 import pytest
 
 from app.engines.base import Json
-from app.engines.child import ChildOptions
-from app.engines.configured import served_model
 from app.engines.llama.engine import LlamaEngine
-from app.engines.supervisor import Supervision
 from app.errors import UnsupportedParameter
+from app.model_process.child import ChildOptions
+from app.model_process.model_file import served_model
+from app.model_process.supervisor import Supervision
 from app.settings import Settings
 from tools.tiny_model.dialogue import IDS
 

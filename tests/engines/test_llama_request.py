@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.llama.request import fold_seed, translate
+from app.engines.dialects.llama_cpp.request import fold_seed, translate
 from app.errors import BadRequest
 
 USER = {"role": "user", "content": "Hello!"}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from app.engines.base import Json, Model
-from app.engines.child import SLOTS_SUFFIX, ChildOptions
 from app.engines.llama.engine import LlamaEngine
-from app.engines.llama.slots import Slots, Wish, wish
-from app.engines.supervisor import Supervision
 from app.errors import ContextLengthExceeded
+from app.model_process.child import SLOTS_SUFFIX, ChildOptions
+from app.model_process.slots import Slots, Wish, wish
+from app.model_process.supervisor import Supervision
 
 from .conftest import BUNDLED, ENDLESS, eventually, supervised
 
@@ -191,7 +191,7 @@ def test_when_all_slots_are_taken_a_request_waits_for_the_first_that_is_left(tmp
 
 _OTHER_WORKER = """
 import asyncio, sys
-from app.engines.llama.slots import Slots, Wish
+from app.model_process.slots import Slots, Wish
 
 async def hold():
     async with Slots(sys.argv[1], 2).place(Wish(b"k" * 16)) as place:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engines import gguf
-from app.engines.configured import served_model
-from app.engines.llama.template import capabilities
+from app.model_process import gguf
+from app.model_process.model_file import served_model
+from app.model_process.template import capabilities
 from app.settings import Settings
 
 from .conftest import BUNDLED

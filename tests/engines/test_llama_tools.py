@@ -13,8 +13,8 @@ import pytest
 from app.engines.base import Json, Model
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import ModelProcess
-from app.engines.supervisor import Supervision
 from app.errors import BadRequest, ServerError
+from app.model_process.supervisor import Supervision
 
 from .conftest import CONTEXT_LENGTH
 

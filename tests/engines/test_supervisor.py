@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engines import supervisor
 from app.engines.base import Json
-from app.engines.child import ChildOptions
-from app.engines.supervisor import Supervision
 from app.errors import ConfigurationError, EngineUnavailable
+from app.model_process import supervisor
+from app.model_process.child import ChildOptions
+from app.model_process.supervisor import Supervision
 
 from .conftest import (
     BUNDLED,
@@ -39,8 +39,8 @@ HELLO = [{"role": "user", "content": "Hello!"}]
 # A server in small: a master that launches, a worker forked from it, and no work.
 SERVER = """
 import os, sys, time
-from app.engines.child import ChildOptions
-from app.engines.supervisor import launch
+from app.model_process.child import ChildOptions
+from app.model_process.supervisor import launch
 launched = launch(ChildOptions.from_json(sys.argv[1]))
 worker = os.fork()
 if worker:
@@ -258,7 +258,7 @@ def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Pat
     (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({failure!r})")
     read_end, write_end = os.pipe()
     child = subprocess.run(
-        [sys.executable, "-m", "app.engines.child", str(tmp_path / "s.sock"), str(read_end), OPTIONS.to_json()],
+        [sys.executable, "-m", "app.model_process.child", str(tmp_path / "s.sock"), str(read_end), OPTIONS.to_json()],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PARLEY_CHILD_KEY": "x"},
         pass_fds=(read_end,),
@@ -275,7 +275,7 @@ def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Pat
 
 def test_the_processes_are_light_until_the_model_is_loaded() -> None:
     code = (
-        "import sys, app.engines.supervisor; "
+        "import sys, app.model_process.supervisor; "
         "print([name for name in ('xllamacpp', 'aiohttp', 'connexion', 'flask') if name in sys.modules])"
     )
     loaded = subprocess.run(

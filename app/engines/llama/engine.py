@@ -14,24 +14,24 @@ from functools import partial
 from typing import Any
 
 from ...errors import ContextLengthExceeded
+from ...model_process import slots as llama_slots
 from ..base import Json, Model
-from . import binding as llama_binding
-from . import calls as llama_calls
-from . import format as llama_format
-from . import logprobs as llama_logprobs
-from . import slots as llama_slots
-from . import tools as llama_tools
-from .binding import Binding
-from .calls import Found
-from .choice import chosen
-from .limits import LARGEST_TOGETHER
-from .media import in_messages
-from .pieces import cut, pieces_of
+from ..constraints import binding as llama_binding
+from ..constraints import calls as llama_calls
+from ..constraints import format as llama_format
+from ..constraints import tools as llama_tools
+from ..constraints.binding import Binding
+from ..constraints.calls import Found
+from ..constraints.choice import chosen
+from ..constraints.limits import LARGEST_TOGETHER
+from ..constraints.schema import Schema
+from ..constraints.tools import Tools
+from ..dialects.llama_cpp import logprobs as llama_logprobs
+from ..dialects.llama_cpp.pieces import cut, pieces_of
+from ..dialects.llama_cpp.request import translate
+from ..media.media import in_messages
 from .process import ModelProcess, address_from_environment
 from .reasoning import Reasoning, find_out
-from .request import translate
-from .schema import Schema
-from .tools import Tools
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512

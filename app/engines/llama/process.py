@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 from ...errors import ApiError, BadRequest, ConfigurationError, EngineUnavailable, ServerError
+from ...model_process.child import IN_FLIGHT_VARIABLE, SLOTS_SUFFIX, address_variables
+from ...model_process.slots import ANY_SLOT, Place, Slots, Wish
 from ..base import Json
-from ..child import IN_FLIGHT_VARIABLE, SLOTS_SUFFIX, address_variables
-from ..client import HttpClient, NotAccepted, Refused, Unanswered
-from .answer import as_event, raise_refusal
-from .binding import MARK
-from .media import in_messages
-from .slots import ANY_SLOT, Place, Slots, Wish
+from ..constraints.binding import MARK
+from ..dialects.llama_cpp.answer import as_event, raise_refusal
+from ..media.media import in_messages
+from ..transport.client import HttpClient, NotAccepted, Refused, Unanswered
 
 _PATH = "/v1/chat/completions"
 _READY_SECONDS = 1.0
@@ -40,7 +40,9 @@ def address_from_environment(place: int = 0) -> tuple[str, str]:
     try:
         return os.environ[socket], os.environ[key]
     except KeyError:
-        raise ConfigurationError("No model process was launched: call app.engines.supervisor.launch first.") from None
+        raise ConfigurationError(
+            "No model process was launched: call app.model_process.supervisor.launch first."
+        ) from None
 
 
 class ModelProcess:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.replicas import Replicas, UpstreamOptions
+from app.engines.transport.replicas import Replicas, UpstreamOptions
 
 from . import peers
 

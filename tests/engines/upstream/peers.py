@@ -20,8 +20,8 @@ from openai import AsyncOpenAI
 from app.contract.document import Document
 from app.contract.schemas import Schemas
 from app.engines.base import Json, Model
-from app.engines.upstream.relay import RelayOptions, UpstreamEngine, model_of
-from app.engines.upstream.replicas import Replicas, UpstreamOptions, Whole
+from app.engines.relay import RelayOptions, UpstreamEngine, model_of
+from app.engines.transport.replicas import Replicas, UpstreamOptions, Whole
 from app.settings import Settings
 from app.wiring import wire
 from tests.live import ROOT

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from app.engines.upstream.replicas import Replicas, Timeouts, UpstreamOptions, Whole
+from app.engines.transport.replicas import Replicas, Timeouts, UpstreamOptions, Whole
 
 from .scripted import Answer, Scripted
 

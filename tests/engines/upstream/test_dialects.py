@@ -12,9 +12,9 @@ import yaml
 
 from app.chat.parameters import CAPABILITIES
 from app.engines.base import Json
-from app.engines.upstream.dialects import DIALECTS
-from app.engines.upstream.reading import TIERS
-from app.engines.upstream.relay import RelayOptions, list_upstream_models
+from app.engines.dialects.dialects import DIALECTS
+from app.engines.dialects.reading import TIERS
+from app.engines.relay import RelayOptions, list_upstream_models
 from app.errors import ConfigurationError, UpstreamFailed, UpstreamRefused
 
 from .peers import Front, Scripted, chunk, completion, error_of, last_chunk, ours

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.options import Timeouts
-from app.engines.upstream.replicas import Replicas
+from app.engines.transport.options import Timeouts
+from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
 from app.web.envelope import envelope
 

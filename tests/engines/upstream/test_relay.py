@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.relay import list_upstream_models
-from app.engines.upstream.replicas import Replicas, UpstreamOptions
+from app.engines.relay import list_upstream_models
+from app.engines.transport.replicas import Replicas, UpstreamOptions
 from tests import live as servers
 from tools.tiny_model.dialogue import VOCABULARY
 
