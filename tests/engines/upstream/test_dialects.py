@@ -17,7 +17,9 @@ from app.engines.upstream import list_upstream_models
 from app.errors import UpstreamFailed, UpstreamRefused
 from app.jsontypes import Json
 
-from .peers import Front, Scripted, chunk, completion, error_of, last_chunk, ours
+from ..chunks import chunk, completion, last_chunk
+from ..scripted_replicas import ScriptedReplicas
+from .peers import Front, error_of, ours
 
 Make = Callable[..., Front]
 CONTRACT = Path(__file__).parents[3] / "openapi" / "openapi.yaml"
@@ -40,7 +42,7 @@ def called(name: str) -> Json:
 def sent(front: Front, **body: Any) -> Json:
     """The body that an upstream gets for a request."""
     peer = front.engine._replicas
-    assert isinstance(peer, Scripted)
+    assert isinstance(peer, ScriptedReplicas)
     if body.get("stream"):
         front.stream(**{name: value for name, value in body.items() if name != "stream"})
     else:

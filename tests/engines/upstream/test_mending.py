@@ -14,7 +14,8 @@ from app.engines.dialects.drift import Drift
 from app.engines.transport.replicas import MISSING_DONE, Whole
 from app.jsontypes import Json
 
-from .peers import ROLE, Front, chunk, completion, error_of, last_chunk, text_of
+from ..chunks import ROLE, chunk, completion, last_chunk
+from .peers import Front, error_of, text_of
 
 Make = Callable[..., Front]
 
