@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ....errors import ApiError
+from ....errors import ApiError, UpstreamFailed
 from ....jsontypes import Json
 from ...asked import Asked
 from ...base import Delta, Facts, TokenLogprob, Usage, usage_of
@@ -58,7 +58,8 @@ class LlamaReader(StreamReader):
         error = self._error(event)
         if error is not None:
             raise error
-        self._timings = event.get("timings") or {}
+        timings = event.get("timings")
+        self._timings = timings if isinstance(timings, dict) else {}
         told = super().read(event)
         if type(told) is tuple and self._untouched:
             return told  # nothing but text
@@ -74,13 +75,15 @@ class LlamaReader(StreamReader):
         if self._silent:
             delta = Delta(delta.index, {}, delta.finish_reason and "length")
         message = delta.message
+        _refuse_unreadable(delta)
         if message.get("content") == "":
             del message["content"]
         if "reasoning_content" in message:
             self._reasoning.append(message["reasoning_content"])
-            self._thoughts_so_far = int(self._timings.get("predicted_n", 0))
+            made = self._timing("predicted_n")
+            self._thoughts_so_far = made or 0
             # Of a delta with more than thoughts it is not known how many tokens were thoughts.
-            self._thoughts = self._timings.get("predicted_n") if len(message) == 1 else None
+            self._thoughts = made if len(message) == 1 else None
         if self._asked.alternatives is not None and not self._silent:
             self._place_logprobs(delta)
         if not message and delta.finish_reason is None:
@@ -107,9 +110,13 @@ class LlamaReader(StreamReader):
             self._waiting = []
 
     def _usage_so_far(self) -> Usage:
-        cached, made = int(self._timings.get("cache_n", 0)), int(self._timings.get("predicted_n", 0))
-        prompt = cached + int(self._timings.get("prompt_n", 0))
+        cached, made = self._timing("cache_n") or 0, self._timing("predicted_n") or 0
+        prompt = cached + (self._timing("prompt_n") or 0)
         return usage_of(prompt, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
+
+    def _timing(self, name: str) -> int | None:
+        count = self._timings.get(name)
+        return count if isinstance(count, int) else None
 
     def end(self, thoughts: int = 0) -> Told:
         """As `StreamReader.end`. ``thoughts`` is the number of tokens of `uncounted`."""
@@ -120,11 +127,14 @@ class LlamaReader(StreamReader):
         return told
 
     def _count(self, usage: Usage, thoughts: int) -> Usage:
+        prompt, made = usage["prompt_tokens"], usage["completion_tokens"]
+        if not isinstance(prompt, int) or not isinstance(made, int):
+            return usage  # what is no number is for the contract's check to refuse
         if self._silent:
-            return usage_of(usage["prompt_tokens"], 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
+            return usage_of(prompt, 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
         known = thoughts if self._thoughts is None else self._thoughts
         if known:
-            usage["completion_tokens_details"]["reasoning_tokens"] = min(known, usage["completion_tokens"])
+            usage["completion_tokens_details"]["reasoning_tokens"] = min(known, made)
         return usage
 
 
@@ -137,22 +147,51 @@ def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
     return entries[begin:]
 
 
+def _refuse_unreadable(delta: Delta) -> None:
+    """Refuse texts and lists that are none: here and where deltas are put together they are looked into, before the
+    contract's check sees them."""
+    message: Any = delta.message
+    texts = [message.get(name, "") for name in ("content", "refusal", "reasoning_content")]
+    calls, body = message.get("tool_calls", []), message.get("function_call", {})
+    logprobs: Any = delta.logprobs or {}
+    if isinstance(calls, list) and isinstance(body, dict) and isinstance(logprobs, dict):
+        for each in (body, *(call.get("custom") or call.get("function") for call in calls)):
+            texts += each.values()
+        entries = [logprobs.get("content") or [], logprobs.get("refusal") or []]
+        if all(isinstance(text, str) for text in texts) and all(map(_are_entries, entries)):
+            return
+    raise UpstreamFailed("The upstream's stream has a delta that cannot be read.")
+
+
+def _are_entries(entries: Any) -> bool:
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None) for entry in entries
+    )
+
+
 def as_event(answer: Json) -> Json:
-    """A whole answer of llama.cpp as if it were an event of a stream."""
-    for choice in answer.get("choices") or ():
-        entries = (choice.get("logprobs") or {}).get("content")
-        if entries and not entries[-1].get("bytes"):
-            entries.pop()  # the end of the text, which is no part of a stream
-    choices = [
-        {
-            **{name: value for name, value in choice.items() if name != "message"},
-            "delta": {
-                **choice["message"],
-                "tool_calls": [
-                    {"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls") or ())
-                ],
-            },
-        }
-        for choice in answer.get("choices") or ()
-    ]
+    """A whole answer of llama.cpp as if it were an event of a stream.
+
+    Raises:
+        UpstreamFailed: a choice has no message.
+    """
+    choices = answer.get("choices")
+    if isinstance(choices, list):
+        choices = [_as_part(choice) for choice in choices]
     return {**answer, "object": "chat.completion.chunk", "choices": choices}
+
+
+def _as_part(choice: Any) -> Json:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        raise UpstreamFailed("The upstream's answer has a message that is no object.")
+    part = {**choice, "delta": message}
+    del part["message"]
+    calls, logprobs = message.get("tool_calls"), choice.get("logprobs")
+    if isinstance(calls, list):
+        calls = [{"index": index, **call} if isinstance(call, dict) else call for index, call in enumerate(calls)]
+        part["delta"] = {**message, "tool_calls": calls}
+    entries = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if isinstance(entries, list) and entries and isinstance(entries[-1], dict) and not entries[-1].get("bytes"):
+        entries.pop()  # the end of the text, which is no part of a stream
+    return part
