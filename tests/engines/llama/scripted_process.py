@@ -104,9 +104,13 @@ class ScriptedProcess(ModelProcess):
                 if isinstance(step, Exception):
                     raise step
                 together = step if isinstance(step, list) else [step]
-                yield step if isinstance(step, Whole) else [json.dumps(event).encode() for event in together]
+                yield step if isinstance(step, Whole) else [_data(event) for event in together]
         finally:
             self.open -= 1
+
+
+def _data(event: Any) -> bytes:
+    return event if isinstance(event, bytes) else json.dumps(event).encode()
 
 
 def engine_on(process: ScriptedProcess, *capabilities: str, monkeypatch: pytest.MonkeyPatch) -> LlamaEngine:
