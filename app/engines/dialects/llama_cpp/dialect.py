@@ -11,16 +11,25 @@ from ..dialect import COMMON, OURS, Dialect, Upstream, Written
 from .reader import LlamaReader
 from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
 
+_LIMITS = frozenset({"max_completion_tokens", "max_tokens"})
+
 
 @dataclass(frozen=True)
 class LlamaDialect(Dialect):
     """Says all that matters for sampling, for the server's own defaults are others than the API's."""
 
     def write(self, request: Json, upstream: Upstream) -> Written:
-        asked, model = Asked.of(request), upstream.model
-        body = translate(request, asked, context_length=model.context_length, media=lambda part, place: part)
-        body |= {name: value for name, value in request.items() if name not in TRANSLATED | OURS}
-        body |= {name: value for name, value in upstream.extra.items() if name not in request}
+        asked, model, extra = Asked.of(request), upstream.model, upstream.extra
+        if request.keys() & _LIMITS:
+            extra = {name: value for name, value in extra.items() if name not in _LIMITS}
+        # What the operator fixes means the same as if a request said it.
+        told = {**extra, **request}
+        body = translate(told, asked, context_length=model.context_length, media=lambda part, place: part)
+        body |= {
+            name: value
+            for name, value in told.items()
+            if name not in TRANSLATED and (name not in OURS or name not in request)
+        }
         body["model"] = upstream.name
         self.choose_tools(body, request)
         silent, stops = take_silence(body), take_stops(body, asked, thinks="reasoning" in model.capabilities)
