@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[1] / "documents"
+FOLDER = Path(__file__).parent / "documents"
 
 
 def vendor(name: str, version: str | None = None) -> dict[str, Any]:
