@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ..errors import DocumentError
 from .loading import load, to_json
-from .structure import FILES, Json, escape, unescape
+from .pointers import look_up, pointer_in
+from .structure import FILES, Json
 from .upgrade import Direction, has_directions, upgrade
 
 _PARTS = (
@@ -89,13 +90,11 @@ class Document:
             reference = node["$ref"]
             if not reference.startswith("#/"):
                 raise DocumentError(f"{self.source}: the reference {reference} leaves the document.")
-            pointer = unquote(reference[1:])
-            node = self.content
-            for token in map(unescape, pointer[1:].split("/")):
-                try:
-                    node = node[int(token) if isinstance(node, list) else token]
-                except (KeyError, TypeError, IndexError, ValueError):
-                    raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
+            pointer = pointer_in(reference)
+            try:
+                node = look_up(self.content, pointer)
+            except LookupError:
+                raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
         raise DocumentError(f"{self.source}: references go round in circles at {pointer}.")
 
     def schema_source(self, direction: Direction | None = None) -> Json:
@@ -111,11 +110,6 @@ def base_path(servers: Any) -> str:
     for name, rule in (server.get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", str(rule.get("default", "")))
     return "/" + path if (path := urlsplit(url).path.strip("/")) else ""
-
-
-def pointer_to(*tokens: str | int) -> str:
-    """A JSON pointer (RFC 6901) from unescaped tokens."""
-    return "".join("/" + escape(token) for token in tokens)
 
 
 def templates(path: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .document import Document
+from .pointers import reference_to
 
 _UNIONS = ("allOf", "anyOf", "oneOf")
 
@@ -32,7 +33,7 @@ def defaults(document: Document, pointer: str) -> dict[str, Any]:
         ConfigurationError: a reference is broken.
     """
     found: dict[str, Any] = {}
-    left: list[Any] = [{"$ref": f"#{pointer}"}]
+    left: list[Any] = [{"$ref": reference_to(pointer)}]
     seen: set[str | None] = set()
     while left:
         schema, followed = document.resolve(left.pop())

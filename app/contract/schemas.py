@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from ..errors import DocumentError
 from .document import Document
 from .formats import FORMATS, is_byte
+from .pointers import JsonPath, reference_to
 from .upgrade import Direction
 
 try:
@@ -38,7 +38,7 @@ class Fault:
 
     keyword: str
     value: Any
-    path: tuple[str | int, ...]
+    path: JsonPath
     branches: tuple[tuple[Fault, ...], ...] = ()
 
 
@@ -93,7 +93,7 @@ class Schemas:
             self._compile(pointer, None)
 
     def _compile(self, pointer: str, direction: Direction | None) -> Validator:
-        reference = f"{_URI}#{quote(pointer, safe='/~')}"
+        reference = _URI + reference_to(pointer)
         try:
             compiled: Validator = self._compiler(direction).compile(reference)
         except Exception as error:  # each library has its own, and some have several

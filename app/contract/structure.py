@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .pointers import unescape as unescape
+
 Json = dict[str, Any]
 
 # The parts of other files, by their paths relative to the document's folder, in a document made of several.
@@ -48,13 +50,3 @@ def transform(node: Any, visit: Callable[[Json], Any], *, names: bool = False) -
         else:
             result[key] = transform(value, visit)
     return visit(result)
-
-
-def escape(token: str | int) -> str:
-    """A reference token of a JSON pointer (RFC 6901, section 3)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
-
-
-def unescape(token: str) -> str:
-    """The opposite of `escape`."""
-    return token.replace("~1", "/").replace("~0", "~")

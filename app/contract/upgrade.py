@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from .pointers import last_token, pointer_in
 from .structure import Json, transform
 
 Direction = Literal["request", "response"]
@@ -122,7 +123,7 @@ def _held(branch: Any, name: str, mapping: Json, resolve: Resolve) -> Any:
     reference = branch.get("$ref") if isinstance(branch, dict) else None
     if not isinstance(reference, str) or not reference.startswith("#/") or _says(branch, name, resolve, 0):
         return branch
-    own = reference.rpartition("/")[2]
+    own = last_token(pointer_in(reference))
     values = [value for value, target in mapping.items() if target in (reference, own)] or [own]
     held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
     return {"allOf": [branch, held]}

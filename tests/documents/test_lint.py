@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.structure import unescape
+from app.contract.pointers import last_token
 from app.documents.lint.check import Report, check_document
 from app.documents.lint.findings import Finding
 from app.settings import Settings
@@ -236,5 +236,5 @@ def test_openai_s_documents_are_servable_and_their_mistakes_have_lines(name: str
 
 def last_word(found: Finding) -> str:
     """What stands on the line of a finding: its key, or the dash of an item."""
-    word = unescape(found.pointer.rpartition("/")[2])
+    word = last_token(found.pointer)
     return "-" if word.isdigit() and len(word) < 3 else word

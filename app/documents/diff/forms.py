@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
 from ...contract.document import Document
-from ...contract.structure import unescape
-from ..lint.positions import tokens
+from ...contract.pointers import last_token, look_up, pointer_in
 
 BOUNDS = (
     *("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"),
@@ -66,17 +64,14 @@ class Forms:
 
     def at(self, pointer: str) -> Any:
         """The schema at a pointer in the document."""
-        node: Any = self._source
-        for token in tokens(pointer):
-            node = node[int(token)] if isinstance(node, list) else node[token]
-        return node
+        return look_up(self._source, pointer)
 
     def name(self, node: Any) -> str:
         """The name of the component that a schema stands for, or the empty string."""
         node = self._peel(node)
         if _is_held(node):
             node = node["allOf"][0]
-        return unescape(str(node["$ref"]).rpartition("/")[2]) if isinstance(node, dict) and "$ref" in node else ""
+        return last_token(pointer_in(str(node["$ref"]))) if isinstance(node, dict) and "$ref" in node else ""
 
     def body(self, node: Any) -> Any:
         """What a schema that is only a reference, or a reference or null, leads to."""
@@ -84,7 +79,7 @@ class Forms:
             node = self._peel(node)
             if not (isinstance(node, dict) and "$ref" in node):
                 break
-            node = self.at(unquote(node["$ref"][1:]))
+            node = self.at(pointer_in(node["$ref"]))
         return node
 
     def form(self, node: Any) -> Form:
@@ -143,7 +138,7 @@ class Forms:
     def _combine(self, form: Form, node: dict[str, Any], depth: int) -> None:
         parts = [self._form(part, depth + 1) for part in node.get("allOf") or ()]
         if isinstance(node.get("$ref"), str):
-            parts.append(self._form(self.at(unquote(node["$ref"][1:])), depth + 1))
+            parts.append(self._form(self.at(pointer_in(node["$ref"])), depth + 1))
         for part in parts:
             self._merge(form, part)
         for union in ("anyOf", "oneOf"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import quote
 
-from ...contract.document import Document, pointer_to
+from ...contract.bundling import Target, bundle, place_of
+from ...contract.document import Document
+from ...contract.pointers import pointer_to, reference_to, tokens
 from ...contract.schemas import Schemas, Validator
-from ...contract.structure import FILES, Json, transform
 from ...errors import ConfigurationError
-from .positions import BrokenReference, Location, tokens
+from .positions import BrokenReference, Location
 from .structure import Walk
 
 # Findings that say why a schema cannot be compiled.
@@ -30,52 +30,33 @@ class Bundle:
     other findings tell, and the rest can be looked at without them."""
 
     def __init__(self, walk: Walk) -> None:
-        self._walk = walk
-        sources = walk.sources
-        whole = self._turned(sources.entry)
-        others = {name: self._turned(name) for name in sorted(sources.files) if name != sources.entry}
-        if "webhooks" in whole:
-            # Of the document itself only what is served is compiled.
-            others[_UNSERVED] = {"webhooks": whole["webhooks"]}
-        self.document = Document({**whole, FILES: others} if others else whole, source=sources.entry)
+        self._sources = sources = walk.sources
+        content = sources.file(sources.entry).content
+        # Of the document itself only what is served is compiled.
+        unserved = {"webhooks": content["webhooks"]} if "webhooks" in content else None
+
+        def read(file: str) -> Any:
+            return unserved if file == _UNSERVED else sources.file(file).content
+
+        others = [*sources.files, *([_UNSERVED] if unserved else [])]
+        self.document = Document(bundle(sources.entry, read, self._target, others), source=sources.entry)
         self._schemas = Schemas(self.document)
 
     def validator(self, location: Location) -> Validator:
         """The validator of the schema at a location. Raises `ConfigurationError` where there is none."""
-        return self._schemas.validator(self._inward(location))
+        return self._schemas.validator(place_of(self._file(location), self._sources.entry) + location.pointer)
 
-    def _inward(self, location: Location) -> str:
-        name = location.file
-        if name == self._walk.sources.entry:
-            if not location.pointer.startswith("/webhooks"):
-                return location.pointer
-            name = _UNSERVED
-        return pointer_to(FILES, name) + location.pointer
+    def _file(self, location: Location) -> str:
+        """The file that a location is put into."""
+        unserved = location.file == self._sources.entry and location.pointer.startswith("/webhooks")
+        return _UNSERVED if unserved else location.file
 
-    def _turned(self, file: str) -> Any:
-        def reference(text: Any) -> str | None:
-            try:
-                return "#" + quote(self._inward(self._walk.sources.target(file, text)), safe="/~:@!$&'()*+,;=?")
-            except BrokenReference:
-                return None
-
-        def visit(node: Json) -> Json:
-            if isinstance(node.get("$ref"), str):
-                found = reference(node["$ref"])
-                if found is None:
-                    del node["$ref"]
-                else:
-                    node["$ref"] = found
-            discriminator = node.get("discriminator")
-            if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
-                mapping = {
-                    value: (reference(target) if isinstance(target, str) and "/" in target else None) or target
-                    for value, target in discriminator["mapping"].items()
-                }
-                node["discriminator"] = {**discriminator, "mapping": mapping}
-            return node
-
-        return transform(self._walk.sources.file(file).content, visit)
+    def _target(self, file: str, reference: str) -> Target | None:
+        try:
+            location = self._sources.target(self._sources.entry if file == _UNSERVED else file, reference)
+        except BrokenReference:
+            return None
+        return self._file(location), reference_to(location.pointer).removeprefix("#")
 
 
 def check_compilation(walk: Walk, bundle: Bundle) -> None:

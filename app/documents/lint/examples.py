@@ -7,9 +7,10 @@ from typing import Any
 
 from ...contract.explain import explain
 from ...contract.media import is_json, split_type
+from ...contract.pointers import last_token
 from ...errors import ConfigurationError
 from .compile import Bundle
-from .positions import Location, tokens
+from .positions import Location
 from .structure import Walk
 
 
@@ -48,7 +49,7 @@ def _of_content(walk: Walk, at: Location, node: dict[str, Any]) -> Iterator[tupl
 
 def _is_json(at: Location, value: Any) -> bool:
     """Whether an example is the value itself; that of another media type is its text."""
-    return is_json(split_type(tokens(at.pointer)[-1])[0]) or not isinstance(value, str)
+    return is_json(split_type(last_token(at.pointer))[0]) or not isinstance(value, str)
 
 
 def _check(walk: Walk, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:

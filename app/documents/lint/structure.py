@@ -7,11 +7,11 @@ What a request or an answer is held against is walked first, so that every later
 from __future__ import annotations
 
 import difflib
-import re
 from collections import deque
 from typing import Any
 
-from ...contract.document import pointer_to
+from ...contract.bundling import is_schema_name
+from ...contract.pointers import pointer_to, reference_to, tokens
 from .fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
@@ -195,8 +195,8 @@ class Walk:
             if not isinstance(reference, str):
                 continue
             file = location.file
-            if re.fullmatch(r"[\w.-]+", reference) and not reference.endswith((".yaml", ".yml", ".json")):
-                file, reference = self.sources.entry, "#" + pointer_to("components", "schemas", reference)
+            if is_schema_name(reference):
+                file, reference = self.sources.entry, reference_to(pointer_to("components", "schemas", reference))
             try:
                 target = self.sources.target(file, reference)
             except BrokenReference as error:
@@ -263,12 +263,12 @@ class Walk:
             for name in requirement
         }
         # What is used in part is used: a reference may lead into a component.
-        inside = {tuple(location.pointer.split("/")[:4]) for location in used if location.file == self.sources.entry}
+        inside = {pointer_to(*tokens(location.pointer)[:3]) for location in used if location.file == self.sources.entry}
         for group, members in components.items() if isinstance(components, dict) else ():
             for name in members if isinstance(members, dict) and group in FIELDS["Components"] else ():
                 location = Location(self.sources.entry, "").child("components", group, name)
                 is_scheme = group == "securitySchemes"
-                if not (name in named if is_scheme else tuple(location.pointer.split("/")) in inside):
+                if not (name in named if is_scheme else location.pointer in inside):
                     self.unused.append(location)
                     self.findings.add(
                         location, "info", "unused-component", "nothing leads to this component", "leave it out"

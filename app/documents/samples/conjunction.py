@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
 
-from ...contract.document import pointer_to
-from ...contract.structure import Json, unescape
+from ...contract.pointers import last_token, look_up, pointer_in, pointer_to, tokens
+from ...contract.structure import Json
 from .numbers import Range, exact
 from .patterns import NoInstance, compiled
 
@@ -60,13 +59,10 @@ class Source:
     def node(self, pointer: str) -> Any:
         found = self._nodes.get(pointer)
         if found is None:
-            found = self._content
-            for token in pointer.split("/")[1:]:
-                try:
-                    found = found[int(token)] if isinstance(found, list) else found[unescape(token)]
-                except (KeyError, ValueError, IndexError, TypeError):
-                    raise NoInstance(f"nothing is at {pointer}") from None
-            self._nodes[pointer] = found
+            try:
+                found = self._nodes[pointer] = look_up(self._content, pointer)
+            except LookupError:
+                raise NoInstance(f"nothing is at {pointer}") from None
         return found
 
     def target(self, node: Json) -> str | None:
@@ -75,7 +71,7 @@ class Source:
             return None
         if not reference.startswith("#"):
             raise NoInstance(f"the reference {reference} leaves the document")
-        return unquote(reference[1:])
+        return pointer_in(reference)
 
     def height(self, pointer: str) -> int:
         """How many levels the flattest value has, about.
@@ -165,7 +161,7 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Le
             todo += [taken] if taken.rpartition("/")[2] in node else []
         if not node.get("oneOf") and not node.get("anyOf") and (name := _tag_name(node)):
             # Inheritance: the first component on the way down is the one that is meant.
-            component = next((p for p in seen if p.startswith("/components/schemas/") and p.count("/") == 3), "")
+            component = next((p for p in seen if p.startswith("/components/schemas/") and len(tokens(p)) == 3), "")
             tags.setdefault(name, _tag_value(node, component))
     return leaves, tags
 
@@ -178,11 +174,11 @@ def _tag_name(node: Json) -> str | None:
 
 def _tag_value(node: Json, target: str) -> str:
     """The value for a component (OpenAPI, Discriminator Object): by the mapping, else the component's name."""
-    name = target.rpartition("/")[2]
+    name = last_token(target)
     for value, meant in (node["discriminator"].get("mapping") or {}).items():
-        if meant in (name, f"#{target}"):
+        if meant == name or pointer_in(meant) == target:
             return str(value)
-    return unescape(name)
+    return name
 
 
 class Conjunction:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from ...contract.document import pointer_to
+from ...contract.pointers import pointer_to
 from .conjunction import Conjunction, Goal, Source, expand, same
 from .numbers import exact, number
 from .patterns import NoInstance, compiled, matching

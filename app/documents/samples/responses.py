@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...contract.document import Document, pointer_to
+from ...contract.document import Document
 from ...contract.operations import Operation
+from ...contract.pointers import pointer_to
 from ...contract.structure import Json
 
 
