@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 JsonPath = tuple[str | int, ...]
+# A path with None for every index, which stands for any.
+PathPattern = tuple[str | None, ...]
 
 _INDEX = re.compile("0|[1-9][0-9]*")
 # What a fragment may have as it is (RFC 3986, section 3.5).

@@ -66,24 +66,24 @@ def _places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def mutants(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
     """Requests with one to three changes each: a value replaced, a property removed, added or renamed."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(count):
-        mutant = deepcopy(dice.choice(SEEDS))
-        for _ in range(dice.randint(0, 3)):
+        mutant = deepcopy(rng.choice(SEEDS))
+        for _ in range(rng.randint(0, 3)):
             places = list(_places(mutant))
             if not places:
                 break
-            *parents, key = dice.choice(places)
+            *parents, key = rng.choice(places)
             node: Any = mutant
             for parent in parents:
                 node = node[parent]
-            change = dice.random()
+            change = rng.random()
             if change < 0.6:
-                node[key] = deepcopy(dice.choice(VALUES))
+                node[key] = deepcopy(rng.choice(VALUES))
             elif change < 0.75:
                 del node[key]
             elif isinstance(node, dict):
-                node[dice.choice(["extra", "name", "content", "type", "strict", "n"])] = deepcopy(dice.choice(VALUES))
+                node[rng.choice(["extra", "name", "content", "type", "strict", "n"])] = deepcopy(rng.choice(VALUES))
         yield mutant
 
 

@@ -19,10 +19,10 @@ from ...errors import ConfigurationError
 from .compile import Bundle, check_compilation
 from .examples import check_examples
 from .findings import Finding, Findings
+from .objects import Objects
 from .operations import check_operations
 from .positions import Location, Sources, Unreadable
 from .schemas import check_schemas
-from .structure import Walk
 
 Compiled = dict[str, bool | None]
 
@@ -112,7 +112,7 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
 
 def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
     """Of each method and path whether it has an operationId of its own."""
-    walk = Walk(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
+    objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
         for twice in file.duplicates:
             findings.add(
@@ -126,16 +126,16 @@ def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tupl
     bundle = None
     kept: frozenset[str] = frozenset()
     try:
-        bundle = Bundle(walk)
+        bundle = Bundle(objects)
         kept = frozenset(Security(bundle.document, allow_basic=allow_basic).schemes)
     except Exception as error:  # a structure that no part of the server expects
         reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
         _not_servable(findings, sources, f"the document cannot be read: {reason}")
-    found = check_operations(walk, kept)
-    check_schemas(walk)
+    found = check_operations(objects, kept)
+    check_schemas(objects)
     if bundle is not None:
-        check_compilation(walk, bundle)
-        check_examples(walk, bundle)
+        check_compilation(objects, bundle)
+        check_examples(objects, bundle)
     return {(operation.method, operation.path): operation.is_named for operation in found}
 
 

@@ -10,8 +10,8 @@ from ...contract.document import Document
 from ...contract.pointers import pointer_to, reference_to, tokens
 from ...contract.schemas import Schemas, Validator
 from ...errors import ConfigurationError
+from .objects import Objects
 from .positions import BrokenReference, Location
-from .structure import Walk
 
 # Findings that say why a schema cannot be compiled.
 _CULPRITS = frozenset(
@@ -29,8 +29,8 @@ class Bundle:
     """The files of a document put together as the server does it, but for the references that lead nowhere: of those
     other findings tell, and the rest can be looked at without them."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._sources = sources = walk.sources
+    def __init__(self, objects: Objects) -> None:
+        self._sources = sources = objects.sources
         content = sources.file(sources.entry).content
         # Of the document itself only what is served is compiled.
         unserved = {"webhooks": content["webhooks"]} if "webhooks" in content else None
@@ -59,36 +59,38 @@ class Bundle:
         return self._file(location), reference_to(location.pointer).removeprefix("#")
 
 
-def check_compilation(walk: Walk, bundle: Bundle) -> None:
+def check_compilation(objects: Objects, bundle: Bundle) -> None:
     """Add the schemas that cannot be compiled."""
     failing: list[tuple[Location, Any, str]] = []
-    for location, node in walk.nodes["Schema"].items():
-        if not _is_part(walk, location):
+    for location, node in objects.nodes["Schema"].items():
+        if not _is_part(objects, location):
             try:
                 bundle.validator(location)
             except ConfigurationError as error:
                 failing.append((location, node, str(error)))
     for location, node, _ in failing:
         for place in _against_the_standard(location, node):
-            if place not in walk.findings.places():
-                _add(walk, location, place, "JSON Schema 2020-12 does not allow this value")
-    culprits = walk.findings.places(_CULPRITS)
+            if place not in objects.findings.places():
+                _add(objects, location, place, "JSON Schema 2020-12 does not allow this value")
+    culprits = objects.findings.places(_CULPRITS)
     for location, node, reason in failing:
         # Otherwise what it refers to is to blame, and has been told.
-        if not _reaches(walk, location, node, culprits):
-            _add(walk, location, location, "the schema cannot be compiled: " + _words(reason))
+        if not _reaches(objects, location, node, culprits):
+            _add(objects, location, location, "the schema cannot be compiled: " + _words(reason))
 
 
-def _add(walk: Walk, schema: Location, place: Location, message: str) -> None:
-    severity = "error" if schema in walk.served else "warning"
-    walk.findings.add(place, severity, "schema-not-compilable", message, "write what JSON Schema 2020-12 allows here")
+def _add(objects: Objects, schema: Location, place: Location, message: str) -> None:
+    severity = "error" if schema in objects.served else "warning"
+    objects.findings.add(
+        place, severity, "schema-not-compilable", message, "write what JSON Schema 2020-12 allows here"
+    )
 
 
-def _is_part(walk: Walk, location: Location) -> bool:
+def _is_part(objects: Objects, location: Location) -> bool:
     """Whether a schema is compiled with the one around it."""
     parts = tokens(location.pointer)
     around = [Location(location.file, pointer_to(*parts[:-up])) for up in (1, 2) if len(parts) >= up]
-    return any(place in walk.nodes["Schema"] for place in around)
+    return any(place in objects.nodes["Schema"] for place in around)
 
 
 def _against_the_standard(location: Location, node: Any) -> list[Location]:
@@ -103,7 +105,7 @@ def _against_the_standard(location: Location, node: Any) -> list[Location]:
     ]
 
 
-def _reaches(walk: Walk, location: Location, node: Any, places: set[Location]) -> bool:
+def _reaches(objects: Objects, location: Location, node: Any, places: set[Location]) -> bool:
     """Whether one of the places lies in a schema or in what it refers to."""
     seen: set[Location] = set()
     left = [(location, node)]
@@ -116,7 +118,7 @@ def _reaches(walk: Walk, location: Location, node: Any, places: set[Location]) -
             return True
         if isinstance(found, dict):
             left += [(at.child(name), value) for name, value in found.items()]
-            if isinstance(found.get("$ref"), str) and (target := walk.follow(at, found)):
+            if isinstance(found.get("$ref"), str) and (target := objects.follow(at, found)):
                 left.append(target)
         elif isinstance(found, list):
             left += [(at.child(index), item) for index, item in enumerate(found)]

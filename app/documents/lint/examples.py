@@ -10,22 +10,22 @@ from ...contract.media import is_json, split_type
 from ...contract.pointers import last_token
 from ...errors import ConfigurationError
 from .compile import Bundle
+from .objects import Objects
 from .positions import Location
-from .structure import Walk
 
 
-def check_examples(walk: Walk, bundle: Bundle) -> None:
+def check_examples(objects: Objects, bundle: Bundle) -> None:
     """Add every example and default that does not fit."""
-    for at, node in walk.nodes["Schema"].items():
-        if isinstance(node, dict) and not (walk.is_3_0 and "$ref" in node):
+    for at, node in objects.nodes["Schema"].items():
+        if isinstance(node, dict) and not (objects.is_3_0 and "$ref" in node):
             for name, place, value in _of_schema(at, node):
-                _check(walk, bundle, at, name, place, value)
+                _check(objects, bundle, at, name, place, value)
     for kind in ("MediaType", "Parameter", "Header"):
-        for at, node in walk.nodes[kind].items():
+        for at, node in objects.nodes[kind].items():
             if isinstance(node, dict) and "schema" in node:
-                for place, value in _of_content(walk, at, node):
+                for place, value in _of_content(objects, at, node):
                     if kind != "MediaType" or _is_json(at, value):
-                        _check(walk, bundle, at.child("schema"), "example", place, value)
+                        _check(objects, bundle, at.child("schema"), "example", place, value)
 
 
 def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Location, Any]]:
@@ -37,12 +37,12 @@ def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Locati
         yield "example", at.child("examples", index), value
 
 
-def _of_content(walk: Walk, at: Location, node: dict[str, Any]) -> Iterator[tuple[Location, Any]]:
+def _of_content(objects: Objects, at: Location, node: dict[str, Any]) -> Iterator[tuple[Location, Any]]:
     if "example" in node:
         yield at.child("example"), node["example"]
     examples = node.get("examples")
     for name, example in examples.items() if isinstance(examples, dict) else ():
-        followed = walk.follow(at.child("examples", name), example)
+        followed = objects.follow(at.child("examples", name), example)
         if followed and isinstance(followed[1], dict) and "value" in followed[1]:
             yield followed[0].child("value"), followed[1]["value"]
 
@@ -52,13 +52,13 @@ def _is_json(at: Location, value: Any) -> bool:
     return is_json(split_type(last_token(at.pointer))[0]) or not isinstance(value, str)
 
 
-def _check(walk: Walk, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:
+def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:
     try:
         validator = bundle.validator(schema)
     except ConfigurationError:
         return  # told by other findings
     if not validator.is_valid(value):
-        walk.findings.add(
+        objects.findings.add(
             place,
             "warning",
             f"invalid-{name}",

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...contract.document import templates
 from ...contract.operations import METHODS, derived_id, unused
+from .objects import Objects
 from .positions import Location
-from .structure import Walk
 
 _STATUS = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
 
@@ -37,12 +37,12 @@ class Described:
         return bool(self.node.get("operationId"))
 
 
-def described(walk: Walk) -> Iterator[Described]:
+def described(objects: Objects) -> Iterator[Described]:
     """The operations that a router can reach."""
-    root = Location(walk.sources.entry, "")
+    root = Location(objects.sources.entry, "")
     taken: set[str] = set()
-    for path, item in walk.sources.at(root)["paths"].items():
-        followed = walk.follow(root.child("paths", path), item)
+    for path, item in objects.sources.at(root)["paths"].items():
+        followed = objects.follow(root.child("paths", path), item)
         if followed is None or "?" in path or path.startswith("x-"):
             continue
         item_at, item = followed
@@ -54,34 +54,34 @@ def described(walk: Walk) -> Iterator[Described]:
                 yield Described(path, method, name, item_at.child(method), node, item_at, item)
 
 
-def check_operations(walk: Walk, kept: frozenset[str]) -> list[Described]:
-    """Add what is wrong to the walk's findings; gives the operations that a router can reach. ``kept`` names the
+def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
+    """Add what is wrong to its findings; gives the operations that a router can reach. ``kept`` names the
     security schemes that the server keeps."""
-    found = list(described(walk))
-    _check_paths(walk, found)
-    _check_ids(walk, found)
+    found = list(described(objects))
+    _check_paths(objects, found)
+    _check_ids(objects, found)
     for operation in found:
-        _check_parameters(walk, operation)
-        _check_answers(walk, operation)
+        _check_parameters(objects, operation)
+        _check_answers(objects, operation)
         if not operation.node.get("tags"):
-            walk.findings.add(
+            objects.findings.add(
                 operation.at,
                 "warning",
                 "operation-without-tag",
                 "the first tag names the module of the handler, and there is none",
                 "add tags with one name",
             )
-    _check_security(walk, found, kept)
+    _check_security(objects, found, kept)
     return found
 
 
-def _check_paths(walk: Walk, found: list[Described]) -> None:
-    paths = Location(walk.sources.entry, "/paths")
-    for path in walk.sources.at(paths):
+def _check_paths(objects: Objects, found: list[Described]) -> None:
+    paths = Location(objects.sources.entry, "/paths")
+    for path in objects.sources.at(paths):
         if path.startswith("x-"):
             continue
         if "?" in path:
-            walk.findings.add(
+            objects.findings.add(
                 paths.child(path),
                 "warning",
                 "path-with-query",
@@ -89,7 +89,7 @@ def _check_paths(walk: Walk, found: list[Described]) -> None:
                 "move what follows the question mark into query parameters",
             )
         elif not path.startswith("/"):
-            walk.findings.add(
+            objects.findings.add(
                 paths.child(path), "error", "path-without-slash", "a path begins with a slash", "put a slash before it"
             )
     first: dict[tuple[str, str], str] = {}
@@ -97,7 +97,7 @@ def _check_paths(walk: Walk, found: list[Described]) -> None:
         servers = operation.node.get("servers") or operation.item.get("servers")
         key = (operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path) + str(servers))
         if first.setdefault(key, operation.path) != operation.path:
-            walk.findings.add(
+            objects.findings.add(
                 paths.child(operation.path),
                 "error",
                 "ambiguous-path",
@@ -106,11 +106,11 @@ def _check_paths(walk: Walk, found: list[Described]) -> None:
             )
 
 
-def _check_ids(walk: Walk, found: list[Described]) -> None:
+def _check_ids(objects: Objects, found: list[Described]) -> None:
     first: dict[str, Described] = {}
     for operation in found:
         if not operation.is_named:
-            walk.findings.add(
+            objects.findings.add(
                 operation.at,
                 "warning",
                 "missing-operation-id",
@@ -119,7 +119,7 @@ def _check_ids(walk: Walk, found: list[Described]) -> None:
             )
         other = first.setdefault(operation.id, operation)
         if other is not operation:
-            walk.findings.add(
+            objects.findings.add(
                 operation.at.child("operationId"),
                 "error",
                 "duplicate-operation-id",
@@ -128,7 +128,7 @@ def _check_ids(walk: Walk, found: list[Described]) -> None:
             )
 
 
-def _check_parameters(walk: Walk, operation: Described) -> None:
+def _check_parameters(objects: Objects, operation: Described) -> None:
     wanted = set(templates(operation.path))
     declared: dict[str, tuple[Location, Any]] = {}
     for owner, at in ((operation.node, operation.at), (operation.item, operation.item_at)):
@@ -136,13 +136,13 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
         parameters = owner.get("parameters")
         for index, parameter in enumerate(parameters if isinstance(parameters, list) else ()):
             place = at.child("parameters", index)
-            followed = walk.follow(place, parameter)
+            followed = objects.follow(place, parameter)
             if followed is None or not isinstance(followed[1], dict):
                 continue
             target, node = followed
             name, location = str(node.get("name")), str(node.get("in"))
             if "in" in node and location not in ("path", "query", "header", "cookie"):
-                walk.findings.add(
+                objects.findings.add(
                     target.child("in"),
                     "error",
                     "unknown-parameter-location",
@@ -150,7 +150,7 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
                     "write in: path, query, header or cookie",
                 )
             if (name, location) in here:
-                walk.findings.add(
+                objects.findings.add(
                     place,
                     "warning",
                     "duplicate-parameter",
@@ -161,15 +161,15 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
             if location == "path":
                 declared.setdefault(name, (place, (target, node)))
     if len(wanted) < len(list(templates(operation.path))):
-        walk.findings.add(
-            Location(walk.sources.entry, "/paths").child(operation.path),
+        objects.findings.add(
+            Location(objects.sources.entry, "/paths").child(operation.path),
             "error",
             "repeated-path-parameter",
             "two parameters in the path have the same name",
             "give each a name of its own",
         )
     for name in sorted(wanted - set(declared)):
-        walk.findings.add(
+        objects.findings.add(
             operation.at,
             "warning",
             "undeclared-path-parameter",
@@ -178,7 +178,7 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
         )
     for name, (place, (target, node)) in declared.items():
         if name not in wanted:
-            walk.findings.add(
+            objects.findings.add(
                 place,
                 "error",
                 "unknown-path-parameter",
@@ -187,7 +187,7 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
                 f"put {{{name}}} into the path, or leave the parameter out",
             )
         elif node.get("required") is not True:
-            walk.findings.add(
+            objects.findings.add(
                 target,
                 "warning",
                 "optional-path-parameter",
@@ -196,10 +196,10 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
             )
 
 
-def _check_answers(walk: Walk, operation: Described) -> None:
+def _check_answers(objects: Objects, operation: Described) -> None:
     responses = operation.node.get("responses")
     if not responses:
-        walk.findings.add(
+        objects.findings.add(
             operation.at,
             "warning",
             "no-responses",
@@ -208,7 +208,7 @@ def _check_answers(walk: Walk, operation: Described) -> None:
         )
     for status in responses if isinstance(responses, dict) else ():
         if not str(status).startswith("x-") and not _STATUS.fullmatch(str(status)):
-            walk.findings.add(
+            objects.findings.add(
                 operation.at.child("responses", status),
                 "warning",
                 "unknown-status",
@@ -217,9 +217,9 @@ def _check_answers(walk: Walk, operation: Described) -> None:
             )
 
 
-def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) -> None:
-    root = Location(walk.sources.entry, "")
-    content = walk.sources.at(root)
+def _check_security(objects: Objects, found: list[Described], kept: frozenset[str]) -> None:
+    root = Location(objects.sources.entry, "")
+    content = objects.sources.at(root)
     components = content.get("components")
     declared = components.get("securitySchemes") if isinstance(components, dict) else None
     schemes = declared if isinstance(declared, dict) else {}
@@ -234,7 +234,7 @@ def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) ->
         for index, requirement in enumerate(alternatives):
             for name in requirement:
                 if name not in schemes:
-                    walk.findings.add(
+                    objects.findings.add(
                         at.child(index, name),
                         "error",
                         "undefined-security-scheme",
@@ -252,7 +252,7 @@ def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) ->
     ):
         for name, names in group.items():
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            walk.findings.add(
+            objects.findings.add(
                 root.child("components", "securitySchemes", name),
                 severity,
                 "unsupported-security-scheme",

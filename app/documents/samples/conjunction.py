@@ -19,7 +19,7 @@ from .numbers import Range, exact
 from .patterns import NoInstance, compiled
 
 Goal = tuple[str, ...]
-Leaf = tuple[str, Json]
+Subschema = tuple[str, Json]
 # Gets the pointers of a union's branches, gives the one to take.
 Choose = Callable[[Sequence[str]], str]
 
@@ -128,14 +128,14 @@ def kinds(node: Json) -> list[str] | None:
     return [declared] if isinstance(declared, str) else declared if isinstance(declared, list) else None
 
 
-def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Leaf], dict[str, Any]]:
+def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Subschema], dict[str, Any]]:
     """The leaves of a goal, and what the discriminators of parents say, property to value; unions say it themselves.
 
     Raises:
         NoInstance: a schema that nothing fits, or a reference to nowhere.
     """
     todo, seen = list(goal), dict[str, None]()
-    leaves: list[Leaf] = []
+    leaves: list[Subschema] = []
     tags: dict[str, Any] = {}
     while todo:
         pointer = todo.pop(0)
@@ -184,7 +184,7 @@ def _tag_value(node: Json, target: str) -> str:
 class Conjunction:
     """What leaves come to, taken together."""
 
-    def __init__(self, source: Source, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, source: Source, leaves: Sequence[Subschema]) -> None:
         self._source = source
         self.leaves = leaves
 

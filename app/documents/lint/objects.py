@@ -1,4 +1,4 @@
-"""Walks a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
+"""Visits a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
 missing fields, values of a wrong type, references that lead nowhere.
 
 What a request or an answer is held against is walked first, so that every later check knows whether a place is served.
@@ -17,7 +17,7 @@ from .findings import Findings
 from .positions import BrokenReference, Location, Sources
 from .references import check_references, cycle
 
-Place = tuple[Location, str, Any, bool]
+Visit = tuple[Location, str, Any, bool]
 
 # From here on nothing is routed, compiled or secured.
 _NOT_SERVED = frozenset(
@@ -42,7 +42,7 @@ _ARTICLES = {
 }
 
 
-class Walk:
+class Objects:
     """The objects of a document by kind and place.
 
     ``nodes`` has them all, ``served`` the places of those that the server reads to route, check and secure; ``unused``
@@ -57,8 +57,8 @@ class Walk:
         self.nodes: dict[str, dict[Location, Any]] = {kind: {} for kind in (*FIELDS, *MAPS)}
         self.served: set[Location] = set()
         self.unused: list[Location] = []
-        self._queue: deque[Place] = deque()
-        self._later: deque[Place] = deque()
+        self._queue: deque[Visit] = deque()
+        self._later: deque[Visit] = deque()
         self._cycles: set[frozenset[Location]] = set()
         self._run()
 
