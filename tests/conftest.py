@@ -11,7 +11,7 @@ from app.contract.document import Document
 from app.settings import Settings
 from app.wiring import contract_path
 
-from .foreign import NEWEST, OLDER, foreign
+from .foreign import FOREIGN, foreign
 from .live import Server, serve
 
 
@@ -21,9 +21,9 @@ def document() -> Document:
     return Document.load(contract_path(Settings()))
 
 
-@pytest.fixture(scope="session", params=[NEWEST, OLDER])
-def openai_document(request: pytest.FixtureRequest) -> Document:
-    """OpenAI's own, each in turn."""
+@pytest.fixture(scope="session", params=FOREIGN)
+def foreign_document(request: pytest.FixtureRequest) -> Document:
+    """Documents of others, each in turn."""
     return Document.load(foreign(request.param))
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from ..live import ROOT
 
+pytestmark = pytest.mark.live
+
 TOOLS = ("app.documents", "app.web.mocks", "app.commands", "openapi_spec_validator", "openapi_schema_validator")
 
 

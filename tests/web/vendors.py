@@ -20,6 +20,18 @@ def vendor(name: str, version: str | None = None) -> dict[str, Any]:
     return twin
 
 
+def copy_as(version: str, source: Path, target: Path) -> None:
+    """Copy a document of several files in 3.1, turned into its twin where another version is asked for."""
+    for path in source.rglob("*.yaml"):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text()
+        if f"openapi: {version}" not in (source / "openapi.yaml").read_text():
+            turned = _older(yaml.safe_load(text))
+            text = yaml.safe_dump({**turned, "openapi": version} if "openapi" in turned else turned, sort_keys=False)
+        copy.write_text(text)
+
+
 def _older(node: Any) -> Any:
     if isinstance(node, list):
         return [_older(item) for item in node]
