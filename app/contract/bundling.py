@@ -91,7 +91,7 @@ def bundle(
     return {**whole, FILES: dict(sorted(parts.items()))} if parts else whole
 
 
-def _turned(content: Any, turn: Callable[[str], str | None]) -> Any:
+def _turned(content: object, turn: Callable[[str], str | None]) -> Any:
     """A copy of a file's content with other references in it."""
 
     def visit(node: Json) -> Json:

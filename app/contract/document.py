@@ -77,7 +77,7 @@ class Document:
             files=loaded.files,
         )
 
-    def resolve(self, node: Any) -> tuple[Any, str | None]:
+    def resolve(self, node: object) -> tuple[Any, str | None]:
         """Follow ``$ref`` from a node: the node that is meant, and its JSON pointer if a reference was followed.
 
         Raises:
@@ -103,7 +103,7 @@ class Document:
         return upgrade(parts, version=self.version, resolve=lambda node: self.resolve(node)[0], direction=direction)
 
 
-def base_path(servers: Any) -> str:
+def base_path(servers: object) -> str:
     """The path of the first of some servers, its variables at their defaults, without a slash at the end."""
     server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
     url = str(server.get("url", "/"))

@@ -26,7 +26,7 @@ _FAULTS_OF_CUTTING = frozenset(
 )
 
 
-def check(validator: Validator, instance: Any, *, at: JsonPath = ()) -> None:
+def check(validator: Validator, instance: object, *, at: JsonPath = ()) -> None:
     """Do nothing when the instance is valid.
 
     ``at`` is put before the path, for a value that is a part of what the client sent.
@@ -38,7 +38,7 @@ def check(validator: Validator, instance: Any, *, at: JsonPath = ()) -> None:
         raise explain(validator, instance, at=at)
 
 
-def explain(validator: Validator, instance: Any, *, at: JsonPath = (), place: str = "") -> BadRequest:
+def explain(validator: Validator, instance: object, *, at: JsonPath = (), place: str = "") -> BadRequest:
     """What is wrong with an invalid instance, as an error. ``place`` follows the path, such as " in the query"."""
     fault, found = find_fault(validator, instance)
     path = fault.path
@@ -52,7 +52,7 @@ def explain(validator: Validator, instance: Any, *, at: JsonPath = (), place: st
     return BadRequest(message.replace("{where}", where, 1), param=param, code=code)
 
 
-def find_fault(validator: Validator, instance: Any) -> tuple[Fault, Any]:
+def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
     """The most telling fault of an invalid instance, with its path in it, and what is there."""
     keep: frozenset[JsonPath] = frozenset()
     for _ in range(_MOST_TRIES):
@@ -210,7 +210,7 @@ _LIMITS = {
 }
 
 
-def _describe(fault: Fault, found: Any) -> tuple[str, str]:
+def _describe(fault: Fault, found: object) -> tuple[str, str]:
     """Message, with ``{where}`` for the place, and code."""
     keyword, value = fault.keyword, fault.value
     if keyword == "required":

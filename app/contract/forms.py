@@ -48,7 +48,7 @@ class FormField:
     name: str
     text: str = ""
     raw: str | None = None
-    file: Any = None
+    file: object = None
     size: int = 0
     media_type: str = ""
     headers: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)

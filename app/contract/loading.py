@@ -75,7 +75,7 @@ def _target(folder: Path, file: str, reference: str) -> Target:
         ) from None
 
 
-def to_json(content: Any, source: Any) -> bytes:
+def to_json(content: object, source: object) -> bytes:
     """The bytes of a document as JSON.
 
     Raises:

@@ -70,7 +70,7 @@ def _pattern(path: Iterable[str | int]) -> PathPattern:
     return tuple(None if isinstance(part, int) else str(part) for part in path)
 
 
-def _add(node: Any, pattern: PathPattern, value: Any) -> None:
+def _add(node: object, pattern: PathPattern, value: object) -> None:
     name, *rest = pattern
     if name is None:
         for item in node if isinstance(node, list) else ():
@@ -81,7 +81,7 @@ def _add(node: Any, pattern: PathPattern, value: Any) -> None:
         node.setdefault(name, copy.deepcopy(value))
 
 
-def _leave_out(node: Any, pattern: PathPattern, only_null: bool) -> None:
+def _leave_out(node: object, pattern: PathPattern, only_null: bool) -> None:
     name, *rest = pattern
     if name is None:
         for item in node if isinstance(node, list) else ():

@@ -39,7 +39,7 @@ def last_token(pointer: str) -> str:
     return unescape(pointer.rpartition("/")[2])
 
 
-def look_up(value: Any, pointer: str) -> Any:
+def look_up(value: object, pointer: str) -> Any:
     """What stands at a pointer.
 
     Raises:

@@ -25,7 +25,7 @@ class Shrunken:
     """``instance`` is the part that is left. `original` leads back to the places in the whole. ``cut`` has the paths,
     in ``instance``, of the nodes that something was taken away from."""
 
-    def __init__(self, is_valid: Callable[[Any], bool], whole: Any, keep: frozenset[JsonPath] = frozenset()) -> None:
+    def __init__(self, is_valid: Callable[[Any], bool], whole: object, keep: frozenset[JsonPath] = frozenset()) -> None:
         self._is_valid = is_valid
         self._offsets: dict[JsonPath, int] = {}
         self.instance = whole
@@ -50,7 +50,7 @@ class Shrunken:
             for depth, part in enumerate(path)
         )
 
-    def _cut(self, path: JsonPath, node: Any) -> Any:
+    def _cut(self, path: JsonPath, node: object) -> Any:
         if isinstance(node, list) and len(node) > _FEW_ITEMS:
             start, rest = self._halve(path, node, _FEW_ITEMS, lambda items: items)
             self._offsets[path] = start
@@ -78,7 +78,7 @@ class Shrunken:
                 break
         return start, make(items[start:end])
 
-    def _try(self, path: JsonPath, node: Any) -> bool:
+    def _try(self, path: JsonPath, node: object) -> bool:
         """Whether the instance is still invalid with another node at a path; then it stays there."""
         candidate = _replace(self.instance, path, node)
         if self._is_valid(candidate):

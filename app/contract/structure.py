@@ -23,7 +23,7 @@ _MAPS = frozenset(
 )
 
 
-def transform(node: Any, visit: Callable[[Json], Any], *, names: bool = False) -> Any:
+def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False) -> Any:
     """A copy of a document or a part of it in which every object of the standard has gone through ``visit``, the
     inner ones first. ``names``: the keys of the node are names."""
     if isinstance(node, list):

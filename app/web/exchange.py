@@ -20,7 +20,7 @@ class Exchange:
     request_id: str
     status: int = 0
     key_name: str | None = None
-    body: Any = None
+    body: object = None
     raw_body: bytes = b""
     body_read: bool = False
     parameters: Json = field(default_factory=dict)

@@ -18,6 +18,7 @@ from ..contract.explain import check
 from ..contract.forms import Form, FormField
 from ..contract.media import split_type
 from ..contract.schemas import Schemas, Validator
+from ..contract.structure import Json
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
 from .bodies import BodyStream, decode_text, parse_json
@@ -50,7 +51,7 @@ class FormCheck:
         }
         return cls(form, validator, headers)
 
-    def body(self, fields: list[FormField]) -> dict[str, Any]:
+    def body(self, fields: list[FormField]) -> Json:
         """The fields as an object that fits the schema.
 
         Raises:
@@ -62,7 +63,7 @@ class FormCheck:
         tree = self.form.values(fields, _parse_field)
         if self.validator is not None:
             check(self.validator, _each_file(tree, _stand_in))
-        body: dict[str, Any] = _each_file(tree, _upload)
+        body: Json = _each_file(tree, _upload)
         return body
 
     def _check_headers(self, field: FormField) -> None:
@@ -79,7 +80,7 @@ def _parse_field(text: str) -> Any:
     return parse_json(text.encode())
 
 
-def _each_file(value: Any, change: Any) -> Any:
+def _each_file(value: object, change: Any) -> Any:
     if isinstance(value, dict):
         return {name: _each_file(item, change) for name, item in value.items()}
     if isinstance(value, list):

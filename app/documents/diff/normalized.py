@@ -12,6 +12,7 @@ from typing import Any
 
 from ...contract.document import Document
 from ...contract.pointers import last_token, look_up, pointer_in
+from ...contract.structure import Json
 
 BOUNDS = (
     *("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"),
@@ -39,13 +40,13 @@ class NormalizedSchema:
     types: frozenset[str] | None = None
     nullable: bool = False
     enum: list[Any] | None = None
-    bounds: dict[str, Any] = field(default_factory=dict)
-    properties: dict[str, Any] = field(default_factory=dict)
+    bounds: Json = field(default_factory=dict)
+    properties: Json = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    additional: Any = True
-    items: Any = None
+    additional: object = True
+    items: object = None
     variants: list[Any] = field(default_factory=list)
-    others: dict[str, Any] = field(default_factory=dict)
+    others: Json = field(default_factory=dict)
     title: str = ""
     deprecated: bool = False
 
@@ -102,7 +103,7 @@ class NormalizedSchemas:
             node = branches[0]
         return node
 
-    def _normalize(self, node: Any, depth: int) -> NormalizedSchema:
+    def _normalize(self, node: object, depth: int) -> NormalizedSchema:
         normal = NormalizedSchema()
         if node is False:
             normal.types = frozenset()
@@ -136,7 +137,7 @@ class NormalizedSchemas:
             self._combine(normal, node, depth)
         return normal
 
-    def _combine(self, normal: NormalizedSchema, node: dict[str, Any], depth: int) -> None:
+    def _combine(self, normal: NormalizedSchema, node: Json, depth: int) -> None:
         parts = [self._normalize(part, depth + 1) for part in node.get("allOf") or ()]
         if isinstance(node.get("$ref"), str):
             parts.append(self._normalize(self.at(pointer_in(node["$ref"])), depth + 1))
@@ -178,13 +179,13 @@ class NormalizedSchemas:
         elif part.variants:
             normal.others["anyOf"] = part.variants
 
-    def _both(self, one: Any, other: Any) -> Any:
+    def _both(self, one: object, other: object) -> Any:
         if one == other:
             return one
         return self._merged.setdefault((id(one), id(other)), {"allOf": [one, other]})
 
 
-def _is_held(node: Any) -> bool:
+def _is_held(node: object) -> bool:
     """Whether a branch of a union was held to its discriminator's values when it was upgraded."""
     parts = node.get("allOf") if isinstance(node, dict) else None
     if not isinstance(parts, list) or len(parts) != 2 or "$ref" not in parts[0]:

@@ -58,12 +58,12 @@ class SchemaComparison:
         self._place = ""
         self._request = False
 
-    def compare(self, operation: str, place: str, request: bool, before: Any, after: Any) -> None:
+    def compare(self, operation: str, place: str, request: bool, before: object, after: object) -> None:
         """Compare what stands in one place of an operation; ``request``: what clients send."""
         self._operation, self._place, self._request = operation, place, request
         self._compare(before, after, "", 0)
 
-    def _compare(self, before: Any, after: Any, path: str, depth: int, *, branch: bool = False) -> None:
+    def _compare(self, before: object, after: object, path: str, depth: int, *, branch: bool = False) -> None:
         """``branch``: what stood alone is now in a union, or the other way round, so that null stands elsewhere."""
         one, other = self.before.of(before), self.after.of(after)
         if one.nullable != other.nullable and _restricts(one) and _restricts(other) and not branch:
@@ -86,7 +86,7 @@ class SchemaComparison:
         self._running.discard(key)
         self._done[key] = (self._operation, len(self.records) > start)
 
-    def _bodies(self, before: Any, after: Any, path: str, depth: int) -> None:
+    def _bodies(self, before: object, after: object, path: str, depth: int) -> None:
         one, other = self.before.of(before), self.after.of(after)
         if bool(one.variants) != bool(other.variants) and not _restricts_beside(one if one.variants else other):
             self._variants([before] if not one.variants else one.variants, other.variants or [after], path, depth)
@@ -257,7 +257,7 @@ def _restricts_beside(normal: NormalizedSchema) -> bool:
     return bool(normal.types is not None or normal.properties or normal.required or normal.bounds)
 
 
-def _anything(additional: Any) -> bool:
+def _anything(additional: object) -> bool:
     return additional is True or additional == {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .normalized import NormalizedSchema, NormalizedSchemas
 
@@ -15,7 +14,7 @@ class Variant:
     ``tags`` are the properties with one value, by which it is told from the others; ``kinds`` its types, None for any.
     """
 
-    node: Any
+    node: object
     name: str
     tags: tuple[tuple[str, str], ...]
     shape: str
@@ -23,7 +22,7 @@ class Variant:
     kinds: frozenset[str] | None
 
     @classmethod
-    def of(cls, normalized: NormalizedSchemas, node: Any) -> Variant:
+    def of(cls, normalized: NormalizedSchemas, node: object) -> Variant:
         """The branch that a schema is."""
         normal = normalized.of(node)
         tags = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...contract.document import Document
 from ...contract.operations import Operation, operations
@@ -201,14 +200,14 @@ def _row(
     )
 
 
-def _not_servable(findings: Findings, sources: Sources, message: Any) -> None:
+def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
     """The server's own verdict, where no other finding explains it."""
     if not findings.has_errors():
         findings.add(
             Location(sources.entry, ""),
             "error",
             "not-servable",
-            str(message),
+            message,
             "mend what is named",
             position=(1, 1),
         )

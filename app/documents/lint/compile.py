@@ -93,7 +93,7 @@ def _is_part(objects: Objects, location: Location) -> bool:
     return any(place in objects.nodes["Schema"] for place in around)
 
 
-def _against_the_standard(location: Location, node: Any) -> list[Location]:
+def _against_the_standard(location: Location, node: object) -> list[Location]:
     import jsonschema
 
     meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
@@ -105,7 +105,7 @@ def _against_the_standard(location: Location, node: Any) -> list[Location]:
     ]
 
 
-def _reaches(objects: Objects, location: Location, node: Any, places: set[Location]) -> bool:
+def _reaches(objects: Objects, location: Location, node: object, places: set[Location]) -> bool:
     """Whether one of the places lies in a schema or in what it refers to."""
     seen: set[Location] = set()
     left = [(location, node)]

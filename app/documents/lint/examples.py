@@ -8,6 +8,7 @@ from typing import Any
 from ...contract.explain import explain
 from ...contract.media import is_json, split_type
 from ...contract.pointers import last_token
+from ...contract.structure import Json
 from ...errors import ConfigurationError
 from .compile import Bundle
 from .objects import Objects
@@ -28,7 +29,7 @@ def check_examples(objects: Objects, bundle: Bundle) -> None:
                         _check(objects, bundle, at.child("schema"), "example", place, value)
 
 
-def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Location, Any]]:
+def _of_schema(at: Location, node: Json) -> Iterator[tuple[str, Location, Any]]:
     for name in ("default", "example"):
         if name in node:
             yield name, at.child(name), node[name]
@@ -37,7 +38,7 @@ def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Locati
         yield "example", at.child("examples", index), value
 
 
-def _of_content(objects: Objects, at: Location, node: dict[str, Any]) -> Iterator[tuple[Location, Any]]:
+def _of_content(objects: Objects, at: Location, node: Json) -> Iterator[tuple[Location, Any]]:
     if "example" in node:
         yield at.child("example"), node["example"]
     examples = node.get("examples")
@@ -47,12 +48,12 @@ def _of_content(objects: Objects, at: Location, node: dict[str, Any]) -> Iterato
             yield followed[0].child("value"), followed[1]["value"]
 
 
-def _is_json(at: Location, value: Any) -> bool:
+def _is_json(at: Location, value: object) -> bool:
     """Whether an example is the value itself; that of another media type is its text."""
     return is_json(split_type(last_token(at.pointer))[0]) or not isinstance(value, str)
 
 
-def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:
+def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place: Location, value: object) -> None:
     try:
         validator = bundle.validator(schema)
     except ConfigurationError:

@@ -62,7 +62,7 @@ class Objects:
         self._cycles: set[frozenset[Location]] = set()
         self._run()
 
-    def follow(self, location: Location, node: Any) -> tuple[Location, Any] | None:
+    def follow(self, location: Location, node: object) -> tuple[Location, Any] | None:
         """Where the references of a node end, and what is there; None where they end nowhere."""
         seen = set()
         while isinstance(node, dict) and isinstance(node.get("$ref"), str):
@@ -95,10 +95,10 @@ class Objects:
         while self._queue or self._later:
             self._visit(*(self._queue or self._later).popleft())
 
-    def _enqueue(self, location: Location, kind: str, node: Any, served: bool) -> None:
+    def _enqueue(self, location: Location, kind: str, node: object, served: bool) -> None:
         (self._queue if served else self._later).append((location, kind, node, served))
 
-    def _visit(self, location: Location, kind: str, node: Any, served: bool) -> None:
+    def _visit(self, location: Location, kind: str, node: object, served: bool) -> None:
         if location in self.nodes[kind]:
             return
         self.nodes[kind][location] = node
@@ -165,7 +165,7 @@ class Objects:
                 location, "warning", "response-without-description", "description is missing", "add description"
             )
 
-    def _field(self, location: Location, value: Any, spec: str, served: bool, strict: bool) -> None:
+    def _field(self, location: Location, value: object, spec: str, served: bool, strict: bool) -> None:
         """``strict``: a value of a wrong type would keep the server from reading the document."""
         if "|" not in spec and (spec in FIELDS or spec in MAPS):
             self._enqueue(location, spec, value, served)
@@ -189,7 +189,7 @@ class Objects:
             f"make it {wanted}",
         )
 
-    def _mapping(self, location: Location, mapping: Any) -> None:
+    def _mapping(self, location: Location, mapping: object) -> None:
         """The values of a discriminator's mapping are references, or names of schemas."""
         for value, reference in mapping.items() if isinstance(mapping, dict) else ():
             if not isinstance(reference, str):
@@ -255,7 +255,7 @@ class Objects:
                 "put the reference into allOf and the rest beside it" if kind == "Schema" else "leave it out",
             )
 
-    def _find_unused(self, components: Any, used: set[Location]) -> None:
+    def _find_unused(self, components: object, used: set[Location]) -> None:
         named = {
             name
             for requirement in self.nodes["Requirement"].values()
@@ -275,7 +275,7 @@ class Objects:
                     )
 
 
-def _fits(value: Any, spec: str) -> bool:
+def _fits(value: object, spec: str) -> bool:
     if spec == "any":
         return True
     if spec.startswith("list:"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...contract.document import templates
 from ...contract.operations import METHODS, derived_id, unused
+from ...contract.structure import Json
 from .objects import Objects
 from .positions import Location
 
@@ -24,9 +25,9 @@ class Described:
     method: str
     id: str
     at: Location
-    node: dict[str, Any]
+    node: Json
     item_at: Location
-    item: dict[str, Any]
+    item: Json
 
     @property
     def name(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
 
@@ -11,7 +9,7 @@ from .positions import BrokenReference, Location, Sources
 _DATA = frozenset({"enum", "const", "default", "example", "value"})
 
 
-def cycle(sources: Sources, location: Location, node: Any) -> frozenset[Location] | None:
+def cycle(sources: Sources, location: Location, node: object) -> frozenset[Location] | None:
     """The references that lead from a node to each other and nowhere else, or None."""
     seen: list[Location] = []
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
@@ -26,7 +24,7 @@ def cycle(sources: Sources, location: Location, node: Any) -> frozenset[Location
     return None
 
 
-def check_references(sources: Sources, findings: Findings, location: Location, node: Any) -> None:
+def check_references(sources: Sources, findings: Findings, location: Location, node: object) -> None:
     """Add the references of a file that lead nowhere, used or not: the server reads another file as a whole."""
     if isinstance(node, list):
         for index, item in enumerate(node):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...contract.schemas import compile_schema
+from ...contract.structure import Json
 from .fields import REGISTERED_FORMATS
 from .objects import Objects
 from .positions import Location
@@ -34,7 +35,7 @@ def check_schemas(objects: Objects) -> None:
             _check_discriminator(objects, location, node)
 
 
-def _check_leftovers(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_leftovers(objects: Objects, at: Location, node: Json) -> None:
     if not objects.is_3_0 and "nullable" in node:
         objects.findings.add(
             at.child("nullable"),
@@ -65,7 +66,7 @@ def _check_leftovers(objects: Objects, at: Location, node: dict[str, Any]) -> No
         objects.findings.add(at, "warning", "missing-field", "items is missing, which 3.0 demands", "add items")
 
 
-def _check_patterns(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
     patterns = [(at.child("pattern"), node.get("pattern"))]
     properties = node.get("patternProperties")
     patterns += [(at.child("patternProperties", pattern), pattern) for pattern in _dict(properties)]
@@ -89,7 +90,7 @@ def _compiles(pattern: str) -> bool:
     return True
 
 
-def _check_rules(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_rules(objects: Objects, at: Location, node: Json) -> None:
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type", "string")]
     for kind in kinds or [""]:
         if isinstance(kind, str) and kind not in _TYPES:
@@ -121,7 +122,7 @@ def _check_rules(objects: Objects, at: Location, node: dict[str, Any]) -> None:
     _check_enum(objects, at, node)
 
 
-def _check_required(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_required(objects: Objects, at: Location, node: Json) -> None:
     required, properties = node.get("required"), _dict(node.get("properties"))
     if node.get("additionalProperties") is not False or not isinstance(required, list):
         return
@@ -144,7 +145,7 @@ def _matches(pattern: str, name: str) -> bool:
         return True
 
 
-def _check_enum(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_enum(objects: Objects, at: Location, node: Json) -> None:
     values = node.get("enum")
     if not isinstance(values, list):
         return
@@ -173,7 +174,7 @@ def _check_enum(objects: Objects, at: Location, node: dict[str, Any]) -> None:
             )
 
 
-def _check_discriminator(objects: Objects, at: Location, node: dict[str, Any]) -> None:
+def _check_discriminator(objects: Objects, at: Location, node: Json) -> None:
     discriminator = node.get("discriminator")
     name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
     if not isinstance(name, str):
@@ -196,7 +197,7 @@ def _check_discriminator(objects: Objects, at: Location, node: dict[str, Any]) -
             )
 
 
-def _has_property(objects: Objects, at: Location, node: Any, name: str, depth: int) -> bool:
+def _has_property(objects: Objects, at: Location, node: object, name: str, depth: int) -> bool:
     followed = objects.follow(at, node)
     if followed is None or depth > 16:
         return True  # told by another finding
@@ -213,14 +214,14 @@ def _has_property(objects: Objects, at: Location, node: Any, name: str, depth: i
     )
 
 
-def _parts(node: dict[str, Any], keyword: str) -> Iterator[tuple[int, Any]]:
+def _parts(node: Json, keyword: str) -> Iterator[tuple[int, Any]]:
     parts = node.get(keyword)
     return enumerate(parts) if isinstance(parts, list) else iter(())
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def _dict(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

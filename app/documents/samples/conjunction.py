@@ -35,12 +35,12 @@ _TELLING = (
 _DEEPEST = 24
 
 
-def same(value: Any) -> str:
+def same(value: object) -> str:
     """A text that is equal for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
     return json.dumps(_integral(value), sort_keys=True)
 
 
-def _integral(value: Any) -> Any:
+def _integral(value: object) -> Any:
     if isinstance(value, dict):
         return {name: _integral(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -128,7 +128,7 @@ def kinds(node: Json) -> list[str] | None:
     return [declared] if isinstance(declared, str) else declared if isinstance(declared, list) else None
 
 
-def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Subschema], dict[str, Any]]:
+def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Subschema], Json]:
     """The leaves of a goal, and what the discriminators of parents say, property to value; unions say it themselves.
 
     Raises:
@@ -136,7 +136,7 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Su
     """
     todo, seen = list(goal), dict[str, None]()
     leaves: list[Subschema] = []
-    tags: dict[str, Any] = {}
+    tags: Json = {}
     while todo:
         pointer = todo.pop(0)
         if pointer in seen:

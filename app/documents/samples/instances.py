@@ -70,7 +70,7 @@ class SampleMaker:
                     return value
         raise NoInstance("no value was found that fits")
 
-    def valid(self, goal: Goal, value: Any) -> bool:
+    def valid(self, goal: Goal, value: object) -> bool:
         return all(self.fits(pointer, value) for pointer in goal)
 
     def varied(self, dynamic: bool) -> SampleMaker:
@@ -149,5 +149,5 @@ class _Choices:
             return _DEEPEST
 
 
-def _is_null(node: Any) -> bool:
+def _is_null(node: object) -> bool:
     return isinstance(node, dict) and kinds(node) == ["null"]

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Protocol
 
 from ...contract.pointers import pointer_to
+from ...contract.structure import Json
 from .conjunction import Conjunction, Goal, Source, expand, same
 from .numbers import exact, number
 from .patterns import NoInstance, compiled, matching
@@ -45,7 +46,7 @@ class Maker(Protocol):
 
     def make(self, goal: Goal, level: int = 0) -> Any: ...
 
-    def valid(self, goal: Goal, value: Any) -> bool: ...
+    def valid(self, goal: Goal, value: object) -> bool: ...
 
     def varied(self, dynamic: bool) -> Maker: ...
 
@@ -54,7 +55,7 @@ class Part:
     """One value, of the leaves of its goal."""
 
     def __init__(
-        self, maker: Maker, rules: Conjunction, goal: Goal, options: SampleOptions, level: int, tags: dict[str, Any]
+        self, maker: Maker, rules: Conjunction, goal: Goal, options: SampleOptions, level: int, tags: Json
     ) -> None:
         self.maker, self.rng, self.options = maker, maker.rng, options
         self.rules, self.goal, self.level, self.tags = rules, goal, level, tags
@@ -109,14 +110,14 @@ class Part:
             return self.rng.random() < 0.5 if dynamic else True
         return None
 
-    def _object(self) -> dict[str, Any]:
+    def _object(self) -> Json:
         maker, rules = self.maker, self.rules
         own = [pointer for pointer, node in rules.leaves if node.get("properties")]
         rich = len(maker.active) < _REACH and not any(pointer in maker.active for pointer in own)
         # One entry an object, however many leaves it has.
         maker.active.append(own[0] if own else "")
         try:
-            found: dict[str, Any] = {}
+            found: Json = {}
             for name in self._names(rich):
                 self._put(found, name)
             self._follow(found)
@@ -140,7 +141,7 @@ class Part:
         chosen = {*rules.required, *optional}
         return [name for name in (*rules.declared, *rules.required) if name in chosen]
 
-    def _put(self, found: dict[str, Any], name: str) -> None:
+    def _put(self, found: Json, name: str) -> None:
         if name in found:
             return
         goal = self.rules.property_goal(name)
@@ -154,7 +155,7 @@ class Part:
             if name in self.rules.required:
                 raise
 
-    def _follow(self, found: dict[str, Any]) -> None:
+    def _follow(self, found: Json) -> None:
         """What must be there because something else is."""
         for rule in self.rules.all("dependentRequired"):
             for name, names in rule.items():
@@ -172,7 +173,7 @@ class Part:
                     for other in rules.required:
                         part._put(found, other)
 
-    def _fill(self, found: dict[str, Any]) -> None:
+    def _fill(self, found: Json) -> None:
         """More properties: declared ones until there are enough, then others, as many as the options ask for."""
         rules = self.rules
         fewest, most = rules.most("minProperties"), rules.least("maxProperties")
@@ -263,7 +264,7 @@ class Part:
         raise NoInstance("not enough different items")
 
 
-def _is(value: Any, kind: str) -> bool:
+def _is(value: object, kind: str) -> bool:
     if kind in ("integer", "number"):
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return not isinstance(value, bool) and (whole if kind == "integer" else isinstance(value, (int, float)))

@@ -72,7 +72,7 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
     return found
 
 
-def _examples(document: Document, node: Json) -> dict[str, Any]:
+def _examples(document: Document, node: Json) -> Json:
     found = {}
     for name, example in (node.get("examples") or {}).items():
         example, _ = document.resolve(example)

@@ -58,7 +58,7 @@ class Samples:
         except NoInstance:
             return found
 
-    def fits(self, pointer: str, value: Any) -> bool:
+    def fits(self, pointer: str, value: object) -> bool:
         """Whether a value fits the schema at a pointer."""
         return self._schemas.validator(pointer, self._direction).is_valid(value)
 
