@@ -131,6 +131,16 @@ def test_a_finding_in_a_second_file_has_its_name_and_line(tmp_path: Path) -> Non
     assert [(f.rule, f.file, f.line) for f in broken.findings] == [("unresolved-reference", "part.yaml", 6)]
 
 
+def test_references_of_a_second_file_are_told_from_data_and_from_names_like_those_of_data(tmp_path: Path) -> None:
+    part = (
+        "Name: {type: string}\n"
+        "Pet:\n  properties:\n    value: {$ref: '#/None'}\n    example: {$ref: '#/Name'}\n"
+        "  example: {$ref: '#/data'}\n  x-data: {$ref: '#/data'}\n"
+    )
+    report = check(tmp_path, in_body("$ref: 'part.yaml#/Name'"), part=part)
+    assert [(f.rule, f.line) for f in report.findings] == [("unresolved-reference", 4)]
+
+
 def test_a_sound_document_of_two_files_gives_nothing(tmp_path: Path) -> None:
     part = "Name: {type: string, default: x}\nPet: {properties: {name: {$ref: '#/Name'}}, example: {name: y}}\n"
     report = check(tmp_path, in_body("$ref: 'part.yaml#/Pet'\nexample: {name: z}"), part=part)

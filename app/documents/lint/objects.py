@@ -15,7 +15,7 @@ from ...contract.pointers import pointer_to, reference_to, tokens
 from .fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
-from .references import check_references, cycle
+from .references import check_references, steps
 
 Visit = tuple[Location, str, Any, bool]
 
@@ -64,17 +64,11 @@ class Objects:
 
     def follow(self, location: Location, node: object) -> tuple[Location, Any] | None:
         """Where the references of a node end, and what is there; None where they end nowhere."""
-        seen = set()
-        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-            if location in seen:
-                return None
-            seen.add(location)
-            try:
-                location = self.sources.target(location.file, node["$ref"])
-            except BrokenReference:
-                return None
-            node = self.sources.at(location)
-        return location, node
+        try:
+            *_, (end, found) = steps(self.sources, location, node)
+        except BrokenReference:
+            return None
+        return None if isinstance(found, dict) and isinstance(found.get("$ref"), str) else (end, found)
 
     def _run(self) -> None:
         root = Location(self.sources.entry, "")
@@ -89,7 +83,7 @@ class Objects:
             self._drain()
             self._find_unused(components, used)
         for name in [name for name in self.sources.files if name != self.sources.entry]:
-            check_references(self.sources, self.findings, Location(name, ""), self.sources.file(name).content)
+            check_references(self.sources, self.findings, name)
 
     def _drain(self) -> None:
         while self._queue or self._later:
@@ -227,8 +221,7 @@ class Objects:
         except BrokenReference as error:
             self.findings.add(at, "error", error.rule, str(error), error.advice)
             return
-        circle = cycle(self.sources, location, node)
-        if circle and location in circle:
+        if circle := self._circle(location, node):
             if circle not in self._cycles:
                 self._cycles.add(circle)
                 self.findings.add(
@@ -240,6 +233,14 @@ class Objects:
                 )
             return
         self._enqueue(target, kind, self.sources.at(target), served)
+
+    def _circle(self, location: Location, node: object) -> frozenset[Location]:
+        """The references that lead from here to here again; empty where they end, or go round without this one."""
+        try:
+            way = [at for at, _ in steps(self.sources, location, node)]
+        except BrokenReference:
+            return frozenset()
+        return frozenset(way) if len(way) > 1 and way[-1] == location else frozenset()
 
     def _ignored_siblings(self, location: Location, kind: str, node: dict[Any, Any]) -> None:
         if kind == "Schema" and not self.is_3_0:
