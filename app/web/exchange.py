@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..contract.structure import Json
-
+Json = dict[str, Any]
 T = TypeVar("T")
 
 _KEY = "parley"
@@ -20,7 +19,7 @@ class Exchange:
     request_id: str
     status: int = 0
     key_name: str | None = None
-    body: object = None
+    body: Any = None
     raw_body: bytes = b""
     body_read: bool = False
     parameters: Json = field(default_factory=dict)

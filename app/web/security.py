@@ -20,7 +20,7 @@ from .keys import KeyRing, is_loopback
 
 Scope = Mapping[str, Any]
 # Gives what a request shows for a scheme; None: nothing.
-KeyReader = Callable[[Scope], str | None]
+Reader = Callable[[Scope], str | None]
 
 
 def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, type[AbstractSecurityHandler]]:
@@ -31,7 +31,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
     address when only the generated key is there, but other servers' hooks, or none, may be in force.
     """
 
-    def verifier(read: KeyReader) -> Callable[[Any], Any]:
+    def verifier(read: Reader) -> Callable[[Any], Any]:
         def verify(request: Any) -> Any:
             scope = request.scope
             if loopback_only and not is_loopback((scope.get("server") or ("localhost",))[0]):
@@ -50,7 +50,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
 
         return verify
 
-    def handler(reader: Callable[[Mapping[str, Any]], KeyReader]) -> type[AbstractSecurityHandler]:
+    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> type[AbstractSecurityHandler]:
         class Handler(AbstractSecurityHandler):
             def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[Any], Any]:
                 # The function itself, ready: Connexion's wrappers look at its signature twice a request.
@@ -96,7 +96,7 @@ def _read_basic(scope: Scope) -> str | None:
     return password
 
 
-def _api_key_reader(place: str, name: str) -> KeyReader:
+def _api_key_reader(place: str, name: str) -> Reader:
     if place == "query":
         return lambda scope: _one(name, [v for k, v in parse_qsl(scope["query_string"].decode("latin-1")) if k == name])
     if place == "cookie":
