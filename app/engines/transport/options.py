@@ -32,6 +32,7 @@ class UpstreamOptions:
     ``name`` is the model's id, for the log and errors. Each of ``base_urls`` ends before ``/chat/completions``.
     ``headers`` are sent with every request. ``retries`` are attempts after the first. ``max_answer`` and ``max_event``
     are in bytes, of a whole answer and of one event. ``health_path`` is relative to the base URL, None for none.
+    ``socket`` is the path of a unix socket that leads there instead of the network.
 
     Raises:
         ConfigurationError: a value cannot be used; the message does not hold it.
@@ -47,6 +48,7 @@ class UpstreamOptions:
     max_event: int = 16 << 20
     health_path: str | None = "/models"
     probe_seconds: float = 10.0
+    socket: str | None = None
 
     def __post_init__(self) -> None:
         whose = f"The upstream of {self.name!r}"
