@@ -19,8 +19,7 @@ from .structure import Json
 # Properties to leave out of one answer; more would be another answer.
 _MOST = 64
 
-# What has no room in one choice has none in the next.
-Place = PathPattern
+Place = PathPattern  # for app.chat.foreign, until it takes that name
 
 
 class Mender:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .pointers import pointer_to
-from .pointers import unescape as unescape
+from .pointers import unescape as unescape  # for app.engines.constraints.limits, until it takes it from there
 
 Json = dict[str, Any]
 
