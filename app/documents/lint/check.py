@@ -71,9 +71,8 @@ def check_document(path: Path, handler: Callable[[Operation], str], *, allow_bas
         if _is_document(sources, findings):
             explicit = _check(sources, findings, allow_basic)
     except Unreadable as error:
-        findings.add(
+        findings.error(
             Location(sources.entry, ""),
-            "error",
             "unreadable",
             str(error),
             "mend the file",
@@ -87,24 +86,19 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     root = Location(sources.entry, "")
     content = sources.at(root)
     if not isinstance(content, dict):
-        findings.add(
-            root, "error", "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first"
-        )
+        findings.error(root, "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first")
         return False
     version = content.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
-        findings.add(
+        findings.error(
             root.child("openapi"),
-            "error",
             "not-openapi",
             "the version of OpenAPI is missing, or not one that is served",
             "write openapi: 3.1.0, or a version 3.0",
         )
         return False
     if not isinstance(content.get("paths"), dict):
-        findings.add(
-            root.child("paths"), "error", "not-openapi", "there are no paths, so nothing to serve", "add paths"
-        )
+        findings.error(root.child("paths"), "not-openapi", "there are no paths, so nothing to serve", "add paths")
         return False
     return True
 
@@ -114,9 +108,8 @@ def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tupl
     objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
         for twice in file.duplicates:
-            findings.add(
+            findings.error(
                 Location(name, twice.pointer),
-                "error",
                 "duplicate-key",
                 "the key stands twice in one object; only the last one counts",
                 "leave one of them out",
@@ -203,9 +196,8 @@ def _row(
 def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
     """The server's own verdict, where no other finding explains it."""
     if not findings.has_errors():
-        findings.add(
+        findings.error(
             Location(sources.entry, ""),
-            "error",
             "not-servable",
             message,
             "mend what is named",

@@ -59,9 +59,8 @@ def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place:
     except ConfigurationError:
         return  # told by other findings
     if not validator.is_valid(value):
-        objects.findings.add(
+        objects.findings.warning(
             place,
-            "warning",
             f"invalid-{name}",
             f"the {name} does not fit its schema: {explain(validator, value, at=(name,)).message.removesuffix('.')}",
             f"mend the {name} or the schema",

@@ -125,9 +125,8 @@ class Objects:
         for name, value in node.items():
             if name in fields:
                 if self.is_3_0 and name in ONLY_3_1.get(kind, ()):
-                    self.findings.add(
+                    self.findings.warning(
                         location.child(name),
-                        "warning",
                         "unknown-field",
                         f"{name} is not a field of OpenAPI 3.0; other readers of this document ignore it",
                         "write openapi: 3.1.0 at the top, or leave it out",
@@ -151,13 +150,11 @@ class Objects:
         if kind == "Discriminator":
             self._mapping(location, node.get("mapping"))
         if kind == "Parameter" and "schema" not in node and "content" not in node:
-            self.findings.add(
-                location, "warning", "missing-field", "there is no schema, so any value is accepted", "add schema"
+            self.findings.warning(
+                location, "missing-field", "there is no schema, so any value is accepted", "add schema"
             )
         if kind == "Response" and "description" not in node:
-            self.findings.add(
-                location, "warning", "response-without-description", "description is missing", "add description"
-            )
+            self.findings.warning(location, "response-without-description", "description is missing", "add description")
 
     def _field(self, location: Location, value: object, spec: str, served: bool, strict: bool) -> None:
         """``strict``: a value of a wrong type would keep the server from reading the document."""
@@ -194,7 +191,7 @@ class Objects:
             try:
                 target = self.sources.target(file, reference)
             except BrokenReference as error:
-                self.findings.add(location.child("mapping", value), "warning", error.rule, str(error), error.advice)
+                self.findings.warning(location.child("mapping", value), error.rule, str(error), error.advice)
             else:
                 self._enqueue(target, "Schema", self.sources.at(target), False)
 
@@ -202,9 +199,8 @@ class Objects:
         lowered = {field.lower(): field for field in FIELDS[kind]}
         close = difflib.get_close_matches(name.lower(), lowered, 1, 0.75)
         # A keyword that is unknown to JSON Schema is a note to nobody; it takes no effect.
-        self.findings.add(
+        self.findings.warning(
             location,
-            "warning",
             "unknown-field",
             f"{name} is not a field of {with_article(kind)}; it is ignored",
             f"did you mean {lowered[close[0]]}?" if close else "leave it out, or let its name begin with x-",
@@ -219,14 +215,13 @@ class Objects:
         try:
             target = self.sources.target(location.file, node["$ref"])
         except BrokenReference as error:
-            self.findings.add(at, "error", error.rule, str(error), error.advice)
+            self.findings.error(at, error.rule, str(error), error.advice)
             return
         if circle := self._circle(location, node):
             if circle not in self._cycles:
                 self._cycles.add(circle)
-                self.findings.add(
+                self.findings.error(
                     at,
-                    "error",
                     "circular-reference",
                     "the references go round in circles and mean nothing",
                     "let one of them say what is meant",
@@ -248,9 +243,8 @@ class Objects:
         allowed = {"$ref"} if self.is_3_0 else {"$ref", "summary", "description"}
         ignored = [str(name) for name in node if name not in allowed and not str(name).startswith("x-")]
         if ignored:
-            self.findings.add(
+            self.findings.warning(
                 location.child(ignored[0]),
-                "warning",
                 "ignored-sibling",
                 f"{', '.join(ignored)} beside $ref: ignored in OpenAPI {self.version}",
                 "put the reference into allOf and the rest beside it" if kind == "Schema" else "leave it out",
@@ -271,9 +265,8 @@ class Objects:
                 is_scheme = group == "securitySchemes"
                 if not (name in named if is_scheme else location.pointer in inside):
                     self.unused.append(location)
-                    self.findings.add(
-                        location, "info", "unused-component", "nothing leads to this component", "leave it out"
-                    )
+                    message = "nothing leads to this component"
+                    self.findings.add(location, "info", "unused-component", message, "leave it out")
 
 
 def _fits(value: object, spec: str) -> bool:

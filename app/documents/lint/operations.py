@@ -65,9 +65,8 @@ def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
         _check_parameters(objects, operation)
         _check_answers(objects, operation)
         if not operation.node.get("tags"):
-            objects.findings.add(
+            objects.findings.warning(
                 operation.at,
-                "warning",
                 "operation-without-tag",
                 "the first tag names the module of the handler, and there is none",
                 "add tags with one name",
@@ -82,25 +81,23 @@ def _check_paths(objects: Objects, found: list[Described]) -> None:
         if path.startswith("x-"):
             continue
         if "?" in path:
-            objects.findings.add(
+            objects.findings.warning(
                 paths.child(path),
-                "warning",
                 "path-with-query",
                 "a path has no query string, so no router reaches this one; it is left out",
                 "move what follows the question mark into query parameters",
             )
         elif not path.startswith("/"):
-            objects.findings.add(
-                paths.child(path), "error", "path-without-slash", "a path begins with a slash", "put a slash before it"
+            objects.findings.error(
+                paths.child(path), "path-without-slash", "a path begins with a slash", "put a slash before it"
             )
     first: dict[tuple[str, str], str] = {}
     for operation in found:
         servers = operation.node.get("servers") or operation.item.get("servers")
         key = (operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path) + str(servers))
         if first.setdefault(key, operation.path) != operation.path:
-            objects.findings.add(
+            objects.findings.error(
                 paths.child(operation.path),
-                "error",
                 "ambiguous-path",
                 f"{operation.name} matches the same addresses as {first[key]}, so it is never reached",
                 "make one path of the two",
@@ -111,18 +108,16 @@ def _check_ids(objects: Objects, found: list[Described]) -> None:
     first: dict[str, Described] = {}
     for operation in found:
         if not operation.is_named:
-            objects.findings.add(
+            objects.findings.warning(
                 operation.at,
-                "warning",
                 "missing-operation-id",
                 f"there is no operationId; it goes by {operation.id}",
                 f"add operationId: {operation.id}, or a better one",
             )
         other = first.setdefault(operation.id, operation)
         if other is not operation:
-            objects.findings.add(
+            objects.findings.error(
                 operation.at.child("operationId"),
-                "error",
                 "duplicate-operation-id",
                 f"{operation.name} has the operationId {operation.id} of {other.name}",
                 "give each operation an id of its own",
@@ -143,17 +138,15 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
             target, node = followed
             name, location = str(node.get("name")), str(node.get("in"))
             if "in" in node and location not in ("path", "query", "header", "cookie"):
-                objects.findings.add(
+                objects.findings.error(
                     target.child("in"),
-                    "error",
                     "unknown-parameter-location",
                     f"the parameter {name} stands nowhere that a request has",
                     "write in: path, query, header or cookie",
                 )
             if (name, location) in here:
-                objects.findings.add(
+                objects.findings.warning(
                     place,
-                    "warning",
                     "duplicate-parameter",
                     f"the {location} parameter {name} is in this list twice; the second one is ignored",
                     "leave one of them out",
@@ -162,35 +155,31 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
             if location == "path":
                 declared.setdefault(name, (place, (target, node)))
     if len(wanted) < len(list(templates(operation.path))):
-        objects.findings.add(
+        objects.findings.error(
             Location(objects.sources.entry, "/paths").child(operation.path),
-            "error",
             "repeated-path-parameter",
             "two parameters in the path have the same name",
             "give each a name of its own",
         )
     for name in sorted(wanted - set(declared)):
-        objects.findings.add(
+        objects.findings.warning(
             operation.at,
-            "warning",
             "undeclared-path-parameter",
             f"{{{name}}} stands in the path of {operation.name}, but is no parameter; handlers do not get it",
             f"add a parameter with name: {name}, in: path, required: true and a schema",
         )
     for name, (place, (target, node)) in declared.items():
         if name not in wanted:
-            objects.findings.add(
+            objects.findings.error(
                 place,
-                "error",
                 "unknown-path-parameter",
                 f"{name} is not in the path {operation.path}, so every request to {operation.name} lacks it and is "
                 "refused",
                 f"put {{{name}}} into the path, or leave the parameter out",
             )
         elif node.get("required") is not True:
-            objects.findings.add(
+            objects.findings.warning(
                 target,
-                "warning",
                 "optional-path-parameter",
                 f"the path parameter {name} is not required; a path without it is another path",
                 "add required: true",
@@ -200,18 +189,16 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
 def _check_answers(objects: Objects, operation: Described) -> None:
     responses = operation.node.get("responses")
     if not responses:
-        objects.findings.add(
+        objects.findings.warning(
             operation.at,
-            "warning",
             "no-responses",
             f"{operation.name} has no responses, so no answer is held against anything",
             "add responses",
         )
     for status in responses if isinstance(responses, dict) else ():
         if not str(status).startswith("x-") and not _STATUS.fullmatch(str(status)):
-            objects.findings.add(
+            objects.findings.warning(
                 operation.at.child("responses", status),
-                "warning",
                 "unknown-status",
                 "no answer has this status",
                 "write a status such as '200', a range such as 2XX, or default",
@@ -235,9 +222,8 @@ def _check_security(objects: Objects, found: list[Described], kept: frozenset[st
         for index, requirement in enumerate(alternatives):
             for name in requirement:
                 if name not in schemes:
-                    objects.findings.add(
+                    objects.findings.error(
                         at.child(index, name),
-                        "error",
                         "undefined-security-scheme",
                         f"{name} is not among components/securitySchemes",
                         "define it there, or correct the name",

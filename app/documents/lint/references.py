@@ -31,4 +31,4 @@ def check_references(sources: Sources, findings: Findings, file: str) -> None:
         try:
             sources.target(file, reference)
         except BrokenReference as error:
-            findings.add(Location(file, pointer).child("$ref"), "error", error.rule, str(error), error.advice)
+            findings.error(Location(file, pointer).child("$ref"), error.rule, str(error), error.advice)

@@ -37,33 +37,30 @@ def check_schemas(objects: Objects) -> None:
 
 def _check_leftovers(objects: Objects, at: Location, node: Json) -> None:
     if not objects.is_3_0 and "nullable" in node:
-        objects.findings.add(
+        objects.findings.warning(
             at.child("nullable"),
-            "warning",
             "leftover-of-3.0",
             "nullable is no keyword since 3.1; this server heeds it, other readers do not",
             "write null among the types, such as type: [string, 'null']",
         )
     for name in ("exclusiveMinimum", "exclusiveMaximum"):
         if name in node and isinstance(node[name], bool) is not objects.is_3_0:
-            objects.findings.add(
+            objects.findings.warning(
                 at.child(name),
-                "warning",
                 "leftover-of-3.0" if not objects.is_3_0 else "unknown-field",
                 f"{name} is {'true or false in 3.0 and' if objects.is_3_0 else 'a number since 3.1, not'} "
                 f"{'a number since 3.1' if objects.is_3_0 else 'true or false'}",
                 f"write {name}: true beside the bound" if objects.is_3_0 else f"write the bound itself as {name}",
             )
     if objects.is_3_0 and (isinstance(node.get("type"), list) or node.get("type") == "null"):
-        objects.findings.add(
+        objects.findings.warning(
             at.child("type"),
-            "warning",
             "unknown-field",
             "lists of types, and the type null, are of OpenAPI 3.1",
             "write one type, and nullable: true",
         )
     if objects.is_3_0 and node.get("type") == "array" and "items" not in node:
-        objects.findings.add(at, "warning", "missing-field", "items is missing, which 3.0 demands", "add items")
+        objects.findings.warning(at, "missing-field", "items is missing, which 3.0 demands", "add items")
 
 
 def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
@@ -102,18 +99,16 @@ def _check_rules(objects: Objects, at: Location, node: Json) -> None:
                 f"write one of {', '.join(_TYPES)}",
             )
     if isinstance(node.get("format"), str) and node["format"] not in REGISTERED_FORMATS:
-        objects.findings.add(
+        objects.findings.warning(
             at.child("format"),
-            "warning",
             "unknown-format",
             f"the format {node['format']} is registered nowhere and binds nothing",
             "use one of OpenAPI's registry of formats, a pattern, or a description",
         )
     for low, high in _BOUNDS:
         if _number(node.get(low)) and _number(node.get(high)) and node[low] > node[high]:
-            objects.findings.add(
+            objects.findings.warning(
                 at.child(low),
-                "warning",
                 "empty-range",
                 f"{low} is greater than {high}, so nothing fits",
                 "exchange them or mend one",
@@ -129,9 +124,8 @@ def _check_required(objects: Objects, at: Location, node: Json) -> None:
     patterns = list(_dict(node.get("patternProperties")))
     for index, name in enumerate(required):
         if isinstance(name, str) and name not in properties and not any(_matches(p, name) for p in patterns):
-            objects.findings.add(
+            objects.findings.warning(
                 at.child("required", index),
-                "warning",
                 "impossible-required",
                 f"{name} is required, not among the properties, and others are forbidden: nothing fits",
                 f"add {name} to properties, or take it out of required",
@@ -150,7 +144,7 @@ def _check_enum(objects: Objects, at: Location, node: Json) -> None:
     if not isinstance(values, list):
         return
     if not values:
-        objects.findings.add(at.child("enum"), "warning", "unreachable-enum", "no value is listed", "list the values")
+        objects.findings.warning(at.child("enum"), "unreachable-enum", "no value is listed", "list the values")
     kinds = node.get("type")
     rules = {name: node[name] for name in _OF_SCALARS if name in node}
     if kinds is not None:
@@ -161,13 +155,12 @@ def _check_enum(objects: Objects, at: Location, node: Json) -> None:
         validator = None
     for index, value in enumerate(values):
         if value in values[:index] and not isinstance(value, bool | int | float):
-            objects.findings.add(
-                at.child("enum", index), "warning", "duplicate-enum", "the value is listed twice", "leave one out"
+            objects.findings.warning(
+                at.child("enum", index), "duplicate-enum", "the value is listed twice", "leave one out"
             )
         elif validator and not validator.is_valid(value) and not (value is None and node.get("nullable") is True):
-            objects.findings.add(
+            objects.findings.warning(
                 at.child("enum", index),
-                "warning",
                 "unreachable-enum",
                 f"the value does not fit {' and '.join(rules)} beside it, so it is never accepted",
                 "take it out, or mend the rule",
@@ -188,9 +181,8 @@ def _check_discriminator(objects: Objects, at: Location, node: Json) -> None:
     for place, branch in branches or [(at, node)]:
         if not _has_property(objects, place, branch, name, 0):
             named = str(branch.get("$ref", "")) if isinstance(branch, dict) else ""
-            objects.findings.add(
+            objects.findings.warning(
                 place,
-                "warning",
                 "discriminator-without-property",
                 f"{named.rpartition('/')[2] or 'the schema'} has no property {name}, by which it is to be told",
                 f"add {name} to its properties and to required",
