@@ -6,7 +6,6 @@ to its place there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -52,10 +51,10 @@ def locate(folder: Path, file: str, reference: str) -> Target:
 
 def is_schema_name(text: str) -> bool:
     """Whether a value in the mapping of a discriminator is the name of a schema, and not a reference to one."""
-    return re.fullmatch(r"[\w.-]+", text) is not None and not text.endswith(SUFFIXES)
+    return "/" not in text and "#" not in text and not text.endswith(SUFFIXES)
 
 
-def place_of(file: str, entry: str) -> str:
+def file_pointer(file: str, entry: str) -> str:
     """The pointer of a file in the whole of which ``entry`` is the document itself."""
     return "" if file == entry else pointer_to(FILES, file)
 
@@ -82,7 +81,7 @@ def bundle(
         if fragment and not fragment.startswith("/") and name == file:
             return reference  # an anchor
         left.append(name)
-        return f"{reference_to(place_of(name, entry))}{fragment}"
+        return f"{reference_to(file_pointer(name, entry))}{fragment}"
 
     for file in left:  # which grows meanwhile
         if file not in parts:

@@ -131,6 +131,14 @@ def test_a_finding_in_a_second_file_has_its_name_and_line(tmp_path: Path) -> Non
     assert [(f.rule, f.file, f.line) for f in broken.findings] == [("unresolved-reference", "part.yaml", 6)]
 
 
+def test_a_document_behind_a_symbolic_link_is_checked_where_it_lies_as_it_is_served(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    report = check(tmp_path / "real", in_body("$ref: 'part.yaml#/Name'"), part="Name: {type: string, default: 5}\n")
+    assert [(f.rule, f.file) for f in report.findings] == [("invalid-default", "part.yaml")]
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "real" / "openapi.yaml")
+    assert check_document(tmp_path / "link.yaml", lambda operation: "501") == report
+
+
 def test_references_of_a_second_file_are_told_from_data_and_from_names_like_those_of_data(tmp_path: Path) -> None:
     part = (
         "Name: {type: string}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...contract.bundling import Target, bundle, place_of
+from ...contract.bundling import Target, bundle, file_pointer
 from ...contract.document import Document
 from ...contract.pointers import pointer_to, reference_to, tokens
 from ...contract.schemas import Schemas, Validator
@@ -44,7 +44,7 @@ class Bundle:
 
     def validator(self, location: Location) -> Validator:
         """The validator of the schema at a location. Raises `ConfigurationError` where there is none."""
-        return self._schemas.validator(place_of(self._file(location), self._sources.entry) + location.pointer)
+        return self._schemas.validator(file_pointer(self._file(location), self._sources.entry) + location.pointer)
 
     def _file(self, location: Location) -> str:
         """The file that a location is put into."""
