@@ -94,9 +94,9 @@ def test_bounds_are_those_of_the_settings_where_the_file_does_not_say_otherwise(
     text = (
         '[models.a]\nengine = "echo"\n[models.b]\nengine = "echo"\nmax_in_flight = 3\nmax_waiting = 0\nmax_wait = 1.5'
     )
-    gates = built(tmp_path, text, max_in_flight=9, max_waiting=8, max_wait=7).gates
-    assert gates.of("a").bounds == Bounds(9, 8, 7)
-    assert gates.of("b").bounds == Bounds(3, 0, 1.5)
+    limiters = built(tmp_path, text, max_in_flight=9, max_waiting=8, max_wait=7).limiters
+    assert limiters.of("a").bounds == Bounds(9, 8, 7)
+    assert limiters.of("b").bounds == Bounds(3, 0, 1.5)
 
 
 def test_the_document_tells_of_the_extra_parameters_of_all_models_and_each_takes_its_own(tmp_path: Path) -> None:
