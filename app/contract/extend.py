@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from .document import Document
 from .operations import Operation
+from .pointers import reference_to
 from .properties import property_paths
 from .structure import Json
 
@@ -22,7 +23,7 @@ def extend_request(document: Document, operation: Operation, properties: Mapping
         return document
     content = copy.deepcopy(document.content)
     extended = Document(content, source=document.source)
-    schema, _ = extended.resolve({"$ref": f"#{pointer}"})
+    schema, _ = extended.resolve({"$ref": reference_to(pointer)})
     known = property_paths(extended, schema)
     owner = _owner(extended, schema)
     added = {name: dict(form) for name, form in properties.items() if name not in known}

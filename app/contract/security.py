@@ -103,7 +103,7 @@ def _kinds(schemes: Json, used: Container[str]) -> Iterator[tuple[str, Json]]:
             yield (scheme["in"] if scheme["type"] == "apiKey" else scheme["scheme"]), scheme
 
 
-def _kept(scheme: Any, allow_basic: bool) -> Json | None:
+def _kept(scheme: object, allow_basic: bool) -> Json | None:
     """A scheme without anything in it that Connexion would act upon by itself, such as names of functions."""
     if not isinstance(scheme, dict):
         return None

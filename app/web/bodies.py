@@ -166,7 +166,7 @@ def _json_fault(text: str) -> str:
     return f"The body is not valid JSON{where}."
 
 
-def _has_infinity(body: Any) -> bool:
+def _has_infinity(body: object) -> bool:
     left: list[Iterable[Any]] = [[body]]
     for values in left:  # which grows meanwhile
         for value in values:

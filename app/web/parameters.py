@@ -15,6 +15,7 @@ from ..contract.operations import Operation
 from ..contract.parameters import Parameter
 from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
+from ..contract.structure import Json
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
 from .bodies import parse_json
@@ -41,13 +42,13 @@ class ParameterReader:
         if any(p.location == "path" and not (p.is_text and p.style == "simple") for p in operation.parameters):
             self._path = _path_pattern(operation.url)
 
-    def read(self, scope: Scope) -> dict[str, Any]:
+    def read(self, scope: Scope) -> Json:
         """The parameters that are there, by their keys.
 
         Raises:
             BadRequest: one is missing or is not as the document says.
         """
-        found: dict[str, Any] = {}
+        found: Json = {}
         query = split_query(scope["query_string"].decode("latin-1")) if self._names["query"] else []
         cookies = split_cookies(_fields(scope, "cookie")) if self._names["cookie"] else []
         segments = self._segments(scope) if self._path is not None else {}

@@ -19,8 +19,9 @@ from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
 from ..contract.media import is_json, split_type
-from ..contract.mending import Mender, Place
+from ..contract.mending import Mender
 from ..contract.operations import Operation
+from ..contract.pointers import PathPattern
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from . import sse
@@ -103,7 +104,7 @@ class OperationView(ReplyEncoder):
         schemas: Schemas,
         services: Mapping[type[Any], Any],
         *,
-        spare: Mapping[Place, Any] | None = None,
+        spare: Mapping[PathPattern, Any] | None = None,
         quick: bool = False,
     ) -> None:
         super().__init__(sse.quick_json if quick else sse.to_json)
