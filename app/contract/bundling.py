@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ..jsontypes import Json
 from .pointers import pointer_to, reference_to
-from .structure import FILES, Json, transform
+from .structure import FILES, transform
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

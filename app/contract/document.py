@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .loading import load, to_json
 from .pointers import look_up, pointer_in
-from .structure import FILES, Json
+from .structure import FILES
 from .upgrade import Direction, has_directions, upgrade
 
 _PARTS = (

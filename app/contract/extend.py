@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+from ..jsontypes import Json
 from .document import Document
 from .operations import Operation
 from .pointers import reference_to
 from .properties import property_paths
-from .structure import Json
 
 
 def extend_request(document: Document, operation: Operation, properties: Mapping[str, Json]) -> Document:

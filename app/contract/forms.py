@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .explain import path_text
 from .media import MediaTypes, is_json, split_type
 from .parameters import Parameter
 from .pointers import JsonPath
 from .shapes import Shape
-from .structure import Json
 from .styles import Pairs, read_pairs
 
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")

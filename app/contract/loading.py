@@ -16,9 +16,9 @@ import jiter
 import yaml
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .bundling import OutsideReference, Target, bundle, locate
 from .cache import Kept, cache_folder
-from .structure import Json
 from .yaml_json import YamlLoader, refuse_bombs
 
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')

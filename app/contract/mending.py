@@ -11,15 +11,13 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..jsontypes import Json
 from .explain import find_fault
 from .pointers import PathPattern
 from .schemas import Validator
-from .structure import Json
 
 # Properties to leave out of one answer; more would be another answer.
 _MOST = 64
-
-Place = PathPattern  # for app.chat.foreign, until it takes that name
 
 
 class Mender:

@@ -14,7 +14,8 @@ JsonPath = tuple[str | int, ...]
 # A path with None for every index, which stands for any.
 PathPattern = tuple[str | None, ...]
 
-_INDEX = re.compile("0|[1-9][0-9]*")
+# No array has an index of more digits, and Python refuses to read numbers of thousands of them.
+_INDEX = re.compile("0|[1-9][0-9]{0,17}")
 # What a fragment may have as it is (RFC 3986, section 3.5).
 _IN_FRAGMENT = "/~:@!$&'()*+,;=?"
 

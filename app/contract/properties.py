@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..jsontypes import Json
 from .document import Document
 from .pointers import reference_to
-from .structure import Json
 
 _UNIONS = ("allOf", "anyOf", "oneOf")
 

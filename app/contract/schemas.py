@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .document import Document
 from .formats import FORMATS, is_byte
 from .pointers import JsonPath, reference_to
-from .structure import Json
 from .upgrade import Direction
 
 try:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .document import Document
 from .operations import Operation
-from .structure import Json
 
 log = logging.getLogger("parley")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from .structure import Json
+from ..jsontypes import Json
 
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")

@@ -6,10 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..jsontypes import Json
 from .pointers import pointer_to
-from .pointers import unescape as unescape  # for app.engines.constraints.limits, until it takes it from there
-
-Json = dict[str, Any]
 
 # The parts of other files, by their paths relative to the document's folder, in a document made of several.
 FILES = "x-parley-files"

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .parameters import Parameter
 from .shapes import Shape
-from .structure import Json
 
 # Names, decoded, with their values as they stand in the query or in a Cookie header.
 Pairs = list[tuple[str, str]]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from ..jsontypes import Json
 from .pointers import last_token, pointer_in
-from .structure import Json, transform
+from .structure import transform
 
 Direction = Literal["request", "response"]
 

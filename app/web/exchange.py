@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-Json = dict[str, Any]
+from ..jsontypes import Json
+
 T = TypeVar("T")
 
 _KEY = "parley"

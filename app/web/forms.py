@@ -18,9 +18,9 @@ from ..contract.explain import check
 from ..contract.forms import Form, FormField
 from ..contract.media import split_type
 from ..contract.schemas import Schemas, Validator
-from ..contract.structure import Json
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
+from ..jsontypes import Json
 from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter

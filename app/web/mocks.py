@@ -18,10 +18,10 @@ from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas
-from ..contract.structure import Json
 from ..documents.samples.responses import Header, Response, ResponseMedia, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
+from ..jsontypes import Json
 from . import sse
 from .exchange import Reply, Request, Stream
 from .prefer import Preferences, acceptable, read_preferences

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...contract.document import Document
 from ...contract.pointers import last_token, look_up, pointer_in
-from ...contract.structure import Json
+from ...jsontypes import Json
 
 BOUNDS = (
     *("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"),

@@ -8,8 +8,8 @@ from typing import Any
 from ...contract.explain import explain
 from ...contract.media import is_json, split_type
 from ...contract.pointers import last_token
-from ...contract.structure import Json
 from ...errors import ConfigurationError
+from ...jsontypes import Json
 from .compile import Bundle
 from .objects import Objects
 from .positions import Location

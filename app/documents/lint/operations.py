@@ -9,7 +9,7 @@ from typing import Any
 
 from ...contract.document import templates
 from ...contract.operations import METHODS, derived_id, unused
-from ...contract.structure import Json
+from ...jsontypes import Json
 from .objects import Objects
 from .positions import Location
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...contract.schemas import compile_schema
-from ...contract.structure import Json
+from ...jsontypes import Json
 from .fields import REGISTERED_FORMATS
 from .objects import Objects
 from .positions import Location

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ...contract.pointers import last_token, look_up, pointer_in, pointer_to, tokens
-from ...contract.structure import Json
+from ...jsontypes import Json
 from .numbers import Range, exact
 from .patterns import NoInstance, compiled
 

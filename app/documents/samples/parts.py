@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Protocol
 
 from ...contract.pointers import pointer_to
-from ...contract.structure import Json
+from ...jsontypes import Json
 from .conjunction import Conjunction, Goal, Source, expand, same
 from .numbers import exact, number
 from .patterns import NoInstance, compiled, matching

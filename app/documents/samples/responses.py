@@ -9,7 +9,7 @@ from typing import Any
 from ...contract.document import Document
 from ...contract.operations import Operation
 from ...contract.pointers import pointer_to
-from ...contract.structure import Json
+from ...jsontypes import Json
 
 
 @dataclass(frozen=True, slots=True)
