@@ -21,6 +21,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
+from ..frameworks.connexion import operation_of
 from . import sse
 from .eager import await_or
 from .envelope import envelope, to_api_error
@@ -59,7 +60,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
-        threaded = scope["extensions"].get("connexion_routing", {}).get("operation_id") in self.threaded
+        threaded = operation_of(scope) in self.threaded
         # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
         environ = _environ(scope, exchange.raw_body if threaded else b"")
         exchange.raw_body = b""

@@ -6,7 +6,6 @@ document says so, or where it says nothing and the client sends a file's name wi
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +27,6 @@ MAX_PARTS = 1_000
 MAX_FIELDS = 10_000
 _MAX_HEADERS = 16
 _MAX_HEADER_BYTES = 8_192
-
-# It would log the bytes that it does not understand.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 import flask
 import inflection
-from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
 from ..contract.media import is_json, split_type
@@ -174,27 +173,6 @@ class OperationView(ReplyEncoder):
             "%s: an answer breaks the contract: %s at %s", self.operation.id, fault.keyword, path_text(fault.path)
         )
         raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
-
-
-class ViewMiddleware(ContextMiddleware):
-    """Connexion's context, and our views in Flask as they are.
-
-    Connexion registers every view in a decorator of its own that reads the request once more for arguments, and is
-    built anew for every request, at a third of its whole cost; an `OperationView` has its arguments from the check.
-    """
-
-    def __init__(self, app: Any, *, flask_app: Callable[[], flask.Flask], views: Mapping[str, OperationView]) -> None:
-        super().__init__(app)
-        self._flask_app = flask_app
-        self._views = views
-
-    def add_api(self, specification: Any, **kwargs: Any) -> Any:
-        # Connexion adds an API to the innermost application first, so Flask has the views by now.
-        registered = self._flask_app().view_functions
-        for endpoint, view in registered.items():
-            if (operation_id := getattr(view, "operation_id", None)) is not None:
-                registered[endpoint] = self._views[operation_id]
-        return super().add_api(specification, **kwargs)
 
 
 class PendingReply:
