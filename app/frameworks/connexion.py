@@ -36,6 +36,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 Middleware = Callable[[ASGIApp], ASGIApp]
+SecurityHandler = type[AbstractSecurityHandler]
 # Tells who makes a request, None: it shows nothing for the scheme. What it raises refuses the request.
 Identify = Callable[[Scope], str | None]
 
@@ -68,7 +69,7 @@ class _RoutesAsTheyAre(OpenAPISpecification):
 
 
 def add_routes(
-    app: FlaskApp, routes: dict[str, Any], resolver: Resolver, security: Mapping[str, type[AbstractSecurityHandler]]
+    app: FlaskApp, routes: dict[str, Any], resolver: Resolver, security: Mapping[str, SecurityHandler]
 ) -> None:
     """Add an API that is known to be a valid OpenAPI 3.0 document, at the root. ``security`` is by kind of scheme."""
     nothing = {"openapi": "3.0.3", "info": {"title": "", "version": ""}, "paths": {}}
@@ -98,7 +99,7 @@ def operation_of(scope: Scope) -> str | None:
     return operation_id
 
 
-def security_handler(make: Callable[[Mapping[str, Any]], Identify]) -> type[AbstractSecurityHandler]:
+def security_handler(make: Callable[[Mapping[str, Any]], Identify]) -> SecurityHandler:
     """A handler for a kind of security scheme. ``make`` is given a scheme of the document."""
 
     class Handler(AbstractSecurityHandler):

@@ -13,11 +13,10 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connexion.security import AbstractSecurityHandler
 from starlette.types import Scope
 
 from ..errors import Unauthorized
-from ..frameworks.connexion import security_handler
+from ..frameworks.connexion import SecurityHandler, security_handler
 from .exchange import Exchange
 from .keys import KeyRing, is_loopback
 
@@ -25,7 +24,7 @@ from .keys import KeyRing, is_loopback
 Reader = Callable[[Scope], str | None]
 
 
-def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, type[AbstractSecurityHandler]]:
+def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, SecurityHandler]:
     """Connexion's handlers by kind of scheme, opened by a key ring: ``bearer`` (RFC 6750), ``basic`` (RFC 7617, the
     password is a key) and ``apiKey``.
 
@@ -48,7 +47,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
         Exchange.of(scope).key_name = key_name
         return key_name
 
-    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> type[AbstractSecurityHandler]:
+    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> SecurityHandler:
         return security_handler(lambda scheme: partial(identify, reader(scheme)))
 
     return {
