@@ -35,6 +35,7 @@ from connexion.spec import OpenAPISpecification
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+Json = dict[str, Any]
 Middleware = Callable[[ASGIApp], ASGIApp]
 SecurityHandler = type[AbstractSecurityHandler]
 # Tells who makes a request, None: it shows nothing for the scheme. What it raises refuses the request.
@@ -64,13 +65,11 @@ def application(
 
 class _RoutesAsTheyAre(OpenAPISpecification):
     @classmethod
-    def _validate_spec(cls, spec: Mapping[str, Any]) -> None:
+    def _validate_spec(cls, spec: Json) -> None:
         """Not again at every start: for a large document it takes as long as all the rest."""
 
 
-def add_routes(
-    app: FlaskApp, routes: dict[str, Any], resolver: Resolver, security: Mapping[str, SecurityHandler]
-) -> None:
+def add_routes(app: FlaskApp, routes: Json, resolver: Resolver, security: Mapping[str, SecurityHandler]) -> None:
     """Add an API that is known to be a valid OpenAPI 3.0 document, at the root. ``security`` is by kind of scheme."""
     nothing = {"openapi": "3.0.3", "info": {"title": "", "version": ""}, "paths": {}}
     app.add_api(nothing, base_path="", resolver=resolver, security_map=security)
@@ -87,7 +86,7 @@ def finish(app: FlaskApp, views: Mapping[str, Callable[..., flask.Response]], se
     connexion = app.middleware
     connexion.app.asgi_app = serve
     connexion.app, connexion.middleware_stack = connexion._build_middleware_stack()
-    registered: dict[str, Any] = app.app.view_functions
+    registered: dict[str, Callable[..., flask.Response]] = app.app.view_functions
     for endpoint, view in registered.items():
         if (operation_id := getattr(view, "operation_id", None)) is not None:
             registered[endpoint] = views[operation_id]
@@ -99,15 +98,15 @@ def operation_of(scope: Scope) -> str | None:
     return operation_id
 
 
-def security_handler(make: Callable[[Mapping[str, Any]], Identify]) -> SecurityHandler:
+def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
     """A handler for a kind of security scheme. ``make`` is given a scheme of the document."""
 
     class Handler(AbstractSecurityHandler):
-        def get_fn(self, security_scheme: Mapping[str, Any], required_scopes: list[str]) -> Callable[..., Any]:
+        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[ConnexionRequest], object]:
             identify = make(security_scheme)
 
             # The function itself, ready: Connexion's wrappers look at its signature twice a request.
-            def verify(request: ConnexionRequest) -> Any:
+            def verify(request: ConnexionRequest) -> object:
                 name = identify(request.scope)
                 return NO_VALUE if name is None else {"sub": name}
 

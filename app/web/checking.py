@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -135,7 +134,7 @@ def _missing_body() -> BadRequest:
     return BadRequest("The request needs a body.", code="missing_body")
 
 
-def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> Any:
+def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
     if is_json(media_type):
         body = parse_json(raw)
         if found.validator is not None:
@@ -160,7 +159,7 @@ def _body_check(body: Body, schemas: Schemas) -> _BodyCheck:
     return _BodyCheck(body, validator, form)
 
 
-def _default_type(types: MediaTypes[Any]) -> str:
+def _default_type(types: MediaTypes[_BodyCheck]) -> str:
     """What a body without a Content-Type is: JSON if it may be, else the first type of the document."""
     names = [split_type(key)[0] for key in types.keys]
     named = [name for name in names if "*" not in name]

@@ -11,7 +11,6 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from connexion.exceptions import ProblemException
 from starlette.exceptions import HTTPException
@@ -19,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
 from . import sse
-from .exchange import Exchange
+from .exchange import Exchange, Json
 
 log = logging.getLogger("parley")
 
@@ -29,7 +28,7 @@ _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 
 
-def envelope(error: ApiError) -> dict[str, Any]:
+def envelope(error: ApiError) -> Json:
     """The body of an error."""
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 

@@ -7,6 +7,7 @@ document says so, or where it says nothing and the client sends a file's name wi
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ..contract.explain import check
 from ..contract.forms import Form, Leaf
 from ..contract.media import split_type
+from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
 from .bodies import BodyStream, decode_text, parse_json
+from .exchange import Json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
 
@@ -35,7 +38,7 @@ class FormCheck:
 
     form: Form
     validator: Validator | None
-    headers: dict[str, list[tuple[Any, Validator | None]]]
+    headers: dict[str, list[tuple[Parameter, Validator | None]]]
 
     @classmethod
     def of(cls, form: Form, validator: Validator | None, schemas: Schemas) -> FormCheck:
@@ -46,7 +49,7 @@ class FormCheck:
         }
         return cls(form, validator, headers)
 
-    def body(self, leaves: list[Leaf]) -> dict[str, Any]:
+    def body(self, leaves: list[Leaf]) -> Json:
         """The fields as an object that fits the schema.
 
         Raises:
@@ -58,7 +61,7 @@ class FormCheck:
         tree = self.form.values(leaves, _parse_field)
         if self.validator is not None:
             check(self.validator, _each_file(tree, _stand_in))
-        body: dict[str, Any] = _each_file(tree, _upload)
+        body: Json = _each_file(tree, _upload)
         return body
 
     def _check_headers(self, leaf: Leaf) -> None:
@@ -71,11 +74,11 @@ class FormCheck:
                 raise missing(header, name)
 
 
-def _parse_field(text: str) -> Any:
+def _parse_field(text: str) -> object:
     return parse_json(text.encode())
 
 
-def _each_file(value: Any, change: Any) -> Any:
+def _each_file(value: Any, change: Callable[[Leaf], object]) -> Any:
     if isinstance(value, dict):
         return {name: _each_file(item, change) for name, item in value.items()}
     if isinstance(value, list):

@@ -13,7 +13,6 @@ import gc
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import flask
 from connexion import FlaskApp
@@ -109,7 +108,7 @@ def _stamp(path: Path) -> Stamp:
 
 async def _try(app: FlaskApp) -> None:
     """Let an application build all that it builds at its first request."""
-    scope: dict[str, Any] = {
+    scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",

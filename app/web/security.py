@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
 from ..errors import Unauthorized
 from ..frameworks.connexion import SecurityHandler, security_handler
-from .exchange import Exchange
+from .exchange import Exchange, Json
 from .keys import KeyRing, is_loopback
 
 # Gives what a request shows for a scheme; None: nothing.
@@ -47,7 +46,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
         Exchange.of(scope).key_name = key_name
         return key_name
 
-    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> SecurityHandler:
+    def handler(reader: Callable[[Json], Reader]) -> SecurityHandler:
         return security_handler(lambda scheme: partial(identify, reader(scheme)))
 
     return {
