@@ -86,6 +86,14 @@ def test_an_effect_would_be_seen(text: str) -> None:
     assert list(effects(ast.parse(text)))
 
 
+def test_the_garbage_collector_is_never_switched_off() -> None:
+    """An application is built anew in the thread of a worker that serves."""
+    for name, tree in MODULES.items():
+        assert "gc.disable" not in {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}, (
+            name
+        )
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
