@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,7 +145,7 @@ def test_a_trial_tells_why_the_application_cannot_be_built(
     stdout: str, stderr: str, message: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = SimpleNamespace(stdout=stdout, stderr=stderr)
-    monkeypatch.setattr(module.subprocess, "run", lambda *_arguments, **_options: run)
+    monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: run)
     if message is None:
         module._try_out()
         return

@@ -45,9 +45,12 @@ class Config(Protocol):
 class Server(Protocol):
     """gunicorn's master, as its hooks are given it."""
 
-    cfg: Config
-    LISTENERS: Sequence[Listener]
     reload: Callable[[], None]
+
+    @property
+    def cfg(self) -> Config: ...
+    @property
+    def LISTENERS(self) -> Sequence[Listener]: ...
 
 
 def wsgi_worker() -> str | None:
