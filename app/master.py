@@ -17,10 +17,10 @@ from .configuration.chosen import chosen
 from .configuration.served import engine_of
 from .contract.document import Document
 from .contract.operations import operations
-from .engines.fleet import Fleet
 from .errors import ConfigurationError
 from .frameworks import import_connexion
 from .frameworks.gunicorn import Address, Server, replace_reload, wsgi_worker_class
+from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
 from .starting import stop, told, wrong_worker
@@ -43,7 +43,7 @@ class Master:
         # The path below which the document's operations lie, known once it has been read.
         self._base_path = ""
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
-        self._fleet: Fleet | None = None
+        self._pool: ProcessPool | None = None
 
     def on_starting(self, server: Server) -> None:
         """Called before anything is forked."""
@@ -107,9 +107,9 @@ class Master:
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
         wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
-        self._fleet = self._fleet or Fleet()
-        if wanted or self._fleet.models:
-            self._fleet.launch(wanted, workers=server.cfg.workers, patience=patience)
+        self._pool = self._pool or ProcessPool()
+        if wanted or self._pool.launched:
+            self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
 
     def _reload(self, server: Server, fork_again: Callable[[], None]) -> None:
         """What SIGHUP does: new workers read all files again, while the old ones finish what they are at.

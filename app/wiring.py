@@ -25,11 +25,11 @@ from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
 from .engines.base import Engine
-from .engines.configured import models_are_launched
 from .engines.extra import EXTRA_PARAMETERS
-from .engines.fleet import Fleet
 from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
 from .handlers.chat import create_chat_completion
+from .model_process.address import models_are_launched
+from .model_process.pool import ProcessPool
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
@@ -154,7 +154,7 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     read = _foreign_reading(settings, document, found)
-    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, gates=built.gates)
+    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
     services: dict[type, object] = {Chat: chat}
     mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
@@ -238,13 +238,13 @@ async def _lifespan(built: Built | None, freezes: bool, _app: object) -> AsyncIt
     if built is None:
         yield
         return
-    fleet = Fleet()
+    pool = ProcessPool()
     if built.served and not models_are_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")
-        fleet.launch(built.served, workers=1)
+        pool.launch([served.launch for served in built.served], workers=1)
     try:
         await built.engine.start()
         yield
     finally:
         await built.engine.close()
-        fleet.close()
+        pool.close()

@@ -85,7 +85,7 @@ class Server:
         found = []
         for pid in _children(self.pid):
             with contextlib.suppress(OSError):
-                if b"app.engines.supervisor" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"app.model_process.supervisor" not in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
         return found
 

@@ -58,7 +58,7 @@ def model_processes(server: Server) -> list[int]:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             continue
-        if b"app.engines.supervisor" in command and parent == server.pid:
+        if b"app.model_process.supervisor" in command and parent == server.pid:
             found.append(int(entry.name))
             for other in Path("/proc").iterdir():
                 try:

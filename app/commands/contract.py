@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from ..contract.diff.documents import Difference, compare_documents
-from ..contract.diff.schemas import Change
 from ..contract.document import Document
-from ..contract.lint.check import Report, Row, check_document
-from ..contract.lint.findings import counts
 from ..contract.operations import Operation
+from ..documents.diff.documents import Difference, compare_documents
+from ..documents.diff.schemas import Change
+from ..documents.lint.check import Report, Row, check_document
+from ..documents.lint.findings import counts
 from ..errors import ConfigurationError
 from ..settings import Settings
 from ..wiring import handlers_of

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..chat.limiter import Bounds, Limiters
 from ..engines.base import Engine, Model
-from ..engines.configured import ModelFile, ServedModel, llama_engine, served_model
+from ..engines.dialects.dialect import Upstream
+from ..engines.discovery import DiscoveringEngine
 from ..engines.echo import MODEL, EchoEngine
 from ..engines.extra import check_extra
-from ..engines.gate import Bounds, Gates
+from ..engines.llama.engine import LlamaEngine
+from ..engines.llama.model_file import ModelFile, ServedModel, served_model
 from ..engines.registry import Registry
-from ..engines.upstream.discovery import DiscoveringEngine
-from ..engines.upstream.options import Timeouts, UpstreamOptions
-from ..engines.upstream.relay import RelayOptions, UpstreamEngine, model_of
-from ..engines.upstream.replicas import Replicas
+from ..engines.transport.options import Timeouts, UpstreamOptions
+from ..engines.transport.replicas import Replicas
+from ..engines.upstream import UpstreamEngine, model_of
 from ..errors import ConfigurationError
+from ..model_process.address import address_from_environment
 from ..settings import Settings
 from .keys import Configuration, Entry
 from .loading import key_of
@@ -26,12 +30,12 @@ from .loading import key_of
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``gates``
+    """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``limiters``
     keep load off the models. ``extra`` are the parameters beyond the API's that some model takes."""
 
     engine: Engine
     served: tuple[ServedModel, ...]
-    gates: Gates
+    limiters: Limiters
     extra: frozenset[str]
 
 
@@ -47,7 +51,7 @@ def build(configuration: Configuration, settings: Settings, environ: Mapping[str
         if entry.keys.engine == "llama":
             model = _served(entry)
             said = replace(model.model, owned_by=entry.keys.owned_by or model.model.owned_by, **_said(entry))
-            engines.append(llama_engine(model, said, place=len(served), max_schemas=settings.max_schemas))
+            engines.append(_llama(model, said, len(served), settings))
             served.append(model)
         elif entry.keys.engine == "echo":
             engines.append(_echo(entry))
@@ -58,7 +62,7 @@ def build(configuration: Configuration, settings: Settings, environ: Mapping[str
     bounds = {entry.id: _bounds(entry, settings) for entry in configuration.models}
     usual = Bounds(settings.max_in_flight, settings.max_waiting, settings.max_wait)
     extra = frozenset(name for entry in configuration.entries for name in entry.keys.extra_parameters)
-    return Built(Registry(engines), tuple(served), Gates(usual, bounds), extra)
+    return Built(Registry(engines), tuple(served), Limiters(usual, bounds), extra)
 
 
 def served_models(configuration: Configuration) -> tuple[ServedModel, ...]:
@@ -133,6 +137,17 @@ def _served(entry: Entry) -> ServedModel:
     )
 
 
+def _llama(served: ServedModel, model: Model, number: int, settings: Settings) -> Engine:
+    """The engine of the server's model process with a number. ``model`` is what is said of it."""
+    return LlamaEngine(
+        model,
+        context_length=served.options.context_length,
+        address=partial(address_from_environment, number),
+        slots=served.options.slots,
+        max_schemas=settings.max_schemas,
+    )
+
+
 def _echo(entry: Entry) -> Engine:
     keys = entry.keys
     check_extra(keys.extra_parameters, (), entry.told("extra_parameters"))
@@ -170,16 +185,13 @@ def _listing(entry: Entry, environ: Mapping[str, str]) -> Engine:
 def _relay(entry: Entry, model: Model, upstream_model: str, replicas: Replicas) -> UpstreamEngine:
     keys = entry.keys
     capabilities = (model.capabilities | frozenset(keys.capabilities.add)) - frozenset(keys.capabilities.remove)
-    return UpstreamEngine(
-        RelayOptions(
-            model=replace(model, capabilities=capabilities, **_said(entry)),
-            upstream_model=upstream_model,
-            dialect=keys.dialect,
-            extra=keys.extra_body,
-            remote_media=keys.remote_media,
-        ),
-        replicas,
+    upstream = Upstream(
+        replace(model, capabilities=capabilities, **_said(entry)),
+        upstream_model,
+        extra=keys.extra_body,
+        remote_media=keys.remote_media,
     )
+    return UpstreamEngine(upstream, keys.dialect, replicas)
 
 
 def _time_of(source: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..engines.upstream.dialects import DIALECTS
+from ..engines.dialects.known import DIALECTS
 from ..errors import ConfigurationError
 
 ENGINES = ("llama", "upstream", "echo")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..chat.parameters import CAPABILITIES
-from ..engines.upstream.dialects import DIALECTS
+from ..engines.dialects.known import DIALECTS
 from .addresses import fault_of
 from .files import read_file
 from .keys import CapabilityKeys, Configuration, Entry, ModelKeys, TimeoutKeys

@@ -17,9 +17,9 @@ from typing import Any
 from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
-from ..contract.samples.responses import Header, Media, Response, responses
-from ..contract.samples.samples import NoInstance, Samples
 from ..contract.schemas import Schemas
+from ..documents.samples.responses import Header, Media, Response, responses
+from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
 from . import sse
 from .exchange import Json, Reply, Request, Stream

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.chat.limiter import Bounds, Limiters
 from app.configuration.building import Built
-from app.engines.base import Json, Model
+from app.engines.base import Model
 from app.engines.echo import MODEL, EchoEngine
-from app.engines.gate import Bounds, Gates
 from app.engines.registry import Registry
 from app.errors import (
     ApiError,
@@ -27,6 +27,7 @@ from app.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
+from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 
@@ -57,8 +58,8 @@ def model(name: str, *fallbacks: str, **fields: Any) -> Model:
     return replace(MODEL, id=name, fallbacks=fallbacks, **fields)
 
 
-def ask(engines: list[EchoEngine], gates: Gates | None = None, **fields: Any) -> httpx.Response:
-    app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), gates or Gates(), frozenset()))
+def ask(engines: list[EchoEngine], gates: Limiters | None = None, **fields: Any) -> httpx.Response:
+    app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), gates or Limiters(), frozenset()))
 
     async def send() -> httpx.Response:
         body = {"model": "first", "messages": [{"role": "user", "content": "Hello there"}], **fields}
@@ -152,11 +153,11 @@ def test_a_model_that_would_refuse_the_request_is_passed_over(stream: bool) -> N
 
 
 def test_a_model_that_has_too_much_to_do_is_stood_in_for_too() -> None:
-    gates = Gates(Bounds(), {"first": Bounds(in_flight=1, waiting=0, wait=1)})
+    gates = Limiters(Bounds(), {"first": Bounds(in_flight=1, waiting=0, wait=1)})
     engines = [EchoEngine(model=model("first", "second")), EchoEngine(model=model("second"))]
 
     async def hold() -> httpx.Response:
-        async with gates.of("first").place():
+        async with gates.of("first").permit():
             return await asyncio.to_thread(ask, engines, gates)
 
     response = asyncio.run(hold())

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from app.chat.limiter import Bounds
 from app.configuration.building import Built, build, upstream_options
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
-from app.engines.configured import BUNDLED_MODEL
-from app.engines.gate import Bounds
-from app.engines.upstream.dialects import DIALECTS
+from app.engines.dialects.known import DIALECTS
+from app.engines.llama.model_file import BUNDLED_MODEL
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.wiring import served_document

@@ -13,8 +13,8 @@ from app.chat.parameters import CAPABILITIES
 from app.configuration.chosen import chosen
 from app.configuration.keys import Configuration, TimeoutKeys
 from app.configuration.loading import key_of, load
+from app.engines.dialects.known import DIALECTS
 from app.engines.extra import EXTRA_PARAMETERS
-from app.engines.upstream.dialects import DIALECTS
 from app.errors import ConfigurationError
 from app.settings import Settings
 

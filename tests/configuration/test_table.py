@@ -34,7 +34,7 @@ def test_the_file_in_readme_can_be_served(tmp_path: Path) -> None:
     fast, small = built.engine.models
     assert (fast.id, fast.aliases, fast.fallbacks) == ("fast", ("gpt-4o-mini",), ("small",))
     assert (fast.foreign, small.foreign) == (True, False)
-    assert built.gates.of("fast").bounds.in_flight == 256
-    assert built.gates.of("small").bounds.waiting == 64
+    assert built.limiters.of("fast").bounds.in_flight == 256
+    assert built.limiters.of("small").bounds.waiting == 64
     assert built.extra == {"top_k"}
     assert [served.options.threads for served in built.served] == [8]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.contract.diff.documents import compare_documents
-from app.contract.diff.schemas import Repeat
 from app.contract.document import Document
+from app.documents.diff.documents import compare_documents
+from app.documents.diff.schemas import Repeat
 
 from ..foreign import NEWEST, OLDER, foreign
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.lint.check import Report, check_document
-from app.contract.lint.findings import Finding
 from app.contract.structure import unescape
+from app.documents.lint.check import Report, check_document
+from app.documents.lint.findings import Finding
 from app.settings import Settings
 from app.wiring import contract_path
 
@@ -109,7 +109,7 @@ def test_what_only_the_server_refuses_is_an_error_all_the_same(tmp_path: Path, m
     def refuse(*_: object) -> None:
         raise KeyError("odd")
 
-    monkeypatch.setattr("app.contract.lint.check.operations", refuse)
+    monkeypatch.setattr("app.documents.lint.check.operations", refuse)
     (found,) = check(tmp_path, f"paths: {{/a: {{get: {{{GET}}}}}}}\n").findings
     assert (found.severity, found.rule) == ("error", "not-servable")
 

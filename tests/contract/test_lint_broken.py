@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.contract.lint.check import check_document
+from app.documents.lint.check import check_document
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",

@@ -13,9 +13,9 @@ import pytest
 
 from app.contract.document import Document
 from app.contract.operations import operations
-from app.contract.samples.samples import NoInstance, Samples
 from app.contract.schemas import Schemas
 from app.contract.upgrade import Direction
+from app.documents.samples.samples import NoInstance, Samples
 
 from ..foreign import NEWEST, OLDER, foreign
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.contract.document import Document
-from app.contract.samples.samples import Samples
 from app.contract.schemas import Schemas
+from app.documents.samples.samples import Samples
 
 POINTER = "/components/schemas/S"
 

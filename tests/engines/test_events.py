@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engines.events import EventParser, EventTooLarge
+from app.engines.transport.events import EventParser, EventTooLarge
 
 EVENTS = (
     ': hello\r\n\r\ndata: {"a":1}\r\n\r\nid: 7\nevent: x\ndata:{"b":\ndata: "é"}\n\n'

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engines import gguf
 from app.errors import ConfigurationError
+from app.model_process import gguf
 
 from .conftest import BUNDLED
 

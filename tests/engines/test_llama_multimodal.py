@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 from openai import BadRequestError, OpenAI
 
-from app.engines import gguf
-from app.engines.configured import served_model
+from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import ConfigurationError
-from app.settings import Settings
+from app.model_process import gguf
 from tests.live import Answer, Server, StartError, serve
 
 from .conftest import BUNDLED, child_of, eventually
@@ -303,7 +302,7 @@ def _below(pid: int) -> list[int]:
 
 
 def _capabilities(path: Path) -> frozenset[str]:
-    return served_model(Settings(mmproj=path)).model.capabilities
+    return served_model(ModelFile(projector=path)).model.capabilities
 
 
 def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
@@ -312,15 +311,21 @@ def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
     assert _capabilities(write_projector(path, EMBEDDING)) >= senses
     assert _capabilities(write_projector(path, EMBEDDING, audio=False)) & senses == {"images"}
     assert _capabilities(write_projector(path, EMBEDDING, images=False)) & senses == {"audio_input"}
-    assert not served_model(Settings()).model.capabilities & senses
+    assert not served_model(ModelFile()).model.capabilities & senses
 
 
 def test_another_projector_is_another_fingerprint(tmp_path: Path) -> None:
     path = write_projector(tmp_path / "mmproj.gguf", EMBEDDING)
-    one = served_model(Settings(mmproj=path)).model.fingerprint
+    one = served_model(ModelFile(projector=path)).model.fingerprint
     write_projector(path, EMBEDDING, audio=False)
     assert (
-        len({one, served_model(Settings(mmproj=path)).model.fingerprint, served_model(Settings()).model.fingerprint})
+        len(
+            {
+                one,
+                served_model(ModelFile(projector=path)).model.fingerprint,
+                served_model(ModelFile()).model.fingerprint,
+            }
+        )
         == 3
     )
 
@@ -336,7 +341,7 @@ def test_a_projector_is_described_by_its_header(projector: Path) -> None:
 
 def _start_error(path: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        served_model(Settings(mmproj=path))
+        served_model(ModelFile(projector=path))
     return str(caught.value)
 
 
@@ -361,7 +366,7 @@ def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(
 
 def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
     with pytest.raises(ConfigurationError, match="PARLEY_MMPROJ"):
-        served_model(Settings(model=projector))
+        served_model(ModelFile(path=projector))
 
 
 def test_a_wrong_projector_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

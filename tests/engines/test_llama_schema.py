@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.llama.limits import REFUSED
-from app.engines.llama.schema import Schema, accepted
+from app.engines.constraints.limits import REFUSED
+from app.engines.constraints.schema import Schema, accepted
 from app.errors import BadRequest
 
 

@@ -15,8 +15,8 @@ import pytest
 from app.contract.document import Document
 from app.contract.media import FORM, MULTIPART
 from app.contract.operations import Operation, operations
-from app.contract.samples.samples import Samples
 from app.contract.schemas import Schemas
+from app.documents.samples.samples import Samples
 from app.engines.echo import EchoEngine
 from app.settings import Settings
 from app.wiring import contract_path, needs_engine, wire

@@ -10,7 +10,7 @@ import httpx
 import jsonschema
 import pytest
 
-from app.contract.lint.check import check_document
+from app.documents.lint.check import check_document
 
 from .inprocess import BEARER, KEY, Client, application, error
 from .vendors import FOLDER, vendor

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from app.engines.upstream.replicas import MISSING_DONE, Replicas, Whole
+from app.engines.transport.replicas import MISSING_DONE, Replicas, Whole
 
 from .playing import KEY, played, post, started, stream
 from .scripted import EVENTS_HEAD, LAST_CHUNK, Scripted, chunk, event, events, head, pieces, whole

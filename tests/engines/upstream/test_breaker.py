@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engines.upstream.breaker import CONSECUTIVE, COOL_DOWN, LONGEST_COOL_DOWN, WINDOW, Breaker
+from app.engines.transport.breaker import CONSECUTIVE, COOL_DOWN, LONGEST_COOL_DOWN, WINDOW, Breaker
 
 
 def opened(now: float = 0.0) -> Breaker:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.options import Timeouts
-from app.engines.upstream.replicas import Replicas
+from app.engines.transport.options import Timeouts
+from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
 from app.web.envelope import envelope
 
@@ -125,7 +125,7 @@ def test_a_stream_without_end_is_ended_by_the_total_time() -> None:
 def test_the_total_time_holds_for_a_reader_who_pauses() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         answer = replicas.stream("/x", b"{}")
-        assert await anext(answer) == A
+        assert await anext(answer) == [A]
         await upstream.all_gone()
         with pytest.raises(UpstreamTimeout):
             await anext(answer)

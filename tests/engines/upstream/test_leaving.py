@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.options import Timeouts
-from app.engines.upstream.replicas import Replicas
+from app.engines.transport.options import Timeouts
+from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, UpstreamRefused, UpstreamTimeout
 
 from .playing import played, post, started, stream
@@ -24,7 +24,7 @@ both = pytest.mark.parametrize("ask", [post, stream], ids=["whole", "stream"])
 def test_a_stream_that_is_closed_closes_its_connection() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         answer = replicas.stream("/x", b"{}")
-        assert await anext(answer) == A
+        assert await anext(answer) == [A]
         await answer.aclose()
         await upstream.all_gone()
 

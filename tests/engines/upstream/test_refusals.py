@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream.refusals import error_object
-from app.engines.upstream.replicas import Replicas
+from app.engines.transport.failures import error_object
+from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from app.web.envelope import envelope
 from app.web.sse import to_json

@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from app.engines.upstream import health, replica
-from app.engines.upstream.breaker import CONSECUTIVE
-from app.engines.upstream.options import Timeouts, UpstreamOptions
-from app.engines.upstream.replicas import Replicas
+from app.engines.transport import health, replica
+from app.engines.transport.breaker import CONSECUTIVE
+from app.engines.transport.options import Timeouts, UpstreamOptions
+from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, ConfigurationError, EngineUnavailable, UpstreamRefused
 
 from .playing import options, played, post, started, stream

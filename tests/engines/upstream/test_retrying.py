@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.engines.upstream import retrying
-from app.engines.upstream.options import Timeouts
-from app.engines.upstream.replicas import Replicas
-from app.engines.upstream.retrying import RetryBudget
+from app.engines.transport import retrying
+from app.engines.transport.options import Timeouts
+from app.engines.transport.replicas import Replicas
+from app.engines.transport.retrying import RetryBudget
 from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
 from .playing import played, post, started, stream

@@ -1,0 +1,214 @@
+"""Checks a document before it is served: everything that is wrong with it, each with its place and what to do.
+
+The start of the server looks only for what keeps it from routing and compiling, and stops at the first; this looks for
+all of it. What the server itself refuses is always an error here, whatever the other checks say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...contract.document import Document
+from ...contract.operations import Operation, operations
+from ...contract.schemas import Schemas
+from ...contract.security import Security
+from ...errors import ConfigurationError
+from .compile import Bundle, check_compilation
+from .examples import check_examples
+from .findings import Finding, Findings
+from .operations import check_operations
+from .positions import Location, Sources, Unreadable
+from .schemas import check_schemas
+from .structure import Walk
+
+Compiled = dict[str, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An operation as the server would serve it.
+
+    ``derived`` tells that the document has no operationId. ``handler`` is what answers, ``security`` the ways in, each
+    a list of schemes. ``request`` and ``responses`` say of each media type whether its schema is compiled; None where
+    there is no schema.
+    """
+
+    method: str
+    path: str
+    id: str
+    derived: bool
+    handler: str
+    security: tuple[tuple[str, ...], ...]
+    request: Compiled
+    responses: dict[str, Compiled]
+
+    @property
+    def schemas(self) -> list[bool]:
+        """Of each schema of a body whether it is compiled."""
+        states = [*self.request.values(), *(state for each in self.responses.values() for state in each.values())]
+        return [state for state in states if state is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read."""
+
+    findings: list[Finding]
+    rows: list[Row]
+
+
+def check_document(path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False) -> Report:
+    """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
+
+    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`.
+    """
+    sources = Sources(path)
+    findings = Findings(sources)
+    explicit: dict[tuple[str, str], bool] = {}
+    try:
+        if _is_document(sources, findings):
+            explicit = _check(sources, findings, allow_basic)
+    except Unreadable as error:
+        findings.add(
+            Location(sources.entry, ""),
+            "error",
+            "unreadable",
+            str(error),
+            "mend the file",
+            position=(error.line, error.column),
+        )
+    rows = _serve(path, sources, findings, handler, explicit, allow_basic)
+    return Report(list(findings), rows)
+
+
+def _is_document(sources: Sources, findings: Findings) -> bool:
+    root = Location(sources.entry, "")
+    content = sources.at(root)
+    if not isinstance(content, dict):
+        findings.add(
+            root, "error", "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first"
+        )
+        return False
+    version = content.get("openapi")
+    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
+        findings.add(
+            root.child("openapi"),
+            "error",
+            "not-openapi",
+            "the version of OpenAPI is missing, or not one that is served",
+            "write openapi: 3.1.0, or a version 3.0",
+        )
+        return False
+    if not isinstance(content.get("paths"), dict):
+        findings.add(
+            root.child("paths"), "error", "not-openapi", "there are no paths, so nothing to serve", "add paths"
+        )
+        return False
+    return True
+
+
+def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
+    """Of each method and path whether it has an operationId of its own."""
+    walk = Walk(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
+    for name, file in sources.files.items():
+        for twice in file.duplicates:
+            findings.add(
+                Location(name, twice.pointer),
+                "error",
+                "duplicate-key",
+                "the key stands twice in one object; only the last one counts",
+                "leave one of them out",
+                position=(twice.line, twice.column),
+            )
+    bundle = None
+    kept: frozenset[str] = frozenset()
+    try:
+        bundle = Bundle(walk)
+        kept = frozenset(Security(bundle.document, allow_basic=allow_basic).schemes)
+    except Exception as error:  # a structure that no part of the server expects
+        reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+        _not_servable(findings, sources, f"the document cannot be read: {reason}")
+    found = check_operations(walk, kept)
+    check_schemas(walk)
+    if bundle is not None:
+        check_compilation(walk, bundle)
+        check_examples(walk, bundle)
+    return {(operation.method, operation.path): operation.is_named for operation in found}
+
+
+def _serve(
+    path: Path,
+    sources: Sources,
+    findings: Findings,
+    handler: Callable[[Operation], str],
+    explicit: dict[tuple[str, str], bool],
+    allow_basic: bool,
+) -> list[Row]:
+    """Read the document as the server does at its start."""
+    rows = []
+    try:
+        document = Document.load(path)
+        schemas = Schemas(document)
+        security = Security(document, allow_basic=allow_basic)
+        for operation in operations(document):
+            _ways_in(security, operation, findings, sources)
+            derived = not explicit.get((operation.method, operation.path), True)
+            rows.append(_row(operation, derived, handler(operation), schemas, findings, sources))
+    except ConfigurationError as error:
+        _not_servable(findings, sources, str(error))
+    except Exception as error:  # whatever it is, the server would end with it
+        _not_servable(findings, sources, f"the server cannot read the document: {type(error).__name__}")
+    return rows
+
+
+def _ways_in(security: Security, operation: Operation, findings: Findings, sources: Sources) -> None:
+    try:
+        security.ways_in(operation)
+    except ConfigurationError as error:
+        _not_servable(findings, sources, str(error))
+
+
+def _row(
+    operation: Operation, derived: bool, handler: str, schemas: Schemas, findings: Findings, sources: Sources
+) -> Row:
+    def compiled(pointer: str | None) -> bool | None:
+        if pointer is None:
+            return None
+        try:
+            schemas.validator(pointer)
+        except ConfigurationError as error:
+            _not_servable(findings, sources, str(error))
+            return False
+        return True
+
+    for parameter in operation.parameters:
+        compiled(parameter.schema)
+    return Row(
+        method=operation.method.upper(),
+        path=operation.path,
+        id=operation.id,
+        derived=derived,
+        handler=handler,
+        security=tuple(tuple(requirement) for requirement in operation.security or ()),
+        request={media_type: compiled(pointer) for media_type, pointer in operation.request_schemas.items()},
+        responses={
+            status: {media_type: compiled(pointer) for media_type, pointer in media.items()}
+            for status, media in operation.responses.items()
+        },
+    )
+
+
+def _not_servable(findings: Findings, sources: Sources, message: Any) -> None:
+    """The server's own verdict, where no other finding explains it."""
+    if not findings.has_errors():
+        findings.add(
+            Location(sources.entry, ""),
+            "error",
+            "not-servable",
+            str(message),
+            "mend what is named",
+            position=(1, 1),
+        )

@@ -1,0 +1,257 @@
+"""The files that a document is made of, as they were written: what stands at a JSON pointer, and on which line.
+
+`app.contract.document` gives a document to serve; this one gives a document to talk about. References are followed
+from file to file inside the folder of the first one, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+from ...contract.document import pointer_to
+from ...contract.structure import unescape
+from ...contract.yaml_json import YamlLoader, refuse_bombs
+from .nodes import JsonNodes
+
+
+class Location(NamedTuple):
+    """A place in a document: a file, by its path below the folder of the first one, and a JSON pointer in it."""
+
+    file: str
+    pointer: str
+
+    def child(self, *tokens: str | int) -> Location:
+        return Location(self.file, self.pointer + pointer_to(*tokens))
+
+
+class Unreadable(Exception):
+    """A file that is no YAML or JSON. ``line`` and ``column`` count from 1; 0 where none is known."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class BrokenReference(Exception):
+    """A reference that cannot be followed. ``rule`` is the kind of finding it makes, ``advice`` how to mend it."""
+
+    def __init__(self, rule: str, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A key that an object has twice; ``line`` and ``column`` are those of the second."""
+
+    pointer: str
+    line: int
+    column: int
+
+
+class SourceFile:
+    """One file of a document.
+
+    Raises:
+        Unreadable: it cannot be read, or is neither YAML nor JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise Unreadable(f"the file cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise Unreadable("the file is not UTF-8") from None
+        if path.suffix == ".json":
+            self._root, self.content = _read_json(text)
+            self.duplicates = tuple(_duplicates(self._root))
+        else:
+            self._root, self.duplicates, self.content = _read_yaml(text)
+
+    def position(self, pointer: str) -> tuple[int, int]:
+        """Line and column, from 1, of the key or item at a pointer; where there is none, of the closest one above."""
+        mark, node = self._root.start_mark, self._root
+        for token in tokens(pointer):
+            if isinstance(node, yaml.MappingNode):
+                # The last one wins, as when it was read; what a merge key brought in stands in front.
+                found = next(((k, v) for k, v in reversed(node.value) if k.value == token), None)
+                if found is None:
+                    break
+                mark, node = found[0].start_mark, found[1]
+            elif isinstance(node, yaml.SequenceNode) and token.isdigit() and int(token) < len(node.value):
+                node = node.value[int(token)]
+                mark = node.start_mark
+            else:
+                break
+        return mark.line + 1, mark.column + 1
+
+
+class Sources:
+    """The files of a document, read when something leads to them. ``entry`` is the name of the first one."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent
+        self.entry = path.name
+        self.files: dict[str, SourceFile] = {}
+
+    def file(self, name: str) -> SourceFile:
+        """A file by its name. Raises `Unreadable`."""
+        if name not in self.files:
+            self.files[name] = SourceFile(self.folder / name)
+        return self.files[name]
+
+    def at(self, location: Location) -> Any:
+        """What stands at a location. Raises `KeyError` where there is nothing."""
+        node = self.file(location.file).content
+        for token in tokens(location.pointer):
+            if isinstance(node, dict):
+                node = node[token]
+            elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
+                node = node[int(token)]
+            else:
+                raise KeyError(token)
+        return node
+
+    def target(self, file: str, reference: str) -> Location:
+        """Where a reference that stands in a file leads; one step, and there is something there.
+
+        Raises:
+            BrokenReference: it leads nowhere, or out of the folder.
+        """
+        parts = urlsplit(reference)
+        if parts.scheme or parts.netloc:
+            raise BrokenReference(
+                "remote-reference",
+                "the reference leads to another server; nothing is fetched",
+                "copy what it means into this folder and refer to the copy",
+            )
+        name = file
+        if parts.path:
+            name = _inside(PurePosixPath(file).parent / unquote(parts.path))
+            if PurePosixPath(name).suffix not in (".yaml", ".yml", ".json"):
+                raise BrokenReference(
+                    "remote-reference",
+                    "the reference leads to a file of another kind",
+                    "refer to a file whose name ends in .yaml, .yml or .json",
+                )
+        fragment = unquote(parts.fragment)
+        if fragment and not fragment.startswith("/"):
+            raise BrokenReference(
+                "unresolved-reference",
+                "the reference names an anchor, which is not followed",
+                "refer by a JSON pointer, such as #/components/schemas/Name",
+            )
+        if name == self.entry and not fragment:
+            raise BrokenReference(
+                "unresolved-reference",
+                "the reference leads to the document as a whole",
+                "refer to a part of it, such as #/components/schemas/Name",
+            )
+        location = Location(name, fragment)
+        try:
+            self.at(location)
+        except KeyError:
+            raise BrokenReference(
+                "unresolved-reference",
+                f"the reference leads to {name}#{fragment}, where there is nothing",
+                "correct the name or add what it means",
+            ) from None
+        except Unreadable as error:
+            raise BrokenReference(
+                "unresolved-reference",
+                f"the reference leads to {name}: {error}",
+                "correct the name or mend that file",
+            ) from None
+        return location
+
+
+def tokens(pointer: str) -> list[str]:
+    """The unescaped tokens of a JSON pointer (RFC 6901)."""
+    return [unescape(token) for token in pointer.split("/")[1:]]
+
+
+def _inside(path: PurePosixPath) -> str:
+    """A path without ``.`` and ``..``. Raises `BrokenReference` where it leaves the folder."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part in ("..", "/"):
+            raise BrokenReference(
+                "remote-reference",
+                "the reference leaves the folder of the document",
+                "move the file into the folder of the document and refer to it by a relative path",
+            )
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:
+    try:
+        loader = YamlLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            raise Unreadable("the file is empty", 1, 1)
+        # Before construction, which puts what merge keys bring in among an object's own keys.
+        duplicates = tuple(_duplicates(root))
+        # As the server has it: every key is a text, a status too.
+        content = loader.construct_document(root)
+        refuse_bombs(content, text)
+        return root, duplicates, json.loads(json.dumps(content))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise Unreadable(f"the file is not valid YAML: {error.problem or error.context}", line, column) from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise Unreadable(f"the file is not valid YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise Unreadable("the file is nested too deeply") from None
+
+
+def _duplicates(root: yaml.Node) -> Iterator[Duplicate]:
+    seen: set[int] = set()
+    above: set[int] = set()
+
+    def look(node: yaml.Node, pointer: str) -> Iterator[Duplicate]:
+        if id(node) in above:
+            raise Unreadable("an alias stands inside what it names", node.start_mark.line + 1, 1)
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            return
+        seen.add(id(node))
+        above.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, value in node.value:
+                place = pointer + pointer_to(str(key.value))
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in keys and key.value != "<<":
+                        yield Duplicate(place, key.start_mark.line + 1, key.start_mark.column + 1)
+                    keys.add(key.value)
+                yield from look(value, place)
+        else:
+            for index, item in enumerate(node.value):
+                yield from look(item, pointer + pointer_to(index))
+        above.discard(id(node))
+
+    yield from look(root, "")
+
+
+def _read_json(text: str) -> tuple[yaml.Node, Any]:
+    try:
+        content = json.loads(text)
+        return JsonNodes(text).root(), content
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"the file is not valid JSON: {error.msg}", error.lineno, error.colno) from None
+    except RecursionError:
+        raise Unreadable("the file is nested too deeply") from None

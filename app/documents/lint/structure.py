@@ -1,0 +1,289 @@
+"""Walks a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
+missing fields, values of a wrong type, references that lead nowhere.
+
+What a request or an answer is held against is walked first, so that every later check knows whether a place is served.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import deque
+from typing import Any
+
+from ...contract.document import pointer_to
+from .fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
+from .findings import Findings
+from .positions import BrokenReference, Location, Sources
+from .references import check_references, cycle
+
+Place = tuple[Location, str, Any, bool]
+
+# From here on nothing is routed, compiled or secured.
+_NOT_SERVED = frozenset(
+    {
+        *(("OpenAPI", name) for name in ("info", "webhooks", "components", "tags", "externalDocs")),
+        *(("Operation", name) for name in ("callbacks", "externalDocs")),
+        *(("Response", name) for name in ("headers", "links")),
+        *(("MediaType", name) for name in ("examples", "encoding")),
+        *(("Parameter", name) for name in ("examples", "content")),
+        *(("Schema", name) for name in ("xml", "externalDocs")),
+    }
+)
+# Words for people, which the server passes on as they are.
+_PROSE = frozenset({"summary", "description", "deprecated", "termsOfService", "example"})
+_ARTICLES = {
+    "string": "a string",
+    "boolean": "true or false",
+    "number": "a number",
+    "integer": "a whole number",
+    "list": "a list",
+    "map": "an object",
+}
+
+
+class Walk:
+    """The objects of a document by kind and place.
+
+    ``nodes`` has them all, ``served`` the places of those that the server reads to route, check and secure; ``unused``
+    the components that nothing leads to.
+    """
+
+    def __init__(self, sources: Sources, findings: Findings, version: str) -> None:
+        self.sources = sources
+        self.findings = findings
+        self.is_3_0 = version.startswith("3.0")
+        self.version = "3.0" if self.is_3_0 else "3.1"
+        self.nodes: dict[str, dict[Location, Any]] = {kind: {} for kind in (*FIELDS, *MAPS)}
+        self.served: set[Location] = set()
+        self.unused: list[Location] = []
+        self._queue: deque[Place] = deque()
+        self._later: deque[Place] = deque()
+        self._cycles: set[frozenset[Location]] = set()
+        self._run()
+
+    def follow(self, location: Location, node: Any) -> tuple[Location, Any] | None:
+        """Where the references of a node end, and what is there; None where they end nowhere."""
+        seen = set()
+        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            if location in seen:
+                return None
+            seen.add(location)
+            try:
+                location = self.sources.target(location.file, node["$ref"])
+            except BrokenReference:
+                return None
+            node = self.sources.at(location)
+        return location, node
+
+    def _run(self) -> None:
+        root = Location(self.sources.entry, "")
+        content = self.sources.at(root)
+        components = content.get("components")
+        without = {name: value for name, value in content.items() if name != "components"}
+        self._queue.append((root, "OpenAPI", without, True))
+        self._drain()
+        if components is not None:
+            used = {location for places in self.nodes.values() for location in places}
+            self._queue.append((root.child("components"), "Components", components, True))
+            self._drain()
+            self._find_unused(components, used)
+        for name in [name for name in self.sources.files if name != self.sources.entry]:
+            check_references(self.sources, self.findings, Location(name, ""), self.sources.file(name).content)
+
+    def _drain(self) -> None:
+        while self._queue or self._later:
+            self._visit(*(self._queue or self._later).popleft())
+
+    def _enqueue(self, location: Location, kind: str, node: Any, served: bool) -> None:
+        (self._queue if served else self._later).append((location, kind, node, served))
+
+    def _visit(self, location: Location, kind: str, node: Any, served: bool) -> None:
+        if location in self.nodes[kind]:
+            return
+        self.nodes[kind][location] = node
+        if served:
+            self.served.add(location)
+        if kind == "Schema" and isinstance(node, bool):
+            if self.is_3_0 and not location.pointer.endswith("/additionalProperties"):
+                self._wrong_type(location, "an object: true and false are schemas since 3.1", False)
+            return
+        if not isinstance(node, dict):
+            self._wrong_type(location, "an object", served)
+            return
+        if kind in REFERABLE and "$ref" in node:
+            self._reference(location, kind, node, served)
+            if kind != "Schema" or self.is_3_0:
+                return
+        if kind in MAPS:
+            self._map(location, kind, node, served)
+        else:
+            self._object(location, kind, node, served)
+
+    def _map(self, location: Location, kind: str, node: dict[Any, Any], served: bool) -> None:
+        for name, value in node.items():
+            if kind == "Requirement" or not str(name).startswith("x-"):
+                reached = served and not (kind == "Paths" and "?" in str(name))
+                self._field(location.child(name), value, MAPS[kind], reached, reached)
+
+    def _object(self, location: Location, kind: str, node: dict[Any, Any], served: bool) -> None:
+        fields = FIELDS[kind]
+        for name, value in node.items():
+            if name in fields:
+                if self.is_3_0 and name in ONLY_3_1.get(kind, ()):
+                    self.findings.add(
+                        location.child(name),
+                        "warning",
+                        "unknown-field",
+                        f"{name} is not a field of OpenAPI 3.0; other readers of this document ignore it",
+                        "write openapi: 3.1.0 at the top, or leave it out",
+                    )
+                reached = served and kind != "Components" and (kind, name) not in _NOT_SERVED
+                # Null is as good as nothing, but in a schema.
+                lenient = kind != "Schema" and (name in _PROSE or value is None)
+                strict = (reached or (served and kind == "Components")) and not lenient
+                self._field(location.child(name), value, fields[name], reached, strict)
+            elif not str(name).startswith("x-") and not (name == "$ref" and kind in REFERABLE):
+                self._unknown(location.child(name), kind, str(name))
+        for name in REQUIRED.get(kind, ()):
+            if name not in node:
+                self.findings.add(
+                    location,
+                    "error" if served and (kind, name) in REQUIRED_TO_SERVE else "warning",
+                    "missing-field",
+                    f"{name} is missing",
+                    f"add {name}",
+                )
+        if kind == "Discriminator":
+            self._mapping(location, node.get("mapping"))
+        if kind == "Parameter" and "schema" not in node and "content" not in node:
+            self.findings.add(
+                location, "warning", "missing-field", "there is no schema, so any value is accepted", "add schema"
+            )
+        if kind == "Response" and "description" not in node:
+            self.findings.add(
+                location, "warning", "response-without-description", "description is missing", "add description"
+            )
+
+    def _field(self, location: Location, value: Any, spec: str, served: bool, strict: bool) -> None:
+        """``strict``: a value of a wrong type would keep the server from reading the document."""
+        if "|" not in spec and (spec in FIELDS or spec in MAPS):
+            self._enqueue(location, spec, value, served)
+        elif spec.startswith(("list:", "map:")):
+            kind, _, inner = spec.partition(":")
+            if not isinstance(value, list if kind == "list" else dict):
+                self._wrong_type(location, _ARTICLES[kind], strict)
+                return
+            for name, item in enumerate(value) if isinstance(value, list) else value.items():
+                self._field(location.child(name), item, inner, served, strict)
+        elif not any(_fits(value, one) for one in spec.split("|")):
+            wanted = " or ".join(_ARTICLES[one.partition(":")[0]] for one in spec.split("|"))
+            self._wrong_type(location, wanted, strict)
+
+    def _wrong_type(self, location: Location, wanted: str, fatal: bool) -> None:
+        self.findings.add(
+            location,
+            "error" if fatal else "warning",
+            "wrong-type",
+            "the value is of a wrong type",
+            f"make it {wanted}",
+        )
+
+    def _mapping(self, location: Location, mapping: Any) -> None:
+        """The values of a discriminator's mapping are references, or names of schemas."""
+        for value, reference in mapping.items() if isinstance(mapping, dict) else ():
+            if not isinstance(reference, str):
+                continue
+            file = location.file
+            if re.fullmatch(r"[\w.-]+", reference) and not reference.endswith((".yaml", ".yml", ".json")):
+                file, reference = self.sources.entry, "#" + pointer_to("components", "schemas", reference)
+            try:
+                target = self.sources.target(file, reference)
+            except BrokenReference as error:
+                self.findings.add(location.child("mapping", value), "warning", error.rule, str(error), error.advice)
+            else:
+                self._enqueue(target, "Schema", self.sources.at(target), False)
+
+    def _unknown(self, location: Location, kind: str, name: str) -> None:
+        lowered = {field.lower(): field for field in FIELDS[kind]}
+        close = difflib.get_close_matches(name.lower(), lowered, 1, 0.75)
+        # A keyword that is unknown to JSON Schema is a note to nobody; it takes no effect.
+        self.findings.add(
+            location,
+            "warning",
+            "unknown-field",
+            f"{name} is not a field of {with_article(kind)}; it is ignored",
+            f"did you mean {lowered[close[0]]}?" if close else "leave it out, or let its name begin with x-",
+        )
+
+    def _reference(self, location: Location, kind: str, node: dict[Any, Any], served: bool) -> None:
+        at = location.child("$ref")
+        if not isinstance(node["$ref"], str):
+            self._wrong_type(at, "a string", served)
+            return
+        self._ignored_siblings(location, kind, node)
+        try:
+            target = self.sources.target(location.file, node["$ref"])
+        except BrokenReference as error:
+            self.findings.add(at, "error", error.rule, str(error), error.advice)
+            return
+        circle = cycle(self.sources, location, node)
+        if circle and location in circle:
+            if circle not in self._cycles:
+                self._cycles.add(circle)
+                self.findings.add(
+                    at,
+                    "error",
+                    "circular-reference",
+                    "the references go round in circles and mean nothing",
+                    "let one of them say what is meant",
+                )
+            return
+        self._enqueue(target, kind, self.sources.at(target), served)
+
+    def _ignored_siblings(self, location: Location, kind: str, node: dict[Any, Any]) -> None:
+        if kind == "Schema" and not self.is_3_0:
+            return
+        allowed = {"$ref"} if self.is_3_0 else {"$ref", "summary", "description"}
+        ignored = [str(name) for name in node if name not in allowed and not str(name).startswith("x-")]
+        if ignored:
+            self.findings.add(
+                location.child(ignored[0]),
+                "warning",
+                "ignored-sibling",
+                f"{', '.join(ignored)} beside $ref: ignored in OpenAPI {self.version}",
+                "put the reference into allOf and the rest beside it" if kind == "Schema" else "leave it out",
+            )
+
+    def _find_unused(self, components: Any, used: set[Location]) -> None:
+        named = {
+            name
+            for requirement in self.nodes["Requirement"].values()
+            if isinstance(requirement, dict)
+            for name in requirement
+        }
+        # What is used in part is used: a reference may lead into a component.
+        inside = {tuple(location.pointer.split("/")[:4]) for location in used if location.file == self.sources.entry}
+        for group, members in components.items() if isinstance(components, dict) else ():
+            for name in members if isinstance(members, dict) and group in FIELDS["Components"] else ():
+                location = Location(self.sources.entry, "").child("components", group, name)
+                is_scheme = group == "securitySchemes"
+                if not (name in named if is_scheme else tuple(location.pointer.split("/")) in inside):
+                    self.unused.append(location)
+                    self.findings.add(
+                        location, "info", "unused-component", "nothing leads to this component", "leave it out"
+                    )
+
+
+def _fits(value: Any, spec: str) -> bool:
+    if spec == "any":
+        return True
+    if spec.startswith("list:"):
+        return isinstance(value, list) and all(_fits(item, spec[5:]) for item in value)
+    if spec == "boolean":
+        return isinstance(value, bool)
+    if spec == "string":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return spec == "number" or value % 1 == 0

@@ -1,0 +1,1 @@
+"""What binds an answer: schemas, grammars, tools and the response format."""

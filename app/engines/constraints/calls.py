@@ -1,0 +1,235 @@
+"""The calls in an answer of the model, from its words or from llama.cpp's deltas to the API's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ...errors import ServerError
+from ..base import CustomCall, Delta, FunctionCall, Message, TokenLogprob, ToolCall
+from . import schema as llama_schema
+from .binding import MARK, MOST_CALLS
+from .tools import Tool, Tools
+
+_OPENING = re.compile(r'\s*\{\s*"name"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*(?:,\s*"arguments"\s*:\s*|\}\n)')
+
+
+class Found(Enum):
+    """Where the calls are."""
+
+    PARSED = "llama.cpp has found them"
+    EVERYWHERE = "the answer is nothing but calls"
+    AT_MARK = "from the mark on"
+
+
+@dataclass(slots=True)
+class _Call:
+    tool: Tool
+    index: int
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The arguments as JSON, or the text for a tool with a grammar."""
+        text = "".join(self.pieces)
+        grammar = self.tool.grammar
+        if grammar is not None and not grammar.fits(text) and grammar.fits(text.strip()):
+            # What a grammar ignores may stand between the call's name and its text as well.
+            return text.strip()
+        return text
+
+    @property
+    def input(self) -> str:
+        """The text for a custom tool."""
+        if self.tool.grammar is not None:
+            return self.text
+        value: object = None
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(self.text)
+        text = value.get("input") if isinstance(value, dict) else None
+        return text if isinstance(text, str) else ""
+
+    def is_whole(self) -> bool:
+        if self.tool.grammar is not None:
+            return True
+        try:
+            return isinstance(llama_schema.read(self.text), dict)
+        except (ValueError, RecursionError):
+            return False
+
+    def may_be_cut_off(self) -> bool:
+        """Whether there is a text that fits and begins with this one, or so it seems."""
+        grammar = self.tool.grammar
+        if grammar is None:
+            return not self.is_whole()
+        return not self.fits() and (grammar.begins(self.text) or grammar.begins(self.text.lstrip()))
+
+    def fits(self) -> bool:
+        grammar = self.tool.grammar
+        return self.tool.schema.fits(self.text) if grammar is None else grammar.fits(self.text)
+
+
+class _TextSplitter:
+    """Parts a text that comes in pieces into what is said and the text of calls."""
+
+    def __init__(self, found: Found) -> None:
+        self._marked = found is Found.AT_MARK
+        self._held = ""
+        self._calling = found is Found.EVERYWHERE
+
+    def feed(self, text: str) -> str:
+        """What can be said of the text so far."""
+        self._held += text
+        if self._calling:
+            return ""
+        place, kept = -1, 0
+        if self._marked:
+            place = self._held.find(MARK)
+            kept = max((n for n in range(1, len(MARK)) if self._held.endswith(MARK[:n])), default=0)
+        if place >= 0:
+            said, self._held, self._calling = self._held[:place], self._held[place + len(MARK) :], True
+        else:
+            free = len(self._held) - kept
+            said, self._held = self._held[:free], self._held[free:]
+        return said
+
+    def end(self) -> tuple[str, str | None]:
+        """What is still to be said, and the text of calls; None: there are none."""
+        return ("", self._held) if self._calling else (self._held, None)
+
+
+class CallReader:
+    """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence."""
+
+    def __init__(self, tools: Tools, found: Found, *, may_stop: bool) -> None:
+        self._tools = tools
+        self._bound = found is not Found.PARSED
+        self._may_stop = may_stop
+        self._splitter = _TextSplitter(found)
+        self._calls: dict[int, _Call] = {}
+        self._entries: list[TokenLogprob] = []
+
+    def feed(self, delta: Delta) -> Iterator[Delta]:
+        """The deltas for one of llama.cpp's.
+
+        Raises:
+            ServerError: the model called what it cannot call, or with arguments that break what binds them.
+        """
+        calls, tools = self._calls, self._tools
+        message, reason = delta.message, delta.finish_reason
+        if reason is not None and reason != "length":
+            reason = "stop"  # whether it ended for its calls is for us to say
+        if delta.logprobs is not None:
+            self._entries += delta.logprobs["content"] or ()
+        fragments: Iterable[ToolCall] = message.pop("tool_calls", ())
+        said, text = self._splitter.feed(message.pop("content", None) or ""), None
+        if reason is not None:
+            rest, text = self._splitter.end()
+            said += rest
+            fragments = fragments if text is None else _split(text, tools)
+        if said:
+            message["content"] = said
+        messages = [message] if message else []
+        messages += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]
+        if reason is not None:
+            messages += _ends(calls, tools)
+            if text is not None and not calls and reason != "length" and not self._may_stop:
+                raise ServerError("The model did not call a tool. Ask again.")
+            if self._bound:
+                reason = self._reason(reason)
+        for told in messages:
+            made = Delta(delta.index, told)
+            if self._entries:
+                made.logprobs, self._entries = {"content": self._entries, "refusal": None}, []
+            yield made
+        if reason is not None:
+            if not self._bound:  # the deltas went before anyway, but for an answer that came whole
+                reason = self._reason(reason)
+            yield Delta(delta.index, {}, reason)
+
+    def _reason(self, reason: str) -> str:
+        """Why the answer ended, once its calls are found to be whole and to fit where they must."""
+        for call in self._calls.values():
+            if (self._may_stop or reason == "length") and call.may_be_cut_off():
+                return reason
+            must_fit = self._bound or call.tool.strict or call.tool.kind == "custom"
+            if not (call.fits() if must_fit else call.is_whole()):
+                raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
+        if not self._calls or reason == "length":
+            return reason
+        return "function_call" if self._tools.old else "tool_calls"
+
+
+def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
+    """The calls in a text that is nothing but calls, in llama.cpp's form; the last may be cut off."""
+    place = max(text.find("{"), 0)
+    for index in range(MOST_CALLS if tools.many else 1):
+        opening = _OPENING.match(text, place)
+        if opening is None:
+            return
+        begin = opening.end()
+        tool = tools.callable.get(opening[1])
+        if tool is None or tool.grammar is not None:
+            end = len(text)
+        else:
+            try:
+                _, end = llama_schema.read_first(text, begin)
+            except (ValueError, RecursionError):
+                end = len(text)
+        yield {"index": index, "function": {"name": opening[1], "arguments": text[begin:end]}}
+        place = text.find("{", end)
+        if place < 0:
+            return
+
+
+def _fragment(fragment: ToolCall, calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
+    """What a fragment of a call as llama.cpp gives it adds to the message."""
+    index, function = fragment.get("index", 0), fragment.get("function") or {}
+    if index > 0 and not tools.many:
+        return
+    call = calls.get(index)
+    if call is None:
+        tool = tools.callable.get(function.get("name", ""))
+        if tool is None:
+            raise ServerError("The model called a tool that it was not given. Ask again.")
+        call = calls[index] = _Call(tool, index)
+        yield _first(call, tools)
+    arguments = function.get("arguments") or ""
+    if arguments:
+        call.pieces.append(arguments)
+        if call.tool.kind == "function":
+            yield _more(call, arguments, tools)
+
+
+def _first(call: _Call, tools: Tools) -> Message:
+    name = call.tool.name
+    function: FunctionCall = {"name": name, "arguments": ""}
+    if tools.old:
+        return {"function_call": function}
+    told: ToolCall = {"index": call.index, "id": f"call_{secrets.token_hex(12)}", "type": call.tool.kind}
+    if call.tool.kind == "custom":
+        told["custom"] = {"name": name, "input": ""}
+    else:
+        told["function"] = function
+    return {"tool_calls": [told]}
+
+
+def _more(call: _Call, text: str, tools: Tools) -> Message:
+    if call.tool.kind == "custom":
+        custom: CustomCall = {"input": text}
+        return {"tool_calls": [{"index": call.index, "custom": custom}]}
+    function: FunctionCall = {"arguments": text}
+    return {"function_call": function} if tools.old else {"tool_calls": [{"index": call.index, "function": function}]}
+
+
+def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
+    """The texts for custom tools, which are known only at the end."""
+    for call in calls.values():
+        text = call.input if call.tool.kind == "custom" else ""
+        if text:
+            yield _more(call, text, tools)

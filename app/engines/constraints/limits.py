@@ -1,0 +1,279 @@
+"""What a JSON schema that a client sends may be: how large, how deep, and with which keywords.
+
+Bounds keep a schema from becoming a grammar that takes the engine minutes; a keyword that the engine cannot obey is
+refused by name, for an answer that only seems to be bound is worse than none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+from ...contract.structure import unescape
+from ...errors import BadRequest
+from ...jsontypes import Json
+
+LARGEST = 100_000  # characters as JSON
+LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise
+DEEPEST = 32  # schemas within schemas
+DEEPEST_VALUE = 100  # arrays and objects within each other
+MOST_NODES = 5_000
+MOST_VALUES = 1_000  # of all enums
+LONGEST_PATTERN = 512
+MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
+MOST_PROPERTIES = 400  # of one object: llama.cpp's parser gives up on more that may be left out
+LARGEST_COUNT = 10_000
+# LLGuidance counts in 64 bits, and its process ends with a segmentation fault where they do not suffice.
+LARGEST_BOUND = 2**53
+# As many states has what tells a multiple of all of them together; powers of ten are free.
+MOST_STEPS = 10_000
+# LLGuidance goes down them all by recursion, and its stack ends at some thousand.
+MOST_LEVELS = 500
+
+FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
+
+# What LLGuidance does not do, or what would make a reference mean something else.
+REFUSED = frozenset(
+    {
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "minContains",
+        "maxContains",
+        "uniqueItems",
+        "additionalItems",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "minProperties",
+        "maxProperties",
+        "propertyNames",
+        "dependencies",
+        "dependentRequired",
+        "dependentSchemas",
+        "$id",
+        "$anchor",
+        "$dynamicAnchor",
+        "$dynamicRef",
+        "$recursiveAnchor",
+        "$recursiveRef",
+        "$vocabulary",
+        "contentSchema",
+        "x-guidance",
+    }
+)
+ONE = ("additionalProperties", "items")
+MANY = ("allOf", "anyOf", "oneOf", "prefixItems")
+NAMED = ("properties", "patternProperties", "$defs", "definitions")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+# Groups that look around or are referred to, and bounds of words.
+_NOT_REGULAR = re.compile(r"\(\?(?:[=!]|<[=!]|P?[<=>])|\\[bBkGAzZ1-9]")
+_REPEAT = re.compile(r"\{(\d*)(?:,(\d*))?\}")
+
+
+def fault(param: str, reason: str, path: str = "") -> BadRequest:
+    return BadRequest(f"The schema cannot be used: {reason}.", param=param + path, code="invalid_value")
+
+
+def measure(schema: Any, param: str) -> str:
+    """The schema as JSON; one that is too large is refused before anything recurses into it."""
+    if not isinstance(schema, dict):
+        raise fault(param, "it must be an object")
+    nodes = 0
+    level: list[Any] = [schema]
+    for _ in range(DEEPEST_VALUE):
+        nodes += len(level)
+        if nodes > MOST_NODES:
+            raise fault(param, f"it may have at most {MOST_NODES} values")
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            break
+    else:
+        raise fault(param, f"it may be at most {DEEPEST_VALUE} levels deep")
+    text = json.dumps(schema, ensure_ascii=False)
+    if len(text) > LARGEST:
+        raise fault(param, f"it may be at most {LARGEST} characters long")
+    return text
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+class Walk:
+    """Visits each schema of a schema once and refuses what cannot be obeyed."""
+
+    def __init__(self, root: Json, param: str) -> None:
+        self._root = root
+        self._param = param
+        self._values = 0
+        self._repeats = 0
+        self._steps: set[int] = set()
+        self._seen: set[int] = set()
+        self._references: list[tuple[Json, str]] = []
+
+    def visit(self, schema: Any, path: str, depth: int) -> None:
+        if isinstance(schema, bool):
+            return
+        self._seen.add(id(schema))
+        if not isinstance(schema, dict):
+            raise fault(self._param, "a schema must be an object or a boolean", path)
+        if depth > DEEPEST:
+            raise fault(self._param, f"schemas may be at most {DEEPEST} deep in each other", path)
+        if path and "$schema" in schema:
+            raise fault(self._param, "$schema may stand at the root only", f"{path}.$schema")
+        properties = schema.get("properties")
+        if isinstance(properties, dict) and len(properties) > MOST_PROPERTIES:
+            raise fault(self._param, f"an object may have at most {MOST_PROPERTIES} properties", f"{path}.properties")
+        self._refuse_keywords(schema, path)
+        self._refuse_values(schema, path)
+        for key in ONE:
+            if key in schema:
+                if isinstance(schema[key], list):
+                    raise fault(self._param, f"{key} must be one schema; use prefixItems for a list", f"{path}.{key}")
+                self.visit(schema[key], f"{path}.{key}", depth + 1)
+        for key in MANY:
+            if isinstance(schema.get(key), list):
+                for index, child in enumerate(schema[key]):
+                    self.visit(child, f"{path}.{key}[{index}]", depth + 1)
+        for key in NAMED:
+            if isinstance(schema.get(key), dict):
+                for name, child in schema[key].items():
+                    self.visit(child, f"{path}.{key}.{_shown(name)}", depth + 1)
+
+    def _refuse_keywords(self, schema: Json, path: str) -> None:
+        for key in schema:
+            neutral = (key == "uniqueItems" and schema[key] is False) or (key == "$id" and not path)
+            if key in REFUSED and not neutral:
+                raise fault(self._param, f"the keyword {key} is not supported", f"{path}.{key}")
+
+    def _refuse_values(self, schema: Json, path: str) -> None:
+        if isinstance(schema.get("enum"), list):
+            self._values += len(schema["enum"])
+            if self._values > MOST_VALUES:
+                raise fault(self._param, f"all enums together may have at most {MOST_VALUES} values", f"{path}.enum")
+        for key in _COUNTS:
+            value = schema.get(key)
+            if isinstance(value, int | float) and value > LARGEST_COUNT:
+                raise fault(self._param, f"{key} may be at most {LARGEST_COUNT}", f"{path}.{key}")
+        for key in _BOUNDS:
+            value = schema.get(key)
+            if isinstance(value, int | float) and not -LARGEST_BOUND <= value <= LARGEST_BOUND:
+                reason = f"{key} must be from -{LARGEST_BOUND} to {LARGEST_BOUND}"
+                raise fault(self._param, reason, f"{path}.{key}")
+        self._refuse_steps(schema.get("multipleOf"), f"{path}.multipleOf")
+        self._refuse_pattern(schema.get("pattern"), f"{path}.pattern")
+        if isinstance(schema.get("patternProperties"), dict):
+            for pattern in schema["patternProperties"]:
+                self._refuse_pattern(pattern, f"{path}.patternProperties")
+        form = schema.get("format")
+        if isinstance(form, str) and form not in FORMATS:
+            raise fault(self._param, f"format must be one of {', '.join(FORMATS)}", f"{path}.format")
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            if not isinstance(self._resolve(reference), dict | bool):
+                reason = "$ref must be a pointer into the same schema, such as #/$defs/a"
+                raise fault(self._param, reason, f"{path}.$ref")
+            self._references.append((schema, f"{path}.$ref"))
+
+    def refuse_references(self) -> None:
+        """Refuse references to what is no schema, and such that lead back to themselves before any part of a value is
+        described."""
+        done: set[int] = set()
+        met: set[int] = set()
+        levels = 0
+        for start, path in self._references:
+            target = self._resolve(start["$ref"])
+            if isinstance(target, dict) and id(target) not in self._seen:
+                raise fault(self._param, "$ref leads to something that is not in the place of a schema", path)
+            if id(target) not in met:
+                met.add(id(target))
+                levels += _height(target)
+                if levels > MOST_LEVELS:
+                    reason = f"what references lead to may have at most {MOST_LEVELS} levels together"
+                    raise fault(self._param, reason, path)
+            trail: list[tuple[Json, Iterator[Any]]] = []
+            on_trail: set[int] = set()
+            following: Any = start
+            while True:
+                if isinstance(following, dict) and id(following) in on_trail:
+                    raise fault(self._param, "its references go round in a circle", path)
+                if isinstance(following, dict) and id(following) not in done:
+                    trail.append((following, self._same_value(following)))
+                    on_trail.add(id(following))
+                while trail and (following := next(trail[-1][1], None)) is None:
+                    ended = id(trail.pop()[0])
+                    on_trail.discard(ended)
+                    done.add(ended)
+                if not trail:
+                    break
+
+    def _same_value(self, schema: Json) -> Iterator[Any]:
+        """The schemas that describe the same value as a schema."""
+        if isinstance(schema.get("$ref"), str):
+            yield self._resolve(schema["$ref"])
+        for key in ("allOf", "anyOf", "oneOf"):
+            if isinstance(schema.get(key), list):
+                yield from schema[key]
+
+    def _refuse_steps(self, multiple: Any, path: str) -> None:
+        if isinstance(multiple, bool) or not isinstance(multiple, int | float):
+            return
+        digits = "".join(map(str, Decimal(str(multiple)).normalize().as_tuple().digits))
+        self._steps.add(int(digits[:18]))
+        if math.prod(self._steps) > MOST_STEPS:
+            reason = f"the numbers of all multipleOf, without zeros at their ends, may come to at most {MOST_STEPS}"
+            raise fault(self._param, f"{reason} when they are multiplied", path)
+
+    def _refuse_pattern(self, pattern: Any, path: str) -> None:
+        if not isinstance(pattern, str):
+            return
+        if len(pattern) > LONGEST_PATTERN:
+            raise fault(self._param, f"a pattern may be at most {LONGEST_PATTERN} characters long", path)
+        if _NOT_REGULAR.search(pattern.replace("\\\\", "")):
+            raise fault(self._param, "a pattern cannot look around, refer back or ask for the bound of a word", path)
+        for counts in _REPEAT.finditer(pattern):
+            self._repeats += max((int(count[:9]) for count in counts.groups() if count), default=0)
+            if self._repeats > MOST_REPEATS:
+                raise fault(self._param, f"all patterns together may ask for at most {MOST_REPEATS} repetitions", path)
+
+    def _resolve(self, reference: str) -> Any:
+        """What a reference leads to in this schema, or None."""
+        if reference != "#" and not reference.startswith("#/"):
+            return None
+        found: Any = self._root
+        for raw in reference.split("/")[1:]:
+            step = unescape(unquote(raw))
+            if isinstance(found, dict):
+                found = found.get(step)
+            elif isinstance(found, list) and re.fullmatch("0|[1-9][0-9]{0,3}", step) and int(step) < len(found):
+                found = found[int(step)]
+            else:
+                return None
+        return found
+
+
+def _height(schema: Any) -> int:
+    """How many levels of schemas there are in a schema that was visited, without what its references lead to."""
+    if not isinstance(schema, dict):
+        return 1
+    below: list[Any] = [schema[key] for key in ONE if key in schema]
+    for key in MANY:
+        below += schema[key] if isinstance(schema.get(key), list) else ()
+    for key in NAMED:
+        below += schema[key].values() if isinstance(schema.get(key), dict) else ()
+    return 1 + max(map(_height, below), default=0)
+
+
+def _shown(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]{1,64}", name, re.ASCII) else "*"

@@ -1,0 +1,1 @@
+"""llama.cpp's dialect, for the model process and for servers elsewhere."""

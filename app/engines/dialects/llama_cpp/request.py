@@ -1,0 +1,203 @@
+"""Turns a request of the chat-completions API into one for llama.cpp that means the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....errors import BadRequest
+from ....jsontypes import Json
+from ...asked import Asked
+from ...constraints.format import described
+from ...extra import LLAMA_PARAMETERS
+
+# llama.cpp draws a seed of its own when it is given this one.
+_RANDOM_SEED = 0xFFFFFFFF
+
+# What llama.cpp does unasked, switched off. The order of the samplers is the API's: the temperature bends the
+# distribution that top_p then cuts. Those of parameters beyond the API are in it when they are asked for.
+_SAMPLERS = {"top_k": "top_k", "typical_p": "typ_p", "min_p": "min_p"}
+_ORDER = ("penalties", "temperature", "top_k", "typ_p", "top_p", "min_p")
+_NEUTRAL: Json = {
+    "top_k": 0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repeat_penalty": 1.0,
+    "cache_prompt": True,
+}
+
+_ROLES = {"developer": "system", "function": "tool"}
+
+# What `translate` has read of a request; what else is in one is for those who bind the answer.
+TRANSLATED = frozenset(
+    {"messages", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop", "logit_bias"}
+    | {"max_tokens", "max_completion_tokens", "logprobs", "top_logprobs", *LLAMA_PARAMETERS}
+)
+
+# A picture or sound in a message, and its path, as llama.cpp is to get it.
+MediaPart = Callable[[Json, str], Json]
+
+
+def translate(
+    request: Json,
+    asked: Asked,
+    *,
+    context_length: int,
+    media: MediaPart,
+    most_tokens: int | None = None,
+    vocabulary_size: int | None = None,
+) -> Json:
+    """Give llama.cpp's form of a validated request, apart from what binds the answer.
+
+    ``max_tokens`` may be 0 in the result, which llama.cpp does not know. ``context_length`` and ``most_tokens``, the
+    bound of every answer, are in tokens; ``vocabulary_size`` is needed for ``logit_bias`` alone.
+
+    Raises:
+        BadRequest: a part of a message cannot be read, or a token is beyond the vocabulary.
+    """
+    limit = request.get("max_completion_tokens", request.get("max_tokens", most_tokens))
+    seed = request.get("seed")
+    stop = request.get("stop")
+    extra = {name: request[name] for name in LLAMA_PARAMETERS if name in request}
+    unused = {sampler for name, sampler in _SAMPLERS.items() if name not in extra}
+    # Asked for no alternatives, llama.cpp gives nothing at all. To a schema 5.0 is an integer too, hence the `int`s.
+    logprobs = {} if asked.alternatives is None else {"logprobs": True, "top_logprobs": max(1, asked.alternatives)}
+    return {
+        **_NEUTRAL,
+        **extra,
+        "samplers": [sampler for sampler in _ORDER if sampler not in unused],
+        **logprobs,
+        "messages": described(_translate_messages(request["messages"], media), request),
+        "temperature": request.get("temperature", 1),
+        "top_p": request.get("top_p", 1),
+        "frequency_penalty": request.get("frequency_penalty", 0),
+        "presence_penalty": request.get("presence_penalty", 0),
+        "repeat_last_n": context_length,  # the penalties look at the whole text
+        "seed": fold_seed(None if seed is None else int(seed)),
+        # An empty text stands nowhere and everywhere; llama.cpp would end each answer before it began.
+        "stop": [text for text in ([stop] if isinstance(stop, str) else stop or []) if text],
+        "logit_bias": _translate_bias(request.get("logit_bias") or {}, vocabulary_size),
+        **({} if limit is None else {"max_tokens": max(0, min(int(limit), most_tokens or int(limit)))}),
+        "timings_per_token": True,  # they tell how many tokens there were so far
+    }
+
+
+def take_silence(payload: Json) -> bool:
+    """Whether an answer is to have no token at all. llama.cpp cannot do that: it makes one, and nobody sees it."""
+    silent: bool = payload.get("max_tokens") == 0
+    if silent:
+        payload["max_tokens"] = 1
+    return silent
+
+
+def take_stops(payload: Json, asked: Asked, *, thinks: bool) -> Sequence[str]:
+    """The stop sequences that llama.cpp is not told of, since each token is to keep its log probability, or since it
+    would end an answer at one in its thoughts. With tools it alone can find them."""
+    if "tools" in payload or (asked.alternatives is None and not thinks):
+        return ()
+    stops: str | list[str] = payload["stop"]
+    payload["stop"] = []
+    return [stops] if isinstance(stops, str) else stops
+
+
+def fold_seed(seed: int | None) -> int:
+    """Map any integer into llama.cpp's 32 bits, the same always to the same; None asks for a random seed."""
+    if seed is None:
+        return _RANDOM_SEED
+    if 0 <= seed < _RANDOM_SEED:
+        return seed
+    digest = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % _RANDOM_SEED
+
+
+def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
+    """llama.cpp would take what is no id for a text, and bias each of its tokens."""
+    result: list[list[int]] = []
+    for key, value in bias.items():
+        # By length first: Python refuses to read integers of thousands of digits.
+        token = int(key) if key.isascii() and key.isdigit() and len(key) <= 10 else None
+        if token is None or (vocabulary_size is not None and token >= vocabulary_size):
+            limit = "" if vocabulary_size is None else f" between 0 and {vocabulary_size - 1}"
+            raise BadRequest(
+                f"A key of logit_bias is no token of this model: give ids{limit}.",
+                param="logit_bias",
+                code="invalid_value",
+            )
+        result.append([token, value])
+    return result
+
+
+def _translate_messages(messages: list[Json], media: MediaPart) -> list[Json]:
+    result: list[Json] = []
+    for index, message in enumerate(messages):
+        role = str(message["role"])
+        translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index, media)}
+        for name in ("name", "tool_call_id", "reasoning_content"):
+            if isinstance(message.get(name), str):
+                translated[name] = message[name]
+        calls = _translate_calls(message)
+        if calls:
+            translated["tool_calls"] = calls
+        elif role == "function":
+            translated["tool_call_id"] = _function_call_id(message.get("name"))
+        result.append(translated)
+    return result
+
+
+def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Json]:
+    """The text of a message as one string; for a refusal, the refusal's text. With pictures or sounds it is a list, in
+    the order of the parts, with one text between two of them, where llama.cpp would begin a line for each."""
+    content = message.get("content")
+    if content is None:
+        return str(message.get("refusal") or "")
+    if isinstance(content, str):
+        return content
+    parts: list[Json] = [{"type": "text", "text": ""}]
+    for number, part in enumerate(content):
+        kind, place = part.get("type"), f"messages[{index}].content[{number}]"
+        if kind in ("text", "refusal"):
+            if parts[-1]["type"] != "text":
+                parts.append({"type": "text", "text": ""})
+            parts[-1]["text"] += part[kind]
+        elif kind in ("image_url", "input_audio"):
+            parts.append(media(part, place))
+        else:
+            raise BadRequest(
+                "This model reads no parts of this type: send content parts of type text.",
+                param=f"{place}.type",
+                code="unsupported_parameter",
+            )
+    return str(parts[0]["text"]) if len(parts) == 1 else [part for part in parts if part.get("text") != ""]
+
+
+def _translate_calls(message: Json) -> list[Json]:
+    """The tool calls of a past answer, in the one form that llama.cpp reads."""
+    calls: list[Json] = []
+    for call in message.get("tool_calls") or ():
+        if call.get("type") == "custom":
+            name, arguments = call["custom"]["name"], json.dumps({"input": call["custom"]["input"]})
+        else:
+            name, arguments = call["function"]["name"], call["function"]["arguments"]
+        calls.append(_function_call(call.get("id"), name, arguments))
+    function_call = message.get("function_call")
+    if function_call:
+        name = function_call["name"]
+        calls.append(_function_call(_function_call_id(name), name, function_call["arguments"]))
+    return calls
+
+
+def _function_call(call_id: Any, name: str, arguments: str) -> Json:
+    try:
+        # As strict as llama.cpp's own reading: no NaN, no infinity, no half of a surrogate pair.
+        json.dumps(json.loads(arguments), ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        # A model's broken call must not break the conversation about it: llama.cpp demands JSON, so it is
+        # quoted.
+        arguments = json.dumps(arguments)
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _function_call_id(name: Any) -> str:
+    return f"call_{name}"

@@ -1,0 +1,215 @@
+"""Mends the parts of an upstream's answers where it is certain what was meant, and counts each mend.
+
+Whether an answer may then be sent is for the contract to say: what is not understood here is passed on as it is, for
+the check to refuse it. Only what has no name in the API at all is left out. Hence the types of what is given: they are
+what the API has, and what an upstream sent in their place goes on to that check.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ...errors import UpstreamFailed
+from ...jsontypes import Json
+from ..base import Logprobs, Message, ToolCall, Usage
+from .drift import Drift
+
+# What servers add of their own, by name; what has none here is counted as "other".
+_KNOWN_EXTRAS = frozenset(
+    {"timings", "prompt_logprobs", "prompt_token_ids", "prompt_text", "stop_reason", "token_ids", "kv_transfer_params"}
+    | {"ec_transfer_params", "metrics", "__verbose", "matched_stop", "hidden_states", "sglext", "routed_experts"}
+    | {"meta_info", "prompt_progress", "id_slot", "native_finish_reason", "provider", "citations", "x_groq"}
+)
+
+TOP = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "moderation"}
+    | {"obfuscation", "metadata"}
+)
+# Nothing of an event of these names goes on but its choices, once the first has been read.
+PLAIN = TOP - {"moderation"}
+CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
+_MEMBERS = frozenset(
+    {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
+)
+
+# JSON has no infinity: a token that cannot be has this log probability.
+_IMPOSSIBLE = -9999.0
+
+_PROMPT_DETAILS = ("cached_tokens", "audio_tokens")
+_COMPLETION_DETAILS = (
+    "reasoning_tokens",
+    "audio_tokens",
+    "accepted_prediction_tokens",
+    "rejected_prediction_tokens",
+)
+
+
+def count_extras(names: Mapping[str, Any], known: frozenset[str], drift: Drift) -> None:
+    """Count the names that the API does not have."""
+    for name in names:
+        if name not in known:
+            drift.count(f"extra_field.{name if name in _KNOWN_EXTRAS else 'other'}")
+
+
+def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
+    """Count what is wrong with an answer's name tag, which is replaced by ours in any case."""
+    for name in ("id", "model"):
+        if not isinstance(answer.get(name), str) or not answer[name]:
+            drift.count(f"{name}_missing")
+    if answer.get("object") != kind:
+        drift.count("object_wrong")
+    created = answer.get("created")
+    if not isinstance(created, int) or isinstance(created, bool):
+        drift.count("created_no_integer")
+
+
+def mend_message(source: Any, drift: Drift) -> Message:
+    """The members of a message or a delta, without those that are null and the role, which is always the same."""
+    if not isinstance(source, dict):
+        raise UpstreamFailed("The upstream's answer has a message that is no object.")
+    made = {name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None}
+    if not source.keys() <= _MEMBERS:
+        count_extras(source, _MEMBERS | {"reasoning"}, drift)
+        if source.get("reasoning") is not None:
+            drift.count("reasoning_renamed")
+            made.setdefault("reasoning_content", source["reasoning"])
+    if isinstance(made.get("content"), list):
+        made["content"] = _text(made["content"], drift)
+    if made.get("reasoning_content") == "":
+        del made["reasoning_content"]
+    if "tool_calls" in made and not made["tool_calls"]:
+        drift.count("tool_calls_empty")
+        del made["tool_calls"]
+    elif "tool_calls" in source and source["tool_calls"] is None:
+        drift.count("tool_calls_null")
+    for name in ("function_call", "audio", "annotations"):
+        if name in source and source[name] is None:
+            drift.count(f"{name}_null")
+    if isinstance(made.get("function_call"), dict):
+        made["function_call"] = _body(made["function_call"], "arguments", drift)
+    return cast(Message, made)
+
+
+def _text(parts: list[Any], drift: Drift) -> Any:
+    """Parts of text as one text, as the API has it in answers."""
+    texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts]
+    if any(not isinstance(text, str) for text in texts):
+        return parts
+    drift.count("content_in_parts")
+    return "".join(str(text) for text in texts)
+
+
+def call_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
+
+
+def mend_call(call: Any, drift: Drift) -> ToolCall:
+    """A tool call of a whole message."""
+    kind, body = body_of(call, drift)
+    if not isinstance(call.get("id"), str) or not call["id"]:
+        drift.count("call_id_missing")
+    if call.get("type") != kind:
+        drift.count("call_type_missing")
+    if kind == "function" and body.get("arguments") is None:
+        drift.count("arguments_missing")
+        body["arguments"] = "{}"
+    return make_call({"id": call.get("id") or call_id(), "type": kind}, kind, body)
+
+
+def make_call(head: Json, kind: str, body: Json) -> ToolCall:
+    """A call, or a fragment of one, with its body under the name of its kind."""
+    return cast(ToolCall, {**head, kind: body})
+
+
+def body_of(call: Any, drift: Drift) -> tuple[str, Json]:
+    """The kind of a tool call, ``function`` or ``custom``, and what the call holds under that name, without nulls."""
+    kind = "custom" if isinstance(call, dict) and isinstance(call.get("custom"), dict) else "function"
+    body = call.get(kind) if isinstance(call, dict) else None
+    if not isinstance(body, dict):
+        raise UpstreamFailed("The upstream's answer has a tool call without a function.")
+    return kind, _body(body, "input" if kind == "custom" else "arguments", drift)
+
+
+def _body(body: Json, text: str, drift: Drift) -> Json:
+    made = {name: body[name] for name in ("name", text) if body.get(name) is not None}
+    if isinstance(made.get(text), (dict, list)):
+        drift.count("arguments_no_text")
+        made[text] = json.dumps(made[text], ensure_ascii=False)
+    return made
+
+
+def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Logprobs | None:
+    """The log probabilities of a choice; ``alternatives`` are those asked for, None: nobody asked for any."""
+    if logprobs is None:
+        return None
+    if alternatives is None:
+        drift.count("logprobs_unasked")
+        return None
+    if not isinstance(logprobs, dict):
+        return cast(Logprobs, logprobs)
+    if "refusal" not in logprobs:
+        drift.count("logprobs_without_refusal")
+    made: Json = {}
+    for name in ("content", "refusal"):
+        entries = logprobs.get(name)
+        made[name] = entries
+        if isinstance(entries, list):
+            made[name] = [_entry(entry, alternatives, drift) for entry in entries]
+    return cast(Logprobs, made)
+
+
+def _entry(entry: Any, alternatives: int | None, drift: Drift) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    made = {"token": entry.get("token"), "logprob": entry.get("logprob"), "bytes": entry.get("bytes")}
+    value = made["logprob"]
+    if (isinstance(value, float) and not math.isfinite(value)) or value is None:
+        drift.count("logprob_infinite")
+        made["logprob"] = _IMPOSSIBLE
+    if alternatives is not None:
+        others = entry.get("top_logprobs")
+        if not isinstance(others, list):
+            drift.count("top_logprobs_missing")
+            others = []
+        elif len(others) > alternatives:
+            drift.count("top_logprobs_too_many")
+        made["top_logprobs"] = [_entry(other, None, drift) for other in others[:alternatives]]
+    return made
+
+
+def mend_usage(usage: Any, drift: Drift) -> Usage | None:
+    """The usage with every detail of the API; None: there is none. Tokens that are not counted apart are zero."""
+    if not isinstance(usage, dict):
+        if usage is not None:
+            drift.count("usage_no_object")
+        return None
+    made = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    prompt, completion = made["prompt_tokens"], made["completion_tokens"]
+    if made["total_tokens"] is None and isinstance(prompt, int) and isinstance(completion, int):
+        drift.count("usage_without_total")
+        made["total_tokens"] = prompt + completion
+    for name, details in (
+        ("prompt_tokens_details", _PROMPT_DETAILS),
+        ("completion_tokens_details", _COMPLETION_DETAILS),
+    ):
+        given = usage.get(name)
+        if not isinstance(given, dict):
+            drift.count("usage_without_details")
+            given = {}
+        made[name] = {**dict.fromkeys(details, 0), **{key: value for key, value in given.items() if value is not None}}
+    return cast(Usage, made)
+
+
+def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:
+    """Why a choice ended; null as long as it has not."""
+    if reason == "":
+        drift.count("finish_reason_empty")
+        return None
+    if reason == "stop" and calls:
+        drift.count("finish_reason_stop_for_calls")
+        return "tool_calls"
+    return cast("str | None", reason)

@@ -1,0 +1,177 @@
+"""Reads an upstream's whole answer, sees that it is what was asked for, and knows its errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import jiter
+
+from ...errors import ApiError, ContextLengthExceeded, UpstreamFailed, UpstreamRefused
+from ...jsontypes import Json
+from ..asked import Asked
+from ..base import Choice, Completion, Facts, ToolCall
+from ..transport.failures import failed_by_status, without
+from . import mending
+from .drift import Drift
+
+# As the API has them; a test compares with the contract.
+TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+
+# Types and codes of errors that tell of a fault in the request.
+_REFUSALS = frozenset(
+    {"invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter"}
+)
+
+# As vLLM, SGLang and Ollama say it, without a code.
+_TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
+
+
+def parse(data: bytes) -> Json:
+    """The object in JSON text.
+
+    Raises:
+        UpstreamFailed: there is none.
+    """
+    try:
+        # A probability of zero has no finite logarithm, and some write it all the same.
+        answer = jiter.from_json(data, allow_inf_nan=True, cache_mode="keys")
+    except ValueError:
+        raise UpstreamFailed("The upstream's answer is not valid JSON.") from None
+    if not isinstance(answer, dict):
+        raise UpstreamFailed("The upstream's answer is no object.")
+    return answer
+
+
+def error_of(answer: Json) -> ApiError | None:
+    """What an upstream tells as an error in a body or event that came with 200, if it does; not `in_our_words` yet."""
+    if answer.get("error") is None and answer.get("object") != "error":
+        return None
+    error = answer.get("error", answer)
+    told: Json = error if isinstance(error, dict) else {"message": error}
+    codes = (told.get(name) for name in ("status_code", "status", "code"))
+    status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 500)
+    if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
+        status = 400
+    return failed_by_status(status, {}, json.dumps({"error": told}).encode()).error
+
+
+def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiError:
+    """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
+    know."""
+    told = without(secrets, refusal.error)
+    refusal = UpstreamRefused(refusal.status, told, refusal.headers)
+    if told.get("type") == "exceed_context_size_error":
+        taken, size = (
+            count if isinstance(count := told.get(name), int) else 0 for name in ("n_prompt_tokens", "n_ctx")
+        )
+        sizes = f"This model's context holds {size} tokens, and the messages take {taken}. " if size and taken else ""
+        return ContextLengthExceeded(f"{sizes}Shorten the messages.", param="messages")
+    message = told.get("message")
+    if told.get("code") == "context_length_exceeded" or (isinstance(message, str) and _TOO_LONG.search(message)):
+        return ContextLengthExceeded(refusal.message, param="messages")
+    return refusal
+
+
+def read_whole(data: bytes, asked: Asked, drift: Drift) -> Completion:
+    """A whole answer.
+
+    Raises:
+        UpstreamFailed: it has no choices, too few of them, or not what was asked for.
+        ApiError: it tells of an error.
+    """
+    answer = parse(data)
+    error = error_of(answer)
+    if error is not None:
+        raise error
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise UpstreamFailed("The upstream's answer has no choices.")
+    if len(choices) != asked.n:
+        raise UpstreamFailed(f"The upstream's answer has not the {asked.n} choices that were asked for.")
+    mending.mend_identity(answer, "chat.completion", drift)
+    mending.count_extras(answer, mending.TOP, drift)
+    facts = facts_of(answer, drift)
+    read = [_read_choice(choice, place, asked, drift) for place, choice in enumerate(choices)]
+    usage = mending.mend_usage(answer.get("usage"), drift)
+    if usage is None:
+        drift.count("usage_missing")
+    else:
+        facts["usage"] = usage
+    return Completion(read, facts)
+
+
+def facts_of(answer: Json, drift: Drift) -> Facts:
+    """What an answer says of itself where only the upstream knows it; an empty text says nothing, and a tier of the
+    vendor's own is null: not known."""
+    facts: Json = {
+        name: answer[name] for name in ("service_tier", "system_fingerprint", "moderation") if answer.get(name)
+    }
+    if facts.get("service_tier") and facts["service_tier"] not in TIERS:
+        drift.count("service_tier_unknown")
+        facts["service_tier"] = None
+    return cast(Facts, facts)
+
+
+def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:
+    if not isinstance(choice, dict):
+        raise UpstreamFailed("The upstream's answer has a choice that is no object.")
+    mending.count_extras(choice, mending.CHOICE, drift)
+    index = choice.get("index")
+    if index is None:
+        drift.count("index_missing")
+        index = place
+    source: Any = choice.get("message")
+    message = mending.mend_message(source, drift)
+    if "refusal" not in source:
+        drift.count("refusal_missing")
+    names: list[str] = []
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        message["tool_calls"] = [mending.mend_call(call, drift) for call in calls]
+        names = [_name(call) for call in message["tool_calls"]]
+        if message.get("content") == "":
+            drift.count("content_empty_beside_calls")
+            del message["content"]
+    reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(names), drift=drift)
+    if reason is None:
+        raise UpstreamFailed("The upstream's answer does not say why it ended.")
+    check_calls(names, reason, asked)
+    if asked.json and reason == "stop" and message.get("refusal") is None:
+        check_json(message.get("content"))
+    logprobs = mending.mend_logprobs(choice.get("logprobs"), asked.alternatives, drift)
+    return Choice(index, message, reason, logprobs)
+
+
+def _name(call: ToolCall) -> str:
+    body = call["custom"] if "custom" in call else call["function"]
+    return body.get("name", "")
+
+
+def check_json(text: str | None) -> None:
+    """Do nothing when a text is JSON: some servers drop a schema that they do not understand without a word.
+
+    Raises:
+        UpstreamFailed: it is not.
+    """
+    try:
+        jiter.from_json((text or "").encode(), cache_mode="none")
+    except (ValueError, AttributeError):  # an upstream's text may be none
+        raise UpstreamFailed("The upstream's model did not answer in the format that was asked for.") from None
+
+
+def check_calls(names: Sequence[str], reason: str, asked: Asked) -> None:
+    """Do nothing when the tools called are such as may be called, and one is called where one must be.
+
+    Raises:
+        UpstreamFailed: they are not.
+    """
+    choice = asked.choice
+    if choice is None:
+        return
+    if any(name not in choice.names for name in names):
+        raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
+    if choice.must and not choice.functions and not names and reason in ("stop", "tool_calls"):
+        raise UpstreamFailed("The upstream's model did not call a tool, as it had to. Ask again.")

@@ -1,0 +1,216 @@
+"""Reads an upstream's stream, event by event, into deltas, and sees that all of it came. There is no I/O in here.
+
+Most events are the next few characters of the one choice: they are told by a cheap test and passed on as they are. All
+others go through `mending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...errors import UpstreamFailed
+from ...jsontypes import Json
+from ..asked import Asked
+from ..base import Completion, Delta, Facts, ToolCall
+from ..transport.replicas import MISSING_DONE
+from . import mending
+from .drift import Drift
+from .reading import check_calls, check_json, error_of, facts_of, parse
+
+_CUT_OFF = "The upstream ended its stream before the answer was finished."
+
+Told = Sequence[Delta | Facts]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A choice of a stream: the name that each of its calls has so far, by index, and their ids, and its text
+    where that must be JSON."""
+
+    names: dict[int, str]
+    ids: dict[int, str]
+    texts: list[str]
+    finished: bool = False
+
+
+class StreamReader:
+    """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
+    may still come is not wanted."""
+
+    # What an event that brings nothing but text may have besides.
+    _plain_names: ClassVar[frozenset[str]] = mending.PLAIN
+
+    def __init__(self, asked: Asked, drift: Drift) -> None:
+        self._asked = asked
+        self._drift = drift
+        self._open: dict[int, _Open] = {}
+        self._plain = False  # the one choice has begun and not ended
+        self._begun = False
+        self._usage: Any = None
+        self.done = False
+
+    def feed(self, data: bytes) -> Told:
+        """What the data of an event tell.
+
+        Raises:
+            UpstreamFailed: the event cannot be understood.
+            ApiError: it tells of an error.
+        """
+        if data == MISSING_DONE:
+            self._drift.count("done_missing")
+            return ()
+        return self.read(parse(data))
+
+    def feed_all(self, events: Iterable[bytes]) -> Iterator[Delta | Facts]:
+        """As `feed`, of events that came together; ends when the reader is done."""
+        for data in events:
+            yield from self.feed(data)
+            if self.done:
+                return
+
+    def read(self, event: Json) -> Told:
+        """As `feed`, of an event that is parsed."""
+        choices = event.get("choices")
+        # The next characters of the text, and nothing else?
+        if (
+            self._plain
+            and type(choices) is list
+            and len(choices) == 1
+            and type(choice := choices[0]) is dict
+            and choice.get("index") == 0
+            and type(delta := choice.get("delta")) is dict
+            and len(delta) == 1
+            and type(delta.get("content")) is str
+            and choice.get("finish_reason") is None
+            and choice.get("logprobs") is None
+            and event.get("usage") is None
+            and choice.keys() <= mending.CHOICE
+            and event.keys() <= self._plain_names
+        ):
+            return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
+        return self._read(event, choices)
+
+    def _read(self, event: Json, choices: Any) -> list[Delta | Facts]:
+        drift = self._drift
+        error = error_of(event)
+        if error is not None:
+            raise error
+        if event.get("usage") is not None:
+            self._usage = event["usage"]
+        if not isinstance(choices, list):
+            raise UpstreamFailed("The upstream's stream has an event without choices.")
+        mending.count_extras(event, mending.TOP, drift)
+        facts: Facts = {}
+        if not self._begun:
+            self._begun = True
+            mending.mend_identity(event, "chat.completion.chunk", drift)
+            facts = facts_of(event, drift)
+        elif event.get("moderation") is not None:
+            facts = {"moderation": event["moderation"]}
+        deltas = [self._choice(choice) for choice in choices]
+        self._plain = self._asked.n == 1 and not self._asked.json and 0 in self._open and not self._open[0].finished
+        return [facts, *deltas] if facts else [*deltas]
+
+    def _choice(self, choice: Any) -> Delta:
+        drift = self._drift
+        if not isinstance(choice, dict):
+            raise UpstreamFailed("The upstream's stream has a choice that is no object.")
+        mending.count_extras(choice, mending.CHOICE, drift)
+        index = choice.get("index")
+        if index is None and self._asked.n == 1:
+            drift.count("index_missing")
+            index = 0
+        if not isinstance(index, int) or not 0 <= index < self._asked.n:
+            raise UpstreamFailed("The upstream's stream has a choice that was not asked for.")
+        source = choice.get("delta")
+        if source is None:
+            drift.count("delta_missing")
+            source = {}
+        message = mending.mend_message(source, drift)
+        state = self._open.get(index)
+        if state is None:
+            state = self._open[index] = _Open({}, {}, [])
+            if source.get("role") is None:
+                drift.count("role_chunk_missing")
+            elif "content" in source and source["content"] is None and not message.get("tool_calls"):
+                drift.count("role_chunk_content_null")
+        elif state.finished and any(message.values()):
+            raise UpstreamFailed("The upstream's stream goes on after the answer's end.")
+        calls = message.get("tool_calls")
+        if isinstance(calls, list):
+            message["tool_calls"] = [self._fragment(call, state) for call in calls]
+        text = message.get("content")
+        if self._asked.json and isinstance(text, str):
+            state.texts.append(text)
+        reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(state.names), drift=drift)
+        if reason is not None:
+            if state.finished:
+                drift.count("finish_reason_repeated")
+                reason = None
+            else:
+                state.finished = True
+                check_calls(list(state.names.values()), reason, self._asked)
+                if self._asked.json and reason == "stop" and state.texts:
+                    check_json("".join(state.texts))
+                if any(message.values()):
+                    drift.count("finish_reason_on_a_delta")
+        logprobs = mending.mend_logprobs(choice.get("logprobs"), self._asked.alternatives, drift)
+        return Delta(index, message, reason, logprobs)
+
+    def _fragment(self, call: Any, state: _Open) -> ToolCall:
+        """What a delta adds to a tool call: its id, type and name once, then more of its arguments."""
+        drift = self._drift
+        kind, body = mending.body_of(call, drift)
+        index, given, name = call.get("index"), call.get("id"), body.get("name")
+        if not isinstance(index, int):
+            drift.count("call_index_missing")
+            index = len(state.names) if name or given else max(len(state.names) - 1, 0)
+        elif index in state.names and name and given and given != state.ids[index]:
+            # A call that is named and has an id of its own is another one.
+            drift.count("call_index_repeated")
+            index = max(state.names) + 1
+        text = "input" if kind == "custom" else "arguments"
+        if index in state.names:
+            if given or name or call.get("type") not in (None, kind):
+                drift.count("call_named_again")
+            return mending.make_call({"index": index}, kind, {text: body.get(text, "")})
+        if not given:
+            drift.count("call_id_missing")
+        if call.get("type") != kind:
+            drift.count("call_type_missing")
+        if not name:
+            raise UpstreamFailed("The upstream's stream has a tool call without a name.")
+        state.names[index], state.ids[index] = name, given or mending.call_id()
+        head = {"index": index, "id": state.ids[index], "type": kind}
+        return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
+
+    def end(self) -> Told:
+        """The last facts, with the usage.
+
+        Raises:
+            UpstreamFailed: the answer is not finished.
+        """
+        if len(self._open) != self._asked.n or not all(choice.finished for choice in self._open.values()):
+            raise UpstreamFailed(_CUT_OFF)
+        usage = mending.mend_usage(self._usage, self._drift)
+        if usage is None:
+            self._drift.count("usage_missing")
+            return ()
+        return ({"usage": usage},)
+
+
+def in_deltas(answer: Completion) -> Iterator[Delta | Facts]:
+    """A whole answer as a stream would have it."""
+    facts: Facts = {**answer.facts}
+    usage = facts.pop("usage", None)
+    if facts:
+        yield facts
+    for choice in answer.choices:
+        calls = choice.message.get("tool_calls")
+        if isinstance(calls, list):
+            choice.message["tool_calls"] = [{**call, "index": index} for index, call in enumerate(calls)]
+        yield Delta(choice.index, choice.message, choice.finish_reason, choice.logprobs)
+    if usage is not None:
+        yield {"usage": usage}

@@ -1,0 +1,88 @@
+"""The models of an upstream that says itself which it has: it is asked when the worker starts, and again until it
+answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from ..errors import ApiError, EngineUnavailable
+from ..jsontypes import Json
+from .base import Engine, Model, Plan, Refuse
+from .transport.replicas import Replicas
+from .upstream import list_upstream_models
+
+# Seconds between two questions: the first pause, and the longest one.
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
+
+log = logging.getLogger("parley")
+
+
+class DiscoveringEngine:
+    """As `base.Engine`, without a model until the upstream has named some.
+
+    ``open_replicas`` gives the way to the upstream, and ``relay`` the engine of one of its models on that way.
+    """
+
+    def __init__(
+        self, open_replicas: Callable[[], Replicas], relay: Callable[[Model, Replicas], Engine], dialect: str
+    ) -> None:
+        self._open = open_replicas
+        self._relay = relay
+        self._dialect = dialect
+        self._engines: dict[str, Engine] = {}
+        self._replicas: Replicas | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(model for engine in self._engines.values() for model in engine.models)
+
+    async def start(self) -> None:
+        """Begin to ask; does not wait for the answer."""
+        self._replicas = self._open()
+        await self._replicas.start()
+        self._asking = asyncio.create_task(self._ask(self._replicas))
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._asking
+        engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            await engine.close()
+        if self._replicas is not None:
+            await self._replicas.close()
+
+    async def ready(self) -> bool:
+        """Whether the models are known, and the upstream can be reached."""
+        return bool(self._engines) and self._replicas is not None and await self._replicas.ready()
+
+    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+        return await self._engine(request).prepare(request, refuse)
+
+    def _engine(self, request: Json) -> Engine:
+        engine = self._engines.get(request["model"])
+        if engine is None:
+            raise EngineUnavailable("The model's engine is being stopped. Retry in a moment.")
+        return engine
+
+    async def _ask(self, replicas: Replicas) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                models = await list_upstream_models(replicas, self._dialect)
+            except ApiError as error:
+                log.warning("the upstream does not tell its models (%s); it is asked again", error.code)
+            except Exception:
+                log.exception("the upstream does not tell its models; it is asked again")
+            else:
+                self._engines = {model.id: self._relay(model, replicas) for model in models}
+                log.info("the upstream has %d models", len(self._engines))
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

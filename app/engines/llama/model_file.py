@@ -1,0 +1,165 @@
+"""What a model file amounts to: the model that it is, and how its process is to be run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+from ...errors import ConfigurationError
+from ...model_process import gguf, template
+from ...model_process.child import ChildOptions
+from ...model_process.pool import Launch
+from ..base import Model
+from ..extra import LLAMA_PARAMETERS, check_extra
+from .engine import CAPABILITIES
+
+BUNDLED_MODEL = Path(__file__).parents[2] / "model" / "tiny-q8_0.gguf"
+BUNDLED_ID = "parley-tiny"
+_LONGEST_DEFAULT_CONTEXT = 8192
+
+
+# Where the parts of a `ModelFile` come from when they are settings.
+_SETTINGS = {
+    "path": "PARLEY_MODEL",
+    "projector": "PARLEY_MMPROJ",
+    "context_length": "PARLEY_MODEL_CONTEXT",
+    "slots": "PARLEY_MODEL_SLOTS",
+    "extra_parameters": "PARLEY_EXTRA_PARAMETERS",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` is where each of these was
+    configured, for messages."""
+
+    model_id: str | None = None
+    path: Path | None = None
+    projector: Path | None = None
+    context_length: int = 0
+    threads: int = 0
+    slots: int = 4
+    extra_parameters: tuple[str, ...] = ()
+    told: Mapping[str, str] = field(default_factory=lambda: _SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model file with all that serving it needs."""
+
+    model: Model
+    options: ChildOptions
+
+    @property
+    def launch(self) -> Launch:
+        """What its process is to be launched as."""
+        return Launch(self.options, self.model.fingerprint)
+
+
+def served_model(asked: ModelFile) -> ServedModel:
+    """What a model file amounts to.
+
+    Raises:
+        ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, or a
+            parameter is let through that llama.cpp does not know.
+    """
+    told = asked.told
+    check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told["extra_parameters"])
+    path = asked.path or BUNDLED_MODEL
+    try:
+        file = gguf.read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{told['path']}: {error}") from None
+    if file.architecture == gguf.PROJECTOR:
+        raise ConfigurationError(f"{path} is a projector, not a model: name it in {told['projector']}.")
+    projector = _read_projector(asked.projector, file, told["projector"]) if asked.projector is not None else None
+    trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
+    bundled = asked.path is None
+    context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
+    # More threads than cores wait for each other; the bundled model is too small to gain from a second one.
+    threads = asked.threads or (1 if bundled else usable_cores())
+    if context * asked.slots >= 2**31:
+        raise ConfigurationError(
+            f"{told['context_length']} times {told['slots']} is more than the 2147483647 tokens that llama.cpp can "
+            "count."
+        )
+    status = path.stat()
+    # What the text for a seed depends on: the weights, told by size and time, how they are computed, and by what.
+    basis: tuple[object, ...] = (
+        path.name,
+        status.st_size,
+        status.st_mtime_ns,
+        context,
+        asked.slots,
+        threads,
+        _llama_version(),
+    )
+    if projector is not None:
+        basis += (projector.path.name, projector.size, projector.path.stat().st_mtime_ns)
+    fingerprint = sha256(repr(basis).encode()).hexdigest()[:10]
+    return ServedModel(
+        Model(
+            id=asked.model_id or (BUNDLED_ID if bundled else path.stem),
+            created=int(status.st_mtime),
+            owned_by="parley" if bundled else "user",
+            fingerprint=f"fp_{fingerprint}",
+            capabilities=CAPABILITIES | template.capabilities(file.chat_template) | _senses(projector),
+            context_length=context,
+            extra_parameters=frozenset(asked.extra_parameters),
+        ),
+        ChildOptions(
+            model=str(path),
+            context_length=context,
+            slots=asked.slots,
+            threads=threads,
+            projector=str(projector.path) if projector is not None else "",
+        ),
+    )
+
+
+def _read_projector(path: Path, model: gguf.GgufFile, told: str) -> gguf.GgufFile:
+    try:
+        file = gguf.read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{told}: {error}") from None
+    if file.architecture != gguf.PROJECTOR or not (file.sees or file.hears):
+        raise ConfigurationError(
+            f"{told}: {path} is not a projector for images or audio: name the mmproj file of the model."
+        )
+    if model.embedding_length is not None and file.widths and model.embedding_length not in file.widths:
+        raise ConfigurationError(
+            f"{told}: {path} is the projector of another model: none of its outputs is as wide as the "
+            f"{model.embedding_length} numbers of an embedding of {model.path}."
+        )
+    return file
+
+
+def _senses(projector: gguf.GgufFile | None) -> frozenset[str]:
+    """The capabilities that a projector adds."""
+    if projector is None:
+        return frozenset()
+    return frozenset(
+        ({"images"} if projector.sees else set[str]()) | ({"audio_input"} if projector.hears else set[str]())
+    )
+
+
+def usable_cores() -> int:
+    """The processor cores that this process may use: by affinity, and by a container's quota (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass  # no quota, or another system
+    return max(cores, 1)
+
+
+def _llama_version() -> str:
+    try:
+        return metadata.version("xllamacpp")
+    except metadata.PackageNotFoundError:
+        return ""

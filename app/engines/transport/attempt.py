@@ -1,0 +1,198 @@
+"""One attempt at one replica: what is sent, how long each step may take, and what the failures are called."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from ...errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
+from .failures import LATE, UNREACHABLE, UNUSABLE, Cause, Failed, Verdict, failed_by_status
+from .options import Timeouts
+
+_LARGEST_ERROR = 64 << 10  # bytes of an error's body that are read
+_LARGE_BODY = 1 << 20  # bytes
+# Seconds for what follows the last event; then the connection can serve the next request.
+_TAIL_SECONDS = 1.0
+# What a connection that was never accepted answers to the first write.
+_NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, errno.EAGAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """``deadline`` is that of the whole request, by the event loop's clock; ``secrets`` must not be seen in errors."""
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+    body: bytes | None
+    deadline: float
+    timeouts: Timeouts
+    secrets: tuple[str, ...] = ()
+
+
+class HttpResponse:
+    """An answer with status 2xx whose first bytes have come.
+
+    The clock runs only while bytes are waited for, not while their reader is busy; the deadline holds in any case.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, first: bytes, request: HttpRequest) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.first = first
+        self._response = response
+        self._content = response.content
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
+        self._idle = request.timeouts.idle
+        self._deadline = request.deadline
+        self._left = False
+        self._since = 0.0  # when waiting began; 0 while nobody waits
+        self._timer = self._loop.call_at(min(self._now() + self._idle, self._deadline), self._tick)
+
+    async def read(self) -> bytes:
+        """The next bytes, empty at the end.
+
+        Raises:
+            Failed: they do not come.
+        """
+        self._since = self._now()
+        try:
+            return await self._content.readany()
+        except (aiohttp.ClientError, OSError, ApiError) as error:
+            raise _failed_reading(error) from None
+        finally:
+            self._since = 0.0
+
+    async def read_all(self, largest: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            Failed: it does not come, or has more than ``largest`` bytes.
+        """
+        pieces, size, piece = [], 0, self.first
+        while piece:
+            pieces.append(piece)
+            size += len(piece)
+            if size > largest:
+                raise unusable("the answer is too large")
+            piece = await self.read()
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Close the connection unless the answer was read to its end, or left."""
+        self._timer.cancel()
+        if not self._left:
+            self._response.close()
+
+    def leave(self) -> None:
+        """Close, but let what ends the answer arrive first, so that the connection can be used again."""
+        self._left = True
+        if not self._response.closed:
+            self._loop.call_later(_TAIL_SECONDS, self._response.close)
+
+    def _tick(self) -> None:
+        now = self._now()
+        due = self._since + self._idle if self._since else now + self._idle
+        if now < min(due, self._deadline):
+            self._timer = self._loop.call_at(min(due, self._deadline), self._tick)
+            return
+        self._content.set_exception(UpstreamTimeout(LATE))
+        self._response.close()
+
+
+async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResponse:
+    """Send a request and wait for the first bytes of the answer.
+
+    Raises:
+        Failed: the connection, the answer or its status is not as it should be.
+    """
+    now = asyncio.get_running_loop().time()
+    timeouts = request.timeouts
+    response: aiohttp.ClientResponse | None = None
+    try:
+        async with asyncio.timeout_at(min(now + timeouts.first_byte, request.deadline)):
+            response = await session.request(
+                request.method,
+                request.url,
+                data=_payload(request.body),
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_client_timeout(timeouts.connect),
+            )
+            if not 200 <= response.status < 300:
+                raise await _failed_by_status(response, request.secrets)
+            first = await response.content.readany()
+        return HttpResponse(response, first, request)
+    except BaseException as error:
+        if response is not None:
+            response.close()
+        if isinstance(error, aiohttp.ClientError | OSError):  # a TimeoutError is an OSError
+            raise _failed_opening(error, begun=response is not None) from None
+        raise
+
+
+def unusable(reason: str) -> Failed:
+    """An answer came that breaks the protocol or a limit."""
+    return Failed(Cause.UNUSABLE, reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY)
+
+
+@functools.lru_cache
+def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # A large body is written piece by piece, and other answers go on meanwhile.
+    return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
+
+
+async def _failed_by_status(response: aiohttp.ClientResponse, secrets: tuple[str, ...]) -> Failed:
+    body = bytearray()
+    try:
+        while len(body) <= _LARGEST_ERROR and (piece := await response.content.readany()):
+            body += piece
+    except (aiohttp.ClientError, ConnectionError):
+        pass  # the status says enough
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    response.close()
+    return failed_by_status(response.status, headers, bytes(body[:_LARGEST_ERROR]), secrets)
+
+
+def _failed_opening(error: Exception, *, begun: bool) -> Failed:
+    if isinstance(error, aiohttp.ClientSSLError):
+        # As it may be somebody else who answers, nothing is tried again.
+        return _unreachable("no TLS connection: certificate or protocol", repeatable=False)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return _unreachable("its name has no address")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _unreachable("no connection in time")
+    if isinstance(error, aiohttp.ClientConnectorError) or (
+        isinstance(error, aiohttp.ClientOSError) and error.errno in _NEVER_CONNECTED
+    ):
+        return _unreachable(f"no connection: {errno.errorcode.get(error.errno or 0, 'unknown')}")
+    if isinstance(error, TimeoutError):
+        return Failed(Cause.LATE, "no first byte in time", UpstreamTimeout(LATE))
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
+        return Failed(Cause.UNUSABLE, "the answer is not HTTP", UpstreamFailed(UNUSABLE))
+    reason = f"connection lost before the {'body' if begun else 'answer'} began"
+    return Failed(Cause.LOST, reason, UpstreamFailed(UNUSABLE), repeatable=True)
+
+
+def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
+    return Failed(Cause.UNREACHABLE, reason, EngineUnavailable(UNREACHABLE), repeatable=repeatable)
+
+
+def _failed_reading(error: Exception) -> Failed:
+    if isinstance(error, UpstreamTimeout):
+        return Failed(Cause.LATE, "stalled in the middle of the answer", error)
+    return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(UNUSABLE))

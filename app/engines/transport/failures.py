@@ -1,0 +1,170 @@
+"""What a failed attempt means, for the client, the log and the replica."""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from ...jsontypes import Json
+from . import retrying
+
+# Statuses by which an upstream speaks of the request itself.
+_OF_THE_REQUEST = frozenset({400, 409, 413, 422})
+_REPEATABLE = frozenset({408, 429, 502, 503, 504, 529})
+# What OpenAI says with 429 when no waiting helps.
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+
+UNUSABLE = "The model's engine sent an answer that cannot be used. Retry in a moment."
+UNREACHABLE = "The model's engine cannot be reached. Retry in a moment."
+LATE = "The model's engine did not answer in time. Retry in a moment."
+_CREDENTIALS = (
+    "The model's engine does not accept this server's own key or account. Your key is not at fault: "
+    "the server's operator must mend the key of the upstream."
+)
+_ADDRESS = (
+    "The model's engine does not know the model or the address by which this server asks. "
+    "The server's operator must mend the configuration of the upstream."
+)
+
+
+class Cause(enum.Enum):
+    """How an attempt failed."""
+
+    UNREACHABLE = enum.auto()  # nobody took the request
+    LOST = enum.auto()  # the connection ended before the answer began; whether the request was read is not known
+    BROKEN_OFF = enum.auto()  # it ended in the middle of the answer
+    LATE = enum.auto()
+    STATUS = enum.auto()  # an answer with an error status
+    UNUSABLE = enum.auto()  # an answer that breaks the protocol or a limit
+
+
+class Verdict(enum.Enum):
+    """What a failed attempt says of the replica."""
+
+    BROKEN = enum.auto()  # it is at fault
+    FAULTY = enum.auto()  # it, or the request
+    BUSY = enum.auto()  # it works, and has too much to do
+    SOUND = enum.auto()  # it works; the request or our configuration is at fault
+
+
+class Failed(Exception):
+    """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
+
+    ``repeatable`` says that another attempt may help and does no harm, ``elsewhere`` that it may at another replica
+    alone; ``retry_after`` is in seconds. Of an answer with an error status, ``status`` is that, and ``told`` the error
+    object that it has.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        reason: str,
+        error: ApiError,
+        verdict: Verdict = Verdict.BROKEN,
+        *,
+        repeatable: bool = False,
+        elsewhere: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        told: Json | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
+        self.error = error
+        self.verdict = verdict
+        self.repeatable = repeatable
+        self.elsewhere = elsewhere
+        self.retry_after = retry_after
+        self.status = status
+        self.told = told or {}
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether nobody was there at all."""
+        return self.status is None and isinstance(self.error, EngineUnavailable)
+
+
+def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> Failed:
+    """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says."""
+    error = error_object(body, secrets)
+    wait = retrying.retry_after(headers)
+    told = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
+
+    def failed(
+        hint: str, answer: ApiError, verdict: Verdict, *, repeatable: bool = False, elsewhere: bool = False
+    ) -> Failed:
+        return Failed(
+            Cause.STATUS,
+            f"status {status}{hint}",
+            answer,
+            verdict,
+            repeatable=repeatable,
+            elsewhere=elsewhere,
+            retry_after=wait,
+            status=status,
+            told=error,
+        )
+
+    if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
+        return failed(
+            ": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True
+        )
+    if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
+        # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
+        return failed("", UpstreamRefused(400 if status in (409, 422) else status, error), Verdict.SOUND)
+    if 400 <= status < 500 and status not in _REPEATABLE:
+        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
+    if status == 429:
+        wish = 1 if told is None else told
+        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wish)
+        return failed("", busy, Verdict.BUSY, repeatable=True)
+    if status in (503, 529):
+        away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)
+        return failed("", away, Verdict.BROKEN, repeatable=True)
+    if status in (408, 504):
+        return failed("", UpstreamTimeout(LATE), Verdict.BROKEN, repeatable=True)
+    # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
+    verdict = Verdict.FAULTY if status == 500 or status < 400 else Verdict.BROKEN
+    return failed("", UpstreamFailed(UNUSABLE), verdict, repeatable=status in _REPEATABLE)
+
+
+def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
+    """The error object in a body: OpenAI's shape and those of engines that differ; empty when there is none.
+
+    Of FastAPI's ``detail`` only place and rule are taken, not the value that it quotes.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    found: Any = value.get("error", value) if isinstance(value, dict) else None
+    error: Json = found if isinstance(found, dict) else {"message": found} if isinstance(found, str) else {}
+    detail = error.get("detail")
+    if "message" not in error and isinstance(detail, str):
+        error = {**error, "message": detail}
+    elif "message" not in error and isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        place = detail[0].get("loc")
+        parts = [str(part)[:100] for part in place[:20] if part != "body"] if isinstance(place, list) else []
+        error = {"message": detail[0].get("msg"), "param": ".".join(parts) or None}
+    return without(secrets, error)
+
+
+def without(secrets: Iterable[str], error: Mapping[str, Any]) -> Json:
+    """An error object with secrets cut out of its texts."""
+    cut = dict(error)
+    for name, text in error.items():
+        if isinstance(text, str):
+            for secret in secrets:
+                text = text.replace(secret, "…")
+            cut[name] = text
+    return cut
+
+
+def _names_a_parameter(error: Json) -> bool:
+    param = error.get("param")
+    return isinstance(param, str) and param not in ("", "model") and error.get("code") != "model_not_found"

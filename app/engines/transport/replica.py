@@ -1,0 +1,101 @@
+"""One replica of an upstream: where it is, how busy it is, and whether it is believed to work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from .attempt import HttpRequest, HttpResponse, send
+from .breaker import Breaker
+from .failures import Failed, Verdict
+from .options import Timeouts, UpstreamOptions
+from .retrying import LONGEST_ASKED_PAUSE
+
+_PROBE_BYTES = 8 << 20
+_PROBE_SECONDS = 5.0
+# Seconds for which the result of a probe stands in for another one.
+_PROBE_HOLDS = 1.0
+
+
+class Replica:
+    """Knows its outstanding requests and what became of the past ones. ``label`` is its name in the log."""
+
+    def __init__(self, options: UpstreamOptions, index: int) -> None:
+        self.label = f"replica {index + 1} of {len(options.base_urls)}"
+        self.breaker = Breaker()
+        self.outstanding = 0
+        self.busy_until = 0.0
+        self.seen = False  # it has answered since it was last believed broken
+        self._options = options
+        self._base_url = options.base_urls[index].rstrip("/")
+        self._urls: dict[str, URL] = {}
+        self._probe: asyncio.Task[Failed | None] | None = None
+        self._probed = -_PROBE_HOLDS
+        self._failed: Failed | None = None
+
+    def url(self, path: str) -> URL:
+        """The address of a path, which is one of a few and never a client's."""
+        found = self._urls.get(path)
+        if found is None:
+            found = self._urls[path] = URL(self._base_url + path)
+        return found
+
+    def judge(self, failed: Failed, trial: bool, now: float) -> bool:
+        """Take note of a failed attempt. Gives whether it opened the breaker."""
+        if failed.retry_after is not None and failed.verdict is not Verdict.SOUND:
+            self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
+        if failed.elsewhere:
+            self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
+        if failed.verdict in (Verdict.BROKEN, Verdict.FAULTY):
+            opened = self.breaker.failed(now, trial, broken=failed.verdict is Verdict.BROKEN)
+            self.seen &= self.breaker.closed
+            return opened
+        # It answers: the trial has shown that it is up.
+        self.breaker.answered(trial)
+        return False
+
+    async def probe(
+        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, holds: float = _PROBE_HOLDS
+    ) -> Failed | None:
+        """Ask for the health path; None when it answers. Those who ask at the same time share one probe, and so do
+        those who ask within ``holds`` seconds after it."""
+        loop = asyncio.get_running_loop()
+        if self._probe is None:
+            if loop.time() < self._probed + holds:
+                return self._failed
+            self._probe = loop.create_task(self._ask(session, headers))
+        return await asyncio.shield(self._probe)
+
+    async def end_probe(self) -> None:
+        """Cancel a probe that is under way."""
+        if self._probe is not None:
+            self._probe.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._probe
+
+    async def _ask(self, session: aiohttp.ClientSession, headers: CIMultiDict[str]) -> Failed | None:
+        now = asyncio.get_running_loop().time
+        seconds = min(_PROBE_SECONDS, self._options.timeouts.first_byte)
+        timeouts = Timeouts(connect=self._options.timeouts.connect, first_byte=seconds, idle=seconds)
+        url = self.url(self._options.health_path or "")
+        answer: HttpResponse | None = None
+        self._failed = None
+        try:
+            answer = await send(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
+            await answer.read_all(_PROBE_BYTES)
+        except Failed as failed:
+            # Servers without a list of models answer 404, busy ones 429: they are up.
+            if failed.status not in (404, 405, 429):
+                self._failed = failed
+        finally:
+            if answer is not None:
+                answer.close()
+            self._probe, self._probed = None, now()
+        if self._failed is None:
+            self.seen = self.breaker.closed
+            self.breaker.cool(now())
+        return self._failed

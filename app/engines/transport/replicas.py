@@ -1,0 +1,308 @@
+"""A model behind one server or several alike: the transport that an engine stands on.
+
+A request goes to the replica with the fewest outstanding ones, of those that are believed to work; until the first
+byte of its answer has come it may be repeated, elsewhere if there is an elsewhere. The model process is a single
+replica that a supervisor starts again when it ends, so it is asked patiently and never avoided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from ...errors import ApiError, EngineUnavailable, UpstreamRefused
+from . import retrying, session
+from .attempt import HttpRequest, HttpResponse, send, unusable
+from .events import EventParser, EventTooLarge
+from .failures import UNREACHABLE, Failed
+from .health import READY_SECONDS, Health
+from .options import UpstreamOptions
+from .patience import Patience
+from .replica import Replica
+
+# Comes last, in place of data, from a stream that ended in good order but without ``[DONE]``. It is not JSON.
+MISSING_DONE: Final = b"[missing DONE]"
+
+_DONE = b"[DONE]"
+
+log = logging.getLogger("parley")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer as a whole; the names of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+# The error for the client of a failed attempt after which there is no other.
+Explain = Callable[[Failed], ApiError]
+
+# What one step of a stream brings: the data of the events that came together, or an answer that is no stream.
+Events = list[bytes] | Whole
+
+
+class Replicas:
+    """The replicas of one model. `start` belongs to the event loop on which everything else is called.
+
+    ``supervised``: there is one, which is started again when it ends.
+    """
+
+    def __init__(
+        self,
+        options: UpstreamOptions,
+        *,
+        supervised: bool = False,
+        explain: Explain = lambda failed: failed.error,
+    ) -> None:
+        self.options = options
+        self._supervised = supervised
+        self._explain = explain
+        self._replicas = [Replica(options, index) for index in range(len(options.base_urls))]
+        self._get_headers = _headers(options, "application/json", body=False)
+        self._post_headers = _headers(options, "application/json")
+        self._stream_headers = _headers(options, "text/event-stream, application/json;q=0.9")
+        self.secrets = _secrets(options)
+        self._session: aiohttp.ClientSession | None = None
+        self._budget = retrying.RetryBudget(0.0)
+        self._health: Health | None = None
+
+    async def start(self) -> None:
+        """Open the pool and look, in the background, which replicas are up."""
+        self._session = session.acquire(self.options.socket)
+        self._budget = retrying.RetryBudget(self._now())
+        if not self._supervised:
+            self._health = Health(self.options, self._replicas, self._session, self._get_headers)
+
+    async def close(self) -> None:
+        """Close what this upstream has open. Safe without a `start`."""
+        if self._session is None:
+            return
+        health, self._session, self._health = self._health, None, None
+        if health is not None:
+            await health.close()
+        await asyncio.gather(*(replica.end_probe() for replica in self._replicas))
+        await session.release(self.options.socket)
+
+    async def ready(self) -> bool:
+        """Whether a replica is known to work, or answers within a second."""
+        if self._session is None:
+            return False
+        if self._health is not None:
+            return await self._health.ready()
+        # It may have ended a moment ago, and nothing would have told.
+        probe = self._replicas[0].probe(self._session, self._get_headers, holds=0.0)
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(probe, READY_SECONDS) is None
+        return False
+
+    async def get(self, path: str) -> Whole:
+        """Ask for a small thing, such as ``/models``; raises as `post`."""
+        return await self._whole("GET", path, None, self._explain)
+
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
+        """Post JSON and give the answer, whose status is 2xx. Cancelling closes the connection. ``explain`` is asked
+        instead of the one for all.
+
+        Raises:
+            EngineUnavailable: no replica can be reached, or they say so themselves.
+            UpstreamTimeout: the answer did not come in time.
+            UpstreamFailed: what came cannot be used.
+            UpstreamRefused: the request was refused.
+            RateLimited: there are too many requests.
+        """
+        return await self._whole("POST", path, body, explain or self._explain)
+
+    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+        """Post JSON and give the data of events, without ``[DONE]``, those together that came together; closing closes
+        the connection.
+
+        A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
+        although a stream was asked for is given as one `Whole`.
+
+        Raises:
+            as `post`, also between events.
+        """
+        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain)
+        with self._reading(replica, answer, self._explain):
+            if _is_json(answer.content_type):
+                yield Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
+                return
+            if answer.content_type not in ("text/event-stream", "text/plain", ""):
+                raise unusable("the answer is no stream of events")
+            feed, read = EventParser(self.options.max_event).feed, answer.read
+            chunk, empty = answer.first, True
+            while chunk:
+                try:
+                    events = feed(chunk)
+                except EventTooLarge:
+                    raise unusable("an event is too large") from None
+                if events:
+                    end = next((index for index, data in enumerate(events) if data.startswith(_DONE)), None)
+                    if end is not None:
+                        answer.leave()
+                        if end:
+                            yield events[:end]
+                        return
+                    empty = False
+                    yield events
+                chunk = await read()
+            if empty:
+                raise unusable("a stream without events")
+            yield [MISSING_DONE]
+
+    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain) -> Whole:
+        headers = self._get_headers if body is None else self._post_headers
+        replica, answer = await self._open(method, path, body, headers, explain)
+        with self._reading(replica, answer, explain):
+            if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
+                raise unusable("the answer is not JSON")
+            return Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
+
+    @contextlib.contextmanager
+    def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain) -> Iterator[None]:
+        """Read what follows the first byte, note how it went, and close."""
+        try:
+            yield
+        except Failed as failed:
+            self._note(replica, failed)
+            raise explain(failed) from None
+        except BaseException:  # its reader went
+            replica.breaker.succeeded()
+            raise
+        else:
+            replica.breaker.succeeded()
+        finally:
+            replica.outstanding -= 1
+            answer.close()
+
+    async def _open(
+        self, method: str, path: str, body: bytes | None, headers: CIMultiDict[str], explain: Explain
+    ) -> tuple[Replica, HttpResponse]:
+        """Send a request until the first byte of an answer with status 2xx has come."""
+        opened = self._session
+        if opened is None:
+            raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
+        now = self._now()
+        deadline = now + self.options.timeouts.total
+        self._budget.deposit(now)
+        tried: set[Replica] = set()
+        patience = Patience() if self._supervised else None
+        retry = 0
+        while True:
+            replica = self._choose(tried)
+            if replica is None:
+                raise self._all_down()
+            tried.add(replica)
+            request = HttpRequest(
+                method, replica.url(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
+            )
+            try:
+                if patience is not None:
+                    patience.asks()
+                return replica, await self._attempt(opened, replica, request)
+            except Failed as failed:
+                wait = patience.pause(failed) if patience else self._pause(failed, retry, tried, deadline)
+                if wait is None:
+                    raise explain(failed) from None
+            await asyncio.sleep(wait)
+            retry += 1
+
+    async def _attempt(self, opened: aiohttp.ClientSession, replica: Replica, request: HttpRequest) -> HttpResponse:
+        trial = replica.breaker.claim()
+        replica.outstanding += 1
+        try:
+            answer = await send(opened, request)
+        except BaseException as error:
+            replica.outstanding -= 1
+            if isinstance(error, Failed):
+                self._note(replica, error, trial)
+            replica.breaker.released(trial)
+            raise
+        replica.breaker.answered(trial)
+        replica.seen = True
+        return answer
+
+    def _choose(self, tried: set[Replica]) -> Replica | None:
+        """The replica to send to: one not tried yet, not busy, with the fewest outstanding requests."""
+        now = self._now()
+        usable = [replica for replica in self._replicas if replica.breaker.allows(now)]
+        if len(usable) < 2:
+            return next(iter(usable), None)
+        random.shuffle(usable)  # `min` takes the first of equals
+        return min(usable, key=lambda replica: (replica in tried, replica.busy_until > now, replica.outstanding))
+
+    def _pause(self, failed: Failed, retry: int, tried: set[Replica], deadline: float) -> float | None:
+        """Seconds until the next attempt, None if there is to be none."""
+        now = self._now()
+        asked = failed.retry_after or 0.0
+        if any(
+            replica not in tried and replica.busy_until <= now and replica.breaker.allows(now)
+            for replica in self._replicas
+        ):
+            asked = 0.0  # another one can be asked meanwhile
+        elif not failed.repeatable:
+            return None
+        if retry >= self.options.retries or not (failed.repeatable or failed.elsewhere):
+            return None
+        wait = asked + retrying.pause(retry)
+        if asked > retrying.LONGEST_ASKED_PAUSE or now + wait >= deadline:
+            return None
+        if not any(replica.breaker.allows(now + wait) for replica in self._replicas):
+            return None
+        return wait if self._budget.withdraw() else None
+
+    def _note(self, replica: Replica, failed: Failed, trial: bool = False) -> None:
+        if self._supervised:
+            return
+        if not isinstance(failed.error, UpstreamRefused):
+            log.warning("upstream of %s, %s: %s", self.options.name, replica.label, failed.reason)
+        if replica.judge(failed, trial, self._now()):
+            log.warning("upstream of %s, %s: believed broken, not asked for a while", self.options.name, replica.label)
+            if self._health is not None:
+                self._health.watch(replica)
+
+    def _all_down(self) -> EngineUnavailable:
+        now = self._now()
+        wait = min(replica.breaker.wait(now) for replica in self._replicas)
+        return EngineUnavailable(UNREACHABLE, retry_after=max(1, math.ceil(wait)))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == "application/json" or content_type.endswith("+json")
+
+
+def _headers(options: UpstreamOptions, accept: str, *, body: bool = True) -> CIMultiDict[str]:
+    headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "parley"})
+    if body:
+        headers["Content-Type"] = "application/json"
+    if options.key is not None:
+        headers["Authorization"] = f"Bearer {options.key}"
+    headers.update(options.headers)
+    return headers
+
+
+def _secrets(options: UpstreamOptions) -> tuple[str, ...]:
+    """What no error may show, the longest first."""
+    found = {options.key or "", *options.headers.values(), *options.base_urls}
+    for text in options.base_urls:
+        url = URL(text)
+        # A bare word is the name of a service, and a word that errors may use.
+        found |= {f"{url.host}:{url.port}", url.host if url.host and "." in url.host else ""}
+    return tuple(sorted((secret for secret in found if secret and len(secret) > 3), key=len, reverse=True))

@@ -1,0 +1,100 @@
+"""The model processes of a server, as the process that launches them holds them.
+
+Workers find them in the environment when they are forked. Those that a reload has no use for live on until the last
+worker that was forked with them has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ConfigurationError
+from .address import address_variables
+from .child import ChildOptions
+from .health import is_loaded
+from .supervisor import Supervision, begin, check, publish_share
+
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A model to be launched. ``fingerprint`` changes with the file."""
+
+    options: ChildOptions
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    launch: Launch
+    supervision: Supervision
+
+
+class ProcessPool:
+    """Starts what is wanted, keeps what is wanted still, lets go of the rest."""
+
+    def __init__(self) -> None:
+        self._running: list[_Running] = []
+
+    @property
+    def launched(self) -> tuple[Launch, ...]:
+        """What runs, in its order."""
+        return tuple(one.launch for one in self._running)
+
+    def launch(self, wanted: Sequence[Launch], *, workers: int, patience: float = 0.0) -> None:
+        """Have just these running, and publish them in this order. With a ``patience``, in seconds, those that are
+        new are waited for until they are loaded.
+
+        Raises:
+            ConfigurationError: one cannot be run, or is not loaded in time; then all is as it was.
+        """
+        if wanted:
+            check()
+        kept = list(self._running)
+        running: list[_Running] = []
+        new: list[_Running] = []
+        try:
+            for launch in wanted:
+                found = next((one for one in kept if one.launch == launch), None)
+                if found is None:
+                    found = _Running(launch, begin(launch.options))
+                    new.append(found)
+                else:
+                    kept.remove(found)
+                running.append(found)
+            if patience:
+                _wait(new, patience)
+        except ConfigurationError:
+            for one in new:
+                one.supervision.close(timeout=0)
+            raise
+        for one in kept:
+            one.supervision.close(timeout=0)
+        for number, one in enumerate(running):
+            one.supervision.publish(number)
+        for number in range(len(running), len(self._running)):
+            for name in address_variables(number):
+                os.environ.pop(name, None)
+        publish_share(workers)
+        self._running = running
+
+    def close(self) -> None:
+        """Let go of all, and wait a moment for each."""
+        running, self._running = self._running, []
+        for one in running:
+            one.supervision.close()
+
+
+def _wait(new: Sequence[_Running], patience: float) -> None:
+    deadline = time.monotonic() + patience
+    for one in new:
+        while not is_loaded(one.supervision.socket, one.supervision.key):
+            if time.monotonic() >= deadline:
+                raise ConfigurationError(
+                    f"The model {one.launch.options.model} was not loaded within {patience:g} seconds."
+                )
+            time.sleep(_PAUSE)
