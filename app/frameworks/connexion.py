@@ -35,7 +35,8 @@ from connexion.spec import OpenAPISpecification
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-Json = dict[str, Any]
+from ..jsontypes import Json
+
 Middleware = Callable[[ASGIApp], ASGIApp]
 SecurityHandler = type[AbstractSecurityHandler]
 # Tells who makes a request, None: it shows nothing for the scheme. What it raises refuses the request.

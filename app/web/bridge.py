@@ -25,7 +25,8 @@ from ..frameworks.connexion import operation_of
 from . import sse
 from .eager import await_or
 from .envelope import envelope, to_api_error
-from .exchange import Exchange, Json, Stream
+from .exchange import Exchange, Stream
+from ..jsontypes import Json
 from .view import PENDING, SCOPE, PendingReply, to_reply
 from .writer import EventWriter
 

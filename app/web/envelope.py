@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
 from . import sse
-from .exchange import Exchange, Json
+from .exchange import Exchange
+from ..jsontypes import Json
 
 log = logging.getLogger("parley")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.types import Scope
 
-Json = dict[str, Any]
+from ..jsontypes import Json
+
 T = TypeVar("T")
 
 _KEY = "parley"

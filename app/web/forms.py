@@ -22,7 +22,7 @@ from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
 from .bodies import BodyStream, decode_text, parse_json
-from .exchange import Json
+from ..jsontypes import Json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
 

@@ -22,7 +22,8 @@ from ..documents.samples.responses import Header, Media, Response, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
 from . import sse
-from .exchange import Json, Reply, Request, Stream
+from .exchange import Reply, Request, Stream
+from ..jsontypes import Json
 from .prefer import Preferences, acceptable, read_preferences
 
 EVENTS = "text/event-stream"

@@ -17,7 +17,7 @@ from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
 from .bodies import parse_json
-from .exchange import Json
+from ..jsontypes import Json
 
 # What may stand in a path as it is (RFC 3986, section 3.3).
 _IN_PATH = "/:@!$&'()*+,;=~"

@@ -24,7 +24,8 @@ from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from . import sse
-from .exchange import Exchange, Json, Reply, Request, Stream
+from .exchange import Exchange, Reply, Request, Stream
+from ..jsontypes import Json
 
 log = logging.getLogger("parley")
 

@@ -14,7 +14,8 @@ import pytest
 from app.errors import BadRequest, EngineUnavailable
 from app.web import bridge
 from app.web.bridge import Bridge
-from app.web.exchange import Exchange, Json, Reply, Stream
+from app.web.exchange import Exchange, Reply, Stream
+from app.jsontypes import Json
 from app.web.view import PENDING, PendingReply, ReplyEncoder
 
 from .asgi import Client, http_scope, run
