@@ -155,7 +155,10 @@ class Chat:
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        call = Call(model, request, self._choices(request, model), [], policy == "warn", body, client, log)
+        n = self._choices(request, model)
+        if not model.makes_choices:
+            request.pop("n", None)  # its plan is asked so many times
+        call = Call(model, request, n, [], policy == "warn", body, client, log)
         call.tell_ignored(unsupported)
         return call
 

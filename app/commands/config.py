@@ -14,9 +14,9 @@ from ..configuration.building import build, upstream_options
 from ..configuration.chosen import chosen
 from ..configuration.keys import Configuration, Entry
 from ..configuration.table import keys_table
-from ..engines.upstream import list_upstream_models
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
+from ..engines.upstream import list_upstream_models
 from ..errors import ApiError, ConfigurationError
 from ..settings import Settings
 

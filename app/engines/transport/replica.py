@@ -59,13 +59,13 @@ class Replica:
         return False
 
     async def probe(
-        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, holds: float = _PROBE_HOLDS
+        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, holds: float | None = None
     ) -> Failed | None:
         """Ask for the health path; None when it answers. Those who ask at the same time share one probe, and so do
-        those who ask within ``holds`` seconds after it."""
+        those who ask within ``holds`` seconds after it, one unless said otherwise."""
         loop = asyncio.get_running_loop()
         if self._probe is None:
-            if loop.time() < self._probed + holds:
+            if loop.time() < self._probed + (_PROBE_HOLDS if holds is None else holds):
                 return self._failed
             self._probe = loop.create_task(self._ask(session, headers))
         return await asyncio.shield(self._probe)
