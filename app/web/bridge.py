@@ -22,11 +22,11 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
 from ..frameworks.connexion import operation_of
+from ..jsontypes import Json
 from . import sse
 from .eager import await_or
 from .envelope import envelope, to_api_error
 from .exchange import Exchange, Stream
-from ..jsontypes import Json
 from .view import PENDING, SCOPE, PendingReply, to_reply
 from .writer import EventWriter
 

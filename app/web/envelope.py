@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
+from ..jsontypes import Json
 from . import sse
 from .exchange import Exchange
-from ..jsontypes import Json
 
 log = logging.getLogger("parley")
 

@@ -21,8 +21,8 @@ from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
-from .bodies import BodyStream, decode_text, parse_json
 from ..jsontypes import Json
+from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .exchange import Exchange
 from ..jsontypes import Json
+from .exchange import Exchange
 
 log = logging.getLogger("parley.requests")
 

@@ -21,9 +21,9 @@ from ..contract.schemas import Schemas
 from ..documents.samples.responses import Header, Media, Response, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
+from ..jsontypes import Json
 from . import sse
 from .exchange import Reply, Request, Stream
-from ..jsontypes import Json
 from .prefer import Preferences, acceptable, read_preferences
 
 EVENTS = "text/event-stream"

@@ -16,8 +16,8 @@ from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
-from .bodies import parse_json
 from ..jsontypes import Json
+from .bodies import parse_json
 
 # What may stand in a path as it is (RFC 3986, section 3.3).
 _IN_PATH = "/:@!$&'()*+,;=~"

@@ -16,8 +16,8 @@ from starlette.types import Scope
 
 from ..errors import Unauthorized
 from ..frameworks.connexion import SecurityHandler, security_handler
-from .exchange import Exchange
 from ..jsontypes import Json
+from .exchange import Exchange
 from .keys import KeyRing, is_loopback
 
 # Gives what a request shows for a scheme; None: nothing.

@@ -23,9 +23,9 @@ from ..contract.mending import Mender, Place
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
+from ..jsontypes import Json
 from . import sse
 from .exchange import Exchange, Reply, Request, Stream
-from ..jsontypes import Json
 
 log = logging.getLogger("parley")
 

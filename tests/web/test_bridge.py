@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from app.errors import BadRequest, EngineUnavailable
+from app.jsontypes import Json
 from app.web import bridge
 from app.web.bridge import Bridge
 from app.web.exchange import Exchange, Reply, Stream
-from app.jsontypes import Json
 from app.web.view import PENDING, PendingReply, ReplyEncoder
 
 from .asgi import Client, http_scope, run

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.web.exchange import Exchange, Request, Stream
 from app.jsontypes import Json
+from app.web.exchange import Exchange, Request, Stream
 
 from .asgi import http_scope
 
