@@ -6,8 +6,8 @@ document says so, or where it says nothing and the client sends a file's name wi
 
 from __future__ import annotations
 
-import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ..contract.explain import check
 from ..contract.forms import Form, FormField
 from ..contract.media import split_type
+from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
@@ -30,9 +31,6 @@ MAX_FIELDS = 10_000
 _MAX_HEADERS = 16
 _MAX_HEADER_BYTES = 8_192
 
-# It would log the bytes that it does not understand.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
-
 
 @dataclass(frozen=True, slots=True)
 class FormCheck:
@@ -40,7 +38,7 @@ class FormCheck:
 
     form: Form
     validator: Validator | None
-    headers: dict[str, list[tuple[Any, Validator | None]]]
+    headers: dict[str, list[tuple[Parameter, Validator | None]]]
 
     @classmethod
     def of(cls, form: Form, validator: Validator | None, schemas: Schemas) -> FormCheck:
@@ -76,11 +74,11 @@ class FormCheck:
                 raise missing(header, name)
 
 
-def _parse_field(text: str) -> Any:
+def _parse_field(text: str) -> object:
     return parse_json(text.encode())
 
 
-def _each_file(value: object, change: Any) -> Any:
+def _each_file(value: object, change: Callable[[FormField], object]) -> Any:
     if isinstance(value, dict):
         return {name: _each_file(item, change) for name, item in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -46,7 +46,7 @@ class Mocks:
         self._document = document
         self._samples = Samples(document, schemas)
 
-    def handler(self, operation: Operation) -> Callable[..., Any]:
+    def handler(self, operation: Operation) -> Callable[..., Awaitable[Reply | Stream]]:
         """A handler, as `app.web.view` wants one."""
         mock = _Mock(operation, responses(self._document, operation), self._samples)
 
@@ -126,7 +126,7 @@ class _Mock:
     def _fits(self, pointer: str | None, value: object) -> bool:
         return pointer is None or self.samples.fits(pointer, value)
 
-    def _echo(self, value: object, media: ResponseMedia, wanted: Preferences, status: int, body: object) -> Any:
+    def _echo(self, value: Any, media: ResponseMedia, wanted: Preferences, status: int, body: object) -> Any:
         """What the request says of a plain property that its answer has too, such as ``model``, holds in the answer."""
         if wanted.example is not None or status >= 400 or not isinstance(value, dict) or not isinstance(body, dict):
             return value

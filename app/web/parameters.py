@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -84,7 +83,7 @@ def validator_of(parameter: Parameter, schemas: Schemas) -> Validator | None:
     return schemas.validator(parameter.schema, "request") if parameter.schema else None
 
 
-def read_header(parameter: Parameter, values: list[str]) -> list[Any] | None:
+def read_header(parameter: Parameter, values: list[str]) -> list[object] | None:
     """What the header fields of a parameter's name may mean; None: there are none.
 
     Raises:
@@ -95,7 +94,7 @@ def read_header(parameter: Parameter, values: list[str]) -> list[Any] | None:
     return read_fields(parameter, values) if values else None
 
 
-def choose(parameter: Parameter, validator: Validator | None, readings: list[Any], at: str | None = None) -> Any:
+def choose(parameter: Parameter, validator: Validator | None, readings: list[object], at: str | None = None) -> object:
     """The first reading that the schema allows; ``at`` is put before the parameter's name in an error.
 
     Raises:
@@ -117,7 +116,7 @@ def missing(parameter: Parameter, at: str | None = None) -> BadRequest:
     )
 
 
-def _fitting(validator: Validator, readings: list[Any] | None) -> bool:
+def _fitting(validator: Validator, readings: list[object] | None) -> bool:
     return any(map(validator.is_valid, readings or ()))
 
 
@@ -133,7 +132,7 @@ def _header_text(value: bytes) -> str:
         return value.decode("latin-1")  # any byte may stand in a field (RFC 9110, section 5.5)
 
 
-def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> list[Any] | None:
+def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> list[object] | None:
     name = parameter.name
     if name in segments:
         raw: str = segments[name]
@@ -150,7 +149,7 @@ def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> 
     return read_segment(parameter, quote(str(text), safe=_IN_PATH))
 
 
-def _read_document(parameter: Parameter, texts: list[str]) -> list[Any] | None:
+def _read_document(parameter: Parameter, texts: list[str]) -> list[object] | None:
     """A parameter that is a document of a media type."""
     if not texts:
         return None

@@ -19,7 +19,7 @@ from ..web.vendors import FOLDER
 
 def view_is_valid(path: Path) -> None:
     document = Document.load(path)
-    # Its constructor validates, and raises; the server leaves that out (see `app.web.building`).
+    # Its constructor validates, and raises; the server leaves that out (see `app.frameworks.connexion`).
     OpenAPISpecification(routing_view(document, operations(document), Security(document)))
 
 
