@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import quote
 
-from ..chat.service import Call, Chat
+from ..chat.call import Call
+from ..chat.service import Chat
 from ..jsontypes import Json
 from ..web.exchange import Reply, Request, Stream
 
