@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import fields
 
 import click
 import flask
+from msgspec.structs import fields
 
 from .chat.support import support_table
 from .commands.config import config
@@ -15,6 +15,7 @@ from .commands.contract import contract
 from .configuration.served import known_models
 from .frameworks.flask import flask_run, looks_for_commands
 from .settings import Settings, variable
+from .tables import help_of, is_secret
 from .web.keys import load_keys
 
 
@@ -61,9 +62,9 @@ def _settings() -> None:
     settings = Settings.from_environment()
     for field in fields(settings):
         value: object = getattr(settings, field.name)
-        if field.metadata.get("secret"):
+        if is_secret(field):
             value = f"{len(value) if isinstance(value, tuple) else int(value is not None)} configured"
-        click.echo(f"{variable(field)} = {value}\n    {field.metadata['help']}")
+        click.echo(f"{variable(field.name)} = {value}\n    {help_of(field)}")
 
 
 @click.group("models")

@@ -38,7 +38,6 @@ from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
-from .web.mocks import Mocks
 from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.security import security_handlers
@@ -156,7 +155,13 @@ def wire(
     read = _foreign_reading(settings, document, found)
     chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
     services: dict[type, object] = {Chat: chat}
-    mocks = Mocks(document, schemas) if settings.mock != "off" else None
+    if settings.mock == "off":
+        mocks = None
+    else:
+        # Not above: it brings in the tools that make samples, which a server without mocks does without.
+        from .web.mocks import Mocks
+
+        mocks = Mocks(document, schemas)
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Handler | None) -> OperationView:

@@ -319,7 +319,7 @@ def test_config_check_says_what_is_served_and_what_is_wrong(tmp_path: Path) -> N
     (tmp_path / "p.toml").write_text(TWO.replace("aliases", "alias", 1))
     bad = flask("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
     assert bad.returncode == 1
-    assert "models.say.alias is no key of a model. Did you mean aliases?" in bad.stderr
+    assert "models.say.alias is no key here. Did you mean aliases?" in bad.stderr
 
 
 def test_config_check_asks_each_replica_for_the_model(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas
-from ..documents.samples.responses import Header, Media, Response, responses
+from ..documents.samples.responses import Header, Response, ResponseMedia, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
 from ..jsontypes import Json
@@ -105,7 +105,7 @@ class _Mock:
             raise ServerError(f"The document lists no answer for {self.id}.", code="no_mock")
         return found[0], found[0].status
 
-    def _value(self, media: Media, wanted: Preferences) -> Any:
+    def _value(self, media: ResponseMedia, wanted: Preferences) -> Any:
         if wanted.example is not None:
             value = media.examples[wanted.example]
             if not self._fits(media.schema, value):
@@ -126,7 +126,7 @@ class _Mock:
     def _fits(self, pointer: str | None, value: object) -> bool:
         return pointer is None or self.samples.fits(pointer, value)
 
-    def _echo(self, value: Any, media: Media, wanted: Preferences, status: int, body: object) -> Any:
+    def _echo(self, value: Any, media: ResponseMedia, wanted: Preferences, status: int, body: object) -> Any:
         """What the request says of a plain property that its answer has too, such as ``model``, holds in the answer."""
         if wanted.example is not None or status >= 400 or not isinstance(value, dict) or not isinstance(body, dict):
             return value
@@ -137,7 +137,7 @@ class _Mock:
         return value
 
     def _stream(
-        self, media: Media, wanted: Preferences, status: int, headers: dict[str, str], body: object
+        self, media: ResponseMedia, wanted: Preferences, status: int, headers: dict[str, str], body: object
     ) -> Reply | Stream:
         events = self._events(media, wanted)
         if all(isinstance(event, dict) for event in events):
@@ -148,7 +148,7 @@ class _Mock:
         # The schema is that of the whole text.
         return Reply(_text(events[0], EVENTS), status, headers, EVENTS)
 
-    def _events(self, media: Media, wanted: Preferences) -> list[Any]:
+    def _events(self, media: ResponseMedia, wanted: Preferences) -> list[Any]:
         """A schema for events is that of the data of one: a stream has one of each branch of a union, or a few."""
         if wanted.example is not None:
             return [self._value(media, wanted)]
@@ -198,7 +198,7 @@ class _Mock:
             return None
 
 
-def _media(listed: Sequence[Media], example: str | None, accept: str, body: object) -> Media:
+def _media(listed: Sequence[ResponseMedia], example: str | None, accept: str, body: object) -> ResponseMedia:
     """The media type to answer with: events where the request says so, else what is accepted, JSON rather than others
     and events last."""
     if example is not None:

@@ -19,8 +19,9 @@ import inflection
 from ..contract.explain import find_fault, path_text
 from ..contract.handlers import Handler
 from ..contract.media import is_json, split_type
-from ..contract.mending import Mender, Place
+from ..contract.mending import Mender
 from ..contract.operations import Operation
+from ..contract.pointers import PathPattern
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from ..jsontypes import Json
@@ -108,7 +109,7 @@ class OperationView(ReplyEncoder):
         schemas: Schemas,
         services: Mapping[type, object],
         *,
-        spare: Mapping[Place, object] | None = None,
+        spare: Mapping[PathPattern, object] | None = None,
         quick: bool = False,
     ) -> None:
         super().__init__(sse.quick_json if quick else sse.to_json)

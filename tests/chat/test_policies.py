@@ -21,10 +21,10 @@ from app.engines.echo import EchoEngine, EchoPlan
 from app.engines.extra import EXTRA_PARAMETERS, LLAMA_PARAMETERS
 from app.engines.llama import engine as llama
 from app.errors import ConfigurationError, UnsupportedParameter
-from app.settings import Settings
+from app.settings import Settings, Unsupported
 from app.wiring import contract_path, wire
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import FOREIGN, foreign
 from ..live import Server, StartError, serve
 from ..published import error_codes
 
@@ -256,7 +256,7 @@ def test_a_model_that_reasons_takes_defaults_and_the_limit_that_counts_hidden_to
 @pytest.mark.parametrize(
     ("own", "default", "status"), [("warn", "refuse", 200), ("refuse", "warn", 400), (None, "warn", 200)]
 )
-def test_a_models_own_policy_wins_over_the_servers(own: str | None, default: str, status: int) -> None:
+def test_a_models_own_policy_wins_over_the_servers(own: str | None, default: Unsupported, status: int) -> None:
     response = ask(engine_with(unsupported=own), Settings(api_keys=("k",), unsupported=default), store=True)
     assert response.status_code == status
     assert response.headers.get("x-unsupported-parameters") == ("store" if status == 200 else None)
@@ -345,8 +345,8 @@ def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_re
     assert engine.asked == {"model": "parley-echo", **said()}
 
 
-@pytest.mark.parametrize("name", [OLDER, NEWEST])
-def test_openais_own_document_is_such_an_open_one(name: str) -> None:
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_document_in_several_files_and_openais_own_are_such_open_ones(name: str) -> None:
     path = foreign(name)
     settings = Settings(api_keys=("k",), spec=path)
     assert error_of(ask(EchoEngine(), settings, top_k=1)) == (400, "unsupported_parameter", "top_k")
@@ -369,7 +369,9 @@ def test_a_field_of_any_name_is_named_safely(open_document: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("policy", ["refuse", "warn"])
-def test_under_our_own_contract_a_field_that_is_no_parameter_is_an_error_under_every_policy(policy: str) -> None:
+def test_under_our_own_contract_a_field_that_is_no_parameter_is_an_error_under_every_policy(
+    policy: Unsupported,
+) -> None:
     response = ask(EchoEngine(), Settings(api_keys=("k",), unsupported=policy), top_k=1)
     assert error_of(response) == (400, "unknown_parameter", "top_k")
 

@@ -355,7 +355,7 @@ def test_a_projector_that_cannot_be_one_is_refused_in_words(tmp_path: Path) -> N
     assert "not a projector" in _start_error(BUNDLED)
     assert "not a projector" in _start_error(write(path, {"general.architecture": "clip"}, {}))
     for sentence in (_start_error(tmp_path / "none"), _start_error(BUNDLED)):
-        assert sentence.startswith("PARLEY_MMPROJ: ")
+        assert sentence.startswith("mmproj: ")
 
 
 def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(
 
 
 def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
-    with pytest.raises(ConfigurationError, match="PARLEY_MMPROJ"):
+    with pytest.raises(ConfigurationError, match="name it in mmproj"):
         served_model(ModelFile(path=projector))
 
 

@@ -18,10 +18,10 @@ from app.contract.operations import Operation, operations
 from app.contract.schemas import Schemas
 from app.documents.samples.samples import Samples
 from app.engines.echo import EchoEngine
-from app.settings import Settings
+from app.settings import Mock, Settings
 from app.wiring import contract_path, needs_engine, wire
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import NEWEST, OLDER, OURS, foreign
 
 KEY = {"authorization": "Bearer k"}
 STRING = {"type": "string"}
@@ -128,7 +128,7 @@ def event(kind: str) -> Any:
     return {"type": "object", "required": ["type"], "properties": {"type": {"const": f"job.{kind}"}}}
 
 
-def settings(tmp_path: Path, mock: str = "missing", version: str = "3.1.0") -> Settings:
+def settings(tmp_path: Path, mock: Mock = "missing", version: str = "3.1.0") -> Settings:
     schemas = {kind.title(): event(kind) for kind in ("created", "delta", "completed", "failed")}
     document = {
         "openapi": version,
@@ -155,7 +155,7 @@ async def _send(app: Any, requests: list[tuple[str, str, dict[str, Any]]]) -> li
 class Client:
     """Calls the operations of `PATHS`."""
 
-    def __init__(self, tmp_path: Path, mock: str = "missing") -> None:
+    def __init__(self, tmp_path: Path, mock: Mock = "missing") -> None:
         self.app = wire(settings(tmp_path, mock), EchoEngine())
 
     def send(self, method: str, url: str, **more: Any) -> httpx.Response:
@@ -416,9 +416,11 @@ def _fields(body: Any) -> list[tuple[str, str]]:
     return [(name, item if isinstance(item, str) else json.dumps(item)) for name, item in items if item is not None]
 
 
-@pytest.mark.parametrize(("name", "number"), [(NEWEST, 281), (OLDER, 110)])
+@pytest.mark.parametrize(("name", "number"), [*((name, 13) for name in OURS), (NEWEST, 281), (OLDER, 110)])
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_every_operation_of_openai_answers_valid_requests_validly(name: str, number: int, dynamic: bool) -> None:
+def test_every_operation_of_another_document_answers_valid_requests_validly(
+    name: str, number: int, dynamic: bool
+) -> None:
     path = foreign(name)
     document = Document.load(path)
     schemas = Schemas(document)

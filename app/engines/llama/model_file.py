@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -22,20 +22,10 @@ BUNDLED_ID = "parley-tiny"
 _LONGEST_DEFAULT_CONTEXT = 8192
 
 
-# Where the parts of a `ModelFile` come from when they are settings.
-_SETTINGS = {
-    "path": "PARLEY_MODEL",
-    "projector": "PARLEY_MMPROJ",
-    "context_length": "PARLEY_MODEL_CONTEXT",
-    "slots": "PARLEY_MODEL_SLOTS",
-    "extra_parameters": "PARLEY_EXTRA_PARAMETERS",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
-    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` is where each of these was
-    configured, for messages."""
+    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` gives the place of
+    a key of the configuration, for messages."""
 
     model_id: str | None = None
     path: Path | None = None
@@ -44,7 +34,7 @@ class ModelFile:
     threads: int = 0
     slots: int = 4
     extra_parameters: tuple[str, ...] = ()
-    told: Mapping[str, str] = field(default_factory=lambda: _SETTINGS)
+    told: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +58,15 @@ def served_model(asked: ModelFile) -> ServedModel:
             parameter is let through that llama.cpp does not know.
     """
     told = asked.told
-    check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told["extra_parameters"])
+    check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
     path = asked.path or BUNDLED_MODEL
     try:
         file = gguf.read(path)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{told['path']}: {error}") from None
+        raise ConfigurationError(f"{told('path')}: {error}") from None
     if file.architecture == gguf.PROJECTOR:
-        raise ConfigurationError(f"{path} is a projector, not a model: name it in {told['projector']}.")
-    projector = _read_projector(asked.projector, file, told["projector"]) if asked.projector is not None else None
+        raise ConfigurationError(f"{path} is a projector, not a model: name it in {told('mmproj')}.")
+    projector = _read_projector(asked.projector, file, told("mmproj")) if asked.projector is not None else None
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = asked.path is None
     context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
@@ -84,7 +74,7 @@ def served_model(asked: ModelFile) -> ServedModel:
     threads = asked.threads or (1 if bundled else usable_cores())
     if context * asked.slots >= 2**31:
         raise ConfigurationError(
-            f"{told['context_length']} times {told['slots']} is more than the 2147483647 tokens that llama.cpp can "
+            f"{told('context_length')} times {told('slots')} is more than the 2147483647 tokens that llama.cpp can "
             "count."
         )
     status = path.stat()
