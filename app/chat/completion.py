@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from ..engines.base import Completion, Delta, Facts, Logprobs, Model, Usage
+from ..engines.base import Completion, Facts, Logprobs, Model, StreamItem, Usage
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
 
@@ -81,12 +81,14 @@ class ChunkWriter:
             self._frame["usage"] = None
         self._unfinished: dict[int, bool] = {}
 
-    def feed(self, delta: Delta | Facts) -> list[Json]:
+    def feed(self, delta: StreamItem) -> list[Json]:
         """The chunks for what an engine's stream gives next."""
         if isinstance(delta, dict):
             return self._note(delta)
-        made: list[Json] = []
         index, message = delta.index, delta.message
+        if self._unfinished.get(index) and delta.finish_reason is None and len(message) == 1 and message.get("content"):
+            return [self._chunk(index, message, delta.logprobs)]  # the next characters of the text
+        made: list[Json] = []
         if index not in self._unfinished:
             self._unfinished[index] = True
             made.append(self._chunk(index, {"role": "assistant", "content": "", "refusal": None}))

@@ -11,10 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from ..contract.explain import path_text
+from ..contract.pointers import JsonPath
 from ..engines.base import Model
+from ..engines.tool_choice import reference_of
 from ..errors import UnsupportedParameter
-from ..jsontypes import Json, JsonPath
-from .parameters import PARAMETERS, Parameter
+from ..jsontypes import Json
+from .parameters import PARAMETERS, ChatParameter
 from .support import advice
 
 # Parameters that mean nothing once no tool is left.
@@ -26,7 +28,7 @@ class Unsupported:
     """Something in a request that would have no effect with a model. ``place`` is what is left out for it."""
 
     place: JsonPath
-    parameter: Parameter
+    parameter: ChatParameter
 
     @property
     def param(self) -> str:
@@ -41,7 +43,7 @@ class Unsupported:
 class _Node:
     """A property that is not supported (``parameter``), or has such inside (``inner``)."""
 
-    parameter: Parameter | None = None
+    parameter: ChatParameter | None = None
     inner: dict[str, _Node] = field(default_factory=dict)
 
 
@@ -75,10 +77,23 @@ def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
     names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and request["tools"]:
         names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
+    elif smaller.get("tools") != request.get("tools"):
+        _allow_what_is_left(smaller)
     return smaller, list(dict.fromkeys(names))
 
 
-_UNKNOWN = _Node(Parameter(""))
+def _allow_what_is_left(request: Json) -> None:
+    """Take tools that were left out off the list of those that may be called, as long as any is left on it."""
+    choice = request.get("tool_choice")
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        known = [reference_of(tool) for tool in request["tools"]]
+        allowed = choice["allowed_tools"]
+        left = [tool for tool in allowed["tools"] if reference_of(tool) in known]
+        if left:
+            request["tool_choice"] = {**choice, "allowed_tools": {**allowed, "tools": left}}
+
+
+_UNKNOWN = _Node(ChatParameter(""))
 
 
 @lru_cache(maxsize=256)

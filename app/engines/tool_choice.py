@@ -52,6 +52,13 @@ def name_of(tool: Json) -> str:
     return name
 
 
+def reference_of(tool: Json) -> tuple[object, object]:
+    """The kind and the name of a tool or of a reference to one, which may be none at all."""
+    kind = tool.get("type")
+    body = tool.get(kind) if isinstance(kind, str) else None
+    return kind, body.get("name") if isinstance(body, dict) else None
+
+
 def check_tool_choice(request: Json) -> None:
     """Do nothing when a request's choice is one among its tools.
 
@@ -66,7 +73,7 @@ def check_tool_choice(request: Json) -> None:
     _refuse_idle(request, "function_call", "functions", functions, tools)
     choice = request.get("tool_choice")
     if tools and isinstance(choice, dict):
-        known = {(tool["type"], name_of(tool)) for tool in tools}
+        known = set(map(reference_of, tools))
         if choice["type"] != "allowed_tools":
             _refuse_absent(choice, known, "tool_choice")
             return
@@ -88,11 +95,9 @@ def _refuse_idle(request: Json, param: str, needs: str, there: Sequence[Json], o
         raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
 
 
-def _refuse_absent(reference: Json, known: set[tuple[str, str]], param: str) -> None:
-    kind = reference.get("type")
-    body = reference.get(kind) if isinstance(kind, str) else None
-    name = body.get("name") if isinstance(body, dict) else None
-    if (kind, name) not in known:
+def _refuse_absent(reference: Json, known: set[tuple[object, object]], param: str) -> None:
+    kind, name = reference_of(reference)
+    if not isinstance(name, str) or (kind, name) not in known:
         raise _absent("tools", f"{param}.{kind}.name" if kind in ("function", "custom") else param)
 
 

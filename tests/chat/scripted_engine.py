@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from app.engines.base import Completion, Delta, Deltas, Facts, Model, Refuse, usage_of
+from app.engines.base import Completion, Delta, Deltas, Model, Refuse, StreamItem, usage_of
 from app.engines.collecting import collect
 from app.errors import UnsupportedParameter
 from app.jsontypes import Json
@@ -13,7 +13,7 @@ from app.jsontypes import Json
 MODEL = Model("m", created=1, owned_by="parley", fingerprint="fp_m", capabilities=frozenset({"sampling", "length"}))
 
 # A step of a stream: what it gives, what it fails with, or what it waits for.
-Step = Delta | Facts | Exception | asyncio.Event
+Step = StreamItem | Exception | asyncio.Event
 Script = Callable[[int], Iterable[Step]]
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from app.chat import choices
-from app.engines.base import Completion, Delta, Facts, Usage, usage_of
+from app.engines.base import Completion, Delta, StreamItem, Usage, usage_of
 from app.errors import EngineUnavailable
 
 from .scripted_engine import ScriptedPlan, Step, answer
@@ -22,7 +22,7 @@ async def whole(plan: ScriptedPlan, n: int) -> Completion:
     return await choices.complete(plan, n)
 
 
-async def streamed(plan: ScriptedPlan, n: int) -> list[Delta | Facts]:
+async def streamed(plan: ScriptedPlan, n: int) -> list[StreamItem]:
     return [delta async for delta in choices.stream(plan, n)]
 
 
@@ -42,7 +42,7 @@ def usages_of(*usages: Usage | None) -> ScriptedPlan:
     return ScriptedPlan(script)
 
 
-def usage_told(told: Completion | list[Delta | Facts]) -> Usage | None:
+def usage_told(told: Completion | list[StreamItem]) -> Usage | None:
     facts = told.facts if isinstance(told, Completion) else told[-1]
     return facts.get("usage") if isinstance(facts, dict) else None
 

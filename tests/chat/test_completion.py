@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.chat.completion import ChunkWriter, completion
-from app.engines.base import Choice, Completion, Delta, Facts, Logprobs, usage_of
+from app.engines.base import Choice, Completion, Delta, Facts, Logprobs, StreamItem, usage_of
 from app.errors import EngineUnavailable
 from app.jsontypes import Json
 
@@ -18,7 +18,7 @@ ROLE = {"role": "assistant", "content": "", "refusal": None}
 LOGPROBS: Logprobs = {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}], "refusal": None}
 
 
-def written(*deltas: Delta | Facts, include_usage: bool = False, obfuscate: bool = False) -> list[Json]:
+def written(*deltas: StreamItem, include_usage: bool = False, obfuscate: bool = False) -> list[Json]:
     writer = ChunkWriter(MODEL, include_usage=include_usage, obfuscate=obfuscate)
     return [*(chunk for delta in deltas for chunk in writer.feed(delta)), *writer.end()]
 
@@ -85,7 +85,7 @@ def test_what_the_engine_knows_better_holds_from_then_on() -> None:
 
 
 def test_usage_comes_last_in_a_chunk_without_choices_and_only_when_asked_for() -> None:
-    deltas: list[Delta | Facts] = [Delta(0, {"content": "a"}, "stop"), {"usage": usage_of(1, 2)}]
+    deltas: list[StreamItem] = [Delta(0, {"content": "a"}, "stop"), {"usage": usage_of(1, 2)}]
     *chunks, last = written(*deltas, include_usage=True)
     assert all(each["usage"] is None for each in chunks)
     assert (last["choices"], last["usage"]) == ([], usage_of(1, 2))
@@ -113,7 +113,7 @@ def test_obfuscated_chunks_have_sizes_that_are_multiples_of_64(text: str) -> Non
     [[], [Delta(0, {"content": "a"})], [Delta(0, {}, "stop"), Delta(1, {"content": "a"})], [{"usage": usage_of(1, 1)}]],
     ids=["nothing", "no end", "one of two", "usage alone"],
 )
-def test_an_answer_that_does_not_end_is_a_failure(deltas: list[Delta | Facts]) -> None:
+def test_an_answer_that_does_not_end_is_a_failure(deltas: list[StreamItem]) -> None:
     with pytest.raises(EngineUnavailable, match="in the middle"):
         written(*deltas)
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from app.chat.parameters import CAPABILITIES, PARAMETERS, Parameter
+from app.chat.parameters import CAPABILITIES, PARAMETERS, ChatParameter
 from app.chat.policy import honour
 from app.chat.support import plain_value, support_table
+from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.properties import property_paths
 from app.engines import echo
 from app.engines.base import Model, reasoning_model
 from app.engines.llama import engine as llama
-from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path
+
+from ..configuration.entries import model_file
 
 BARE = Model("m", 0, "o", "f")
 # What rows that stand inside others need besides their own capability, so that it is them that is looked at.
@@ -42,7 +44,7 @@ def having(path: str, value: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": "x"}], **value}
 
 
-def place(parameter: Parameter) -> str:
+def place(parameter: ChatParameter) -> str:
     """The path that an error about a parameter names, each list having one item."""
     steps = parameter.name.replace("[]", "[0]").split(".")
     return ".".join(steps[: len(steps) - parameter.carrier])
@@ -58,7 +60,9 @@ def test_the_table_has_just_the_properties_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
-def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(parameter: Parameter) -> None:
+def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(
+    parameter: ChatParameter,
+) -> None:
     lacking = Model("m", 0, "o", "f", (HOLDERS - {str(parameter.needs)}))
     for value in (None, *parameter.neutral):
         refuse(having(parameter.name, value), lacking)
@@ -73,7 +77,7 @@ def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_valu
 
 
 @pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
-def test_under_the_policy_warn_it_is_left_out_with_what_makes_no_sense_without_it(parameter: Parameter) -> None:
+def test_under_the_policy_warn_it_is_left_out_with_what_makes_no_sense_without_it(parameter: ChatParameter) -> None:
     body = having(parameter.name, {"some": "thing"})
     lacking = Model("m", 0, "o", "f", HOLDERS - {str(parameter.needs)})
     got, names = honour(body, lacking, policy="warn")
@@ -200,5 +204,5 @@ def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
 
 
 def test_readme_shows_the_table_of_the_bundled_model() -> None:
-    model = served_model(ModelFile()).model
+    model = served_model(model_file()).model
     assert support_table(model) in (Path(__file__).parents[2] / "README.md").read_text()

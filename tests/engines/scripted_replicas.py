@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 
 from app.engines.transport.options import UpstreamOptions
-from app.engines.transport.replicas import Events, Explain, Replicas, Whole
+from app.engines.transport.replicas import Events, Explain, Replicas
 from app.jsontypes import Json
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An answer that is no stream."""
+
+    body: bytes
 
 
 class ScriptedReplicas(Replicas):
@@ -34,10 +42,10 @@ class ScriptedReplicas(Replicas):
     async def ready(self) -> bool:
         return True
 
-    async def get(self, path: str) -> Whole:
+    async def get(self, path: str) -> bytes:
         return self._told()
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
         self.asked.append(json.loads(body))
         return self._told()
 
@@ -46,17 +54,17 @@ class ScriptedReplicas(Replicas):
         self.open += 1
         try:
             # One that was told a whole answer alone gives it here too.
-            for event in self.events or [self._told()]:
+            for event in self.events or [Whole(self._told())]:
                 if isinstance(event, Exception):
                     raise event
-                yield event if isinstance(event, Whole) else [_bytes(event)]
+                yield event.body if isinstance(event, Whole) else [_bytes(event)]
         finally:
             self.open -= 1
 
-    def _told(self) -> Whole:
+    def _told(self) -> bytes:
         if isinstance(self.answer, Exception):
             raise self.answer
-        return Whole(200, {}, _bytes(self.answer))
+        return _bytes(self.answer)
 
 
 def _bytes(value: Any) -> bytes:

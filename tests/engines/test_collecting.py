@@ -18,6 +18,7 @@ from app.engines.base import (
     Facts,
     Logprobs,
     Message,
+    StreamItem,
     TokenLogprob,
     ToolCall,
     usage_of,
@@ -27,7 +28,7 @@ from app.engines.dialects.stream import in_deltas
 from app.errors import EngineUnavailable
 
 
-def collected(deltas: Iterable[Delta | Facts]) -> Completion:
+def collected(deltas: Iterable[StreamItem]) -> Completion:
     async def stream() -> Deltas:
         for delta in deltas:
             yield delta
@@ -36,7 +37,7 @@ def collected(deltas: Iterable[Delta | Facts]) -> Completion:
 
 
 def test_texts_are_joined_and_choices_are_in_the_order_of_their_numbers() -> None:
-    deltas: list[Delta | Facts] = [
+    deltas: list[StreamItem] = [
         {"system_fingerprint": "fp_7"},
         Delta(1, {"content": "b"}),
         Delta(0, {"reasoning_content": "Hm"}),
@@ -189,7 +190,7 @@ def test_a_whole_answer_taken_apart_adds_up_to_itself(cutting: bool) -> None:
     random = Random(11)
     for _ in range(300):
         answer = completion(random)
-        deltas: Iterable[Delta | Facts] = in_deltas(deepcopy(answer))
+        deltas: Iterable[StreamItem] = in_deltas(deepcopy(answer))
         if cutting:
             deltas = [part for each in deltas for part in (cut(random, each) if isinstance(each, Delta) else (each,))]
         assert collected(deltas) == answer

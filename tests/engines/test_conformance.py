@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Completion, Delta, Engine, Facts, Plan, usage_of
+from app.engines.base import Completion, Delta, Engine, Plan, StreamItem, usage_of
 from app.engines.collecting import collect
-from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.dialects.known import DIALECTS
 from app.engines.echo import EchoEngine
 from app.engines.registry import Registry
-from app.engines.transport.replicas import Whole
 from app.engines.upstream import UpstreamEngine, model_of
 from app.errors import ApiError
 from app.jsontypes import Json
@@ -26,7 +25,7 @@ from app.jsontypes import Json
 from .asking import prepare
 from .chunks import ROLE, chunk, completion, last_chunk
 from .llama.scripted_process import ScriptedProcess, engine_on
-from .scripted_replicas import ScriptedReplicas
+from .scripted_replicas import ScriptedReplicas, Whole
 
 CALL: Json = {"id": "call_1", "type": "function", "function": {"name": "get_time", "arguments": "{}"}}
 TOOLS: Json = {"tools": [{"type": "function", "function": {"name": "get_time"}}]}
@@ -90,7 +89,7 @@ def llama(case: Case, n: int, monkeypatch: pytest.MonkeyPatch) -> Subject:
 def relay(dialect: str) -> Callable[..., Subject]:
     def make(case: Case, n: int, _: pytest.MonkeyPatch, events: list[Any] | None = None) -> Subject:
         replicas = ScriptedReplicas(case.whole(n), case.events(n) if events is None else events)
-        engine = UpstreamEngine(Upstream(model_of("m", dialect), "theirs"), dialect, replicas)
+        engine = UpstreamEngine(UpstreamModel(model_of("m", dialect), "theirs"), dialect, replicas)
         return Subject(engine, lambda: replicas.open, dialect)
 
     return make
@@ -98,7 +97,7 @@ def relay(dialect: str) -> Callable[..., Subject]:
 
 def whole_for_stream(case: Case, n: int, monkeypatch: pytest.MonkeyPatch) -> Subject:
     """An upstream that sends a whole answer where a stream was asked for."""
-    told = Whole(200, {}, json.dumps(case.whole(n)).encode())
+    told = Whole(json.dumps(case.whole(n)).encode())
     return relay("openai")(case, n, monkeypatch, [told])
 
 
@@ -117,12 +116,12 @@ def run(use: Any) -> Any:
     return asyncio.run(asyncio.wait_for(use, 60))
 
 
-async def told(plan: Plan) -> list[Delta | Facts]:
+async def told(plan: Plan) -> list[StreamItem]:
     async with aclosing(plan.stream()) as deltas:
         return [delta async for delta in deltas]
 
 
-async def together(deltas: list[Delta | Facts]) -> Completion:
+async def together(deltas: list[StreamItem]) -> Completion:
     async def again() -> Any:
         for delta in deltas:
             yield delta
@@ -171,7 +170,7 @@ def test_each_choice_is_begun_and_finished_once_and_the_usage_comes_last(
     assert subject.opened() == 0
 
 
-async def _streamed(subject: Subject, case: Case, n: int) -> list[Delta | Facts]:
+async def _streamed(subject: Subject, case: Case, n: int) -> list[StreamItem]:
     return await told(await prepare(subject.engine, request_of(subject, case, n)))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.engines.base import Model
-from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.discovery import DiscoveringEngine
-from app.engines.transport.replicas import Replicas, Whole
+from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine, list_upstream_models
 from app.errors import EngineUnavailable, UpstreamFailed
 from app.jsontypes import Json
@@ -38,7 +38,7 @@ class Telling(ScriptedReplicas):
     async def close(self) -> None:
         self.past.append("close")
 
-    async def get(self, path: str) -> Whole:
+    async def get(self, path: str) -> bytes:
         self.past.append(path)
         self.answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return self._told()
@@ -72,7 +72,7 @@ def engine(replicas: Telling, closed: list[str] | None = None) -> DiscoveringEng
 
     def relay(model: Model, way: Replicas) -> UpstreamEngine:
         assert way is replicas
-        return Relay(Upstream(model, model.id), "vllm", way)
+        return Relay(UpstreamModel(model, model.id), "vllm", way)
 
     return DiscoveringEngine(lambda: replicas, relay, "vllm")
 

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from openai import BadRequestError, OpenAI
 
-from app.engines.llama.model_file import ModelFile, served_model
+from app.configuration.model_file import served_model
 from app.errors import ConfigurationError
 from app.model_process import gguf
 from tests.live import Answer, Server, StartError, serve
 
+from ..configuration.entries import model_file
 from .conftest import BUNDLED, child_of, eventually
 from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
@@ -302,7 +303,7 @@ def _below(pid: int) -> list[int]:
 
 
 def _capabilities(path: Path) -> frozenset[str]:
-    return served_model(ModelFile(projector=path)).model.capabilities
+    return served_model(model_file(mmproj=path)).model.capabilities
 
 
 def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
@@ -311,19 +312,19 @@ def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
     assert _capabilities(write_projector(path, EMBEDDING)) >= senses
     assert _capabilities(write_projector(path, EMBEDDING, audio=False)) & senses == {"images"}
     assert _capabilities(write_projector(path, EMBEDDING, images=False)) & senses == {"audio_input"}
-    assert not served_model(ModelFile()).model.capabilities & senses
+    assert not served_model(model_file()).model.capabilities & senses
 
 
 def test_another_projector_is_another_fingerprint(tmp_path: Path) -> None:
     path = write_projector(tmp_path / "mmproj.gguf", EMBEDDING)
-    one = served_model(ModelFile(projector=path)).model.fingerprint
+    one = served_model(model_file(mmproj=path)).model.fingerprint
     write_projector(path, EMBEDDING, audio=False)
     assert (
         len(
             {
                 one,
-                served_model(ModelFile(projector=path)).model.fingerprint,
-                served_model(ModelFile()).model.fingerprint,
+                served_model(model_file(mmproj=path)).model.fingerprint,
+                served_model(model_file()).model.fingerprint,
             }
         )
         == 3
@@ -341,7 +342,7 @@ def test_a_projector_is_described_by_its_header(projector: Path) -> None:
 
 def _start_error(path: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        served_model(ModelFile(projector=path))
+        served_model(model_file(mmproj=path))
     return str(caught.value)
 
 
@@ -355,7 +356,7 @@ def test_a_projector_that_cannot_be_one_is_refused_in_words(tmp_path: Path) -> N
     assert "not a projector" in _start_error(BUNDLED)
     assert "not a projector" in _start_error(write(path, {"general.architecture": "clip"}, {}))
     for sentence in (_start_error(tmp_path / "none"), _start_error(BUNDLED)):
-        assert sentence.startswith("mmproj: ")
+        assert sentence.startswith("parley.toml: models.m.mmproj: ")
 
 
 def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(tmp_path: Path) -> None:
@@ -365,8 +366,8 @@ def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(
 
 
 def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
-    with pytest.raises(ConfigurationError, match="name it in mmproj"):
-        served_model(ModelFile(path=projector))
+    with pytest.raises(ConfigurationError, match=r"name it in parley\.toml: models\.m\.mmproj"):
+        served_model(model_file(path=projector))
 
 
 def test_a_wrong_projector_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.engines.asked import Asked
-from app.engines.base import Completion, Delta, Facts, Refuse
-from app.engines.dialects.dialect import Upstream
+from app.engines.base import Completion, Refuse, StreamItem
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.dialects.llama_cpp.request import fold_seed
 from app.engines.upstream import UpstreamEngine, model_of
 from app.errors import (
@@ -33,16 +33,16 @@ SECRET = "http://127.0.0.1:9/v1"
 
 
 def engine(replicas: ScriptedReplicas, dialect: str = "openai", **options: Any) -> UpstreamEngine:
-    return UpstreamEngine(Upstream(model_of("m", dialect, context_length=512), "theirs", **options), dialect, replicas)
+    return UpstreamEngine(
+        UpstreamModel(model_of("m", dialect, context_length=512), "theirs", **options), dialect, replicas
+    )
 
 
 async def whole(engine: UpstreamEngine, request: Json, refuse: Refuse = refuse, choice: int = 0) -> Completion:
     return await (await prepare(engine, {**HELLO, **request}, refuse)).complete(choice)
 
 
-async def streamed(
-    engine: UpstreamEngine, request: Json, refuse: Refuse = refuse, choice: int = 0
-) -> list[Delta | Facts]:
+async def streamed(engine: UpstreamEngine, request: Json, refuse: Refuse = refuse, choice: int = 0) -> list[StreamItem]:
     return [delta async for delta in (await prepare(engine, {**HELLO, **request}, refuse)).stream(choice)]
 
 

@@ -23,7 +23,7 @@ def paths(*names: str) -> dict[str, Any]:
     return {f"/{name}": {"get": {"operationId": name, "responses": {}}} for name in names}
 
 
-def until(server: Server, path: str, status: int, seconds: float = 8.0) -> None:
+def until(server: Server, path: str, status: int, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while server.request("GET", path, headers=server.bearer).status != status:
         assert time.monotonic() < deadline, server.log()
@@ -31,7 +31,7 @@ def until(server: Server, path: str, status: int, seconds: float = 8.0) -> None:
 
 
 def in_force(server: Server, times: int) -> None:
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 60
     while server.log().count("has changed and is in force") < times:
         assert time.monotonic() < deadline, server.log()
         time.sleep(0.05)
@@ -43,7 +43,7 @@ def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_n
     env = {"PARLEY_SPEC": str(document), "PARLEY_RELOAD": "1"}
     with serve("echo", env, args=["--workers", "2"]) as server:
         until(server, "/one", 501)
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 60
         while len(server.workers) < 2:
             assert time.monotonic() < deadline
         workers = server.workers
@@ -103,7 +103,7 @@ def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) 
         async def send(_message: Message) -> None:
             pass
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
             tasks.create_task(reloading({"type": "lifespan"}, receive, send))
             await asyncio.to_thread(until_read, "one")
             part.write_text("one")
@@ -116,7 +116,7 @@ def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) 
             ended.set()
 
     def until_read(text: str) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while read[-1:] != [text]:
             assert time.monotonic() < deadline, read
             time.sleep(0.02)
@@ -144,7 +144,7 @@ def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
         server.log_line("has changed and is in force")
         assert server.request("GET", "/v1/models", headers=server.bearer).status == 501
         assert reader.is_alive(), "the stream was over before the document changed: this showed nothing"
-        reader.join(20)
+        reader.join(60)
         assert found[0].rstrip().endswith(b"data: [DONE]")
         assert found[0].count(b"data: ") > 100
 

@@ -6,22 +6,20 @@ others go through `mending`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
 from ..asked import Asked
-from ..base import Completion, Delta, Facts, ToolCall
-from ..transport.replicas import MISSING_DONE
+from ..base import Completion, Delta, Facts, StreamItem, ToolCall
+from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
-from .reading import check_calls, check_json, error_of, facts_of, parse
+from .reading import check_calls, check_json, error_of, facts_of, parse, read_whole
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
-
-Told = Sequence[Delta | Facts]
 
 
 @dataclass(slots=True)
@@ -39,19 +37,27 @@ class StreamReader:
     """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
     may still come is not wanted."""
 
-    # What an event that brings nothing but text may have besides.
+    # What an event may have, and what one that brings nothing but text may have.
+    _names: ClassVar[frozenset[str]] = mending.TOP
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN
 
     def __init__(self, asked: Asked, drift: Drift) -> None:
         self._asked = asked
         self._drift = drift
         self._open: dict[int, _Open] = {}
+        self._passes_plain = asked.n == 1 and not asked.json
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
         self._usage: Any = None
         self.done = False
 
-    def feed(self, data: bytes) -> Told:
+    def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
+        """What a whole answer tells that came instead of a stream; raises as `feed`."""
+        self._drift.count("whole_for_stream")
+        self.done = True
+        return [*in_deltas(read_whole(body, self._asked, self._drift))]
+
+    def feed(self, data: bytes) -> Sequence[StreamItem]:
         """What the data of an event tell.
 
         Raises:
@@ -61,22 +67,11 @@ class StreamReader:
         if data == MISSING_DONE:
             self._drift.count("done_missing")
             return ()
-        return self.read(parse(data))
-
-    def feed_all(self, events: Iterable[bytes]) -> Iterator[Delta | Facts]:
-        """As `feed`, of events that came together; ends when the reader is done."""
-        for data in events:
-            yield from self.feed(data)
-            if self.done:
-                return
-
-    def read(self, event: Json) -> Told:
-        """As `feed`, of an event that is parsed."""
-        choices = event.get("choices")
+        event = parse(data)
         # The next characters of the text, and nothing else?
         if (
             self._plain
-            and type(choices) is list
+            and type(choices := event.get("choices")) is list
             and len(choices) == 1
             and type(choice := choices[0]) is dict
             and choice.get("index") == 0
@@ -90,9 +85,11 @@ class StreamReader:
             and event.keys() <= self._plain_names
         ):
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
-        return self._read(event, choices)
+        return self.read(event)
 
-    def _read(self, event: Json, choices: Any) -> list[Delta | Facts]:
+    def read(self, event: Json) -> list[StreamItem]:
+        """As `feed`, of an event that is parsed."""
+        choices = event.get("choices")
         drift = self._drift
         error = error_of(event)
         if error is not None:
@@ -101,7 +98,7 @@ class StreamReader:
             self._usage = event["usage"]
         if not isinstance(choices, list):
             raise UpstreamFailed("The upstream's stream has an event without choices.")
-        mending.count_extras(event, mending.TOP, drift)
+        mending.count_extras(event, self._names, drift)
         facts: Facts = {}
         if not self._begun:
             self._begun = True
@@ -110,7 +107,7 @@ class StreamReader:
         elif event.get("moderation") is not None:
             facts = {"moderation": event["moderation"]}
         deltas = [self._choice(choice) for choice in choices]
-        self._plain = self._asked.n == 1 and not self._asked.json and 0 in self._open and not self._open[0].finished
+        self._plain = self._passes_plain and 0 in self._open and not self._open[0].finished
         return [facts, *deltas] if facts else [*deltas]
 
     def _choice(self, choice: Any) -> Delta:
@@ -186,7 +183,7 @@ class StreamReader:
         head = {"index": index, "id": state.ids[index], "type": kind}
         return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
 
-    def end(self) -> Told:
+    def end(self) -> Sequence[StreamItem]:
         """The last facts, with the usage.
 
         Raises:
@@ -201,7 +198,7 @@ class StreamReader:
         return ({"usage": usage},)
 
 
-def in_deltas(answer: Completion) -> Iterator[Delta | Facts]:
+def in_deltas(answer: Completion) -> Iterator[StreamItem]:
     """A whole answer as a stream would have it."""
     facts: Facts = {**answer.facts}
     usage = facts.pop("usage", None)

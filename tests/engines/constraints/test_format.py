@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from app.engines.base import Delta
-from app.engines.constraints import format as formats
-from app.engines.constraints.format import FormatCheck
+from app.engines.constraints.format import FormatCheck, schema_of
 from app.engines.constraints.schema import accepted
 from app.errors import BadRequest, ServerError
 from app.jsontypes import Json
@@ -65,12 +64,12 @@ def test_text_beside_thoughts_is_what_must_fit() -> None:
     ids=str,
 )
 def test_a_format_is_a_schema_or_none(form: Any, body: Json | None) -> None:
-    schema = formats.asked({"response_format": form} if form else {})
+    schema = schema_of({"response_format": form} if form else {})
     assert (None if schema is None else schema.body) == body
 
 
 def test_a_schema_may_be_so_large_and_no_larger() -> None:
     request = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"enum": ["a" * 90]}}}}
-    assert formats.asked(request, most=110)
+    assert schema_of(request, most=110)
     with pytest.raises(BadRequest, match="at most 90"):
-        formats.asked(request, most=90)
+        schema_of(request, most=90)

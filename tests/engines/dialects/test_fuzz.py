@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from app.engines.asked import Asked
-from app.engines.base import Completion, Delta, Deltas, Facts
+from app.engines.base import Completion, Deltas, StreamItem
 from app.engines.collecting import collect
 from app.engines.dialects.drift import Drift
 from app.engines.dialects.llama_cpp import errors
@@ -27,9 +27,9 @@ from . import garbage
 TOOLS = ToolChoice(("get_time",))
 ASKED = [
     Asked(),
-    Asked(choice=TOOLS),
-    Asked(n=2, choice=TOOLS),
-    Asked(alternatives=0, choice=TOOLS),
+    Asked(tool_choice=TOOLS),
+    Asked(n=2, tool_choice=TOOLS),
+    Asked(alternatives=0, tool_choice=TOOLS),
     Asked(alternatives=2, json=True),
 ]
 READERS: dict[str, Callable[[Asked], StreamReader]] = {
@@ -41,7 +41,7 @@ READERS: dict[str, Callable[[Asked], StreamReader]] = {
 }
 
 
-def together(deltas: list[Delta | Facts]) -> Completion:
+def together(deltas: list[StreamItem]) -> Completion:
     async def told() -> Deltas:
         for delta in deltas:
             yield delta

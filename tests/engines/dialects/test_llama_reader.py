@@ -3,12 +3,13 @@ that nobody asked for is not seen, and an answer ends at stop sequences of which
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from app.engines.asked import Asked
-from app.engines.base import Delta, Facts, Logprobs, TokenLogprob, usage_of
+from app.engines.base import Delta, Facts, Logprobs, StreamItem, TokenLogprob, usage_of
 from app.engines.dialects.drift import Drift
 from app.engines.dialects.llama_cpp import errors
 from app.engines.dialects.llama_cpp.reader import LlamaReader, as_event
@@ -17,7 +18,7 @@ from app.jsontypes import Json
 
 from ..chunks import ROLE, chunk, completion, last_chunk
 
-Told = list[Delta | Facts]
+Told = list[StreamItem]
 
 
 def reader(asked: Asked | None = None, **options: Any) -> LlamaReader:
@@ -38,7 +39,7 @@ def probable(*tokens: str) -> Logprobs:
 
 
 def told(reading: LlamaReader, *events: Json) -> Told:
-    return [delta for event in events for delta in reading.read(event)]
+    return [delta for event in events for delta in reading.feed(json.dumps(event).encode())]
 
 
 def texts(deltas: Told) -> list[tuple[Any, list[str] | None]]:

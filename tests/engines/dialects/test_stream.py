@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from random import Random
@@ -10,20 +11,19 @@ from typing import Any
 import pytest
 
 from app.engines.asked import Asked
-from app.engines.base import Delta, Facts, usage_of
+from app.engines.base import Delta, StreamItem, usage_of
 from app.engines.dialects.drift import Drift
 from app.engines.dialects.llama_cpp.reader import LlamaReader
 from app.engines.dialects.stream import StreamReader
 from app.engines.tool_choice import ToolChoice
-from app.engines.transport.events import EventParser
-from app.engines.transport.replicas import MISSING_DONE
+from app.engines.transport.events import MISSING_DONE, EventParser
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed
 from app.jsontypes import Json
 
 from ..chunks import ROLE, chunk, last_chunk
 from . import garbage
 
-Told = list[Delta | Facts]
+Told = list[StreamItem]
 USAGE = usage_of(3, 2)
 TOOLS = ToolChoice(("get_time", "get_weather"))
 HEAD = {"id": "call_1", "type": "function", "function": {"name": "get_time", "arguments": ""}}
@@ -50,30 +50,34 @@ def test_a_good_stream_is_its_deltas_and_the_usage_last() -> None:
     assert drift.counts == {}
 
 
-def test_an_event_of_text_alone_is_passed_on_as_it_is_and_any_other_is_looked_into() -> None:
-    reader = StreamReader(Asked(), Drift(""))
-    reader.read(chunk(ROLE))
-    event = chunk({"content": "Hi"})
-    (delta,) = reader.read(event)
-    assert isinstance(delta, Delta)
-    assert delta.message is event["choices"][0]["delta"]
-    for other in ({**event, "extra": 1}, {**event, "usage": USAGE}, chunk({"content": "Hi"}, "stop")):
-        (delta,) = reader.read(other)
-        assert isinstance(delta, Delta)
-        assert delta.message == {"content": "Hi"}
-        assert delta.message is not other["choices"][0]["delta"]
-        reader = StreamReader(Asked(), Drift(""))
-        reader.read(chunk(ROLE))
+class Looking(StreamReader):
+    """Counts the events that it looks into."""
+
+    looked = 0
+
+    def read(self, event: Json) -> list[StreamItem]:
+        self.looked += 1
+        return super().read(event)
 
 
-@pytest.mark.parametrize("asked", [Asked(n=2), Asked(json=True)], ids=str)
-def test_text_is_looked_into_where_choices_or_json_are_to_be_told(asked: Asked) -> None:
-    reader = StreamReader(asked, Drift(""))
-    reader.read(chunk(ROLE))
-    event = chunk({"content": "{"})
-    (delta,) = reader.read(event)
-    assert isinstance(delta, Delta)
-    assert delta.message is not event["choices"][0]["delta"]
+@pytest.mark.parametrize(
+    ("asked", "passes"), [(Asked(), True), (Asked(n=2), False), (Asked(json=True), False)], ids=["words", "two", "json"]
+)
+def test_an_event_of_text_alone_is_passed_on_without_a_look_where_nothing_needs_one(asked: Asked, passes: bool) -> None:
+    reader = Looking(asked, Drift(""))
+    plain = chunk({"content": "Hi"})
+    others: list[Json] = [{**plain, "extra": 1}, {**plain, "usage": USAGE}, {**plain, "moderation": {}}]
+    others += [chunk({"refusal": "No"}), chunk({"content": "Hi"}, logprobs={}), chunk({"content": "Hi"}, "stop"), plain]
+    expected = [True, not passes] + [True] * len(others)  # also the first of a stream, and what follows its end
+    looked = []
+    for event in (plain, plain, *others):
+        before = reader.looked
+        with contextlib.suppress(UpstreamFailed):
+            told = reader.feed(json.dumps(event).encode())
+        looked.append(reader.looked > before)
+        if not looked[-1]:
+            assert list(told) == [Delta(0, {"content": "Hi"})]
+    assert looked == expected
 
 
 def test_the_choices_of_a_stream_may_come_in_any_order_and_several_at_once() -> None:
@@ -94,7 +98,7 @@ def test_the_choices_of_a_stream_may_come_in_any_order_and_several_at_once() -> 
 def test_a_call_in_fragments_is_named_once_and_its_arguments_come_as_they_were_cut() -> None:
     more = [{"index": 0, "function": {"arguments": part}} for part in ('{"a"', ":1}")]
     events = [chunk(ROLE), *(chunk({"tool_calls": [call]}) for call in ({"index": 0, **HEAD}, *more))]
-    told = read([*events, chunk({}, "tool_calls"), last_chunk()], Asked(choice=TOOLS))
+    told = read([*events, chunk({}, "tool_calls"), last_chunk()], Asked(tool_choice=TOOLS))
     calls = [
         delta.message["tool_calls"] for delta in told if isinstance(delta, Delta) and "tool_calls" in delta.message
     ]
@@ -108,7 +112,7 @@ def test_a_call_in_fragments_is_named_once_and_its_arguments_come_as_they_were_c
 def test_a_custom_call_has_an_input_in_the_place_of_arguments() -> None:
     head = {"index": 0, "id": "c", "type": "custom", "custom": {"name": "get_time", "input": "a"}}
     events = [chunk({"tool_calls": [call]}) for call in (head, {"index": 0, "custom": {"input": "b"}})]
-    told = read([chunk(ROLE), *events, chunk({}, "tool_calls"), last_chunk()], Asked(choice=TOOLS))
+    told = read([chunk(ROLE), *events, chunk({}, "tool_calls"), last_chunk()], Asked(tool_choice=TOOLS))
     calls = [
         delta.message["tool_calls"] for delta in told if isinstance(delta, Delta) and "tool_calls" in delta.message
     ]
@@ -199,7 +203,7 @@ def test_an_answer_that_is_to_be_json_is_looked_at_as_a_whole_unless_it_is_cut()
 def test_a_reader_that_is_done_takes_no_more() -> None:
     reader = LlamaReader(Asked(), Drift(""), stops=["END"])
     events = [chunk({"content": text}) for text in ("a", "END", "b")]
-    told = list(reader.feed_all(json.dumps(event).encode() for event in events))
+    told = [delta for event in events for delta in reader.feed(json.dumps(event).encode())]
     assert [delta.message for delta in told if isinstance(delta, Delta)] == [{"content": "a"}, {}]
     assert reader.done
 
@@ -208,16 +212,16 @@ def test_a_reader_that_is_done_takes_no_more() -> None:
 def test_a_stream_that_is_split_anywhere_tells_the_same(name: str) -> None:
     random = Random(name)
 
-    def told(pieces: Iterable[bytes]) -> list[Delta | Facts | str]:
+    def told(pieces: Iterable[bytes]) -> list[StreamItem | str]:
         """All that is told, up to an error and with it."""
-        asked = Asked(alternatives=1, choice=TOOLS)
+        asked = Asked(alternatives=1, tool_choice=TOOLS)
         reader = LlamaReader(asked, Drift("")) if name == "llama.cpp" else StreamReader(asked, Drift(""))
         parser = EventParser()
-        deltas: list[Delta | Facts | str] = []
+        deltas: list[StreamItem | str] = []
         try:
             for piece in pieces:
-                for delta in reader.feed_all(parser.feed(piece)):
-                    deltas.append(delta)
+                for event in parser.feed(piece):
+                    deltas += reader.feed(event)
             deltas += reader.end()
         except ApiError as error:
             deltas.append(error.message)

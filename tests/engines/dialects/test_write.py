@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.dialects.dialect import Upstream, Written
+from app.engines.dialects.dialect import UpstreamModel, Written
 from app.engines.dialects.known import DIALECTS
 from app.engines.upstream import model_of
 from app.jsontypes import Json
@@ -16,7 +16,7 @@ HELLO: Json = {"messages": [{"role": "user", "content": "Hello!"}]}
 
 
 def written(dialect: str, extra: Json | None = None, **request: Any) -> Written:
-    upstream = Upstream(model_of("m", dialect, context_length=512), "theirs", extra or {})
+    upstream = UpstreamModel(model_of("m", dialect, context_length=512), "theirs", extra or {})
     return DIALECTS[dialect].write({**HELLO, **request}, upstream)
 
 

@@ -15,11 +15,12 @@ from app.engines.constraints.binding import PROOF
 from app.engines.llama import engine as llama
 from app.engines.llama.engine import CAPABILITIES, LlamaEngine
 from app.engines.llama.process import ModelProcess
-from app.engines.transport.replicas import Events, Whole
+from app.engines.transport.replicas import Events
 from app.jsontypes import Json
 from app.model_process.slots import SlotRequest
 
 from ..chunks import ROLE, chunk, last_chunk
+from ..scripted_replicas import Whole
 
 CONTEXT_LENGTH = 512
 # The steps of one answer: events, those that came together in one list, a `Whole`, or a failure.
@@ -104,7 +105,7 @@ class ScriptedProcess(ModelProcess):
                 if isinstance(step, Exception):
                     raise step
                 together = step if isinstance(step, list) else [step]
-                yield step if isinstance(step, Whole) else [_data(event) for event in together]
+                yield step.body if isinstance(step, Whole) else [_data(event) for event in together]
         finally:
             self.open -= 1
 

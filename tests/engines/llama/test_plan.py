@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from app.engines.base import Completion, Delta, Facts, usage_of
+from app.engines.base import Completion, Delta, StreamItem, usage_of
 from app.engines.dialects.llama_cpp.request import fold_seed
 from app.engines.llama.plan import LlamaPlan
-from app.engines.transport.replicas import Whole
 from app.errors import ApiError, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import slot_request
 
 from ..asking import prepare
 from ..chunks import ROLE, chunk, completion, last_chunk
+from ..scripted_replicas import Whole
 from .scripted_process import ScriptedProcess, calling, engine_on, saying
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ async def whole(plan: LlamaPlan) -> Completion:
     return await plan.complete()
 
 
-async def streamed(plan: LlamaPlan) -> list[Delta | Facts]:
+async def streamed(plan: LlamaPlan) -> list[StreamItem]:
     return [delta async for delta in plan.stream()]
 
 
@@ -211,7 +211,7 @@ def test_a_whole_answer_of_llama_cpp_is_read_as_well(using: Using) -> None:
     entries = [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     told = {"message": message, "finish_reason": "tool_calls", "logprobs": {"content": entries}}
-    process = ScriptedProcess([Whole(200, {}, json.dumps(completion(told)).encode())], marks=False)
+    process = ScriptedProcess([Whole(json.dumps(completion(told)).encode())], marks=False)
     made = using(process, whole, tools=[TIME], logprobs=True)
     (choice,) = made.choices
     assert choice.finish_reason == "tool_calls"

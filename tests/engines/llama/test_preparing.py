@@ -11,12 +11,11 @@ import pytest
 
 from app.engines.base import Refuse
 from app.engines.constraints import binding as bindings
-from app.engines.constraints import tools as tools_of
 from app.engines.constraints.binding import Binding
 from app.engines.constraints.calls import CallReader
 from app.engines.constraints.format import FormatCheck
 from app.engines.constraints.schema import accepted
-from app.engines.constraints.tools import Tools
+from app.engines.constraints.tools import Tools, tools_of
 from app.engines.llama.plan import LlamaPlan, Way
 from app.errors import ApiError, BadRequest, ContextLengthExceeded, UnsupportedParameter
 from app.jsontypes import Json
@@ -73,7 +72,7 @@ Planned = Callable[..., LlamaPlan]
 
 
 def tools(*given: Json, **request: Any) -> Tools:
-    found = tools_of.asked({"tools": list(given), **request})
+    found = tools_of({"tools": list(given), **request})
     assert found is not None
     return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.engines.llama import process as module
 from app.engines.llama.process import ModelProcess
-from app.engines.transport.replicas import Events, Explain, Whole
+from app.engines.transport.replicas import Events, Explain
 from app.errors import ApiError, BadRequest, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import SlotRequest
@@ -35,11 +35,11 @@ class Replicas(ScriptedReplicas):
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def get(self, path: str) -> Whole:
+    async def get(self, path: str) -> bytes:
         self.paths.append(path)
         return await super().get(path)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
         self.paths.append(path)
         answer = await super().post(path, body, explain=explain)
         await self.go_on.wait()
@@ -207,8 +207,8 @@ def test_log_probabilities_beside_tools_come_in_a_whole_answer(started: Started)
         process = started(replicas)
         await process.start()
         (answer,) = await events(process, WHOLE)
-        assert isinstance(answer, Whole)
-        assert json.loads(answer.body) == completion()
+        assert isinstance(answer, bytes)
+        assert json.loads(answer) == completion()
         assert "stream" not in replicas.asked[0]
 
     run(test())

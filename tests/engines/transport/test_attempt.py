@@ -36,11 +36,10 @@ def failure(*answers: Response | Exception, **options: Any) -> Failed:
 
 def test_an_answer_is_given_with_its_first_bytes() -> None:
     async def test() -> None:
-        headers = {"Content-Type": "Text/Event-Stream; charset=utf-8", "X-Request-ID": "r"}
+        headers = {"Content-Type": "Text/Event-Stream; charset=utf-8"}
         session = Session(Response(b"a", b"b", headers=headers))
         answer = await send(session.typed, request(b"{}"))
-        assert (answer.status, answer.first, answer.content_type) == (200, b"a", "text/event-stream")
-        assert answer.headers["x-request-id"] == "r"
+        assert (answer.first, answer.content_type) == (b"a", "text/event-stream")
         (asked,) = session.asked
         assert (asked["method"], str(asked["url"]), asked["data"]) == ("POST", "http://peer/v1/x", b"{}")
         assert asked["allow_redirects"] is False

@@ -81,7 +81,7 @@ def test_those_who_probe_at_the_same_time_share_one_probe_and_so_do_those_who_co
         assert (asked["method"], str(asked["url"]), asked["data"]) == ("GET", "http://a/v1/models", None)
         assert one.seen
         session.answers = [Response(b"{}", status=500)]
-        assert await one.probe(session.typed, CIMultiDict(), holds=0.0) is not None
+        assert await one.probe(session.typed, CIMultiDict(), fresh=True) is not None
         assert len(session.asked) == 2
 
     run(test())

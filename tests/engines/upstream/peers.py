@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 from app.contract.document import Document
 from app.contract.schemas import Schemas
 from app.engines.base import Model
-from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine, model_of
 from app.jsontypes import Json
@@ -90,7 +90,7 @@ class Front:
     def __init__(self, replicas: Replicas, dialect: str = "openai", *, theirs: str = "theirs", **options: Any) -> None:
         settings = options.pop("settings", {})
         model = options.pop("model", ours(dialect))
-        self.engine = UpstreamEngine(Upstream(model, theirs, **options), dialect, replicas)
+        self.engine = UpstreamEngine(UpstreamModel(model, theirs, **options), dialect, replicas)
         app = wire(Settings(api_keys=(KEY,), **settings), self.engine)
         self._loop = asyncio.new_event_loop()
         self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
-from app.engines.transport.replicas import Replicas, Whole
+from app.engines.transport.replicas import Replicas
 
+from ..scripted_replicas import Whole
 from .scripted import Answer, Scripted
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
     return asyncio.run(bounded())
 
 
-async def post(replicas: Replicas, _: Scripted | None = None) -> Whole:
+async def post(replicas: Replicas, _: Scripted | None = None) -> bytes:
     return await replicas.post("/chat/completions", b"{}")
 
 
@@ -53,5 +54,5 @@ async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | 
     """The data of all events, or the whole answer."""
     found: list[bytes | Whole] = []
     async for events in replicas.stream("/chat/completions", b"{}"):
-        found += [events] if isinstance(events, Whole) else events
+        found += [Whole(events)] if isinstance(events, bytes) else events
     return found

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from ....errors import ApiError, UpstreamFailed
 from ....jsontypes import Json
 from ...asked import Asked
-from ...base import Delta, Facts, TokenLogprob, Usage, usage_of
+from ...base import Delta, StreamItem, TokenLogprob, Usage, usage_of
 from .. import mending
 from ..drift import Drift
-from ..reading import error_of
-from ..stream import StreamReader, Told
+from ..reading import error_of, parse
+from ..stream import StreamReader
 from .stops import StopCutter
 
 
@@ -24,6 +24,8 @@ class LlamaReader(StreamReader):
     says of itself goes no further. ``error`` makes our error of an event that tells of one.
     """
 
+    # We ask for timings.
+    _names: ClassVar[frozenset[str]] = mending.TOP | {"timings"}
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN | {"timings"}
 
     def __init__(
@@ -47,50 +49,53 @@ class LlamaReader(StreamReader):
         self._thoughts_so_far = 0
         self._after_thoughts = False
         self._waiting: list[TokenLogprob] = []
-        self._untouched = not silent and not stops and asked.alternatives is None
+        self._passes_plain &= not silent and not stops and asked.alternatives is None
 
     @property
     def uncounted(self) -> str:
         """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
         return "".join(self._reasoning) if self._thoughts is None else ""
 
-    def read(self, event: Json) -> Told:
+    def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
+        """As `StreamReader.feed_whole`; the usage is for `end` to tell."""
+        return self.read(as_event(parse(body)))
+
+    def read(self, event: Json) -> list[StreamItem]:
+        if self.done:
+            return []
         error = self._error(event)
         if error is not None:
             raise error
         timings = event.get("timings")
         self._timings = timings if isinstance(timings, dict) else {}
-        told = super().read(event)
-        if type(told) is tuple and self._untouched:
-            return told  # nothing but text
-        result: list[Delta | Facts] = []
-        for each in told:
+        result: list[StreamItem] = []
+        for each in super().read(event):
             if isinstance(each, Delta):
                 result += self._delta(each)
             elif not self._own:
                 result.append(each)
         return result
 
-    def _delta(self, delta: Delta) -> list[Delta | Facts]:
+    def _delta(self, delta: Delta) -> list[StreamItem]:
         if self._silent:
             delta = Delta(delta.index, {}, delta.finish_reason and "length")
         message = delta.message
-        _refuse_unreadable(delta)
         if message.get("content") == "":
             del message["content"]
+        if not _is_well_formed(delta):
+            raise UpstreamFailed("The upstream's stream has a delta that cannot be read.")
         if "reasoning_content" in message:
             self._reasoning.append(message["reasoning_content"])
-            made = self._timing("predicted_n")
-            self._thoughts_so_far = made or 0
+            self._thoughts_so_far = self._timing("predicted_n") or 0
             # Of a delta with more than thoughts it is not known how many tokens were thoughts.
-            self._thoughts = made if len(message) == 1 else None
+            self._thoughts = self._timing("predicted_n") if len(message) == 1 else None
         if self._asked.alternatives is not None and not self._silent:
             self._place_logprobs(delta)
         if not message and delta.finish_reason is None:
             return []
         if self._cutter is None:
             return [delta]
-        result: list[Delta | Facts] = [*self._cutter.cut(delta)]
+        result: list[StreamItem] = [*self._cutter.cut(delta)]
         if self._cutter.met:
             self.done = True
             result.append({"usage": self._usage_so_far()})
@@ -109,16 +114,15 @@ class LlamaReader(StreamReader):
             delta.logprobs = {"content": self._waiting, "refusal": None}
             self._waiting = []
 
-    def _usage_so_far(self) -> Usage:
-        cached, made = self._timing("cache_n") or 0, self._timing("predicted_n") or 0
-        prompt = cached + (self._timing("prompt_n") or 0)
-        return usage_of(prompt, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
-
     def _timing(self, name: str) -> int | None:
-        count = self._timings.get(name)
-        return count if isinstance(count, int) else None
+        value = self._timings.get(name)
+        return value if isinstance(value, int) else None
 
-    def end(self, thoughts: int = 0) -> Told:
+    def _usage_so_far(self) -> Usage:
+        cached, read, made = (self._timing(name) or 0 for name in ("cache_n", "prompt_n", "predicted_n"))
+        return usage_of(cached + read, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
+
+    def end(self, thoughts: int = 0) -> Sequence[StreamItem]:
         """As `StreamReader.end`. ``thoughts`` is the number of tokens of `uncounted`."""
         told = super().end()
         for facts in told:
@@ -127,15 +131,34 @@ class LlamaReader(StreamReader):
         return told
 
     def _count(self, usage: Usage, thoughts: int) -> Usage:
-        prompt, made = usage["prompt_tokens"], usage["completion_tokens"]
-        if not isinstance(prompt, int) or not isinstance(made, int):
-            return usage  # what is no number is for the contract's check to refuse
-        if self._silent:
-            return usage_of(prompt, 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
+        made = usage["completion_tokens"]
+        if self._silent and isinstance(usage["prompt_tokens"], int):
+            return usage_of(usage["prompt_tokens"], 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
         known = thoughts if self._thoughts is None else self._thoughts
-        if known:
+        if known and isinstance(made, int):
             usage["completion_tokens_details"]["reasoning_tokens"] = min(known, made)
         return usage
+
+
+def _is_well_formed(delta: Delta) -> bool:
+    """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here and put together
+    to a whole answer. There is no going on without it: a text that is put together around a hole is another one."""
+    message: Json = {**delta.message}
+    calls, body = message.get("tool_calls", []), message.get("function_call", {})
+    logprobs: Any = {} if delta.logprobs is None else delta.logprobs
+    if not (isinstance(calls, list) and isinstance(body, dict) and isinstance(logprobs, dict)):
+        return False
+    texts = [message.get(name, "") for name in ("content", "refusal", "reasoning_content")]
+    for part in (body, *(call.get("custom") or call.get("function") for call in calls)):
+        texts += part.values()
+    return all(isinstance(text, str) for text in texts) and all(map(_are_entries, logprobs.values()))
+
+
+def _are_entries(entries: Any) -> bool:
+    return entries is None or (
+        isinstance(entries, list)
+        and all(isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None) for entry in entries)
+    )
 
 
 def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
@@ -147,51 +170,29 @@ def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
     return entries[begin:]
 
 
-def _refuse_unreadable(delta: Delta) -> None:
-    """Refuse texts and lists that are none: here and where deltas are put together they are looked into, before the
-    contract's check sees them."""
-    message: Any = delta.message
-    texts = [message.get(name, "") for name in ("content", "refusal", "reasoning_content")]
-    calls, body = message.get("tool_calls", []), message.get("function_call", {})
-    logprobs: Any = delta.logprobs or {}
-    if isinstance(calls, list) and isinstance(body, dict) and isinstance(logprobs, dict):
-        for each in (body, *(call.get("custom") or call.get("function") for call in calls)):
-            texts += each.values()
-        entries = [logprobs.get("content") or [], logprobs.get("refusal") or []]
-        if all(isinstance(text, str) for text in texts) and all(map(_are_entries, entries)):
-            return
-    raise UpstreamFailed("The upstream's stream has a delta that cannot be read.")
-
-
-def _are_entries(entries: Any) -> bool:
-    return isinstance(entries, list) and all(
-        isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None) for entry in entries
-    )
-
-
 def as_event(answer: Json) -> Json:
     """A whole answer of llama.cpp as if it were an event of a stream.
 
     Raises:
-        UpstreamFailed: a choice has no message.
+        UpstreamFailed: it is none.
     """
-    choices = answer.get("choices")
-    if isinstance(choices, list):
-        choices = [_as_part(choice) for choice in choices]
-    return {**answer, "object": "chat.completion.chunk", "choices": choices}
+    try:
+        return {
+            **answer,
+            "object": "chat.completion.chunk",
+            "choices": [_in_stream(choice) for choice in answer.get("choices") or ()],
+        }
+    except (AttributeError, KeyError, TypeError):
+        raise UpstreamFailed("The upstream's answer has not the form of one.") from None
 
 
-def _as_part(choice: Any) -> Json:
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict):
-        raise UpstreamFailed("The upstream's answer has a message that is no object.")
-    part = {**choice, "delta": message}
-    del part["message"]
-    calls, logprobs = message.get("tool_calls"), choice.get("logprobs")
-    if isinstance(calls, list):
-        calls = [{"index": index, **call} if isinstance(call, dict) else call for index, call in enumerate(calls)]
-        part["delta"] = {**message, "tool_calls": calls}
-    entries = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if isinstance(entries, list) and entries and isinstance(entries[-1], dict) and not entries[-1].get("bytes"):
+def _in_stream(choice: Json) -> Json:
+    entries = (choice.get("logprobs") or {}).get("content")
+    if entries and not entries[-1].get("bytes"):
         entries.pop()  # the end of the text, which is no part of a stream
-    return part
+    message = choice["message"]
+    calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls") or ())]
+    return {
+        **{name: value for name, value in choice.items() if name != "message"},
+        "delta": {**message, "tool_calls": calls},
+    }
