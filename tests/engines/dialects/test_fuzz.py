@@ -15,8 +15,8 @@ from app.engines.base import Completion, Deltas, StreamItem
 from app.engines.collecting import collect
 from app.engines.dialects.drift import Drift
 from app.engines.dialects.llama_cpp import errors
-from app.engines.dialects.llama_cpp.reader import LlamaReader, as_event
-from app.engines.dialects.reading import error_of, in_our_words, parse, read_whole
+from app.engines.dialects.llama_cpp.reader import LlamaReader
+from app.engines.dialects.reading import error_of, in_our_words
 from app.engines.dialects.stream import StreamReader
 from app.engines.tool_choice import ToolChoice
 from app.engines.transport.failures import failed_by_status
@@ -70,19 +70,11 @@ def test_a_whole_answer_with_anything_in_it_is_read_or_refused(asked: Asked) -> 
     random = Random(f"{asked}")
     for _ in range(300):
         answer = json.dumps(garbage.spoiled(random, garbage.whole(random))).encode()
-        for read in (_read_whole, _read_as_event):
+        for make in READERS.values():
             with contextlib.suppress(ApiError):
-                read(answer, asked)
-
-
-def _read_whole(answer: bytes, asked: Asked) -> None:
-    read_whole(answer, asked, Drift(""))
-
-
-def _read_as_event(answer: bytes, asked: Asked) -> None:
-    reader = LlamaReader(asked, Drift(""))
-    reader.read(as_event(parse(answer)))
-    reader.end()
+                reader = make(asked)
+                reader.feed_whole(answer)
+                reader.end()
 
 
 def test_an_error_object_with_anything_in_it_is_read() -> None:

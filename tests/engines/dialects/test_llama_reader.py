@@ -4,6 +4,7 @@ that nobody asked for is not seen, and an answer ends at stop sequences of which
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -136,6 +137,18 @@ def test_an_answer_ends_at_a_stop_sequence_with_the_usage_so_far() -> None:
     ]
 
 
+def test_nothing_is_told_after_a_stop_sequence_though_it_came_together_with_it() -> None:
+    reading = reader(stops=["END"])
+    deltas = told(reading, *(chunk({"content": text}) for text in ("hi END", " more", " again")))
+    assert deltas == [Delta(0, {"content": "hi "}), Delta(0, {}, "stop"), {"usage": usage_of(0, 0)}]
+
+
+def test_the_timings_that_we_ask_for_are_no_drift() -> None:
+    drift = Drift("")
+    told(LlamaReader(Asked(), drift), timed(ROLE, 0), timed({"content": "a"}, 1), timed({}, 1, "stop"), last_chunk())
+    assert drift.counts == {}
+
+
 def test_what_may_begin_a_stop_sequence_is_given_when_the_answer_ends_by_itself() -> None:
     reading = reader(stops=["END"])
     deltas = told(reading, chunk(ROLE), timed({"content": "a E"}, 1), timed({}, 2, "length"), last_chunk())
@@ -179,16 +192,22 @@ def test_a_whole_answer_is_an_event_without_the_end_of_the_text() -> None:
             "finish_reason": "tool_calls",
         }
     )
-    event = as_event(answer)
+    event = as_event(deepcopy(answer))
     (choice,) = event["choices"]
     assert event["object"] == "chat.completion.chunk"
     assert [call["index"] for call in choice["delta"]["tool_calls"]] == [0, 1]
     assert choice["logprobs"]["content"] == [entry("a")]
     reading = reader(Asked(alternatives=0))
-    (delta,) = told(reading, event)
+    (delta,) = reading.feed_whole(json.dumps(answer).encode())
     assert isinstance(delta, Delta)
     assert (delta.message["content"], delta.finish_reason) == ("a", "tool_calls")
     assert usage(*reading.end())["total_tokens"] == 5
+
+
+def test_a_whole_answer_ends_at_a_stop_sequence_and_may_be_silent_too() -> None:
+    answer = json.dumps(completion({"message": {"role": "assistant", "content": "hi END more"}})).encode()
+    assert texts([*reader(stops=["END"]).feed_whole(answer)]) == [({"content": "hi "}, None), ({}, None)]
+    assert reader(silent=True).feed_whole(answer) == [Delta(0, {}, "length")]
 
 
 ODD: dict[str, Json] = {

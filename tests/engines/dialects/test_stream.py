@@ -200,14 +200,6 @@ def test_an_answer_that_is_to_be_json_is_looked_at_as_a_whole_unless_it_is_cut()
     assert read([chunk({"content": "{"}), chunk({}, "length"), last_chunk()], asked)
 
 
-def test_a_reader_that_is_done_takes_no_more() -> None:
-    reader = LlamaReader(Asked(), Drift(""), stops=["END"])
-    events = [chunk({"content": text}) for text in ("a", "END", "b")]
-    told = [delta for event in events for delta in reader.feed(json.dumps(event).encode())]
-    assert [delta.message for delta in told if isinstance(delta, Delta)] == [{"content": "a"}, {}]
-    assert reader.done
-
-
 @pytest.mark.parametrize("name", ["any", "llama.cpp"])
 def test_a_stream_that_is_split_anywhere_tells_the_same(name: str) -> None:
     random = Random(name)

@@ -13,6 +13,7 @@ import pytest
 from app.engines.base import Completion, Delta, StreamItem, usage_of
 from app.engines.dialects.llama_cpp.request import fold_seed
 from app.engines.llama.plan import LlamaPlan
+from app.engines.transport.events import MISSING_DONE
 from app.errors import ApiError, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import slot_request
@@ -145,18 +146,24 @@ def test_a_call_of_a_tool_with_a_grammar_is_asked_for_again_with_it(using: Using
     [
         ([chunk(ROLE), chunk({"content": "a"}), EngineUnavailable("gone")], EngineUnavailable),
         ([chunk(ROLE), {"error": {"code": 500, "type": "server_error", "message": "SECRET"}}], ServerError),
-        ([chunk(ROLE), chunk({"content": "a"})], ApiError),
+        ([chunk(ROLE), chunk({"content": "a"})], EngineUnavailable),
+        (saying('"good"')[:-1], EngineUnavailable),
+        ([*saying('"good"'), MISSING_DONE], EngineUnavailable),
+        ([b"oops"], ServerError),
+        ([b"[1]"], ServerError),
+        ([Whole(b'{"choices": [null]}')], ServerError),
         (saying('"fair"'), ServerError),
     ],
-    ids=["broken off", "an error in an event", "no end", "not in the format"],
+    ids=range(9),
 )
-def test_an_answer_that_fails_is_an_error_and_leaves_nothing_open(
+def test_a_fault_of_the_process_is_an_error_of_ours_and_leaves_nothing_open(
     using: Using, ask: Any, answer: Any, error: type[ApiError]
 ) -> None:
     process = ScriptedProcess(answer)
     with pytest.raises(error) as caught:
         using(process, ask, response_format=MOOD)
     assert "SECRET" not in caught.value.message
+    assert "upstream" not in caught.value.message
     assert process.open == 0
 
 
