@@ -8,6 +8,8 @@ import pytest
 
 from .live import Server, serve
 
+pytest_plugins = ["tests.guard"]
+
 
 @pytest.fixture(scope="session")
 def echo_server() -> Iterator[Server]:

@@ -311,17 +311,6 @@ def test_an_upstream_that_is_the_server_itself_ends_the_start(host: str, tmp_pat
         pass
 
 
-def test_config_check_says_what_is_served_and_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "p.toml").write_text(TWO)
-    good = flask("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
-    assert good.returncode == 0, good.stderr
-    assert good.stdout == "say  echo  also called gpt-4o-mini\ntiny  llama  also called gpt-4o\n"
-    (tmp_path / "p.toml").write_text(TWO.replace("aliases", "alias", 1))
-    bad = flask("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
-    assert bad.returncode == 1
-    assert "models.say.alias is no key of a model. Did you mean aliases?" in bad.stderr
-
-
 def test_config_check_asks_each_replica_for_the_model(tmp_path: Path) -> None:
     text = """
 [defaults]

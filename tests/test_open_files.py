@@ -13,6 +13,8 @@ from app.open_files import ENOUGH
 
 from .live import ROOT, serve
 
+pytestmark = pytest.mark.live
+
 
 def raised(soft: int, hard: int) -> tuple[int, str]:
     """The soft limit afterwards, and what was said: in a process of its own, for a hard limit never rises again."""
@@ -39,7 +41,6 @@ def test_a_hard_limit_that_is_too_low_is_told_in_one_line_with_the_number_that_i
     assert "\n" not in said
 
 
-@pytest.mark.live
 def test_workers_have_the_raised_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowered = min(512, hard)

@@ -218,30 +218,17 @@ def test_flask_run_starts_gunicorn() -> None:
     assert b"gunicorn" in output
 
 
-def test_options_of_flask_run_that_mean_nothing_to_gunicorn_are_refused_by_name() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--reload"],
-        cwd=ROOT, env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}, capture_output=True, text=True,
-        timeout=20, check=False,
-    )  # fmt: skip
-    assert run.returncode == 2
-    assert "mean nothing: reload" in run.stderr
-
-
 def test_flask_finds_our_commands() -> None:
     environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
-    for command, pattern in (
-        ("keys", r"[0-9a-f]{8}\n"),
-        ("settings", r"(?s).*PARLEY_MAX_BODY = 20971520\n.*"),
-        ("models list", "parley-echo\n"),
-        ("models show parley-echo", r"(?s).*\| `seed` \| honoured \|.*"),
-    ):
-        run = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *command.split()],
-            cwd=ROOT, env=environ, capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-        assert KEY not in run.stdout
-        assert re.fullmatch(pattern, run.stdout)
+    run = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "models", "list"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "parley-echo\n"
 
 
 def test_no_model_is_started_for_a_document_without_chat(tmp_path: Path) -> None:

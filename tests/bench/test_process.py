@@ -7,9 +7,12 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from bench import process
 
 
+@pytest.mark.live
 def test_the_tree_of_a_process_has_its_children() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         try:
@@ -19,6 +22,7 @@ def test_the_tree_of_a_process_has_its_children() -> None:
             child.terminate()
 
 
+@pytest.mark.live
 def test_cpu_time_grows_with_work_and_counts_children_that_have_ended() -> None:
     begin = process.cpu_seconds(os.getpid())
     # Bounded by its own CPU time, so that a busy machine only makes it last longer.

@@ -15,6 +15,8 @@ from app.engines.transport import client
 from app.engines.transport.client import HttpClient, NotAccepted, Refused
 from app.errors import EngineUnavailable, ServerError
 
+pytestmark = pytest.mark.live
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -190,6 +190,7 @@ def elsewhere() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     "make",
     [

@@ -203,6 +203,7 @@ asyncio.run(hold())
 """
 
 
+@pytest.mark.live
 def test_workers_take_different_slots_and_one_that_died_holds_none(tmp_path: Path) -> None:
     table = str(tmp_path / "table")
     other = subprocess.Popen(

@@ -67,6 +67,7 @@ def _essence(text: str) -> list[str]:
     return lines
 
 
+@pytest.mark.live
 @pytest.mark.generator
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generated_client_has_the_known_operation(generator: str, tmp_path: Path) -> None:

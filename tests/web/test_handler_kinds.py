@@ -13,6 +13,8 @@ import pytest
 from ..live import Server, serve
 from .inprocess import openapi
 
+pytestmark = pytest.mark.live
+
 HANDLERS = """
     import time
     import flask

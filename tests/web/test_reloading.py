@@ -37,6 +37,7 @@ def in_force(server: Server, times: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.live
 def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_not(tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"
     document.write_text(json.dumps(openapi(paths("one"))))
@@ -124,6 +125,7 @@ def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) 
     asyncio.run(follow())
 
 
+@pytest.mark.live
 def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"
     text = (ROOT / "openapi" / "openapi.yaml").read_text()
@@ -149,6 +151,7 @@ def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
         assert found[0].count(b"data: ") > 100
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("engine", ["llama"])
 def test_the_model_goes_on_answering_after_a_change(engine: Any, tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"

@@ -14,6 +14,8 @@ from app.engines.transport.replicas import MISSING_DONE, Replicas, Whole
 from .playing import KEY, played, post, started, stream
 from .scripted import EVENTS_HEAD, LAST_CHUNK, Scripted, chunk, event, events, head, pieces, whole
 
+pytestmark = pytest.mark.live
+
 A, B = b'{"a": 1}', b'{"b": 2}'
 BOTH = event(A) + event(B) + event(b"[DONE]")
 

@@ -17,6 +17,8 @@ from app.errors import ApiError, UpstreamRefused, UpstreamTimeout
 from .playing import played, post, started, stream
 from .scripted import EVENTS_HEAD, Scripted, chunk, endless, event, head, stall, until, whole
 
+pytestmark = pytest.mark.live
+
 A = b'{"a": 1}'
 both = pytest.mark.parametrize("ask", [post, stream], ids=["whole", "stream"])
 

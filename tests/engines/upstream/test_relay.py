@@ -19,6 +19,8 @@ from tools.tiny_model.dialogue import VOCABULARY
 
 from .peers import BEARER, KEY, Front, error_of, llama_server, ours, text_of
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Front]
 
 WEATHER = {

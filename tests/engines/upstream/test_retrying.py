@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from app.engines.transport import retrying
 from app.engines.transport.options import Timeouts
 from app.engines.transport.replicas import Replicas
-from app.engines.transport.retrying import RetryBudget
 from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
 from .playing import played, post, started, stream
 from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, event, events, reset, stall, whole
+
+pytestmark = pytest.mark.live
 
 GOOD = whole({"id": "x"})
 ASKS = pytest.mark.parametrize(("ask", "good"), [(post, GOOD), (stream, events(1))], ids=["whole", "stream"])
@@ -112,27 +112,6 @@ def test_retries_end_with_the_budget() -> None:
         assert 48 <= len(upstream.received) <= 40 + 8 + 10 + 1
 
     played(whole({}, 429), use=use, retries=2)
-
-
-def test_the_budget_fills_with_requests_and_slowly_by_itself() -> None:
-    budget = RetryBudget(0.0)
-    while budget.withdraw():
-        pass
-    for _ in range(5):
-        budget.deposit(0.0)
-    assert [budget.withdraw(), budget.withdraw()] == [True, False]
-    budget.deposit(100.0)
-    assert budget.withdraw()
-    budget.deposit(100_000.0)
-    assert sum(budget.withdraw() for _ in range(100)) == 10
-
-
-def test_pauses_grow_are_random_and_bounded() -> None:
-    for retry in (0, 1, 2, 50):
-        longest = min(0.1 * 2**retry, 4.0)
-        pauses = [retrying.pause(retry) for _ in range(300)]
-        assert 0 <= min(pauses) < 0.1 * longest
-        assert 0.9 * longest < max(pauses) <= longest
 
 
 def test_another_replica_is_preferred_for_a_retry() -> None:
