@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 
 from .live import KEY, ROOT, Answer, Server, StartError, serve
+from .patience import PATIENCE, wait_until
 from .test_serving import alive, model_processes, wait_until_dead
 
 pytestmark = pytest.mark.live
@@ -49,18 +48,11 @@ def ids(server: Server) -> list[str]:
     return [model["id"] for model in server.request("GET", "/v1/models", headers=server.bearer).json()["data"]]
 
 
-def eventually(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def flask(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env={**kept, **environ}, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env={**kept, **environ}, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 
@@ -81,7 +73,7 @@ class Reader(threading.Thread):
         }
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=PATIENCE)
         headers = {**self._server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(self._body), headers)
         response = connection.getresponse()
@@ -117,7 +109,7 @@ def test_several_model_files_run_side_by_side_each_in_a_process_of_its_own(tmp_p
     text = '[models.wide]\nengine = "llama"\n[models.narrow]\nengine = "llama"\ncontext_length = 256\nslots = 1\n'
     with serve("llama", configured(tmp_path / "p.toml", text), args=("-w", "2")) as server:
         assert len(model_processes(server)) == 4, "a supervisor and a model for each"
-        eventually(lambda: ask(server, "narrow").status == 200, "both are loaded")
+        wait_until(lambda: ask(server, "narrow").status == 200, "both are loaded")
         long = "word " * 400
         assert ask(server, "wide", long, max_tokens=1).status == 200
         refused = ask(server, "narrow", long, max_tokens=1)
@@ -139,13 +131,13 @@ engine = "echo"
         first = [Reader(server, "say", 100) for _ in range(4)]
         for reader in first:
             reader.start()
-        assert all(reader.begun.wait(20) for reader in first)
+        assert all(reader.begun.wait(PATIENCE) for reader in first)
         rest = [Reader(server, "say", 100) for _ in range(46)]
         for reader in rest:
             reader.start()
         assert ask(server, "other").status == 200, "another model is not concerned"
         for reader in [*first, *rest]:
-            reader.join(60)
+            reader.join(PATIENCE)
         assert [reader.words for reader in first] == [100] * 4
         served = [reader for reader in rest if reader.status == 200]
         assert [reader.words for reader in served] == [100] * 4
@@ -163,15 +155,15 @@ def test_a_client_that_leaves_the_queue_makes_room_in_it(tmp_path: Path) -> None
     with serve("echo", env) as server:
         running = Reader(server, "parley-echo", 60)
         running.start()
-        assert running.begun.wait(20)
-        waiting = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        assert running.begun.wait(PATIENCE)
+        waiting = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         body = json.dumps({"model": "parley-echo", "messages": [{"role": "user", "content": "x"}]})
         waiting.request("POST", CHAT, body, {**server.bearer, "content-type": "application/json"})
-        eventually(lambda: ask(server, "parley-echo").status == 503, "the queue is full")
+        wait_until(lambda: ask(server, "parley-echo").status == 503, "the queue is full")
         waiting.close()
         assert server.log_line("error=client_gone")
         assert ask(server, "parley-echo").status == 200, "it waited in the place that was given back"
-        running.join(30)
+        running.join(PATIENCE)
         assert running.words == 60
 
 
@@ -183,19 +175,19 @@ def test_a_reload_takes_effect_while_a_stream_goes_on_to_its_end(tmp_path: Path)
     with serve("echo", {**configured(path, slow), **more}) as server:
         reader = Reader(server, "say", 300)
         reader.start()
-        assert reader.begun.wait(20)
+        assert reader.begun.wait(PATIENCE)
         path.write_text(slow + 'aliases = ["new-name"]\n[models.second]\nengine = "echo"\n')
         (tmp_path / "keys").write_text(KEY + "\nsk-second\n")
         os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: ids(server) == ["say", "new-name", "second"], "the new configuration is in force")
+        wait_until(lambda: ids(server) == ["say", "new-name", "second"], "the new configuration is in force")
         second = {"authorization": "Bearer sk-second"}
         # For a moment the old worker and the new one both answer.
-        eventually(
+        wait_until(
             lambda: all(server.request("GET", "/v1/models", headers=second).status == 200 for _ in range(10)),
             "the new keys are in force",
         )
         assert reader.is_alive(), "the stream runs on in the old worker"
-        reader.join(30)
+        reader.join(PATIENCE)
         assert reader.words == 300
 
 
@@ -220,7 +212,7 @@ def test_a_reload_of_what_cannot_be_served_leaves_all_as_it_was_and_says_why(
         assert server.workers == workers
         path.write_text('[models.other]\nengine = "echo"\n')
         os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: ids(server) == ["other"], "what can be served is in force")
+        wait_until(lambda: ids(server) == ["other"], "what can be served is in force")
 
 
 def test_a_reload_keeps_the_process_of_a_model_that_stayed_and_replaces_that_of_one_that_changed(
@@ -236,17 +228,17 @@ def test_a_reload_keeps_the_process_of_a_model_that_stayed_and_replaces_that_of_
         assert ask(server, "two", long, max_tokens=1).status == 400, "it does not fit"
         path.write_text(two.replace("256", "512") + one)
         os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: ids(server) == ["two", "one"], "the new configuration is in force")
+        wait_until(lambda: ids(server) == ["two", "one"], "the new configuration is in force")
         wait_until_dead(old_workers)  # till then they answer too, as they were configured
         assert ask(server, "two", long, max_tokens=1).status == 200, "new models are loaded before they are asked"
         assert ask(server, "one").status == 200
-        eventually(lambda: len(model_processes(server)) == 4, "the old one ends with the last worker that knew it")
+        wait_until(lambda: len(model_processes(server)) == 4, "the old one ends with the last worker that knew it")
         now = model_processes(server)
         assert len(set(now) & set(first)) == 2
         wait_until_dead(sorted(set(first) - set(now)))
         path.write_text('[models.say]\nengine = "echo"\n')
         os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: ids(server) == ["say"], "the new configuration is in force")
+        wait_until(lambda: ids(server) == ["say"], "the new configuration is in force")
         wait_until_dead(now)
         assert all(not alive(pid) for pid in now)
 
@@ -262,7 +254,7 @@ def test_an_upstream_s_own_models_are_served_once_it_tells_them(tmp_path: Path) 
         assert early.status == 503
         assert early.headers["retry-after"]
         with serve("echo", {"PARLEY_PORT": str(port)}):
-            eventually(lambda: server.request("GET", "/healthz").status == 200, "the upstream has told its models")
+            wait_until(lambda: server.request("GET", "/healthz").status == 200, "the upstream has told its models")
             assert ids(server) == ["parley-echo"]
             answer = ask(server, "parley-echo", "Hello from afar")
             assert answer.json()["choices"][0]["message"]["content"] == "Hello from afar"
@@ -289,7 +281,7 @@ engine = "echo"
             assert answer.json()["model"] == "far"
             assert "x-fallback-model" not in answer.headers
             peer.process.terminate()
-            peer.process.wait(10)
+            peer.process.wait(PATIENCE)
             for stream in (False, True):
                 answer = ask(server, "far", stream=stream)
                 assert answer.status == 200

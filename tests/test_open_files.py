@@ -12,6 +12,7 @@ import pytest
 from app.open_files import ENOUGH
 
 from .live import ROOT, serve
+from .patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -23,7 +24,9 @@ def raised(soft: int, hard: int) -> tuple[int, str]:
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\nsaid = raise_open_files()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], said or '', end='')"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     limit, _, said = run.stdout.partition(" ")
     return int(limit), said
 

@@ -21,6 +21,7 @@ import pytest
 from tools.tiny_model.dialogue import ENDS
 
 from .live import KEY, ROOT, Server, StartError, serve
+from .patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -89,7 +90,7 @@ def test_without_a_key_one_is_made_shown_and_kept(tmp_path: Path) -> None:
         assert ask(server, "parley-echo").status == 200
         # The line that is printed can be pasted.
         line = "curl http" + server.log_line("curl http").partition("curl http")[2]
-        output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=10, check=True).stdout
+        output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=PATIENCE, check=True).stdout
         assert json.loads(output)["choices"][0]["message"]["content"] == "Hello!"
     with serve("echo", env) as server:
         assert server.log_line(key)
@@ -214,7 +215,7 @@ def test_flask_run_starts_gunicorn() -> None:
                 connection.close()
     finally:
         process.terminate()
-        output = process.communicate(timeout=15)[0]
+        output = process.communicate(timeout=PATIENCE)[0]
     assert b"gunicorn" in output
 
 
@@ -251,7 +252,7 @@ def own_llama_server() -> Iterator[Server]:
 
 
 def _long_stream(server: Server, lines: list[bytes], begun: threading.Event) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     body = {
         "model": "parley-tiny",
         "stream": True,
@@ -274,15 +275,15 @@ def test_a_stop_lets_a_running_stream_finish_also_when_the_whole_group_is_told(o
     begun = threading.Event()
     reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
     reader.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     model = model_processes(own_llama_server)
     assert len(model) == 2
     for pid in [*model, own_llama_server.pid]:
         os.kill(pid, signal.SIGTERM)
-    reader.join(40)
+    reader.join(PATIENCE)
     assert lines[-2] == b"data: [DONE]\n"
     assert not any(b'"error"' in line for line in lines)
-    assert own_llama_server.process.wait(20) == 0
+    assert own_llama_server.process.wait(PATIENCE) == 0
     wait_until_dead(model)
 
 
@@ -293,10 +294,10 @@ def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request
     begun = threading.Event()
     reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
     reader.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     _supervisor, child = model_processes(own_llama_server)
     os.kill(child, signal.SIGKILL)
-    reader.join(20)
+    reader.join(PATIENCE)
     data = [line.removeprefix(b"data: ").strip() for line in lines if line.startswith(b"data: ")]
     assert data[-1] == b"[DONE]"
     error = json.loads(data[-2])["error"]
@@ -325,7 +326,7 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
         kept.request("GET", "/livez")
         kept.getresponse().read()
         server.process.terminate()
-        assert server.process.wait(8) == 0
+        assert server.process.wait(PATIENCE) == 0
         silent.close()
         kept.close()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..live import ROOT, Server, free_port, serve
+from ..patience import PATIENCE
 
 pytestmark = [
     pytest.mark.live,
@@ -60,13 +61,13 @@ def proxied(port: int, folder: Path) -> Iterator[int]:
         yield listening
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def ask(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -82,7 +83,7 @@ def chat(server: Server, **fields: object) -> tuple[bytes, dict[str, str]]:
 def test_events_pass_when_they_come_and_not_all_at_the_end(slow_server: Server, tmp_path: Path) -> None:
     body, headers = chat(slow_server, stream=True)
     with proxied(slow_server.port, tmp_path) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         with contextlib.closing(connection):
             connection.request("POST", "/v1/chat/completions", body, headers)
             response = connection.getresponse()
@@ -119,7 +120,7 @@ def test_what_the_server_refuses_comes_through_as_it_is(slow_server: Server, tmp
         assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
         # nginx has no limit of its own, and does not wait for the body before it asks.
         _, headers = chat(slow_server)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         with contextlib.closing(connection):
             connection.request("POST", "/v1/chat/completions", b"{", {**headers, "content-length": str(21 << 20)})
             response = connection.getresponse()
@@ -130,7 +131,7 @@ def test_a_client_that_goes_ends_the_request_behind_the_proxy(slow_server: Serve
     body, headers = chat(slow_server, stream=True)
     headers["x-request-id"] = "went-away"
     with proxied(slow_server.port, tmp_path) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("POST", "/v1/chat/completions", body, headers)
         connection.getresponse().readline()
         connection.close()

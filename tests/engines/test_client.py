@@ -15,6 +15,8 @@ from app.engines.transport import client
 from app.engines.transport.client import HttpClient, NotAccepted, Refused
 from app.errors import EngineUnavailable, ServerError
 
+from ..patience import PATIENCE
+
 pytestmark = pytest.mark.live
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -146,7 +148,7 @@ def test_a_closed_stream_closes_its_connection() -> None:
         events = http.stream_events("/x", {})
         assert await anext(events) == {"a": 1}
         await events.aclose()
-        await asyncio.wait_for(gone.wait(), 2)
+        await asyncio.wait_for(gone.wait(), PATIENCE)
 
     _served(handler, use)
 

@@ -25,6 +25,7 @@ from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, En
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import VOCABULARY
 
+from ..patience import PATIENCE
 from .conftest import ENDLESS, engine_at, environment_kept
 
 pytestmark = pytest.mark.live
@@ -36,7 +37,7 @@ def _run(engine: LlamaEngine, use: Callable[[], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         await engine.start()
         try:
-            return await asyncio.wait_for(use(), 20)
+            return await asyncio.wait_for(use(), PATIENCE)
         finally:
             await engine.close()
 

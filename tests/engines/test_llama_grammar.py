@@ -18,6 +18,8 @@ from app.engines.constraints.grammar import Grammar
 from app.engines.llama.engine import LlamaEngine
 from app.errors import BadRequest, ServerError
 
+from ..patience import PATIENCE
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
 NAMED = {"type": "function", "function": {"name": "get_time"}}
@@ -147,7 +149,7 @@ def _ask(engine: LlamaEngine, *, stream: bool = False, **request: Any) -> Any:
         finally:
             await engine.close()
 
-    return asyncio.run(asyncio.wait_for(use(), 20))
+    return asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def _ended(engine: LlamaEngine, first_seed: int = 0, **request: Any) -> Json:

@@ -19,7 +19,8 @@ from openai import BadRequestError, OpenAI
 
 from tests.live import Answer, Server, StartError, serve
 
-from .conftest import child_of, eventually
+from ..patience import wait_until
+from .conftest import child_of
 from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
 
@@ -203,7 +204,7 @@ def _listener() -> Iterator[tuple[int, list[object]]]:
         yield listening.getsockname()[1], met
         with socket.create_connection(listening.getsockname()):
             pass
-        assert eventually(lambda: met), "the listener hears nothing"
+        wait_until(lambda: met, "the listener hears nothing")
         met.pop()
 
 
@@ -289,7 +290,7 @@ def test_pictures_are_read_again_after_the_model_process_died(projector: Path) -
         child = child_of(supervisor)
         assert child is not None
         os.kill(child, signal.SIGKILL)
-        assert eventually(lambda: _ask(server, image(png())).status == 200)
+        wait_until(lambda: _ask(server, image(png())).status == 200)
         assert _tokens(_answer(server, image(png()))) == before
 
 

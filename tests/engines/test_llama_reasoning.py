@@ -25,6 +25,7 @@ from app.settings import Settings
 from tools.tiny_model.dialogue import IDS
 
 from ..live import serve
+from ..patience import PATIENCE
 from .conftest import ENDLESS, supervised
 from .gguf_template import template, with_template
 
@@ -95,7 +96,7 @@ class Served:
         async def run() -> Any:
             await engine.start()
             try:
-                return await asyncio.wait_for(use(engine), 20)
+                return await asyncio.wait_for(use(engine), PATIENCE)
             finally:
                 await engine.close()
 

@@ -18,7 +18,8 @@ from app.model_process.child import SLOTS_SUFFIX, ChildOptions
 from app.model_process.slots import Slots, Wish, wish
 from app.model_process.supervisor import Supervision
 
-from .conftest import BUNDLED, ENDLESS, eventually, supervised
+from ..patience import PATIENCE, wait_until
+from .conftest import BUNDLED, ENDLESS, supervised
 
 SLOTS = 2
 CONTEXT = 1024
@@ -52,7 +53,7 @@ def _use(supervision: Supervision, use: Callable[[LlamaEngine], Awaitable[Any]])
     async def run() -> Any:
         await engine.start()
         try:
-            return await asyncio.wait_for(use(engine), 20)
+            return await asyncio.wait_for(use(engine), PATIENCE)
         finally:
             await engine.close()
 
@@ -151,7 +152,7 @@ def test_the_table_goes_with_the_model(two_slots: Supervision) -> None:
         _use(running, lambda engine: engine.complete(_request("apple")))
         table = Path(running.socket + SLOTS_SUFFIX)
         assert table.stat().st_mode & 0o077 == 0
-    assert eventually(lambda: not table.parent.exists())
+    wait_until(lambda: not table.parent.exists())
 
 
 async def _read(slots: Slots, wished: Wish) -> tuple[int, bool]:

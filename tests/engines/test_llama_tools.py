@@ -16,6 +16,7 @@ from app.engines.llama.process import ModelProcess
 from app.errors import BadRequest, ServerError
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE
 from .conftest import CONTEXT_LENGTH
 
 pytestmark = pytest.mark.live
@@ -51,7 +52,7 @@ def _ask(engine: LlamaEngine, *, stream: bool = False, **request: Any) -> Any:
         finally:
             await engine.close()
 
-    return asyncio.run(asyncio.wait_for(use(), 20))
+    return asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def _choice(engine: LlamaEngine, **request: Any) -> Json:

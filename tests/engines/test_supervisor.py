@@ -19,6 +19,7 @@ from app.model_process import supervisor
 from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE, wait_until
 from .conftest import (
     BUNDLED,
     CONTEXT_LENGTH,
@@ -27,7 +28,6 @@ from .conftest import (
     child_of,
     engine_at,
     environment_kept,
-    eventually,
     supervised,
 )
 
@@ -70,7 +70,7 @@ def _answers(running: Supervision) -> bool:
 
 
 def _child(running: Supervision) -> int:
-    assert eventually(lambda: child_of(running.pid) is not None)
+    wait_until(lambda: child_of(running.pid) is not None)
     child = child_of(running.pid)
     assert child is not None
     return child
@@ -149,7 +149,7 @@ def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Su
         assert _child(own) != first
         await engine.close()
 
-    asyncio.run(asyncio.wait_for(use(), 20))
+    asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
@@ -170,10 +170,10 @@ def test_the_model_serves_on_without_its_supervisor_and_ends_with_the_server(own
     assert _answers(own)
     child = _child(own)
     os.kill(own.pid, signal.SIGKILL)
-    assert eventually(lambda: not alive(own.pid))
+    wait_until(lambda: not alive(own.pid))
     assert _answers(own)
     own.close()
-    assert eventually(lambda: not alive(child))
+    wait_until(lambda: not alive(child))
     assert not Path(own.socket).parent.exists()
 
 
@@ -202,8 +202,8 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     assert alive(running.pid)
     assert _answers(running)  # a worker that drains its streams still has its model
     os.kill(int(worker), signal.SIGKILL)
-    assert eventually(lambda: not alive(child) and not alive(running.pid))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(child) and not alive(running.pid))
+    wait_until(lambda: not Path(socket).parent.exists())
     assert server.stderr.read() == ""
     server.stdout.close()
     server.stderr.close()
@@ -241,8 +241,8 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     for process in (server.pid, int(worker)):
         os.kill(process, signal.SIGKILL)
     server.wait()
-    assert eventually(lambda: not alive(int(pid)))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(int(pid)))
+    wait_until(lambda: not Path(socket).parent.exists())
     server.stdout.close()
     server.stderr.close()
 
@@ -264,7 +264,7 @@ def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Pat
         pass_fds=(read_end,),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
     os.close(read_end)
     os.close(write_end)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ..live import Server, serve
+from ..patience import PATIENCE
 from .inprocess import openapi
 
 pytestmark = pytest.mark.live
@@ -95,7 +96,7 @@ def test_a_function_that_blocks_holds_nobody_up(server: Server) -> None:
     assert get(server, "/quick") == (200, {"kind": "async"})
     assert found == [], "the slow ones were over before the quick one was asked: this showed nothing"
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert found == [(200, {"path": "/slow"})] * 4
 
 

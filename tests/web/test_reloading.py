@@ -16,6 +16,7 @@ from starlette.types import Message
 from app.web.reloading import Reloading
 
 from ..live import ROOT, Server, serve
+from ..patience import PATIENCE
 from .inprocess import openapi
 
 
@@ -104,7 +105,7 @@ def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) 
         async def send(_message: Message) -> None:
             pass
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(reloading({"type": "lifespan"}, receive, send))
             await asyncio.to_thread(until_read, "one")
             part.write_text("one")
@@ -146,7 +147,7 @@ def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
         server.log_line("has changed and is in force")
         assert server.request("GET", "/v1/models", headers=server.bearer).status == 501
         assert reader.is_alive(), "the stream was over before the document changed: this showed nothing"
-        reader.join(20)
+        reader.join(PATIENCE)
         assert found[0].rstrip().endswith(b"data: [DONE]")
         assert found[0].count(b"data: ") > 100
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ..live import Answer, Server, serve
+from ..patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -437,7 +438,7 @@ def test_a_body_that_stops_coming_is_a_408_and_starves_nobody() -> None:
             f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
             "content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"
         )
-        stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(20)]
+        stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(20)]
         try:
             for connection in stalled:
                 connection.sendall(head.encode())

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ..live import Server, serve
+from ..patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -47,7 +48,7 @@ def chunks(server: Server, **fields: Any) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def opened(server: Server, **fields: Any) -> Iterator[http.client.HTTPResponse]:
     """A stream whose head has come and whose body is still coming."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     try:
         headers = {**server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(body(**fields)), headers)
@@ -183,7 +184,7 @@ def test_many_streams_run_at_once_without_a_thread_for_each(slow_server: Server)
     time.sleep(2)
     assert threads(slow_server) <= before + 2
     for reader in readers:
-        reader.join(30)
+        reader.join(PATIENCE)
     assert len(results) == 60
     assert all(found[-1] == "[DONE]" and len(found) == 23 for found in results)
     # One after the other, or ten at a time, they would take a multiple of the four seconds of one.
@@ -222,7 +223,7 @@ def test_a_client_that_stops_reading_is_given_up() -> None:
     with serve("echo", {"PARLEY_WRITE_TIMEOUT": "1"}) as server, socket.socket() as connection:
         # Small buffers, so that the server soon has to wait.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", server.port))
         content = json.dumps(body("word " * 200_000))
         connection.sendall(

@@ -15,6 +15,7 @@ import pytest
 
 from ..foreign import NEWEST, OLDER, foreign
 from ..live import Server, serve
+from ..patience import PATIENCE
 from .test_requests import raw
 from .twins import VERSIONS, write_twin
 
@@ -54,7 +55,7 @@ def head(length: int, path: str = "/api/files") -> bytes:
 
 def first_line(server: Server, data: bytes) -> bytes:
     """What the server says first, whether it has read everything or not."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(data)
         received = b""
         while b"}}" not in received and (piece := connection.recv(65536)):
@@ -75,7 +76,7 @@ def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
         assert raw(server, head(len(START + END)) + START + END)[0] == 501
         before = max(map(peak, server.workers))
         size = 64 * MIB
-        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
             connection.sendall(head(len(START) + size + len(END)) + START)
             block = os.urandom(MIB)
             for _ in range(size // MIB):
@@ -88,7 +89,7 @@ def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_client_that_goes_leaves_no_file_behind(tmp_path: Path) -> None:
     with twin_server(tmp_path) as server:
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
         connection.sendall(head(10 * MIB) + START + b"x" * MIB)
         deadline = time.monotonic() + 10
         while not files(tmp_path) or not max(path.stat().st_size for path in files(tmp_path)):
@@ -134,7 +135,7 @@ def test_a_body_that_nobody_asked_for_does_not_get_into_the_next_request(tmp_pat
         for method, path in (("DELETE", "/api/any"), ("GET", "/api/search?q=x"), ("HEAD", "/api/search?q=x")):
             sent = f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n".encode() + b"x" * 100_000
             last = b"GET /api/search HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
                 connection.sendall(sent + last)
                 received = b""
                 while piece := connection.recv(65536):

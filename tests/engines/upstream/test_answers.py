@@ -155,7 +155,7 @@ def test_a_connection_whose_stream_ends_a_little_after_done_is_left_for_the_next
 def test_a_connection_whose_stream_does_not_end_after_done_is_closed() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         assert await stream(replicas) == [A, B]
-        await upstream.all_gone(3)
+        await upstream.all_gone()
 
     played(pieces(EVENTS_HEAD, chunk(BOTH), then="stall"), use=use, health_path=None)
 

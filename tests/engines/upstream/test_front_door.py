@@ -14,6 +14,7 @@ import pytest
 
 from tests.live import Answer as Response
 from tests.live import Server, serve
+from tests.patience import PATIENCE
 
 from . import peers
 from .scripted import (
@@ -168,7 +169,7 @@ def test_a_client_that_leaves_closes_the_connection_to_the_upstream(tmp_path: Pa
         connection.keep = False
 
     with serving(hang) as upstream, in_front_of(upstream, tmp_path, ["m"], patience=60) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "Hello"}]}
         headers = {**server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(body), headers)

@@ -12,9 +12,10 @@ from app.engines.transport import health, replica
 from app.engines.transport.breaker import CONSECUTIVE
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamRefused
+from tests.patience import PATIENCE, until
 
 from .playing import options, played, post, started, stream
-from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, until, whole
+from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, whole
 
 pytestmark = pytest.mark.live
 
@@ -128,7 +129,7 @@ def test_a_replica_that_mended_is_found_by_a_probe_and_tried_again(monkeypatch: 
         with pytest.raises(EngineUnavailable):
             await post(replicas)
         upstream.models, upstream.answers = whole({}), [GOOD]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     await post(replicas)

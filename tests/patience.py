@@ -1,0 +1,44 @@
+"""How long tests wait for what must come. Only a failure reaches these bounds: a machine that is busy with other work
+makes a test slower and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# Seconds for anything that is waited for, a start of a server as well as an answer.
+PATIENCE = 120.0
+_PAUSE = 0.01
+
+
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str] = "it has not come true") -> None:
+    """Wait until a condition holds; ``what`` is said when it does not.
+
+    Raises:
+        AssertionError: it does not hold within `PATIENCE`.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
+        time.sleep(_PAUSE)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, while the event loop goes on.
+
+    Raises:
+        TimeoutError: it does not hold within `PATIENCE`.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE)
+
+
+@contextmanager
+def little_work(seconds: float) -> Iterator[None]:
+    """Holds the block to an amount of this process's CPU time: what others do to the machine does not count."""
+    begun = time.process_time()
+    yield
+    assert time.process_time() - begun < seconds, "it took much more work than it should"
