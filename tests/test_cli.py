@@ -16,9 +16,7 @@ from flask.cli import FlaskGroup
 from app.cli import take_over_flask_run
 from app.settings import Settings, variable
 
-from .commands.conftest import Command, command
-
-__all__ = ["command"]  # a fixture
+from .conftest import Command
 
 
 def test_every_setting_is_printed_with_its_value_and_no_secret_is(command: Command) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Command
+from ..conftest import Command
 
 TWO = """
 [models.say]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.live import ROOT
 
-from .conftest import Command
+from ..conftest import Command
 
 GOOD = """\
 openapi: 3.1.0

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from .conftest import Command
+from ..conftest import Command
 
 
 @pytest.mark.parametrize(("engine", "model"), [("llama", "parley-tiny"), ("echo", "parley-echo")])
