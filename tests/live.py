@@ -23,6 +23,8 @@ from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.process import cpu_seconds
+
 from .patience import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +88,11 @@ class Server:
                 if b"app.model_process.supervisor" not in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
         return found
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time of the server and its workers so far, which others on the machine do not change."""
+        return cpu_seconds(self.pid)
 
     def log(self) -> str:
         """What the server has written to stdout and stderr so far."""
