@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,7 +12,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import pytest
 
 from tools.tiny_model.dialogue import ENDS
 
-from .live import KEY, ROOT, Server, StartError, serve
-from .patience import PATIENCE
+from .live import KEY, ROOT, Server, StartError, free_port, serve
+from .patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -70,11 +70,8 @@ def model_processes(server: Server) -> list[int]:
     return found
 
 
-def wait_until_dead(pids: list[int], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"still alive: {[pid for pid in pids if alive(pid)]}"
-        time.sleep(0.05)
+def wait_until_dead(pids: list[int]) -> None:
+    wait_until(lambda: not any(alive(pid) for pid in pids), lambda: f"alive: {[pid for pid in pids if alive(pid)]}")
 
 
 # -- what a start prints -----------------------------------------------------------------------------------------
@@ -190,29 +187,23 @@ def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_wor
 
 
 def test_flask_run_starts_gunicorn() -> None:
-    with serve("echo") as server:
-        port = str(server.port)
-        environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
+    port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", port],
+        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", str(port)],
         cwd=ROOT,
-        env=environ,
+        env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as asked:
+            asked.request("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
+            return asked.getresponse().status == 200
+        return False
+
     try:
-        deadline = time.monotonic() + 15
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
-            try:
-                connection.request("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
-                assert connection.getresponse().status == 200
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            finally:
-                connection.close()
+        wait_until(answers, "it does not answer")
     finally:
         process.terminate()
         output = process.communicate(timeout=PATIENCE)[0]
@@ -314,12 +305,12 @@ def test_a_killed_master_leaves_nothing_behind(own_llama_server: Server) -> None
     kept.request("GET", "/livez")
     kept.getresponse().read()
     own_llama_server.process.kill()
-    wait_until_dead(pids, 15)
+    wait_until_dead(pids)
     kept.close()
 
 
 def test_idle_connections_do_not_hold_up_a_stop() -> None:
-    with serve("echo", {"PARLEY_GRACEFUL_TIMEOUT": "30"}) as server:
+    with serve("echo", {"PARLEY_GRACEFUL_TIMEOUT": "600"}) as server:
         silent = http.client.HTTPConnection("127.0.0.1", server.port)
         silent.connect()
         kept = http.client.HTTPConnection("127.0.0.1", server.port)

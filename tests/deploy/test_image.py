@@ -12,14 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..live import KEY, ROOT, free_port
-from ..patience import PATIENCE
+from ..patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -143,10 +142,12 @@ def test_the_images_command_serves_from_an_empty_folder_is_healthy_and_ends_in_g
     where = [sys.executable, "-c", "import app; print(app.__file__)"]
     with served(installed, tmp_path) as (process, environ):
         assert not healthy(environ | {"PARLEY_PORT": str(free_port())}), "nobody listens there"
-        deadline = time.monotonic() + 20
-        while not healthy(environ):
+
+        def is_healthy() -> bool:
             assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
+            return healthy(environ)
+
+        wait_until(is_healthy, "it is not healthy")
         found = subprocess.run(
             where, cwd=tmp_path / "srv", env=environ, capture_output=True, text=True, check=True
         ).stdout

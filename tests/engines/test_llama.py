@@ -9,7 +9,6 @@ import math
 import os
 import re
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, En
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import VOCABULARY
 
-from ..patience import PATIENCE
+from ..patience import PATIENCE, little_work
 from .conftest import ENDLESS, engine_at, environment_kept
 
 pytestmark = pytest.mark.live
@@ -362,10 +361,8 @@ def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
         {"anyOf": [{"properties": {f"{a}{b}": {} for b in range(40)}} for a in range(40)]},
     ]
     for bomb in bombs:
-        begun = time.monotonic()
-        with contextlib.suppress(BadRequest, ServerError):
+        with little_work(10), contextlib.suppress(BadRequest, ServerError):
             _complete(engine, max_tokens=20, **_bound(bomb))
-        assert time.monotonic() - begun < 3
         assert _content(_complete(engine, max_tokens=3))
 
 
@@ -381,63 +378,78 @@ def test_odd_texts_are_answered(engine: LlamaEngine) -> None:
         assert _complete(engine, messages=[{"role": "user", "content": text}], max_tokens=2)["choices"]
 
 
-async def _busy(http: HttpClient) -> int:
-    """How many requests llama.cpp works on or has in its queue."""
+async def _counters(http: HttpClient) -> dict[str, int]:
+    """What llama.cpp counts."""
     async with http._open("GET", "/metrics", None) as response:
         lines = (await response.text()).splitlines()
-    return sum(int(float(line.split()[1])) for line in lines if line.startswith("llamacpp:requests_"))
+    return {name: int(float(value)) for name, value in (line.split() for line in lines if not line.startswith("#"))}
 
 
-async def _seconds_until_idle(http: HttpClient) -> float:
-    begun = time.monotonic()
-    while await _busy(http) and time.monotonic() - begun < 10:
-        pass
-    return time.monotonic() - begun
+async def _until_requests(http: HttpClient, number: int) -> None:
+    """Wait until llama.cpp works on so many requests or has them in its queue."""
+    while True:
+        counters = await _counters(http)
+        if counters["llamacpp:requests_processing"] + counters["llamacpp:requests_deferred"] == number:
+            return
+        await asyncio.sleep(0.005)
 
 
-# Eight answers on two slots: seconds of work, were it not stopped.
+async def _steps_until_idle(http: HttpClient, end: Callable[[], Awaitable[None]]) -> int:
+    """How many steps of decoding there were from ``end`` on."""
+    await _until_requests(http, MANY)
+    before = (await _counters(http))["llamacpp:n_decode_total"]
+    await end()
+    await _until_requests(http, 0)
+    return (await _counters(http))["llamacpp:n_decode_total"] - before
+
+
+# Eight answers on two slots: some 7,000 steps, were they not stopped. How many of them run until it is known that they
+# are not wanted hangs on the machine.
 MANY = 8
+FEW_STEPS = 3000
 
 
 def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
-    async def use() -> float:
+    async def use() -> int:
         http = HttpClient("http://model", supervision.key, socket=supervision.socket)
         streams = [engine.stream({"messages": HELLO, **ENDLESS}) for _ in range(MANY)]
         await asyncio.gather(*(anext(stream) for stream in streams[:2]))
         waiting = [asyncio.ensure_future(anext(stream)) for stream in streams[2:]]
-        await asyncio.sleep(0.05)
-        assert await _busy(http) > 0
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        for stream in streams:
-            await stream.aclose()
-        seconds = await _seconds_until_idle(http)
-        await http.close()
-        return seconds
 
-    assert _run(engine, use) < 0.5
+        async def end() -> None:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            for stream in streams:
+                await stream.aclose()
+
+        steps = await _steps_until_idle(http, end)
+        await http.close()
+        return steps
+
+    assert _run(engine, use) < FEW_STEPS
 
 
 @pytest.mark.parametrize(
     "more", [{}, {"tools": [{"type": "function", "function": {"name": "get_time"}}], "logprobs": True}]
 )
 def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision, more: Json) -> None:
-    async def use() -> float:
+    async def use() -> int:
+        await engine.complete({"messages": HELLO, "max_tokens": 1})  # it is loaded
         http = HttpClient("http://model", supervision.key, socket=supervision.socket)
         tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS, **more})) for _ in range(MANY)]
-        await asyncio.sleep(0.1)
-        assert await _busy(http) > 0
-        for task in tasks:
-            task.cancel()
-        assert all(
-            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*tasks, return_exceptions=True)
-        )
-        seconds = await _seconds_until_idle(http)
-        await http.close()
-        return seconds
 
-    assert _run(engine, use) < 0.5
+        async def end() -> None:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(each, asyncio.CancelledError) for each in ends)
+
+        steps = await _steps_until_idle(http, end)
+        await http.close()
+        return steps
+
+    assert _run(engine, use) < FEW_STEPS
 
 
 def test_more_requests_than_slots_are_all_answered(engine: LlamaEngine) -> None:
@@ -472,12 +484,10 @@ def test_a_request_that_kills_its_process_is_tried_once_more_and_no_oftener() ->
     assert asyncio.run(use()) == 2
 
 
-def test_a_model_that_stays_away_is_unavailable_after_two_seconds() -> None:
+def test_a_model_that_stays_away_is_unavailable() -> None:
     absent = engine_at("/nowhere/s.sock", "key")
-    begun = time.monotonic()
     with pytest.raises(EngineUnavailable) as caught:
         _complete(absent)
-    assert 1.9 < time.monotonic() - begun < 4
     assert caught.value.headers == {"retry-after": "1"}
 
 

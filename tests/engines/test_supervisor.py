@@ -96,12 +96,10 @@ def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         supervisor.check()
 
 
-def test_a_launch_returns_at_once_and_is_published() -> None:
+def test_a_launch_is_published_and_its_key_is_shown_to_nobody() -> None:
     with environment_kept():
-        begun = time.monotonic()
         running = supervisor.launch(OPTIONS)
         try:
-            assert time.monotonic() - begun < 0.5
             assert os.environ["PARLEY_CHILD_SOCKET"] == running.socket
             assert os.environ["PARLEY_CHILD_KEY"] == running.key
             assert running.key not in repr(running)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -15,6 +14,7 @@ import pytest
 from app.engines.relay import list_upstream_models
 from app.engines.transport.replicas import Replicas, UpstreamOptions
 from tests import live as servers
+from tests.patience import wait_until
 from tools.tiny_model.dialogue import VOCABULARY
 
 from .peers import BEARER, KEY, Front, error_of, llama_server, ours, text_of
@@ -270,10 +270,7 @@ def test_closing_an_answer_ends_it_upstream(live: Make) -> None:
         front.run(begin_a_stream())
         server.log_line("client_gone")
         front.run(begin_a_whole_answer())
-        deadline = time.monotonic() + 8
-        while server.log().count("client_gone") < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: server.log().count("client_gone") == 2, server.log)
 
 
 def test_llama_cpp_ends_a_whole_answer_when_nobody_waits_for_it_any_more(live: Make) -> None:
@@ -281,16 +278,16 @@ def test_llama_cpp_ends_a_whole_answer_when_nobody_waits_for_it_any_more(live: M
     with llama_server() as url:
         front = live(url, "llama.cpp", extra={"ignore_eos": True})
 
+        def slots() -> list[Any]:
+            asked = urllib.request.Request(f"{url.removesuffix('/v1')}/slots", headers=BEARER)
+            with urllib.request.urlopen(asked) as answer:
+                found: list[Any] = json.load(answer)
+                return found
+
         def most_tokens() -> int:
             """How many tokens the fullest slot holds, once none is at work."""
-            asked = urllib.request.Request(f"{url.removesuffix('/v1')}/slots", headers=BEARER)
-            deadline = time.monotonic() + 8
-            while True:
-                with urllib.request.urlopen(asked) as answer:
-                    slots = json.load(answer)
-                if not any(slot["is_processing"] for slot in slots):
-                    return max(int(slot.get("n_prompt_tokens", 0)) for slot in slots)
-                assert time.monotonic() < deadline
+            wait_until(lambda: not any(slot["is_processing"] for slot in slots()), "llama.cpp is still at work")
+            return max(int(slot.get("n_prompt_tokens", 0)) for slot in slots())
 
         async def begin() -> None:
             with pytest.raises(TimeoutError):
