@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import fields
 from typing import Any
 
 import click
 import flask
 from click.core import ParameterSource
 from flask.cli import FlaskGroup, run_command
+from msgspec.structs import fields
 
 from .chat.support import support_table
 from .commands.config import config
 from .commands.contract import contract
 from .configuration.served import known_models
 from .settings import Settings, variable
+from .tables import help_of, is_secret
 from .web.keys import load_keys
 
 
@@ -72,9 +73,9 @@ def _settings() -> None:
     settings = Settings.from_environment()
     for field in fields(settings):
         value: Any = getattr(settings, field.name)
-        if field.metadata.get("secret"):
+        if is_secret(field):
             value = f"{len((value,) if isinstance(value, str) else value or ())} configured"
-        click.echo(f"{variable(field)} = {value}\n    {field.metadata['help']}")
+        click.echo(f"{variable(field.name)} = {value}\n    {help_of(field)}")
 
 
 @click.group("models")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import flask
     from connexion import FlaskApp
 
-    from .model_process.pool import Fleet
+    from .model_process.pool import ProcessPool
     from .web.reloading import Reloading
 
 __all__ = [
@@ -82,7 +82,7 @@ control_socket_disable = True
 _base_path = ""
 
 # The model processes, which end when neither the master nor a worker forked with them holds them any more.
-_fleet: Fleet | None = None
+_pool: ProcessPool | None = None
 
 # How long a reload waits for a model to be loaded, and for the new application to be tried out, in seconds.
 _LOAD_SECONDS = 120.0
@@ -161,13 +161,13 @@ def on_starting(server: Any) -> None:
 
 def _prepare(server: Any, *, patience: float = 0.0) -> None:
     """Have the model processes running that workers forked from now on need."""
-    global _base_path, _fleet
+    global _base_path, _pool
     from .configuration.addresses import refuse_own
     from .configuration.building import served_models
     from .configuration.chosen import chosen
     from .contract.document import Document
     from .contract.operations import operations
-    from .model_process.pool import Fleet
+    from .model_process.pool import ProcessPool
     from .wiring import contract_path, needs_engine
 
     document = Document.load(contract_path(_settings))
@@ -177,9 +177,9 @@ def _prepare(server: Any, *, patience: float = 0.0) -> None:
     configuration = chosen(_settings)
     refuse_own(configuration, server.cfg.address)
     wanted = served_models(configuration) if needs_engine(_settings, operations(document)) else ()
-    _fleet = _fleet or Fleet()
-    if wanted or _fleet.models:
-        _fleet.launch(wanted, workers=server.cfg.workers, patience=patience)
+    _pool = _pool or ProcessPool()
+    if wanted or _pool.launched:
+        _pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
 
 
 def _reload(server: Any, fork_again: Callable[[], None]) -> None:

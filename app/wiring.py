@@ -30,8 +30,8 @@ from .contract.security import Security
 from .engines.base import Engine
 from .engines.extra import EXTRA_PARAMETERS
 from .handlers.chat import create_chat_completion
-from .model_process.model_file import models_are_launched
-from .model_process.pool import Fleet
+from .model_process.address import models_are_launched
+from .model_process.pool import ProcessPool
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.building import finish, quickly
@@ -161,7 +161,7 @@ def _wire(settings: Settings, built: Built, *, opens: bool) -> FlaskApp:
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     read = _foreign_reading(settings, document, found)
-    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, gates=built.gates)
+    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
     services: dict[type[Any], Any] = {Chat: chat}
     mocks = Mocks(document, schemas) if settings.mock != "off" else None
     views: dict[str, OperationView] = {}
@@ -255,13 +255,13 @@ async def _lifespan(built: Built | None, freezes: bool, _app: Any) -> AsyncItera
     if built is None:
         yield
         return
-    fleet = Fleet()
+    pool = ProcessPool()
     if built.served and not models_are_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")
-        fleet.launch(built.served, workers=1)
+        pool.launch([served.launch for served in built.served], workers=1)
     try:
         await built.engine.start()
         yield
     finally:
         await built.engine.close()
-        fleet.close()
+        pool.close()

@@ -1,10 +1,11 @@
 """Every setting is typed, refused in words when it cannot be read, and documented."""
 
 import re
-from dataclasses import fields
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from app.errors import ConfigurationError
 from app.settings import Settings, unknown_variables, variable
@@ -23,7 +24,8 @@ def test_variables_are_read_by_their_types() -> None:
             "PARLEY_API_KEYS": "a, b,,c",
             "PARLEY_ALLOW_GENERATED_KEY": "yes",
             "PARLEY_MODEL": "~/x.gguf",
-            "PARLEY_ECHO_DELAY": "0.5",
+            "PARLEY_ECHO_DELAY": ".5",
+            "PARLEY_RELOAD": "OFF",
             "PARLEY_ENGINE": "echo",
             "PARLEY_SPEC": "",
         }
@@ -34,6 +36,7 @@ def test_variables_are_read_by_their_types() -> None:
     assert settings.model == Path.home() / "x.gguf"
     assert settings.echo_delay == 0.5
     assert settings.engine == "echo"
+    assert settings.reload is False
     assert settings.spec is None
 
 
@@ -46,8 +49,10 @@ def test_variables_are_read_by_their_types() -> None:
         ("PARLEY_BODY_TIMEOUT", "nan", "from 0.1 to"),
         ("PARLEY_BODY_TIMEOUT", "inf", "from 0.1 to"),
         ("PARLEY_API_KEYS", " , ", "nothing between"),
-        ("PARLEY_ALLOW_GENERATED_KEY", "maybe", "1 or 0"),
+        ("PARLEY_ALLOW_GENERATED_KEY", "maybe", "true or false"),
         ("PARLEY_LOG_FORMAT", "xml", "text, json"),
+        ("PARLEY_OPERATIONS", "a=b,c", "pairs such as createChatCompletion=theirId"),
+        ("PARLEY_MODEL_SLOTS", "1.0", "a whole number from 1 to 256"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_refused_by_name_and_rule(name: str, value: str, part: str) -> None:
@@ -63,8 +68,25 @@ def test_names_with_our_prefix_that_are_no_settings_are_found() -> None:
 
 def test_readme_documents_every_setting_with_its_default_and_no_other() -> None:
     rows = dict(re.findall(r"^\| `(PARLEY_\w+)` \| (.*?) \|", README.read_text(), re.MULTILINE))
-    assert set(rows) == {variable(field) for field in fields(Settings)}
+    assert set(rows) == {variable(field.name) for field in fields(Settings)}
     for field in fields(Settings):
         default = field.default
         shown = "" if default in (None, ()) else f"`{int(default) if isinstance(default, bool) else default}`"
-        assert rows[variable(field)] == shown, variable(field)
+        assert rows[variable(field.name)] == shown, field.name
+
+
+def test_settings_that_hold_keys_are_not_in_the_repr() -> None:
+    shown = repr(Settings(api_keys=("sk-mine",), upstream_api_key="sk-theirs", port=81))
+    assert "sk-" not in shown
+    assert "port=81" in shown
+
+
+def test_no_message_about_a_setting_quotes_its_value() -> None:
+    for field in fields(Settings):
+        with suppress(ConfigurationError):
+            Settings.from_environment({variable(field.name): "sk-secret"})
+            continue
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.from_environment({variable(field.name): "sk-secret"})
+        assert str(caught.value).startswith(f"{variable(field.name)} must be ")
+        assert "sk-secret" not in str(caught.value)

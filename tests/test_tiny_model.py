@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -14,7 +13,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from app.settings import Settings
+from app.settings import Settings, variable
 from tools.tiny_model import beyond, made_tools
 from tools.tiny_model.corpus import dialogues, plain
 from tools.tiny_model.dialogue import SPECIAL, TEMPLATE, Dialogue, assistant, pieces, text_of, user
@@ -192,7 +191,7 @@ def test_a_question_about_the_server_has_one_answer() -> None:
 
 def test_answers_name_only_settings_and_paths_that_there_are() -> None:
     told = " ".join(topic["answer"] for topic in TOPICS)
-    settings = {f"PARLEY_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    settings = {variable(name) for name in Settings.__struct_fields__}
     named = set(re.findall(r"PARLEY_[A-Z_]+", told))
     assert len(named) > 10
     assert named <= settings

@@ -2,7 +2,7 @@
 
 An engine gives choices and usage. Here they get their identity (id, created, model, fingerprint) and the order that
 clients rely on: in each choice a role chunk with empty content first, then content, then a finish chunk with an empty
-delta; usage last and only when asked for.
+delta; usage last and only when asked for. There is no I/O in here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from typing import Any, cast
+from collections.abc import Mapping
 
-from ..engines.base import Json, Model
+from ..engines.base import Completion, Delta, Facts, Logprobs, Model, Usage
 from ..errors import EngineUnavailable
+from ..jsontypes import Json
 
 # What an engine may know better: the tier that served an answer, and what ran its model.
 _ENGINE_KNOWS = ("service_tier", "system_fingerprint")
@@ -39,90 +38,99 @@ def _identity(kind: str, model: Model) -> Json:
     }
 
 
-def completion(raw: Json, model: Model, *, metadata: Json | None = None) -> Json:
-    """A whole completion. ``raw`` is what `Engine.complete` gives; ``metadata`` comes back as it was sent."""
-    return {
-        **_identity("chat.completion", model),
-        **{name: raw[name] for name in (*_ENGINE_KNOWS, "moderation") if name in raw},
-        **({"metadata": metadata} if metadata else {}),
-        "choices": [
-            {
-                "index": choice["index"],
-                "message": {
-                    "role": "assistant",
-                    "content": None,
-                    "refusal": None,
-                    "annotations": [],
-                    **choice["message"],
-                },
-                "logprobs": choice.get("logprobs"),
-                "finish_reason": choice["finish_reason"],
-            }
-            for choice in raw["choices"]
-        ],
-        **({"usage": raw["usage"]} if "usage" in raw else {}),
-    }
+def completion(answer: Completion, model: Model, *, metadata: Json | None = None) -> Json:
+    """A whole completion as JSON. ``metadata`` comes back as it was sent."""
+    facts = answer.facts
+    made = _identity("chat.completion", model)
+    made.update((name, value) for name, value in facts.items() if name != "usage")
+    if metadata:
+        made["metadata"] = metadata
+    made["choices"] = [
+        {
+            "index": choice.index,
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "refusal": None,
+                "annotations": [],
+                **choice.message,
+            },
+            "logprobs": choice.logprobs,
+            "finish_reason": choice.finish_reason,
+        }
+        for choice in answer.choices
+    ]
+    if "usage" in facts:
+        made["usage"] = facts["usage"]
+    return made
 
 
-async def chunks(
-    pieces: AsyncIterator[Json],
-    model: Model,
-    *,
-    include_usage: bool,
-    obfuscate: bool = False,
-    log: Json,
-    place: AbstractAsyncContextManager[None] | None = None,
-) -> AsyncIterator[Json]:
-    """The chunks of a completion. ``pieces`` is what `Engine.stream` gives; it is closed with this generator. ``place``
-    is held from before the engine is asked until then.
+class ChunkWriter:
+    """The chunks of one completion: each delta goes to `feed`, and `end` is called after the last.
 
-    ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. The number of tokens
-    is put into ``log``.
-
-    Raises:
-        EngineUnavailable: the engine ended without finishing every choice.
+    ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. ``usage`` is what the
+    engine has told so far.
     """
-    frame = _identity("chat.completion.chunk", model)
-    if include_usage:
-        frame["usage"] = None
 
-    def chunk(index: int, delta: Json, logprobs: Any = None, finish_reason: str | None = None) -> Json:
-        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        made = {**frame, "choices": [choice]}
-        if obfuscate:
-            made["obfuscation"] = _padding(len(json.dumps(choice)))
+    def __init__(self, model: Model, *, include_usage: bool, obfuscate: bool = False) -> None:
+        self.usage: Usage | None = None
+        self._include_usage = include_usage
+        self._obfuscate = obfuscate
+        self._frame = _identity("chat.completion.chunk", model)
+        if include_usage:
+            self._frame["usage"] = None
+        self._unfinished: dict[int, bool] = {}
+
+    def feed(self, delta: Delta | Facts) -> list[Json]:
+        """The chunks for what an engine's stream gives next."""
+        if isinstance(delta, dict):
+            return self._note(delta)
+        made: list[Json] = []
+        index, message = delta.index, delta.message
+        if index not in self._unfinished:
+            self._unfinished[index] = True
+            made.append(self._chunk(index, {"role": "assistant", "content": "", "refusal": None}))
+        told: Mapping[str, object] = message
+        if len(message) != 1 or not message.get("content"):
+            # More than the next characters of the text.
+            told = {
+                name: value for name, value in message.items() if value or (value is not None and name != "content")
+            }
+        if told:
+            made.append(self._chunk(index, told, delta.logprobs))
+        if delta.finish_reason:
+            self._unfinished[index] = False
+            made.append(self._chunk(index, {}, None, delta.finish_reason))
         return made
 
-    unfinished: dict[int, bool] = {}
-    usage: Json | None = None
-    # An async generator, so that closing reaches the engine; the protocol says so in words.
-    async with place or nullcontext(), aclosing(cast(Any, pieces)):
-        async for piece in pieces:
-            if len(piece) > 1:
-                usage = piece.get("usage") or usage
-                frame.update((name, piece[name]) for name in _ENGINE_KNOWS if name in piece)
-                if "moderation" in piece:
-                    yield {**frame, "choices": [], "moderation": piece["moderation"]}
-            for choice in piece.get("choices", ()):
-                index = choice["index"]
-                if index not in unfinished:
-                    unfinished[index] = True
-                    yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
-                delta = choice["delta"]
-                if len(delta) != 1 or not delta.get("content"):
-                    # More than the next characters of the text.
-                    delta = {name: value for name, value in delta.items() if value is not None}
-                    delta.pop("role", None)
-                    if delta.get("content") == "":
-                        del delta["content"]
-                if delta:
-                    yield chunk(index, delta, choice.get("logprobs"))
-                if choice.get("finish_reason"):
-                    unfinished[index] = False
-                    yield chunk(index, {}, None, choice["finish_reason"])
-    if not unfinished or any(unfinished.values()):
-        raise EngineUnavailable("The model stopped in the middle of the answer.")
-    if usage is not None:
-        log["tokens"] = usage["total_tokens"]
-        if include_usage:
-            yield {**frame, "choices": [], "usage": usage}
+    def end(self) -> list[Json]:
+        """The last chunk, with the usage, if it was asked for and is known.
+
+        Raises:
+            EngineUnavailable: the engine ended without finishing every choice.
+        """
+        if not self._unfinished or any(self._unfinished.values()):
+            raise EngineUnavailable("The model stopped in the middle of the answer.")
+        if self.usage is None or not self._include_usage:
+            return []
+        return [{**self._frame, "choices": [], "usage": self.usage}]
+
+    def _note(self, facts: Facts) -> list[Json]:
+        self.usage = facts.get("usage") or self.usage
+        self._frame.update((name, value) for name, value in facts.items() if name in _ENGINE_KNOWS)
+        if "moderation" in facts:
+            return [{**self._frame, "choices": [], "moderation": facts["moderation"]}]
+        return []
+
+    def _chunk(
+        self,
+        index: int,
+        delta: Mapping[str, object],
+        logprobs: Logprobs | None = None,
+        finish_reason: str | None = None,
+    ) -> Json:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        made = {**self._frame, "choices": [choice]}
+        if self._obfuscate:
+            made["obfuscation"] = _padding(len(json.dumps(choice)))
+        return made

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..engines.base import Json, Model
+from ..engines.base import Model
 from ..errors import ApiError
+from ..jsontypes import Json
 
 if TYPE_CHECKING:
     from .service import Call
@@ -27,12 +28,10 @@ class Fallbacks:
         make: Callable[[Model, Json, str | None, Json], Call],
         model: Callable[[str], Model],
         call: Call,
-        log: Json,
     ) -> None:
         self._make = make
         self._model = model
         self._call = call
-        self._log = log
         self._left = list(call.model.fallbacks)
         self._first: ApiError | None = None
 
@@ -46,7 +45,7 @@ class Fallbacks:
             if error.status not in _OF_THE_MOMENT or not self._left:
                 raise error
             self._first = error
-        call, log = self._call, self._log
+        call, log = self._call, self._call.log
         while self._left:
             model = self._model(self._left.pop(0))
             told: Json = {}

@@ -13,8 +13,8 @@ from typing import Any
 from ..contract.explain import check
 from ..contract.mending import Place
 from ..contract.schemas import Validator
-from ..engines.base import Json
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .parameters import PARAMETERS
 
 Reading = Callable[[Any], Json]

@@ -1,6 +1,6 @@
 """Keeps load off a model: so many requests at a time, so many that wait, and all others are refused at once.
 
-Who waits is let in in the order of arrival. What has been let in is never put out again. A gate belongs to one worker
+Waiters are admitted first in, first out. What has been admitted is never put out again. A limiter belongs to one worker
 and to one event loop.
 """
 
@@ -25,7 +25,7 @@ _LONGEST_TOLD = 60
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``in_flight`` places, 0 for no bound; ``waiting`` requests that may wait for one, for ``wait`` seconds each."""
+    """``in_flight`` permits, 0 for no bound; ``waiting`` requests that may wait for one, for ``wait`` seconds each."""
 
     in_flight: int = 0
     waiting: int = 0
@@ -34,12 +34,12 @@ class Bounds:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    places: int
-    let_in: asyncio.Future[None] = field(repr=False)
+    permits: int
+    admitted: asyncio.Future[None] = field(repr=False)
 
 
-class Gate:
-    """The places of one model."""
+class ConcurrencyLimiter:
+    """The permits of one model."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -53,80 +53,80 @@ class Gate:
         return len(self._queue)
 
     @asynccontextmanager
-    async def place(self, places: int = 1) -> AsyncGenerator[None, None]:
-        """Hold so many places; a request that wants more than there are holds all.
+    async def permit(self, permits: int = 1) -> AsyncGenerator[None, None]:
+        """Hold so many permits; a request that wants more than there are holds all.
 
         Raises:
-            Overloaded: there is no place, and none to wait in, or none came free in time.
+            Overloaded: there is no permit, and no more requests may wait, or none came free in time.
         """
         if not self.bounds.in_flight:
             yield
             return
-        places = min(places, self.bounds.in_flight)
+        permits = min(permits, self.bounds.in_flight)
         now = asyncio.get_running_loop().time
-        await self._enter(places)
+        await self._acquire(permits)
         begun = now()
         try:
             yield
         finally:
             self._usual += _WEIGHT * (now() - begun - self._usual)
-            self._leave(places)
+            self._release(permits)
 
-    async def _enter(self, places: int) -> None:
-        if not self._queue and self.taken + places <= self.bounds.in_flight:
-            self.taken += places
+    async def _acquire(self, permits: int) -> None:
+        if not self._queue and self.taken + permits <= self.bounds.in_flight:
+            self.taken += permits
             return
         if len(self._queue) >= self.bounds.waiting:
             raise Overloaded(_FULL, retry_after=self._hint())
-        waiter = _Waiter(places, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(permits, asyncio.get_running_loop().create_future())
         self._queue.append(waiter)
         try:
             async with asyncio.timeout(self.bounds.wait):
-                await waiter.let_in
+                await waiter.admitted
         except BaseException as error:
-            if waiter.let_in.done() and not waiter.let_in.cancelled():
-                self._leave(places)  # let in and gone in the same moment
+            if waiter.admitted.done() and not waiter.admitted.cancelled():
+                self._release(permits)  # admitted and gone in the same moment
             else:
                 if waiter in self._queue:
                     self._queue.remove(waiter)
-                self._let_in()  # one that wants less may have waited behind it
+                self._admit()  # one that wants less may have waited behind it
             if isinstance(error, TimeoutError):
                 raise Overloaded(_LATE, retry_after=self._hint()) from None
             raise
 
-    def _leave(self, places: int) -> None:
-        self.taken -= places
-        self._let_in()
+    def _release(self, permits: int) -> None:
+        self.taken -= permits
+        self._admit()
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         while self._queue:
             first = self._queue[0]
-            if first.let_in.done():  # gone, and about to say so
+            if first.admitted.done():  # gone, and about to say so
                 self._queue.popleft()
-            elif self.taken + first.places <= self.bounds.in_flight:
+            elif self.taken + first.permits <= self.bounds.in_flight:
                 self._queue.popleft()
-                self.taken += first.places
-                first.let_in.set_result(None)
+                self.taken += first.permits
+                first.admitted.set_result(None)
             else:
                 return
 
     def _hint(self) -> int:
-        """Seconds after which a place may be had, by how long requests usually take."""
+        """Seconds after which a permit may be had, by how long requests usually take."""
         turns = (len(self._queue) + 1) / self.bounds.in_flight
         return max(1, min(_LONGEST_TOLD, math.ceil(turns * self._usual)))
 
 
-class Gates:
-    """The gates of all models; those that ``bounds`` does not name have the bounds ``usual``."""
+class Limiters:
+    """The limiters of all models; those that ``bounds`` does not name have the bounds ``usual``."""
 
     def __init__(self, usual: Bounds | None = None, bounds: Mapping[str, Bounds] | None = None) -> None:
         self._usual = usual or Bounds()
         self._bounds = bounds or {}
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, ConcurrencyLimiter] = {}
 
-    def of(self, model_id: str) -> Gate:
-        """The gate of a model that is served."""
-        gate = self._gates.get(model_id)
-        if gate is None:
-            gate = self._gates[model_id] = Gate(self._bounds.get(model_id, self._usual))
-        return gate
+    def of(self, model_id: str) -> ConcurrencyLimiter:
+        """The limiter of a model that is served."""
+        limiter = self._limiters.get(model_id)
+        if limiter is None:
+            limiter = self._limiters[model_id] = ConcurrencyLimiter(self._bounds.get(model_id, self._usual))
+        return limiter

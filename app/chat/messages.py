@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engines.base import Json
 from ..errors import BadRequest
+from ..jsontypes import Json
 
 # An id that a client sent is named in the error; this much of it.
 _LONGEST_ID = 64

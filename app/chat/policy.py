@@ -6,19 +6,16 @@ at only where it has something of that, so that one which asks for nothing speci
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ..contract.explain import path_text
-from ..engines.base import Json, Model
+from ..engines.base import Model
 from ..errors import UnsupportedParameter
-from .parameters import BY_PATH, PARAMETERS, Parameter
+from ..jsontypes import Json, JsonPath
+from .parameters import PARAMETERS, Parameter
 from .support import advice
-
-Place = tuple[str | int, ...]
 
 # Parameters that mean nothing once no tool is left.
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
@@ -28,7 +25,7 @@ _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 class Unsupported:
     """Something in a request that would have no effect with a model. ``place`` is what is left out for it."""
 
-    place: Place
+    place: JsonPath
     parameter: Parameter
 
     @property
@@ -72,47 +69,13 @@ def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
     return leave_out(asked, [unsupported.place for unsupported in found])
 
 
-def leave_out(request: Json, places: list[Place], *, after: Iterable[str] = ()) -> tuple[Json, list[str]]:
-    """A request without what is at some places of it, nor what means nothing without that; and the paths of both.
-
-    ``after`` are paths that were left out before; what is named has the place that it had with them.
-    """
+def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
+    """A request without what is at some places of it, nor what means nothing without that; and the paths of both."""
     smaller: Json = _without(request, places)
-    gone = [_steps(path) for path in after]
-    names = [path_text(_before(place, gone)) or "" for place in places]
+    names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and request["tools"]:
         names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
     return smaller, list(dict.fromkeys(names))
-
-
-def place_of(param: str, request: Any) -> Place | None:
-    """The place in a request to leave out for a path that an engine refused; None: it cannot be left out."""
-    parameter = BY_PATH.get(re.sub(r"\[\d+\]", "[]", param))
-    if parameter is None or parameter.needs is None:
-        return None
-    depth = len(re.findall(r"[^.\[\]]+|\[\]", parameter.name)) - parameter.carrier
-    place = _steps(param)[:depth]
-    for step in place:
-        if step not in (range(len(request)) if isinstance(request, list) else request):
-            return None
-        request = request[step]
-    return place
-
-
-def _steps(path: str) -> Place:
-    return tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", path))
-
-
-def _before(place: Place, gone: list[Place]) -> Place:
-    """The place that something had before others were left out, which moved it to the front of its list."""
-    found: Place = ()
-    for step in place:
-        if isinstance(step, int):
-            before = (other[-1] for other in gone if other[:-1] == found)
-            for index in sorted(last for last in before if isinstance(last, int)):
-                step += index <= step
-        found = (*found, step)
-    return found
 
 
 _UNKNOWN = _Node(Parameter(""))
@@ -134,7 +97,7 @@ def _rules(capabilities: frozenset[str], extra: frozenset[str]) -> dict[str, _No
     return rules
 
 
-def _find(value: Any, node: _Node, at: Place, found: list[Unsupported]) -> None:
+def _find(value: Any, node: _Node, at: JsonPath, found: list[Unsupported]) -> None:
     parameter = node.parameter
     if parameter is not None:
         if not any(_same(value, neutral) for neutral in parameter.neutral):
@@ -156,9 +119,9 @@ def _same(value: Any, neutral: Any) -> bool:
     return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
 
 
-def _without(value: Any, places: list[Place]) -> Any:
+def _without(value: Any, places: list[JsonPath]) -> Any:
     """A copy without what is at some places, which shares all else."""
-    below: dict[str | int, list[Place]] = {}
+    below: dict[str | int, list[JsonPath]] = {}
     for place in places:
         below.setdefault(place[0], []).append(place[1:])
     pairs = enumerate(value) if isinstance(value, list) else value.items()

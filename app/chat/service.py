@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
-from ..engines.base import Engine, Json, Model
+from ..engines.base import Engine, Model
 from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound, UnsupportedParameter
+from ..jsontypes import Json
 from . import choices
-from .completion import chunks, completion
+from .combinations import check_combinations
+from .completion import ChunkWriter, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
-from .limiter import Gates
+from .limiter import Limiters
 from .messages import check_conversation
-from .policy import honour, leave_out, place_of
+from .parameters import BY_PATH
+from .policy import honour
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Call:
     ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
     answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
     clients how they call a field, and the names go into a header and the log. ``body`` and ``client`` are what it was
-    made of. ``instead_of`` is the id of the model that was asked, once another one answers for it.
+    made of, ``log`` are the fields of its line in the log. ``instead_of`` is the id of the model that was asked, once
+    another one answers for it.
     """
 
     model: Model
@@ -46,12 +50,26 @@ class Call:
     warns: bool
     body: Json
     client: str | None
+    log: Json
     instead_of: str | None = None
 
     @property
     def asks_once(self) -> bool:
-        """Whether one call of the engine gives all the choices."""
+        """Whether one stream of the engine has all the choices."""
         return self.n == 1 or self.model.makes_choices
+
+    def refuse(self, error: UnsupportedParameter) -> None:
+        """As `app.engines.base.Refuse`."""
+        parameter = BY_PATH.get(error.param or "")
+        if not self.warns or parameter is None or parameter.needs is None:
+            raise error
+        self.tell_ignored([parameter.name])
+
+    def tell_ignored(self, names: list[str]) -> None:
+        """Take note of parameters that are left out."""
+        self.ignored += [quote(name, safe="[].") for name in names]
+        if self.ignored:
+            self.log["ignored"] = ",".join(self.ignored)[:500]
 
 
 class Chat:
@@ -59,7 +77,7 @@ class Chat:
 
     ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
     ``warn``. ``read`` is how requests are read that came in under the contract of another author (`app.chat.foreign`).
-    ``gates`` keep load off the models.
+    ``limiters`` keep load off the models.
     """
 
     def __init__(
@@ -69,13 +87,13 @@ class Chat:
         policy: str = "refuse",
         limits: Limits | None = None,
         read: Reading | None = None,
-        gates: Gates | None = None,
+        limiters: Limiters | None = None,
     ) -> None:
         self.engine = engine
         self.read = read
         self.policy = policy
         self.limits = limits or Limits()
-        self.gates = gates or Gates()
+        self.limiters = limiters or Limiters()
         self._names: dict[str, Model] = {}
 
     @property
@@ -128,17 +146,21 @@ class Chat:
     def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
         policy = model.unsupported or self.policy
         request, unsupported = honour(body, model, policy=policy)
-        ignored: list[str] = []
-        _tell(unsupported, ignored, log)
         request = {name: _plain(value) for name, value in request.items()}
         request["model"] = model.id
+        check_combinations(request)
         if "prompt_cache_key" in request:
             # Another client's key of the same name is another key: it must not tell what this one's requests were.
             request["prompt_cache_key"] = sha256(f"{client}\0{request['prompt_cache_key']}".encode()).hexdigest()
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        return Call(model, request, self._choices(request, model), ignored, policy == "warn", body, client)
+        n = self._choices(request, model)
+        if not model.makes_choices:
+            request.pop("n", None)  # its plan is asked so many times
+        call = Call(model, request, n, [], policy == "warn", body, client, log)
+        call.tell_ignored(unsupported)
+        return call
 
     def _refuse_many_tools(self, body: Json) -> None:
         for name in ("tools", "functions"):
@@ -168,86 +190,62 @@ class Chat:
             )
         return n
 
-    async def complete(self, call: Call, log: Json) -> Json:
+    async def complete(self, call: Call) -> Json:
         """The completion. Where another model answers instead, the call becomes that one's.
 
         Raises:
             ApiError: the engine refuses the request or cannot answer.
         """
-        fallbacks = Fallbacks(self._call, self.model, call, log)
+        fallbacks = Fallbacks(self._call, self.model, call)
         while True:
             try:
-                async with self.gates.of(call.model.id).place(call.n):
-                    return await self._answer(call, log)
+                async with self.limiters.of(call.model.id).permit(call.n):
+                    plan = await self.engine.prepare(call.request, call.refuse)
+                    answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
             except ApiError as error:
                 fallbacks.next(error)
+                continue
+            if "usage" in answer.facts:
+                call.log["tokens"] = answer.facts["usage"]["total_tokens"]
+            return completion(answer, call.model, metadata=call.request.get("metadata"))
 
-    async def _answer(self, call: Call, log: Json) -> Json:
-        request, raw = call.request, None
-        while raw is None:
-            try:
-                raw = await self._complete(request, call)
-            except UnsupportedParameter as error:
-                request = _smaller(request, error, call, log)
-        answer = completion(raw, call.model, metadata=call.request.get("metadata"))
-        if "usage" in answer:
-            log["tokens"] = answer["usage"]["total_tokens"]
-        return answer
-
-    def stream(self, call: Call, log: Json) -> AsyncIterator[Json]:
+    async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
-        return self._first_that_begins(call, log) if call.model.fallbacks else self._chunks(call, log)
-
-    async def _first_that_begins(self, call: Call, log: Json) -> AsyncIterator[Json]:
-        fallbacks = Fallbacks(self._call, self.model, call, log)
+        fallbacks = Fallbacks(self._call, self.model, call)
         begun = False
-        while not begun:
+        while True:
             try:
-                async with aclosing(cast(Any, self._chunks(call, log))) as each:
-                    async for chunk in each:
-                        begun = True
+                async with self.limiters.of(call.model.id).permit(call.n):
+                    plan = await self.engine.prepare(call.request, call.refuse)
+                    writer = _writer(call)
+                    async with aclosing(plan.stream() if call.asks_once else choices.stream(plan, call.n)) as deltas:
+                        async for delta in deltas:
+                            for chunk in writer.feed(delta):
+                                begun = True
+                                yield chunk
+                    for chunk in writer.end():
                         yield chunk
             except ApiError as error:
                 if begun:
                     raise
                 fallbacks.next(error)
-
-    def _chunks(self, call: Call, log: Json) -> AsyncIterator[Json]:
-        options = call.request.get("stream_options", {})
-        return chunks(
-            self._lenient(call, log) if call.warns else self._stream(call.request, call),
-            call.model,
-            include_usage=bool(options.get("include_usage")),
-            obfuscate=bool(options.get("include_obfuscation")),
-            log=log,
-            place=self.gates.of(call.model.id).place(call.n),
-        )
+                continue
+            if writer.usage is not None:
+                call.log["tokens"] = writer.usage["total_tokens"]
+            return
 
     def may_be_foreign(self, call: Call) -> bool:
         """Whether another server may make the answer."""
         return call.model.foreign or any(self.model(other).foreign for other in call.model.fallbacks)
 
-    async def _lenient(self, call: Call, log: Json) -> AsyncIterator[Json]:
-        request, begun = call.request, False
-        while True:
-            try:
-                async with aclosing(cast(Any, self._stream(request, call))) as pieces:
-                    async for piece in pieces:
-                        begun = True
-                        yield piece
-                return
-            except UnsupportedParameter as error:
-                if begun:
-                    raise
-                request = _smaller(request, error, call, log)
 
-    async def _complete(self, request: Json, call: Call) -> Json:
-        if call.asks_once:
-            return await self.engine.complete(request)
-        return await choices.complete(self.engine, request, call.n)
-
-    def _stream(self, request: Json, call: Call) -> AsyncIterator[Json]:
-        return self.engine.stream(request) if call.asks_once else choices.stream(self.engine, request, call.n)
+def _writer(call: Call) -> ChunkWriter:
+    options = call.request.get("stream_options", {})
+    return ChunkWriter(
+        call.model,
+        include_usage=bool(options.get("include_usage")),
+        obfuscate=bool(options.get("include_obfuscation")),
+    )
 
 
 def _refuse_options_of_no_stream(body: Json) -> None:
@@ -257,22 +255,6 @@ def _refuse_options_of_no_stream(body: Json) -> None:
             param="stream_options",
             code="invalid_value",
         )
-
-
-def _smaller(request: Json, error: UnsupportedParameter, call: Call, log: Json) -> Json:
-    """The request without what its engine refused; where that cannot be, the error is raised."""
-    place = place_of(error.param, request) if call.warns and error.param else None
-    if place is None:
-        raise error
-    smaller, names = leave_out(request, [place], after=call.ignored)
-    _tell(names, call.ignored, log)
-    return smaller
-
-
-def _tell(names: list[str], ignored: list[str], log: Json) -> None:
-    ignored += [quote(name, safe="[].") for name in names]
-    if ignored:
-        log["ignored"] = ",".join(ignored)[:500]
 
 
 def _plain(value: Any) -> Any:

@@ -8,15 +8,16 @@ import time
 from dataclasses import replace
 
 import click
+from msgspec import structs
 
 from ..configuration.addresses import refuse_own
 from ..configuration.building import build, upstream_options
 from ..configuration.chosen import chosen
 from ..configuration.keys import Configuration, Entry
 from ..configuration.table import keys_table
-from ..engines.relay import list_upstream_models
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
+from ..engines.upstream import list_upstream_models
 from ..errors import ApiError, ConfigurationError
 from ..settings import Settings
 
@@ -78,7 +79,7 @@ async def _probe_all(configuration: Configuration) -> bool:
     for entry in configuration.entries:
         for index, url in enumerate(entry.keys.base_urls):
             options = upstream_options(entry)
-            timeouts = replace(options.timeouts, total=min(_PROBE_SECONDS, options.timeouts.total))
+            timeouts = structs.replace(options.timeouts, total=min(_PROBE_SECONDS, options.timeouts.total))
             # Nothing in the background, and no second attempt.
             one = replace(options, base_urls=(url,), retries=0, health_path=None, timeouts=timeouts)
             wanted = None if entry is configuration.listed else entry.keys.upstream_model or entry.id

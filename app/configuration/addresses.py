@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+
+from yarl import URL
 
 from ..errors import ConfigurationError
 from .keys import Configuration
 
 _EXAMPLE = "such as http://gpu-1:8000/v1"
-_PORTS = {"http": 80, "https": 443}
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,15 +19,14 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 def fault_of(url: str) -> str | None:
     """What is wrong with the address of an upstream, in words that follow its place; None: nothing."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
+        parts = URL(url)
+    except (ValueError, IndexError):  # the latter of "http://]"
         return f"must be an address, {_EXAMPLE}."
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.host:
         return f"must be an address that begins with http:// or https://, {_EXAMPLE}."
-    if not url.isascii() or not url.isprintable() or " " in url or port == 0:
+    if not url.isascii() or not url.isprintable() or " " in url or parts.explicit_port == 0:
         return f"must be an address of visible ASCII characters, with a port from 1 to 65535, {_EXAMPLE}."
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.raw_authority:
         return "must not hold a user or a password. A key has places of its own: key_env or key_file."
     if "?" in url or "#" in url:
         return "must not have a query or a fragment. Leave out all from ? or # on."
@@ -46,10 +45,9 @@ def refuse_own(configuration: Configuration, listening: Iterable[object]) -> Non
     own = [(str(at[0]), int(at[1])) for at in listening if isinstance(at, tuple) and len(at) >= 2 and at[1]]
     for entry in configuration.entries:
         for index, url in enumerate(entry.keys.base_urls):
-            parts = urlsplit(url)
-            port = parts.port or _PORTS[parts.scheme]
-            hosts = [host for host, listened in own if listened == port]
-            if hosts and _same_host(parts.hostname or "", hosts):
+            parts = URL(url)
+            hosts = [host for host, listened in own if listened == parts.port]
+            if hosts and _same_host(parts.host or "", hosts):
                 place = entry.told(f"base_urls[{index}]") if entry.at else entry.source
                 raise ConfigurationError(
                     f"{place} is this server's own address. Name the server that has the model, or let this one "

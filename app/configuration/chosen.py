@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
 
 from ..engines.echo import MODEL
 from ..errors import ConfigurationError
 from ..settings import Settings, variable
 from .keys import Configuration, Entry, ModelKeys
-from .loading import check_upstream, load
+from .loading import checked_upstream, load
 
 # Settings that say which model is served.
 _UPSTREAM = ("upstream_url", "upstream_api_key", "upstream_dialect")
 _MODEL = ("engine", "model", "mmproj", "model_id", "model_context", "model_threads", "model_slots", "echo_delay")
 
 # The settings that stand in for keys of a model.
-SETTINGS_OF_KEYS = {
+_SETTINGS_OF_KEYS = {
     "path": "PARLEY_MODEL",
     "mmproj": "PARLEY_MMPROJ",
     "context_length": "PARLEY_MODEL_CONTEXT",
     "threads": "PARLEY_MODEL_THREADS",
     "slots": "PARLEY_MODEL_SLOTS",
     "extra_parameters": "PARLEY_EXTRA_PARAMETERS",
-    "base_urls[0]": "PARLEY_UPSTREAM_URL",
     "base_urls": "PARLEY_UPSTREAM_URL",
     "key": "PARLEY_UPSTREAM_API_KEY",
     "dialect": "PARLEY_UPSTREAM_DIALECT",
@@ -38,14 +36,18 @@ def chosen(settings: Settings, environ: Mapping[str, str] = os.environ) -> Confi
         ConfigurationError: the file or a setting cannot be used, or they contradict each other.
     """
     if settings.config is not None:
-        _refuse(settings, (*_UPSTREAM, *_MODEL, "extra_parameters"), "PARLEY_CONFIG says which models are served")
+        _refuse(
+            settings,
+            (*_UPSTREAM, *_MODEL, "extra_parameters"),
+            "is set, but PARLEY_CONFIG says which models are served: leave one of the two out.",
+        )
         return load(settings.config, environ)
     if settings.upstream_url is not None:
-        _refuse(settings, _MODEL, "PARLEY_UPSTREAM_URL says where answers come from")
+        _refuse(
+            settings, _MODEL, "is set, but PARLEY_UPSTREAM_URL says where answers come from: leave one of the two out."
+        )
         return Configuration(listed=_upstream(settings))
-    for name in _UPSTREAM:
-        if getattr(settings, name) != _default(name):
-            raise ConfigurationError(f"{_variable(name)} is set, and PARLEY_UPSTREAM_URL is not: set both or neither.")
+    _refuse(settings, _UPSTREAM, "is set, and PARLEY_UPSTREAM_URL is not: set both or neither.")
     return Configuration(models=(_local(settings),))
 
 
@@ -55,7 +57,7 @@ class _OfSettings(Entry):
     __slots__ = ()
 
     def told(self, key: str) -> str:
-        return SETTINGS_OF_KEYS.get(key.partition("[")[0], key)
+        return _SETTINGS_OF_KEYS.get(key.partition("[")[0], key)
 
 
 def _upstream(settings: Settings) -> Entry:
@@ -67,9 +69,7 @@ def _upstream(settings: Settings) -> Entry:
         dialect=settings.upstream_dialect,
         extra_parameters=settings.extra_parameters,
     )
-    entry = _OfSettings(id="upstream", at="", source="PARLEY_UPSTREAM_URL", keys=keys)
-    check_upstream(entry, {})
-    return entry
+    return checked_upstream(_OfSettings(id="upstream", at="", source="PARLEY_UPSTREAM_URL", keys=keys), {})
 
 
 def _local(settings: Settings) -> Entry:
@@ -88,15 +88,9 @@ def _local(settings: Settings) -> Entry:
     return _OfSettings(id=settings.model_id or "", at="", source="", keys=keys)
 
 
-def _refuse(settings: Settings, names: tuple[str, ...], reason: str) -> None:
+def _refuse(settings: Settings, names: Iterable[str], rule: str) -> None:
+    """Refuse the settings among some that are not left as they are by default."""
+    usual = Settings()
     for name in names:
-        if getattr(settings, name) != _default(name):
-            raise ConfigurationError(f"{_variable(name)} is set, but {reason}: leave one of the two out.")
-
-
-def _default(name: str) -> object:
-    return next(f.default for f in fields(Settings) if f.name == name)
-
-
-def _variable(name: str) -> str:
-    return next(variable(f) for f in fields(Settings) if f.name == name)
+        if getattr(settings, name) != getattr(usual, name):
+            raise ConfigurationError(f"{variable(name)} {rule}")

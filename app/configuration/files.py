@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ..contract.yaml_json import YamlLoader
+from ..contract.yaml_json import YamlLoader, refuse_bombs
 from ..errors import ConfigurationError
 
 _MOST_BYTES = 4 << 20
@@ -56,7 +56,9 @@ def _parse(path: Path, text: str) -> Any:
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_once)
         if path.suffix in (".yaml", ".yml"):
-            return yaml.load(text, Loader=_Loader)
+            content = yaml.load(text, Loader=_Loader)
+            refuse_bombs(content, text)
+            return content
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"The configuration {path} is not valid TOML: {error}.") from None
     except json.JSONDecodeError as error:

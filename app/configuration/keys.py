@@ -1,123 +1,143 @@
 """Every key of the configuration file, typed, with its default and what it does.
 
-README's table is held against this one by a test. `app.configuration.reading` reads a file into these classes.
+README's table is held against this one by a test. `app.tables` reads a file into these classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-from ..engines.dialects.dialects import DIALECTS
+from msgspec import Meta
+from msgspec.structs import FieldInfo
+
+from ..engines.transport.options import Seconds, Timeouts
 from ..errors import ConfigurationError
+from ..settings import Dialect, Natural, Timeout, Unsupported
+from ..tables import SECRET, Names, Table
 
-ENGINES = ("llama", "upstream", "echo")
-DAY = 86400
+Engine = Literal["llama", "upstream", "echo"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 
+Bytes = Annotated[int, Meta(ge=1024)]
+HeaderValue = Annotated[str, Meta(pattern=r"\A[ -~]*\Z", description="a text of printable ASCII")]
+HealthPath = Annotated[str, Meta(pattern=r"\A(/|\Z)", description="a path that begins with a slash, or empty")]
 
-def _key(default: Any, help: str, **rules: Any) -> Any:
-    """A key. ``engines`` are those that know it, all without it; ``common``: it may stand in ``defaults`` too.
-    ``secret``: its text comes from elsewhere and is shown nowhere."""
-    given = {"default_factory": dict} if default == {} else {"default": default}
-    return field(**given, repr=not rules.get("secret"), metadata={"help": help, **rules})
-
-
-def _llama(default: Any, help: str, **rules: Any) -> Any:
-    return _key(default, help, engines=("llama",), **rules)
+# Marks keys that may stand in ``defaults`` too.
+COMMON = object()
 
 
-def _upstream(default: Any, help: str, **rules: Any) -> Any:
-    return _key(default, help, engines=("upstream",), **rules)
+@dataclass(frozen=True, slots=True)
+class For:
+    """Marks a key that only these engines know."""
+
+    engines: tuple[Engine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeoutKeys:
-    """In seconds."""
-
-    connect: float = _key(5.0, "Seconds until a connection stands.", minimum=0.001, maximum=DAY)
-    first_byte: float = _key(60.0, "Seconds until an answer begins.", minimum=0.001, maximum=DAY)
-    idle: float = _key(60.0, "Seconds between two pieces of an answer.", minimum=0.001, maximum=DAY)
-    total: float = _key(600.0, "Seconds for a request with all its attempts.", minimum=0.001, maximum=DAY)
+LLAMA = For(("llama",))
+UPSTREAM = For(("upstream",))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityKeys:
+class CapabilityKeys(Table, frozen=True, kw_only=True):
     """What a model can do besides what its dialect says, and what of that it cannot."""
 
-    add: tuple[str, ...] = _key((), "Capabilities that the upstream has beyond those of its dialect.")
-    remove: tuple[str, ...] = _key((), "Capabilities of the dialect that the upstream lacks.")
+    add: Annotated[Names, "Capabilities that the upstream has beyond those of its dialect."] = ()
+    remove: Annotated[Names, "Capabilities of the dialect that the upstream lacks."] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelKeys:
+class ModelKeys(Table, frozen=True, kw_only=True):
     """One model."""
 
-    engine: str = _key(None, "Where answers come from: `llama`, `upstream` or `echo`. Required.", choices=ENGINES)
-    aliases: tuple[str, ...] = _key((), "Other names by which requests may ask for the model.")
-    fallbacks: tuple[str, ...] = _key(
-        (), "Models that answer instead while this one is overloaded, cannot be reached or is too late; in this order."
-    )
-    owned_by: str | None = _key(None, "What `GET /models` says of its owner.", common=True)
-    context_length: int | None = _key(
-        None,
+    engine: Annotated[Engine, "Where answers come from: `llama`, `upstream` or `echo`. Required."]
+    aliases: Annotated[Names, "Other names by which requests may ask for the model."] = ()
+    fallbacks: Annotated[
+        Names,
+        "Models that answer instead while this one is overloaded, cannot be reached or is too late; in this order.",
+    ] = ()
+    owned_by: Annotated[str | None, "What `GET /models` says of its owner.", COMMON] = None
+    context_length: Annotated[
+        Annotated[int, Meta(ge=1, le=1 << 24)] | None,
         "Tokens of context per request. Without it: what a model file was trained for, at most 8192; what an "
         "upstream says, else 8192.",
-        minimum=1,
-        maximum=1 << 24,
-        common=True,
+        COMMON,
+    ] = None
+    unsupported: Annotated[Unsupported | None, "As `PARLEY_UNSUPPORTED`, for this model.", COMMON] = None
+    extra_parameters: Annotated[
+        Names,
+        "Parameters beyond the API's that requests may have; which there are depends on the engine and dialect.",
+    ] = ()
+    max_in_flight: Annotated[Natural | None, "As `PARLEY_MAX_IN_FLIGHT`, for this model.", COMMON] = None
+    max_waiting: Annotated[Natural | None, "As `PARLEY_MAX_WAITING`, for this model.", COMMON] = None
+    max_wait: Annotated[Seconds | None, "As `PARLEY_MAX_WAIT`, for this model.", COMMON] = None
+    reasoning: Annotated[
+        bool,
+        "Whether it is a reasoning model, which takes sampling parameters at their defaults only, and "
+        "`max_completion_tokens` instead of `max_tokens`.",
+        For(("llama", "upstream")),
+    ] = False
+    path: Annotated[Path | None, "GGUF file. Without it: the bundled model.", LLAMA] = None
+    mmproj: Annotated[
+        Path | None, "GGUF file of the model's projector, with which it reads images or audio.", LLAMA
+    ] = None
+    threads: Annotated[
+        Natural, "Threads that compute; 0: one for the bundled model, else one per core.", LLAMA, COMMON
+    ] = 0
+    slots: Annotated[int, Meta(ge=1, le=256), "Requests that it works on at once; more wait.", LLAMA, COMMON] = 4
+    delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks.", For(("echo",)), COMMON] = 0.0
+    base_urls: Annotated[
+        Names,
+        "Addresses of the replicas, each up to `/v1`: what `/chat/completions` is added to. Required.",
+        UPSTREAM,
+    ] = ()
+    dialect: Annotated[Dialect, "What kind of server it is, which says what it honours.", UPSTREAM, COMMON] = "openai"
+    upstream_model: Annotated[str | None, "What the upstream calls the model. Without it: its id here.", UPSTREAM] = (
+        None
     )
-    unsupported: str | None = _key(
-        None, "As `PARLEY_UNSUPPORTED`, for this model.", choices=("refuse", "warn"), common=True
+    key: Annotated[str | None, "Key of the upstream, as `${NAME}` of a variable.", UPSTREAM, COMMON, SECRET] = None
+    key_env: Annotated[str | None, "Name of the variable that holds the key.", UPSTREAM, COMMON] = None
+    key_file: Annotated[Path | None, "File that holds the key.", UPSTREAM, COMMON] = None
+    headers: Annotated[Mapping[str, HeaderValue], "Headers sent with each request.", UPSTREAM, COMMON, SECRET] = {}
+    timeouts: Annotated[Timeouts, "How long the upstream may take.", UPSTREAM, COMMON] = Timeouts()
+    retries: Annotated[
+        int, Meta(ge=0, le=10), "Attempts after the first, before the first byte of an answer.", UPSTREAM, COMMON
+    ] = 2
+    max_answer: Annotated[Bytes, "Most bytes of a whole answer.", UPSTREAM, COMMON] = 64 << 20
+    max_event: Annotated[Bytes, "Most bytes of one event of a stream.", UPSTREAM, COMMON] = 16 << 20
+    health_path: Annotated[
+        HealthPath,
+        "Path below each address that tells whether a replica is up; empty: none is asked.",
+        UPSTREAM,
+        COMMON,
+    ] = "/models"
+    probe_seconds: Annotated[Timeout, "Seconds between two looks at a replica that is down.", UPSTREAM, COMMON] = 10.0
+    capabilities: Annotated[CapabilityKeys, "What it can do, where that is not what its dialect says.", UPSTREAM] = (
+        CapabilityKeys()
     )
-    extra_parameters: tuple[str, ...] = _key(
-        (), "Parameters beyond the API's that requests may have; which there are depends on the engine and dialect."
-    )
-    max_in_flight: int | None = _key(None, "As `PARLEY_MAX_IN_FLIGHT`, for this model.", minimum=0, common=True)
-    max_waiting: int | None = _key(None, "As `PARLEY_MAX_WAITING`, for this model.", minimum=0, common=True)
-    max_wait: float | None = _key(
-        None, "As `PARLEY_MAX_WAIT`, for this model.", minimum=0.001, maximum=DAY, common=True
-    )
-    path: Path | None = _llama(None, "GGUF file. Without it: the bundled model.")
-    mmproj: Path | None = _llama(None, "GGUF file of the model's projector, with which it reads images or audio.")
-    threads: int = _llama(
-        0, "Threads that compute; 0: one for the bundled model, else one per core.", minimum=0, common=True
-    )
-    slots: int = _llama(4, "Requests that it works on at once; more wait.", minimum=1, maximum=256, common=True)
-    delay: float = _key(0.0, "Seconds between two chunks.", minimum=0, maximum=60, engines=("echo",), common=True)
-    base_urls: tuple[str, ...] = _upstream(
-        (), "Addresses of the replicas, each up to `/v1`: what `/chat/completions` is added to. Required."
-    )
-    dialect: str = _upstream(
-        "openai", "What kind of server it is, which says what it honours.", choices=tuple(DIALECTS), common=True
-    )
-    upstream_model: str | None = _upstream(None, "What the upstream calls the model. Without it: its id here.")
-    key: str | None = _upstream(None, "Key of the upstream, as `${NAME}` of a variable.", secret=True, common=True)
-    key_env: str | None = _upstream(None, "Name of the variable that holds the key.", common=True)
-    key_file: Path | None = _upstream(None, "File that holds the key.", common=True)
-    headers: Mapping[str, str] = _upstream({}, "Headers sent with each request.", secret=True, common=True)
-    timeouts: TimeoutKeys = _upstream(TimeoutKeys(), "How long the upstream may take.", common=True)
-    retries: int = _upstream(
-        2, "Attempts after the first, before the first byte of an answer.", minimum=0, maximum=10, common=True
-    )
-    max_answer: int = _upstream(64 << 20, "Most bytes of a whole answer.", minimum=1024, common=True)
-    max_event: int = _upstream(16 << 20, "Most bytes of one event of a stream.", minimum=1024, common=True)
-    health_path: str = _upstream(
-        "/models", "Path below each address that tells whether a replica is up; empty: none is asked.", common=True
-    )
-    probe_seconds: float = _upstream(
-        10.0, "Seconds between two looks at a replica that is down.", minimum=0.1, maximum=DAY, common=True
-    )
-    capabilities: CapabilityKeys = _upstream(
-        CapabilityKeys(), "What it can do, where that is not what its dialect says."
-    )
-    extra_body: Mapping[str, Any] = _upstream(
-        {}, "Fields of the body that are sent unless the request says otherwise; clients do not see them."
-    )
-    remote_media: bool = _upstream(
-        False, "Let requests name pictures by address, which the upstream then fetches from where it stands."
-    )
+    extra_body: Annotated[
+        Mapping[str, Any],
+        "Fields of the body that are sent unless the request says otherwise; clients do not see them.",
+        UPSTREAM,
+    ] = {}
+    remote_media: Annotated[
+        bool, "Let requests name pictures by address, which the upstream then fetches from where it stands.", UPSTREAM
+    ] = False
+
+
+class FileKeys(Table, frozen=True, kw_only=True):
+    """The file as a whole. Tables of models are read with the defaults put in."""
+
+    defaults: Annotated[Mapping[str, Any], "Keys for all models that do not say otherwise."] = {}
+    models: Annotated[Mapping[str, dict[str, Any]], "The models, by their ids."] = {}
+
+
+def engines_of(f: FieldInfo) -> tuple[Engine, ...]:
+    """The engines that know a key."""
+    return next((note.engines for note in f.type.__metadata__ if isinstance(note, For)), ENGINES)
+
+
+def is_common(f: FieldInfo) -> bool:
+    """Whether a key may stand in ``defaults`` too."""
+    return COMMON in f.type.__metadata__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, fields
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec import structs
 
 from ..chat.parameters import CAPABILITIES
-from ..engines.dialects.dialects import DIALECTS
+from ..engines.base import REASONING_MODELS_LACK
+from ..engines.dialects.known import DIALECTS
+from ..errors import ConfigurationError
+from ..settings import is_key
+from ..tables import Fail, did_you_mean, path_of, read
 from .addresses import fault_of
 from .files import read_file
-from .keys import CapabilityKeys, Configuration, Entry, ModelKeys, TimeoutKeys
-from .reading import Reader, did_you_mean, path_of
+from .keys import ENGINES, Configuration, Entry, FileKeys, ModelKeys, engines_of, is_common
+from .variables import filled
 
-_TOP = ("defaults", "models")
 _LONGEST_ID = 200
 _KEYS = ("key", "key_env", "key_file")
 # Fields of the body that are what a request is.
 _OF_REQUESTS = frozenset({"model", "messages", "stream", "stream_options", "n"})
-
-T = TypeVar("T")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+_OUR_HEADERS = ("host", "connection", "content-length", "content-type", "transfer-encoding", "accept-encoding")
+_MODEL_KEYS = {f.name: f for f in structs.fields(ModelKeys)}
 
 
 def load(file: Path, environ: Mapping[str, str]) -> Configuration:
@@ -29,81 +37,78 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
     Raises:
         ConfigurationError: it cannot be read, or something in it cannot be used.
     """
-    reader = Reader(file, environ)
-    content = read_file(file)
-    for name in content:
-        if name not in _TOP:
-            raise reader.fail(
-                path_of(name), f"is no key of a configuration.{did_you_mean(name, _TOP)} There are: {', '.join(_TOP)}."
-            )
-    tables = reader.object(content.get("models", {}), "models")
-    if not tables:
-        raise reader.fail("models", "has no model. Describe one in a table such as [models.NAME], with its engine.")
-    common = reader.table(content.get("defaults", {}), ModelKeys, "defaults", what="defaults", only=_not_common)
-    _check_keys(reader, common, content.get("defaults", {}), "defaults")
-    entries = tuple(_entry(reader, name, value, common) for name, value in tables.items())
-    _check_names(reader, entries)
-    return Configuration(models=entries)
+    fail = partial(_error, file)
+    written = read_file(file)
+    content = read(FileKeys, filled(written, environ, fail), fail)
+    if not content.models:
+        raise fail("models", "has no model. Describe one in a table such as [models.NAME], with its engine.")
+    for name in content.defaults:
+        if name in _MODEL_KEYS and not is_common(_MODEL_KEYS[name]):
+            raise fail(f"defaults.{name}", "is a key of a model, not one for all: say it of each.")
+    # Any engine will do to check the others by.
+    read(ModelKeys, {"engine": "echo", **content.defaults}, fail, at="defaults")
+    _check_keys(fail, content.defaults, written.get("defaults", {}), "defaults")
+    entries = []
+    for name, own in content.models.items():
+        at = path_of("models", name)
+        if not _is_name(name):
+            raise fail(at, f"must have a name of {_NAMES}.")
+        _check_keys(fail, own, written["models"][name], at)
+        values = _with_defaults(fail, own, content.defaults, at)
+        keys = read(ModelKeys, values, fail, at=at, folder=file.parent)
+        entry = Entry(id=name, at=at, source=str(file), keys=keys)
+        _check_lists(entry)
+        entries.append(checked_upstream(entry, environ) if keys.engine == "upstream" else entry)
+    _check_names(entries)
+    return Configuration(models=tuple(entries))
 
 
-def _not_common(f: Field[Any]) -> str | None:
-    return None if f.metadata.get("common") else "is a key of a model, not one for all: say it of each."
+def _error(file: Path, at: str, rule: str) -> ConfigurationError:
+    return ConfigurationError(f"{file}: {f'{at} '.lstrip('. ')}{rule}")
 
 
-def _entry(reader: Reader, name: str, value: Any, common: Mapping[str, Any]) -> Entry:
-    at = path_of("models", name)
-    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > _LONGEST_ID:
-        raise reader.fail(at, f"must have a name of 1 to {_LONGEST_ID} printable characters, no space at its ends.")
-    engine = reader.object(value, at).get("engine")
-    if engine is None:
-        choices = next(f for f in fields(ModelKeys) if f.name == "engine").metadata["choices"]
-        raise reader.fail(f"{at}.engine", f"is missing. Set it to one of: {', '.join(choices)}.")
-    engine = reader.table({"engine": engine}, ModelKeys, at, what="a model")["engine"]
-
-    def foreign(f: Field[Any]) -> str | None:
-        known = f.metadata.get("engines", (engine,))
-        if engine in known:
-            return None
-        return (
-            f"is a key for the engine {' or '.join(known)}, and this model's is {engine}. Leave it out, or change "
-            "the engine."
-        )
-
-    own = reader.table(value, ModelKeys, at, what="a model", only=foreign)
-    _check_keys(reader, own, value, at)
-    usual = {
-        f.name: common[f.name]
-        for f in fields(ModelKeys)
-        if f.name in common and foreign(f) is None and not (f.name in _KEYS and set(_KEYS) & set(own))
-    }
-    values = {**usual, **own}
-    for table, kind in (("timeouts", TimeoutKeys), ("capabilities", CapabilityKeys)):
-        if table in values:
-            values[table] = _build(kind, {**usual.get(table, {}), **own.get(table, {})})
-    if "headers" in usual and "headers" in own:
-        values["headers"] = {**usual["headers"], **own["headers"]}
-    entry = Entry(id=name, at=at, source=str(reader.file), keys=_build(ModelKeys, values))
-    if engine == "upstream":
-        check_upstream(entry, reader.environ)
-    return entry
-
-
-def _build(kind: type[T], values: Mapping[str, Any]) -> T:
-    return kind(**values)
-
-
-def _check_keys(reader: Reader, values: Mapping[str, Any], written: Mapping[str, Any], at: str) -> None:
+def _check_keys(fail: Fail, values: Mapping[str, Any], written: Mapping[str, Any], at: str) -> None:
     given = [name for name in _KEYS if name in values]
     if "key" in given and written["key"] == values["key"]:
-        raise reader.fail(
-            f"{at}.key", "must not be written here in the clear. Write ${NAME}, and set the variable NAME to the key."
-        )
+        rule = "must not be written here in the clear. Write ${NAME}, and set the variable NAME to the key."
+        raise fail(f"{at}.key", rule)
     if len(given) > 1:
-        raise reader.fail(f"{at}.{given[1]}", f"is one key too many: there is {given[0]} already. Leave one out.")
+        raise fail(f"{at}.{given[1]}", f"is one key too many: there is {given[0]} already. Leave one out.")
 
 
-def check_upstream(entry: Entry, environ: Mapping[str, str]) -> None:
-    """Check what an upstream's keys must be to each other.
+def _with_defaults(fail: Fail, own: Mapping[str, Any], defaults: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The keys of a model with the defaults that its engine knows, which must know all of its own."""
+    engine = own.get("engine")
+    if engine not in ENGINES:
+        return {**own}
+    foreign = {name for name, f in _MODEL_KEYS.items() if engine not in engines_of(f)}
+    for name in own:
+        if name in foreign:
+            raise fail(
+                f"{at}.{name}",
+                f"is a key for the engine {' or '.join(engines_of(_MODEL_KEYS[name]))}, and this model's is {engine}. "
+                "Leave it out, or change the engine.",
+            )
+    # A model's own way to name its key takes the place of the usual one.
+    unwanted = foreign.union(_KEYS if any(name in own for name in _KEYS) else ())
+    values = {**{name: value for name, value in defaults.items() if name not in unwanted}, **own}
+    for name in ("timeouts", "headers"):
+        if isinstance(own.get(name), dict) and name in defaults:
+            values[name] = {**defaults[name], **own[name]}
+    return values
+
+
+def _check_lists(entry: Entry) -> None:
+    lists = {name: value for name in _MODEL_KEYS if isinstance(value := getattr(entry.keys, name), tuple)}
+    added = {"capabilities.add": entry.keys.capabilities.add, "capabilities.remove": entry.keys.capabilities.remove}
+    for key, items in (lists | added).items():
+        for index, item in enumerate(items):
+            if item in items[:index]:
+                raise entry.fail(f"{key}[{index}]", "stands there twice. Leave it out.")
+
+
+def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
+    """An upstream with its key, wherever that comes from, once what its keys must be to each other is checked.
 
     Raises:
         ConfigurationError: they cannot be used.
@@ -117,21 +122,25 @@ def check_upstream(entry: Entry, environ: Mapping[str, str]) -> None:
             raise fail(f"base_urls[{index}]", fault)
     dialect = DIALECTS[keys.dialect]
     whose = f"The dialect {keys.dialect} has"
-    _each(entry, keys.extra_parameters, dialect.extra_parameters, "extra_parameters", whose)
-    _each(entry, keys.capabilities.add, CAPABILITIES, "capabilities.add", "There are")
-    _each(entry, keys.capabilities.remove, dialect.capabilities, "capabilities.remove", whose)
+    _check_known(entry, keys.extra_parameters, dialect.extra_parameters, "extra_parameters", whose)
+    _check_known(entry, keys.capabilities.add, CAPABILITIES, "capabilities.add", "There are")
+    _check_known(entry, keys.capabilities.remove, dialect.capabilities, "capabilities.remove", whose)
+    for index, name in enumerate(keys.capabilities.add):
+        if keys.reasoning and name in REASONING_MODELS_LACK:
+            raise fail(f"capabilities.add[{index}]", "is what a reasoning model lacks. Leave it out, or reasoning.")
     for name in keys.extra_body:
         if name in _OF_REQUESTS:
             raise fail(f"extra_body.{name}", "is what requests themselves say. Leave it out.")
-    if keys.health_path and not keys.health_path.startswith("/"):
-        raise fail("health_path", "must begin with a slash, or be empty.")
-    for name, value in keys.headers.items():
-        if not value.isascii() or not value.isprintable():
-            raise fail(path_of("headers", name), "must be printable ASCII.")
-    key_of(entry, environ)
+    for name in keys.headers:
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OUR_HEADERS:
+            raise fail(
+                path_of("headers", name),
+                f"is a header that cannot be set. It must be a token, and none of: {', '.join(_OUR_HEADERS)}.",
+            )
+    return replace(entry, keys=structs.replace(keys, key=_key(entry, environ)))
 
 
-def _each(entry: Entry, names: Iterable[str], known: Iterable[str], at: str, whose: str) -> None:
+def _check_known(entry: Entry, names: Iterable[str], known: Iterable[str], at: str, whose: str) -> None:
     known = sorted(known)
     for index, name in enumerate(names):
         if name not in known:
@@ -139,12 +148,7 @@ def _each(entry: Entry, names: Iterable[str], known: Iterable[str], at: str, who
             raise entry.fail(f"{at}[{index}]", f"is unknown.{did_you_mean(name, known)} {whose}: {offered}.")
 
 
-def key_of(entry: Entry, environ: Mapping[str, str]) -> str | None:
-    """The key of an upstream, wherever it comes from.
-
-    Raises:
-        ConfigurationError: it is not there, or no header can carry it.
-    """
+def _key(entry: Entry, environ: Mapping[str, str]) -> str | None:
     keys = entry.keys
     source, found = "key", keys.key
     if keys.key_env is not None:
@@ -160,27 +164,34 @@ def key_of(entry: Entry, environ: Mapping[str, str]) -> str | None:
             raise entry.fail(source, f"cannot be read: {reason}.") from None
         if not found:
             raise entry.fail(source, "holds no key. Write it on one line.")
-    if found is not None and not (found.isascii() and found.isprintable() and " " not in found):
+    if found is not None and not is_key(found):
         raise entry.fail(source, "gives a key that no header can carry: it must be visible ASCII.")
     return found
 
 
-def _check_names(reader: Reader, entries: tuple[Entry, ...]) -> None:
-    ids = [entry.id for entry in entries]
+_NAMES = f"1 to {_LONGEST_ID} printable characters, no space at its ends"
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and text.isprintable() and text == text.strip() and len(text) <= _LONGEST_ID
+
+
+def _check_names(entries: Iterable[Entry]) -> None:
     taken = {entry.id: entry.at for entry in entries}
+    ids = list(taken)
     for entry in entries:
         for index, alias in enumerate(entry.keys.aliases):
-            place = f"{entry.at}.aliases[{index}]"
-            if len(alias) > _LONGEST_ID or not alias.isprintable() or alias != alias.strip():
-                raise reader.fail(place, f"must be 1 to {_LONGEST_ID} printable characters, no space at its ends.")
+            key = f"aliases[{index}]"
+            if not _is_name(alias):
+                raise entry.fail(key, f"must be {_NAMES}.")
             if alias in taken:
-                raise reader.fail(place, f"is taken by {taken[alias]}. Give each model names of its own.")
-            taken[alias] = place
+                raise entry.fail(key, f"is taken by {taken[alias]}. Give each model names of its own.")
+            taken[alias] = f"{entry.at}.{key}"
     for entry in entries:
         for index, other in enumerate(entry.keys.fallbacks):
-            place = f"{entry.at}.fallbacks[{index}]"
+            key = f"fallbacks[{index}]"
             if other == entry.id:
-                raise reader.fail(place, "is the model itself. Name another one.")
+                raise entry.fail(key, "is the model itself. Name another one.")
             if other not in ids:
                 hint = " An alias is not enough." if other in taken else did_you_mean(other, ids)
-                raise reader.fail(place, f"is no model of this file.{hint} There are: {', '.join(ids)}.")
+                raise entry.fail(key, f"is no model of this file.{hint} There are: {', '.join(ids)}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..chat.limiter import Gates
+from ..chat.limiter import Limiters
 from ..engines.base import Engine, Model
 from ..engines.echo import EchoEngine
 from ..errors import ConfigurationError
@@ -33,7 +33,7 @@ def engine_of(settings: Settings) -> Built:
 def built_of(engine: Engine) -> Built:
     """An engine that was not configured."""
     extra = frozenset(name for model in engine.models for name in model.extra_parameters)
-    return Built(engine, (), Gates(), extra)
+    return Built(engine, (), Limiters(), extra)
 
 
 def known_models(settings: Settings) -> tuple[Model, ...]:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from msgspec.structs import FieldInfo, fields
 
-from .keys import ModelKeys
+from ..tables import Table, base_type, help_of
+from .keys import ENGINES, ModelKeys, engines_of, is_common
 
 
 def keys_table() -> str:
     """A row for each key of a model, with its engine and default. A star marks those that may stand in ``defaults``."""
     rows = ["| Key | Engine | Default | What it does |", "| --- | --- | --- | --- |"]
-    rows += _rows(ModelKeys, "", None)
+    for f in fields(ModelKeys):
+        kind = base_type(f.type)
+        if issubclass(kind, Table) if isinstance(kind, type) else False:
+            rows += (_row(f, inner, f"{f.name}.{inner.name}") for inner in fields(kind))
+        else:
+            rows.append(_row(f, f, f.name))
     return "\n".join(rows)
 
 
-def _rows(kind: type[Any], within: str, holder: Field[Any] | None) -> Iterator[str]:
-    hints = get_type_hints(kind)
-    for f in fields(kind):
-        name, rules = f"{within}{f.name}", (holder or f).metadata
-        hint = hints[f.name]
-        if is_dataclass(hint) and isinstance(hint, type):
-            yield from _rows(hint, f"{name}.", f)
-            continue
-        star = " *" if rules.get("common") else ""
-        yield f"| `{name}`{star} | {', '.join(rules.get('engines', ('all',)))} | {_default(f)} | {f.metadata['help']} |"
+def _row(holder: FieldInfo, f: FieldInfo, name: str) -> str:
+    star = " *" if is_common(holder) else ""
+    engines = engines_of(holder)
+    return f"| `{name}`{star} | {'all' if engines == ENGINES else ', '.join(engines)} | {_default(f)} | {help_of(f)} |"
 
 
-def _default(f: Field[Any]) -> str:
+def _default(f: FieldInfo) -> str:
     value = f.default
-    if value is MISSING or value in (None, (), ""):
+    if f.required or value in (None, (), "") or f.default_factory is dict:
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

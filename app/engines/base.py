@@ -1,17 +1,19 @@
-"""What an engine is: something that turns a request into a completion, whole or in pieces.
+"""What an engine is: something that turns a request into choices, whole or as a stream of deltas.
 
-An engine speaks the shapes of the chat-completions API and leaves identity to the domain: it gives choices and
-usage; id, created, model and fingerprint are put on by `app.chat`. It knows nothing of HTTP on our side, of keys, or
-of the document.
+An engine is asked, then told: `Engine.prepare` checks all that can be checked and refuses all that is refused; the plan
+that it gives streams a choice as often as it is told to. Engines speak the shapes of the chat-completions API and leave
+identity to the domain: id, created, model and fingerprint are put on by `app.chat`. They know nothing of HTTP on our
+side, of keys, or of the document.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
-Json = dict[str, Any]
+from ..errors import UnsupportedParameter
+from ..jsontypes import Json
 
 # What models that reason before they answer do not take: they draw tokens in their own way, and count the hidden ones
 # too, which `max_completion_tokens` is for. By OpenAI's guide to reasoning models.
@@ -31,9 +33,9 @@ class Model:
     ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
     and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
     or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
-    the engine. ``makes_choices``: the engine makes ``n`` choices itself, and is asked once. ``foreign``: the answers
-    are another server's, whose fault it is when they break the contract. ``aliases`` are further names by which
-    requests may ask for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot.
+    the engine. ``makes_choices``: one stream of the engine has all ``n`` choices. ``foreign``: the answers are another
+    server's, whose fault it is when they break the contract. ``aliases`` are further names by which requests may ask
+    for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot.
     """
 
     id: str
@@ -50,12 +52,179 @@ class Model:
     fallbacks: tuple[str, ...] = ()
 
 
-class Engine(Protocol):
-    """The contract between the domain and whatever generates text.
+class FunctionCall(TypedDict, total=False):
+    """The body of a call; in a delta ``arguments`` is the next part of the JSON text."""
 
-    ``request`` is the request body as validated, without the parameters that were null; the engine applies the
-    defaults of the API, not its own.
-    """
+    name: str
+    arguments: str
+
+
+class CustomCall(TypedDict, total=False):
+    """The body of a custom tool's call; in a delta ``input`` is the next part of the text."""
+
+    name: str
+    input: str
+
+
+class ToolCall(TypedDict, total=False):
+    """A call of a tool. ``index`` is there in deltas alone, where id, type and name come with a call's first one."""
+
+    index: int
+    id: str
+    type: str
+    function: FunctionCall
+    custom: CustomCall
+
+
+class Message(TypedDict, total=False):
+    """The members of a choice's message, or what a delta adds to them."""
+
+    content: str | None
+    refusal: str
+    tool_calls: list[ToolCall]
+    function_call: FunctionCall
+    reasoning_content: str
+    annotations: list[Json]
+    audio: Json
+
+
+class TokenLogprob(TypedDict, total=False):
+    """A token and its log probability, a finite number. An alternative has no ``top_logprobs`` of its own."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None
+    top_logprobs: list[TokenLogprob]
+
+
+class Logprobs(TypedDict):
+    """The log probabilities of a choice, or of what a delta adds to it."""
+
+    content: list[TokenLogprob] | None
+    refusal: list[TokenLogprob] | None
+
+
+class PromptDetails(TypedDict):
+    """Parts of the prompt's tokens."""
+
+    cached_tokens: int
+    audio_tokens: int
+
+
+class CompletionDetails(TypedDict):
+    """Parts of the answer's tokens."""
+
+    reasoning_tokens: int
+    audio_tokens: int
+    accepted_prediction_tokens: int
+    rejected_prediction_tokens: int
+
+
+class Usage(TypedDict):
+    """What an answer took, in tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+    completion_tokens_details: CompletionDetails
+
+
+class Facts(TypedDict, total=False):
+    """What holds for an answer as a whole. Only an engine that cannot know it leaves the usage out; the others are
+    told by engines that know better than the domain. A ``service_tier`` of null is one that the API has no name for."""
+
+    usage: Usage
+    service_tier: str | None
+    system_fingerprint: str
+    moderation: Json
+
+
+@dataclass(slots=True)
+class Delta:
+    """What a stream adds to one choice, the one with the number ``index``."""
+
+    index: int
+    message: Message
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+
+
+@dataclass(slots=True)
+class Choice:
+    """A finished choice."""
+
+    index: int
+    message: Message
+    finish_reason: str
+    logprobs: Logprobs | None = None
+
+
+@dataclass(slots=True)
+class Completion:
+    """A whole answer."""
+
+    choices: list[Choice]
+    facts: Facts
+
+
+def usage_of(prompt: int, completion: int, *, cached: int = 0, reasoning: int = 0) -> Usage:
+    """The usage of an answer, all numbers in tokens; what is not counted apart is zero."""
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+# What becomes of a parameter that an engine finds that it cannot honour: it raises the error, or returns, and the
+# engine goes on as if the parameter had been left out. Such an error names a parameter at the top of the request.
+Refuse = Callable[[UnsupportedParameter], None]
+
+
+def without_refused(request: Json, errors: Iterable[UnsupportedParameter], refuse: Refuse) -> Json:
+    """A request without the parameters of some errors, when ``refuse`` lets them pass."""
+    for error in errors:
+        refuse(error)
+        request = {name: value for name, value in request.items() if name != error.param}
+    return request
+
+
+Deltas = AsyncGenerator[Delta | Facts, None]
+
+
+class Plan(Protocol):
+    """A request that an engine has accepted. ``choice`` is the number of one, from 0: with a seed, each choice has a
+    seed of its own that follows from it. Where the model makes its choices itself there is one call for all."""
+
+    def stream(self, choice: int = 0) -> Deltas:
+        """Answer in deltas, in which every choice is finished once, and facts, of which the usage comes last.
+
+        Closing it stops the generation.
+
+        Raises:
+            ApiError: before or between deltas; a stream never ends early without one.
+        """
+        ...
+
+    async def complete(self, choice: int = 0) -> Completion:
+        """Answer as a whole. Cancelling the call stops the generation.
+
+        Raises:
+            ApiError: the engine cannot answer now.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """The contract between the domain and whatever generates text."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -74,26 +243,11 @@ class Engine(Protocol):
         """Whether a request could be answered now."""
         ...
 
-    async def complete(self, request: Json) -> Json:
-        """Answer as a whole: ``{"choices": [{"index", "message": {"content", ...}, "finish_reason"}], "usage"}``, and
-        what the engine alone knows of it: ``service_tier``, ``system_fingerprint``, ``moderation``. Only an engine that
-        cannot know it leaves the usage out.
-
-        Cancelling the call stops the generation.
+    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+        """Do all that does not depend on the choice. ``request`` is the body as validated, without the parameters that
+        were null, checked by `app.chat.combinations`; the engine applies the defaults of the API, not its own.
 
         Raises:
-            ApiError: the engine refused the request or cannot answer now.
-        """
-        ...
-
-    def stream(self, request: Json) -> AsyncIterator[Json]:
-        """Answer in pieces: ``{"choices": [{"index", "delta": {...}, "finish_reason"}]}``, with ``usage`` on one of
-        them or on a last piece without choices, and on the first what else `complete` tells.
-
-        An async generator: closing it stops the generation. Nothing is yielded before the engine has accepted the
-        request, so what is raised before the first piece can still be an HTTP error.
-
-        Raises:
-            ApiError: before or between pieces; a stream never ends early without one.
+            ApiError: the engine refuses the request or cannot be asked now.
         """
         ...

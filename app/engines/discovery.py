@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from ..errors import ApiError, EngineUnavailable
-from .base import Engine, Json, Model
-from .relay import list_upstream_models
+from ..jsontypes import Json
+from .base import Engine, Model, Plan, Refuse
 from .transport.replicas import Replicas
+from .upstream import list_upstream_models
 
 # Seconds between two questions: the first pause, and the longest one.
 _FIRST_PAUSE = 0.5
@@ -61,11 +62,8 @@ class DiscoveringEngine:
         """Whether the models are known, and the upstream can be reached."""
         return bool(self._engines) and self._replicas is not None and await self._replicas.ready()
 
-    async def complete(self, request: Json) -> Json:
-        return await self._engine(request).complete(request)
-
-    def stream(self, request: Json) -> AsyncIterator[Json]:
-        return self._engine(request).stream(request)
+    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+        return await self._engine(request).prepare(request, refuse)
 
     def _engine(self, request: Json) -> Engine:
         engine = self._engines.get(request["model"])

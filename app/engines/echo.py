@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
-from .base import Json, Model
+from ..jsontypes import Json
+from .base import Choice, Completion, Delta, Deltas, Model, Refuse, Usage, usage_of
 
 _TOKEN = re.compile(r"\s*\S+")
 
@@ -38,25 +38,34 @@ class EchoEngine:
     async def ready(self) -> bool:
         return True
 
-    async def complete(self, request: Json) -> Json:
+    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+        """As `base.Engine.prepare`."""
         tokens, reason = _answer(request)
-        if self.delay:
-            await asyncio.sleep(self.delay * len(tokens))
-        return {
-            "choices": [{"index": 0, "message": {"content": "".join(tokens)}, "finish_reason": reason}],
-            "usage": _usage(request, len(tokens)),
-        }
+        prompt = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])
+        return EchoPlan(tokens, reason, usage_of(prompt, len(tokens)), self.delay)
 
-    async def stream(self, request: Json) -> AsyncIterator[Json]:
-        tokens, reason = _answer(request)
-        for token in tokens:
+
+class EchoPlan:
+    """As `base.Plan`; each choice is the same."""
+
+    def __init__(self, tokens: list[str], reason: str, usage: Usage, delay: float) -> None:
+        self._tokens = tokens
+        self._reason = reason
+        self._usage = usage
+        self._delay = delay
+
+    async def complete(self, choice: int = 0) -> Completion:
+        if self._delay:
+            await asyncio.sleep(self._delay * len(self._tokens))
+        return Completion([Choice(0, {"content": "".join(self._tokens)}, self._reason)], {"usage": self._usage})
+
+    async def stream(self, choice: int = 0) -> Deltas:
+        for token in self._tokens:
             # Without a pause too, others get their turn between two chunks.
-            await asyncio.sleep(self.delay)
-            yield {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
-        yield {
-            "choices": [{"index": 0, "delta": {}, "finish_reason": reason}],
-            "usage": _usage(request, len(tokens)),
-        }
+            await asyncio.sleep(self._delay)
+            yield Delta(0, {"content": token})
+        yield Delta(0, {}, self._reason)
+        yield {"usage": self._usage}
 
 
 def _text(content: Any) -> str:
@@ -82,19 +91,3 @@ def _answer(request: Json) -> tuple[list[str], str]:
     if limit is not None and len(tokens) > limit:
         return tokens[:limit], "length"
     return tokens, "stop"
-
-
-def _usage(request: Json, completion_tokens: int) -> Json:
-    prompt_tokens = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": 0,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }

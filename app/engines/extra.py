@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ..errors import ConfigurationError
-from .base import Json
+from ..jsontypes import Json
 
 EXTRA_PARAMETERS: Mapping[str, Json] = {
     "top_k": {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from ..errors import EngineUnavailable
-from .base import Engine, Json, Model
+from ..jsontypes import Json
+from .base import Engine, Model, Plan, Refuse
 
 
 class Registry:
@@ -53,13 +54,9 @@ class Registry:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
-    async def complete(self, request: Json) -> Json:
-        """As `base.Engine.complete`."""
-        return await self._engine(request["model"]).complete(request)
-
-    def stream(self, request: Json) -> AsyncIterator[Json]:
-        """As `base.Engine.stream`."""
-        return self._engine(request["model"]).stream(request)
+    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+        """As `base.Engine.prepare`."""
+        return await self._engine(request["model"]).prepare(request, refuse)
 
     def _engine(self, model_id: str) -> Engine:
         engine = self._fixed.get(model_id)

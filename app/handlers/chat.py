@@ -20,10 +20,10 @@ async def create_chat_completion(body: dict[str, Any], request: Request) -> Repl
     chat = request.service(Chat)
     call = chat.prepare(body, request.log, request.key_name)
     if not body.get("stream"):
-        answer = await chat.complete(call, request.log)
+        answer = await chat.complete(call)
         return Reply(answer, headers=_headers(call), foreign=call.model.foreign)
     headers = _headers(call)
-    chunks = chat.stream(call, request.log)
+    chunks: AsyncIterator[dict[str, Any]] = chat.stream(call)
     if call.warns or call.model.fallbacks:
         chunks = _telling(chunks, call, headers)
     return Stream(chunks, headers, foreign=chat.may_be_foreign(call))

@@ -15,12 +15,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-SOCKET_VARIABLE = "PARLEY_CHILD_SOCKET"
-KEY_VARIABLE = "PARLEY_CHILD_KEY"
-IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
-
-# The file beside the socket in which the workers tell each other which slots they use.
-SLOTS_SUFFIX = ".slots"
+from .address import KEY_VARIABLE, SLOTS_SUFFIX
 
 # gunicorn's master halts when a child of its own ends with 3 or 4: these statuses stay clear of both.
 EXIT_CANNOT_LOAD = 5
@@ -66,12 +61,6 @@ class ChildOptions:
     @classmethod
     def from_json(cls, text: str) -> ChildOptions:
         return cls(**json.loads(text))
-
-
-def address_variables(place: int = 0) -> tuple[str, str]:
-    """The variables with the socket and the key of a server's model at a place, counted from 0."""
-    suffix = f"_{place + 1}" if place else ""
-    return SOCKET_VARIABLE + suffix, KEY_VARIABLE + suffix
 
 
 def ignore_signals() -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from ..engines.base import Json
+from ..jsontypes import Json
 
 # The owner (zeros: requests without a key), when it was used last, and the beginnings of what it read.
 _MOST_MESSAGES = 32
@@ -36,7 +36,7 @@ _LOOK_AGAIN = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SlotRequest:
     """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first."""
 
     owner: bytes = _NOBODY
@@ -44,16 +44,17 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Place:
-    """A slot, and whether what it holds may be made use of. ``filled``: the request has been read into it."""
+class Slot:
+    """One of llama.cpp's slots, by its ``number``, and whether what it holds may be made use of. ``filled``: the
+    request has been read into it."""
 
-    slot: int
+    number: int
     reuse: bool
     filled: bool = False
 
     def payload(self) -> Json:
         """What llama.cpp is told."""
-        return {"id_slot": self.slot, "cache_prompt": self.reuse}
+        return {"id_slot": self.number, "cache_prompt": self.reuse}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,18 @@ class _Record:
     used: float
     beginnings: bytes
 
-    def shared(self, wish: Wish) -> int:
+    def shared(self, asked: SlotRequest) -> int:
         """How many messages of a request the slot has read already."""
         count = 0
-        for index, beginning in enumerate(wish.beginnings):
+        for index, beginning in enumerate(asked.beginnings):
             if self.beginnings[index * 8 : index * 8 + 8] != beginning:
                 break
             count += 1
         return count
 
 
-def wish(request: Json) -> Wish:
-    """The wish of a request of the API. The key is the domain's, which has made it the client's own."""
+def slot_request(request: Json) -> SlotRequest:
+    """What a request of the API would like to find. The key is the domain's, which has made it the client's own."""
     key = request.get("prompt_cache_key")
     owner = hashlib.blake2b(key.encode(), digest_size=16).digest() if key else _NOBODY
     running = hashlib.blake2b(json.dumps(request.get("tools") or request.get("functions")).encode(), digest_size=8)
@@ -81,7 +82,7 @@ def wish(request: Json) -> Wish:
     for message in request["messages"][:_MOST_MESSAGES]:
         running.update(json.dumps(message).encode())
         beginnings.append(running.digest())
-    return Wish(owner, tuple(beginnings))
+    return SlotRequest(owner, tuple(beginnings))
 
 
 class Slots:
@@ -100,36 +101,36 @@ class Slots:
         os.close(file)
 
     @contextlib.asynccontextmanager
-    async def place(self, wish: Wish) -> AsyncGenerator[Place, None]:
+    async def acquire(self, asked: SlotRequest) -> AsyncGenerator[Slot, None]:
         """A slot for as long as the block lasts; those who wait are served in their order."""
         async with self._queue:
-            while (place := self._take(wish)) is None:
+            while (slot := self._take(asked)) is None:
                 self._left.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._left.wait(), _LOOK_AGAIN)
         try:
-            yield place
+            yield slot
         finally:
-            self._leave(place, wish)
+            self._release(slot, asked)
 
-    def _take(self, wish: Wish) -> Place | None:
+    def _take(self, asked: SlotRequest) -> Slot | None:
         records = [self._read(slot) for slot in range(self._count)]
-        for slot in _by_preference(records, wish):
-            if slot in self._taken or not self._lock(slot):
+        for number in _by_preference(records, asked):
+            if number in self._taken or not self._lock(number):
                 continue
-            self._taken.add(slot)
-            reuse = self._read(slot).owner == wish.owner
-            self._write(slot, wish.owner if reuse else _UNSURE)
-            return Place(slot, reuse)
+            self._taken.add(number)
+            reuse = self._read(number).owner == asked.owner
+            self._write(number, asked.owner if reuse else _UNSURE)
+            return Slot(number, reuse)
         return None
 
-    def _leave(self, place: Place, wish: Wish) -> None:
+    def _release(self, slot: Slot, asked: SlotRequest) -> None:
         if self._file < 0:
             return
-        if place.filled:
-            self._write(place.slot, wish.owner, wish.beginnings)
-        self._taken.discard(place.slot)
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place.slot * _RECORD.size)
+        if slot.filled:
+            self._write(slot.number, asked.owner, asked.beginnings)
+        self._taken.discard(slot.number)
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot.number * _RECORD.size)
         self._left.set()
 
     def _lock(self, slot: int) -> bool:
@@ -149,19 +150,19 @@ class Slots:
         os.pwrite(self._file, data, slot * _RECORD.size)
 
 
-def _by_preference(records: Sequence[_Record], wish: Wish) -> list[int]:
+def _by_preference(records: Sequence[_Record], asked: SlotRequest) -> list[int]:
     """All slots, those that suit a request best first: what its owner has read of it, what nobody has a key for, and
     what was used longest ago. Conversations with keys leave one slot to those without."""
     free = sum(record.owner in (_NOBODY, _UNSURE) for record in records)
 
     def rank(slot: int) -> tuple[int, int, float]:
         record = records[slot]
-        if record.owner == wish.owner:
-            shared = record.shared(wish)
+        if record.owner == asked.owner:
+            shared = record.shared(asked)
             # Requests without a key may read each other's beginnings, but spread before they overwrite them.
-            return (0 if shared or wish.owner != _NOBODY else 1, -shared, record.used)
+            return (0 if shared or asked.owner != _NOBODY else 1, -shared, record.used)
         if record.owner in (_NOBODY, _UNSURE):
-            return (1 if wish.owner == _NOBODY else 2 if free > 1 else 4, 0, record.used)
+            return (1 if asked.owner == _NOBODY else 2 if free > 1 else 4, 0, record.used)
         return (3, 0, record.used)
 
     return sorted(range(len(records)), key=rank)

@@ -1,6 +1,6 @@
 """Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it died.
 
-`launch` is the server's side: it starts the supervisor and publishes, in the environment, where the model
+`begin` is the server's side: it starts the supervisor; `Supervision.publish` says, in the environment, where the model
 listens. The supervisor is a process of its own and light, since gunicorn's master reaps every child itself
 and must not wait.
 """
@@ -22,15 +22,12 @@ import time
 from pathlib import Path
 
 from ..errors import ConfigurationError
+from .address import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE, address_variables
 from .child import (
     HTTP_THREADS,
     IGNORED_SIGNALS,
-    IN_FLIGHT_VARIABLE,
-    KEY_VARIABLE,
     LIBGOMP_HINT,
-    SOCKET_VARIABLE,
     ChildOptions,
-    address_variables,
     ignore_signals,
     remove_socket,
     say,
@@ -76,9 +73,9 @@ class Supervision:
     pid: int
     life_line: int | None
 
-    def publish(self, place: int = 0) -> None:
-        """Put into the environment where the model listens; ``place`` tells the models of a server apart."""
-        socket, key = address_variables(place)
+    def publish(self, number: int = 0) -> None:
+        """Put into the environment where the model listens; ``number`` tells the models of a server apart."""
+        socket, key = address_variables(number)
         os.environ[socket] = self.socket
         os.environ[key] = self.key
 
@@ -95,20 +92,6 @@ class Supervision:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(self.pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
                 time.sleep(0.01)
-
-
-def launch(options: ChildOptions, *, workers: int = 1) -> Supervision:
-    """As `begin`, and publish it in the environment, where workers forked later find it: ``PARLEY_CHILD_SOCKET``,
-    ``PARLEY_CHILD_KEY``, and ``PARLEY_CHILD_IN_FLIGHT``, how many requests each of the ``workers`` may hand over at a
-    time.
-
-    Raises:
-        ConfigurationError: as `begin`.
-    """
-    supervision = begin(options)
-    supervision.publish()
-    publish_share(workers)
-    return supervision
 
 
 def publish_share(workers: int) -> None:

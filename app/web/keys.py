@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import ConfigurationError
-from ..settings import Settings
+from ..settings import Settings, is_key
 
 _KEY_FILE = "api-key"
 
@@ -60,7 +60,7 @@ def load_keys(settings: Settings) -> KeyRing:
     if settings.api_keys_file is not None:
         keys += _read_file(settings.api_keys_file)
     for key in keys:
-        if not (key.isascii() and key.isprintable() and " " not in key):
+        if not is_key(key):
             raise ConfigurationError("An API key may hold printable ASCII characters only, and no spaces.")
     if keys:
         return KeyRing.of(keys)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from app.chat.limiter import Bounds, Gates
+from app.chat.limiter import Bounds, Limiters
 from app.configuration.building import Built
-from app.engines.base import Json, Model
-from app.engines.echo import MODEL, EchoEngine
+from app.engines.base import Completion, Delta, Deltas, Model, Refuse, usage_of
+from app.engines.echo import MODEL, EchoEngine, EchoPlan
 from app.engines.registry import Registry
 from app.errors import (
     ApiError,
@@ -27,38 +26,49 @@ from app.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
+from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 
 from ..web.inprocess import BEARER, KEY
 
 
+class FailingPlan(EchoPlan):
+    """Fails, after some deltas of a stream."""
+
+    def __init__(self, error: ApiError, after: int) -> None:
+        super().__init__([], "stop", usage_of(0, 0), 0.0)
+        self.error = error
+        self.after = after
+
+    async def complete(self, choice: int = 0) -> Completion:
+        raise self.error
+
+    async def stream(self, choice: int = 0) -> Deltas:
+        for _ in range(self.after):
+            yield Delta(0, {"content": "x"})
+        raise self.error
+
+
 class Failing(EchoEngine):
-    """Fails, after some pieces of a stream."""
+    """Its plans fail, after some deltas of a stream."""
 
     def __init__(self, model: Model, error: ApiError, after: int = 0) -> None:
         super().__init__(model=model)
-        self.error = error
-        self.after = after
+        self.plan = FailingPlan(error, after)
         self.asked = 0
 
-    async def complete(self, request: Json) -> Json:
+    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
         self.asked += 1
-        raise self.error
-
-    async def stream(self, request: Json) -> AsyncIterator[Json]:
-        self.asked += 1
-        for _ in range(self.after):
-            yield {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]}
-        raise self.error
+        return self.plan
 
 
 def model(name: str, *fallbacks: str, **fields: Any) -> Model:
     return replace(MODEL, id=name, fallbacks=fallbacks, **fields)
 
 
-def ask(engines: list[EchoEngine], gates: Gates | None = None, **fields: Any) -> httpx.Response:
-    app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), gates or Gates(), frozenset()))
+def ask(engines: list[EchoEngine], limiters: Limiters | None = None, **fields: Any) -> httpx.Response:
+    app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), limiters or Limiters(), frozenset()))
 
     async def send() -> httpx.Response:
         body = {"model": "first", "messages": [{"role": "user", "content": "Hello there"}], **fields}
@@ -152,17 +162,17 @@ def test_a_model_that_would_refuse_the_request_is_passed_over(stream: bool) -> N
 
 
 def test_a_model_that_has_too_much_to_do_is_stood_in_for_too() -> None:
-    gates = Gates(Bounds(), {"first": Bounds(in_flight=1, waiting=0, wait=1)})
+    limiters = Limiters(Bounds(), {"first": Bounds(in_flight=1, waiting=0, wait=1)})
     engines = [EchoEngine(model=model("first", "second")), EchoEngine(model=model("second"))]
 
     async def hold() -> httpx.Response:
-        async with gates.of("first").place():
-            return await asyncio.to_thread(ask, engines, gates)
+        async with limiters.of("first").permit():
+            return await asyncio.to_thread(ask, engines, limiters)
 
     response = asyncio.run(hold())
     assert response.status_code == 200
     assert response.headers["x-fallback-model"] == "second"
-    assert gates.of("second").taken == 0
+    assert limiters.of("second").taken == 0
 
 
 def test_several_choices_come_from_one_model() -> None:

@@ -15,8 +15,8 @@ from app.contract.properties import property_paths
 from app.engines import echo
 from app.engines.base import Model, reasoning_model
 from app.engines.llama import engine as llama
+from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import UnsupportedParameter
-from app.model_process.model_file import served_model
 from app.settings import Settings
 from app.wiring import contract_path
 
@@ -200,5 +200,5 @@ def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
 
 
 def test_readme_shows_the_table_of_the_bundled_model() -> None:
-    model = served_model(Settings()).model
+    model = served_model(ModelFile()).model
     assert support_table(model) in (Path(__file__).parents[2] / "README.md").read_text()

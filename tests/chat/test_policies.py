@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ import pytest
 from app.chat.parameters import BY_PATH, PARAMETERS
 from app.contract.document import Document
 from app.engines import echo
-from app.engines.base import Model, reasoning_model
-from app.engines.echo import EchoEngine
+from app.engines.base import Model, Refuse, reasoning_model, without_refused
+from app.engines.echo import EchoEngine, EchoPlan
 from app.engines.extra import EXTRA_PARAMETERS, LLAMA_PARAMETERS
 from app.engines.llama import engine as llama
 from app.errors import ConfigurationError, UnsupportedParameter
-from app.settings import Settings
+from app.settings import Settings, Unsupported
 from app.wiring import contract_path, wire
 
 from ..foreign import NEWEST, OLDER, foreign
@@ -256,85 +256,58 @@ def test_a_model_that_reasons_takes_defaults_and_the_limit_that_counts_hidden_to
 @pytest.mark.parametrize(
     ("own", "default", "status"), [("warn", "refuse", 200), ("refuse", "warn", 400), (None, "warn", 200)]
 )
-def test_a_models_own_policy_wins_over_the_servers(own: str | None, default: str, status: int) -> None:
+def test_a_models_own_policy_wins_over_the_servers(own: str | None, default: Unsupported, status: int) -> None:
     response = ask(engine_with(unsupported=own), Settings(api_keys=("k",), unsupported=default), store=True)
     assert response.status_code == status
     assert response.headers.get("x-unsupported-parameters") == ("store" if status == 200 else None)
 
 
 class Particular(EchoEngine):
-    """Has the capabilities, and finds out with each request what it can do: it thinks hard or not at all, and reads
-    grammars of no custom tool."""
+    """Has the capabilities, and finds out with each request what it can do: it thinks hard or not at all, and cannot be
+    made to call a tool."""
 
     def __init__(self) -> None:
         super().__init__()
-        capabilities = echo.CAPABILITIES | {"reasoning", "tools", "custom_tools"}
-        self.models = (replace(self.models[0], capabilities=capabilities),)
+        self.models = (replace(self.models[0], capabilities=echo.CAPABILITIES | {"reasoning", "tools"}),)
         self.asked: list[dict[str, Any]] = []
 
-    def check(self, request: dict[str, Any]) -> None:
-        self.asked.append(request)
+    async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
+        errors = []
         if request.get("reasoning_effort", "none") not in ("none", "high"):
-            raise UnsupportedParameter("Not so much.", param="reasoning_effort")
-        for index, tool in enumerate(request.get("tools", ())):
-            if "format" in tool.get("custom", ()):
-                raise UnsupportedParameter("No grammars.", param=f"tools[{index}].custom.format.type")
-
-    async def complete(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.check(request)
-        return await super().complete(request)
-
-    async def stream(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        self.check(request)
-        async for piece in super().stream(request):
-            yield piece
-
-
-GRAMMAR = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}}
+            errors.append(UnsupportedParameter("Not so much.", param="reasoning_effort"))
+        if request.get("tool_choice") == "required":
+            errors.append(UnsupportedParameter("Not by force.", param="tool_choice"))
+        request = without_refused(request, errors, refuse)
+        self.asked.append(request)
+        return await super().prepare(request, refuse)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("n", [1, 2])
 def test_what_only_the_engine_finds_out_follows_the_policy_too(stream: bool, n: int) -> None:
-    tool = {"type": "custom", "custom": {"name": "c", "format": GRAMMAR}}
+    tool = {"type": "function", "function": {"name": "f"}}
     fields: dict[str, Any] = {"stream": stream, "n": n, "reasoning_effort": "low"}
     fields |= {"tools": [tool], "tool_choice": "required"}
     assert error_of(ask(Particular(), **fields)) == (400, "unsupported_parameter", "reasoning_effort")
     engine = Particular()
     response = ask(engine, Settings(api_keys=("k",), unsupported="warn"), **fields)
     assert response.status_code == 200
-    assert response.headers["x-unsupported-parameters"] == "reasoning_effort, tools[0], tool_choice"
+    assert response.headers["x-unsupported-parameters"] == "reasoning_effort, tool_choice"
     assert "Hello!" in response.text
-    assert not {"reasoning_effort", "tool_choice"} & set(engine.asked[-1])
-    assert engine.asked[-1]["tools"] == []
+    (asked,) = engine.asked
+    assert not {"reasoning_effort", "tool_choice"} & asked.keys()
+    assert asked["tools"] == [tool]
     served = ask(Particular(), Settings(api_keys=("k",), unsupported="warn"), stream=stream, reasoning_effort="high")
     assert "x-unsupported-parameters" not in served.headers
 
 
-def test_what_is_left_out_is_named_by_the_place_that_the_client_gave_it() -> None:
-    grammar = {"type": "custom", "custom": {"name": "c", "format": GRAMMAR}}
-    function = {"type": "function", "function": {"name": "f"}}
-    engine = Particular()
-    tools = [grammar, function, grammar, grammar, function]
-    response = ask(engine, Settings(api_keys=("k",), unsupported="warn"), tools=tools, store=True)
-    assert response.headers["x-unsupported-parameters"] == "store, tools[0], tools[2], tools[3]"
-    assert engine.asked[-1]["tools"] == [function, function]
-
-
-def test_names_of_a_clients_own_making_do_not_confuse_what_is_left_out_later(open_document: Path) -> None:
-    grammar = {"type": "custom", "custom": {"name": "c", "format": GRAMMAR}}
-    settings = Settings(api_keys=("k",), unsupported="warn", spec=open_document)
-    response = ask(Particular(), settings, **{"tools.x": 1, "tools[²]": 1, "[1]": 1}, tools=[grammar])
-    assert response.status_code == 200
-    assert response.headers["x-unsupported-parameters"] == "tools.x, tools[%C2%B2], [1], tools[0]"
-
-
 def test_what_cannot_be_left_out_stays_an_error_under_the_policy_warn() -> None:
     class Mute(EchoEngine):
-        async def complete(self, request: dict[str, Any]) -> dict[str, Any]:
-            raise UnsupportedParameter("No.", param=param)
+        async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
+            refuse(UnsupportedParameter("No.", param=param))
+            raise AssertionError("it went on without it")
 
-    for param in ("messages[0].content", "model", "stream", "seed", "tools[7].custom", "unheard.of", "x[", ""):
+    for param in ("messages", "model", "stream", "tools[7].custom", "unheard.of", "x[", ""):
         response = ask(Mute(), Settings(api_keys=("k",), unsupported="warn"))
         assert error_of(response) == (400, "unsupported_parameter", param)
 
@@ -354,9 +327,9 @@ class Listening(EchoEngine):
 
     asked: dict[str, Any]
 
-    async def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
         self.asked = request
-        return await super().complete(request)
+        return await super().prepare(request, refuse)
 
 
 def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_reaches_the_engine(
@@ -396,7 +369,9 @@ def test_a_field_of_any_name_is_named_safely(open_document: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("policy", ["refuse", "warn"])
-def test_under_our_own_contract_a_field_that_is_no_parameter_is_an_error_under_every_policy(policy: str) -> None:
+def test_under_our_own_contract_a_field_that_is_no_parameter_is_an_error_under_every_policy(
+    policy: Unsupported,
+) -> None:
     response = ask(EchoEngine(), Settings(api_keys=("k",), unsupported=policy), top_k=1)
     assert error_of(response) == (400, "unknown_parameter", "top_k")
 

@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 
 from app.chat.limiter import Bounds
+from app.chat.support import support_table
 from app.configuration.building import Built, build, upstream_options
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
-from app.engines.dialects.dialects import DIALECTS
+from app.engines.dialects.known import DIALECTS
+from app.engines.llama.model_file import BUNDLED_MODEL
 from app.errors import ConfigurationError
-from app.model_process.model_file import BUNDLED_MODEL
 from app.settings import Settings
 from app.wiring import served_document
 
 
 def built(tmp_path: Path, text: str, **settings: Any) -> Built:
     (tmp_path / "p.toml").write_text(text)
-    return build(load(tmp_path / "p.toml", {}), Settings(**settings), {})
+    return build(load(tmp_path / "p.toml", {}), Settings(**settings))
 
 
 def test_capabilities_are_those_of_the_dialect_with_what_is_added_and_without_what_is_removed(tmp_path: Path) -> None:
@@ -40,6 +41,18 @@ owned_by = "us"
     assert model.created == int((tmp_path / "p.toml").stat().st_mtime)
 
 
+@pytest.mark.parametrize("keys", ['engine = "llama"', 'engine = "upstream"\nbase_urls = ["http://a/v1"]'])
+def test_a_model_that_is_said_to_reason_has_the_capabilities_of_a_reasoning_model(tmp_path: Path, keys: str) -> None:
+    (usual,) = built(tmp_path, f"[models.m]\n{keys}").engine.models
+    (reasoning,) = built(tmp_path, f"[models.m]\n{keys}\nreasoning = true").engine.models
+    lost = {"sampling", "penalties", "logit_bias", "logprobs", "max_tokens"}
+    assert lost <= usual.capabilities
+    assert reasoning.capabilities == usual.capabilities - lost
+    for name in ("temperature", "presence_penalty", "logit_bias", "logprobs", "max_tokens"):
+        assert f"| `{name}` | refused" in support_table(reasoning)
+        assert f"| `{name}` | honoured" in support_table(usual)
+
+
 def test_the_way_to_an_upstream_is_what_its_keys_say(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text("""
 [models.m]
@@ -53,7 +66,7 @@ health_path = ""
 probe_seconds = 5
 headers = { "x-a" = "b" }
 """)
-    options = upstream_options(load(tmp_path / "p.toml", {}).models[0], {})
+    options = upstream_options(load(tmp_path / "p.toml", {}).models[0])
     assert options.base_urls == ("http://a/v1", "http://b/v1")
     timeouts = options.timeouts
     assert (timeouts.connect, timeouts.first_byte, timeouts.idle, timeouts.total) == (1, 2, 3, 4)
@@ -64,7 +77,7 @@ headers = { "x-a" = "b" }
 
 def test_a_header_that_cannot_be_set_is_refused_with_the_place_of_its_model(tmp_path: Path) -> None:
     text = '[models.m]\nengine = "upstream"\nbase_urls = ["http://a/v1"]\nheaders = { host = "x" }'
-    with pytest.raises(ConfigurationError, match=r"p\.toml: models\.m: .* has a header that cannot be set"):
+    with pytest.raises(ConfigurationError, match=r"p\.toml: models\.m\.headers\.host is a header that cannot be set"):
         built(tmp_path, text)
 
 
@@ -90,13 +103,30 @@ def test_what_is_wrong_with_a_model_file_is_told_by_the_key(tmp_path: Path, more
         built(tmp_path, f'[models.m]\nengine = "llama"\n{more}')
 
 
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"model": Path("none.gguf")}, "PARLEY_MODEL: .*none.gguf"),
+        ({"mmproj": Path("none.gguf")}, "PARLEY_MMPROJ: .*none.gguf"),
+        ({"extra_parameters": ("top_kk",)}, "PARLEY_EXTRA_PARAMETERS has top_kk"),
+        ({"model_context": 1 << 24, "model_slots": 256}, "PARLEY_MODEL_CONTEXT times PARLEY_MODEL_SLOTS is more than"),
+    ],
+)
+def test_what_is_wrong_with_a_model_file_of_the_settings_is_told_by_the_setting(
+    settings: dict[str, Any], part: str
+) -> None:
+    given = Settings(**settings)
+    with pytest.raises(ConfigurationError, match=part):
+        build(chosen(given), given)
+
+
 def test_bounds_are_those_of_the_settings_where_the_file_does_not_say_otherwise(tmp_path: Path) -> None:
     text = (
         '[models.a]\nengine = "echo"\n[models.b]\nengine = "echo"\nmax_in_flight = 3\nmax_waiting = 0\nmax_wait = 1.5'
     )
-    gates = built(tmp_path, text, max_in_flight=9, max_waiting=8, max_wait=7).gates
-    assert gates.of("a").bounds == Bounds(9, 8, 7)
-    assert gates.of("b").bounds == Bounds(3, 0, 1.5)
+    limiters = built(tmp_path, text, max_in_flight=9, max_waiting=8, max_wait=7).limiters
+    assert limiters.of("a").bounds == Bounds(9, 8, 7)
+    assert limiters.of("b").bounds == Bounds(3, 0, 1.5)
 
 
 def test_the_document_tells_of_the_extra_parameters_of_all_models_and_each_takes_its_own(tmp_path: Path) -> None:

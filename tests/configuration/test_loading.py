@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from app.chat.parameters import CAPABILITIES
 from app.configuration.chosen import chosen
-from app.configuration.keys import Configuration, TimeoutKeys
-from app.configuration.loading import key_of, load
-from app.engines.dialects.dialects import DIALECTS
+from app.configuration.keys import Configuration
+from app.configuration.loading import load
+from app.engines.dialects.known import DIALECTS
 from app.engines.extra import EXTRA_PARAMETERS
+from app.engines.transport.options import Timeouts
 from app.errors import ConfigurationError
-from app.settings import Settings
+from app.settings import Dialect, Settings
 
 FULL = """
 [defaults]
@@ -52,6 +53,10 @@ ENVIRON = {"VLLM_KEY": "sk-upstream", "SECOND": "gpu-2"}
 SECRET = "sk-never-to-be-seen"
 
 
+# Each line stands for ten times what the one before it does.
+_BOMB = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
+
+
 def read(tmp_path: Path, text: str, environ: dict[str, str] | None = None, name: str = "parley.toml") -> Configuration:
     (tmp_path / name).write_text(text)
     return load(tmp_path / name, ENVIRON if environ is None else environ)
@@ -76,13 +81,13 @@ def test_a_file_says_which_models_there_are_and_its_defaults_hold_for_all_that_d
     fast, small, say = read(tmp_path, FULL).models
     assert (fast.id, small.id, say.id) == ("fast", "small", "org/say")
     assert fast.keys.base_urls == ("http://gpu-1:8000/v1", "http://gpu-2:8000/v1")
-    assert fast.keys.timeouts == TimeoutKeys(total=300, idle=5)
+    assert fast.keys.timeouts == Timeouts(total=300, idle=5)
     assert fast.keys.retries == 1
     assert fast.keys.headers == {"x-team": "${a}"}
     assert fast.keys.capabilities.add == ("reasoning",)
     assert fast.keys.extra_body == {"chat_template_kwargs": {"enable_thinking": False}}
     assert (fast.keys.max_in_flight, fast.keys.max_waiting) == (4, 7)
-    assert key_of(fast, ENVIRON) == "sk-upstream"
+    assert fast.keys.key == "sk-upstream"
     assert small.keys.slots == 2
     assert small.keys.path == tmp_path / "models" / "small.gguf", "a path is relative to the file"
     assert say.keys.delay == 0.5
@@ -104,11 +109,11 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("", "models", "has no model"),
         ("models = 3", "models", "must be a table"),
         ("[model.m]\n", "model", "Did you mean models?"),
-        ("[models.m]\n", "models.m.engine", "is missing. Set it to one of: llama, upstream, echo"),
+        ("[models.m]\n", "models.m.engine", "is missing. It must be one of: llama, upstream, echo"),
         ('[models.m]\nengine = "steam"', "models.m.engine", "one of: llama, upstream, echo"),
-        ("[models.m]\nengine = 3", "models.m.engine", "must be a text"),
+        ("[models.m]\nengine = 3", "models.m.engine", "one of: llama, upstream, echo"),
         ('[models." m"]\nengine = "echo"', 'models." m"', "no space at its ends"),
-        ('[models."a.b"]\nengine = "echo"\nx = 1', 'models."a.b".x', "is no key of a model"),
+        ('[models."a.b"]\nengine = "echo"\nx = 1', 'models."a.b".x', "is no key here. There are: engine, "),
         (upstream(urls="[]"), "models.m.base_urls", "is missing"),
         ('[models.m]\nengine = "upstream"', "models.m.base_urls", "is missing"),
         (upstream("base_url = 3"), "models.m.base_url", "Did you mean base_urls?"),
@@ -122,18 +127,21 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         (upstream(urls=f'["http://a/v1?key={SECRET}"]'), "models.m.base_urls[0]", "must not have a query"),
         (upstream(urls='["http://a/v1#x"]'), "models.m.base_urls[0]", "a fragment"),
         (upstream(urls='["http://a/v1/chat/completions"]'), "models.m.base_urls[0]", "end before /chat/completions"),
+        (upstream(urls='["file:///etc/passwd"]'), "models.m.base_urls[0]", "begins with http:// or https://"),
+        (upstream(urls='["http://"]'), "models.m.base_urls[0]", "must be an address"),
+        (upstream(urls=f'["http://[{SECRET}/v1"]'), "models.m.base_urls[0]", "must be an address"),
         (upstream(urls='["http://a/v1", "http://a/v1"]'), "models.m.base_urls[1]", "stands there twice"),
         (upstream('dialect = "vlm"'), "models.m.dialect", "must be one of: openai, vllm"),
         (upstream('path = "x.gguf"'), "models.m.path", "is a key for the engine llama, and this model's is upstream"),
         ('[models.m]\nengine = "llama"\nbase_urls = ["http://a"]', "models.m.base_urls", "for the engine upstream"),
         (upstream("retries = 1.5"), "models.m.retries", "must be a whole number"),
         (upstream("retries = true"), "models.m.retries", "must be a whole number"),
-        (upstream("retries = 99"), "models.m.retries", "must be from 0 to 10"),
-        (upstream("max_in_flight = -1"), "models.m.max_in_flight", "must be at least 0"),
+        (upstream("retries = 99"), "models.m.retries", "must be a whole number from 0 to 10"),
+        (upstream("max_in_flight = -1"), "models.m.max_in_flight", "must be a whole number of at least 0"),
         (upstream("timeouts = 3"), "models.m.timeouts", "must be a table"),
         (upstream("timeouts = { totl = 3 }"), "models.m.timeouts.totl", "Did you mean total?"),
-        (upstream("timeouts = { total = nan }"), "models.m.timeouts.total", "must be from 0.001 to 86400"),
-        (upstream("timeouts = { total = 0 }"), "models.m.timeouts.total", "must be from 0.001 to 86400"),
+        (upstream("timeouts = { total = nan }"), "models.m.timeouts.total", "must be a number from 0.001 to 86400"),
+        (upstream("timeouts = { total = 0 }"), "models.m.timeouts.total", "must be a number from 0.001 to 86400"),
         (upstream("remote_media = 1"), "models.m.remote_media", "must be true or false"),
         (upstream('unsupported = "drop"'), "models.m.unsupported", "must be one of: refuse, warn"),
         (upstream(f'key = "{SECRET}"'), "models.m.key", "must not be written here in the clear"),
@@ -146,7 +154,12 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         (upstream('key = "${SPACED}"'), "models.m.key", "must be visible ASCII"),
         (upstream('upstream_model = "${"'), "models.m.upstream_model", "without the name of a variable"),
         (upstream("headers = { a = 3 }"), "models.m.headers.a", "must be a text"),
-        (upstream('headers = { a = "é" }'), "models.m.headers.a", "must be printable ASCII"),
+        (upstream('headers = { a = "é" }'), "models.m.headers.a", "must be a text of printable ASCII"),
+        (upstream('headers = { a = "b\\nc: d" }'), "models.m.headers.a", "must be a text of printable ASCII"),
+        (upstream('headers = { "a b" = "c" }'), 'models.m.headers."a b"', "cannot be set"),
+        (upstream('headers = { Content-Length = "5" }'), "models.m.headers.Content-Length", "cannot be set"),
+        (upstream("probe_seconds = 0"), "models.m.probe_seconds", "must be a number from 0.1 to 86400"),
+        (upstream("max_answer = 0"), "models.m.max_answer", "must be a whole number of at least 1024"),
         (upstream('extra_parameters = ["topk"]'), "models.m.extra_parameters[0]", "The dialect openai has: none"),
         (
             upstream('dialect = "vllm"\nextra_parameters = ["topk"]'),
@@ -161,8 +174,8 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ),
         (upstream("extra_body = { model = 3 }"), "models.m.extra_body.model", "is what requests themselves say"),
         (upstream("extra_body = { a = 2020-01-01 }"), "models.m.extra_body.a", "what JSON can hold"),
-        (upstream('health_path = "models"'), "models.m.health_path", "must begin with a slash"),
-        (upstream('aliases = [" "]'), "models.m.aliases[0]", "must not be empty"),
+        (upstream('health_path = "models"'), "models.m.health_path", "a path that begins with a slash, or empty"),
+        (upstream('aliases = [" "]'), "models.m.aliases[0]", "must be a text that is not empty"),
         (upstream('aliases = ["m"]'), "models.m.aliases[0]", "is taken by models.m"),
         (upstream('fallbacks = ["m"]'), "models.m.fallbacks[0]", "is the model itself"),
         (upstream('fallbacks = ["n"]'), "models.m.fallbacks[0]", "is no model of this file"),
@@ -178,12 +191,27 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ),
         ('[defaults]\naliases = ["x"]\n' + upstream(), "defaults.aliases", "not one for all"),
         ("[defaults]\nretires = 3\n" + upstream(), "defaults.retires", "Did you mean retries?"),
+        ("[defaults]\nretries = 99\n" + upstream(), "defaults.retries", "must be a whole number from 0 to 10"),
+        ("[defaults]\nslots = 0\n" + upstream(), "defaults.slots", "must be a whole number from 1 to 256"),
+        ("[defaults.timeouts]\nidle = 5\n" + upstream("timeouts = 3"), "models.m.timeouts", "must be a table"),
+        ("[models]\nm = 3", "models.m", "must be a table"),
+        (upstream("reasoning = 1"), "models.m.reasoning", "must be true or false"),
+        ('[models.m]\nengine = "echo"\nreasoning = true', "models.m.reasoning", "for the engine llama or upstream"),
+        (
+            upstream('reasoning = true\ncapabilities = { add = ["images", "sampling"] }'),
+            "models.m.capabilities.add[1]",
+            "is what a reasoning model lacks",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_by_place_and_rule(tmp_path: Path, text: str, place: str, part: str) -> None:
     message = refusal(tmp_path, text, {"EMPTY": "", "SPACED": "a b"})
     assert f"parley.toml: {place} " in message
     assert part in message
+
+
+def test_a_key_that_is_no_text_is_refused_in_yaml(tmp_path: Path) -> None:
+    assert "models has a key that is not a text" in refusal(tmp_path, "models: {1: {engine: echo}}", name="p.yaml")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +223,8 @@ def test_what_cannot_be_used_is_refused_by_place_and_rule(tmp_path: Path, text: 
         ("p.yaml", f"a: [{SECRET}", "is not valid YAML"),
         ("p.yaml", "models: {}\nmodels: {}\n", "stands twice"),
         ("p.yaml", "- 1", "no table at its top level"),
+        ("p.yaml", "1: 2", "p.yaml: has a key that is not a text"),
+        ("p.yaml", _BOMB, "its aliases stand for more than"),
         ("p.ini", "", "must end in .toml, .yaml, .yml or .json"),
     ],
 )
@@ -211,7 +241,7 @@ def test_a_key_comes_from_a_file_a_variable_or_by_interpolation_and_is_never_sho
     (tmp_path / "key").write_text(f"{SECRET}\n")
     for more in ('key_file = "key"', 'key_env = "K"', 'key = "${K}"'):
         (entry,) = read(tmp_path, upstream(more + '\nheaders = { x = "${K}" }'), {"K": SECRET}).models
-        assert key_of(entry, {"K": SECRET}) == SECRET
+        assert entry.keys.key == SECRET
         assert SECRET not in repr(entry)
 
 
@@ -219,7 +249,11 @@ def test_a_model_s_own_key_takes_the_place_of_the_usual_one(tmp_path: Path) -> N
     text = '[defaults]\nkey_env = "USUAL"\n' + upstream('key_env = "OWN"') + upstream().replace("models.m", "models.n")
     environ = {"USUAL": "usual", "OWN": "own"}
     own, usual = read(tmp_path, text, environ).models
-    assert (key_of(own, environ), key_of(usual, environ)) == ("own", "usual")
+    assert (own.keys.key, usual.keys.key) == ("own", "usual")
+
+
+def test_each_dialect_of_upstreams_can_be_named() -> None:
+    assert get_args(Dialect) == tuple(DIALECTS)
 
 
 def test_every_extra_parameter_and_capability_of_a_dialect_is_known_to_the_tables() -> None:

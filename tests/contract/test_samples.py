@@ -322,12 +322,18 @@ def _pointers(document: Document) -> list[tuple[str, Direction | None]]:
     ]
 
 
+def _text(document: Document, pointer: str) -> str:
+    return json.dumps(document.resolve({"$ref": f"#{pointer}"})[0], sort_keys=True)
+
+
 def _check_all(document: Document, seeds: tuple[int | None, ...]) -> int:
     referee = Schemas(document, backend="jsonschema")
     pointers = _pointers(document)
     for direction in ("request", "response"):
         samples = Samples(document, Schemas(document), direction)
-        for pointer in (pointer for pointer, side in pointers if side in (direction, None)):
+        # Many schemas are another one's twin: each is checked once.
+        chosen = {_text(document, pointer): pointer for pointer, side in pointers if side in (direction, None)}
+        for pointer in chosen.values():
             for seed in seeds:
                 found = samples.sample(pointer, seed)
                 assert samples.fits(pointer, found), (pointer, seed)
@@ -341,4 +347,4 @@ def test_every_schema_of_our_document_has_samples(document: Document) -> None:
 
 @pytest.mark.parametrize(("name", "fewest"), [(NEWEST, 2000), (OLDER, 500)])
 def test_every_schema_of_openai_has_samples(name: str, fewest: int) -> None:
-    assert _check_all(_load(name), (None, 0, 1)) > fewest
+    assert _check_all(_load(name), (None, 0)) > fewest

@@ -14,7 +14,8 @@ from app.engines.base import Model
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import ModelProcess
 from app.model_process import supervisor
-from app.model_process.child import KEY_VARIABLE, SOCKET_VARIABLE, ChildOptions
+from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE
+from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import ENDS
 
@@ -80,8 +81,7 @@ def environment_kept() -> Iterator[None]:
 @contextlib.contextmanager
 def supervised(options: ChildOptions) -> Iterator[Supervision]:
     """A running supervisor; whatever happens, its processes are gone afterwards."""
-    with environment_kept():
-        supervision = supervisor.launch(options)
+    supervision = supervisor.begin(options)
     try:
         yield supervision
     finally:

@@ -12,20 +12,21 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.engines.base import Json
 from app.engines.constraints.binding import Binding
 from app.engines.llama.engine import LlamaEngine
-from app.engines.llama.process import address_from_environment
-from app.engines.transport.client import HttpClient
 from app.errors import BadRequest, ConfigurationError, ContextLengthExceeded, EngineUnavailable, ServerError
+from app.jsontypes import Json
+from app.model_process.address import address_from_environment
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import VOCABULARY
 
 from ..patience import PATIENCE, little_work
-from .conftest import ENDLESS, engine_at, environment_kept
+from .asking import complete, stream
+from .conftest import CONTEXT_LENGTH, ENDLESS, engine_at, environment_kept
 
 pytestmark = pytest.mark.live
 
@@ -44,13 +45,13 @@ def _run(engine: LlamaEngine, use: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def _complete(engine: LlamaEngine, **request: Any) -> Json:
-    result: Json = _run(engine, lambda: engine.complete({"messages": HELLO, **request}))
+    result: Json = _run(engine, lambda: complete(engine, {"messages": HELLO, **request}))
     return result
 
 
 def _stream(engine: LlamaEngine, **request: Any) -> list[Json]:
     async def use() -> list[Json]:
-        return [piece async for piece in engine.stream({"messages": HELLO, **request})]
+        return [piece async for piece in stream(engine, {"messages": HELLO, **request})]
 
     result: list[Json] = _run(engine, use)
     return result
@@ -73,7 +74,7 @@ def test_a_greeting_is_answered(engine: LlamaEngine) -> None:
 
 def test_a_loaded_model_is_ready(engine: LlamaEngine) -> None:
     async def use() -> bool:
-        await engine.complete({"messages": HELLO, "max_tokens": 1})
+        await complete(engine, {"messages": HELLO, "max_tokens": 1})
         return await engine.ready()
 
     assert _run(engine, use) is True
@@ -378,56 +379,54 @@ def test_odd_texts_are_answered(engine: LlamaEngine) -> None:
         assert _complete(engine, messages=[{"role": "user", "content": text}], max_tokens=2)["choices"]
 
 
-async def _counters(http: HttpClient) -> dict[str, int]:
-    """What llama.cpp counts."""
-    async with http._open("GET", "/metrics", None) as response:
+async def _metric(http: aiohttp.ClientSession, name: str) -> int:
+    """The sum of llama.cpp's metrics whose names begin so."""
+    async with http.get("http://model/metrics") as response:
         lines = (await response.text()).splitlines()
-    return {name: int(float(value)) for name, value in (line.split() for line in lines if not line.startswith("#"))}
+    return sum(int(float(line.split()[1])) for line in lines if line.startswith(f"llamacpp:{name}"))
 
 
-async def _until_requests(http: HttpClient, number: int) -> None:
-    """Wait until llama.cpp works on so many requests or has them in its queue."""
-    while True:
-        counters = await _counters(http)
-        if counters["llamacpp:requests_processing"] + counters["llamacpp:requests_deferred"] == number:
-            return
-        await asyncio.sleep(0.005)
+async def _busy(http: aiohttp.ClientSession) -> int:
+    """How many requests llama.cpp works on or has in its queue."""
+    return await _metric(http, "requests_")
 
 
-async def _steps_until_idle(http: HttpClient, end: Callable[[], Awaitable[None]]) -> int:
-    """How many steps of decoding there were from ``end`` on."""
-    await _until_requests(http, MANY)
-    before = (await _counters(http))["llamacpp:n_decode_total"]
-    await end()
-    await _until_requests(http, 0)
-    return (await _counters(http))["llamacpp:n_decode_total"] - before
+async def _until(http: aiohttp.ClientSession, *, busy: bool) -> None:
+    while bool(await _busy(http)) is not busy:
+        pass
 
 
-# Eight answers on two slots: some 7,000 steps, were they not stopped. How many of them run until it is known that they
-# are not wanted hangs on the machine.
+async def _tokens_until_idle(http: aiohttp.ClientSession, before: int) -> int:
+    """How many tokens were made in all, once nothing is worked on any more."""
+    await _until(http, busy=False)
+    return await _metric(http, "tokens_predicted_total") - before
+
+
+def _metrics(supervision: Supervision) -> aiohttp.ClientSession:
+    connector = aiohttp.UnixConnector(supervision.socket, force_close=True)
+    return aiohttp.ClientSession(connector=connector, headers={"authorization": f"Bearer {supervision.key}"})
+
+
+# Eight answers on two slots: seconds of work, were it not stopped.
 MANY = 8
-FEW_STEPS = 3000
 
 
 def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Supervision) -> None:
     async def use() -> int:
-        http = HttpClient("http://model", supervision.key, socket=supervision.socket)
-        streams = [engine.stream({"messages": HELLO, **ENDLESS}) for _ in range(MANY)]
-        await asyncio.gather(*(anext(stream) for stream in streams[:2]))
-        waiting = [asyncio.ensure_future(anext(stream)) for stream in streams[2:]]
-
-        async def end() -> None:
+        async with _metrics(supervision) as http:
+            before = await _metric(http, "tokens_predicted_total")
+            streams = [stream(engine, {"messages": HELLO, **ENDLESS}) for _ in range(MANY)]
+            await asyncio.gather(*(anext(each) for each in streams[:2]))
+            waiting = [asyncio.ensure_future(anext(each)) for each in streams[2:]]
+            await _until(http, busy=True)
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-            for stream in streams:
-                await stream.aclose()
+            for each in streams:
+                await each.aclose()
+            return await _tokens_until_idle(http, before)
 
-        steps = await _steps_until_idle(http, end)
-        await http.close()
-        return steps
-
-    assert _run(engine, use) < FEW_STEPS
+    assert _run(engine, use) < MANY * CONTEXT_LENGTH / 2
 
 
 @pytest.mark.parametrize(
@@ -435,27 +434,24 @@ def test_a_dropped_stream_stops_decoding(engine: LlamaEngine, supervision: Super
 )
 def test_a_cancelled_completion_stops_decoding(engine: LlamaEngine, supervision: Supervision, more: Json) -> None:
     async def use() -> int:
-        await engine.complete({"messages": HELLO, "max_tokens": 1})  # it is loaded
-        http = HttpClient("http://model", supervision.key, socket=supervision.socket)
-        tasks = [asyncio.ensure_future(engine.complete({"messages": HELLO, **ENDLESS, **more})) for _ in range(MANY)]
-
-        async def end() -> None:
+        async with _metrics(supervision) as http:
+            before = await _metric(http, "tokens_predicted_total")
+            request = {"messages": HELLO, **ENDLESS, **more}
+            tasks = [asyncio.ensure_future(complete(engine, request)) for _ in range(MANY)]
+            await _until(http, busy=True)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
-            assert all(isinstance(each, asyncio.CancelledError) for each in ends)
+            assert all(isinstance(end, asyncio.CancelledError) for end in ends)
+            return await _tokens_until_idle(http, before)
 
-        steps = await _steps_until_idle(http, end)
-        await http.close()
-        return steps
-
-    assert _run(engine, use) < FEW_STEPS
+    assert _run(engine, use) < MANY * CONTEXT_LENGTH / 2
 
 
 def test_more_requests_than_slots_are_all_answered(engine: LlamaEngine) -> None:
     async def use() -> list[Json]:
         return await asyncio.gather(
-            *(engine.complete({"messages": HELLO, "temperature": 0, "max_tokens": 5}) for _ in range(100))
+            *(complete(engine, {"messages": HELLO, "temperature": 0, "max_tokens": 5}) for _ in range(100))
         )
 
     assert len({_content(completion) for completion in _run(engine, use)}) == 1
@@ -477,7 +473,7 @@ def test_a_request_that_kills_its_process_is_tried_once_more_and_no_oftener() ->
                 engine = engine_at(socket, "key")
                 await engine.start()
                 with pytest.raises(EngineUnavailable):
-                    await engine.complete({"messages": HELLO})
+                    await complete(engine, {"messages": HELLO})
                 await engine.close()
         return requests
 
@@ -495,7 +491,7 @@ def test_after_its_end_an_engine_is_unavailable(engine: LlamaEngine) -> None:
     async def use() -> None:
         await engine.close()
         with pytest.raises(EngineUnavailable):
-            await engine.complete({"messages": HELLO})
+            await complete(engine, {"messages": HELLO})
 
     _run(engine, use)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-from app.engines.base import Json
+from app.engines.base import Delta
 from app.engines.constraints import tools as llama_tools
-from app.engines.constraints.calls import Found, called
+from app.engines.constraints.calls import CallReader, Found
 from app.engines.constraints.grammar import Grammar
 from app.engines.llama.engine import LlamaEngine
 from app.errors import BadRequest, ServerError
+from app.jsontypes import Json
 
 from ..patience import PATIENCE, little_work
+from .asking import as_json, complete, stream
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -136,14 +137,14 @@ def test_a_grammar_that_asks_for_much_work_gets_little() -> None:
                 Grammar(syntax, definition, "p").fits(text * 20_000)
 
 
-def _ask(engine: LlamaEngine, *, stream: bool = False, **request: Any) -> Any:
+def _ask(engine: LlamaEngine, *, streamed: bool = False, **request: Any) -> Any:
     async def use() -> Any:
         await engine.start()
         body = {"messages": WEATHER, "temperature": 0, "max_tokens": 200, **request}
         try:
-            if stream:
-                return [piece async for piece in engine.stream(body)]
-            return (await engine.complete(body))["choices"][0]
+            if streamed:
+                return [piece async for piece in stream(engine, body)]
+            return (await complete(engine, body))["choices"][0]
         finally:
             await engine.close()
 
@@ -215,7 +216,7 @@ def test_among_many_calls_each_obeys_what_binds_it(engine: LlamaEngine) -> None:
 @pytest.mark.live
 def test_a_call_with_a_grammar_is_streamed(engine: LlamaEngine) -> None:
     for choice in ("required", "auto"):
-        pieces = _ask(engine, stream=True, tools=[PLATE_TOOL], tool_choice=choice)
+        pieces = _ask(engine, streamed=True, tools=[PLATE_TOOL], tool_choice=choice)
         deltas = [c["delta"]["tool_calls"][0] for p in pieces for c in p["choices"] if c["delta"]]
         assert deltas[0].keys() == {"index", "id", "type", "custom"}
         assert deltas[0]["custom"] == {"name": "plate", "input": ""}
@@ -243,9 +244,9 @@ def test_a_text_that_is_cut_off_ends_by_its_length_or_at_the_stop_sequence(engin
 @pytest.mark.live
 @pytest.mark.parametrize("definition", ["start: foo", "a" * 20_001])
 def test_a_bad_grammar_is_refused_by_its_path(engine: LlamaEngine, definition: str) -> None:
-    for stream in (False, True):
+    for streamed in (False, True):
         with pytest.raises(BadRequest) as caught:
-            _ask(engine, stream=stream, tools=[NAMED, _custom("f", "lark", definition)])
+            _ask(engine, streamed=streamed, tools=[NAMED, _custom("f", "lark", definition)])
         assert caught.value.param == "tools[1].custom.format.grammar.definition"
 
 
@@ -261,7 +262,7 @@ def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
     async def tokens(tool: Json) -> int:
         await engine.start()
         try:
-            answer = await engine.complete({"messages": HELLO, "tools": [tool], "max_tokens": 1})
+            answer = await complete(engine, {"messages": HELLO, "tools": [tool], "max_tokens": 1})
             return int(answer["usage"]["prompt_tokens"])
         finally:
             await engine.close()
@@ -273,17 +274,11 @@ def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
 def _called(text: str, tools: list[Json], *, may_stop: bool = False, reason: str = "stop") -> list[Json]:
     """What is made of words of a model, be it that llama.cpp let it off the grammar."""
 
-    async def pieces() -> AsyncGenerator[Json, None]:
-        for character in text:
-            yield {"choices": [{"index": 0, "delta": {"content": character}, "finish_reason": None}]}
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
-
-    async def use() -> list[Json]:
-        asked = llama_tools.asked({"tools": tools})
-        assert asked is not None
-        return [piece async for piece in called(pieces(), asked, Found.AT_MARK, may_stop=may_stop)]
-
-    return asyncio.run(use())
+    asked = llama_tools.asked({"tools": tools})
+    assert asked is not None
+    reader = CallReader(asked, Found.AT_MARK, may_stop=may_stop)
+    deltas = [*(Delta(0, {"content": character}) for character in text), Delta(0, {}, reason)]
+    return [as_json(told) for delta in deltas for told in reader.feed(delta)]
 
 
 def test_words_around_marks_are_words() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.engines.asked import Asked
 from app.engines.dialects.llama_cpp.request import translate
 from app.engines.media import media as llama_media
 from app.engines.media.media import Media
@@ -20,7 +21,7 @@ PLACE = "messages[0].content[0]"
 
 def _content(*parts: dict[str, Any]) -> Any:
     request = {"messages": [{"role": "user", "content": list(parts)}]}
-    return translate(request, context_length=100, vocabulary_size=None)["messages"][0]["content"]
+    return translate(request, Asked(), context_length=100, media=Media().translate)["messages"][0]["content"]
 
 
 def _refusal(*parts: dict[str, Any]) -> BadRequest:

@@ -15,17 +15,17 @@ from typing import Any
 import openai
 import pytest
 
-from app.engines.base import Json
 from app.engines.llama.engine import LlamaEngine
+from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import UnsupportedParameter
+from app.jsontypes import Json
 from app.model_process.child import ChildOptions
-from app.model_process.model_file import served_model
 from app.model_process.supervisor import Supervision
-from app.settings import Settings
 from tools.tiny_model.dialogue import IDS
 
 from ..live import serve
 from ..patience import PATIENCE
+from .asking import complete, stream
 from .conftest import ENDLESS, supervised
 from .gguf_template import template, with_template
 
@@ -86,11 +86,11 @@ class Served:
 
     def __init__(self, running: Supervision, path: Path) -> None:
         self._running = running
-        self._settings = Settings(model=path, model_context=CONTEXT)
+        self._file = ModelFile(path=path, context_length=CONTEXT)
 
     def use(self, use: Callable[[LlamaEngine], Awaitable[Any]]) -> Any:
         address = (self._running.socket, self._running.key)
-        model = served_model(self._settings).model
+        model = served_model(self._file).model
         engine = LlamaEngine(model, context_length=CONTEXT, address=lambda: address)
 
         async def run() -> Any:
@@ -104,7 +104,7 @@ class Served:
 
     def ask(self, **request: Any) -> Json:
         asked = {"messages": [{"role": "user", "content": "Hello!"}], "temperature": 0, **request}
-        completion: Json = self.use(lambda engine: engine.complete(asked))
+        completion: Json = self.use(lambda engine: complete(engine, asked))
         return completion
 
     def refuses(self, **request: Any) -> str:
@@ -197,7 +197,7 @@ def test_the_deltas_of_a_stream_tell_thoughts_first(models: Models) -> None:
     request = {"messages": [{"role": "user", "content": "Hello!"}], "reasoning_effort": "minimal", "temperature": 0}
 
     async def use(engine: LlamaEngine) -> list[Json]:
-        return [piece async for piece in engine.stream({**request, "max_tokens": 20, **ENDLESS})]
+        return [piece async for piece in stream(engine, {**request, "max_tokens": 20, **ENDLESS})]
 
     pieces = models("opens").use(use)
     kinds = [name for piece in pieces for choice in piece["choices"] for name in choice["delta"]]

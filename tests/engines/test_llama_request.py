@@ -7,14 +7,28 @@ from typing import Any
 
 import pytest
 
+from app.engines.asked import Asked
 from app.engines.dialects.llama_cpp.request import fold_seed, translate
+from app.engines.media.media import Media
 from app.errors import BadRequest
+from app.jsontypes import Json
 
 USER = {"role": "user", "content": "Hello!"}
 
 
-def _translate(**request: Any) -> dict[str, Any]:
-    return translate({"messages": [USER], **request}, context_length=2048, vocabulary_size=1536)
+def _translate(**request: Any) -> Json:
+    return _translated({"messages": [USER], **request}, 2048, 1536)
+
+
+def _translated(request: Json, context_length: int, vocabulary_size: int | None = None) -> Json:
+    return translate(
+        request,
+        Asked.of(request),
+        context_length=context_length,
+        media=Media().translate,
+        most_tokens=context_length,
+        vocabulary_size=vocabulary_size,
+    )
 
 
 def _messages(*messages: dict[str, Any]) -> list[dict[str, Any]]:
@@ -137,5 +151,5 @@ def test_a_function_call_and_its_answer_belong_together() -> None:
 def test_arguments_of_past_calls_that_llama_cpp_cannot_read_are_quoted(arguments: str) -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
     messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
-    made = translate({"messages": messages}, context_length=100, vocabulary_size=None)
+    made = _translated({"messages": messages}, 100)
     assert json.loads(made["messages"][0]["tool_calls"][0]["function"]["arguments"]) == arguments

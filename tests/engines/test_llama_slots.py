@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Json, Model
+from app.engines.base import Model
 from app.engines.llama.engine import LlamaEngine
 from app.errors import ContextLengthExceeded
-from app.model_process.child import SLOTS_SUFFIX, ChildOptions
-from app.model_process.slots import Slots, Wish, wish
+from app.jsontypes import Json
+from app.model_process.address import SLOTS_SUFFIX
+from app.model_process.child import ChildOptions
+from app.model_process.slots import SlotRequest, Slots, slot_request
 from app.model_process.supervisor import Supervision
 
 from ..patience import PATIENCE, wait_until
+from .asking import complete, stream
 from .conftest import BUNDLED, ENDLESS, supervised
 
 SLOTS = 2
@@ -34,8 +37,8 @@ def _request(word: str, key: str | None = None, **more: Any) -> Json:
     return {"messages": _messages(word), "max_tokens": 2, "temperature": 0, **named, **more}
 
 
-def _owner(key: str) -> Wish:
-    return wish(_request("x", key))
+def _owner(key: str) -> SlotRequest:
+    return slot_request(_request("x", key))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def _use(supervision: Supervision, use: Callable[[LlamaEngine], Awaitable[Any]])
 
 
 async def _cached(engine: LlamaEngine, request: Json) -> int:
-    usage = (await engine.complete(request))["usage"]
+    usage = (await complete(engine, request))["usage"]
     cached: int = usage["prompt_tokens_details"]["cached_tokens"]
     assert cached < usage["prompt_tokens"]
     return cached
@@ -74,7 +77,7 @@ def test_with_a_key_a_conversation_is_still_known_after_others_ran(two_slots: Su
         for key in ("mine", None):
             first = await _cached(engine, _request("apple", key))
             for other in ("pear", "plum", "fig"):
-                await engine.complete(_request(other))
+                await complete(engine, _request(other))
             found.append([first, await _cached(engine, _request("apple", key))])
         return found[0], found[1]
 
@@ -89,8 +92,8 @@ def test_with_a_key_a_conversation_is_still_known_after_others_ran(two_slots: Su
 def test_a_conversation_that_goes_on_is_known_up_to_its_last_answer(two_slots: Supervision) -> None:
     async def use(engine: LlamaEngine) -> tuple[int, int]:
         begun = _request("apple", "mine")
-        answer = await engine.complete(begun)
-        await engine.complete(_request("pear"))
+        answer = await complete(engine, begun)
+        await complete(engine, _request("pear"))
         said = {"role": "assistant", "content": answer["choices"][0]["message"]["content"]}
         going_on = [*begun["messages"], said, {"role": "user", "content": "Go on."}]
         return answer["usage"]["prompt_tokens"], await _cached(engine, {**begun, "messages": going_on})
@@ -102,7 +105,7 @@ def test_a_conversation_that_goes_on_is_known_up_to_its_last_answer(two_slots: S
 @pytest.mark.live
 def test_what_was_read_for_a_key_is_made_use_of_for_no_other(two_slots: Supervision) -> None:
     async def use(engine: LlamaEngine) -> list[int]:
-        await engine.complete(_request("apple", "mine"))
+        await complete(engine, _request("apple", "mine"))
         return [await _cached(engine, _request("apple", key)) for key in ("yours", None, "theirs")]
 
     yours, nobodys, theirs = _use(two_slots, use)
@@ -114,11 +117,11 @@ def test_what_was_read_for_a_key_is_made_use_of_for_no_other(two_slots: Supervis
 def test_a_request_that_failed_gives_no_right_to_what_its_slot_holds(two_slots: Supervision) -> None:
     async def use(engine: LlamaEngine) -> list[int]:
         for key in ("mine", "also mine"):
-            await engine.complete(_request("apple", key))
+            await complete(engine, _request("apple", key))
         too_long = {**_request("x", "yours"), "messages": [{"role": "user", "content": "ab " * CONTEXT}]}
         for _ in range(SLOTS):
             with pytest.raises(ContextLengthExceeded):
-                await engine.complete(too_long)
+                await complete(engine, too_long)
         return [await _cached(engine, _request("apple", key)) for key in ("yours", None)]
 
     assert _use(two_slots, use) == [0, 0]
@@ -127,12 +130,12 @@ def test_a_request_that_failed_gives_no_right_to_what_its_slot_holds(two_slots: 
 @pytest.mark.live
 def test_no_request_waits_for_its_slot_while_another_is_free(two_slots: Supervision) -> None:
     async def use(engine: LlamaEngine) -> None:
-        stream = engine.stream(_request("apple", "mine", **{**ENDLESS, "max_tokens": 900}))
-        await anext(stream)
+        first = stream(engine, _request("apple", "mine", **{**ENDLESS, "max_tokens": 900}))
+        await anext(first)
         # The first request holds its slot for as long as nobody reads on.
-        await engine.complete(_request("apple", "mine"))
-        assert (await anext(stream))["choices"][0]["finish_reason"] is None
-        await stream.aclose()
+        await complete(engine, _request("apple", "mine"))
+        assert (await anext(first))["choices"][0]["finish_reason"] is None
+        await first.aclose()
 
     _use(two_slots, use)
 
@@ -140,7 +143,7 @@ def test_no_request_waits_for_its_slot_while_another_is_free(two_slots: Supervis
 @pytest.mark.live
 def test_requests_without_a_key_know_each_others_beginnings(two_slots: Supervision) -> None:
     async def use(engine: LlamaEngine) -> int:
-        await engine.complete(_request("apple"))
+        await complete(engine, _request("apple"))
         return await _cached(engine, _request("apple"))
 
     assert _use(two_slots, use) > 80
@@ -149,22 +152,31 @@ def test_requests_without_a_key_know_each_others_beginnings(two_slots: Supervisi
 @pytest.mark.live
 def test_the_table_goes_with_the_model(two_slots: Supervision) -> None:
     with supervised(ChildOptions(model=str(BUNDLED), context_length=CONTEXT, slots=SLOTS)) as running:
-        _use(running, lambda engine: engine.complete(_request("apple")))
+        _use(running, lambda engine: complete(engine, _request("apple")))
         table = Path(running.socket + SLOTS_SUFFIX)
         assert table.stat().st_mode & 0o077 == 0
     wait_until(lambda: not table.parent.exists())
 
 
-async def _read(slots: Slots, wished: Wish) -> tuple[int, bool]:
-    async with slots.place(wished) as place:
-        place.filled = True
-        return place.slot, place.reuse
+async def _read(slots: Slots, wished: SlotRequest) -> tuple[int, bool]:
+    async with slots.acquire(wished) as slot:
+        slot.filled = True
+        return slot.number, slot.reuse
 
 
 def test_the_conversations_with_keys_leave_one_slot_to_the_others(tmp_path: Path) -> None:
     async def use() -> list[int]:
         slots = Slots(str(tmp_path / "table"), 3)
-        order = [_owner("a"), _owner("b"), _owner("c"), _owner("d"), Wish(), Wish(), _owner("d"), _owner("c")]
+        order = [
+            _owner("a"),
+            _owner("b"),
+            _owner("c"),
+            _owner("d"),
+            SlotRequest(),
+            SlotRequest(),
+            _owner("d"),
+            _owner("c"),
+        ]
         return [(await _read(slots, wished))[0] for wished in order]
 
     a, b, c, d, free, free_again, d_again, c_again = asyncio.run(use())
@@ -179,7 +191,7 @@ def test_when_all_slots_are_taken_a_request_waits_for_the_first_that_is_left(tmp
         told: list[str] = []
 
         async def one(name: str) -> None:
-            async with slots.place(_owner(name)):
+            async with slots.acquire(_owner(name)):
                 told.append(f"{name} begins")
                 await asyncio.sleep(0)
                 told.append(f"{name} ends")
@@ -192,12 +204,12 @@ def test_when_all_slots_are_taken_a_request_waits_for_the_first_that_is_left(tmp
 
 _OTHER_WORKER = """
 import asyncio, sys
-from app.model_process.slots import Slots, Wish
+from app.model_process.slots import SlotRequest, Slots
 
 async def hold():
-    async with Slots(sys.argv[1], 2).place(Wish(b"k" * 16)) as place:
-        place.filled = True
-        print(place.slot, flush=True)
+    async with Slots(sys.argv[1], 2).acquire(SlotRequest(b"k" * 16)) as slot:
+        slot.filled = True
+        print(slot.number, flush=True)
         sys.stdin.read()
 
 asyncio.run(hold())
@@ -225,10 +237,10 @@ def test_workers_take_different_slots_and_one_that_died_holds_none(tmp_path: Pat
 
 
 async def _read_once(table: str) -> tuple[int, bool]:
-    return await _read(Slots(table, 2), Wish(b"k" * 16))
+    return await _read(Slots(table, 2), SlotRequest(b"k" * 16))
 
 
 async def _read_both(table: str) -> set[int]:
     slots = Slots(table, 2)
-    async with slots.place(Wish()) as one, slots.place(Wish()) as other:
-        return {one.slot, other.slot}
+    async with slots.acquire(SlotRequest()) as one, slots.acquire(SlotRequest()) as other:
+        return {one.number, other.number}

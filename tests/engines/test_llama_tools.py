@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Json, Model
+from app.engines.base import Model
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import ModelProcess
 from app.errors import BadRequest, ServerError
+from app.jsontypes import Json
 from app.model_process.supervisor import Supervision
 
 from ..patience import PATIENCE, little_work
+from .asking import complete, stream
 from .conftest import CONTEXT_LENGTH
 
 pytestmark = pytest.mark.live
@@ -40,14 +42,14 @@ def _function(name: str, parameters: Any = None, **more: Any) -> Json:
 TOOLS = [_function("get_weather", CITY), _function("add", SUM), _function("get_time")]
 
 
-def _ask(engine: LlamaEngine, *, stream: bool = False, **request: Any) -> Any:
+def _ask(engine: LlamaEngine, *, streamed: bool = False, **request: Any) -> Any:
     async def use() -> Any:
         await engine.start()
         body = {"messages": WEATHER, "temperature": 0, **request}
         try:
-            if stream:
-                return [piece async for piece in engine.stream(body)]
-            return await engine.complete(body)
+            if streamed:
+                return [piece async for piece in stream(engine, body)]
+            return await complete(engine, body)
         finally:
             await engine.close()
 
@@ -73,9 +75,9 @@ def _called(choice: Json) -> list[tuple[str, Any]]:
 
 
 def _refusal(engine: LlamaEngine, **request: Any) -> BadRequest:
-    for stream in (False, True):
+    for streamed in (False, True):
         with pytest.raises(BadRequest) as caught:
-            _ask(engine, stream=stream, **request)
+            _ask(engine, streamed=streamed, **request)
     return caught.value
 
 
@@ -143,7 +145,7 @@ def test_several_calls_are_made_only_when_they_may(engine: LlamaEngine) -> None:
 @pytest.mark.parametrize("choice", ["auto", "required"])
 @pytest.mark.usefixtures("marks")
 def test_calls_are_streamed_in_fragments(engine: LlamaEngine, choice: str) -> None:
-    pieces = _ask(engine, stream=True, tools=TOOLS, tool_choice=choice)
+    pieces = _ask(engine, streamed=True, tools=TOOLS, tool_choice=choice)
     deltas = [c["delta"] for piece in pieces for c in piece["choices"]]
     first = deltas[0]["tool_calls"][0]
     assert first.keys() == {"index", "id", "type", "function"}
@@ -165,7 +167,7 @@ def test_log_probabilities_come_with_tools(engine: LlamaEngine, choice: str) -> 
     entries = whole["logprobs"]["content"]
     assert "Paris" in "".join(entry["token"] for entry in entries)
     assert all(len(entry["top_logprobs"]) == 2 for entry in entries)
-    pieces = _ask(engine, stream=True, **request)
+    pieces = _ask(engine, streamed=True, **request)
     given = [c["logprobs"]["content"] for p in pieces for c in p["choices"] if c.get("logprobs")]
     assert [entry["token"] for part in given for entry in part] == [entry["token"] for entry in entries]
     talk = _choice(engine, messages=HELLO, **{**request, "tool_choice": "auto"})
@@ -204,9 +206,9 @@ def test_a_strict_call_that_does_not_fit_is_not_passed_on(engine: LlamaEngine, m
     # A template with calls of another form: a pattern is too much for llama.cpp's parser, the check at the end sees it.
     monkeypatch.setattr(ModelProcess, "marks_calls", _no_marks)
     parameters = {**CITY, "properties": {"city": {"type": "string", "pattern": "^[0-9]{3}$"}}}
-    for stream in (False, True):
+    for streamed in (False, True):
         with pytest.raises(ServerError):
-            _ask(engine, stream=stream, tools=[_function("get_weather", parameters, strict=True)])
+            _ask(engine, streamed=streamed, tools=[_function("get_weather", parameters, strict=True)])
 
 
 async def _no_marks(_process: ModelProcess) -> bool:
@@ -296,7 +298,7 @@ def test_the_model_calls_a_tool_or_answers_in_the_format(engine: LlamaEngine) ->
 def test_the_choice_between_a_call_and_a_format_is_streamed(engine: LlamaEngine) -> None:
     body = {"tools": TOOLS, "response_format": {"type": "json_object"}}
     for messages, begins in ((WEATHER, "tool_calls"), (HELLO, "content")):
-        pieces = _ask(engine, stream=True, messages=messages, max_tokens=40, **body)
+        pieces = _ask(engine, streamed=True, messages=messages, max_tokens=40, **body)
         deltas = [choice["delta"] for piece in pieces for choice in piece["choices"]]
         assert begins in deltas[0]
         assert len([True for piece in pieces for choice in piece["choices"] if choice["finish_reason"]]) == 1
@@ -361,7 +363,7 @@ def test_functions_are_answered_in_the_old_shape(engine: LlamaEngine) -> None:
         assert "tool_calls" not in choice["message"]
         call = choice["message"]["function_call"]
         assert (call["name"], json.loads(call["arguments"])) == ("get_weather", {"city": "Paris"})
-        pieces = _ask(engine, stream=True, functions=functions, **request)
+        pieces = _ask(engine, streamed=True, functions=functions, **request)
         deltas = [c["delta"] for piece in pieces for c in piece["choices"]]
         assert deltas[0] == {"function_call": {"name": "get_weather", "arguments": ""}}
         texts = [delta["function_call"]["arguments"] for delta in deltas[:-1]]
@@ -379,7 +381,7 @@ def test_a_custom_tool_takes_text(engine: LlamaEngine) -> None:
     assert call["custom"]["name"] == "note"
     assert isinstance(call["custom"]["input"], str)
     assert call.keys() == {"id", "type", "custom"}
-    pieces = _ask(engine, stream=True, **request)
+    pieces = _ask(engine, streamed=True, **request)
     deltas = [c["delta"]["tool_calls"][0] for p in pieces for c in p["choices"] if c["delta"]]
     assert deltas[0]["custom"] == {"name": "note", "input": ""}
     assert "".join(delta["custom"]["input"] for delta in deltas) == call["custom"]["input"]

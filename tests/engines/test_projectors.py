@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import ConfigurationError
 from app.model_process import gguf
-from app.model_process.model_file import served_model
-from app.settings import Settings
 
 from .conftest import BUNDLED
 from .gguf_writer import write, write_projector
@@ -23,7 +22,7 @@ def projector(tmp_path: Path) -> Path:
 
 
 def _capabilities(path: Path) -> frozenset[str]:
-    return served_model(Settings(mmproj=path)).model.capabilities
+    return served_model(ModelFile(projector=path)).model.capabilities
 
 
 def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
@@ -32,17 +31,15 @@ def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
     assert _capabilities(write_projector(path, EMBEDDING)) >= senses
     assert _capabilities(write_projector(path, EMBEDDING, audio=False)) & senses == {"images"}
     assert _capabilities(write_projector(path, EMBEDDING, images=False)) & senses == {"audio_input"}
-    assert not served_model(Settings()).model.capabilities & senses
+    assert not served_model(ModelFile()).model.capabilities & senses
 
 
 def test_another_projector_is_another_fingerprint(tmp_path: Path) -> None:
     path = write_projector(tmp_path / "mmproj.gguf", EMBEDDING)
-    one = served_model(Settings(mmproj=path)).model.fingerprint
+    one = served_model(ModelFile(projector=path)).model.fingerprint
     write_projector(path, EMBEDDING, audio=False)
-    assert (
-        len({one, served_model(Settings(mmproj=path)).model.fingerprint, served_model(Settings()).model.fingerprint})
-        == 3
-    )
+    other = served_model(ModelFile(projector=path)).model.fingerprint
+    assert len({one, other, served_model(ModelFile()).model.fingerprint}) == 3
 
 
 def test_a_projector_is_described_by_its_header(projector: Path) -> None:
@@ -56,7 +53,7 @@ def test_a_projector_is_described_by_its_header(projector: Path) -> None:
 
 def _start_error(path: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        served_model(Settings(mmproj=path))
+        served_model(ModelFile(projector=path))
     return str(caught.value)
 
 
@@ -70,7 +67,7 @@ def test_a_projector_that_cannot_be_one_is_refused_in_words(tmp_path: Path) -> N
     assert "not a projector" in _start_error(BUNDLED)
     assert "not a projector" in _start_error(write(path, {"general.architecture": "clip"}, {}))
     for sentence in (_start_error(tmp_path / "none"), _start_error(BUNDLED)):
-        assert sentence.startswith("PARLEY_MMPROJ: ")
+        assert sentence.startswith("mmproj: ")
 
 
 def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(tmp_path: Path) -> None:
@@ -80,5 +77,5 @@ def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(
 
 
 def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
-    with pytest.raises(ConfigurationError, match="PARLEY_MMPROJ"):
-        served_model(Settings(model=projector))
+    with pytest.raises(ConfigurationError, match="name it in mmproj"):
+        served_model(ModelFile(path=projector))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from app.engines.base import Json
-from app.engines.echo import MODEL, EchoEngine
+from app.engines.base import Refuse
+from app.engines.echo import MODEL, EchoEngine, EchoPlan
 from app.engines.registry import Registry
 from app.errors import ConfigurationError, EngineUnavailable
+from app.jsontypes import Json
 
 from ..patience import PATIENCE
+from .asking import refuse
 
 
 class Engine(EchoEngine):
@@ -40,11 +41,9 @@ class Engine(EchoEngine):
             await asyncio.sleep(60)
         return bool(self.is_ready)
 
-    async def complete(self, request: Json) -> Json:
-        return {"by": self.models[0].id}
-
-    async def stream(self, request: Json) -> AsyncIterator[Json]:
-        yield {"by": self.models[0].id}
+    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+        self.past.append("prepare")
+        return await super().prepare(request, refuse)
 
 
 def asked(model: str) -> Json:
@@ -53,13 +52,13 @@ def asked(model: str) -> Json:
 
 def test_a_request_is_answered_by_the_engine_of_its_model() -> None:
     async def test() -> None:
-        registry = Registry([Engine("a"), Engine("b")])
+        engines = Engine("a"), Engine("b")
+        registry = Registry(engines)
         assert [model.id for model in registry.models] == ["a", "b"]
-        for name in ("a", "b"):
-            assert await registry.complete(asked(name)) == {"by": name}
-            assert [piece async for piece in registry.stream(asked(name))] == [{"by": name}]
+        await registry.prepare(asked("b"), refuse)
+        assert [engine.past for engine in engines] == [[], ["prepare"]]
         with pytest.raises(EngineUnavailable):
-            await registry.complete(asked("c"))
+            await registry.prepare(asked("c"), refuse)
 
     asyncio.run(test())
 
@@ -72,7 +71,8 @@ def test_a_model_that_an_engine_has_only_later_is_found() -> None:
         assert [model.id for model in registry.models] == ["a"]
         late.models = known
         assert [model.id for model in registry.models] == ["a", "b"]
-        assert await registry.complete(asked("b")) == {"by": "b"}
+        await registry.prepare(asked("b"), refuse)
+        assert late.past == ["prepare"]
 
     asyncio.run(test())
 

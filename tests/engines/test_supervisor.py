@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.base import Json
 from app.errors import ConfigurationError, EngineUnavailable
+from app.jsontypes import Json
 from app.model_process import supervisor
 from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision
 
 from ..patience import PATIENCE, wait_until
+from .asking import complete, stream
 from .conftest import (
     BUNDLED,
     CONTEXT_LENGTH,
@@ -40,8 +41,8 @@ HELLO = [{"role": "user", "content": "Hello!"}]
 SERVER = """
 import os, sys, time
 from app.model_process.child import ChildOptions
-from app.model_process.supervisor import launch
-launched = launch(ChildOptions.from_json(sys.argv[1]))
+from app.model_process.supervisor import begin
+launched = begin(ChildOptions.from_json(sys.argv[1]))
 worker = os.fork()
 if worker:
     print(launched.socket, launched.key, launched.pid, worker, flush=True)
@@ -60,7 +61,7 @@ async def _complete(running: Supervision) -> Json:
     engine = engine_at(running.socket, running.key)
     await engine.start()
     try:
-        return await engine.complete({"messages": HELLO, "temperature": 0})
+        return await complete(engine, {"messages": HELLO, "temperature": 0})
     finally:
         await engine.close()
 
@@ -98,8 +99,10 @@ def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_launch_is_published_and_its_key_is_shown_to_nobody() -> None:
     with environment_kept():
-        running = supervisor.launch(OPTIONS)
+        running = supervisor.begin(OPTIONS)
         try:
+            assert not Path(running.socket).exists()  # the model is loaded meanwhile
+            running.publish()
             assert os.environ["PARLEY_CHILD_SOCKET"] == running.socket
             assert os.environ["PARLEY_CHILD_KEY"] == running.key
             assert running.key not in repr(running)
@@ -134,7 +137,7 @@ def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Su
     async def use() -> None:
         engine = engine_at(own.socket, own.key)
         await engine.start()
-        pieces = engine.stream({"messages": HELLO, **ENDLESS})
+        pieces = stream(engine, {"messages": HELLO, **ENDLESS})
         await anext(pieces)
         first = _child(own)
         os.kill(first, signal.SIGKILL)
@@ -143,7 +146,7 @@ def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Su
                 pass
         assert caught.value.headers == {"retry-after": "1"}
         # No pause: a request waits while the model is loaded again.
-        assert (await engine.complete({"messages": HELLO}))["choices"]
+        assert (await complete(engine, {"messages": HELLO}))["choices"]
         assert _child(own) != first
         await engine.close()
 

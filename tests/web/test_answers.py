@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.engines.base import Json, Model
+from app.engines.base import Model
 from app.engines.echo import EchoEngine
 from app.errors import EngineUnavailable
+from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 

@@ -18,7 +18,7 @@ from app.contract.operations import Operation, operations
 from app.contract.schemas import Schemas
 from app.documents.samples.samples import Samples
 from app.engines.echo import EchoEngine
-from app.settings import Settings
+from app.settings import Mock, Settings
 from app.wiring import contract_path, needs_engine, wire
 
 from ..foreign import NEWEST, OLDER, foreign
@@ -128,7 +128,7 @@ def event(kind: str) -> Any:
     return {"type": "object", "required": ["type"], "properties": {"type": {"const": f"job.{kind}"}}}
 
 
-def settings(tmp_path: Path, mock: str = "missing", version: str = "3.1.0") -> Settings:
+def settings(tmp_path: Path, mock: Mock = "missing", version: str = "3.1.0") -> Settings:
     schemas = {kind.title(): event(kind) for kind in ("created", "delta", "completed", "failed")}
     document = {
         "openapi": version,
@@ -155,7 +155,7 @@ async def _send(app: Any, requests: list[tuple[str, str, dict[str, Any]]]) -> li
 class Client:
     """Calls the operations of `PATHS`."""
 
-    def __init__(self, tmp_path: Path, mock: str = "missing") -> None:
+    def __init__(self, tmp_path: Path, mock: Mock = "missing") -> None:
         self.app = wire(settings(tmp_path, mock), EchoEngine())
 
     def send(self, method: str, url: str, **more: Any) -> httpx.Response:

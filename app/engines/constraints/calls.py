@@ -6,15 +6,12 @@ import contextlib
 import json
 import re
 import secrets
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from ...errors import ServerError
-from ..base import Json
-from ..dialects.llama_cpp.logprobs import joined
-from ..fragments import add_fragment
+from ..base import CustomCall, Delta, FunctionCall, Message, TokenLogprob, ToolCall
 from . import schema as llama_schema
 from .binding import MARK, MOST_CALLS
 from .tools import Tool, Tools
@@ -51,7 +48,7 @@ class _Call:
         """The text for a custom tool."""
         if self.tool.grammar is not None:
             return self.text
-        value: Any = None
+        value: object = None
         with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(self.text)
         text = value.get("input") if isinstance(value, dict) else None
@@ -77,7 +74,7 @@ class _Call:
         return self.tool.schema.fits(self.text) if grammar is None else grammar.fits(self.text)
 
 
-class _Reader:
+class _TextSplitter:
     """Parts a text that comes in pieces into what is said and the text of calls."""
 
     def __init__(self, found: Found) -> None:
@@ -106,51 +103,69 @@ class _Reader:
         return ("", self._held) if self._calling else (self._held, None)
 
 
-async def called(
-    pieces: AsyncGenerator[Json, None], tools: Tools, found: Found, *, may_stop: bool
-) -> AsyncGenerator[Json, None]:
-    """The pieces with calls in the API's form.
+class CallReader:
+    """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence."""
 
-    Raises:
-        ServerError: the model called what it cannot call, or with arguments that break what binds them.
-    """
-    entries: list[Json] = []
-    calls: dict[int, _Call] = {}
-    reader = _Reader(found)
-    bound = found is not Found.PARSED
-    async with contextlib.aclosing(pieces):
-        async for piece in pieces:
-            for choice in piece["choices"]:
-                delta, reason = choice["delta"], choice["finish_reason"]
-                entries += (choice.get("logprobs") or {}).get("content", ())
-                fragments: Any = delta.pop("tool_calls", ())
-                said, text = reader.feed(delta.pop("content", "")), None
-                if reason is not None:
-                    rest, text = reader.end()
-                    said += rest
-                    fragments = fragments if text is None else _split(text, tools)
-                deltas = [{**delta, **({"content": said} if said else {})}] if delta or said else []
-                deltas += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]
-                if reason is not None:
-                    deltas += _ends(calls, tools)
-                    if text is not None and not calls and reason != "length" and not may_stop:
-                        raise ServerError("The model did not call a tool. Ask again.")
-                    if bound:
-                        reason = _reason(reason, calls, tools, bound=bound, may_stop=may_stop)
-                for told in deltas:
-                    answer: Json = {"index": choice["index"], "delta": told, "finish_reason": None}
-                    if entries:
-                        answer["logprobs"], entries = joined(entries), []
-                    yield {"choices": [answer]}
-                if reason is not None:
-                    if not bound:  # the deltas went before anyway, but for an answer that came whole
-                        reason = _reason(reason, calls, tools, bound=bound, may_stop=may_stop)
-                    yield {"choices": [{"index": choice["index"], "delta": {}, "finish_reason": reason}]}
-            if "usage" in piece:
-                yield {"choices": [], "usage": piece["usage"]}
+    def __init__(self, tools: Tools, found: Found, *, may_stop: bool) -> None:
+        self._tools = tools
+        self._bound = found is not Found.PARSED
+        self._may_stop = may_stop
+        self._splitter = _TextSplitter(found)
+        self._calls: dict[int, _Call] = {}
+        self._entries: list[TokenLogprob] = []
+
+    def feed(self, delta: Delta) -> Iterator[Delta]:
+        """The deltas for one of llama.cpp's.
+
+        Raises:
+            ServerError: the model called what it cannot call, or with arguments that break what binds them.
+        """
+        calls, tools = self._calls, self._tools
+        message, reason = delta.message, delta.finish_reason
+        if reason is not None and reason != "length":
+            reason = "stop"  # whether it ended for its calls is for us to say
+        if delta.logprobs is not None:
+            self._entries += delta.logprobs["content"] or ()
+        fragments: Iterable[ToolCall] = message.pop("tool_calls", ())
+        said, text = self._splitter.feed(message.pop("content", None) or ""), None
+        if reason is not None:
+            rest, text = self._splitter.end()
+            said += rest
+            fragments = fragments if text is None else _split(text, tools)
+        if said:
+            message["content"] = said
+        messages = [message] if message else []
+        messages += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]
+        if reason is not None:
+            messages += _ends(calls, tools)
+            if text is not None and not calls and reason != "length" and not self._may_stop:
+                raise ServerError("The model did not call a tool. Ask again.")
+            if self._bound:
+                reason = self._reason(reason)
+        for told in messages:
+            made = Delta(delta.index, told)
+            if self._entries:
+                made.logprobs, self._entries = {"content": self._entries, "refusal": None}, []
+            yield made
+        if reason is not None:
+            if not self._bound:  # the deltas went before anyway, but for an answer that came whole
+                reason = self._reason(reason)
+            yield Delta(delta.index, {}, reason)
+
+    def _reason(self, reason: str) -> str:
+        """Why the answer ended, once its calls are found to be whole and to fit where they must."""
+        for call in self._calls.values():
+            if (self._may_stop or reason == "length") and call.may_be_cut_off():
+                return reason
+            must_fit = self._bound or call.tool.strict or call.tool.kind == "custom"
+            if not (call.fits() if must_fit else call.is_whole()):
+                raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
+        if not self._calls or reason == "length":
+            return reason
+        return "function_call" if self._tools.old else "tool_calls"
 
 
-def _split(text: str, tools: Tools) -> Iterator[Json]:
+def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
     """The calls in a text that is nothing but calls, in llama.cpp's form; the last may be cut off."""
     place = max(text.find("{"), 0)
     for index in range(MOST_CALLS if tools.many else 1):
@@ -172,9 +187,9 @@ def _split(text: str, tools: Tools) -> Iterator[Json]:
             return
 
 
-def _fragment(fragment: Json, calls: dict[int, _Call], tools: Tools) -> Iterator[Json]:
-    """The deltas for a fragment of a call as llama.cpp gives it."""
-    index, function = int(fragment.get("index", 0)), fragment.get("function") or {}
+def _fragment(fragment: ToolCall, calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
+    """What a fragment of a call as llama.cpp gives it adds to the message."""
+    index, function = fragment.get("index", 0), fragment.get("function") or {}
     if index > 0 and not tools.many:
         return
     call = calls.get(index)
@@ -191,51 +206,30 @@ def _fragment(fragment: Json, calls: dict[int, _Call], tools: Tools) -> Iterator
             yield _more(call, arguments, tools)
 
 
-def _first(call: _Call, tools: Tools) -> Json:
+def _first(call: _Call, tools: Tools) -> Message:
     name = call.tool.name
+    function: FunctionCall = {"name": name, "arguments": ""}
     if tools.old:
-        return {"function_call": {"name": name, "arguments": ""}}
-    told: Json = {"index": call.index, "id": f"call_{secrets.token_hex(12)}", "type": call.tool.kind}
-    body = {"name": name, "input": ""} if call.tool.kind == "custom" else {"name": name, "arguments": ""}
-    return {"tool_calls": [{**told, call.tool.kind: body}]}
+        return {"function_call": function}
+    told: ToolCall = {"index": call.index, "id": f"call_{secrets.token_hex(12)}", "type": call.tool.kind}
+    if call.tool.kind == "custom":
+        told["custom"] = {"name": name, "input": ""}
+    else:
+        told["function"] = function
+    return {"tool_calls": [told]}
 
 
-def _more(call: _Call, text: str, tools: Tools) -> Json:
-    if tools.old:
-        return {"function_call": {"arguments": text}}
-    body = {"input": text} if call.tool.kind == "custom" else {"arguments": text}
-    return {"tool_calls": [{"index": call.index, call.tool.kind: body}]}
+def _more(call: _Call, text: str, tools: Tools) -> Message:
+    if call.tool.kind == "custom":
+        custom: CustomCall = {"input": text}
+        return {"tool_calls": [{"index": call.index, "custom": custom}]}
+    function: FunctionCall = {"arguments": text}
+    return {"function_call": function} if tools.old else {"tool_calls": [{"index": call.index, "function": function}]}
 
 
-def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Json]:
+def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
     """The texts for custom tools, which are known only at the end."""
     for call in calls.values():
         text = call.input if call.tool.kind == "custom" else ""
         if text:
             yield _more(call, text, tools)
-
-
-def _reason(reason: str, calls: dict[int, _Call], tools: Tools, *, bound: bool, may_stop: bool) -> str:
-    """Why the answer ended, once its calls are found to be whole and to fit where they must."""
-    for call in calls.values():
-        if (may_stop or reason == "length") and call.may_be_cut_off():
-            return reason
-        must_fit = bound or call.tool.strict or call.tool.kind == "custom"
-        if not (call.fits() if must_fit else call.is_whole()):
-            raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
-    if not calls or reason == "length":
-        return reason
-    return "function_call" if tools.old else "tool_calls"
-
-
-def message_of(deltas: list[Json]) -> Json:
-    """What deltas with calls add up to, as members of a message; nothing without calls."""
-    calls: dict[int, Json] = {}
-    old: Json = {}
-    for delta in deltas:
-        for name, value in (delta.get("function_call") or {}).items():
-            old[name] = old.get(name, "") + value
-        for fragment in delta.get("tool_calls") or ():
-            add_fragment(calls, fragment)
-    message: Json = {"tool_calls": [calls[index] for index in sorted(calls)]} if calls else {}
-    return {**message, "function_call": old} if old else message

@@ -1,12 +1,12 @@
-"""The form of an answer (``response_format``): which grammar it follows, and whether it did."""
+"""The form of an answer (``response_format``): which schema it follows, and whether it did."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import Iterator
 
 from ...errors import ServerError
-from ..base import Json
+from ...jsontypes import Json
+from ..base import Delta
 from .limits import LARGEST, fault
 from .schema import Schema, accepted, read
 
@@ -44,23 +44,27 @@ def described(messages: list[Json], request: Json) -> list[Json]:
     return [{"role": "system", "content": text}, *messages]
 
 
-async def checked(pieces: AsyncGenerator[Json, None], schema: Schema, *, may_stop: bool) -> AsyncGenerator[Json, None]:
-    """The pieces, up to the end of an answer that does not fit. One cut off by its length may be anything, and so may
-    one that ``may_stop`` at a stop sequence before it was JSON.
+class FormatCheck:
+    """Lets an answer pass up to the end of one that does not fit. One cut off by its length may be anything, and so may
+    one that ``may_stop`` at a stop sequence before it was JSON."""
 
-    Raises:
-        ServerError: the finished answer does not fit.
-    """
-    texts: list[str] = []
-    async with contextlib.aclosing(pieces):
-        async for piece in pieces:
-            for choice in piece["choices"]:
-                texts.append(choice["delta"].get("content", ""))
-                if choice["finish_reason"] == "stop":
-                    text = "".join(texts)
-                    if not schema.fits(text) and not (may_stop and not _is_json(text)):
-                        raise ServerError("The model's answer does not fit the response format. Ask again.")
-            yield piece
+    def __init__(self, schema: Schema, *, may_stop: bool) -> None:
+        self._schema = schema
+        self._may_stop = may_stop
+        self._texts: list[str] = []
+
+    def feed(self, delta: Delta) -> Iterator[Delta]:
+        """The delta.
+
+        Raises:
+            ServerError: the finished answer does not fit.
+        """
+        self._texts.append(delta.message.get("content") or "")
+        if delta.finish_reason == "stop":
+            text = "".join(self._texts)
+            if not self._schema.fits(text) and not (self._may_stop and not _is_json(text)):
+                raise ServerError("The model's answer does not fit the response format. Ask again.")
+        yield delta
 
 
 def _is_json(text: str) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ...contract.structure import unescape
 from ...errors import BadRequest
-from ..base import Json
+from ...jsontypes import Json
 
 LARGEST = 100_000  # characters as JSON
 LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise

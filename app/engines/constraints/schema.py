@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...contract.schemas import compile_schema
-from ..base import Json
+from ...jsontypes import Json
 from .limits import MANY, NAMED, ONE, Walk, fault, measure
 
 # As models write JSON unasked; free white space would let a weak model write nothing else.

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...errors import BadRequest
-from ..base import Json
+from ...jsontypes import Json
+from ..tool_choice import ToolChoice
 from . import grammar as llama_grammar
 from . import schema as llama_schema
 from .grammar import Grammar
@@ -92,72 +93,32 @@ def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
     """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters.
 
     Raises:
-        BadRequest: a tool cannot be used, or one is chosen that is not there.
+        BadRequest: a tool cannot be used.
     """
-    tools = _read_all(request.get("tools") or (), "tools", _read, most)
-    old = not tools and "functions" in request
-    if tools and "functions" in request:
-        raise BadRequest("functions cannot go with tools: send tools alone.", param="functions", code="invalid_value")
-    if old:
+    choice = ToolChoice.of(request)
+    if choice.functions:
         tools = _read_all(request["functions"], "functions", _read_function, most)
-    param, other = ("function_call", "tool_choice") if old else ("tool_choice", "function_call")
-    # A choice among what is not there: nothing would come of it.
-    _refuse_choice(request, other, () if tools else ("none",))
-    if not tools:
-        _refuse_choice(request, param, ("none",))
-        return None
-    choice = request.get(param)
-    if old and isinstance(choice, dict):
-        choice = {"type": "function", "function": choice}
+    else:
+        tools = _read_all(request.get("tools") or (), "tools", _read, most)
     by_name: dict[str, Tool] = {}
     for index, tool in enumerate(tools):
         if tool.name in by_name:
-            where = f"functions[{index}].name" if old else f"tools[{index}].{tool.kind}.name"
+            where = f"functions[{index}].name" if choice.functions else f"tools[{index}].{tool.kind}.name"
             raise BadRequest("Another tool has the same name: give each its own.", param=where, code="invalid_value")
         by_name[tool.name] = tool
-    if choice == "none":
+    if not choice.names:
         return None
-    shown = [tool.shown for tool in tools]
-    parallel = None if old else request.get("parallel_tool_calls")
-    if isinstance(choice, dict):
-        if choice["type"] == "allowed_tools":
-            allowed = choice["allowed_tools"]
-            chosen = {
-                name: by_name[name]
-                for index, reference in enumerate(allowed["tools"])
-                for name in [_named(reference, by_name, f"{param}.allowed_tools.tools[{index}]")]
-            }
-            if not chosen:
-                where = f"{param}.allowed_tools.tools"
-                raise BadRequest("No tool is allowed: name one at least.", param=where, code="invalid_value")
-            must = allowed["mode"] == "required"
-            return Tools(chosen, shown, must, parallel is True if must else parallel is not False, False, param)
-        name = _named(choice, by_name, param, old=old)
-        return Tools({name: by_name[name]}, shown, True, False, old, param)
-    must = choice == "required"
-    many = not old and (parallel is True if must else parallel is not False)
-    return Tools(by_name, shown, must, many, old, param)
-
-
-def _refuse_choice(request: Json, param: str, harmless: tuple[str, ...]) -> None:
-    """Refuse a choice that would have no effect, but for those that ask for none."""
-    if request.get(param) not in (None, "auto", *harmless):
-        needs = "functions" if param == "function_call" else "tools"
-        raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
-
-
-def _named(reference: Json, tools: dict[str, Tool], param: str, *, old: bool = False) -> str:
-    kind = reference.get("type")
-    inner = reference.get(kind) if isinstance(kind, str) else None
-    name = inner.get("name") if isinstance(inner, dict) else None
-    if not isinstance(name, str) or name not in tools or tools[name].kind != kind:
-        where = f"{param}.name" if old else f"{param}.{kind}.name" if kind in ("function", "custom") else param
-        raise BadRequest(
-            f"This is none of the {'functions' if old else 'tools'} of the request: choose one of them by its name.",
-            param=where,
-            code="invalid_value",
-        )
-    return name
+    parallel = None if choice.functions else request.get("parallel_tool_calls")
+    # Several calls are made where one is free to make any, or where they are asked for.
+    many = not (choice.one or choice.functions) and (parallel is True if choice.must else parallel is not False)
+    return Tools(
+        {name: by_name[name] for name in choice.names},
+        [tool.shown for tool in tools],
+        choice.must,
+        many,
+        choice.functions,
+        choice.param,
+    )
 
 
 def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:

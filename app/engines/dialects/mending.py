@@ -1,7 +1,8 @@
 """Mends the parts of an upstream's answers where it is certain what was meant, and counts each mend.
 
 Whether an answer may then be sent is for the contract to say: what is not understood here is passed on as it is, for
-the check to refuse it. Only what has no name in the API at all is left out.
+the check to refuse it. Only what has no name in the API at all is left out. Hence the types of what is given: they are
+what the API has, and what an upstream sent in their place goes on to that check.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import math
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ...errors import UpstreamFailed
-from ..base import Json
+from ...jsontypes import Json
+from ..base import Logprobs, Message, ToolCall, Usage
 from .drift import Drift
 
 # What servers add of their own, by name; what has none here is counted as "other".
@@ -33,7 +35,6 @@ CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _MEMBERS = frozenset(
     {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
 )
-_THOUGHTS = ("reasoning_content", "reasoning")
 
 # JSON has no infinity: a token that cannot be has this log probability.
 _IMPOSSIBLE = -9999.0
@@ -66,7 +67,7 @@ def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
         drift.count("created_no_integer")
 
 
-def members(source: Any, drift: Drift) -> Json:
+def mend_message(source: Any, drift: Drift) -> Message:
     """The members of a message or a delta, without those that are null and the role, which is always the same."""
     if not isinstance(source, dict):
         raise UpstreamFailed("The upstream's answer has a message that is no object.")
@@ -90,7 +91,7 @@ def members(source: Any, drift: Drift) -> Json:
             drift.count(f"{name}_null")
     if isinstance(made.get("function_call"), dict):
         made["function_call"] = _body(made["function_call"], "arguments", drift)
-    return made
+    return cast(Message, made)
 
 
 def _text(parts: list[Any], drift: Drift) -> Any:
@@ -106,14 +107,8 @@ def call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-def mend_calls(calls: Any, drift: Drift) -> Any:
-    """The tool calls of a message."""
-    if not isinstance(calls, list):
-        return calls
-    return [_mend_call(call, drift) for call in calls]
-
-
-def _mend_call(call: Any, drift: Drift) -> Any:
+def mend_call(call: Any, drift: Drift) -> ToolCall:
+    """A tool call of a whole message."""
     kind, body = body_of(call, drift)
     if not isinstance(call.get("id"), str) or not call["id"]:
         drift.count("call_id_missing")
@@ -122,7 +117,12 @@ def _mend_call(call: Any, drift: Drift) -> Any:
     if kind == "function" and body.get("arguments") is None:
         drift.count("arguments_missing")
         body["arguments"] = "{}"
-    return {"id": call.get("id") or call_id(), "type": kind, kind: body}
+    return make_call({"id": call.get("id") or call_id(), "type": kind}, kind, body)
+
+
+def make_call(head: Json, kind: str, body: Json) -> ToolCall:
+    """A call, or a fragment of one, with its body under the name of its kind."""
+    return cast(ToolCall, {**head, kind: body})
 
 
 def body_of(call: Any, drift: Drift) -> tuple[str, Json]:
@@ -142,7 +142,7 @@ def _body(body: Json, text: str, drift: Drift) -> Json:
     return made
 
 
-def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Any:
+def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Logprobs | None:
     """The log probabilities of a choice; ``alternatives`` are those asked for, None: nobody asked for any."""
     if logprobs is None:
         return None
@@ -150,7 +150,7 @@ def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Any:
         drift.count("logprobs_unasked")
         return None
     if not isinstance(logprobs, dict):
-        return logprobs
+        return cast(Logprobs, logprobs)
     if "refusal" not in logprobs:
         drift.count("logprobs_without_refusal")
     made: Json = {}
@@ -159,7 +159,7 @@ def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Any:
         made[name] = entries
         if isinstance(entries, list):
             made[name] = [_entry(entry, alternatives, drift) for entry in entries]
-    return made
+    return cast(Logprobs, made)
 
 
 def _entry(entry: Any, alternatives: int | None, drift: Drift) -> Any:
@@ -181,7 +181,7 @@ def _entry(entry: Any, alternatives: int | None, drift: Drift) -> Any:
     return made
 
 
-def mend_usage(usage: Any, drift: Drift) -> Json | None:
+def mend_usage(usage: Any, drift: Drift) -> Usage | None:
     """The usage with every detail of the API; None: there is none. Tokens that are not counted apart are zero."""
     if not isinstance(usage, dict):
         if usage is not None:
@@ -201,10 +201,10 @@ def mend_usage(usage: Any, drift: Drift) -> Json | None:
             drift.count("usage_without_details")
             given = {}
         made[name] = {**dict.fromkeys(details, 0), **{key: value for key, value in given.items() if value is not None}}
-    return made
+    return cast(Usage, made)
 
 
-def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> Any:
+def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:
     """Why a choice ended; null as long as it has not."""
     if reason == "":
         drift.count("finish_reason_empty")
@@ -212,4 +212,4 @@ def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> Any:
     if reason == "stop" and calls:
         drift.count("finish_reason_stop_for_calls")
         return "tool_calls"
-    return reason
+    return cast("str | None", reason)

@@ -7,12 +7,12 @@ thoughts, a share of the context.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UnsupportedParameter
-from ..base import Json
+from ...jsontypes import Json
 
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITIES = ("low", "medium", "high")
@@ -51,40 +51,38 @@ class Reasoning:
     bounded: bool = False
     opened: bool = False
 
+    def unsupported(self, request: Json, bound: str | None) -> Iterator[UnsupportedParameter]:
+        """An error for each of a request's effort and verbosity that the model cannot be told. ``bound`` is as for
+        `payload`."""
+        effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
+        if verbosity is not None and verbosity not in self.verbosities:
+            yield _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
+        if effort is None:
+            return
+        if effort != "none" and bound is not None and not self.bounded:
+            yield _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
+        elif not (self.can_stop if effort == "none" else effort in self.efforts if self.efforts else self.bounded):
+            yield _refuse("reasoning_effort", self._accepted())
+
     def payload(self, request: Json, *, context_length: int, bound: str | None) -> Json:
-        """What llama.cpp is told of a request's effort and verbosity.
+        """What llama.cpp is told of a request's effort and verbosity, which are supported.
 
         ``bound`` is the parameter for which the answer follows a grammar, None without one: with one, a model that can
         do without thinks only when asked to.
-
-        Raises:
-            UnsupportedParameter: the model cannot be told.
         """
         effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
-        words: Json = {}
-        if verbosity is not None:
-            if verbosity not in self.verbosities:
-                raise _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
-            words["verbosity"] = verbosity
+        words: Json = {} if verbosity is None else {"verbosity": verbosity}
         always = self.bounded and self.opened and not self.can_stop
         if effort == "none" or (effort is None and bound is not None and not always):
-            if effort is not None and not self.can_stop:
-                raise _refuse("reasoning_effort", self._accepted())
             told = _NONE if self.can_stop and not self.switch else _OFF
             # Where the prompt says that there are no thoughts, llama.cpp must read it with the answer.
             form = {} if self.switch or self.opened else {"reasoning_format": "none"}
             return {"chat_template_kwargs": {**words, **told}, **form}
-        if effort is not None and bound is not None and not self.bounded:
-            raise _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
         if self.efforts:
             if effort is None:  # the template has a default of its own
                 return {"chat_template_kwargs": {**words, **({} if bound is None else _ON)}}
-            if effort not in self.efforts:
-                raise _refuse("reasoning_effort", self._accepted())
             return {"chat_template_kwargs": {**words, **_ON}, "reasoning_effort": effort}
         if not self.bounded:
-            if effort is not None:
-                raise _refuse("reasoning_effort", self._accepted())
             return {"chat_template_kwargs": words}
         share = _SHARES.get(effort or _DEFAULT)
         # llama.cpp takes 0 for no bound.

@@ -13,7 +13,7 @@ from typing import NoReturn
 from urllib.parse import unquote
 
 from ...errors import BadRequest
-from ..base import Json
+from ...jsontypes import Json
 from . import pictures, sounds
 
 MOST_PARTS = 100  # pictures and sounds of a request

@@ -14,17 +14,19 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ...errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
+from .failures import LATE, UNREACHABLE, UNUSABLE, Cause, Failed, Verdict, failed_by_status
 from .options import Timeouts
-from .refusals import LATE, UNREACHABLE, UNUSABLE, Failed, Sign, failed_by_status
 
 _LARGEST_ERROR = 64 << 10  # bytes of an error's body that are read
 _LARGE_BODY = 1 << 20  # bytes
 # Seconds for what follows the last event; then the connection can serve the next request.
 _TAIL_SECONDS = 1.0
+# What a connection that was never accepted answers to the first write.
+_NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """``deadline`` is that of the whole request, by the event loop's clock; ``secrets`` must not be seen in errors."""
 
     method: str
@@ -36,13 +38,13 @@ class Request:
     secrets: tuple[str, ...] = ()
 
 
-class Answer:
+class HttpResponse:
     """An answer with status 2xx whose first bytes have come.
 
     The clock runs only while bytes are waited for, not while their reader is busy; the deadline holds in any case.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, first: bytes, request: Request) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, first: bytes, request: HttpRequest) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -108,7 +110,7 @@ class Answer:
         self._response.close()
 
 
-async def send(session: aiohttp.ClientSession, request: Request) -> Answer:
+async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResponse:
     """Send a request and wait for the first bytes of the answer.
 
     Raises:
@@ -130,7 +132,7 @@ async def send(session: aiohttp.ClientSession, request: Request) -> Answer:
             if not 200 <= response.status < 300:
                 raise await _failed_by_status(response, request.secrets)
             first = await response.content.readany()
-        return Answer(response, first, request)
+        return HttpResponse(response, first, request)
     except BaseException as error:
         if response is not None:
             response.close()
@@ -141,7 +143,7 @@ async def send(session: aiohttp.ClientSession, request: Request) -> Answer:
 
 def unusable(reason: str) -> Failed:
     """An answer came that breaks the protocol or a limit."""
-    return Failed(reason, UpstreamFailed(UNUSABLE), Sign.FAULTY)
+    return Failed(Cause.UNUSABLE, reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY)
 
 
 @functools.lru_cache
@@ -169,24 +171,28 @@ async def _failed_by_status(response: aiohttp.ClientResponse, secrets: tuple[str
 def _failed_opening(error: Exception, *, begun: bool) -> Failed:
     if isinstance(error, aiohttp.ClientSSLError):
         # As it may be somebody else who answers, nothing is tried again.
-        return Failed("no TLS connection: certificate or protocol", EngineUnavailable(UNREACHABLE))
+        return _unreachable("no TLS connection: certificate or protocol", repeatable=False)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Failed("its name has no address", EngineUnavailable(UNREACHABLE), repeatable=True)
+        return _unreachable("its name has no address")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return Failed("no connection in time", EngineUnavailable(UNREACHABLE), repeatable=True)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        name = errno.errorcode.get(error.errno or 0, "unknown")
-        return Failed(f"no connection: {name}", EngineUnavailable(UNREACHABLE), repeatable=True)
+        return _unreachable("no connection in time")
+    if isinstance(error, aiohttp.ClientConnectorError) or (
+        isinstance(error, aiohttp.ClientOSError) and error.errno in _NEVER_CONNECTED
+    ):
+        return _unreachable(f"no connection: {errno.errorcode.get(error.errno or 0, 'unknown')}")
     if isinstance(error, TimeoutError):
-        return Failed("no first byte in time", UpstreamTimeout(LATE))
+        return Failed(Cause.LATE, "no first byte in time", UpstreamTimeout(LATE))
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
-        return Failed("the answer is not HTTP", UpstreamFailed(UNUSABLE))
-    return Failed(
-        f"connection lost before the {'body' if begun else 'answer'} began", UpstreamFailed(UNUSABLE), repeatable=True
-    )
+        return Failed(Cause.UNUSABLE, "the answer is not HTTP", UpstreamFailed(UNUSABLE))
+    reason = f"connection lost before the {'body' if begun else 'answer'} began"
+    return Failed(Cause.LOST, reason, UpstreamFailed(UNUSABLE), repeatable=True)
+
+
+def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
+    return Failed(Cause.UNREACHABLE, reason, EngineUnavailable(UNREACHABLE), repeatable=repeatable)
 
 
 def _failed_reading(error: Exception) -> Failed:
     if isinstance(error, UpstreamTimeout):
-        return Failed("stalled in the middle of the answer", error)
-    return Failed("answer broken off in the middle", UpstreamFailed(UNUSABLE))
+        return Failed(Cause.LATE, "stalled in the middle of the answer", error)
+    return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(UNUSABLE))

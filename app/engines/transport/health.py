@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from .options import UpstreamOptions
 from .replica import Replica
 
-_READY_SECONDS = 1.0
+READY_SECONDS = 1.0
 
 log = logging.getLogger("parley")
 
@@ -41,7 +41,7 @@ class Health:
         tasks = list(self._watching.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *(replica.end_probe() for replica in self._replicas), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def ready(self) -> bool:
         """Whether a replica is known to work, or answers within a second."""
@@ -52,7 +52,7 @@ class Health:
             return any(replica.breaker.allows(now) for replica in self._replicas)
         probes = [asyncio.create_task(replica.probe(self._session, self._headers)) for replica in self._replicas]
         try:
-            for probe in asyncio.as_completed(probes, timeout=_READY_SECONDS):
+            for probe in asyncio.as_completed(probes, timeout=READY_SECONDS):
                 if await probe is None:
                     return True
         except TimeoutError:

@@ -9,10 +9,10 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from .attempt import Answer, Request, send
+from .attempt import HttpRequest, HttpResponse, send
 from .breaker import Breaker
+from .failures import Failed, Verdict
 from .options import Timeouts, UpstreamOptions
-from .refusals import Failed, Sign
 from .retrying import LONGEST_ASKED_PAUSE
 
 _PROBE_BYTES = 8 << 20
@@ -46,23 +46,26 @@ class Replica:
 
     def judge(self, failed: Failed, trial: bool, now: float) -> bool:
         """Take note of a failed attempt. Gives whether it opened the breaker."""
-        if failed.retry_after is not None and failed.sign is not Sign.SOUND:
+        if failed.retry_after is not None and failed.verdict is not Verdict.SOUND:
             self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
         if failed.elsewhere:
             self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
-        if failed.sign in (Sign.BROKEN, Sign.FAULTY):
-            opened = self.breaker.failed(now, trial, broken=failed.sign is Sign.BROKEN)
+        if failed.verdict in (Verdict.BROKEN, Verdict.FAULTY):
+            opened = self.breaker.failed(now, trial, broken=failed.verdict is Verdict.BROKEN)
             self.seen &= self.breaker.closed
             return opened
         # It answers: the trial has shown that it is up.
         self.breaker.answered(trial)
         return False
 
-    async def probe(self, session: aiohttp.ClientSession, headers: CIMultiDict[str]) -> Failed | None:
-        """Ask for the health path; None when it answers. Those who ask at the same time share one probe."""
+    async def probe(
+        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, holds: float | None = None
+    ) -> Failed | None:
+        """Ask for the health path; None when it answers. Those who ask at the same time share one probe, and so do
+        those who ask within ``holds`` seconds after it, one unless said otherwise."""
         loop = asyncio.get_running_loop()
         if self._probe is None:
-            if loop.time() < self._probed + _PROBE_HOLDS:
+            if loop.time() < self._probed + (_PROBE_HOLDS if holds is None else holds):
                 return self._failed
             self._probe = loop.create_task(self._ask(session, headers))
         return await asyncio.shield(self._probe)
@@ -79,10 +82,10 @@ class Replica:
         seconds = min(_PROBE_SECONDS, self._options.timeouts.first_byte)
         timeouts = Timeouts(connect=self._options.timeouts.connect, first_byte=seconds, idle=seconds)
         url = self.url(self._options.health_path or "")
-        answer: Answer | None = None
+        answer: HttpResponse | None = None
         self._failed = None
         try:
-            answer = await send(session, Request("GET", url, headers, None, now() + seconds, timeouts))
+            answer = await send(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
             await answer.read_all(_PROBE_BYTES)
         except Failed as failed:
             # Servers without a list of models answer 404, busy ones 429: they are up.

@@ -1,7 +1,8 @@
-"""A model elsewhere, served by several replicas: the transport that an engine stands on.
+"""A model behind one server or several alike: the transport that an engine stands on.
 
 A request goes to the replica with the fewest outstanding ones, of those that are believed to work; until the first
-byte of its answer has come it may be repeated, elsewhere if there is an elsewhere.
+byte of its answer has come it may be repeated, elsewhere if there is an elsewhere. The model process is a single
+replica that a supervisor starts again when it ends, so it is asked patiently and never avoided.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,16 +20,15 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from ...errors import EngineUnavailable, UpstreamRefused
+from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
-from .attempt import Answer, Request, send, unusable
+from .attempt import HttpRequest, HttpResponse, send, unusable
 from .events import EventParser, EventTooLarge
-from .health import Health
-from .options import Timeouts, UpstreamOptions
-from .refusals import UNREACHABLE, Failed
+from .failures import UNREACHABLE, Failed
+from .health import READY_SECONDS, Health
+from .options import UpstreamOptions
+from .patience import Patience
 from .replica import Replica
-
-__all__ = ["MISSING_DONE", "Replicas", "Timeouts", "UpstreamOptions", "Whole"]
 
 # Comes last, in place of data, from a stream that ended in good order but without ``[DONE]``. It is not JSON.
 MISSING_DONE: Final = b"[missing DONE]"
@@ -47,11 +47,29 @@ class Whole:
     body: bytes
 
 
-class Replicas:
-    """The replicas of one model. `start` belongs to the event loop on which everything else is called."""
+# The error for the client of a failed attempt after which there is no other.
+Explain = Callable[[Failed], ApiError]
 
-    def __init__(self, options: UpstreamOptions) -> None:
+# What one step of a stream brings: the data of the events that came together, or an answer that is no stream.
+Events = list[bytes] | Whole
+
+
+class Replicas:
+    """The replicas of one model. `start` belongs to the event loop on which everything else is called.
+
+    ``supervised``: there is one, which is started again when it ends.
+    """
+
+    def __init__(
+        self,
+        options: UpstreamOptions,
+        *,
+        supervised: bool = False,
+        explain: Explain = lambda failed: failed.error,
+    ) -> None:
         self.options = options
+        self._supervised = supervised
+        self._explain = explain
         self._replicas = [Replica(options, index) for index in range(len(options.base_urls))]
         self._get_headers = _headers(options, "application/json", body=False)
         self._post_headers = _headers(options, "application/json")
@@ -63,28 +81,40 @@ class Replicas:
 
     async def start(self) -> None:
         """Open the pool and look, in the background, which replicas are up."""
-        self._session = session.acquire()
+        self._session = session.acquire(self.options.socket)
         self._budget = retrying.RetryBudget(self._now())
-        self._health = Health(self.options, self._replicas, self._session, self._get_headers)
+        if not self._supervised:
+            self._health = Health(self.options, self._replicas, self._session, self._get_headers)
 
     async def close(self) -> None:
         """Close what this upstream has open. Safe without a `start`."""
-        if self._session is None or self._health is None:
+        if self._session is None:
             return
         health, self._session, self._health = self._health, None, None
-        await health.close()
-        await session.release()
+        if health is not None:
+            await health.close()
+        await asyncio.gather(*(replica.end_probe() for replica in self._replicas))
+        await session.release(self.options.socket)
 
     async def ready(self) -> bool:
         """Whether a replica is known to work, or answers within a second."""
-        return self._health is not None and await self._health.ready()
+        if self._session is None:
+            return False
+        if self._health is not None:
+            return await self._health.ready()
+        # It may have ended a moment ago, and nothing would have told.
+        probe = self._replicas[0].probe(self._session, self._get_headers, holds=0.0)
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(probe, READY_SECONDS) is None
+        return False
 
     async def get(self, path: str) -> Whole:
         """Ask for a small thing, such as ``/models``; raises as `post`."""
-        return await self._whole("GET", path, None)
+        return await self._whole("GET", path, None, self._explain)
 
-    async def post(self, path: str, body: bytes) -> Whole:
-        """Post JSON and give the answer, whose status is 2xx. Cancelling closes the connection.
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
+        """Post JSON and give the answer, whose status is 2xx. Cancelling closes the connection. ``explain`` is asked
+        instead of the one for all.
 
         Raises:
             EngineUnavailable: no replica can be reached, or they say so themselves.
@@ -93,10 +123,11 @@ class Replicas:
             UpstreamRefused: the request was refused.
             RateLimited: there are too many requests.
         """
-        return await self._whole("POST", path, body)
+        return await self._whole("POST", path, body, explain or self._explain)
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes | Whole, None]:
-        """Post JSON and give the data of each event, as bytes and without ``[DONE]``; closing closes the connection.
+    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+        """Post JSON and give the data of events, without ``[DONE]``, those together that came together; closing closes
+        the connection.
 
         A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
         although a stream was asked for is given as one `Whole`.
@@ -104,8 +135,8 @@ class Replicas:
         Raises:
             as `post`, also between events.
         """
-        replica, answer = await self._open("POST", path, body, self._stream_headers)
-        with self._reading(replica, answer):
+        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain)
+        with self._reading(replica, answer, self._explain):
             if _is_json(answer.content_type):
                 yield Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
                 return
@@ -118,33 +149,36 @@ class Replicas:
                     events = feed(chunk)
                 except EventTooLarge:
                     raise unusable("an event is too large") from None
-                for data in events:
-                    if data.startswith(_DONE):
+                if events:
+                    end = next((index for index, data in enumerate(events) if data.startswith(_DONE)), None)
+                    if end is not None:
                         answer.leave()
+                        if end:
+                            yield events[:end]
                         return
                     empty = False
-                    yield data
+                    yield events
                 chunk = await read()
             if empty:
                 raise unusable("a stream without events")
-            yield MISSING_DONE
+            yield [MISSING_DONE]
 
-    async def _whole(self, method: str, path: str, body: bytes | None) -> Whole:
+    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain) -> Whole:
         headers = self._get_headers if body is None else self._post_headers
-        replica, answer = await self._open(method, path, body, headers)
-        with self._reading(replica, answer):
+        replica, answer = await self._open(method, path, body, headers, explain)
+        with self._reading(replica, answer, explain):
             if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
                 raise unusable("the answer is not JSON")
             return Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
 
     @contextlib.contextmanager
-    def _reading(self, replica: Replica, answer: Answer) -> Iterator[None]:
+    def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain) -> Iterator[None]:
         """Read what follows the first byte, note how it went, and close."""
         try:
             yield
         except Failed as failed:
             self._note(replica, failed)
-            raise failed.error from None
+            raise explain(failed) from None
         except BaseException:  # its reader went
             replica.breaker.succeeded()
             raise
@@ -155,35 +189,38 @@ class Replicas:
             answer.close()
 
     async def _open(
-        self, method: str, path: str, body: bytes | None, headers: CIMultiDict[str]
-    ) -> tuple[Replica, Answer]:
+        self, method: str, path: str, body: bytes | None, headers: CIMultiDict[str], explain: Explain
+    ) -> tuple[Replica, HttpResponse]:
         """Send a request until the first byte of an answer with status 2xx has come."""
         opened = self._session
         if opened is None:
-            raise RuntimeError("The upstream was not started.")
+            raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         now = self._now()
         deadline = now + self.options.timeouts.total
         self._budget.deposit(now)
         tried: set[Replica] = set()
+        patience = Patience() if self._supervised else None
         retry = 0
         while True:
             replica = self._choose(tried)
             if replica is None:
                 raise self._all_down()
             tried.add(replica)
-            request = Request(
+            request = HttpRequest(
                 method, replica.url(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
             )
             try:
+                if patience is not None:
+                    patience.asks()
                 return replica, await self._attempt(opened, replica, request)
             except Failed as failed:
-                wait = self._pause(failed, retry, tried, deadline)
+                wait = patience.pause(failed) if patience else self._pause(failed, retry, tried, deadline)
                 if wait is None:
-                    raise failed.error from None
+                    raise explain(failed) from None
             await asyncio.sleep(wait)
             retry += 1
 
-    async def _attempt(self, opened: aiohttp.ClientSession, replica: Replica, request: Request) -> Answer:
+    async def _attempt(self, opened: aiohttp.ClientSession, replica: Replica, request: HttpRequest) -> HttpResponse:
         trial = replica.breaker.claim()
         replica.outstanding += 1
         try:
@@ -228,6 +265,8 @@ class Replicas:
         return wait if self._budget.withdraw() else None
 
     def _note(self, replica: Replica, failed: Failed, trial: bool = False) -> None:
+        if self._supervised:
+            return
         if not isinstance(failed.error, UpstreamRefused):
             log.warning("upstream of %s, %s: %s", self.options.name, replica.label, failed.reason)
         if replica.judge(failed, trial, self._now()):

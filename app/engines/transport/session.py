@@ -1,6 +1,6 @@
-"""One pool of connections for all upstreams of a worker.
+"""The connections of a worker: one pool for all upstreams on the network, and one for each unix socket.
 
-A session belongs to the event loop that it was made on; it is closed when the last upstream lets go of it.
+A session belongs to the event loop that it was made on; it is closed when the last that uses it lets go of it.
 """
 
 from __future__ import annotations
@@ -28,35 +28,43 @@ class _Response(aiohttp.ClientResponse):
             transport.abort()
 
 
-_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakref.WeakKeyDictionary()
+# By the path of the socket, None for the network.
+_Sessions = dict[str | None, _Shared]
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Sessions] = weakref.WeakKeyDictionary()
 
 
-def acquire() -> aiohttp.ClientSession:
-    """The session of the running event loop. Each call wants one of `release`."""
-    loop = asyncio.get_running_loop()
-    shared = _shared.get(loop)
+def acquire(socket: str | None = None) -> aiohttp.ClientSession:
+    """The session of the running event loop, for the network or for a unix socket. Each call wants one of `release`."""
+    sessions = _shared.setdefault(asyncio.get_running_loop(), {})
+    shared = sessions.get(socket)
     if shared is None:
-        shared = _shared[loop] = _Shared(_open())
+        shared = sessions[socket] = _Shared(_open(socket))
     shared.users += 1
     return shared.session
 
 
-async def release() -> None:
+async def release(socket: str | None = None) -> None:
     """Let go of the session of the running event loop; the last one closes it."""
-    loop = asyncio.get_running_loop()
-    shared = _shared[loop]
+    sessions = _shared[asyncio.get_running_loop()]
+    shared = sessions[socket]
     shared.users -= 1
     if not shared.users:
-        del _shared[loop]
+        del sessions[socket]
         await shared.session.close()
 
 
-def _open() -> aiohttp.ClientSession:
+def _open(socket: str | None) -> aiohttp.ClientSession:
+    # How many requests go out is the server's affair. Where connections are closed by the other side is seen.
+    connector: aiohttp.BaseConnector
+    if socket is None:
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=30)
+    else:
+        # llama.cpp closes a connection after an answer: one that is kept would fail the next request.
+        connector = aiohttp.UnixConnector(path=socket, force_close=True, limit=0)
     # aiohttp verifies certificates unless told otherwise, takes headers of 8 KiB and 128 of them at most, and inflates
     # what is compressed piece by piece.
     return aiohttp.ClientSession(
-        # How many requests go out is the server's affair. Where connections are closed by the other side is seen.
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=30),
+        connector=connector,
         # Clocks are ours, see `attempt`.
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),

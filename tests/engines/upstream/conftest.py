@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.engines.transport.replicas import Replicas, UpstreamOptions
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replicas import Replicas
 
 from . import peers
 

@@ -17,9 +17,12 @@ from openai import AsyncOpenAI
 
 from app.contract.document import Document
 from app.contract.schemas import Schemas
-from app.engines.base import Json, Model
-from app.engines.relay import RelayOptions, UpstreamEngine, model_of
-from app.engines.transport.replicas import Replicas, UpstreamOptions, Whole
+from app.engines.base import Model
+from app.engines.dialects.dialect import Upstream
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replicas import Events, Explain, Replicas, Whole
+from app.engines.upstream import UpstreamEngine, model_of
+from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 from tests.live import ROOT, free_port
@@ -95,19 +98,19 @@ class Scripted(Replicas):
     async def get(self, path: str) -> Whole:
         return Whole(200, {}, _bytes(self.answer))
 
-    async def post(self, path: str, body: bytes) -> Whole:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
         self.asked.append(json.loads(body))
         if isinstance(self.answer, Exception):
             raise self.answer
         return Whole(200, {}, _bytes(self.answer))
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes | Whole, None]:
+    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
         self.asked.append(json.loads(body))
         # One that was told a whole answer alone gives it here too.
         for event in self.events or [Whole(200, {}, _bytes(self.answer))]:
             if isinstance(event, Exception):
                 raise event
-            yield event if isinstance(event, Whole) else _bytes(event)
+            yield event if isinstance(event, Whole) else [_bytes(event)]
 
 
 def _bytes(value: Any) -> bytes:
@@ -158,8 +161,7 @@ class Front:
     def __init__(self, replicas: Replicas, dialect: str = "openai", *, theirs: str = "theirs", **options: Any) -> None:
         settings = options.pop("settings", {})
         model = options.pop("model", ours(dialect))
-        relay = RelayOptions(model=model, upstream_model=theirs, dialect=dialect, **options)
-        self.engine = UpstreamEngine(relay, replicas)
+        self.engine = UpstreamEngine(Upstream(model, theirs, **options), dialect, replicas)
         app = wire(Settings(api_keys=(KEY,), **settings), self.engine)
         self._loop = asyncio.new_event_loop()
         self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from app.engines.transport.replicas import Replicas, Timeouts, UpstreamOptions, Whole
+from app.engines.transport.options import Timeouts, UpstreamOptions
+from app.engines.transport.replicas import Replicas, Whole
 from tests.patience import PATIENCE
 
 from .scripted import Answer, Scripted
@@ -50,4 +51,8 @@ async def post(replicas: Replicas, _: Scripted | None = None) -> Whole:
 
 
 async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | Whole]:
-    return [data async for data in replicas.stream("/chat/completions", b"{}")]
+    """The data of all events, or the whole answer."""
+    found: list[bytes | Whole] = []
+    async for events in replicas.stream("/chat/completions", b"{}"):
+        found += [events] if isinstance(events, Whole) else events
+    return found

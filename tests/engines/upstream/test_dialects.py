@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from app.chat.parameters import CAPABILITIES
-from app.engines.base import Json
-from app.engines.dialects.dialects import DIALECTS
+from app.engines.dialects.known import DIALECTS
 from app.engines.dialects.reading import TIERS
-from app.engines.relay import RelayOptions, list_upstream_models
-from app.errors import ConfigurationError, UpstreamFailed, UpstreamRefused
+from app.engines.upstream import list_upstream_models
+from app.errors import UpstreamFailed, UpstreamRefused
+from app.jsontypes import Json
 
 from .peers import Front, Scripted, chunk, completion, error_of, last_chunk, ours
 
@@ -210,13 +210,6 @@ def test_tool_choices_are_said_in_words_that_the_server_obeys(
     assert body.get("tool_choice") == expected
 
 
-@pytest.mark.parametrize("dialect", ["vllm", "llama.cpp"])
-def test_a_choice_of_a_tool_that_was_not_given_is_refused(scripted: Make, dialect: str) -> None:
-    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [NAMED]}}
-    error = error_of(scripted(completion(), dialect=dialect).post(tools=[tool("a")], tool_choice=choice), 400)
-    assert error["param"] == "tool_choice"
-
-
 @pytest.mark.parametrize("choice", ["none", NAMED, MUST, "auto"], ids=str)
 def test_a_call_of_a_tool_that_may_not_be_called_is_the_upstreams_fault(scripted: Make, choice: Any) -> None:
     name = "c" if choice == "auto" else "a"
@@ -269,21 +262,31 @@ def test_llama_cpp_gets_seeds_stops_biases_and_penalties_as_it_reads_them(script
         seed=-1,
         stop=["", "END"],
         logit_bias={"15": -100},
-        logprobs=True,
         presence_penalty=1,
     )
     assert 0 <= body["seed"] < 2**32 - 1
     assert body["stop"] == ["END"]
     assert body["logit_bias"] == [[15, -100]]
-    assert (body["top_logprobs"], body["repeat_last_n"]) == (1, 512)
+    assert body["repeat_last_n"] == 512
+    # It would hold back tokens that may begin a stop sequence, and lose their log probabilities.
+    told = sent(scripted(completion(), dialect="llama.cpp"), logprobs=True, stop="END")
+    assert (told["top_logprobs"], told["stop"]) == (1, [])
 
 
-@pytest.mark.parametrize(
-    "fields", [{"max_tokens": 0}, {"max_completion_tokens": 0}, {"logit_bias": {"word": 1}}], ids=str
-)
-def test_what_llama_cpp_would_get_wrong_is_refused(scripted: Make, fields: Json) -> None:
-    error = error_of(scripted(completion(), dialect="llama.cpp").post(**fields), 400)
+def test_what_llama_cpp_would_get_wrong_is_refused(scripted: Make) -> None:
+    error = error_of(scripted(completion(), dialect="llama.cpp").post(logit_bias={"word": 1}), 400)
     assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+def test_the_token_that_llama_cpp_makes_where_none_is_asked_for_is_seen_by_nobody(scripted: Make, limit: str) -> None:
+    events = [chunk({"role": "assistant", "content": "x"}), chunk({}, "length"), last_chunk()]
+    front = scripted(events=events, dialect="llama.cpp")
+    answer = front.ask(**{limit: 0})
+    assert answer["choices"][0]["message"]["content"] == ""
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == 0
+    assert front.engine._replicas.asked[-1]["max_tokens"] == 1  # type: ignore[attr-defined]
 
 
 def test_a_refusal_is_passed_on_in_the_upstreams_words_but_for_the_context(scripted: Make) -> None:
@@ -316,11 +319,6 @@ def test_a_tier_of_the_vendors_own_is_not_known_and_is_counted(scripted: Make) -
 def test_the_tiers_are_those_of_the_contract() -> None:
     tiers = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))["components"]["schemas"]["ServiceTier"]
     assert list(TIERS) == tiers["anyOf"][0]["enum"]
-
-
-def test_a_dialect_that_nobody_speaks_ends_the_start() -> None:
-    with pytest.raises(ConfigurationError, match="there are: openai, vllm"):
-        RelayOptions(model=ours(), upstream_model="m", dialect="klingon")
 
 
 def test_models_are_listed_with_the_context_that_the_upstream_tells(scripted: Make) -> None:

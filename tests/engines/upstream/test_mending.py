@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Json
 from app.engines.dialects.drift import Drift
 from app.engines.transport.replicas import MISSING_DONE, Whole
+from app.jsontypes import Json
 
 from .peers import ROLE, Front, chunk, completion, error_of, last_chunk, text_of
 

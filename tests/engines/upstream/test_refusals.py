@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.transport.refusals import error_object
+from app.engines.transport.failures import error_object
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from app.web.envelope import envelope

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from app.engines.relay import list_upstream_models
-from app.engines.transport.replicas import Replicas, UpstreamOptions
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replicas import Replicas
+from app.engines.upstream import list_upstream_models
 from tests import live as servers
 from tests.patience import wait_until
 from tools.tiny_model.dialogue import VOCABULARY
 
+from ..asking import complete, stream
 from .peers import BEARER, KEY, Front, error_of, llama_server, ours, text_of
 
 pytestmark = pytest.mark.live
@@ -175,8 +177,8 @@ def test_choices_differ_and_a_seed_repeats_them(front: Front) -> None:
 
 def test_messages_beyond_the_context_are_refused_as_such(front: Front) -> None:
     messages = [{"role": "user", "content": "word " * 6000}]
-    for stream in (False, True):
-        error = error_of(front.post(messages=messages, stream=stream), 400)
+    for streamed in (False, True):
+        error = error_of(front.post(messages=messages, stream=streamed), 400)
         assert error["code"] == "context_length_exceeded"
         assert error["param"] == "messages"
         assert "word word" not in error["message"]
@@ -259,13 +261,13 @@ def test_closing_an_answer_ends_it_upstream(live: Make) -> None:
         front = live(server.base, "openai", key=server.key, theirs="parley-echo")
 
         async def begin_a_stream() -> None:
-            async with aclosing(front.engine.stream(request)) as pieces:
+            async with aclosing(stream(front.engine, request)) as pieces:
                 await anext(pieces)
 
         async def begin_a_whole_answer() -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    await front.engine.complete(request)
+                    await complete(front.engine, request)
 
         front.run(begin_a_stream())
         server.log_line("client_gone")
@@ -292,11 +294,11 @@ def test_llama_cpp_ends_a_whole_answer_when_nobody_waits_for_it_any_more(live: M
         async def begin() -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
-                    await front.engine.complete(request)
+                    await complete(front.engine, request)
 
         front.run(begin())
         assert most_tokens() < 400
-        answer = front.run(front.engine.complete(request))
+        answer = front.run(complete(front.engine, request))
         assert answer["usage"]["completion_tokens"] == 480
         assert most_tokens() > 480
 

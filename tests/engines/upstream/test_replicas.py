@@ -196,7 +196,7 @@ def test_it_is_not_ready_before_the_start_or_after_the_end() -> None:
 
 
 def test_it_is_not_ready_while_the_upstream_does_not_answer_or_refuses_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_READY_SECONDS", 0.1)
+    monkeypatch.setattr(health, "READY_SECONDS", 0.1)
 
     async def run(models: Answer) -> bool:
         async with Scripted(models=models) as upstream, started(upstream.base_url) as replicas:
@@ -271,6 +271,6 @@ def test_a_replica_believed_broken_is_told_in_the_log(caplog: pytest.LogCaptureF
     assert caplog.messages[-1] == "upstream of m, replica 1 of 1: believed broken, not asked for a while"
 
 
-def test_a_request_without_a_start_is_an_error() -> None:
-    with pytest.raises(RuntimeError):
+def test_before_its_start_it_is_unavailable() -> None:
+    with pytest.raises(EngineUnavailable):
         asyncio.run(post(Replicas(options("http://127.0.0.1:1/v1"))))

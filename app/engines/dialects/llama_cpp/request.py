@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....errors import BadRequest
-from ...base import Json
-from ...constraints import format as llama_format
+from ....jsontypes import Json
+from ...asked import Asked
+from ...constraints.format import described
 from ...extra import LLAMA_PARAMETERS
-from ...media.media import Media
-from . import logprobs as llama_logprobs
 
 # llama.cpp draws a seed of its own when it is given this one.
 _RANDOM_SEED = 0xFFFFFFFF
@@ -30,30 +30,46 @@ _NEUTRAL: Json = {
 
 _ROLES = {"developer": "system", "function": "tool"}
 
+# What `translate` has read of a request; what else is in one is for those who bind the answer.
+TRANSLATED = frozenset(
+    {"messages", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop", "logit_bias"}
+    | {"max_tokens", "max_completion_tokens", "logprobs", "top_logprobs", *LLAMA_PARAMETERS}
+)
 
-def translate(request: Json, *, context_length: int, vocabulary_size: int | None) -> Json:
-    """Give llama.cpp's form of a validated request, always as a stream with usage.
+# A picture or sound in a message, and its path, as llama.cpp is to get it.
+MediaPart = Callable[[Json, str], Json]
 
-    ``max_tokens`` may be 0 in the result, which llama.cpp does not know. ``vocabulary_size`` is needed for
-    ``logit_bias`` alone.
+
+def translate(
+    request: Json,
+    asked: Asked,
+    *,
+    context_length: int,
+    media: MediaPart,
+    most_tokens: int | None = None,
+    vocabulary_size: int | None = None,
+) -> Json:
+    """Give llama.cpp's form of a validated request, apart from what binds the answer.
+
+    ``max_tokens`` may be 0 in the result, which llama.cpp does not know. ``context_length`` and ``most_tokens``, the
+    bound of every answer, are in tokens; ``vocabulary_size`` is needed for ``logit_bias`` alone.
 
     Raises:
-        BadRequest: a part of a message cannot be read, a token is beyond the vocabulary, or alternatives are asked for
-            without log probabilities.
+        BadRequest: a part of a message cannot be read, or a token is beyond the vocabulary.
     """
-    limit = request.get("max_completion_tokens", request.get("max_tokens"))
+    limit = request.get("max_completion_tokens", request.get("max_tokens", most_tokens))
     seed = request.get("seed")
     stop = request.get("stop")
-    alternatives = llama_logprobs.asked(request)
     extra = {name: request[name] for name in LLAMA_PARAMETERS if name in request}
     unused = {sampler for name, sampler in _SAMPLERS.items() if name not in extra}
-    # To a schema 5.0 is an integer too, hence the `int`s. Asked for no alternatives, llama.cpp gives nothing at all.
+    # Asked for no alternatives, llama.cpp gives nothing at all. To a schema 5.0 is an integer too, hence the `int`s.
+    logprobs = {} if asked.alternatives is None else {"logprobs": True, "top_logprobs": max(1, asked.alternatives)}
     return {
         **_NEUTRAL,
         **extra,
         "samplers": [sampler for sampler in _ORDER if sampler not in unused],
-        **({} if alternatives is None else {"logprobs": True, "top_logprobs": max(1, alternatives)}),
-        "messages": llama_format.described(_translate_messages(request["messages"]), request),
+        **logprobs,
+        "messages": described(_translate_messages(request["messages"], media), request),
         "temperature": request.get("temperature", 1),
         "top_p": request.get("top_p", 1),
         "frequency_penalty": request.get("frequency_penalty", 0),
@@ -63,11 +79,27 @@ def translate(request: Json, *, context_length: int, vocabulary_size: int | None
         # An empty text stands nowhere and everywhere; llama.cpp would end each answer before it began.
         "stop": [text for text in ([stop] if isinstance(stop, str) else stop or []) if text],
         "logit_bias": _translate_bias(request.get("logit_bias") or {}, vocabulary_size),
-        "max_tokens": context_length if limit is None else max(0, min(int(limit), context_length)),
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        **({} if limit is None else {"max_tokens": max(0, min(int(limit), most_tokens or int(limit)))}),
         "timings_per_token": True,  # they tell how many tokens there were so far
     }
+
+
+def take_silence(payload: Json) -> bool:
+    """Whether an answer is to have no token at all. llama.cpp cannot do that: it makes one, and nobody sees it."""
+    silent: bool = payload.get("max_tokens") == 0
+    if silent:
+        payload["max_tokens"] = 1
+    return silent
+
+
+def take_stops(payload: Json, asked: Asked, *, thinks: bool) -> Sequence[str]:
+    """The stop sequences that llama.cpp is not told of, since each token is to keep its log probability, or since it
+    would end an answer at one in its thoughts. With tools it alone can find them."""
+    if "tools" in payload or (asked.alternatives is None and not thinks):
+        return ()
+    stops: str | list[str] = payload["stop"]
+    payload["stop"] = []
+    return [stops] if isinstance(stops, str) else stops
 
 
 def fold_seed(seed: int | None) -> int:
@@ -97,9 +129,8 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
     return result
 
 
-def _translate_messages(messages: list[Json]) -> list[Json]:
+def _translate_messages(messages: list[Json], media: MediaPart) -> list[Json]:
     result: list[Json] = []
-    media = Media()
     for index, message in enumerate(messages):
         role = str(message["role"])
         translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index, media)}
@@ -115,7 +146,7 @@ def _translate_messages(messages: list[Json]) -> list[Json]:
     return result
 
 
-def _join_content(message: Json, index: int, media: Media) -> str | list[Json]:
+def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Json]:
     """The text of a message as one string; for a refusal, the refusal's text. With pictures or sounds it is a list, in
     the order of the parts, with one text between two of them, where llama.cpp would begin a line for each."""
     content = message.get("content")
@@ -131,7 +162,7 @@ def _join_content(message: Json, index: int, media: Media) -> str | list[Json]:
                 parts.append({"type": "text", "text": ""})
             parts[-1]["text"] += part[kind]
         elif kind in ("image_url", "input_audio"):
-            parts.append(media.translate(part, place))
+            parts.append(media(part, place))
         else:
             raise BadRequest(
                 "This model reads no parts of this type: send content parts of type text.",

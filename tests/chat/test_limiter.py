@@ -1,4 +1,4 @@
-"""A gate lets so many in, lets so many wait in the order of arrival, and refuses all others at once."""
+"""A limiter admits so many, lets so many wait first in first out, and refuses all others at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.chat.limiter import Bounds, Gate, Gates
+from app.chat.limiter import Bounds, ConcurrencyLimiter, Limiters
 from app.errors import Overloaded
 
 from ..patience import PATIENCE
@@ -29,18 +29,18 @@ async def settle() -> None:
 
 
 class Visitor:
-    """Holds places until it is let go."""
+    """Holds permits until it is let go."""
 
-    def __init__(self, gate: Gate, places: int = 1, order: list[int] | None = None) -> None:
+    def __init__(self, limiter: ConcurrencyLimiter, permits: int = 1, order: list[int] | None = None) -> None:
         self.leave = asyncio.Event()
         self.inside = False
-        self.task = asyncio.create_task(self._visit(gate, places, order))
+        self.task = asyncio.create_task(self._visit(limiter, permits, order))
 
-    async def _visit(self, gate: Gate, places: int, order: list[int] | None) -> None:
-        async with gate.place(places):
+    async def _visit(self, limiter: ConcurrencyLimiter, permits: int, order: list[int] | None) -> None:
+        async with limiter.permit(permits):
             self.inside = True
             if order is not None:
-                order.append(places)
+                order.append(permits)
             await self.leave.wait()
 
     async def go(self) -> None:
@@ -49,16 +49,16 @@ class Visitor:
         await settle()
 
 
-def test_beyond_its_bounds_a_gate_refuses_at_once_and_says_when_to_come_again() -> None:
+def test_beyond_its_bounds_a_limiter_refuses_at_once_and_says_when_to_come_again() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=2, waiting=1, wait=60))
-        inside = [Visitor(gate) for _ in range(2)]
+        limiter = ConcurrencyLimiter(Bounds(in_flight=2, waiting=1, wait=60))
+        inside = [Visitor(limiter) for _ in range(2)]
         await settle()
-        waiting = Visitor(gate)
+        waiting = Visitor(limiter)
         await settle()
         assert [visitor.inside for visitor in (*inside, waiting)] == [True, True, False]
         with pytest.raises(Overloaded) as caught:
-            async with gate.place():
+            async with limiter.permit():
                 pass
         assert caught.value.status == 503
         assert caught.value.code == "overloaded"
@@ -67,20 +67,20 @@ def test_beyond_its_bounds_a_gate_refuses_at_once_and_says_when_to_come_again() 
         assert waiting.inside
         await inside[1].go()
         await waiting.go()
-        assert gate.taken == gate.waiting == 0
+        assert limiter.taken == limiter.waiting == 0
 
     run(test)
 
 
-def test_who_waits_is_let_in_in_the_order_of_arrival_whatever_others_want() -> None:
+def test_who_waits_is_admitted_in_the_order_of_arrival_whatever_others_want() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=4, waiting=10, wait=60))
-        first = Visitor(gate, 3)
+        limiter = ConcurrencyLimiter(Bounds(in_flight=4, waiting=10, wait=60))
+        first = Visitor(limiter, 3)
         order: list[int] = []
         await settle()
         visitors = []
-        for places in (2, 1, 3):
-            visitors.append(Visitor(gate, places, order))
+        for permits in (2, 1, 3):
+            visitors.append(Visitor(limiter, permits, order))
             await settle()
         assert order == [], "one place is free, but the first in the queue wants two"
         await first.go()
@@ -88,50 +88,50 @@ def test_who_waits_is_let_in_in_the_order_of_arrival_whatever_others_want() -> N
         for visitor in visitors:
             await visitor.go()
         assert order == [2, 1, 3]
-        assert gate.taken == gate.waiting == 0
+        assert limiter.taken == limiter.waiting == 0
 
     run(test)
 
 
 def test_a_request_for_more_choices_than_there_are_places_takes_all() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=4, waiting=0, wait=60))
-        async with gate.place(100):
-            assert gate.taken == 4
+        limiter = ConcurrencyLimiter(Bounds(in_flight=4, waiting=0, wait=60))
+        async with limiter.permit(100):
+            assert limiter.taken == 4
             with pytest.raises(Overloaded):
-                async with gate.place():
+                async with limiter.permit():
                     pass
-        assert gate.taken == 0
+        assert limiter.taken == 0
 
     run(test)
 
 
 def test_who_leaves_while_waiting_gives_the_place_in_the_queue_back() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=1, waiting=2, wait=60))
-        first = Visitor(gate)
+        limiter = ConcurrencyLimiter(Bounds(in_flight=1, waiting=2, wait=60))
+        first = Visitor(limiter)
         await settle()
-        gone, patient = Visitor(gate), Visitor(gate)
+        gone, patient = Visitor(limiter), Visitor(limiter)
         await settle()
         gone.task.cancel()
         await settle()
-        assert gate.waiting == 1
+        assert limiter.waiting == 1
         await first.go()
         assert patient.inside
         assert not gone.inside
         await patient.go()
-        assert gate.taken == gate.waiting == 0
+        assert limiter.taken == limiter.waiting == 0
 
     run(test)
 
 
 @pytest.mark.parametrize("leaves_first", [True, False])
-def test_who_leaves_in_the_moment_of_being_let_in_loses_no_place(leaves_first: bool) -> None:
+def test_who_leaves_in_the_moment_of_being_admitted_loses_no_place(leaves_first: bool) -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=1, waiting=2, wait=60))
-        first = Visitor(gate)
+        limiter = ConcurrencyLimiter(Bounds(in_flight=1, waiting=2, wait=60))
+        first = Visitor(limiter)
         await settle()
-        gone, patient = Visitor(gate), Visitor(gate)
+        gone, patient = Visitor(limiter), Visitor(limiter)
         await settle()
         # Both in the same turn of the loop, in either order.
         if leaves_first:
@@ -144,17 +144,17 @@ def test_who_leaves_in_the_moment_of_being_let_in_loses_no_place(leaves_first: b
         await settle()
         assert patient.inside
         await patient.go()
-        assert gate.taken == gate.waiting == 0
+        assert limiter.taken == limiter.waiting == 0
 
     run(test)
 
 
 def test_who_waits_behind_one_that_wants_more_moves_up_when_that_one_leaves() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=2, waiting=2, wait=60))
-        first = Visitor(gate)
+        limiter = ConcurrencyLimiter(Bounds(in_flight=2, waiting=2, wait=60))
+        first = Visitor(limiter)
         await settle()
-        greedy, modest = Visitor(gate, 2), Visitor(gate)
+        greedy, modest = Visitor(limiter, 2), Visitor(limiter)
         await settle()
         greedy.task.cancel()
         await settle()
@@ -167,31 +167,31 @@ def test_who_waits_behind_one_that_wants_more_moves_up_when_that_one_leaves() ->
 
 def test_waiting_ends_after_a_time_with_the_same_refusal() -> None:
     async def test() -> None:
-        gate = Gate(Bounds(in_flight=1, waiting=2, wait=0.02))
-        first = Visitor(gate)
+        limiter = ConcurrencyLimiter(Bounds(in_flight=1, waiting=2, wait=0.02))
+        first = Visitor(limiter)
         await settle()
         with pytest.raises(Overloaded, match="in time"):
-            async with gate.place():
+            async with limiter.permit():
                 pass
-        assert gate.waiting == 0
+        assert limiter.waiting == 0
         await first.go()
-        assert gate.taken == 0
+        assert limiter.taken == 0
 
     run(test)
 
 
-def test_without_a_bound_all_are_let_in() -> None:
+def test_without_a_bound_all_are_admitted() -> None:
     async def test() -> None:
-        gate = Gate(Bounds())
+        limiter = ConcurrencyLimiter(Bounds())
         async with AsyncExitStack() as stack:
             for _ in range(1000):
-                await stack.enter_async_context(gate.place(128))
+                await stack.enter_async_context(limiter.permit(128))
 
     run(test)
 
 
-def test_each_model_has_a_gate_of_its_own() -> None:
-    gates = Gates(Bounds(1), {"a": Bounds(2)})
-    assert gates.of("a") is gates.of("a")
-    assert (gates.of("a").bounds.in_flight, gates.of("b").bounds.in_flight) == (2, 1)
-    assert gates.of("b") is not gates.of("c")
+def test_each_model_has_a_limiter_of_its_own() -> None:
+    limiters = Limiters(Bounds(1), {"a": Bounds(2)})
+    assert limiters.of("a") is limiters.of("a")
+    assert (limiters.of("a").bounds.in_flight, limiters.of("b").bounds.in_flight) == (2, 1)
+    assert limiters.of("b") is not limiters.of("c")

@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
-from ..engines.base import Model
-from ..engines.extra import LLAMA_PARAMETERS, check_extra
-from ..engines.llama.engine import CAPABILITIES, LlamaEngine
-from ..engines.llama.process import address_from_environment
-from ..errors import ConfigurationError
-from ..settings import Settings
-from . import gguf
-from . import template as llama_template
-from .child import SOCKET_VARIABLE, ChildOptions
+from ...errors import ConfigurationError
+from ...model_process import gguf, template
+from ...model_process.child import ChildOptions
+from ...model_process.pool import Launch
+from ..base import Model
+from ..extra import LLAMA_PARAMETERS, check_extra
+from .engine import CAPABILITIES
 
-BUNDLED_MODEL = Path(__file__).parent.parent / "model" / "tiny-q8_0.gguf"
+BUNDLED_MODEL = Path(__file__).parents[2] / "model" / "tiny-q8_0.gguf"
 BUNDLED_ID = "parley-tiny"
 _LONGEST_DEFAULT_CONTEXT = 8192
 
 
-# Where the parts of a `ModelFile` come from when they are settings.
-_SETTINGS = {
-    "path": "PARLEY_MODEL",
-    "projector": "PARLEY_MMPROJ",
-    "context_length": "PARLEY_MODEL_CONTEXT",
-    "slots": "PARLEY_MODEL_SLOTS",
-    "extra_parameters": "PARLEY_EXTRA_PARAMETERS",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
-    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` is where each of these was
-    configured, for messages."""
+    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` gives the place of
+    a key of the configuration, for messages."""
 
     model_id: str | None = None
     path: Path | None = None
@@ -47,20 +34,7 @@ class ModelFile:
     threads: int = 0
     slots: int = 4
     extra_parameters: tuple[str, ...] = ()
-    told: Mapping[str, str] = field(default_factory=lambda: _SETTINGS)
-
-    @classmethod
-    def of_settings(cls, settings: Settings) -> ModelFile:
-        """What ``PARLEY_MODEL`` and its companions say."""
-        return cls(
-            model_id=settings.model_id,
-            path=settings.model,
-            projector=settings.mmproj,
-            context_length=settings.model_context,
-            threads=settings.model_threads,
-            slots=settings.model_slots,
-            extra_parameters=settings.extra_parameters,
-        )
+    told: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +44,29 @@ class ServedModel:
     model: Model
     options: ChildOptions
 
+    @property
+    def launch(self) -> Launch:
+        """What its process is to be launched as."""
+        return Launch(self.options, self.model.fingerprint)
 
-def served_model(asked: Settings | ModelFile) -> ServedModel:
+
+def served_model(asked: ModelFile) -> ServedModel:
     """What a model file amounts to.
 
     Raises:
         ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, or a
             parameter is let through that llama.cpp does not know.
     """
-    if isinstance(asked, Settings):
-        asked = ModelFile.of_settings(asked)
     told = asked.told
-    check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told["extra_parameters"])
+    check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
     path = asked.path or BUNDLED_MODEL
     try:
         file = gguf.read(path)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{told['path']}: {error}") from None
+        raise ConfigurationError(f"{told('path')}: {error}") from None
     if file.architecture == gguf.PROJECTOR:
-        raise ConfigurationError(f"{path} is a projector, not a model: name it in {told['projector']}.")
-    projector = _read_projector(asked.projector, file, told["projector"]) if asked.projector is not None else None
+        raise ConfigurationError(f"{path} is a projector, not a model: name it in {told('mmproj')}.")
+    projector = _read_projector(asked.projector, file, told("mmproj")) if asked.projector is not None else None
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = asked.path is None
     context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
@@ -97,7 +74,7 @@ def served_model(asked: Settings | ModelFile) -> ServedModel:
     threads = asked.threads or (1 if bundled else usable_cores())
     if context * asked.slots >= 2**31:
         raise ConfigurationError(
-            f"{told['context_length']} times {told['slots']} is more than the 2147483647 tokens that llama.cpp can "
+            f"{told('context_length')} times {told('slots')} is more than the 2147483647 tokens that llama.cpp can "
             "count."
         )
     status = path.stat()
@@ -120,7 +97,7 @@ def served_model(asked: Settings | ModelFile) -> ServedModel:
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
-            capabilities=CAPABILITIES | llama_template.capabilities(file.chat_template) | _senses(projector),
+            capabilities=CAPABILITIES | template.capabilities(file.chat_template) | _senses(projector),
             context_length=context,
             extra_parameters=frozenset(asked.extra_parameters),
         ),
@@ -176,20 +153,3 @@ def _llama_version() -> str:
         return metadata.version("xllamacpp")
     except metadata.PackageNotFoundError:
         return ""
-
-
-def llama_engine(served: ServedModel, model: Model, *, place: int, max_schemas: int) -> LlamaEngine:
-    """The engine of a served model, not yet started. ``model`` is what is said of it; ``place`` is that of its process
-    among those of the server."""
-    return LlamaEngine(
-        model,
-        context_length=served.options.context_length,
-        address=partial(address_from_environment, place),
-        slots=served.options.slots,
-        max_schemas=max_schemas,
-    )
-
-
-def models_are_launched(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a process above this one has launched the model processes."""
-    return SOCKET_VARIABLE in environ

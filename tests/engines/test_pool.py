@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.llama.process import ModelProcess, address_from_environment
+from app.engines.llama.model_file import BUNDLED_MODEL, ModelFile, served_model
+from app.engines.llama.process import ModelProcess
 from app.errors import ConfigurationError
-from app.model_process.child import KEY_VARIABLE, SOCKET_VARIABLE
-from app.model_process.model_file import BUNDLED_MODEL, ModelFile, ServedModel, served_model
-from app.model_process.pool import Fleet
+from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE, address_from_environment
+from app.model_process.pool import Launch, ProcessPool
 
 pytestmark = pytest.mark.live
 
 
 @pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessPool]:
     for name in [name for name in os.environ if "_CHILD_" in name]:
         monkeypatch.delenv(name)
-    fleet = Fleet()
-    yield fleet
-    fleet.close()
+    pool = ProcessPool()
+    yield pool
+    pool.close()
     for name in [name for name in os.environ if "_CHILD_" in name]:
         del os.environ[name]
 
@@ -33,9 +33,9 @@ def published() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith((SOCKET_VARIABLE, KEY_VARIABLE))}
 
 
-def is_loaded(place: int) -> bool:
+def is_loaded(number: int) -> bool:
     async def ask() -> bool:
-        process = ModelProcess(lambda: address_from_environment(place), 1)
+        process = ModelProcess(lambda: address_from_environment(number), 1)
         await process.start()
         try:
             return await process.ready()
@@ -45,34 +45,36 @@ def is_loaded(place: int) -> bool:
     return asyncio.run(ask())
 
 
-def small(context_length: int) -> ServedModel:
-    return served_model(ModelFile(model_id=f"m{context_length}", context_length=context_length, slots=1))
+def small(context_length: int) -> Launch:
+    return served_model(ModelFile(model_id=f"m{context_length}", context_length=context_length, slots=1)).launch
 
 
-def test_models_are_published_in_their_order_and_kept_while_they_are_wanted(fleet: Fleet) -> None:
-    fleet.launch([small(256), small(512)], workers=1, patience=20)
+def test_models_are_published_in_their_order_and_kept_while_they_are_wanted(pool: ProcessPool) -> None:
+    pool.launch([small(256), small(512)], workers=1, patience=20)
     assert is_loaded(0)
     assert is_loaded(1)
     first, second = address_from_environment(0), address_from_environment(1)
-    fleet.launch([small(512), small(256)], workers=1)
+    pool.launch([small(512), small(256)], workers=1)
     assert (address_from_environment(0), address_from_environment(1)) == (second, first)
-    fleet.launch([small(256)], workers=1)
+    pool.launch([small(256)], workers=1)
     assert address_from_environment(0) == first
     assert is_loaded(0)
     with pytest.raises(ConfigurationError):
         address_from_environment(1)
-    fleet.launch([], workers=1)
+    pool.launch([], workers=1)
     assert published() == {}
 
 
-def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(
+    pool: ProcessPool, tmp_path: Path
+) -> None:
     # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(BUNDLED_MODEL.read_bytes().replace(b"qwen3.block_count", b"qwen3.block_cound", 1))
-    fleet.launch([small(256)], workers=1, patience=20)
+    pool.launch([small(256)], workers=1, patience=20)
     before = published()
     with pytest.raises(ConfigurationError, match=r"broken\.gguf was not loaded within 1 seconds"):
-        fleet.launch([served_model(ModelFile(path=broken))], workers=1, patience=1)
+        pool.launch([served_model(ModelFile(path=broken)).launch], workers=1, patience=1)
     assert published() == before
-    assert [served.model.id for served in fleet.models] == ["m256"]
+    assert [launch.options.context_length for launch in pool.launched] == [256]
     assert is_loaded(0)

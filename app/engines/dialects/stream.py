@@ -1,4 +1,4 @@
-"""Reads an upstream's stream, event by event, into pieces as engines give them, and sees that all of it came.
+"""Reads an upstream's stream, event by event, into deltas, and sees that all of it came. There is no I/O in here.
 
 Most events are the next few characters of the one choice: they are told by a cheap test and passed on as they are. All
 others go through `mending`.
@@ -6,18 +6,22 @@ others go through `mending`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ...errors import UpstreamFailed
-from ..base import Json
+from ...jsontypes import Json
+from ..asked import Asked
+from ..base import Completion, Delta, Facts, ToolCall
 from ..transport.replicas import MISSING_DONE
 from . import mending
 from .drift import Drift
-from .reading import TOLD, Asked, check_calls, check_json, is_error, parse, raise_error, told_of
+from .reading import check_calls, check_json, error_of, facts_of, parse
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
+
+Told = Sequence[Delta | Facts]
 
 
 @dataclass(slots=True)
@@ -32,7 +36,11 @@ class _Open:
 
 
 class StreamReader:
-    """The pieces of one streamed answer."""
+    """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
+    may still come is not wanted."""
+
+    # What an event that brings nothing but text may have besides.
+    _plain_names: ClassVar[frozenset[str]] = mending.PLAIN
 
     def __init__(self, asked: Asked, drift: Drift) -> None:
         self._asked = asked
@@ -41,9 +49,10 @@ class StreamReader:
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
         self._usage: Any = None
+        self.done = False
 
-    def read(self, data: bytes) -> Json | None:
-        """The piece for the data of an event, if there is anything in it.
+    def feed(self, data: bytes) -> Told:
+        """What the data of an event tell.
 
         Raises:
             UpstreamFailed: the event cannot be understood.
@@ -51,8 +60,18 @@ class StreamReader:
         """
         if data == MISSING_DONE:
             self._drift.count("done_missing")
-            return None
-        event = parse(data)
+            return ()
+        return self.read(parse(data))
+
+    def feed_all(self, events: Iterable[bytes]) -> Iterator[Delta | Facts]:
+        """As `feed`, of events that came together; ends when the reader is done."""
+        for data in events:
+            yield from self.feed(data)
+            if self.done:
+                return
+
+    def read(self, event: Json) -> Told:
+        """As `feed`, of an event that is parsed."""
         choices = event.get("choices")
         # The next characters of the text, and nothing else?
         if (
@@ -68,33 +87,33 @@ class StreamReader:
             and choice.get("logprobs") is None
             and event.get("usage") is None
             and choice.keys() <= mending.CHOICE
-            and event.keys() <= mending.PLAIN
+            and event.keys() <= self._plain_names
         ):
-            choice["finish_reason"] = None
-            return {"choices": choices}
+            return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
         return self._read(event, choices)
 
-    def _read(self, event: Json, choices: Any) -> Json | None:
+    def _read(self, event: Json, choices: Any) -> list[Delta | Facts]:
         drift = self._drift
-        if is_error(event):
-            raise_error(event)
+        error = error_of(event)
+        if error is not None:
+            raise error
         if event.get("usage") is not None:
             self._usage = event["usage"]
         if not isinstance(choices, list):
             raise UpstreamFailed("The upstream's stream has an event without choices.")
         mending.count_extras(event, mending.TOP, drift)
-        piece: Json = {}
+        facts: Facts = {}
         if not self._begun:
             self._begun = True
             mending.mend_identity(event, "chat.completion.chunk", drift)
-            piece = told_of(event, self._drift)
+            facts = facts_of(event, drift)
         elif event.get("moderation") is not None:
-            piece["moderation"] = event["moderation"]
-        told = [self._choice(choice) for choice in choices]
+            facts = {"moderation": event["moderation"]}
+        deltas = [self._choice(choice) for choice in choices]
         self._plain = self._asked.n == 1 and not self._asked.json and 0 in self._open and not self._open[0].finished
-        return {**piece, "choices": told} if told or piece else None
+        return [facts, *deltas] if facts else [*deltas]
 
-    def _choice(self, choice: Any) -> Json:
+    def _choice(self, choice: Any) -> Delta:
         drift = self._drift
         if not isinstance(choice, dict):
             raise UpstreamFailed("The upstream's stream has a choice that is no object.")
@@ -109,20 +128,22 @@ class StreamReader:
         if source is None:
             drift.count("delta_missing")
             source = {}
-        delta = mending.members(source, drift)
+        message = mending.mend_message(source, drift)
         state = self._open.get(index)
         if state is None:
             state = self._open[index] = _Open({}, {}, [])
             if source.get("role") is None:
                 drift.count("role_chunk_missing")
-            elif "content" in source and source["content"] is None and not delta.get("tool_calls"):
+            elif "content" in source and source["content"] is None and not message.get("tool_calls"):
                 drift.count("role_chunk_content_null")
-        elif state.finished and any(delta.values()):
+        elif state.finished and any(message.values()):
             raise UpstreamFailed("The upstream's stream goes on after the answer's end.")
-        if isinstance(delta.get("tool_calls"), list):
-            delta["tool_calls"] = [self._fragment(call, state) for call in delta["tool_calls"]]
-        if self._asked.json and isinstance(delta.get("content"), str):
-            state.texts.append(delta["content"])
+        calls = message.get("tool_calls")
+        if isinstance(calls, list):
+            message["tool_calls"] = [self._fragment(call, state) for call in calls]
+        text = message.get("content")
+        if self._asked.json and isinstance(text, str):
+            state.texts.append(text)
         reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(state.names), drift=drift)
         if reason is not None:
             if state.finished:
@@ -133,14 +154,12 @@ class StreamReader:
                 check_calls(list(state.names.values()), reason, self._asked)
                 if self._asked.json and reason == "stop" and state.texts:
                     check_json("".join(state.texts))
-                if any(delta.values()):
+                if any(message.values()):
                     drift.count("finish_reason_on_a_delta")
-        piece: Json = {"index": index, "delta": delta, "finish_reason": reason}
-        if choice.get("logprobs") is not None:
-            piece["logprobs"] = mending.mend_logprobs(choice["logprobs"], self._asked.alternatives, drift)
-        return piece
+        logprobs = mending.mend_logprobs(choice.get("logprobs"), self._asked.alternatives, drift)
+        return Delta(index, message, reason, logprobs)
 
-    def _fragment(self, call: Any, state: _Open) -> Json:
+    def _fragment(self, call: Any, state: _Open) -> ToolCall:
         """What a delta adds to a tool call: its id, type and name once, then more of its arguments."""
         drift = self._drift
         kind, body = mending.body_of(call, drift)
@@ -156,7 +175,7 @@ class StreamReader:
         if index in state.names:
             if given or name or call.get("type") not in (None, kind):
                 drift.count("call_named_again")
-            return {"index": index, kind: {text: body.get(text, "")}}
+            return mending.make_call({"index": index}, kind, {text: body.get(text, "")})
         if not given:
             drift.count("call_id_missing")
         if call.get("type") != kind:
@@ -164,15 +183,11 @@ class StreamReader:
         if not name:
             raise UpstreamFailed("The upstream's stream has a tool call without a name.")
         state.names[index], state.ids[index] = name, given or mending.call_id()
-        return {
-            "index": index,
-            "id": state.ids[index],
-            "type": kind,
-            kind: {"name": name, text: body.get(text, "")},
-        }
+        head = {"index": index, "id": state.ids[index], "type": kind}
+        return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
 
-    def end(self) -> Json | None:
-        """The last piece, with the usage.
+    def end(self) -> Told:
+        """The last facts, with the usage.
 
         Raises:
             UpstreamFailed: the answer is not finished.
@@ -182,20 +197,20 @@ class StreamReader:
         usage = mending.mend_usage(self._usage, self._drift)
         if usage is None:
             self._drift.count("usage_missing")
-            return None
-        return {"choices": [], "usage": usage}
+            return ()
+        return ({"usage": usage},)
 
 
-def pieces_of(answer: Json) -> Iterator[Json]:
-    """A whole answer, as `whole` gives it, in pieces."""
-    told = {name: answer[name] for name in TOLD if name in answer}
-    for choice in answer["choices"]:
-        delta = dict(choice["message"])
-        if isinstance(delta.get("tool_calls"), list):
-            delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
-        made = {"index": choice["index"], "delta": delta, "finish_reason": choice["finish_reason"]}
-        if choice["logprobs"] is not None:
-            made["logprobs"] = choice["logprobs"]
-        yield {**told, "choices": [made]}
-    if "usage" in answer:
-        yield {"choices": [], "usage": answer["usage"]}
+def in_deltas(answer: Completion) -> Iterator[Delta | Facts]:
+    """A whole answer as a stream would have it."""
+    facts: Facts = {**answer.facts}
+    usage = facts.pop("usage", None)
+    if facts:
+        yield facts
+    for choice in answer.choices:
+        calls = choice.message.get("tool_calls")
+        if isinstance(calls, list):
+            choice.message["tool_calls"] = [{**call, "index": index} for index, call in enumerate(calls)]
+        yield Delta(choice.index, choice.message, choice.finish_reason, choice.logprobs)
+    if usage is not None:
+        yield {"usage": usage}

@@ -1,4 +1,4 @@
-"""What an upstream's answer with an error status means, for the client, the log and the replica."""
+"""What a failed attempt means, for the client, the log and the replica."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
-from ..base import Json
+from ...jsontypes import Json
 from . import retrying
 
 # Statuses by which an upstream speaks of the request itself.
@@ -31,7 +31,18 @@ _ADDRESS = (
 )
 
 
-class Sign(enum.Enum):
+class Cause(enum.Enum):
+    """How an attempt failed."""
+
+    UNREACHABLE = enum.auto()  # nobody took the request
+    LOST = enum.auto()  # the connection ended before the answer began; whether the request was read is not known
+    BROKEN_OFF = enum.auto()  # it ended in the middle of the answer
+    LATE = enum.auto()
+    STATUS = enum.auto()  # an answer with an error status
+    UNUSABLE = enum.auto()  # an answer that breaks the protocol or a limit
+
+
+class Verdict(enum.Enum):
     """What a failed attempt says of the replica."""
 
     BROKEN = enum.auto()  # it is at fault
@@ -44,28 +55,33 @@ class Failed(Exception):
     """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
 
     ``repeatable`` says that another attempt may help and does no harm, ``elsewhere`` that it may at another replica
-    alone; ``retry_after`` is in seconds; ``status`` is that of the answer, if it was the status.
+    alone; ``retry_after`` is in seconds. Of an answer with an error status, ``status`` is that, and ``told`` the error
+    object that it has.
     """
 
     def __init__(
         self,
+        cause: Cause,
         reason: str,
         error: ApiError,
-        sign: Sign = Sign.BROKEN,
+        verdict: Verdict = Verdict.BROKEN,
         *,
         repeatable: bool = False,
         elsewhere: bool = False,
         retry_after: float | None = None,
         status: int | None = None,
+        told: Json | None = None,
     ) -> None:
         super().__init__(reason)
+        self.cause = cause
         self.reason = reason
         self.error = error
-        self.sign = sign
+        self.verdict = verdict
         self.repeatable = repeatable
         self.elsewhere = elsewhere
         self.retry_after = retry_after
         self.status = status
+        self.told = told or {}
 
     @property
     def unreachable(self) -> bool:
@@ -78,34 +94,43 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
     error = error_object(body, secrets)
     wait = retrying.retry_after(headers)
     told = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
-    reason = f"status {status}"
 
-    def failed(hint: str, answer: ApiError, sign: Sign, *, repeatable: bool = False, elsewhere: bool = False) -> Failed:
+    def failed(
+        hint: str, answer: ApiError, verdict: Verdict, *, repeatable: bool = False, elsewhere: bool = False
+    ) -> Failed:
         return Failed(
-            reason + hint, answer, sign, repeatable=repeatable, elsewhere=elsewhere, retry_after=wait, status=status
+            Cause.STATUS,
+            f"status {status}{hint}",
+            answer,
+            verdict,
+            repeatable=repeatable,
+            elsewhere=elsewhere,
+            retry_after=wait,
+            status=status,
+            told=error,
         )
 
     if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
         return failed(
-            ": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Sign.SOUND, elsewhere=True
+            ": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True
         )
     if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
         # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
-        return failed("", UpstreamRefused(400 if status in (409, 422) else status, error), Sign.SOUND)
+        return failed("", UpstreamRefused(400 if status in (409, 422) else status, error), Verdict.SOUND)
     if 400 <= status < 500 and status not in _REPEATABLE:
-        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Sign.SOUND, elsewhere=True)
+        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
     if status == 429:
         wish = 1 if told is None else told
         busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wish)
-        return failed("", busy, Sign.BUSY, repeatable=True)
+        return failed("", busy, Verdict.BUSY, repeatable=True)
     if status in (503, 529):
         away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)
-        return failed("", away, Sign.BROKEN, repeatable=True)
+        return failed("", away, Verdict.BROKEN, repeatable=True)
     if status in (408, 504):
-        return failed("", UpstreamTimeout(LATE), Sign.BROKEN, repeatable=True)
+        return failed("", UpstreamTimeout(LATE), Verdict.BROKEN, repeatable=True)
     # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
-    sign = Sign.FAULTY if status == 500 or status < 400 else Sign.BROKEN
-    return failed("", UpstreamFailed(UNUSABLE), sign, repeatable=status in _REPEATABLE)
+    verdict = Verdict.FAULTY if status == 500 or status < 400 else Verdict.BROKEN
+    return failed("", UpstreamFailed(UNUSABLE), verdict, repeatable=status in _REPEATABLE)
 
 
 def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:

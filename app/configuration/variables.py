@@ -1,0 +1,41 @@
+"""Fills in ``${NAME}`` in the texts of a configuration file by variables of the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..tables import Fail, step
+
+_VARIABLE = re.compile(r"\$(?:(\$\{)|\{([A-Za-z_][A-Za-z0-9_]*)\}|(\{))")
+
+
+def filled(value: object, environ: Mapping[str, str], fail: Fail, at: str = "") -> object:
+    """A value with the variables filled in, in all texts within it; ``$${`` stands for ``${``. ``at`` is its place, for
+    ``fail``.
+
+    Raises:
+        ConfigurationError: a variable is not set, or there is a value that JSON does not have.
+    """
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _found(match, environ, fail, at), value)
+    if isinstance(value, list):
+        return [filled(item, environ, fail, f"{at}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) for name in value):
+            raise fail(at, "has a key that is not a text. Write it in quotes.")
+        return {name: filled(inner, environ, fail, at + step(name)) for name, inner in value.items()}
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise fail(at, "must be what JSON can hold: dates are written as texts.")
+
+
+def _found(match: re.Match[str], environ: Mapping[str, str], fail: Fail, at: str) -> str:
+    if match[1]:
+        return "${"
+    if match[3]:
+        raise fail(at, "has ${ without the name of a variable and }; a ${ of its own is written $${.")
+    found = environ.get(match[2], "")
+    if not found:
+        raise fail(at, f"wants the environment variable {match[2]}, which is not set or empty. Set it.")
+    return found

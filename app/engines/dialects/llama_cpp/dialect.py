@@ -1,0 +1,43 @@
+"""llama.cpp's server elsewhere. The model process is asked in the same words, and read in the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from ....jsontypes import Json
+from ...asked import Asked
+from ..dialect import COMMON, OURS, Dialect, Upstream, Written
+from .reader import LlamaReader
+from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
+
+
+@dataclass(frozen=True)
+class LlamaDialect(Dialect):
+    """Says all that matters for sampling, for the server's own defaults are others than the API's."""
+
+    def write(self, request: Json, upstream: Upstream) -> Written:
+        asked, model = Asked.of(request), upstream.model
+        body = translate(request, asked, context_length=model.context_length, media=lambda part, place: part)
+        body |= {name: value for name, value in request.items() if name not in TRANSLATED | OURS}
+        body |= {name: value for name, value in upstream.extra.items() if name not in request}
+        body["model"] = upstream.name
+        self.choose_tools(body, request)
+        silent, stops = take_silence(body), take_stops(body, asked, thinks="reasoning" in model.capabilities)
+        read = partial(LlamaReader, asked, silent=silent, stops=stops)
+        # It gives no log probabilities in a stream when it has tools.
+        return Written(body, read, whole=asked.alternatives is not None and "tools" in body)
+
+    def seed(self, seed: int) -> int:
+        return fold_seed(seed)
+
+
+LLAMA_CPP = LlamaDialect(
+    "llama.cpp",
+    COMMON | {"seed", "logit_bias", "images", "audio_input"},
+    # As many choices as it has slots at most, which is for it to know alone.
+    makes_choices=False,
+    names=False,
+    cancels=False,
+    extra_parameters=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "chat_template_kwargs"}),
+)

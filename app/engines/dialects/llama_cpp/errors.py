@@ -1,0 +1,90 @@
+"""llama.cpp's errors in our words.
+
+Nothing of an error's text is repeated or logged, for it may hold the prompt.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from ....errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ServerError
+from ....jsontypes import Json
+from ...transport.failures import Cause, Failed
+
+_log = logging.getLogger("parley")
+
+_TOO_LONG = "exceed_context_size_error"
+_CANNOT_DECODE = "Failed to load image or audio file"
+
+_BROKEN_OFF = "The engine ended before its answer was complete. Retry in a moment."
+
+
+def explain(failed: Failed) -> ApiError:
+    """The error for a request that the model process did not answer; a refusal is logged."""
+    if failed.cause is Cause.STATUS and failed.status != 503:
+        _log_refusal(failed.status or 500, failed.told)
+    return quietly(failed)
+
+
+def quietly(failed: Failed) -> ApiError:
+    """As `explain`, where a refusal is an answer too."""
+    if failed.cause is Cause.STATUS and failed.status != 503:
+        return refusal(failed.status or 500, failed.told)
+    if failed.cause is Cause.STATUS:
+        return EngineUnavailable("The engine is loading its model. Retry in a moment.")
+    if failed.cause is Cause.UNREACHABLE:
+        return EngineUnavailable("The engine is not there yet. Retry in a moment.")
+    if failed.cause is Cause.LOST:
+        return EngineUnavailable("The connection to the engine was lost. Retry in a moment.")
+    if failed.cause is Cause.UNUSABLE:
+        return ServerError("The engine sent an answer that cannot be used.")
+    return EngineUnavailable(_BROKEN_OFF)
+
+
+def error_of(event: Json) -> ApiError | None:
+    """What an event of a stream tells as an error, if it does."""
+    if "error" not in event:
+        return None
+    error = event["error"] if isinstance(event["error"], dict) else {}
+    code = error.get("code")
+    status = code if isinstance(code, int) else 500
+    _log_refusal(status, error)
+    return refusal(status, error)
+
+
+def _log_refusal(status: int, error: Json) -> None:
+    if _kind(error) == _TOO_LONG or error.get("message") == _CANNOT_DECODE:
+        return  # the client is told all there is to know
+    _log.warning("llama.cpp refused a request with status %d and type %s", status, _kind(error))
+
+
+def _kind(error: Json) -> str:
+    kind = str(error.get("type", ""))
+    return kind if re.fullmatch("[a-z_]{1,64}", kind) else "unknown"
+
+
+def refusal(status: int, error: Json) -> ApiError:
+    """Our error for one of llama.cpp's. Its message may hold the prompt, so nothing of it is used."""
+    if _kind(error) == _TOO_LONG:
+        return ContextLengthExceeded(
+            f"This model's context holds {error.get('n_ctx', 'fewer')} tokens, and the messages take "
+            f"{error.get('n_prompt_tokens', 'more')}. Shorten the messages.",
+            param="messages",
+        )
+    if error.get("message") == _CANNOT_DECODE:
+        return BadRequest(
+            "A picture or sound in the messages is damaged: it cannot be decoded.",
+            param="messages",
+            code="image_parse_error",
+        )
+    if status == 503:
+        return EngineUnavailable("The engine cannot answer now. Retry in a moment.")
+    if status in (400, 413, 422):
+        return BadRequest(
+            "The model cannot work with these messages: its chat template takes them in other roles, or in another "
+            "order.",
+            param="messages",
+            code="invalid_value",
+        )
+    return ServerError("The engine failed to answer this request.")

@@ -1,0 +1,158 @@
+"""Reads llama.cpp's stream: what it has beyond the API, and where it differs. There is no I/O in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from ....errors import ApiError
+from ....jsontypes import Json
+from ...asked import Asked
+from ...base import Delta, Facts, TokenLogprob, Usage, usage_of
+from .. import mending
+from ..drift import Drift
+from ..reading import error_of
+from ..stream import StreamReader, Told
+from .stops import StopCutter
+
+
+class LlamaReader(StreamReader):
+    """As `StreamReader`, with thoughts counted and log probabilities of the text alone, in the delta with their text.
+
+    ``silent``: llama.cpp made a token because it cannot make none, and nobody shall see it. ``stops`` are sequences
+    that llama.cpp was not told of; once one is met the reader is ``done``. ``own``: the server is ours, and what it
+    says of itself goes no further. ``error`` makes our error of an event that tells of one.
+    """
+
+    _plain_names: ClassVar[frozenset[str]] = mending.PLAIN | {"timings"}
+
+    def __init__(
+        self,
+        asked: Asked,
+        drift: Drift,
+        *,
+        silent: bool = False,
+        stops: Sequence[str] = (),
+        own: bool = False,
+        error: Callable[[Json], ApiError | None] = error_of,
+    ) -> None:
+        super().__init__(asked, drift)
+        self._silent = silent
+        self._own = own
+        self._error = error
+        self._cutter = StopCutter(stops, logprobs=asked.alternatives is not None) if stops else None
+        self._timings: Json = {}
+        self._reasoning: list[str] = []
+        self._thoughts: int | None = 0  # tokens; None: not known
+        self._thoughts_so_far = 0
+        self._after_thoughts = False
+        self._waiting: list[TokenLogprob] = []
+        self._untouched = not silent and not stops and asked.alternatives is None
+
+    @property
+    def uncounted(self) -> str:
+        """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
+        return "".join(self._reasoning) if self._thoughts is None else ""
+
+    def read(self, event: Json) -> Told:
+        error = self._error(event)
+        if error is not None:
+            raise error
+        self._timings = event.get("timings") or {}
+        told = super().read(event)
+        if type(told) is tuple and self._untouched:
+            return told  # nothing but text
+        result: list[Delta | Facts] = []
+        for each in told:
+            if isinstance(each, Delta):
+                result += self._delta(each)
+            elif not self._own:
+                result.append(each)
+        return result
+
+    def _delta(self, delta: Delta) -> list[Delta | Facts]:
+        if self._silent:
+            delta = Delta(delta.index, {}, delta.finish_reason and "length")
+        message = delta.message
+        if message.get("content") == "":
+            del message["content"]
+        if "reasoning_content" in message:
+            self._reasoning.append(message["reasoning_content"])
+            self._thoughts_so_far = int(self._timings.get("predicted_n", 0))
+            # Of a delta with more than thoughts it is not known how many tokens were thoughts.
+            self._thoughts = self._timings.get("predicted_n") if len(message) == 1 else None
+        if self._asked.alternatives is not None and not self._silent:
+            self._place_logprobs(delta)
+        if not message and delta.finish_reason is None:
+            return []
+        if self._cutter is None:
+            return [delta]
+        result: list[Delta | Facts] = [*self._cutter.cut(delta)]
+        if self._cutter.met:
+            self.done = True
+            result.append({"usage": self._usage_so_far()})
+        return result
+
+    def _place_logprobs(self, delta: Delta) -> None:
+        """Those of tokens without a text wait for the next with one; those of thoughts are left out."""
+        message = delta.message
+        self._waiting += (delta.logprobs or {"content": None})["content"] or ()
+        delta.logprobs = None
+        thinks, says = "reasoning_content" in message, "content" in message
+        if thinks or (self._after_thoughts and says):
+            self._waiting = _last(self._waiting, message.get("content") or "")
+        self._after_thoughts = thinks or (self._after_thoughts and not says)
+        if self._waiting and message:
+            delta.logprobs = {"content": self._waiting, "refusal": None}
+            self._waiting = []
+
+    def _usage_so_far(self) -> Usage:
+        cached, made = int(self._timings.get("cache_n", 0)), int(self._timings.get("predicted_n", 0))
+        prompt = cached + int(self._timings.get("prompt_n", 0))
+        return usage_of(prompt, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
+
+    def end(self, thoughts: int = 0) -> Told:
+        """As `StreamReader.end`. ``thoughts`` is the number of tokens of `uncounted`."""
+        told = super().end()
+        for facts in told:
+            if isinstance(facts, dict) and "usage" in facts:
+                facts["usage"] = self._count(facts["usage"], thoughts)
+        return told
+
+    def _count(self, usage: Usage, thoughts: int) -> Usage:
+        if self._silent:
+            return usage_of(usage["prompt_tokens"], 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
+        known = thoughts if self._thoughts is None else self._thoughts
+        if known:
+            usage["completion_tokens_details"]["reasoning_tokens"] = min(known, usage["completion_tokens"])
+        return usage
+
+
+def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
+    """The last of the entries, those of a text: the thoughts before it, and the tags around them, are none of it."""
+    left, begin = len(text.encode()), len(entries)
+    while left > 0 and begin > 0:
+        begin -= 1
+        left -= len(entries[begin].get("bytes") or ())
+    return entries[begin:]
+
+
+def as_event(answer: Json) -> Json:
+    """A whole answer of llama.cpp as if it were an event of a stream."""
+    for choice in answer.get("choices") or ():
+        entries = (choice.get("logprobs") or {}).get("content")
+        if entries and not entries[-1].get("bytes"):
+            entries.pop()  # the end of the text, which is no part of a stream
+    choices = [
+        {
+            **{name: value for name, value in choice.items() if name != "message"},
+            "delta": {
+                **choice["message"],
+                "tool_calls": [
+                    {"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls") or ())
+                ],
+            },
+        }
+        for choice in answer.get("choices") or ()
+    ]
+    return {**answer, "object": "chat.completion.chunk", "choices": choices}

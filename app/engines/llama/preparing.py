@@ -1,0 +1,125 @@
+"""Prepares a request for the model process: finds out what binds its answer, and in which ways it is to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from ...jsontypes import Json
+from ...model_process.slots import SlotRequest
+from ..asked import Asked
+from ..base import Refuse, without_refused
+from ..constraints import binding as bindings
+from ..constraints.binding import Binding
+from ..constraints.calls import CallReader, Found
+from ..constraints.format import FormatCheck
+from ..constraints.schema import Schema
+from ..constraints.tools import Tools
+from ..dialects.llama_cpp.request import take_silence, take_stops
+from .plan import LlamaPlan, Way
+from .process import ModelProcess
+from .reasoning import Reasoning
+from .trials import Trials
+
+_FORMAT = "response_format"
+
+
+@dataclass(slots=True, kw_only=True)
+class Preparation:
+    """One request. ``payload`` is what llama.cpp is told in any case, and what it may read the answer for is
+    ``asked``; ``capabilities`` are those of the model."""
+
+    process: ModelProcess
+    trials: Trials
+    reasoning: Reasoning
+    capabilities: frozenset[str]
+    context_length: int
+    request: Json
+    asked: Asked
+    payload: Json
+    slot: SlotRequest
+
+    async def plan(self, tools: Tools | None, form: Schema | None, refuse: Refuse) -> LlamaPlan:
+        """The plan of an answer that calls some of the tools, or else is in the format, when there is one.
+
+        Raises:
+            BadRequest: the answer cannot be bound so.
+            UnsupportedParameter: by ``refuse``.
+        """
+        if tools is None:
+            binding = None if form is None else bindings.to_schema(form)
+            self._leave_out(refuse, None if form is None else _FORMAT)
+            return self._plan(await self._way(binding, None if form is None else _FORMAT, form=form))
+        binding, found = await self._binding(tools)
+        if tools.must:
+            self._leave_out(refuse, tools.param)
+            return self._plan(await self._way(binding, tools.param, tools=tools, found=found))
+        # What is called must be asked for again when it has a grammar, for nothing else binds its text.
+        again = [tools.only(tool.name) for tool in tools.callable.values() if tool.grammar and found is Found.PARSED]
+        kind = None if form is None else _FORMAT
+        self._leave_out(refuse, tools.param if again else kind)
+        plan = self._plan(await self._way(binding, kind, tools=tools, found=found, shown=tools))
+        if form is not None:
+            plan.in_format = await self._way(bindings.to_schema(form), _FORMAT, form=form, shown=tools)
+        for only in again:
+            (name,) = only.callable
+            one, found = await self._binding(only)
+            plan.calls[name] = await self._way(one, only.param, tools=only, found=found)
+        return plan
+
+    def _plan(self, way: Way) -> LlamaPlan:
+        return LlamaPlan(self.process, self.asked, self.request.get("seed"), self.slot, way)
+
+    def _leave_out(self, refuse: Refuse, bound: str | None) -> None:
+        """Leave out what the model cannot be told about thinking."""
+        self.request = without_refused(self.request, self.reasoning.unsupported(self._wishes(), bound), refuse)
+
+    def _wishes(self) -> Json:
+        """What the request says of thinking, without what a model hears nothing of: it asks for what happens anyway."""
+        needs = {"reasoning_effort": "reasoning", "verbosity": "verbosity"}
+        return {name: self.request.get(name) for name, needed in needs.items() if needed in self.capabilities}
+
+    async def _binding(self, tools: Tools) -> tuple[Binding | None, Found]:
+        """What binds an answer with calls, and where its calls will be."""
+        if tools.must:
+            marked = await self.process.marks_calls()
+            return bindings.to_calls(tools, marked=marked), Found.EVERYWHERE
+        # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
+        # probabilities only once the answer is whole.
+        wanted = tools.are_strict or self.asked.alternatives is not None
+        if wanted and not tools.are_large and await self.process.marks_calls():
+            return bindings.to_words_or_calls(tools), Found.AT_MARK
+        return None, Found.PARSED
+
+    async def _way(
+        self,
+        binding: Binding | None,
+        bound: str | None,
+        *,
+        tools: Tools | None = None,
+        found: Found = Found.PARSED,
+        form: Schema | None = None,
+        shown: Tools | None = None,
+    ) -> Way:
+        """One way to ask. ``bound`` is the parameter for which the answer is bound from its first token on, or may have
+        to be; ``shown`` are the tools that the template is given."""
+        told = self.reasoning.payload(self._wishes(), context_length=self.context_length, bound=bound)
+        payload = {**self.payload, **told}
+        if binding is not None:
+            await self.trials.check(binding)
+            payload["grammar"] = binding.grammar
+            if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
+                payload["grammar"] = self.reasoning.grammar(binding.grammar)
+        elif tools is not None:
+            payload.update(tools.payload())
+        shown = shown or tools
+        if shown is not None and shown.shown:
+            # The template has the tools from here, whatever llama.cpp makes of the others.
+            payload["chat_template_kwargs"] = {**payload["chat_template_kwargs"], "tools": shown.shown}
+        may_stop = bool(payload["stop"])
+        silent, stops = take_silence(payload), take_stops(payload, self.asked, thinks="reasoning" in self.capabilities)
+        if tools is not None:
+            return Way(payload, silent, stops, partial(CallReader, tools, found, may_stop=may_stop))
+        if form is not None:
+            return Way(payload, silent, stops, partial(FormatCheck, form, may_stop=may_stop))
+        return Way(payload, silent, stops)

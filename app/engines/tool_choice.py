@@ -1,0 +1,104 @@
+"""Which of a request's tools may be called, and whether one must be: the one reading of ``tool_choice`` and of its
+deprecated companion ``function_call``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import BadRequest
+from ..jsontypes import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """``names`` are the tools that may be called, in the request's order. ``must``: the answer is a call; ``one``: of a
+    tool that was chosen by its name, once. ``functions``: the request has ``functions``, and so has the answer."""
+
+    names: tuple[str, ...] = ()
+    must: bool = False
+    one: bool = False
+    functions: bool = False
+
+    @property
+    def param(self) -> str:
+        """The parameter that chooses."""
+        return "function_call" if self.functions else "tool_choice"
+
+    @classmethod
+    def of(cls, request: Json) -> ToolChoice:
+        """What a request chooses, which `check_tool_choice` has let pass."""
+        tools = request.get("tools") or ()
+        functions = not tools and bool(request.get("functions"))
+        names = (
+            tuple(function["name"] for function in request["functions"]) if functions else tuple(map(name_of, tools))
+        )
+        choice = request.get("function_call" if functions else "tool_choice")
+        if choice == "none":
+            return cls(functions=functions)
+        if not isinstance(choice, dict):
+            return cls(names, choice == "required" and bool(names), functions=functions)
+        if functions:
+            return cls((choice["name"],), must=True, one=True, functions=True)
+        if choice["type"] == "allowed_tools":
+            allowed = {name_of(tool) for tool in choice["allowed_tools"]["tools"]}
+            return cls(tuple(name for name in names if name in allowed), choice["allowed_tools"]["mode"] == "required")
+        return cls((name_of(choice),), must=True, one=True)
+
+
+def name_of(tool: Json) -> str:
+    """The name of a tool, or of a reference to one."""
+    name: str = tool[tool["type"]]["name"]
+    return name
+
+
+def check_tool_choice(request: Json) -> None:
+    """Do nothing when a request's choice is one among its tools.
+
+    Raises:
+        BadRequest: there is nothing to choose from, or something is chosen that is not there; a choice would have no
+            effect.
+    """
+    tools, functions = request.get("tools") or (), request.get("functions") or ()
+    if tools and functions:
+        raise BadRequest("functions cannot go with tools: send tools alone.", param="functions", code="invalid_value")
+    _refuse_idle(request, "tool_choice", "tools", tools, functions)
+    _refuse_idle(request, "function_call", "functions", functions, tools)
+    choice = request.get("tool_choice")
+    if tools and isinstance(choice, dict):
+        known = {(tool["type"], name_of(tool)) for tool in tools}
+        if choice["type"] != "allowed_tools":
+            _refuse_absent(choice, known, "tool_choice")
+            return
+        allowed = choice["allowed_tools"]["tools"]
+        for index, reference in enumerate(allowed):
+            _refuse_absent(reference, known, f"tool_choice.allowed_tools.tools[{index}]")
+        if not allowed:
+            param = "tool_choice.allowed_tools.tools"
+            raise BadRequest("No tool is allowed: name one at least.", param=param, code="invalid_value")
+    choice = request.get("function_call")
+    if functions and isinstance(choice, dict) and choice["name"] not in {function["name"] for function in functions}:
+        raise _absent("functions", "function_call.name")
+
+
+def _refuse_idle(request: Json, param: str, needs: str, there: Sequence[Json], others: Sequence[Json]) -> None:
+    """Refuse a choice among what is not there, but for those that ask for nothing."""
+    harmless = (None, "auto") if others else (None, "auto", "none")
+    if not there and request.get(param) not in harmless:
+        raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
+
+
+def _refuse_absent(reference: Json, known: set[tuple[str, str]], param: str) -> None:
+    kind = reference.get("type")
+    body = reference.get(kind) if isinstance(kind, str) else None
+    name = body.get("name") if isinstance(body, dict) else None
+    if (kind, name) not in known:
+        raise _absent("tools", f"{param}.{kind}.name" if kind in ("function", "custom") else param)
+
+
+def _absent(needs: str, param: str) -> BadRequest:
+    return BadRequest(
+        f"This is none of the {needs} of the request: choose one of them by its name.",
+        param=param,
+        code="invalid_value",
+    )

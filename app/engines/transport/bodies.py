@@ -1,0 +1,23 @@
+"""The bodies of requests to engines, as bytes."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+
+from ...jsontypes import Json
+
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def encode(body: Json) -> bytes:
+    """A body as JSON. A lone surrogate, which JSON can spell, is no text: it becomes a question mark.
+
+    Raises:
+        ValueError: the body has a number that JSON has no form for.
+    """
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
+        return _to_json(body).encode("utf-8", "replace")

@@ -1,0 +1,168 @@
+"""The engine that answers from another server: the request goes out in its dialect, the answer comes back mended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ..errors import UpstreamFailed, UpstreamRefused
+from ..jsontypes import Json
+from .asked import Asked
+from .base import Completion, Deltas, Model, Refuse, without_refused
+from .collecting import collect
+from .dialects.dialect import Dialect, Upstream, Written, refuse_remote_media
+from .dialects.drift import Drift
+from .dialects.known import DIALECTS
+from .dialects.llama_cpp.reader import as_event
+from .dialects.reading import in_our_words, parse, read_whole
+from .dialects.stream import in_deltas
+from .transport.bodies import encode
+from .transport.replicas import Replicas, Whole
+
+_PATH = "/chat/completions"
+
+
+class UpstreamEngine:
+    """Completions from an upstream, of one model. ``dialect`` is the name of one; ``drift`` counts what its answers
+    needed."""
+
+    def __init__(self, upstream: Upstream, dialect: str, replicas: Replicas) -> None:
+        self._upstream = upstream
+        self._dialect = DIALECTS[dialect]
+        self._replicas = replicas
+        self.drift = Drift(upstream.model.id)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self._upstream.model,)
+
+    async def start(self) -> None:
+        await self._replicas.start()
+
+    async def close(self) -> None:
+        self.drift.tell(last=True)
+        await self._replicas.close()
+
+    async def ready(self) -> bool:
+        return await self._replicas.ready()
+
+    async def prepare(self, request: Json, refuse: Refuse) -> UpstreamPlan:
+        """As `base.Engine.prepare`. Nobody is asked."""
+        if not (self._upstream.remote_media or self._dialect.fetches):
+            refuse_remote_media(request["messages"])
+        request = without_refused(request, self._dialect.unsupported(request), refuse)
+        written = self._dialect.write(request, self._upstream)
+        return UpstreamPlan(self._dialect, written, Asked.of(request), request.get("seed"), self._replicas, self.drift)
+
+
+class UpstreamPlan:
+    """As `base.Plan`."""
+
+    def __init__(
+        self, dialect: Dialect, written: Written, asked: Asked, seed: int | None, replicas: Replicas, drift: Drift
+    ) -> None:
+        self._dialect = dialect
+        self._written = written
+        self._asked = asked
+        self._seed = seed
+        self._replicas = replicas
+        self._drift = drift
+
+    async def complete(self, choice: int = 0) -> Completion:
+        """As `base.Plan.complete`."""
+        if not self._dialect.cancels:
+            return await collect(self.stream(choice))
+        with self._in_our_words():
+            answer = await self._replicas.post(_PATH, self._body(choice))
+            return read_whole(answer.body, self._asked, self._drift)
+
+    async def stream(self, choice: int = 0) -> Deltas:
+        """As `base.Plan.stream`."""
+        reader = self._written.read(self._drift)
+        with self._in_our_words():
+            if self._written.whole:
+                answer = await self._replicas.post(_PATH, self._body(choice))
+                for delta in (*reader.read(as_event(parse(answer.body))), *reader.end()):
+                    yield delta
+                return
+            async with aclosing(self._replicas.stream(_PATH, self._body(choice, stream=True))) as steps:
+                async for events in steps:
+                    if isinstance(events, Whole):
+                        self._drift.count("whole_for_stream")
+                        for delta in in_deltas(read_whole(events.body, self._asked, self._drift)):
+                            yield delta
+                        return
+                    for delta in reader.feed_all(events):
+                        yield delta
+                    if reader.done:
+                        return
+            for delta in reader.end():
+                yield delta
+
+    def _body(self, choice: int, *, stream: bool = False) -> bytes:
+        body = self._written.body
+        if stream:
+            body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        if choice and self._seed is not None:
+            body = {**body, "seed": self._dialect.seed(int(self._seed) + choice)}
+        return encode(body)
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except UpstreamRefused as refusal:
+            raise in_our_words(refusal, self._replicas.secrets) from None
+        finally:
+            self._drift.tell()
+
+
+def model_of(
+    model_id: str, dialect: str, *, context_length: int | None = None, owned_by: str = "upstream", created: int = 0
+) -> Model:
+    """A model as an upstream of a dialect serves it, with what the dialect's servers honour."""
+    spoken = DIALECTS[dialect]
+    made = Model(
+        model_id,
+        created,
+        owned_by,
+        "fp_upstream",
+        spoken.capabilities,
+        makes_choices=spoken.makes_choices,
+        foreign=True,
+    )
+    return made if context_length is None else replace(made, context_length=context_length)
+
+
+async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> tuple[Model, ...]:
+    """The models that an upstream lists, with the length of their context where it tells.
+
+    Raises:
+        ApiError: the upstream cannot be asked, or what it answers is no list of models.
+    """
+    answer = parse((await replicas.get("/models")).body)
+    listed = answer.get("data")
+    models = [_model(entry, dialect) for entry in listed] if isinstance(listed, list) else []
+    found = tuple(model for model in models if model is not None)
+    if not found:
+        raise UpstreamFailed("The upstream lists no models.")
+    return found
+
+
+def _model(entry: Any, dialect: str) -> Model | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
+        return None
+    created, owner = entry.get("created"), entry.get("owned_by")
+    meta = entry.get("meta")
+    told = {**(meta if isinstance(meta, dict) else {}), **entry}
+    lengths = [told.get(name) for name in ("max_model_len", "n_ctx", "n_ctx_train", "context_length")]
+    return model_of(
+        entry["id"],
+        dialect,
+        context_length=next((length for length in lengths if isinstance(length, int) and length > 0), None),
+        owned_by=owner if isinstance(owner, str) and owner else "upstream",
+        created=int(created) if isinstance(created, int | float) else int(time.time()),
+    )

@@ -1,0 +1,130 @@
+"""What must hold between parameters is refused before any engine is asked, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from app.chat.combinations import check_combinations
+from app.engines.base import Engine, Model
+from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.known import DIALECTS
+from app.engines.echo import EchoEngine
+from app.engines.llama.engine import CAPABILITIES, LlamaEngine
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replicas import Replicas
+from app.engines.upstream import UpstreamEngine, model_of
+from app.errors import BadRequest
+from app.jsontypes import Json
+from app.settings import Settings
+from app.wiring import wire
+
+from ..web.inprocess import BEARER, KEY
+
+
+def tool(name: str) -> Json:
+    return {"type": "function", "function": {"name": name}}
+
+
+ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("b")]}}
+
+# What is asked, the parameter that is at fault, and the code of the error where the model has the capability.
+CASES: list[tuple[Json, str, str]] = [
+    ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
+    ({"tools": [], "tool_choice": tool("a")}, "tool_choice", "invalid_value"),
+    ({"tools": [tool("a")], "tool_choice": tool("b")}, "tool_choice.function.name", "invalid_value"),
+    (
+        {"tools": [tool("a")], "tool_choice": ALLOWED},
+        "tool_choice.allowed_tools.tools[0].function.name",
+        "invalid_value",
+    ),
+    ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call.name", "invalid_value"),
+    ({"function_call": {"name": "g"}}, "function_call", "invalid_value"),
+    ({"top_logprobs": 2}, "top_logprobs", "invalid_value"),
+    ({"logprobs": False, "top_logprobs": 2}, "top_logprobs", "invalid_value"),
+    ({"modalities": ["text", "audio"]}, "audio", "missing_required_parameter"),
+]
+NEEDS = {"tool_choice": "tools", "tools": "tools", "functions": "functions", "function_call": "functions"}
+NEEDS |= {"top_logprobs": "logprobs", "logprobs": "logprobs", "modalities": "audio"}
+
+
+class Unasked(Replicas):
+    """An upstream that nobody may ask."""
+
+    def __init__(self) -> None:
+        super().__init__(UpstreamOptions(name="peer", base_urls=("http://127.0.0.1:9/v1",)))
+
+    async def post(self, *_args: Any, **_options: Any) -> Any:
+        raise AssertionError("the engine was asked")
+
+
+def engines() -> list[tuple[str, Engine]]:
+    made: list[tuple[str, Engine]] = [("echo", EchoEngine())]
+    bundled = Model("m", created=0, owned_by="parley", fingerprint="fp", capabilities=CAPABILITIES)
+    made.append(("bundled", LlamaEngine(bundled, context_length=512, address=lambda: ("/nowhere/s.sock", "k"))))
+    made += [(name, UpstreamEngine(Upstream(model_of("m", name), "m"), name, Unasked())) for name in DIALECTS]
+    return made
+
+
+def ask(engine: Engine, body: Json) -> Json:
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(wire(Settings(api_keys=(KEY,)), engine))
+        request = {"model": engine.models[0].id, "messages": [{"role": "user", "content": "Hello!"}], **body}
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.post("/v1/chat/completions", json=request, headers=BEARER)
+
+    response = asyncio.run(send())
+    assert response.status_code == 400, response.text
+    error: Json = response.json()["error"]
+    return error
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("name", "engine"), engines(), ids=[name for name, _ in engines()])
+def test_what_does_not_go_together_is_refused_by_every_engine_and_dialect(
+    name: str, engine: Engine, stream: bool
+) -> None:
+    capabilities = engine.models[0].capabilities
+    for body, param, code in CASES:
+        error = ask(engine, {**body, "stream": stream})
+        if all(NEEDS[parameter] in capabilities for parameter in body):
+            assert (error["param"], error["code"]) == (param, code), (name, body)
+        else:
+            # Without a capability its parameter is refused by its own name, whatever goes with it.
+            assert error["param"].partition(".")[0] in body, (name, body)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"tools": [tool("a")], "tool_choice": "required"},
+        {"tools": [tool("a"), tool("b")], "tool_choice": ALLOWED},
+        {"tool_choice": "none"},
+        {"tools": [], "tool_choice": "auto"},
+        {"function_call": "none"},
+        {"tools": [tool("a")], "function_call": "auto"},
+        {"functions": [{"name": "f"}], "function_call": {"name": "f"}},
+        {"logprobs": True, "top_logprobs": 2},
+        {"top_logprobs": 0},
+        {"modalities": ["text", "audio"], "audio": {"voice": "ash", "format": "wav"}},
+    ],
+    ids=str,
+)
+def test_what_goes_together_passes(request_: Json) -> None:
+    check_combinations(request_)
+
+
+def test_a_custom_tool_is_not_chosen_as_a_function_of_its_name() -> None:
+    custom = {"type": "custom", "custom": {"name": "a"}}
+    with pytest.raises(BadRequest) as caught:
+        check_combinations({"tools": [custom], "tool_choice": tool("a")})
+    assert caught.value.param == "tool_choice.function.name"
+
+
+def test_functions_do_not_go_with_tools() -> None:
+    with pytest.raises(BadRequest) as caught:
+        check_combinations({"tools": [tool("a")], "functions": [{"name": "f"}]})
+    assert caught.value.param == "functions"
