@@ -13,7 +13,7 @@ test: $(VENV)/.test
 
 # The tests that start no process, open no connection and load no model.
 unit: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not live"
+	$(BIN)/python -m pytest -m "not live" -n auto --dist worksteal
 
 check: lint test
 
