@@ -1,6 +1,6 @@
 """What servers load: ``gunicorn wsgi:app``. The settings of gunicorn itself come from ``gunicorn.conf.py``."""
 
-from app.serving import load
+from app.starting import load
 
 app = load()
 

@@ -20,6 +20,9 @@ def create_app(settings: Settings | None = None) -> FlaskApp | Reloading:
         ConfigurationError: a setting, a key file, the model file or the document cannot be used.
     """
     # Not imported before it is needed: the model process and its supervisor import this package too, and stay small.
+    from .frameworks import import_connexion
+
+    import_connexion()
     from .wiring import build
 
     return build(settings)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 import click
 import flask
-from click.core import ParameterSource
-from flask.cli import FlaskGroup, run_command
 from msgspec.structs import fields
 
 from .chat.support import support_table
 from .commands.config import config
 from .commands.contract import contract
 from .configuration.served import known_models
+from .frameworks.flask import flask_run, looks_for_commands
 from .settings import Settings, variable
 from .tables import help_of, is_secret
 from .web.keys import load_keys
@@ -30,11 +28,14 @@ def register(app: flask.Flask) -> None:
     app.cli.add_command(contract)
 
 
-def only_commands_are_wanted() -> bool:
-    """Whether ``flask`` loads the application to find a command of ours in it, or to list them: none of them needs
-    what is served, and some are there to find out why it cannot be."""
-    context = click.get_current_context(silent=True)
-    return context is not None and isinstance(context.command, FlaskGroup)
+def commands_alone() -> flask.Flask | None:
+    """An application with nothing but the commands, if ``flask`` loads one to find a command in it: none of them needs
+    what is served, and some are there to find out why it cannot be. None: it is loaded for another reason."""
+    if not looks_for_commands():
+        return None
+    app = flask.Flask("parley", static_folder=None)
+    register(app)
+    return app
 
 
 def take_over_flask_run() -> None:
@@ -43,28 +44,16 @@ def take_over_flask_run() -> None:
     Flask's command would serve the inner application alone, by WSGI. It cannot be replaced by an application's own,
     for Flask looks its built-in commands up first; but it loads the application before it serves.
     """
-    context = click.get_current_context(silent=True)
-    if context is None or context.command is not run_command:
+    run = flask_run()
+    if run is None:
         return
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:app.serving"]
-    given = {
-        name: context.params[name]
-        for name in ("host", "port")
-        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
-    }
-    others = [
-        name
-        for name in context.params
-        if name not in ("host", "port")
-        and context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, None)
-    ]
-    if others:
+    if run.other:
         raise click.UsageError(
-            f"gunicorn serves here, to which these options of Flask's mean nothing: {', '.join(others)}. "
+            f"gunicorn serves here, to which these options of Flask's mean nothing: {', '.join(run.other)}. "
             "Give its own in GUNICORN_CMD_ARGS."
         )
-    environment = {**os.environ, **{f"PARLEY_{name.upper()}": str(value) for name, value in given.items()}}
-    os.execve(sys.executable, [*command, "wsgi:app"], environment)
+    environment = {**os.environ, **{f"PARLEY_{name.upper()}": value for name, value in run.address.items()}}
+    os.execve(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:app.serving", "wsgi:app"], environment)
 
 
 @click.command("settings")
@@ -72,9 +61,9 @@ def _settings() -> None:
     """Print every setting, its value in force and what it does."""
     settings = Settings.from_environment()
     for field in fields(settings):
-        value: Any = getattr(settings, field.name)
+        value: object = getattr(settings, field.name)
         if is_secret(field):
-            value = f"{len((value,) if isinstance(value, str) else value or ())} configured"
+            value = f"{len(value) if isinstance(value, tuple) else int(value is not None)} configured"
         click.echo(f"{variable(field.name)} = {value}\n    {help_of(field)}")
 
 

@@ -1,4 +1,4 @@
-"""The types of JSON values, by one name each."""
+"""The type of JSON objects, by one name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,3 @@ from typing import Any
 
 # A JSON object whose members are for the contract to describe, not for Python.
 Json = dict[str, Any]
-
-# Where a value stands in another one: names of members and indexes of items, from the outside in.
-JsonPath = tuple[str | int, ...]

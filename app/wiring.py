@@ -8,12 +8,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import flask
 from connexion import FlaskApp
-from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.security import SecurityMiddleware
 
 from .chat.foreign import SPARE, Reading, reading
 from .chat.service import Chat, Limits
@@ -21,7 +18,7 @@ from .configuration.building import Built
 from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.extend import extend_request
-from .contract.handlers import Handlers
+from .contract.handlers import Handler, Handlers
 from .contract.operations import Operation, operations
 from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
@@ -29,24 +26,22 @@ from .contract.schemas import Schemas
 from .contract.security import Security
 from .engines.base import Engine
 from .engines.extra import EXTRA_PARAMETERS
+from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
 from .handlers.chat import create_chat_completion
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
 from .settings import Settings
 from .web.bridge import Bridge
-from .web.building import finish, quickly
-from .web.checking import check_middleware
+from .web.checking import BodyLimits, CheckMiddleware
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
 from .web.keys import load_keys
 from .web.logs import configure_logs
-from .web.mocks import Mocks
 from .web.pages import Pages
 from .web.reloading import Reloading
-from .web.routing import ExactRoutingMiddleware
 from .web.security import security_handlers
-from .web.view import SCOPE, OperationView, ViewMiddleware
+from .web.view import SCOPE, OperationView
 
 OWN_HANDLERS = "app.handlers"
 
@@ -119,6 +114,8 @@ def _foreign_reading(settings: Settings, document: Document, found: list[Operati
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
     """As `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
+    # None of what is there now goes again, so the collector need not look through it while a large document is read.
+    gc.freeze()
     if not settings.reload:
         return wire(settings)
     path, built = contract_path(settings), engine_of(settings)
@@ -140,13 +137,8 @@ def wire(
         ConfigurationError: as `app.create_app`.
     """
     configure_logs()
-    with quickly():
-        if built is None:
-            built = engine_of(settings) if engine is None else built_of(engine)
-        return _wire(settings, built, opens=opens)
-
-
-def _wire(settings: Settings, built: Built, *, opens: bool) -> FlaskApp:
+    if built is None:
+        built = engine_of(settings) if engine is None else built_of(engine)
     engine = built.engine
     document = served_document(settings, built.extra)
     found = operations(document)
@@ -162,11 +154,17 @@ def _wire(settings: Settings, built: Built, *, opens: bool) -> FlaskApp:
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     read = _foreign_reading(settings, document, found)
     chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
-    services: dict[type[Any], Any] = {Chat: chat}
-    mocks = Mocks(document, schemas) if settings.mock != "off" else None
+    services: dict[type, object] = {Chat: chat}
+    if settings.mock == "off":
+        mocks = None
+    else:
+        # Not above: it brings in the tools that make samples, which a server without mocks does without.
+        from .web.mocks import Mocks
+
+        mocks = Mocks(document, schemas)
     views: dict[str, OperationView] = {}
 
-    def view(operation: Operation, handler: Any) -> OperationView:
+    def view(operation: Operation, handler: Handler | None) -> OperationView:
         if mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
         ours = getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
@@ -180,51 +178,41 @@ def _wire(settings: Settings, built: Built, *, opens: bool) -> FlaskApp:
 
     paths = Paths(found)
     pages = Pages(document, paths, ready)
-    middlewares = [
+    outer: list[Middleware] = [
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
         partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found)),
-        ExactRoutingMiddleware,
-        SecurityMiddleware,
-        check_middleware(
-            operations={operation.key: operation for operation in found},
-            schemas=schemas,
-            max_body=settings.max_body,
-            max_upload=settings.max_upload,
-            body_timeout=settings.body_timeout,
-        ),
-        LifespanMiddleware,
-        partial(ViewMiddleware, flask_app=lambda: app.app, views=views),
     ]
-    app: FlaskApp = FlaskApp(
-        "parley",
-        lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload),
-        middlewares=middlewares,
-        specification_dir=Path(__file__).parent,
-        # The pages have no folder of static files, and no session that a secret key would sign.
-        server_args={"static_folder": None, "root_path": str(Path(__file__).parent)},
+    check = partial(
+        CheckMiddleware,
+        operations={operation.key: operation for operation in found},
+        schemas=schemas,
+        limits=BodyLimits(settings.max_body, settings.max_upload, settings.body_timeout),
     )
-    # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
-    app.app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app = application(
+        "parley",
+        Path(__file__).parent,
+        outer=outer,
+        inner=[check],
+        lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload),
+    )
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
-    app.add_api(
-        routes,
-        base_path="",
-        resolver=TagResolver(handlers, found, view),
-        security_map=security_handlers(keys, loopback_only=loopback_only),
-    )
-    _prepare_flask(app.app, pages.methods)
-    pages.register(app.app)
+    add_routes(app, routes, TagResolver(handlers, found, view), security_handlers(keys, loopback_only=loopback_only))
+    inner: flask.Flask = app.app
+    _prepare_flask(inner, pages.methods)
+    pages.register(inner)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
-    app.middleware.app.asgi_app = Bridge(
-        app.app.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
+    bridge = Bridge(
+        inner.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
     )
-    finish(app)
+    finish(app, views, bridge)
     return app
 
 
 def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> None:
+    # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
+    inner.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
@@ -239,7 +227,7 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
             )
         # Flask routes a second time and more leniently (//v1/models is /v1/models to it). Were the two to differ, a
         # view could be reached past its security.
-        routed = scope["extensions"].get("connexion_routing", {}).get("operation_id")
+        routed = operation_of(scope)
         view = inner.view_functions.get(flask.request.endpoint or "")
         if getattr(view, "operation_id", None) != routed:
             # OPTIONS too: Flask would answer it by itself, for any path.
@@ -247,7 +235,7 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(built: Built | None, freezes: bool, _app: Any) -> AsyncIterator[None]:
+async def _lifespan(built: Built | None, freezes: bool, _app: object) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
     if freezes:
         # What is there now stays: the collector need not look through a large document again with every full round.

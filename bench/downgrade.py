@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.contract.structure import Json
+from app.jsontypes import Json
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 # Keywords of 2020-12 that 3.0 does not know.

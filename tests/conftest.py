@@ -1,4 +1,5 @@
-"""What all tests share: one server of each kind for those that leave it as they found it, and the commands."""
+"""What all tests share: one server of each kind and the documents, for those that leave them as they found them, and
+the commands."""
 
 from __future__ import annotations
 
@@ -12,12 +13,28 @@ import flask
 import pytest
 
 from app.cli import register
+from app.contract.document import Document
+from app.settings import Settings
+from app.wiring import contract_path
 
+from .foreign import FOREIGN, foreign
 from .live import Server, serve
 
 pytest_plugins = ["tests.guard"]
 
 Command = Callable[..., click.testing.Result]
+
+
+@pytest.fixture(scope="session")
+def document() -> Document:
+    """The contract that ships."""
+    return Document.load(contract_path(Settings()))
+
+
+@pytest.fixture(scope="session", params=FOREIGN)
+def foreign_document(request: pytest.FixtureRequest) -> Document:
+    """Documents of others, each in turn."""
+    return Document.load(foreign(request.param))
 
 
 @pytest.fixture(scope="session")

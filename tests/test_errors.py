@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.contract.explain import _LIMITS
-from app.web.worker import _MESSAGES
+from app.web.worker import MESSAGES
 
 from .live import ROOT
 from .published import error_codes
@@ -57,7 +57,7 @@ def codes_of(path: Path) -> Iterator[str]:
 
 def test_readme_lists_just_the_error_codes_of_the_code() -> None:
     found = {code for path in sorted((ROOT / "app").rglob("*.py")) for code in codes_of(path)}
-    found |= {code for _, code in _MESSAGES.values()}
+    found |= {code for _, code in MESSAGES.values()}
     for keyword, (_, code) in _LIMITS.items():
         found |= {f"{kind}_{code}" for kind in ("integer", "decimal")} if keyword.endswith("imum") else {code}
     assert {"invalid_json", "engine_unavailable", "image_too_large", "missing_required_parameter"} <= found

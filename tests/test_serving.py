@@ -180,6 +180,15 @@ def test_a_name_that_is_no_setting_is_pointed_out() -> None:
 # -- other ways to start -----------------------------------------------------------------------------------------
 
 
+def test_gunicorns_configuration_is_a_module_too() -> None:
+    args = ("-c", "python:app.serving")
+    with serve("echo", args=args) as server:
+        assert ask(server, "parley-echo").status == 200
+        assert server.log_line(f"Parley serves parley-echo at {server.base}")
+    refusal = refused({"PARLEY_GRACEFUL_TIMEOUT": "long"}, args)
+    assert refusal.log.strip() == "parley: PARLEY_GRACEFUL_TIMEOUT must be a whole number."
+
+
 def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_workers() -> None:
     with serve("llama", args=("--preload", "-w", "2")) as server:
         assert [ask(server).status for _ in range(8)] == [200] * 8

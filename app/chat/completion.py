@@ -85,8 +85,10 @@ class ChunkWriter:
         """The chunks for what an engine's stream gives next."""
         if isinstance(delta, dict):
             return self._note(delta)
-        made: list[Json] = []
         index, message = delta.index, delta.message
+        if self._unfinished.get(index) and delta.finish_reason is None and len(message) == 1 and message.get("content"):
+            return [self._chunk(index, message, delta.logprobs)]  # the next characters of the text
+        made: list[Json] = []
         if index not in self._unfinished:
             self._unfinished[index] = True
             made.append(self._chunk(index, {"role": "assistant", "content": "", "refusal": None}))

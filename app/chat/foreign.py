@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..contract.explain import check
-from ..contract.mending import Place
+from ..contract.pointers import PathPattern
 from ..contract.schemas import Validator
 from ..errors import BadRequest
 from ..jsontypes import Json
@@ -20,7 +20,7 @@ from .parameters import PARAMETERS
 Reading = Callable[[Any], Json]
 
 # What our answers may have besides, where their document requires it: some want the role in every delta.
-SPARE: Mapping[Place, Any] = {("choices", None, "delta", "role"): "assistant"}
+SPARE: Mapping[PathPattern, Any] = {("choices", None, "delta", "role"): "assistant"}
 
 _KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)
 

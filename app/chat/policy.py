@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from ..contract.explain import path_text
+from ..contract.pointers import JsonPath
 from ..engines.base import Model
 from ..errors import UnsupportedParameter
-from ..jsontypes import Json, JsonPath
+from ..jsontypes import Json
 from .parameters import PARAMETERS, Parameter
 from .support import advice
 

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .loading import load, to_json
-from .structure import FILES, Json, escape, unescape
+from .pointers import look_up, pointer_in
+from .structure import FILES
 from .upgrade import Direction, has_directions, upgrade
 
 _PARTS = (
@@ -76,7 +78,7 @@ class Document:
             files=loaded.files,
         )
 
-    def resolve(self, node: Any) -> tuple[Any, str | None]:
+    def resolve(self, node: object) -> tuple[Any, str | None]:
         """Follow ``$ref`` from a node: the node that is meant, and its JSON pointer if a reference was followed.
 
         Raises:
@@ -89,13 +91,11 @@ class Document:
             reference = node["$ref"]
             if not reference.startswith("#/"):
                 raise DocumentError(f"{self.source}: the reference {reference} leaves the document.")
-            pointer = unquote(reference[1:])
-            node = self.content
-            for token in map(unescape, pointer[1:].split("/")):
-                try:
-                    node = node[int(token) if isinstance(node, list) else token]
-                except (KeyError, TypeError, IndexError, ValueError):
-                    raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
+            pointer = pointer_in(reference)
+            try:
+                node = look_up(self.content, pointer)
+            except LookupError:
+                raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
         raise DocumentError(f"{self.source}: references go round in circles at {pointer}.")
 
     def schema_source(self, direction: Direction | None = None) -> Json:
@@ -104,18 +104,13 @@ class Document:
         return upgrade(parts, version=self.version, resolve=lambda node: self.resolve(node)[0], direction=direction)
 
 
-def base_path(servers: Any) -> str:
+def base_path(servers: object) -> str:
     """The path of the first of some servers, its variables at their defaults, without a slash at the end."""
     server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
     url = str(server.get("url", "/"))
     for name, rule in (server.get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", str(rule.get("default", "")))
     return "/" + path if (path := urlsplit(url).path.strip("/")) else ""
-
-
-def pointer_to(*tokens: str | int) -> str:
-    """A JSON pointer (RFC 6901) from unescaped tokens."""
-    return "".join("/" + escape(token) for token in tokens)
 
 
 def templates(path: str) -> Iterator[str]:

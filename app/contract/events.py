@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from .document import Document
+from .pointers import reference_to
 
 _FIELDS = frozenset({"data", "event", "id", "retry"})
 
@@ -12,7 +11,7 @@ _FIELDS = frozenset({"data", "event", "id", "retry"})
 def event_data(document: Document, pointer: str, depth: int = 0) -> str:
     """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``, and
     some the ``[DONE]`` at the end besides."""
-    schema, followed = document.resolve({"$ref": "#" + quote(pointer, safe="/~")})
+    schema, followed = document.resolve({"$ref": reference_to(pointer)})
     if not isinstance(schema, dict) or depth > 4:
         return pointer
     properties = schema.get("properties")
@@ -28,5 +27,5 @@ def event_data(document: Document, pointer: str, depth: int = 0) -> str:
 
 
 def _is_text(document: Document, pointer: str) -> bool:
-    schema, _ = document.resolve({"$ref": "#" + quote(pointer, safe="/~")})
+    schema, _ = document.resolve({"$ref": reference_to(pointer)})
     return isinstance(schema, dict) and (schema.get("type") == "string" or isinstance(schema.get("const"), str))

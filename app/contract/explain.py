@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import BadRequest
+from .pointers import JsonPath
 from .schemas import Fault, Validator
-from .shrink import Path, Shrunken
+from .shrink import Shrunken
 
 # A client may send names of any length; what is quoted back stays readable.
 _LONGEST_NAME = 64
@@ -25,7 +26,7 @@ _FAULTS_OF_CUTTING = frozenset(
 )
 
 
-def check(validator: Validator, instance: Any, *, at: Path = ()) -> None:
+def check(validator: Validator, instance: object, *, at: JsonPath = ()) -> None:
     """Do nothing when the instance is valid.
 
     ``at`` is put before the path, for a value that is a part of what the client sent.
@@ -37,7 +38,7 @@ def check(validator: Validator, instance: Any, *, at: Path = ()) -> None:
         raise explain(validator, instance, at=at)
 
 
-def explain(validator: Validator, instance: Any, *, at: Path = (), place: str = "") -> BadRequest:
+def explain(validator: Validator, instance: object, *, at: JsonPath = (), place: str = "") -> BadRequest:
     """What is wrong with an invalid instance, as an error. ``place`` follows the path, such as " in the query"."""
     fault, found = find_fault(validator, instance)
     path = fault.path
@@ -51,9 +52,9 @@ def explain(validator: Validator, instance: Any, *, at: Path = (), place: str = 
     return BadRequest(message.replace("{where}", where, 1), param=param, code=code)
 
 
-def find_fault(validator: Validator, instance: Any) -> tuple[Fault, Any]:
+def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
     """The most telling fault of an invalid instance, with its path in it, and what is there."""
-    keep: frozenset[Path] = frozenset()
+    keep: frozenset[JsonPath] = frozenset()
     for _ in range(_MOST_TRIES):
         shrunken = Shrunken(validator.is_valid, instance, keep)
         fault = _narrow(_first(list(validator.faults(shrunken.instance))))
@@ -153,7 +154,7 @@ def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
     )
 
 
-def _follow(instance: Any, path: Path) -> tuple[Path, Any]:
+def _follow(instance: Any, path: JsonPath) -> tuple[JsonPath, Any]:
     """The path with its keys as they are in the instance, and what is there."""
     followed: list[str | int] = []
     for part in path:
@@ -209,7 +210,7 @@ _LIMITS = {
 }
 
 
-def _describe(fault: Fault, found: Any) -> tuple[str, str]:
+def _describe(fault: Fault, found: object) -> tuple[str, str]:
     """Message, with ``{where}`` for the place, and code."""
     keyword, value = fault.keyword, fault.value
     if keyword == "required":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+from ..jsontypes import Json
 from .document import Document
 from .operations import Operation
+from .pointers import reference_to
 from .properties import property_paths
-from .structure import Json
 
 
 def extend_request(document: Document, operation: Operation, properties: Mapping[str, Json]) -> Document:
@@ -22,7 +23,7 @@ def extend_request(document: Document, operation: Operation, properties: Mapping
         return document
     content = copy.deepcopy(document.content)
     extended = Document(content, source=document.source)
-    schema, _ = extended.resolve({"$ref": f"#{pointer}"})
+    schema, _ = extended.resolve({"$ref": reference_to(pointer)})
     known = property_paths(extended, schema)
     owner = _owner(extended, schema)
     added = {name: dict(form) for name, form in properties.items() if name not in known}

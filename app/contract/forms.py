@@ -6,27 +6,27 @@ with brackets are understood in which many clients write what is nested: ``tags[
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .explain import path_text
 from .media import MediaTypes, is_json, split_type
 from .parameters import Parameter
-from .shapes import Json, Shape
+from .pointers import JsonPath
+from .shapes import Shape
 from .styles import Pairs, read_pairs
 
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _DEEPEST = 8
 _LONGEST_NAME = 1_000
 
-Path = tuple[str | int, ...]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Encoding:
     """How a document says that a property is written in a form (its Encoding Object).
 
@@ -38,8 +38,8 @@ class Encoding:
     headers: tuple[Parameter, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
-class Leaf:
+@dataclasses.dataclass(eq=False, slots=True)
+class FormField:
     """A field as it arrived: a ``text``, or a ``file`` of ``size`` bytes that is never looked into.
 
     ``raw`` is the text while it is still percent-encoded. ``stand_in`` is what a validator sees of a file.
@@ -48,10 +48,10 @@ class Leaf:
     name: str
     text: str = ""
     raw: str | None = None
-    file: Any = None
+    file: object = None
     size: int = 0
     media_type: str = ""
-    headers: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
     stand_in: str = ""
 
 
@@ -82,20 +82,20 @@ class Form:
         """The property that a field belongs to by its name."""
         return self._place(name)[0]
 
-    def values(self, leaves: Sequence[Leaf], parse_json: Callable[[str], Any]) -> Json:
-        """The form as an object, with the types of its schema. Files are in it as the leaves that they are.
+    def values(self, fields: Sequence[FormField], parse_json: Callable[[str], Any]) -> Json:
+        """The form as an object, with the types of its schema. Files are in it as the fields that they are.
 
         Raises:
             BadRequest: a field is given more than once and yet no array, cannot be read, or is too large.
         """
-        found, taken = self._styled(leaves)
-        roots: dict[str, _Node] = {}
-        for leaf in leaves:
-            if leaf.name not in taken:
-                name, tokens, shape = self._place(leaf.name)
-                roots.setdefault(name, _Node()).add(leaf, tokens, shape)
+        found, taken = self._styled(fields)
+        roots: dict[str, _FieldTree] = {}
+        for field in fields:
+            if field.name not in taken:
+                name, tokens, shape = self._place(field.name)
+                roots.setdefault(name, _FieldTree()).add(field, tokens, shape)
         for name, root in roots.items():
-            reader = _Reader(self.encodings.get(name, Encoding()), parse_json)
+            reader = _FieldReader(self.encodings.get(name, Encoding()), parse_json)
             found[name] = reader.value(root, self.shape.property(name), (name,))
         return found
 
@@ -108,7 +108,7 @@ class Form:
                 return base, match[2][1:-1].split("]["), self.shape.property(base)
         return name, [], self.shape.property(name)
 
-    def _styled(self, leaves: Sequence[Leaf]) -> tuple[Json, set[str]]:
+    def _styled(self, fields: Sequence[FormField]) -> tuple[Json, set[str]]:
         """The properties whose encoding has a style, which are written as query parameters are; the names used up."""
         found: Json = {}
         taken: set[str] = set()
@@ -118,7 +118,7 @@ class Form:
             if encoding.style is None or encoding.headers:
                 continue
             if pairs is None:
-                pairs = [(x.name, quote(x.text, safe=", |") if x.raw is None else x.raw) for x in leaves if not x.file]
+                pairs = [(x.name, quote(x.text, safe=", |") if x.raw is None else x.raw) for x in fields if not x.file]
             style, explode = encoding.style
             parameter = Parameter(name, "form", False, None, self.shape.property(name), style, explode)
             values = read_pairs(parameter, pairs, declared)
@@ -132,19 +132,19 @@ class Form:
         return found, taken
 
 
-class _Node:
+class _FieldTree:
     """A place in the tree that names with brackets spell out."""
 
     def __init__(self) -> None:
-        self.leaves: list[Leaf] = []
-        self.items: dict[int, _Node] = {}
-        self.members: dict[str, _Node] = {}
+        self.fields: list[FormField] = []
+        self.items: dict[int, _FieldTree] = {}
+        self.members: dict[str, _FieldTree] = {}
         self.last = -1  # the item that the last name without a number went to
 
-    def add(self, leaf: Leaf, tokens: list[str], shape: Shape) -> None:
+    def add(self, field: FormField, tokens: list[str], shape: Shape) -> None:
         node = self
         if len(tokens) > _DEEPEST:
-            raise _fault((leaf.name,), f"at most {_DEEPEST} levels of names in brackets are accepted")
+            raise _fault((field.name,), f"at most {_DEEPEST} levels of names in brackets are accepted")
         for depth, token in enumerate(tokens):
             if _is_index(shape, token):
                 if token:
@@ -156,14 +156,14 @@ class _Node:
                     if begun is None or (rest[0] in begun.members and rest[-1] != ""):
                         node.last += 1
                     number = node.last
-                node = node.items.setdefault(number, _Node())
+                node = node.items.setdefault(number, _FieldTree())
             else:
-                node = node.members.setdefault(token, _Node())
+                node = node.members.setdefault(token, _FieldTree())
             shape = _inside(shape, token)
-        node.leaves.append(leaf)
+        node.fields.append(field)
 
 
-class _Reader:
+class _FieldReader:
     """Gives the nodes of one property their types."""
 
     def __init__(self, encoding: Encoding, parse_json: Callable[[str], Any]) -> None:
@@ -171,8 +171,8 @@ class _Reader:
         self.is_json = bool(encoding.media_types) and all(map(is_json, encoding.media_types))
         self.parse_json = parse_json
 
-    def value(self, node: _Node, shape: Shape, path: Path) -> Any:
-        if bool(node.leaves) + bool(node.items) + bool(node.members) > 1:
+    def value(self, node: _FieldTree, shape: Shape, path: JsonPath) -> Any:
+        if bool(node.fields) + bool(node.items) + bool(node.members) > 1:
             raise _fault(path, "it is given both as a whole and in parts")
         if node.members:
             return {
@@ -181,33 +181,33 @@ class _Reader:
         if node.items:
             numbered = enumerate(node.items[number] for number in sorted(node.items))
             return [self.value(child, shape.items, (*path, index)) for index, child in numbered]
-        if shape.is_array and (len(node.leaves) > 1 or not shape.is_scalar):
-            if len(node.leaves) == 1 and self._says_json(node.leaves[0]):
-                whole = self._leaf(node.leaves[0], shape, path)
+        if shape.is_array and (len(node.fields) > 1 or not shape.is_scalar):
+            if len(node.fields) == 1 and self._says_json(node.fields[0]):
+                whole = self._field(node.fields[0], shape, path)
                 return whole if isinstance(whole, list) else [whole]
-            return [self._leaf(leaf, shape.items, (*path, index)) for index, leaf in enumerate(node.leaves)]
-        if len(node.leaves) > 1:
+            return [self._field(field, shape.items, (*path, index)) for index, field in enumerate(node.fields)]
+        if len(node.fields) > 1:
             raise _fault(path, "it is given more than once, and takes one value")
-        return self._leaf(node.leaves[0], shape, path)
+        return self._field(node.fields[0], shape, path)
 
-    def _says_json(self, leaf: Leaf) -> bool:
-        return leaf.file is None and (is_json(leaf.media_type) or (self.is_json and not leaf.media_type))
+    def _says_json(self, field: FormField) -> bool:
+        return field.file is None and (is_json(field.media_type) or (self.is_json and not field.media_type))
 
-    def _leaf(self, leaf: Leaf, shape: Shape, path: Path) -> Any:
-        if leaf.media_type and self.media_types and not self.media_types.find(leaf.media_type):
+    def _field(self, field: FormField, shape: Shape, path: JsonPath) -> Any:
+        if field.media_type and self.media_types and not self.media_types.find(field.media_type):
             raise _fault(path, f"expected the Content-Type {' or '.join(self.media_types.keys)}")
-        if leaf.file is not None:
-            _measure(leaf, shape, path)
-            return leaf
-        nested = (shape.is_object or shape.is_array) and leaf.text.lstrip()[:1] in ("{", "[")
-        if self._says_json(leaf) or nested:
+        if field.file is not None:
+            _measure(field, shape, path)
+            return field
+        nested = (shape.is_object or shape.is_array) and field.text.lstrip()[:1] in ("{", "[")
+        if self._says_json(field) or nested:
             try:
-                return self.parse_json(leaf.text)
+                return self.parse_json(field.text)
             except BadRequest:
-                if self._says_json(leaf) or not shape.is_scalar:
+                if self._says_json(field) or not shape.is_scalar:
                     param = path_text(path)
                     raise BadRequest(f"'{param}' is not valid JSON.", param=param, code="invalid_json") from None
-        return shape.readings(leaf.text)[0]
+        return shape.readings(field.text)[0]
 
 
 def _inside(shape: Shape, token: str) -> Shape:
@@ -242,18 +242,18 @@ def _is_text(node: Json) -> bool:
     return "string" in (node.get("type") or ()) and not _is_file(node)
 
 
-def _measure(leaf: Leaf, shape: Shape, path: Path) -> None:
+def _measure(field: FormField, shape: Shape, path: JsonPath) -> None:
     """A file's length, which the OpenAPI Specification has in bytes, against ``minLength`` and ``maxLength``."""
     nodes = [node for node in shape.nodes if _is_file(node) or _is_text(node)]
     low = max((int(node.get("minLength", 0)) for node in nodes), default=0)
     high = min((int(node["maxLength"]) for node in nodes if "maxLength" in node), default=None)
-    if high is not None and leaf.size > high:
+    if high is not None and field.size > high:
         raise _fault(path, f"expected a file of at most {high} bytes", "string_above_max_length")
-    if leaf.size < low:
+    if field.size < low:
         raise _fault(path, f"expected a file of at least {low} bytes", "string_below_min_length")
-    leaf.stand_in = "-" * min(low, 1 << 20)
+    field.stand_in = "-" * min(low, 1 << 20)
 
 
-def _fault(path: Path, rule: str, code: str = "invalid_value") -> BadRequest:
+def _fault(path: JsonPath, rule: str, code: str = "invalid_value") -> BadRequest:
     param = path_text(path)
     return BadRequest(f"Invalid value for '{param}': {rule}.", param=param, code=code)

@@ -8,20 +8,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import jiter
 import yaml
 
 from ..errors import DocumentError
+from ..jsontypes import Json
+from .bundling import OutsideReference, Target, bundle, locate
 from .cache import Kept, cache_folder
-from .structure import FILES, Json, escape, transform
 from .yaml_json import YamlLoader, refuse_bombs
 
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
-_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,37 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
     content = _object(path, text)
     if not _OUTWARD.search(text):
         return Loaded(content, text, raw if path.suffix != ".json" else text, (path,))
-    bundle = _Bundle(path, cache)
+    root = path.resolve()
+    files = [path]
+
+    def read(file: str) -> Any:
+        if file == root.name:
+            return content
+        files.append(root.parent / file)
+        return jiter.from_json(_read(files[-1], cache)[1])
+
     try:
-        content = bundle.put_together(content)
+        whole = bundle(root.name, read, partial(_target, root.parent))
     except DocumentError as error:
-        error.files = tuple(bundle.files)
+        error.files = tuple(files)
         raise
-    if len(bundle.files) > 1:
+    if len(files) > 1:
         # JSON is YAML 1.2 too: what was never written as one file is shown as it is.
-        raw = text = to_json(content, path)
-    return Loaded(content, text, raw if path.suffix != ".json" else text, tuple(bundle.files))
+        raw = text = to_json(whole, path)
+    return Loaded(whole, text, raw if path.suffix != ".json" else text, tuple(files))
 
 
-def to_json(content: Any, source: Any) -> bytes:
+def _target(folder: Path, file: str, reference: str) -> Target:
+    try:
+        return locate(folder, file, reference)
+    except OutsideReference as error:
+        allowed = "files in its folder" if error.reason == "server" else f"YAML and JSON files in its folder, {folder},"
+        raise DocumentError(
+            f"{folder / file}: the reference {reference} leaves the document; only {allowed} are read."
+        ) from None
+
+
+def to_json(content: object, source: object) -> bytes:
     """The bytes of a document as JSON.
 
     Raises:
@@ -102,64 +120,3 @@ def _object(path: Path, text: bytes) -> Json:
     if not isinstance(content, dict):
         raise DocumentError(f"The document {path} is not an object at its top level.")
     return content
-
-
-class _Bundle:
-    """Puts the files that a document refers to into it, below `FILES`, and turns the references to them inward."""
-
-    def __init__(self, root: Path, cache: Path | None) -> None:
-        self.files = [root]
-        self._cache = cache
-        self._root = root.resolve()
-        self._folder = self._root.parent
-        self._parts: dict[Path, Any] = {}
-        self._left: list[tuple[Path, str]] = []
-
-    def put_together(self, content: Json) -> Json:
-        """The document with all that it refers to."""
-        whole: Json = self._turned(content, self._root, "")
-        parts: Json = {}
-        while self._left:
-            path, name = self._left.pop()
-            parts[name] = self._turned(self._parts[path], path, f"/{FILES}/{escape(name)}")
-        return {**whole, FILES: dict(sorted(parts.items()))} if parts else whole
-
-    def _turned(self, content: Any, path: Path, at: str) -> Any:
-        def visit(node: Json) -> Json:
-            reference = node.get("$ref")
-            if isinstance(reference, str):
-                node["$ref"] = self._inward(reference, path, at)
-            discriminator = node.get("discriminator")
-            if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
-                mapping = {
-                    value: self._inward(target, path, at) if isinstance(target, str) and "/" in target else target
-                    for value, target in discriminator["mapping"].items()
-                }
-                node["discriminator"] = {**discriminator, "mapping": mapping}
-            return node
-
-        return transform(content, visit)
-
-    def _inward(self, reference: str, path: Path, at: str) -> str:
-        file, _, fragment = reference.partition("#")
-        if not file:
-            return f"#{at}{fragment}" if at and (not fragment or fragment.startswith("/")) else reference
-        parts = urlsplit(file)
-        if parts.scheme or parts.netloc or file.startswith("/"):
-            raise DocumentError(
-                f"{path}: the reference {reference} leaves the document; only files in its folder are read."
-            )
-        target = (path.parent / unquote(file)).resolve()
-        if target == self._root:
-            return f"#{fragment}"
-        if not target.is_relative_to(self._folder) or target.suffix not in _SUFFIXES:
-            raise DocumentError(
-                f"{path}: the reference {reference} leaves the document; only YAML and JSON files in its folder, "
-                f"{self._folder}, are read."
-            )
-        name = target.relative_to(self._folder).as_posix()
-        if target not in self._parts:
-            self.files.append(target)
-            self._parts[target] = jiter.from_json(_read(target, self._cache)[1])
-            self._left.append((target, name))
-        return f"#/{FILES}/{escape(name)}{fragment}"

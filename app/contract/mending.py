@@ -11,42 +11,40 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..jsontypes import Json
 from .explain import find_fault
+from .pointers import PathPattern
 from .schemas import Validator
-from .structure import Json
 
 # Properties to leave out of one answer; more would be another answer.
 _MOST = 64
 
-# A place with None for every index: what has no room in one choice has none in the next.
-Place = tuple[str | None, ...]
-
 
 class Mender:
     """Leaves out of answers what a schema has no room for. What it has learned from one answer it does to the next
-    before it is asked whether that fits. ``left_out`` are the places so far; ``True``: only if there is null.
+    before it is asked whether that fits. ``left_out`` are the paths so far; ``True``: only if there is null.
     ``spare`` gives what may be added where it is required, ``added`` what of it is."""
 
-    def __init__(self, validator: Validator, spare: Mapping[Place, Any] | None = None) -> None:
+    def __init__(self, validator: Validator, spare: Mapping[PathPattern, Any] | None = None) -> None:
         self._validator = validator
         self._spare = spare or {}
-        self.left_out: dict[Place, bool] = {}
-        self.added: dict[Place, Any] = {}
+        self.left_out: dict[PathPattern, bool] = {}
+        self.added: dict[PathPattern, Any] = {}
 
     def mend(self, body: Json) -> Json | None:
         """The body as it fits, a copy if anything is left out of it; None: nothing certain makes it fit."""
         if self._validator.is_valid(body):
             return body
         body = copy.deepcopy(body)
-        for place, only_null in self.left_out.items():
-            _leave_out(body, place, only_null)
-        for place, value in self.added.items():
-            _add(body, place, value)
+        for pattern, only_null in self.left_out.items():
+            _leave_out(body, pattern, only_null)
+        for pattern, value in self.added.items():
+            _add(body, pattern, value)
         for _ in range(_MOST):
             if self._validator.is_valid(body):
                 return body
             fault, found = find_fault(self._validator, body)
-            missing = _place((*fault.path, str(fault.value))) if fault.keyword == "required" else ()
+            missing = _pattern((*fault.path, str(fault.value))) if fault.keyword == "required" else ()
             if missing in self._spare and missing not in self.added:
                 self.added[missing] = self._spare[missing]
                 _add(body, missing, self._spare[missing])
@@ -60,17 +58,17 @@ class Mender:
         return None
 
     def _learn(self, body: Json, path: Iterable[str | int], *, only_null: bool) -> None:
-        place = _place(path)
-        self.left_out[place] = only_null
-        _leave_out(body, place, only_null)
+        pattern = _pattern(path)
+        self.left_out[pattern] = only_null
+        _leave_out(body, pattern, only_null)
 
 
-def _place(path: Iterable[str | int]) -> Place:
+def _pattern(path: Iterable[str | int]) -> PathPattern:
     return tuple(None if isinstance(part, int) else str(part) for part in path)
 
 
-def _add(node: Any, place: Place, value: Any) -> None:
-    name, *rest = place
+def _add(node: object, pattern: PathPattern, value: object) -> None:
+    name, *rest = pattern
     if name is None:
         for item in node if isinstance(node, list) else ():
             _add(item, tuple(rest), value)
@@ -80,8 +78,8 @@ def _add(node: Any, place: Place, value: Any) -> None:
         node.setdefault(name, copy.deepcopy(value))
 
 
-def _leave_out(node: Any, place: Place, only_null: bool) -> None:
-    name, *rest = place
+def _leave_out(node: object, pattern: PathPattern, only_null: bool) -> None:
+    name, *rest = pattern
     if name is None:
         for item in node if isinstance(node, list) else ():
             _leave_out(item, tuple(rest), only_null)

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from ..errors import DocumentError
-from .document import Document, base_path, pointer_to, templates
+from .document import Document, base_path, templates
 from .events import event_data
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from .parameters import STYLES, Parameter, style_of
+from .pointers import pointer_to
 from .shapes import Shape
 
 log = logging.getLogger("parley")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..jsontypes import Json
 from .document import Document
+from .pointers import reference_to
 
 _UNIONS = ("allOf", "anyOf", "oneOf")
 
 
-def property_paths(document: Document, schema: Any) -> list[str]:
+def property_paths(document: Document, schema: object) -> list[str]:
     """The paths below a schema of the document, each once, a parent before its children.
 
     Raises:
@@ -25,14 +27,14 @@ def property_paths(document: Document, schema: Any) -> list[str]:
     return list(found)
 
 
-def defaults(document: Document, pointer: str) -> dict[str, Any]:
+def defaults(document: Document, pointer: str) -> Json:
     """The defaults of the properties of an object's schema, by name, those of all branches of a union together.
 
     Raises:
         ConfigurationError: a reference is broken.
     """
-    found: dict[str, Any] = {}
-    left: list[Any] = [{"$ref": f"#{pointer}"}]
+    found: Json = {}
+    left: list[Any] = [{"$ref": reference_to(pointer)}]
     seen: set[str | None] = set()
     while left:
         schema, followed = document.resolve(left.pop())
@@ -47,7 +49,7 @@ def defaults(document: Document, pointer: str) -> dict[str, Any]:
     return found
 
 
-def _walk(document: Document, schema: Any, at: str, found: dict[str, None], above: tuple[str, ...]) -> None:
+def _walk(document: Document, schema: object, at: str, found: dict[str, None], above: tuple[str, ...]) -> None:
     schema, pointer = document.resolve(schema)
     if not isinstance(schema, dict) or pointer in above:
         return  # a schema inside itself says nothing new

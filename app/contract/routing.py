@@ -12,11 +12,11 @@ from typing import Any
 
 from connexion.resolver import Resolution, Resolver
 
+from ..jsontypes import Json
 from .document import Document, templates
 from .handlers import Handlers
 from .operations import Operation
 from .security import Security
-from .structure import Json
 
 
 def routing_view(document: Document, operations: Iterable[Operation], security: Security | None = None) -> Json:

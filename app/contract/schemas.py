@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .document import Document
 from .formats import FORMATS, is_byte
+from .pointers import JsonPath, reference_to
 from .upgrade import Direction
 
 try:
@@ -38,7 +39,7 @@ class Fault:
 
     keyword: str
     value: Any
-    path: tuple[str | int, ...]
+    path: JsonPath
     branches: tuple[tuple[Fault, ...], ...] = ()
 
 
@@ -47,7 +48,7 @@ class Validator(Protocol):
 
     def is_valid(self, instance: Any) -> bool: ...
 
-    def faults(self, instance: Any) -> Iterator[Fault]: ...
+    def faults(self, instance: object) -> Iterator[Fault]: ...
 
 
 class Schemas:
@@ -93,7 +94,7 @@ class Schemas:
             self._compile(pointer, None)
 
     def _compile(self, pointer: str, direction: Direction | None) -> Validator:
-        reference = f"{_URI}#{quote(pointer, safe='/~')}"
+        reference = _URI + reference_to(pointer)
         try:
             compiled: Validator = self._compiler(direction).compile(reference)
         except Exception as error:  # each library has its own, and some have several
@@ -117,10 +118,10 @@ class _Lazy:
         self._compiled: Validator | None = None
         self.is_valid = self._is_valid
 
-    def _is_valid(self, instance: Any) -> bool:
+    def _is_valid(self, instance: object) -> bool:
         return self._now().is_valid(instance)
 
-    def faults(self, instance: Any) -> Iterator[Fault]:
+    def faults(self, instance: object) -> Iterator[Fault]:
         return self._now().faults(instance)
 
     def _now(self) -> Validator:
@@ -130,7 +131,7 @@ class _Lazy:
         return self._compiled
 
 
-def compile_schema(schema: dict[str, Any]) -> Validator:
+def compile_schema(schema: Json) -> Validator:
     """The validator of a schema that stands alone, such as one that a client sends; it refers to itself only.
 
     Raises:
@@ -145,7 +146,7 @@ def compile_schema(schema: dict[str, Any]) -> Validator:
 
 
 class _Rust:
-    def __init__(self, source: dict[str, Any]) -> None:
+    def __init__(self, source: Json) -> None:
         self._registry = jsonschema_rs.Registry([(_URI, source)], draft=jsonschema_rs.Draft202012)
 
     def compile(self, reference: str) -> Validator:
@@ -189,7 +190,7 @@ def _from_rust(error: Any) -> Fault:
 
 
 class _Python:
-    def __init__(self, source: dict[str, Any]) -> None:
+    def __init__(self, source: Json) -> None:
         from referencing.jsonschema import DRAFT202012
 
         resource = DRAFT202012.create_resource(_python_patterns(source))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from ..errors import DocumentError
+from ..jsontypes import Json
 from .document import Document
 from .operations import Operation
-from .structure import Json
 
 log = logging.getLogger("parley")
 
@@ -103,7 +103,7 @@ def _kinds(schemes: Json, used: Container[str]) -> Iterator[tuple[str, Json]]:
             yield (scheme["in"] if scheme["type"] == "apiKey" else scheme["scheme"]), scheme
 
 
-def _kept(scheme: Any, allow_basic: bool) -> Json | None:
+def _kept(scheme: object, allow_basic: bool) -> Json | None:
     """A scheme without anything in it that Connexion would act upon by itself, such as names of functions."""
     if not isinstance(scheme, dict):
         return None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-Json = dict[str, Any]
+from ..jsontypes import Json
 
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
@@ -27,7 +27,7 @@ class Shape:
     the order of the schema; none: any.
     """
 
-    def __init__(self, follow: Callable[[Any], Any], schema: Any) -> None:
+    def __init__(self, follow: Callable[[Any], Any], schema: object) -> None:
         self._follow = follow
         self._schema = schema
 
@@ -117,7 +117,7 @@ class Shape:
     def _union(self, schemas: list[Any]) -> Shape:
         return Shape(self._follow, schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {})
 
-    def _flatten(self, schema: Any, depth: int) -> Iterator[Json]:
+    def _flatten(self, schema: object, depth: int) -> Iterator[Json]:
         schema = self._follow(schema)
         if not isinstance(schema, dict) or depth > _DEEPEST:
             return
@@ -129,7 +129,7 @@ class Shape:
             if branch in schema:
                 yield from self._flatten(schema[branch], depth + 1)
 
-    def _types(self, schema: Any, depth: int) -> tuple[str, ...] | None:
+    def _types(self, schema: object, depth: int) -> tuple[str, ...] | None:
         """The types that a schema allows, in its order; None: any."""
         schema = self._follow(schema)
         if not isinstance(schema, dict) or depth > _DEEPEST:
@@ -146,7 +146,7 @@ class Shape:
         return found
 
 
-def _map(value: Any) -> Json:
+def _map(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
@@ -167,7 +167,7 @@ def _declared(schema: Json) -> tuple[str, ...] | None:
     return ("array",) if "items" in schema or "prefixItems" in schema else None
 
 
-def _type_of(value: Any) -> str:
+def _type_of(value: object) -> str:
     for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array")):
         if isinstance(value, kind):
             return name

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Path = tuple[str | int, ...]
+from .pointers import JsonPath
 
 # Up to these sizes a node is left as it is.
 _FEW_ITEMS = 1
@@ -25,13 +25,13 @@ class Shrunken:
     """``instance`` is the part that is left. `original` leads back to the places in the whole. ``cut`` has the paths,
     in ``instance``, of the nodes that something was taken away from."""
 
-    def __init__(self, is_valid: Callable[[Any], bool], whole: Any, keep: frozenset[Path] = frozenset()) -> None:
+    def __init__(self, is_valid: Callable[[Any], bool], whole: object, keep: frozenset[JsonPath] = frozenset()) -> None:
         self._is_valid = is_valid
-        self._offsets: dict[Path, int] = {}
+        self._offsets: dict[JsonPath, int] = {}
         self.instance = whole
-        self.cut: set[Path] = set()
+        self.cut: set[JsonPath] = set()
         # Nearest to the root first: what is cut there needs no look any more.
-        left: list[Path] = [()]
+        left: list[JsonPath] = [()]
         for path in left:
             if len(left) > _MOST_NODES:
                 break
@@ -43,14 +43,14 @@ class Shrunken:
             elif isinstance(node, list) and len(node) <= _FEW_ITEMS:
                 left += [(*path, index) for index in range(len(node))]
 
-    def original(self, path: Path) -> Path:
+    def original(self, path: JsonPath) -> JsonPath:
         """The path in the whole of a path in `instance`."""
         return tuple(
             part + self._offsets.get(path[:depth], 0) if isinstance(part, int) else part
             for depth, part in enumerate(path)
         )
 
-    def _cut(self, path: Path, node: Any) -> Any:
+    def _cut(self, path: JsonPath, node: object) -> Any:
         if isinstance(node, list) and len(node) > _FEW_ITEMS:
             start, rest = self._halve(path, node, _FEW_ITEMS, lambda items: items)
             self._offsets[path] = start
@@ -64,7 +64,7 @@ class Shrunken:
             self.cut.add(path)
         return rest
 
-    def _halve(self, path: Path, items: list[Any], few: int, make: Callable[[list[Any]], Any]) -> tuple[int, Any]:
+    def _halve(self, path: JsonPath, items: list[Any], few: int, make: Callable[[list[Any]], Any]) -> tuple[int, Any]:
         """Take halves away while the rest is invalid. Stops early where the fault needs both halves, as with too many
         items. Gives the index of the first item left, and what is left."""
         start, end = 0, len(items)
@@ -78,7 +78,7 @@ class Shrunken:
                 break
         return start, make(items[start:end])
 
-    def _try(self, path: Path, node: Any) -> bool:
+    def _try(self, path: JsonPath, node: object) -> bool:
         """Whether the instance is still invalid with another node at a path; then it stays there."""
         candidate = _replace(self.instance, path, node)
         if self._is_valid(candidate):
@@ -87,13 +87,13 @@ class Shrunken:
         return True
 
 
-def _get(instance: Any, path: Path) -> Any:
+def _get(instance: Any, path: JsonPath) -> Any:
     for part in path:
         instance = instance[part]
     return instance
 
 
-def _replace(instance: Any, path: Path, node: Any) -> Any:
+def _replace(instance: Any, path: JsonPath, node: Any) -> Any:
     """A copy that shares everything but the containers on the path."""
     if not path:
         return node

@@ -3,10 +3,11 @@ the author's own, and which hold plain data that nothing may be read into."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-Json = dict[str, Any]
+from ..jsontypes import Json
+from .pointers import pointer_to
 
 # The parts of other files, by their paths relative to the document's folder, in a document made of several.
 FILES = "x-parley-files"
@@ -21,40 +22,51 @@ _MAPS = frozenset(
 )
 
 
-def transform(node: Any, visit: Callable[[Json], Any], *, names: bool = False) -> Any:
+def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False) -> Any:
     """A copy of a document or a part of it in which every object of the standard has gone through ``visit``, the
     inner ones first. ``names``: the keys of the node are names."""
     if isinstance(node, list):
         return [transform(item, visit) for item in node]
     if not isinstance(node, dict):
         return node
-    if names:
-        return {name: transform(value, visit) for name, value in node.items()}
     result: Json = {}
     for key, value in node.items():
-        if key in _MAPS and isinstance(value, dict):
-            result[key] = transform(value, visit, names=True)
-        elif key == "parameters" and isinstance(value, dict):
-            # In components a map from names; in a link, of data, which have nothing to be found.
-            result[key] = transform(value, visit, names=True)
-        elif key == "examples" and isinstance(value, dict):
-            # A map of Example objects or references to them; what an example says is data.
-            result[key] = {
-                name: visit(dict(item)) if isinstance(item, dict) and "$ref" in item else item
-                for name, item in value.items()
-            }
-        elif key in _DATA or key == "examples" or (key.startswith("x-") and key != FILES):
-            result[key] = value
+        inner = "node" if names else _inner(key, value)
+        if inner == "examples":
+            result[key] = {name: transform(item, visit) if _refers(item) else item for name, item in value.items()}
         else:
-            result[key] = transform(value, visit)
-    return visit(result)
+            result[key] = value if inner == "data" else transform(value, visit, names=inner == "names")
+    return result if names else visit(result)
 
 
-def escape(token: str | int) -> str:
-    """A reference token of a JSON pointer (RFC 6901, section 3)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
+def references(node: object, pointer: str = "", *, names: bool = False) -> Iterator[tuple[str, str]]:
+    """Every reference in a document or a part of it, after the pointer of the object that it stands in."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from references(item, pointer + pointer_to(index))
+    elif isinstance(node, dict):
+        if not names and isinstance(node.get("$ref"), str):
+            yield pointer, node["$ref"]
+        for key, value in node.items():
+            inner = "node" if names else _inner(key, value)
+            if inner == "examples":
+                value = {name: item for name, item in value.items() if _refers(item)}
+            if inner != "data":
+                yield from references(value, pointer + pointer_to(key), names=inner in ("names", "examples"))
 
 
-def unescape(token: str) -> str:
-    """The opposite of `escape`."""
-    return token.replace("~1", "/").replace("~0", "~")
+def _inner(key: str, value: object) -> str:
+    """What the value of a field is: a ``node`` of the document, a map from ``names`` to such, ``examples`` or
+    ``data``."""
+    is_map = isinstance(value, dict)
+    # In components a map from names; in a link, of data, which have nothing to be found.
+    if is_map and (key in _MAPS or key == "parameters"):
+        return "names"
+    if key == "examples":
+        # A map of Example objects or references to them; what an example says is data.
+        return "examples" if is_map else "data"
+    return "data" if key in _DATA or (key.startswith("x-") and key != FILES) else "node"
+
+
+def _refers(node: object) -> bool:
+    return isinstance(node, dict) and "$ref" in node

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .parameters import Parameter
 from .shapes import Shape
 
@@ -195,8 +196,8 @@ def _array(shape: Shape, texts: Iterable[str]) -> list[Any]:
     return [shape.items.readings(text)[0] for text in texts]
 
 
-def _object(parameter: Parameter, members: dict[str, list[str]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _object(parameter: Parameter, members: dict[str, list[str]]) -> Json:
+    found: Json = {}
     for key, texts in members.items():
         shape = parameter.shape.property(key)
         if shape.is_array and (len(texts) > 1 or not shape.is_scalar):

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from .structure import Json, transform
+from ..jsontypes import Json
+from .pointers import last_token, pointer_in
+from .structure import transform
 
 Direction = Literal["request", "response"]
 
@@ -82,7 +84,7 @@ def _drop_foreign(node: Json, mark: str, resolve: Resolve) -> None:
             part["required"] = [name for name in part["required"] if name not in names]
 
 
-def _marked(node: Any, mark: str, resolve: Resolve, depth: int) -> set[str]:
+def _marked(node: object, mark: str, resolve: Resolve, depth: int) -> set[str]:
     if not isinstance(node, dict) or depth > 8:
         return set()
     names = set()
@@ -97,7 +99,7 @@ def _marked(node: Any, mark: str, resolve: Resolve, depth: int) -> set[str]:
     return names
 
 
-def _target(schema: Any, resolve: Resolve) -> Any:
+def _target(schema: object, resolve: Resolve) -> Any:
     if isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and schema["$ref"].startswith("#/"):
         return resolve(schema)
     return schema
@@ -118,17 +120,17 @@ def _turn_discriminator(node: Json, resolve: Resolve) -> None:
         node[union] = [_held(branch, name, mapping, resolve) for branch in branches]
 
 
-def _held(branch: Any, name: str, mapping: Json, resolve: Resolve) -> Any:
+def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
     reference = branch.get("$ref") if isinstance(branch, dict) else None
     if not isinstance(reference, str) or not reference.startswith("#/") or _says(branch, name, resolve, 0):
         return branch
-    own = reference.rpartition("/")[2]
+    own = last_token(pointer_in(reference))
     values = [value for value, target in mapping.items() if target in (reference, own)] or [own]
     held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
     return {"allOf": [branch, held]}
 
 
-def _says(schema: Any, name: str, resolve: Resolve, depth: int) -> bool:
+def _says(schema: object, name: str, resolve: Resolve, depth: int) -> bool:
     """Whether a schema fixes the values of a property."""
     schema = _target(schema, resolve)
     if not isinstance(schema, dict) or depth > 8:

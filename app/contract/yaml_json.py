@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import yaml
 
@@ -37,7 +36,7 @@ YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loa
 YamlLoader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
 
 
-def refuse_bombs(content: Any, text: str) -> None:
+def refuse_bombs(content: object, text: str) -> None:
     """Refuse aliases that stand for so many values together that their JSON would fill the memory.
 
     Raises:
@@ -47,7 +46,7 @@ def refuse_bombs(content: Any, text: str) -> None:
         raise ValueError(f"its aliases stand for more than {_MOST_VALUES} values")
 
 
-def _values(node: Any, known: dict[int, int]) -> int:
+def _values(node: object, known: dict[int, int]) -> int:
     """How many values a node holds, what stands there twice counted twice."""
     if not isinstance(node, (dict, list)):
         return 1

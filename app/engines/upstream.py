@@ -95,8 +95,9 @@ class UpstreamPlan:
                         for delta in in_deltas(read_whole(events.body, self._asked, self._drift)):
                             yield delta
                         return
-                    for delta in reader.feed_all(events):
-                        yield delta
+                    for event in events:
+                        for delta in reader.feed(event):
+                            yield delta
                     if reader.done:
                         return
             for delta in reader.end():

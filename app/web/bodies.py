@@ -136,7 +136,7 @@ def decode_text(raw: bytes | bytearray, charset: str, param: str | None = None) 
         ) from None
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> object:
     """Strict JSON (RFC 8259): UTF-8, no NaN or infinities, no name twice in an object, at most 200 levels.
 
     Raises:
@@ -166,7 +166,7 @@ def _json_fault(text: str) -> str:
     return f"The body is not valid JSON{where}."
 
 
-def _has_infinity(body: Any) -> bool:
+def _has_infinity(body: object) -> bool:
     left: list[Iterable[Any]] = [[body]]
     for values in left:  # which grows meanwhile
         for value in values:

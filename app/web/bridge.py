@@ -13,20 +13,27 @@ import contextvars
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
+from ..frameworks.connexion import operation_of
+from ..jsontypes import Json
 from . import sse
 from .eager import await_or
 from .envelope import envelope, to_api_error
 from .exchange import Exchange, Stream
 from .view import PENDING, SCOPE, PendingReply, to_reply
 from .writer import EventWriter
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+    from _typeshed import OptExcInfo
 
 # An instant answer needs no watch over the client; one that takes longer does.
 _WATCH_AFTER = 0.1
@@ -44,7 +51,7 @@ class Bridge:
 
     def __init__(
         self,
-        wsgi_app: Callable[..., Iterable[bytes]],
+        wsgi_app: WSGIApplication,
         *,
         threaded: frozenset[str],
         ping_interval: float,
@@ -59,7 +66,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
-        threaded = scope["extensions"].get("connexion_routing", {}).get("operation_id") in self.threaded
+        threaded = operation_of(scope) in self.threaded
         # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
         environ = _environ(scope, exchange.raw_body if threaded else b"")
         exchange.raw_body = b""
@@ -75,13 +82,17 @@ class Bridge:
         else:
             await self._finish(pending, exchange, receive, send)
 
-    def _call(self, environ: dict[str, Any]) -> Answer:
-        started: list[Any] = []
+    def _call(self, environ: WSGIEnvironment) -> Answer:
+        started: tuple[str, list[tuple[str, str]]] = ("", [])
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-            if exc_info:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            nonlocal started
+            if exc_info is not None and exc_info[1] is not None:
                 raise exc_info[1].with_traceback(exc_info[2])
-            started[:] = [int(status[:3]), headers]
+            started = status, headers
+            return _write
 
         result = self.wsgi_app(environ, start_response)
         try:
@@ -89,7 +100,7 @@ class Bridge:
         finally:
             getattr(result, "close", lambda: None)()
         status, headers = started
-        return status, [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers], body
+        return int(status[:3]), _encoded(headers), body
 
     async def _finish(self, pending: PendingReply, exchange: Exchange, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -140,8 +151,9 @@ class Bridge:
         try:
             await asyncio.wait({first}, timeout=self.ping_interval)
             chunk = encode(first.result()) if first.done() else None
-            headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in stream.headers.items()]
-            headers += [
+            own = stream.headers() if callable(stream.headers) else stream.headers
+            headers = [
+                *_encoded(own.items()),
                 (b"content-type", sse.CONTENT_TYPE.encode()),
                 (b"cache-control", b"no-cache"),
                 (b"x-accel-buffering", b"no"),  # nginx would hold events back
@@ -178,7 +190,15 @@ class Bridge:
                 await close()
 
 
-async def _next(events: Any) -> Any:
+def _write(_body: bytes) -> None:
+    raise NotImplementedError("Flask gives its body as an iterable")
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+async def _next(events: AsyncIterator[Json]) -> Json:
     try:
         return await anext(events)
     except StopAsyncIteration:
@@ -192,10 +212,10 @@ async def _send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:
     """The WSGI environment (PEP 3333) of an ASGI scope and a body."""
     server = scope.get("server") or ("localhost", 80)
-    environ: dict[str, Any] = {
+    environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
         "PATH_INFO": scope["path"].encode().decode("latin-1"),

@@ -9,10 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..contract.explain import check, explain
@@ -20,6 +17,7 @@ from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from ..contract.operations import Body, Operation
 from ..contract.schemas import Schemas, Validator
 from ..errors import BadRequest, UnsupportedMediaType
+from ..frameworks.connexion import operation_of
 from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json
 from .exchange import Exchange
 from .forms import FormCheck, read_multipart, read_urlencoded
@@ -136,7 +134,7 @@ def _missing_body() -> BadRequest:
     return BadRequest("The request needs a body.", code="missing_body")
 
 
-def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> Any:
+def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
     if is_json(media_type):
         body = parse_json(raw)
         if found.validator is not None:
@@ -161,7 +159,7 @@ def _body_check(body: Body, schemas: Schemas) -> _BodyCheck:
     return _BodyCheck(body, validator, form)
 
 
-def _default_type(types: MediaTypes[Any]) -> str:
+def _default_type(types: MediaTypes[_BodyCheck]) -> str:
     """What a body without a Content-Type is: JSON if it may be, else the first type of the document."""
     names = [split_type(key)[0] for key in types.keys]
     named = [name for name in names if "*" not in name]
@@ -169,46 +167,15 @@ def _default_type(types: MediaTypes[Any]) -> str:
     return next(filter(is_json, named), next(iter(named), "application/octet-stream"))
 
 
-class _CheckAPI(RoutedAPI[OperationCheck]):
-    def __init__(self, *args: Any, checks: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._make = checks
-        self.add_paths()
-
-    def make_operation(self, operation: Any) -> OperationCheck:
-        made = self._make(self.next_app, operation.operation_id)
-        assert isinstance(made, OperationCheck)
-        return made
-
-
-class CheckMiddleware(RoutedMiddleware[_CheckAPI]):
-    """Connexion's place for request validation, filled with our own."""
-
-    api_cls = _CheckAPI
+class CheckMiddleware:
+    """Holds what is routed to an operation against it, where Connexion's own validation of requests would."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        operations: Mapping[str, Operation],
-        schemas: Schemas,
-        max_body: int,
-        max_upload: int,
-        body_timeout: float,
+        self, app: ASGIApp, *, operations: Mapping[str, Operation], schemas: Schemas, limits: BodyLimits
     ) -> None:
-        super().__init__(app)
-        self._operations = operations
-        self._schemas = schemas
-        self._limits = BodyLimits(max_body, max_upload, body_timeout)
+        self.app = app
+        self._checks = {key: OperationCheck(app, operation, schemas, limits) for key, operation in operations.items()}
 
-    def add_api(self, specification: Any, **kwargs: Any) -> _CheckAPI:
-        api: _CheckAPI = super().add_api(specification, checks=self._check, **kwargs)
-        return api
-
-    def _check(self, next_app: ASGIApp, operation_id: str) -> OperationCheck:
-        return OperationCheck(next_app, self._operations[operation_id], self._schemas, self._limits)
-
-
-def check_middleware(**options: Any) -> Any:
-    """The middleware with its options, in the form that Connexion's list of middlewares takes."""
-    return partial(CheckMiddleware, **options)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = operation_of(scope) if scope["type"] == "http" else None
+        await (self.app if operation is None else self._checks[operation])(scope, receive, send)

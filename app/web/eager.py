@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
 @types.coroutine
-def await_or(step: Awaitable[T], before_waiting: Callable[[], Awaitable[None]]) -> Generator[Any, Any, T]:
+def await_or(step: Awaitable[T], before_waiting: Callable[[], Awaitable[None]]) -> Generator[object, object, T]:
     """What ``step`` gives. ``before_waiting`` is awaited when it does not give it at once."""
     running = step.__await__()
     try:

@@ -11,13 +11,13 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
 
 from connexion.exceptions import ProblemException
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
+from ..jsontypes import Json
 from . import sse
 from .exchange import Exchange
 
@@ -29,7 +29,7 @@ _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 
 
-def envelope(error: ApiError) -> dict[str, Any]:
+def envelope(error: ApiError) -> Json:
     """The body of an error."""
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 

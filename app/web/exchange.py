@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-Json = dict[str, Any]
+from starlette.types import Scope
+
+from ..jsontypes import Json
+
 T = TypeVar("T")
 
 _KEY = "parley"
@@ -19,20 +22,20 @@ class Exchange:
     request_id: str
     status: int = 0
     key_name: str | None = None
-    body: Any = None
+    body: object = None
     raw_body: bytes = b""
     body_read: bool = False
     parameters: Json = field(default_factory=dict)
     log: Json = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scope: Mapping[str, Any]) -> Exchange:
+    def of(cls, scope: Scope) -> Exchange:
         """The exchange that the front put into an ASGI scope."""
         found = scope["extensions"][_KEY]
         assert isinstance(found, cls)
         return found
 
-    def attach(self, scope: Any) -> None:
+    def attach(self, scope: Scope) -> None:
         scope.setdefault("extensions", {})[_KEY] = self
 
 
@@ -47,7 +50,7 @@ class Request:
     id: str
     key_name: str | None
     log: Json
-    services: Mapping[type[Any], Any]
+    services: Mapping[type, object]
     headers: Sequence[tuple[bytes, bytes]] = ()
 
     def lines(self, name: str) -> list[str]:
@@ -67,7 +70,7 @@ class Reply:
     ``media_type`` names JSON. Text and bytes are sent as they are. ``foreign``: another server made it, whose fault it
     is when it does not fit."""
 
-    body: Any = None
+    body: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str | None = None
@@ -79,11 +82,12 @@ class Stream:
     """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event. ``named``: each event bears the name that its ``type`` says. ``foreign`` is as in
-    `Reply`.
+    afterwards an error event. ``headers`` may be a function, which is called when they are sent: once the first event
+    is there, or has been waited for so long that the answer begins without it. ``named``: each event bears the name
+    that its ``type`` says. ``foreign`` is as in `Reply`.
     """
 
     events: AsyncIterator[Json]
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
     named: bool = False
     foreign: bool = False

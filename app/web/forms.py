@@ -6,8 +6,8 @@ document says so, or where it says nothing and the client sends a file's name wi
 
 from __future__ import annotations
 
-import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ..contract.explain import check
-from ..contract.forms import Form, Leaf
+from ..contract.forms import Form, FormField
 from ..contract.media import split_type
+from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
+from ..jsontypes import Json
 from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
@@ -29,9 +31,6 @@ MAX_FIELDS = 10_000
 _MAX_HEADERS = 16
 _MAX_HEADER_BYTES = 8_192
 
-# It would log the bytes that it does not understand.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
-
 
 @dataclass(frozen=True, slots=True)
 class FormCheck:
@@ -39,7 +38,7 @@ class FormCheck:
 
     form: Form
     validator: Validator | None
-    headers: dict[str, list[tuple[Any, Validator | None]]]
+    headers: dict[str, list[tuple[Parameter, Validator | None]]]
 
     @classmethod
     def of(cls, form: Form, validator: Validator | None, schemas: Schemas) -> FormCheck:
@@ -50,54 +49,54 @@ class FormCheck:
         }
         return cls(form, validator, headers)
 
-    def body(self, leaves: list[Leaf]) -> dict[str, Any]:
+    def body(self, fields: list[FormField]) -> Json:
         """The fields as an object that fits the schema.
 
         Raises:
             BadRequest: they do not fit it.
         """
         if self.headers:
-            for leaf in leaves:
-                self._check_headers(leaf)
-        tree = self.form.values(leaves, _parse_field)
+            for field in fields:
+                self._check_headers(field)
+        tree = self.form.values(fields, _parse_field)
         if self.validator is not None:
             check(self.validator, _each_file(tree, _stand_in))
-        body: dict[str, Any] = _each_file(tree, _upload)
+        body: Json = _each_file(tree, _upload)
         return body
 
-    def _check_headers(self, leaf: Leaf) -> None:
-        name = self.form.property_of(leaf.name)
+    def _check_headers(self, field: FormField) -> None:
+        name = self.form.property_of(field.name)
         for header, validator in self.headers.get(name, ()):
-            readings = read_header(header, leaf.headers.get(header.name.lower(), []))
+            readings = read_header(header, field.headers.get(header.name.lower(), []))
             if readings is not None:
                 choose(header, validator, readings, name)
             elif header.required:
                 raise missing(header, name)
 
 
-def _parse_field(text: str) -> Any:
+def _parse_field(text: str) -> object:
     return parse_json(text.encode())
 
 
-def _each_file(value: Any, change: Any) -> Any:
+def _each_file(value: object, change: Callable[[FormField], object]) -> Any:
     if isinstance(value, dict):
         return {name: _each_file(item, change) for name, item in value.items()}
     if isinstance(value, list):
         return [_each_file(item, change) for item in value]
-    return change(value) if isinstance(value, Leaf) else value
+    return change(value) if isinstance(value, FormField) else value
 
 
-def _stand_in(leaf: Leaf) -> str:
-    return leaf.stand_in
+def _stand_in(field: FormField) -> str:
+    return field.stand_in
 
 
-def _upload(leaf: Leaf) -> Upload:
-    upload = leaf.file
+def _upload(field: FormField) -> Upload:
+    upload = field.file
     assert isinstance(upload, Upload)
     return upload
 
 
-def read_urlencoded(raw: bytes) -> list[Leaf]:
+def read_urlencoded(raw: bytes) -> list[FormField]:
     """The fields of a body.
 
     Raises:
@@ -110,18 +109,18 @@ def read_urlencoded(raw: bytes) -> list[Leaf]:
         raise BadRequest("The body is not UTF-8.", code="invalid_form") from None
     if text.count("&") >= MAX_FIELDS:
         raise ContentTooLarge(f"The form has more than the {MAX_FIELDS} fields that are accepted.")
-    leaves = []
+    fields = []
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
             name = decode(name, plus=True)
-            leaves.append(Leaf(name, decode(value, plus=True, name=name), raw=value))
-    return leaves
+            fields.append(FormField(name, decode(value, plus=True, name=name), raw=value))
+    return fields
 
 
 async def read_multipart(
     first: bytes, stream: BodyStream, boundary: str, form: Form, folder: UploadFolder, memory: int
-) -> list[Leaf]:
+) -> list[FormField]:
     """The parts of a body, which begins with the piece ``first``; what is a file is written to the folder, the rest may
     have ``memory`` bytes in all.
 
@@ -159,14 +158,14 @@ async def read_multipart(
         raise _invalid("it does not keep to the form of RFC 7578") from None
     if not reader.ended:
         raise _invalid("it ends before its last boundary")
-    return reader.leaves
+    return reader.fields
 
 
 class _MultipartReader:
     """What the parser calls as it comes along. It does not wait, so files are written between its calls."""
 
     def __init__(self, form: Form, folder: UploadFolder, memory: int) -> None:
-        self.leaves: list[Leaf] = []
+        self.fields: list[FormField] = []
         self.ended = False
         self.received = 0
         self._form = form
@@ -176,7 +175,7 @@ class _MultipartReader:
         self._name, self._value = bytearray(), bytearray()
         self._headers: dict[str, list[str]] = {}
         self._header_count = 0
-        self._leaf = Leaf("")
+        self._field = FormField("")
         self._filename: str | None = None
         self._text = bytearray()
         self._file: UploadWriter | None = None
@@ -196,7 +195,7 @@ class _MultipartReader:
             await self._file.flush()
 
     def begin(self) -> None:
-        if len(self.leaves) == MAX_PARTS:
+        if len(self.fields) == MAX_PARTS:
             raise ContentTooLarge(f"The form has more than the {MAX_PARTS} parts that are accepted.")
         self._headers, self._header_count = {}, 0
 
@@ -227,8 +226,8 @@ class _MultipartReader:
             raise _invalid("a part has no Content-Disposition: form-data with a name")
         name = _text(options[b"name"])
         filename = _text(options[b"filename"]) if b"filename" in options else None
-        self._leaf = Leaf(name, headers=self._headers)
-        self._leaf.media_type = split_type(self._headers.get("content-type", [""])[0])[0]
+        self._field = FormField(name, headers=self._headers)
+        self._field.media_type = split_type(self._headers.get("content-type", [""])[0])[0]
         if self._form.takes_file(name, named=filename is not None):
             self._file = self._folder.new()
             # RFC 7578, section 4.2: folders in it are to be dropped.
@@ -242,20 +241,20 @@ class _MultipartReader:
             self._text += data[start:end]
 
     def end_part(self) -> None:
-        leaf = self._leaf
+        field = self._field
         content_type = self._headers.get("content-type", [""])[0]
         if self._file is not None:
-            leaf.size = self._file.size
-            leaf.file = Upload(
-                self._file.path, self._filename, content_type or "application/octet-stream", leaf.size, self._headers
+            field.size = self._file.size
+            field.file = Upload(
+                self._file.path, self._filename, content_type or "application/octet-stream", field.size, self._headers
             )
             self._whole.append(self._file)
             self._file = None
         else:
             charset = split_type(content_type)[1].get("charset", "utf-8")
-            leaf.text = decode_text(self._text, charset, leaf.name[:64])
+            field.text = decode_text(self._text, charset, field.name[:64])
             self._text = bytearray()
-        self.leaves.append(leaf)
+        self.fields.append(field)
 
     def end(self) -> None:
         self.ended = True

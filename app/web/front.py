@@ -8,10 +8,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..jsontypes import Json
 from .exchange import Exchange
 
 log = logging.getLogger("parley.requests")
@@ -25,7 +25,7 @@ class FrontMiddleware:
 
     def __init__(self, app: ASGIApp, *, log_format: str) -> None:
         self.app = app
-        self.format: Callable[[dict[str, Any]], str] = _as_json if log_format == "json" else _as_text
+        self.format: Callable[[Json], str] = _as_json if log_format == "json" else _as_text
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,11 +81,11 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"req_" + secrets.token_hex(16).encode()
 
 
-def _as_json(line: dict[str, Any]) -> str:
+def _as_json(line: Json) -> str:
     return json.dumps(line, separators=(",", ":"))
 
 
-def _as_text(line: dict[str, Any]) -> str:
+def _as_text(line: Json) -> str:
     # The path is the client's: shown so that no line break or escape sequence of its reaches a terminal.
     return " ".join(
         f"{name}={value if isinstance(value, (int, float)) else _plain(str(value))}"

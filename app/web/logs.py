@@ -8,6 +8,8 @@ import sys
 
 def configure_logs() -> None:
     """Give our loggers a handler unless the program around has done so. May be called again."""
+    # The reader of multipart forms would log the bytes that it does not understand.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
     logger = logging.getLogger("parley")
     if logger.handlers or logging.getLogger().handlers:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,11 +18,12 @@ from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas
-from ..documents.samples.responses import Header, Media, Response, responses
+from ..documents.samples.responses import Header, Response, ResponseMedia, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
+from ..jsontypes import Json
 from . import sse
-from .exchange import Json, Reply, Request, Stream
+from .exchange import Reply, Request, Stream
 from .prefer import Preferences, acceptable, read_preferences
 
 EVENTS = "text/event-stream"
@@ -45,11 +46,11 @@ class Mocks:
         self._document = document
         self._samples = Samples(document, schemas)
 
-    def handler(self, operation: Operation) -> Callable[..., Any]:
+    def handler(self, operation: Operation) -> Callable[..., Awaitable[Reply | Stream]]:
         """A handler, as `app.web.view` wants one."""
         mock = _Mock(operation, responses(self._document, operation), self._samples)
 
-        async def answer(request: Request, body: Any = None) -> Reply | Stream:
+        async def answer(request: Request, body: object = None) -> Reply | Stream:
             preferences = read_preferences(request.lines("prefer"))
             if preferences.dynamic and preferences.seed is None:
                 preferences = replace(preferences, seed=secrets.randbits(32))
@@ -64,7 +65,7 @@ class _Mock:
     def __init__(self, operation: Operation, listed: Mapping[str, Response], samples: Samples) -> None:
         self.id, self.listed, self.samples = operation.id, listed, samples
 
-    def answer(self, wanted: Preferences, accept: str, body: Any) -> Reply | Stream:
+    def answer(self, wanted: Preferences, accept: str, body: object) -> Reply | Stream:
         response, status = self._response(wanted.code)
         try:
             headers = {**self._headers(response.headers, wanted.seed), **wanted.applied()}
@@ -104,7 +105,7 @@ class _Mock:
             raise ServerError(f"The document lists no answer for {self.id}.", code="no_mock")
         return found[0], found[0].status
 
-    def _value(self, media: Media, wanted: Preferences) -> Any:
+    def _value(self, media: ResponseMedia, wanted: Preferences) -> Any:
         if wanted.example is not None:
             value = media.examples[wanted.example]
             if not self._fits(media.schema, value):
@@ -122,10 +123,10 @@ class _Mock:
             return {} if is_json(split_type(_concrete(media.type))[0]) else "string"
         return self.samples.sample(media.schema, wanted.seed)
 
-    def _fits(self, pointer: str | None, value: Any) -> bool:
+    def _fits(self, pointer: str | None, value: object) -> bool:
         return pointer is None or self.samples.fits(pointer, value)
 
-    def _echo(self, value: Any, media: Media, wanted: Preferences, status: int, body: Any) -> Any:
+    def _echo(self, value: Any, media: ResponseMedia, wanted: Preferences, status: int, body: object) -> Any:
         """What the request says of a plain property that its answer has too, such as ``model``, holds in the answer."""
         if wanted.example is not None or status >= 400 or not isinstance(value, dict) or not isinstance(body, dict):
             return value
@@ -136,7 +137,7 @@ class _Mock:
         return value
 
     def _stream(
-        self, media: Media, wanted: Preferences, status: int, headers: dict[str, str], body: Any
+        self, media: ResponseMedia, wanted: Preferences, status: int, headers: dict[str, str], body: object
     ) -> Reply | Stream:
         events = self._events(media, wanted)
         if all(isinstance(event, dict) for event in events):
@@ -147,7 +148,7 @@ class _Mock:
         # The schema is that of the whole text.
         return Reply(_text(events[0], EVENTS), status, headers, EVENTS)
 
-    def _events(self, media: Media, wanted: Preferences) -> list[Any]:
+    def _events(self, media: ResponseMedia, wanted: Preferences) -> list[Any]:
         """A schema for events is that of the data of one: a stream has one of each branch of a union, or a few."""
         if wanted.example is not None:
             return [self._value(media, wanted)]
@@ -197,7 +198,7 @@ class _Mock:
             return None
 
 
-def _media(listed: Sequence[Media], example: str | None, accept: str, body: Any) -> Media:
+def _media(listed: Sequence[ResponseMedia], example: str | None, accept: str, body: object) -> ResponseMedia:
     """The media type to answer with: events where the request says so, else what is accepted, JSON rather than others
     and events last."""
     if example is not None:
@@ -235,7 +236,7 @@ def _concrete(media_type: str) -> str:
     )
 
 
-def _text(value: Any, media_type: str) -> str:
+def _text(value: object, media_type: str) -> str:
     if isinstance(value, str):
         return value
     if "json" in media_type.lower():  # one of the forms with a value a line
@@ -245,7 +246,7 @@ def _text(value: Any, media_type: str) -> str:
     return json.dumps(value)
 
 
-def _simple(value: Any) -> str:
+def _simple(value: object) -> str:
     """A header's value in the style ``simple`` (OpenAPI 3.1.1, section 4.8.12.3)."""
     if isinstance(value, dict):
         return ",".join(f"{name},{_simple(item)}" for name, item in value.items())

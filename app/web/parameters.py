@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -17,6 +16,7 @@ from ..contract.routing import path_name
 from ..contract.schemas import Schemas, Validator
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
+from ..jsontypes import Json
 from .bodies import parse_json
 
 # What may stand in a path as it is (RFC 3986, section 3.3).
@@ -41,13 +41,13 @@ class ParameterReader:
         if any(p.location == "path" and not (p.is_text and p.style == "simple") for p in operation.parameters):
             self._path = _path_pattern(operation.url)
 
-    def read(self, scope: Scope) -> dict[str, Any]:
+    def read(self, scope: Scope) -> Json:
         """The parameters that are there, by their keys.
 
         Raises:
             BadRequest: one is missing or is not as the document says.
         """
-        found: dict[str, Any] = {}
+        found: Json = {}
         query = split_query(scope["query_string"].decode("latin-1")) if self._names["query"] else []
         cookies = split_cookies(_fields(scope, "cookie")) if self._names["cookie"] else []
         segments = self._segments(scope) if self._path is not None else {}
@@ -83,7 +83,7 @@ def validator_of(parameter: Parameter, schemas: Schemas) -> Validator | None:
     return schemas.validator(parameter.schema, "request") if parameter.schema else None
 
 
-def read_header(parameter: Parameter, values: list[str]) -> list[Any] | None:
+def read_header(parameter: Parameter, values: list[str]) -> list[object] | None:
     """What the header fields of a parameter's name may mean; None: there are none.
 
     Raises:
@@ -94,7 +94,7 @@ def read_header(parameter: Parameter, values: list[str]) -> list[Any] | None:
     return read_fields(parameter, values) if values else None
 
 
-def choose(parameter: Parameter, validator: Validator | None, readings: list[Any], at: str | None = None) -> Any:
+def choose(parameter: Parameter, validator: Validator | None, readings: list[object], at: str | None = None) -> object:
     """The first reading that the schema allows; ``at`` is put before the parameter's name in an error.
 
     Raises:
@@ -116,7 +116,7 @@ def missing(parameter: Parameter, at: str | None = None) -> BadRequest:
     )
 
 
-def _fitting(validator: Validator, readings: list[Any] | None) -> bool:
+def _fitting(validator: Validator, readings: list[object] | None) -> bool:
     return any(map(validator.is_valid, readings or ()))
 
 
@@ -132,7 +132,7 @@ def _header_text(value: bytes) -> str:
         return value.decode("latin-1")  # any byte may stand in a field (RFC 9110, section 5.5)
 
 
-def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> list[Any] | None:
+def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> list[object] | None:
     name = parameter.name
     if name in segments:
         raw: str = segments[name]
@@ -149,7 +149,7 @@ def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> 
     return read_segment(parameter, quote(str(text), safe=_IN_PATH))
 
 
-def _read_document(parameter: Parameter, texts: list[str]) -> list[Any] | None:
+def _read_document(parameter: Parameter, texts: list[str]) -> list[object] | None:
     """A parameter that is a document of a media type."""
     if not texts:
         return None

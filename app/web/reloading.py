@@ -13,11 +13,10 @@ import gc
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import flask
 from connexion import FlaskApp
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigurationError, DocumentError
 
@@ -81,7 +80,6 @@ class Reloading:
                 self._watched = tuple(await asyncio.to_thread(self._files))
                 self._stamps = {**self._read_stamps(), **stamps}
                 built = await asyncio.to_thread(self._build)
-                await _try(built)
             except ConfigurationError as error:
                 if isinstance(error, DocumentError):
                     # What is to be mended may be a file that the document did not refer to before.
@@ -105,29 +103,3 @@ def _stamp(path: Path) -> Stamp:
         status = path.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino
     return None  # editors replace files: for a moment there is none
-
-
-async def _try(app: FlaskApp) -> None:
-    """Let an application build all that it builds at its first request."""
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/livez",
-        "raw_path": b"/livez",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [],
-        "client": None,
-        "server": ("localhost", None),
-    }
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_message: Message) -> None:
-        pass
-
-    await app(scope, receive, send)

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qsl
 
-from connexion.security import NO_VALUE, AbstractSecurityHandler
+from starlette.types import Scope
 
 from ..errors import Unauthorized
+from ..frameworks.connexion import SecurityHandler, security_handler
+from ..jsontypes import Json
 from .exchange import Exchange
 from .keys import KeyRing, is_loopback
 
-Scope = Mapping[str, Any]
 # Gives what a request shows for a scheme; None: nothing.
 Reader = Callable[[Scope], str | None]
 
 
-def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, type[AbstractSecurityHandler]]:
+def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, SecurityHandler]:
     """Connexion's handlers by kind of scheme, opened by a key ring: ``bearer`` (RFC 6750), ``basic`` (RFC 7617, the
     password is a key) and ``apiKey``.
 
@@ -31,32 +32,23 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
     address when only the generated key is there, but other servers' hooks, or none, may be in force.
     """
 
-    def verifier(read: Reader) -> Callable[[Any], Any]:
-        def verify(request: Any) -> Any:
-            scope = request.scope
-            if loopback_only and not is_loopback((scope.get("server") or ("localhost",))[0]):
-                raise Unauthorized(
-                    "This address can be reached from other machines, and the server has only the key that it made "
-                    "for itself. Configure a key."
-                )
-            token = read(scope)
-            if not token:
-                return NO_VALUE
-            key_name = keys.find(token)
-            if key_name is None:
-                raise Unauthorized("Incorrect API key provided.")
-            Exchange.of(scope).key_name = key_name
-            return {"sub": key_name}
+    def identify(read: Reader, scope: Scope) -> str | None:
+        if loopback_only and not is_loopback((scope.get("server") or ("localhost",))[0]):
+            raise Unauthorized(
+                "This address can be reached from other machines, and the server has only the key that it made "
+                "for itself. Configure a key."
+            )
+        token = read(scope)
+        if not token:
+            return None
+        key_name = keys.find(token)
+        if key_name is None:
+            raise Unauthorized("Incorrect API key provided.")
+        Exchange.of(scope).key_name = key_name
+        return key_name
 
-        return verify
-
-    def handler(reader: Callable[[Mapping[str, Any]], Reader]) -> type[AbstractSecurityHandler]:
-        class Handler(AbstractSecurityHandler):
-            def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[Any], Any]:
-                # The function itself, ready: Connexion's wrappers look at its signature twice a request.
-                return verifier(reader(security_scheme))
-
-        return Handler
+    def handler(reader: Callable[[Json], Reader]) -> SecurityHandler:
+        return security_handler(lambda scheme: partial(identify, reader(scheme)))
 
     return {
         "bearer": handler(lambda _scheme: _read_bearer),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
@@ -17,7 +16,7 @@ PING = b": ping\n\n"
 _strict = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def to_json(value: Any) -> bytes:
+def to_json(value: object) -> bytes:
     """Compact JSON in UTF-8.
 
     Raises:
@@ -26,7 +25,7 @@ def to_json(value: Any) -> bytes:
     return _strict(value).encode()
 
 
-def quick_json(value: Any) -> bytes:
+def quick_json(value: object) -> bytes:
     """The same some five times as fast, for values that have neither NaN nor infinities, which become null: those that
     were JSON before.
 
@@ -39,12 +38,12 @@ def quick_json(value: Any) -> bytes:
         return to_json(value)
 
 
-def event(value: Any, write: Callable[[Any], bytes] = to_json) -> bytes:
+def event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
     """One event with JSON data. JSON has no raw line breaks, so one ``data`` line is enough."""
     return b"data: " + write(value) + b"\n\n"
 
 
-def named_event(value: Any, write: Callable[[Any], bytes] = to_json) -> bytes:
+def named_event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
     """The same, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
     name = value.get("type") if isinstance(value, dict) else None
     named = isinstance(name, str) and name and name.isprintable()

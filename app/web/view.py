@@ -15,14 +15,16 @@ from typing import Any
 
 import flask
 import inflection
-from connexion.middleware.context import ContextMiddleware
 
 from ..contract.explain import find_fault, path_text
+from ..contract.handlers import Handler
 from ..contract.media import is_json, split_type
-from ..contract.mending import Mender, Place
+from ..contract.mending import Mender
 from ..contract.operations import Operation
+from ..contract.pointers import PathPattern
 from ..contract.schemas import Schemas, Validator
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
+from ..jsontypes import Json
 from . import sse
 from .exchange import Exchange, Reply, Request, Stream
 
@@ -35,7 +37,7 @@ PENDING = "parley.pending"
 class ReplyEncoder:
     """Turns a `Reply` into status, headers and bytes. What is not an operation of the document is not checked."""
 
-    def __init__(self, write: Callable[[Any], bytes] = sse.to_json) -> None:
+    def __init__(self, write: Callable[[object], bytes] = sse.to_json) -> None:
         self.write = write
 
     def encode(self, reply: Reply) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -52,22 +54,26 @@ class ReplyEncoder:
         if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
             media_type = media_type or (None if given else "application/json")
             try:
-                body = self.write(self._check(reply.status, media_type or given or "", body))
+                content = self.write(self._check(reply.status, media_type or given or "", body))
             except (ContractViolation, ValueError):
                 if reply.foreign:
                     raise _upstream_failed() from None
                 raise
         elif body is None:
-            body = b""
+            content = b""
         elif isinstance(body, str):
-            body = body.encode()
+            content = body.encode()
+        elif isinstance(body, bytes | bytearray | memoryview):
+            content = bytes(body)
+        else:
+            raise TypeError(f"a handler gave {type(body).__name__}, which is neither JSON nor text nor bytes")
         if media_type is not None:
             headers.append((b"content-type", media_type.encode("latin-1")))
         if reply.status not in (204, 304):
-            headers.append((b"content-length", str(len(body)).encode()))
-        return reply.status, headers, body
+            headers.append((b"content-length", str(len(content)).encode()))
+        return reply.status, headers, content
 
-    def encode_event(self, event: Any, *, named: bool = False, foreign: bool = False) -> bytes:
+    def encode_event(self, event: object, *, named: bool = False, foreign: bool = False) -> bytes:
         """One event of a stream; ``named``: by its ``type``; ``foreign``: another server made it.
 
         Raises:
@@ -82,7 +88,7 @@ class ReplyEncoder:
                 raise _upstream_failed() from None
             raise
 
-    def _check(self, status: int, media_type: str, body: Any) -> Any:
+    def _check(self, status: int, media_type: str, body: object) -> object:
         """The body as it may be sent. There is nothing to hold it against."""
         return body
 
@@ -99,11 +105,11 @@ class OperationView(ReplyEncoder):
     def __init__(
         self,
         operation: Operation,
-        handler: Callable[..., Any] | None,
+        handler: Handler | None,
         schemas: Schemas,
-        services: Mapping[type[Any], Any],
+        services: Mapping[type, object],
         *,
-        spare: Mapping[Place, Any] | None = None,
+        spare: Mapping[PathPattern, object] | None = None,
         quick: bool = False,
     ) -> None:
         super().__init__(sse.quick_json if quick else sse.to_json)
@@ -136,8 +142,8 @@ class OperationView(ReplyEncoder):
         status, headers, body = self.encode(reply)
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
 
-    def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
-        arguments: dict[str, Any] = {}
+    def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> Json:
+        arguments: Json = {}
         for name, source in self.names.items():
             if name == "body":
                 arguments[name] = exchange.body
@@ -147,7 +153,7 @@ class OperationView(ReplyEncoder):
                 arguments[name] = exchange.parameters[source]
         return arguments
 
-    def _check(self, status: int, media_type: str, body: Any) -> Any:
+    def _check(self, status: int, media_type: str, body: object) -> object:
         key = (status, media_type)
         try:
             validator = self._validators[key]
@@ -159,7 +165,7 @@ class OperationView(ReplyEncoder):
             return body
         return self._mend(key, validator, body)
 
-    def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> Any:
+    def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> object:
         if self.spare is not None:
             mender = self._menders.setdefault(key, Mender(validator, self.spare))
             before = len(mender.left_out)
@@ -176,33 +182,12 @@ class OperationView(ReplyEncoder):
         raise ContractViolation("The answer did not fit the contract of this API; it was not sent.")
 
 
-class ViewMiddleware(ContextMiddleware):
-    """Connexion's context, and our views in Flask as they are.
-
-    Connexion registers every view in a decorator of its own that reads the request once more for arguments, and is
-    built anew for every request, at a third of its whole cost; an `OperationView` has its arguments from the check.
-    """
-
-    def __init__(self, app: Any, *, flask_app: Callable[[], flask.Flask], views: Mapping[str, OperationView]) -> None:
-        super().__init__(app)
-        self._flask_app = flask_app
-        self._views = views
-
-    def add_api(self, specification: Any, **kwargs: Any) -> Any:
-        # Connexion adds an API to the innermost application first, so Flask has the views by now.
-        registered = self._flask_app().view_functions
-        for endpoint, view in registered.items():
-            if (operation_id := getattr(view, "operation_id", None)) is not None:
-                registered[endpoint] = self._views[operation_id]
-        return super().add_api(specification, **kwargs)
-
-
 class PendingReply:
     """What an ``async def`` handler gave when it was called, with the view that knows how to send what it gives."""
 
     __slots__ = ("result", "view")
 
-    def __init__(self, view: ReplyEncoder, result: Awaitable[Any]) -> None:
+    def __init__(self, view: ReplyEncoder, result: Awaitable[object]) -> None:
         self.view = view
         self.result = result
 
@@ -211,7 +196,7 @@ def _upstream_failed() -> UpstreamFailed:
     return UpstreamFailed("The model's engine sent an answer that does not fit the contract of this API.")
 
 
-def to_reply(result: Any) -> Reply | Stream:
+def to_reply(result: object) -> Reply | Stream:
     """What handlers may return: a `Reply`, a `Stream`, a body, ``(body, status)`` or ``(body, status, headers)``."""
     if isinstance(result, (Reply, Stream)):
         return result
@@ -220,7 +205,7 @@ def to_reply(result: Any) -> Reply | Stream:
     return Reply(result, 204) if result is None else Reply(result)
 
 
-def _wanted(handler: Callable[..., Any], operation: Operation) -> dict[str, str]:
+def _wanted(handler: Handler, operation: Operation) -> dict[str, str]:
     """The handler's parameters, each with the name that the document gives it."""
     sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
@@ -241,7 +226,7 @@ def _argument(name: str) -> str:
     return re.sub(r"\W", "_", inflection.underscore(re.sub(r"\W+$", "", name)))
 
 
-def _not_implemented(operation: Operation) -> Callable[..., Any]:
+def _not_implemented(operation: Operation) -> Handler:
     async def not_implemented() -> Reply:
         raise NotImplementedOperation(
             f"The document has the operation {operation.id}, but this server has no handler for it."

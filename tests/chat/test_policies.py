@@ -24,7 +24,7 @@ from app.errors import ConfigurationError, UnsupportedParameter
 from app.settings import Settings, Unsupported
 from app.wiring import contract_path, wire
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import FOREIGN, foreign
 from ..live import Server, StartError, serve
 from ..published import error_codes
 
@@ -345,8 +345,8 @@ def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_re
     assert engine.asked == {"model": "parley-echo", **said()}
 
 
-@pytest.mark.parametrize("name", [OLDER, NEWEST])
-def test_openais_own_document_is_such_an_open_one(name: str) -> None:
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_document_in_several_files_and_openais_own_are_such_open_ones(name: str) -> None:
     path = foreign(name)
     settings = Settings(api_keys=("k",), spec=path)
     assert error_of(ask(EchoEngine(), settings, top_k=1)) == (400, "unsupported_parameter", "top_k")

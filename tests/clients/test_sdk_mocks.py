@@ -1,4 +1,5 @@
-"""OpenAI's Python SDK takes mocks for the real thing, whole and streamed, for all that OpenAI's document describes."""
+"""OpenAI's Python SDK takes mocks for the real thing, whole and streamed, for all that OpenAI's document describes,
+and that of another in its manner."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from ..foreign import NEWEST, foreign
+from ..foreign import NEWEST, OURS, foreign
 from ..live import Server, _children, serve
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -132,6 +133,22 @@ def test_the_chat_of_another_document_is_answered_by_the_handler(everything: Ser
         model="parley-echo", messages=[{"role": "user", "content": "say it again"}], store=False
     )
     assert answer.choices[0].message.content == "say it again"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_under_a_document_in_its_manner_the_chat_is_answered_by_the_handler_and_the_rest_by_mocks(name: str) -> None:
+    with serve("echo", {"PARLEY_SPEC": str(foreign(name)), "PARLEY_MOCK": "missing"}) as server:
+        client = connect(server)
+        answer = client.chat.completions.create(model="parley-echo", messages=HELLO)
+        assert answer.choices[0].message.content == "Hello!"
+        chunks = client.chat.completions.create(model="parley-echo", messages=HELLO, stream=True)
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Hello!"
+        assert client.files.list().data[0].object == "file"
+        assert client.files.content("f").read()
+        stream = client.responses.create(model="m", input="x", stream=True)
+        kinds = [event.type for event in stream]
+        assert kinds == ["response.created", "response.output_text.delta", "response.completed"]
+        assert "mock=static" in server.log_line("path=/v1/responses")
 
 
 def test_errors_that_are_asked_for_are_the_sdks_exceptions(everything: Server, ours: Server) -> None:

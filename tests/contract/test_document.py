@@ -99,16 +99,16 @@ def test_operations_are_read_with_their_ids_parameters_and_media_types(document:
     assert [parameter.name for parameter in found["retrieveModel"].parameters] == ["model"]
 
 
-def test_every_operation_of_openai_can_be_viewed_but_those_with_a_query_in_their_path(
-    openai_document: Document,
+def test_every_operation_of_another_document_can_be_viewed_but_those_with_a_query_in_their_path(
+    foreign_document: Document,
 ) -> None:
-    found = operations(openai_document)
-    view = routing_view(openai_document, found)
+    found = operations(foreign_document)
+    view = routing_view(foreign_document, found)
     count = sum(len(methods) for methods in view["paths"].values())
-    assert count == len(found) in (110, 281)
-    schemas = Schemas(openai_document)
+    assert count == len(found) in (13, 110, 281)
+    schemas = Schemas(foreign_document)
     compiled = [schemas.validator(body.schema) for o in found for body in o.request.values() if body.schema]
-    assert len(compiled) >= 40
+    assert len(compiled) >= len(found) / 4
 
 
 def test_an_operation_id_may_stand_only_once() -> None:

@@ -111,6 +111,25 @@ def test_a_reference_that_leaves_the_folder_is_refused(root: Path, reference: st
         Document.load(root)
 
 
+def test_a_discriminator_may_map_to_a_file_beside_the_document(tmp_path: Path) -> None:
+    dog = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+    (tmp_path / "dog.json").write_text(json.dumps(dog))
+    union = {
+        "oneOf": [{"$ref": "dog.json"}, {"$ref": "#/components/schemas/Cat"}],
+        "discriminator": {"propertyName": "kind", "mapping": {"hound": "dog.json"}},
+    }
+    content = {"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"Pet": union, "Cat": dog}}}
+    root = tmp_path / "root.json"
+    root.write_text(json.dumps(content))
+    document = Document.load(root)
+    assert [file.name for file in document.files] == ["root.json", "dog.json"]
+    validator = Schemas(document).validator("/components/schemas/Pet")
+    assert [kind for kind in ("hound", "dog.json", "Cat", "x") if validator.is_valid({"kind": kind})] == [
+        "hound",
+        "Cat",
+    ]
+
+
 def test_a_file_that_is_missing_is_named(root: Path) -> None:
     (root.parent / "schemas" / "pets.json").unlink()
     with pytest.raises(ConfigurationError, match=r"pets\.json cannot be read"):

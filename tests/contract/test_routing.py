@@ -12,14 +12,14 @@ from app.contract.operations import operations
 from app.contract.routing import routing_view
 from app.contract.security import Security
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import FOREIGN, foreign
 from ..live import ROOT
 from ..web.vendors import FOLDER
 
 
 def view_is_valid(path: Path) -> None:
     document = Document.load(path)
-    # Its constructor validates, and raises; the server leaves that out (see `app.web.building`).
+    # Its constructor validates, and raises; the server leaves that out (see `app.frameworks.connexion`).
     OpenAPISpecification(routing_view(document, operations(document), Security(document)))
 
 
@@ -30,6 +30,6 @@ def test_the_view_of_a_document_is_valid_in_its_own_right(path: Path) -> None:
     view_is_valid(path)
 
 
-@pytest.mark.parametrize("name", [NEWEST, OLDER])
-def test_so_is_the_view_of_openais(name: str) -> None:
+@pytest.mark.parametrize("name", FOREIGN)
+def test_so_is_the_view_of_documents_of_others(name: str) -> None:
     view_is_valid(foreign(name))

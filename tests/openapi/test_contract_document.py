@@ -7,7 +7,7 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.contract.structure import escape
+from app.contract.pointers import pointer_to
 
 from . import CONTRACT, Json, accepts, component_accepts, contract, schemas
 
@@ -28,7 +28,7 @@ def _nodes(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
         yield pointer, node
         for key, value in node.items():
             if key not in ("example", "examples"):
-                yield from _nodes(value, f"{pointer}/{escape(str(key))}")
+                yield from _nodes(value, pointer + pointer_to(key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _nodes(value, f"{pointer}/{index}")

@@ -1,4 +1,4 @@
-"""OpenAI's own documents, all their operations: each is reached, secured, and answered in our one shape of failures."""
+"""Documents of others, all their operations: each is reached, secured, and answered in our one shape of failures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from app.engines.echo import EchoEngine
 from app.settings import Settings
 from app.wiring import OWN_HANDLERS, wire
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import FOREIGN, OURS, foreign
 
 
-@pytest.mark.parametrize("name", [OLDER, NEWEST])
+@pytest.mark.parametrize("name", FOREIGN)
 def test_every_operation_answers_in_the_envelope(name: str) -> None:
     path = foreign(name)
     document = Document.load(path)
@@ -51,4 +51,4 @@ def test_every_operation_answers_in_the_envelope(name: str) -> None:
 
     seen = asyncio.run(run())
     assert set(seen) <= {200, 400, 404, 501}
-    assert seen[501] > 50
+    assert seen[501] > (2 if name in OURS else 50)

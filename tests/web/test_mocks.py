@@ -21,7 +21,7 @@ from app.engines.echo import EchoEngine
 from app.settings import Mock, Settings
 from app.wiring import contract_path, needs_engine, wire
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import NEWEST, OLDER, OURS, foreign
 
 KEY = {"authorization": "Bearer k"}
 STRING = {"type": "string"}
@@ -416,9 +416,11 @@ def _fields(body: Any) -> list[tuple[str, str]]:
     return [(name, item if isinstance(item, str) else json.dumps(item)) for name, item in items if item is not None]
 
 
-@pytest.mark.parametrize(("name", "number"), [(NEWEST, 281), (OLDER, 110)])
+@pytest.mark.parametrize(("name", "number"), [*((name, 13) for name in OURS), (NEWEST, 281), (OLDER, 110)])
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_every_operation_of_openai_answers_valid_requests_validly(name: str, number: int, dynamic: bool) -> None:
+def test_every_operation_of_another_document_answers_valid_requests_validly(
+    name: str, number: int, dynamic: bool
+) -> None:
     path = foreign(name)
     document = Document.load(path)
     schemas = Schemas(document)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[1] / "documents"
+FOLDER = Path(__file__).parent / "documents"
 
 
 def vendor(name: str, version: str | None = None) -> dict[str, Any]:
@@ -18,6 +18,18 @@ def vendor(name: str, version: str | None = None) -> dict[str, Any]:
     twin: dict[str, Any] = {**_older(document), "openapi": version}
     twin.pop("jsonSchemaDialect", None)
     return twin
+
+
+def copy_as(version: str, source: Path, target: Path) -> None:
+    """Copy a document of several files in 3.1, turned into its twin where another version is asked for."""
+    for path in source.rglob("*.yaml"):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text()
+        if f"openapi: {version}" not in (source / "openapi.yaml").read_text():
+            turned = _older(yaml.safe_load(text))
+            text = yaml.safe_dump({**turned, "openapi": version} if "openapi" in turned else turned, sort_keys=False)
+        copy.write_text(text)
 
 
 def _older(node: Any) -> Any:

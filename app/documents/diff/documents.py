@@ -10,7 +10,7 @@ from typing import Any
 from ...contract.document import Document
 from ...contract.operations import Operation, operations
 from ...contract.parameters import Parameter
-from .forms import Forms
+from .normalized import NormalizedSchemas
 from .schemas import Change, Repeat, SchemaComparison
 
 # What concerns every operation, such as the base path.
@@ -49,7 +49,7 @@ def compare_documents(before: Document, after: Document) -> Difference:
 class _Comparison:
     def __init__(self, before: Document, after: Document) -> None:
         self._documents = before, after
-        self._schemas = SchemaComparison(Forms(before), Forms(after))
+        self._schemas = SchemaComparison(NormalizedSchemas(before), NormalizedSchemas(after))
         self._operation = WHOLE
 
     def run(self) -> list[Change | Repeat]:

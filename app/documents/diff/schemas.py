@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .forms import Form, Forms
+from .normalized import NormalizedSchema, NormalizedSchemas
 from .variants import Variant, types_text
 
 # Deeper than any body that people describe; a bound on circular schemas that never meet again.
@@ -48,7 +48,7 @@ class SchemaComparison:
     Schemas that many operations share are compared once; the later ones get a `Repeat`.
     """
 
-    def __init__(self, before: Forms, after: Forms) -> None:
+    def __init__(self, before: NormalizedSchemas, after: NormalizedSchemas) -> None:
         self.before = before
         self.after = after
         self.records: list[Change | Repeat] = []
@@ -58,14 +58,14 @@ class SchemaComparison:
         self._place = ""
         self._request = False
 
-    def compare(self, operation: str, place: str, request: bool, before: Any, after: Any) -> None:
+    def compare(self, operation: str, place: str, request: bool, before: object, after: object) -> None:
         """Compare what stands in one place of an operation; ``request``: what clients send."""
         self._operation, self._place, self._request = operation, place, request
         self._compare(before, after, "", 0)
 
-    def _compare(self, before: Any, after: Any, path: str, depth: int, *, branch: bool = False) -> None:
+    def _compare(self, before: object, after: object, path: str, depth: int, *, branch: bool = False) -> None:
         """``branch``: what stood alone is now in a union, or the other way round, so that null stands elsewhere."""
-        one, other = self.before.form(before), self.after.form(after)
+        one, other = self.before.of(before), self.after.of(after)
         if one.nullable != other.nullable and _restricts(one) and _restricts(other) and not branch:
             effect = "wider" if other.nullable else "narrower"
             self._add(path, "null", effect, "null is accepted now" if other.nullable else "null is accepted no more")
@@ -86,8 +86,8 @@ class SchemaComparison:
         self._running.discard(key)
         self._done[key] = (self._operation, len(self.records) > start)
 
-    def _bodies(self, before: Any, after: Any, path: str, depth: int) -> None:
-        one, other = self.before.form(before), self.after.form(after)
+    def _bodies(self, before: object, after: object, path: str, depth: int) -> None:
+        one, other = self.before.of(before), self.after.of(after)
         if bool(one.variants) != bool(other.variants) and not _restricts_beside(one if one.variants else other):
             self._variants([before] if not one.variants else one.variants, other.variants or [after], path, depth)
             return
@@ -105,12 +105,12 @@ class SchemaComparison:
             message = "one of several forms must fit too" if other.variants else "no other form must fit any more"
             self._add(path, "variants", "narrower" if other.variants else "wider", message)
 
-    def _default(self, one: Form, other: Form, path: str) -> None:
+    def _default(self, one: NormalizedSchema, other: NormalizedSchema, path: str) -> None:
         old, new = (json.dumps(f.others["default"]) if "default" in f.others else "none" for f in (one, other))
         if old != new:
             self._add(path, "default", "open", f"default: {old} -> {new}")
 
-    def _types(self, one: Form, other: Form, path: str) -> None:
+    def _types(self, one: NormalizedSchema, other: NormalizedSchema, path: str) -> None:
         if one.types == other.types:
             return
         if one.types is None or (other.types is not None and other.types < one.types):
@@ -121,7 +121,7 @@ class SchemaComparison:
             effect = "different"
         self._add(path, "type", effect, f"type: {types_text(one)} -> {types_text(other)}")
 
-    def _enum(self, one: Form, other: Form, path: str) -> None:
+    def _enum(self, one: NormalizedSchema, other: NormalizedSchema, path: str) -> None:
         if one.enum is None and other.enum is None:
             return
         if one.enum is None or other.enum is None:
@@ -137,7 +137,7 @@ class SchemaComparison:
         if removed:
             self._add(path, "enum", "narrower", f"values removed: {_values(removed)}")
 
-    def _bounds(self, one: Form, other: Form, path: str) -> None:
+    def _bounds(self, one: NormalizedSchema, other: NormalizedSchema, path: str) -> None:
         for name in dict.fromkeys((*one.bounds, *other.bounds)):
             old, new = one.bounds.get(name), other.bounds.get(name)
             if old == new:
@@ -148,7 +148,7 @@ class SchemaComparison:
             shown = f"{name}: {'none' if old is None else old} -> {'none' if new is None else new}"
             self._add(path, name, "narrower" if narrower else "wider", shown)
 
-    def _others(self, one: Form, other: Form, path: str) -> None:
+    def _others(self, one: NormalizedSchema, other: NormalizedSchema, path: str) -> None:
         for name in dict.fromkeys((*one.others, *other.others)):
             old, new = one.others.get(name), other.others.get(name)
             if old == new or name == "default" or (name in ("readOnly", "writeOnly") and not old and not new):
@@ -169,7 +169,7 @@ class SchemaComparison:
         if other.deprecated and not one.deprecated:
             self._add(path, "deprecated", "none", "deprecated now")
 
-    def _properties(self, one: Form, other: Form, path: str, depth: int) -> None:
+    def _properties(self, one: NormalizedSchema, other: NormalizedSchema, path: str, depth: int) -> None:
         for name, schema in one.properties.items():
             place = f"{path}.{name}" if path else name
             if name not in other.properties:
@@ -200,7 +200,7 @@ class SchemaComparison:
         for name in sorted((other.required - one.required) - set(other.properties)):
             self._add(f"{path}.{name}" if path else name, "required", "narrower", "required now")
 
-    def _additional(self, one: Form, other: Form, path: str, depth: int) -> None:
+    def _additional(self, one: NormalizedSchema, other: NormalizedSchema, path: str, depth: int) -> None:
         old, new = one.additional, other.additional
         if isinstance(old, dict) and isinstance(new, dict):
             self._compare(old, new, path + ".*", depth + 1)
@@ -248,16 +248,16 @@ class SchemaComparison:
         self.records.append(Change(self._operation, self._place, path, kind, breaking, message))
 
 
-def _restricts(form: Form) -> bool:
-    return form.types is not None or form.enum is not None or bool(form.variants)
+def _restricts(normal: NormalizedSchema) -> bool:
+    return normal.types is not None or normal.enum is not None or bool(normal.variants)
 
 
-def _restricts_beside(form: Form) -> bool:
+def _restricts_beside(normal: NormalizedSchema) -> bool:
     """Whether a union stands among other rules."""
-    return bool(form.types is not None or form.properties or form.required or form.bounds)
+    return bool(normal.types is not None or normal.properties or normal.required or normal.bounds)
 
 
-def _anything(additional: Any) -> bool:
+def _anything(additional: object) -> bool:
     return additional is True or additional == {}
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from .forms import Form, Forms
+from .normalized import NormalizedSchema, NormalizedSchemas
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +14,7 @@ class Variant:
     ``tags`` are the properties with one value, by which it is told from the others; ``kinds`` its types, None for any.
     """
 
-    node: Any
+    node: object
     name: str
     tags: tuple[tuple[str, str], ...]
     shape: str
@@ -23,17 +22,17 @@ class Variant:
     kinds: frozenset[str] | None
 
     @classmethod
-    def of(cls, forms: Forms, node: Any) -> Variant:
+    def of(cls, normalized: NormalizedSchemas, node: object) -> Variant:
         """The branch that a schema is."""
-        form = forms.form(node)
+        normal = normalized.of(node)
         tags = []
-        for name, schema in form.properties.items():
-            values = forms.form(schema).enum
-            if name in form.required and values is not None and len(values) == 1:
+        for name, schema in normal.properties.items():
+            values = normalized.of(schema).enum
+            if name in normal.required and values is not None and len(values) == 1:
                 tags.append((name, str(values[0])))
-        items = types_text(forms.form(form.items)) if form.items is not None else ""
-        shape = f"{types_text(form)} {items} {sorted(form.properties)} {sorted(form.required)}"
-        return cls(node, forms.name(node), tuple(tags), shape, types_text(form), _kinds(forms, form, 0))
+        items = types_text(normalized.of(normal.items)) if normal.items is not None else ""
+        shape = f"{types_text(normal)} {items} {sorted(normal.properties)} {sorted(normal.required)}"
+        return cls(node, normalized.name(node), tuple(tags), shape, types_text(normal), _kinds(normalized, normal, 0))
 
     @property
     def tag(self) -> str:
@@ -51,19 +50,19 @@ class Variant:
         return any(name in theirs and theirs[name] != value for name, value in self.tags)
 
 
-def _kinds(forms: Forms, form: Form, depth: int) -> frozenset[str] | None:
-    if form.types is not None:
-        return form.types
-    branches = [_kinds(forms, forms.form(node), depth + 1) for node in form.variants] if depth < 8 else []
+def _kinds(normalized: NormalizedSchemas, normal: NormalizedSchema, depth: int) -> frozenset[str] | None:
+    if normal.types is not None:
+        return normal.types
+    branches = [_kinds(normalized, normalized.of(node), depth + 1) for node in normal.variants] if depth < 8 else []
     if not branches or None in branches:
         return None
     return frozenset(kind for branch in branches if branch for kind in branch)
 
 
-def types_text(form: Form) -> str:
-    """The types of a form in words."""
-    if form.types is None:
+def types_text(normal: NormalizedSchema) -> str:
+    """The types of a schema in words."""
+    if normal.types is None:
         return "any"
-    kinds = sorted(form.types - ({"integer"} if "number" in form.types else set()))
+    kinds = sorted(normal.types - ({"integer"} if "number" in normal.types else set()))
     text = " or ".join(kinds) or "nothing"
-    return text + " of an enum" if form.enum is not None and kinds == ["string"] else text
+    return text + " of an enum" if normal.enum is not None and kinds == ["string"] else text

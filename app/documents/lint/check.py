@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...contract.document import Document
 from ...contract.operations import Operation, operations
@@ -19,10 +18,10 @@ from ...errors import ConfigurationError
 from .compile import Bundle, check_compilation
 from .examples import check_examples
 from .findings import Finding, Findings
+from .objects import Objects
 from .operations import check_operations
 from .positions import Location, Sources, Unreadable
 from .schemas import check_schemas
-from .structure import Walk
 
 Compiled = dict[str, bool | None]
 
@@ -72,9 +71,8 @@ def check_document(path: Path, handler: Callable[[Operation], str], *, allow_bas
         if _is_document(sources, findings):
             explicit = _check(sources, findings, allow_basic)
     except Unreadable as error:
-        findings.add(
+        findings.error(
             Location(sources.entry, ""),
-            "error",
             "unreadable",
             str(error),
             "mend the file",
@@ -88,36 +86,30 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     root = Location(sources.entry, "")
     content = sources.at(root)
     if not isinstance(content, dict):
-        findings.add(
-            root, "error", "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first"
-        )
+        findings.error(root, "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first")
         return False
     version = content.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
-        findings.add(
+        findings.error(
             root.child("openapi"),
-            "error",
             "not-openapi",
             "the version of OpenAPI is missing, or not one that is served",
             "write openapi: 3.1.0, or a version 3.0",
         )
         return False
     if not isinstance(content.get("paths"), dict):
-        findings.add(
-            root.child("paths"), "error", "not-openapi", "there are no paths, so nothing to serve", "add paths"
-        )
+        findings.error(root.child("paths"), "not-openapi", "there are no paths, so nothing to serve", "add paths")
         return False
     return True
 
 
 def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
     """Of each method and path whether it has an operationId of its own."""
-    walk = Walk(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
+    objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
         for twice in file.duplicates:
-            findings.add(
+            findings.error(
                 Location(name, twice.pointer),
-                "error",
                 "duplicate-key",
                 "the key stands twice in one object; only the last one counts",
                 "leave one of them out",
@@ -126,16 +118,16 @@ def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tupl
     bundle = None
     kept: frozenset[str] = frozenset()
     try:
-        bundle = Bundle(walk)
+        bundle = Bundle(objects)
         kept = frozenset(Security(bundle.document, allow_basic=allow_basic).schemes)
     except Exception as error:  # a structure that no part of the server expects
         reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
         _not_servable(findings, sources, f"the document cannot be read: {reason}")
-    found = check_operations(walk, kept)
-    check_schemas(walk)
+    found = check_operations(objects, kept)
+    check_schemas(objects)
     if bundle is not None:
-        check_compilation(walk, bundle)
-        check_examples(walk, bundle)
+        check_compilation(objects, bundle)
+        check_examples(objects, bundle)
     return {(operation.method, operation.path): operation.is_named for operation in found}
 
 
@@ -201,14 +193,13 @@ def _row(
     )
 
 
-def _not_servable(findings: Findings, sources: Sources, message: Any) -> None:
+def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
     """The server's own verdict, where no other finding explains it."""
     if not findings.has_errors():
-        findings.add(
+        findings.error(
             Location(sources.entry, ""),
-            "error",
             "not-servable",
-            str(message),
+            message,
             "mend what is named",
             position=(1, 1),
         )

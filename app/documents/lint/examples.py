@@ -7,27 +7,29 @@ from typing import Any
 
 from ...contract.explain import explain
 from ...contract.media import is_json, split_type
+from ...contract.pointers import last_token
 from ...errors import ConfigurationError
+from ...jsontypes import Json
 from .compile import Bundle
-from .positions import Location, tokens
-from .structure import Walk
+from .objects import Objects
+from .positions import Location
 
 
-def check_examples(walk: Walk, bundle: Bundle) -> None:
+def check_examples(objects: Objects, bundle: Bundle) -> None:
     """Add every example and default that does not fit."""
-    for at, node in walk.nodes["Schema"].items():
-        if isinstance(node, dict) and not (walk.is_3_0 and "$ref" in node):
+    for at, node in objects.nodes["Schema"].items():
+        if isinstance(node, dict) and not (objects.is_3_0 and "$ref" in node):
             for name, place, value in _of_schema(at, node):
-                _check(walk, bundle, at, name, place, value)
+                _check(objects, bundle, at, name, place, value)
     for kind in ("MediaType", "Parameter", "Header"):
-        for at, node in walk.nodes[kind].items():
+        for at, node in objects.nodes[kind].items():
             if isinstance(node, dict) and "schema" in node:
-                for place, value in _of_content(walk, at, node):
+                for place, value in _of_content(objects, at, node):
                     if kind != "MediaType" or _is_json(at, value):
-                        _check(walk, bundle, at.child("schema"), "example", place, value)
+                        _check(objects, bundle, at.child("schema"), "example", place, value)
 
 
-def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Location, Any]]:
+def _of_schema(at: Location, node: Json) -> Iterator[tuple[str, Location, Any]]:
     for name in ("default", "example"):
         if name in node:
             yield name, at.child(name), node[name]
@@ -36,30 +38,29 @@ def _of_schema(at: Location, node: dict[str, Any]) -> Iterator[tuple[str, Locati
         yield "example", at.child("examples", index), value
 
 
-def _of_content(walk: Walk, at: Location, node: dict[str, Any]) -> Iterator[tuple[Location, Any]]:
+def _of_content(objects: Objects, at: Location, node: Json) -> Iterator[tuple[Location, Any]]:
     if "example" in node:
         yield at.child("example"), node["example"]
     examples = node.get("examples")
     for name, example in examples.items() if isinstance(examples, dict) else ():
-        followed = walk.follow(at.child("examples", name), example)
+        followed = objects.follow(at.child("examples", name), example)
         if followed and isinstance(followed[1], dict) and "value" in followed[1]:
             yield followed[0].child("value"), followed[1]["value"]
 
 
-def _is_json(at: Location, value: Any) -> bool:
+def _is_json(at: Location, value: object) -> bool:
     """Whether an example is the value itself; that of another media type is its text."""
-    return is_json(split_type(tokens(at.pointer)[-1])[0]) or not isinstance(value, str)
+    return is_json(split_type(last_token(at.pointer))[0]) or not isinstance(value, str)
 
 
-def _check(walk: Walk, bundle: Bundle, schema: Location, name: str, place: Location, value: Any) -> None:
+def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place: Location, value: object) -> None:
     try:
         validator = bundle.validator(schema)
     except ConfigurationError:
         return  # told by other findings
     if not validator.is_valid(value):
-        walk.findings.add(
+        objects.findings.warning(
             place,
-            "warning",
             f"invalid-{name}",
             f"the {name} does not fit its schema: {explain(validator, value, at=(name,)).message.removesuffix('.')}",
             f"mend the {name} or the schema",

@@ -48,6 +48,14 @@ class Findings:
         """Note a finding; one of the same rule with the same words at the same place counts once."""
         self._found.setdefault((location, rule, message), (severity, advice, position))
 
+    def error(
+        self, location: Location, rule: str, message: str, advice: str, *, position: tuple[int, int] | None = None
+    ) -> None:
+        self.add(location, "error", rule, message, advice, position=position)
+
+    def warning(self, location: Location, rule: str, message: str, advice: str) -> None:
+        self.add(location, "warning", rule, message, advice)
+
     def places(self, rules: frozenset[str] | None = None) -> set[Location]:
         """Where anything was found, or anything of some rules."""
         return {location for location, rule, _ in self._found if rules is None or rule in rules}

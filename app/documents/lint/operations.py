@@ -9,8 +9,9 @@ from typing import Any
 
 from ...contract.document import templates
 from ...contract.operations import METHODS, derived_id, unused
+from ...jsontypes import Json
+from .objects import Objects
 from .positions import Location
-from .structure import Walk
 
 _STATUS = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
 
@@ -24,9 +25,9 @@ class Described:
     method: str
     id: str
     at: Location
-    node: dict[str, Any]
+    node: Json
     item_at: Location
-    item: dict[str, Any]
+    item: Json
 
     @property
     def name(self) -> str:
@@ -37,12 +38,12 @@ class Described:
         return bool(self.node.get("operationId"))
 
 
-def described(walk: Walk) -> Iterator[Described]:
+def described(objects: Objects) -> Iterator[Described]:
     """The operations that a router can reach."""
-    root = Location(walk.sources.entry, "")
+    root = Location(objects.sources.entry, "")
     taken: set[str] = set()
-    for path, item in walk.sources.at(root)["paths"].items():
-        followed = walk.follow(root.child("paths", path), item)
+    for path, item in objects.sources.at(root)["paths"].items():
+        followed = objects.follow(root.child("paths", path), item)
         if followed is None or "?" in path or path.startswith("x-"):
             continue
         item_at, item = followed
@@ -54,81 +55,76 @@ def described(walk: Walk) -> Iterator[Described]:
                 yield Described(path, method, name, item_at.child(method), node, item_at, item)
 
 
-def check_operations(walk: Walk, kept: frozenset[str]) -> list[Described]:
-    """Add what is wrong to the walk's findings; gives the operations that a router can reach. ``kept`` names the
+def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
+    """Add what is wrong to its findings; gives the operations that a router can reach. ``kept`` names the
     security schemes that the server keeps."""
-    found = list(described(walk))
-    _check_paths(walk, found)
-    _check_ids(walk, found)
+    found = list(described(objects))
+    _check_paths(objects, found)
+    _check_ids(objects, found)
     for operation in found:
-        _check_parameters(walk, operation)
-        _check_answers(walk, operation)
+        _check_parameters(objects, operation)
+        _check_answers(objects, operation)
         if not operation.node.get("tags"):
-            walk.findings.add(
+            objects.findings.warning(
                 operation.at,
-                "warning",
                 "operation-without-tag",
                 "the first tag names the module of the handler, and there is none",
                 "add tags with one name",
             )
-    _check_security(walk, found, kept)
+    _check_security(objects, found, kept)
     return found
 
 
-def _check_paths(walk: Walk, found: list[Described]) -> None:
-    paths = Location(walk.sources.entry, "/paths")
-    for path in walk.sources.at(paths):
+def _check_paths(objects: Objects, found: list[Described]) -> None:
+    paths = Location(objects.sources.entry, "/paths")
+    for path in objects.sources.at(paths):
         if path.startswith("x-"):
             continue
         if "?" in path:
-            walk.findings.add(
+            objects.findings.warning(
                 paths.child(path),
-                "warning",
                 "path-with-query",
                 "a path has no query string, so no router reaches this one; it is left out",
                 "move what follows the question mark into query parameters",
             )
         elif not path.startswith("/"):
-            walk.findings.add(
-                paths.child(path), "error", "path-without-slash", "a path begins with a slash", "put a slash before it"
+            objects.findings.error(
+                paths.child(path), "path-without-slash", "a path begins with a slash", "put a slash before it"
             )
     first: dict[tuple[str, str], str] = {}
     for operation in found:
         servers = operation.node.get("servers") or operation.item.get("servers")
         key = (operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path) + str(servers))
         if first.setdefault(key, operation.path) != operation.path:
-            walk.findings.add(
+            objects.findings.error(
                 paths.child(operation.path),
-                "error",
                 "ambiguous-path",
                 f"{operation.name} matches the same addresses as {first[key]}, so it is never reached",
                 "make one path of the two",
             )
 
 
-def _check_ids(walk: Walk, found: list[Described]) -> None:
+def _check_ids(objects: Objects, found: list[Described]) -> None:
     first: dict[str, Described] = {}
     for operation in found:
         if not operation.is_named:
-            walk.findings.add(
+            objects.findings.warning(
                 operation.at,
-                "warning",
                 "missing-operation-id",
                 f"there is no operationId; it goes by {operation.id}",
                 f"add operationId: {operation.id}, or a better one",
             )
         other = first.setdefault(operation.id, operation)
         if other is not operation:
-            walk.findings.add(
+            objects.findings.error(
                 operation.at.child("operationId"),
-                "error",
                 "duplicate-operation-id",
                 f"{operation.name} has the operationId {operation.id} of {other.name}",
                 "give each operation an id of its own",
             )
 
 
-def _check_parameters(walk: Walk, operation: Described) -> None:
+def _check_parameters(objects: Objects, operation: Described) -> None:
     wanted = set(templates(operation.path))
     declared: dict[str, tuple[Location, Any]] = {}
     for owner, at in ((operation.node, operation.at), (operation.item, operation.item_at)):
@@ -136,23 +132,21 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
         parameters = owner.get("parameters")
         for index, parameter in enumerate(parameters if isinstance(parameters, list) else ()):
             place = at.child("parameters", index)
-            followed = walk.follow(place, parameter)
+            followed = objects.follow(place, parameter)
             if followed is None or not isinstance(followed[1], dict):
                 continue
             target, node = followed
             name, location = str(node.get("name")), str(node.get("in"))
             if "in" in node and location not in ("path", "query", "header", "cookie"):
-                walk.findings.add(
+                objects.findings.error(
                     target.child("in"),
-                    "error",
                     "unknown-parameter-location",
                     f"the parameter {name} stands nowhere that a request has",
                     "write in: path, query, header or cookie",
                 )
             if (name, location) in here:
-                walk.findings.add(
+                objects.findings.warning(
                     place,
-                    "warning",
                     "duplicate-parameter",
                     f"the {location} parameter {name} is in this list twice; the second one is ignored",
                     "leave one of them out",
@@ -161,65 +155,59 @@ def _check_parameters(walk: Walk, operation: Described) -> None:
             if location == "path":
                 declared.setdefault(name, (place, (target, node)))
     if len(wanted) < len(list(templates(operation.path))):
-        walk.findings.add(
-            Location(walk.sources.entry, "/paths").child(operation.path),
-            "error",
+        objects.findings.error(
+            Location(objects.sources.entry, "/paths").child(operation.path),
             "repeated-path-parameter",
             "two parameters in the path have the same name",
             "give each a name of its own",
         )
     for name in sorted(wanted - set(declared)):
-        walk.findings.add(
+        objects.findings.warning(
             operation.at,
-            "warning",
             "undeclared-path-parameter",
             f"{{{name}}} stands in the path of {operation.name}, but is no parameter; handlers do not get it",
             f"add a parameter with name: {name}, in: path, required: true and a schema",
         )
     for name, (place, (target, node)) in declared.items():
         if name not in wanted:
-            walk.findings.add(
+            objects.findings.error(
                 place,
-                "error",
                 "unknown-path-parameter",
                 f"{name} is not in the path {operation.path}, so every request to {operation.name} lacks it and is "
                 "refused",
                 f"put {{{name}}} into the path, or leave the parameter out",
             )
         elif node.get("required") is not True:
-            walk.findings.add(
+            objects.findings.warning(
                 target,
-                "warning",
                 "optional-path-parameter",
                 f"the path parameter {name} is not required; a path without it is another path",
                 "add required: true",
             )
 
 
-def _check_answers(walk: Walk, operation: Described) -> None:
+def _check_answers(objects: Objects, operation: Described) -> None:
     responses = operation.node.get("responses")
     if not responses:
-        walk.findings.add(
+        objects.findings.warning(
             operation.at,
-            "warning",
             "no-responses",
             f"{operation.name} has no responses, so no answer is held against anything",
             "add responses",
         )
     for status in responses if isinstance(responses, dict) else ():
         if not str(status).startswith("x-") and not _STATUS.fullmatch(str(status)):
-            walk.findings.add(
+            objects.findings.warning(
                 operation.at.child("responses", status),
-                "warning",
                 "unknown-status",
                 "no answer has this status",
                 "write a status such as '200', a range such as 2XX, or default",
             )
 
 
-def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) -> None:
-    root = Location(walk.sources.entry, "")
-    content = walk.sources.at(root)
+def _check_security(objects: Objects, found: list[Described], kept: frozenset[str]) -> None:
+    root = Location(objects.sources.entry, "")
+    content = objects.sources.at(root)
     components = content.get("components")
     declared = components.get("securitySchemes") if isinstance(components, dict) else None
     schemes = declared if isinstance(declared, dict) else {}
@@ -234,9 +222,8 @@ def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) ->
         for index, requirement in enumerate(alternatives):
             for name in requirement:
                 if name not in schemes:
-                    walk.findings.add(
+                    objects.findings.error(
                         at.child(index, name),
-                        "error",
                         "undefined-security-scheme",
                         f"{name} is not among components/securitySchemes",
                         "define it there, or correct the name",
@@ -252,7 +239,7 @@ def _check_security(walk: Walk, found: list[Described], kept: frozenset[str]) ->
     ):
         for name, names in group.items():
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            walk.findings.add(
+            objects.findings.add(
                 root.child("components", "securitySchemes", name),
                 severity,
                 "unsupported-security-scheme",

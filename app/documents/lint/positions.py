@@ -9,16 +9,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import yaml
 
-from ...contract.document import pointer_to
-from ...contract.structure import unescape
+from ...contract.bundling import OutsideReference, locate
+from ...contract.pointers import look_up, pointer_to, tokens
 from ...contract.yaml_json import YamlLoader, refuse_bombs
 from .nodes import JsonNodes
+
+# What is wrong with a reference to what is not read, and how to mend it.
+_OUTSIDE = {
+    "server": (
+        "the reference leads to another server; nothing is fetched",
+        "copy what it means into this folder and refer to the copy",
+    ),
+    "folder": (
+        "the reference leaves the folder of the document",
+        "move the file into the folder of the document and refer to it by a relative path",
+    ),
+    "kind": (
+        "the reference leads to a file of another kind",
+        "refer to a file whose name ends in .yaml, .yml or .json",
+    ),
+}
 
 
 class Location(NamedTuple):
@@ -100,6 +116,7 @@ class Sources:
     """The files of a document, read when something leads to them. ``entry`` is the name of the first one."""
 
     def __init__(self, path: Path) -> None:
+        path = path.resolve()
         self.folder = path.parent
         self.entry = path.name
         self.files: dict[str, SourceFile] = {}
@@ -111,16 +128,8 @@ class Sources:
         return self.files[name]
 
     def at(self, location: Location) -> Any:
-        """What stands at a location. Raises `KeyError` where there is nothing."""
-        node = self.file(location.file).content
-        for token in tokens(location.pointer):
-            if isinstance(node, dict):
-                node = node[token]
-            elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
-                node = node[int(token)]
-            else:
-                raise KeyError(token)
-        return node
+        """What stands at a location. Raises `LookupError` where there is nothing."""
+        return look_up(self.file(location.file).content, location.pointer)
 
     def target(self, file: str, reference: str) -> Location:
         """Where a reference that stands in a file leads; one step, and there is something there.
@@ -128,23 +137,11 @@ class Sources:
         Raises:
             BrokenReference: it leads nowhere, or out of the folder.
         """
-        parts = urlsplit(reference)
-        if parts.scheme or parts.netloc:
-            raise BrokenReference(
-                "remote-reference",
-                "the reference leads to another server; nothing is fetched",
-                "copy what it means into this folder and refer to the copy",
-            )
-        name = file
-        if parts.path:
-            name = _inside(PurePosixPath(file).parent / unquote(parts.path))
-            if PurePosixPath(name).suffix not in (".yaml", ".yml", ".json"):
-                raise BrokenReference(
-                    "remote-reference",
-                    "the reference leads to a file of another kind",
-                    "refer to a file whose name ends in .yaml, .yml or .json",
-                )
-        fragment = unquote(parts.fragment)
+        try:
+            name, fragment = locate(self.folder, file, reference)
+        except OutsideReference as error:
+            raise BrokenReference("remote-reference", *_OUTSIDE[error.reason]) from None
+        fragment = unquote(fragment)
         if fragment and not fragment.startswith("/"):
             raise BrokenReference(
                 "unresolved-reference",
@@ -160,7 +157,7 @@ class Sources:
         location = Location(name, fragment)
         try:
             self.at(location)
-        except KeyError:
+        except LookupError:
             raise BrokenReference(
                 "unresolved-reference",
                 f"the reference leads to {name}#{fragment}, where there is nothing",
@@ -173,28 +170,6 @@ class Sources:
                 "correct the name or mend that file",
             ) from None
         return location
-
-
-def tokens(pointer: str) -> list[str]:
-    """The unescaped tokens of a JSON pointer (RFC 6901)."""
-    return [unescape(token) for token in pointer.split("/")[1:]]
-
-
-def _inside(path: PurePosixPath) -> str:
-    """A path without ``.`` and ``..``. Raises `BrokenReference` where it leaves the folder."""
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part in ("..", "/"):
-            raise BrokenReference(
-                "remote-reference",
-                "the reference leaves the folder of the document",
-                "move the file into the folder of the document and refer to it by a relative path",
-            )
-        else:
-            parts.append(part)
-    return "/".join(parts)
 
 
 def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from ...contract.structure import references
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
 
-# What stands in these is anybody's.
-_DATA = frozenset({"enum", "const", "default", "example", "value"})
 
+def steps(sources: Sources, location: Location, node: object) -> Iterator[tuple[Location, Any]]:
+    """A node and what its references lead to, one after the other. In a circle the first one comes twice, at the end.
 
-def cycle(sources: Sources, location: Location, node: Any) -> frozenset[Location] | None:
-    """The references that lead from a node to each other and nowhere else, or None."""
-    seen: list[Location] = []
-    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        if location in seen:
-            return frozenset(seen[seen.index(location) :])
-        seen.append(location)
-        try:
-            location = sources.target(location.file, node["$ref"])
-        except BrokenReference:
-            return None
+    Raises:
+        BrokenReference: one cannot be followed.
+    """
+    seen: set[Location] = set()
+    yield location, node
+    while isinstance(node, dict) and isinstance(node.get("$ref"), str) and location not in seen:
+        seen.add(location)
+        location = sources.target(location.file, node["$ref"])
         node = sources.at(location)
-    return None
+        yield location, node
 
 
-def check_references(sources: Sources, findings: Findings, location: Location, node: Any) -> None:
+def check_references(sources: Sources, findings: Findings, file: str) -> None:
     """Add the references of a file that lead nowhere, used or not: the server reads another file as a whole."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            check_references(sources, findings, location.child(index), item)
-    elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            try:
-                sources.target(location.file, node["$ref"])
-            except BrokenReference as error:
-                findings.add(location.child("$ref"), "error", error.rule, str(error), error.advice)
-        for name, value in node.items():
-            if name not in _DATA and not name.startswith("x-"):
-                check_references(sources, findings, location.child(name), value)
+    for pointer, reference in references(sources.file(file).content):
+        try:
+            sources.target(file, reference)
+        except BrokenReference as error:
+            findings.error(Location(file, pointer).child("$ref"), error.rule, str(error), error.advice)

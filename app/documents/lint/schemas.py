@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from ...contract.schemas import compile_schema
+from ...jsontypes import Json
 from .fields import REGISTERED_FORMATS
+from .objects import Objects
 from .positions import Location
-from .structure import Walk
 
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 _BOUNDS = (
@@ -24,56 +25,53 @@ _BOUNDS = (
 _OF_SCALARS = ("minLength", "maxLength", "minimum", "maximum", "pattern", "multipleOf")
 
 
-def check_schemas(walk: Walk) -> None:
+def check_schemas(objects: Objects) -> None:
     """Add what is wrong with every schema, each looked at by itself."""
-    for location, node in walk.nodes["Schema"].items():
-        if isinstance(node, dict) and not (walk.is_3_0 and "$ref" in node):
-            _check_leftovers(walk, location, node)
-            _check_patterns(walk, location, node)
-            _check_rules(walk, location, node)
-            _check_discriminator(walk, location, node)
+    for location, node in objects.nodes["Schema"].items():
+        if isinstance(node, dict) and not (objects.is_3_0 and "$ref" in node):
+            _check_leftovers(objects, location, node)
+            _check_patterns(objects, location, node)
+            _check_rules(objects, location, node)
+            _check_discriminator(objects, location, node)
 
 
-def _check_leftovers(walk: Walk, at: Location, node: dict[str, Any]) -> None:
-    if not walk.is_3_0 and "nullable" in node:
-        walk.findings.add(
+def _check_leftovers(objects: Objects, at: Location, node: Json) -> None:
+    if not objects.is_3_0 and "nullable" in node:
+        objects.findings.warning(
             at.child("nullable"),
-            "warning",
             "leftover-of-3.0",
             "nullable is no keyword since 3.1; this server heeds it, other readers do not",
             "write null among the types, such as type: [string, 'null']",
         )
     for name in ("exclusiveMinimum", "exclusiveMaximum"):
-        if name in node and isinstance(node[name], bool) is not walk.is_3_0:
-            walk.findings.add(
+        if name in node and isinstance(node[name], bool) is not objects.is_3_0:
+            objects.findings.warning(
                 at.child(name),
-                "warning",
-                "leftover-of-3.0" if not walk.is_3_0 else "unknown-field",
-                f"{name} is {'true or false in 3.0 and' if walk.is_3_0 else 'a number since 3.1, not'} "
-                f"{'a number since 3.1' if walk.is_3_0 else 'true or false'}",
-                f"write {name}: true beside the bound" if walk.is_3_0 else f"write the bound itself as {name}",
+                "leftover-of-3.0" if not objects.is_3_0 else "unknown-field",
+                f"{name} is {'true or false in 3.0 and' if objects.is_3_0 else 'a number since 3.1, not'} "
+                f"{'a number since 3.1' if objects.is_3_0 else 'true or false'}",
+                f"write {name}: true beside the bound" if objects.is_3_0 else f"write the bound itself as {name}",
             )
-    if walk.is_3_0 and (isinstance(node.get("type"), list) or node.get("type") == "null"):
-        walk.findings.add(
+    if objects.is_3_0 and (isinstance(node.get("type"), list) or node.get("type") == "null"):
+        objects.findings.warning(
             at.child("type"),
-            "warning",
             "unknown-field",
             "lists of types, and the type null, are of OpenAPI 3.1",
             "write one type, and nullable: true",
         )
-    if walk.is_3_0 and node.get("type") == "array" and "items" not in node:
-        walk.findings.add(at, "warning", "missing-field", "items is missing, which 3.0 demands", "add items")
+    if objects.is_3_0 and node.get("type") == "array" and "items" not in node:
+        objects.findings.warning(at, "missing-field", "items is missing, which 3.0 demands", "add items")
 
 
-def _check_patterns(walk: Walk, at: Location, node: dict[str, Any]) -> None:
+def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
     patterns = [(at.child("pattern"), node.get("pattern"))]
     properties = node.get("patternProperties")
     patterns += [(at.child("patternProperties", pattern), pattern) for pattern in _dict(properties)]
     for place, pattern in patterns:
         if isinstance(pattern, str) and not _compiles(pattern):
-            walk.findings.add(
+            objects.findings.add(
                 place,
-                "error" if at in walk.served else "warning",
+                "error" if at in objects.served else "warning",
                 "invalid-pattern",
                 "the pattern is no regular expression (ECMA-262)",
                 "mend it; a backslash stands twice in a double-quoted text",
@@ -89,48 +87,45 @@ def _compiles(pattern: str) -> bool:
     return True
 
 
-def _check_rules(walk: Walk, at: Location, node: dict[str, Any]) -> None:
+def _check_rules(objects: Objects, at: Location, node: Json) -> None:
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type", "string")]
     for kind in kinds or [""]:
         if isinstance(kind, str) and kind not in _TYPES:
-            walk.findings.add(
+            objects.findings.add(
                 at.child("type"),
-                "error" if at in walk.served else "warning",
+                "error" if at in objects.served else "warning",
                 "unknown-type",
                 "there is no such type",
                 f"write one of {', '.join(_TYPES)}",
             )
     if isinstance(node.get("format"), str) and node["format"] not in REGISTERED_FORMATS:
-        walk.findings.add(
+        objects.findings.warning(
             at.child("format"),
-            "warning",
             "unknown-format",
             f"the format {node['format']} is registered nowhere and binds nothing",
             "use one of OpenAPI's registry of formats, a pattern, or a description",
         )
     for low, high in _BOUNDS:
         if _number(node.get(low)) and _number(node.get(high)) and node[low] > node[high]:
-            walk.findings.add(
+            objects.findings.warning(
                 at.child(low),
-                "warning",
                 "empty-range",
                 f"{low} is greater than {high}, so nothing fits",
                 "exchange them or mend one",
             )
-    _check_required(walk, at, node)
-    _check_enum(walk, at, node)
+    _check_required(objects, at, node)
+    _check_enum(objects, at, node)
 
 
-def _check_required(walk: Walk, at: Location, node: dict[str, Any]) -> None:
+def _check_required(objects: Objects, at: Location, node: Json) -> None:
     required, properties = node.get("required"), _dict(node.get("properties"))
     if node.get("additionalProperties") is not False or not isinstance(required, list):
         return
     patterns = list(_dict(node.get("patternProperties")))
     for index, name in enumerate(required):
         if isinstance(name, str) and name not in properties and not any(_matches(p, name) for p in patterns):
-            walk.findings.add(
+            objects.findings.warning(
                 at.child("required", index),
-                "warning",
                 "impossible-required",
                 f"{name} is required, not among the properties, and others are forbidden: nothing fits",
                 f"add {name} to properties, or take it out of required",
@@ -144,12 +139,12 @@ def _matches(pattern: str, name: str) -> bool:
         return True
 
 
-def _check_enum(walk: Walk, at: Location, node: dict[str, Any]) -> None:
+def _check_enum(objects: Objects, at: Location, node: Json) -> None:
     values = node.get("enum")
     if not isinstance(values, list):
         return
     if not values:
-        walk.findings.add(at.child("enum"), "warning", "unreachable-enum", "no value is listed", "list the values")
+        objects.findings.warning(at.child("enum"), "unreachable-enum", "no value is listed", "list the values")
     kinds = node.get("type")
     rules = {name: node[name] for name in _OF_SCALARS if name in node}
     if kinds is not None:
@@ -160,20 +155,19 @@ def _check_enum(walk: Walk, at: Location, node: dict[str, Any]) -> None:
         validator = None
     for index, value in enumerate(values):
         if value in values[:index] and not isinstance(value, bool | int | float):
-            walk.findings.add(
-                at.child("enum", index), "warning", "duplicate-enum", "the value is listed twice", "leave one out"
+            objects.findings.warning(
+                at.child("enum", index), "duplicate-enum", "the value is listed twice", "leave one out"
             )
         elif validator and not validator.is_valid(value) and not (value is None and node.get("nullable") is True):
-            walk.findings.add(
+            objects.findings.warning(
                 at.child("enum", index),
-                "warning",
                 "unreachable-enum",
                 f"the value does not fit {' and '.join(rules)} beside it, so it is never accepted",
                 "take it out, or mend the rule",
             )
 
 
-def _check_discriminator(walk: Walk, at: Location, node: dict[str, Any]) -> None:
+def _check_discriminator(objects: Objects, at: Location, node: Json) -> None:
     discriminator = node.get("discriminator")
     name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
     if not isinstance(name, str):
@@ -185,19 +179,18 @@ def _check_discriminator(walk: Walk, at: Location, node: dict[str, Any]) -> None
         if branch != {"type": "null"}
     ]
     for place, branch in branches or [(at, node)]:
-        if not _has_property(walk, place, branch, name, 0):
+        if not _has_property(objects, place, branch, name, 0):
             named = str(branch.get("$ref", "")) if isinstance(branch, dict) else ""
-            walk.findings.add(
+            objects.findings.warning(
                 place,
-                "warning",
                 "discriminator-without-property",
                 f"{named.rpartition('/')[2] or 'the schema'} has no property {name}, by which it is to be told",
                 f"add {name} to its properties and to required",
             )
 
 
-def _has_property(walk: Walk, at: Location, node: Any, name: str, depth: int) -> bool:
-    followed = walk.follow(at, node)
+def _has_property(objects: Objects, at: Location, node: object, name: str, depth: int) -> bool:
+    followed = objects.follow(at, node)
     if followed is None or depth > 16:
         return True  # told by another finding
     target, found = followed
@@ -205,22 +198,22 @@ def _has_property(walk: Walk, at: Location, node: Any, name: str, depth: int) ->
         return False
     if name in _dict(found.get("properties")):
         return True
-    if any(_has_property(walk, target.child("allOf", i), b, name, depth + 1) for i, b in _parts(found, "allOf")):
+    if any(_has_property(objects, target.child("allOf", i), b, name, depth + 1) for i, b in _parts(found, "allOf")):
         return True
     unions = [(union, part) for union in ("oneOf", "anyOf") for part in _parts(found, union)]
     return bool(unions) and all(
-        _has_property(walk, target.child(union, i), branch, name, depth + 1) for union, (i, branch) in unions
+        _has_property(objects, target.child(union, i), branch, name, depth + 1) for union, (i, branch) in unions
     )
 
 
-def _parts(node: dict[str, Any], keyword: str) -> Iterator[tuple[int, Any]]:
+def _parts(node: Json, keyword: str) -> Iterator[tuple[int, Any]]:
     parts = node.get(keyword)
     return enumerate(parts) if isinstance(parts, list) else iter(())
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def _dict(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
 
-from ...contract.document import pointer_to
-from ...contract.structure import Json, unescape
+from ...contract.pointers import last_token, look_up, pointer_in, pointer_to, tokens
+from ...jsontypes import Json
 from .numbers import Range, exact
 from .patterns import NoInstance, compiled
 
 Goal = tuple[str, ...]
-Leaf = tuple[str, Json]
+Subschema = tuple[str, Json]
 # Gets the pointers of a union's branches, gives the one to take.
 Choose = Callable[[Sequence[str]], str]
 
@@ -36,12 +35,12 @@ _TELLING = (
 _DEEPEST = 24
 
 
-def same(value: Any) -> str:
+def same(value: object) -> str:
     """A text that is equal for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
     return json.dumps(_integral(value), sort_keys=True)
 
 
-def _integral(value: Any) -> Any:
+def _integral(value: object) -> Any:
     if isinstance(value, dict):
         return {name: _integral(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -60,13 +59,10 @@ class Source:
     def node(self, pointer: str) -> Any:
         found = self._nodes.get(pointer)
         if found is None:
-            found = self._content
-            for token in pointer.split("/")[1:]:
-                try:
-                    found = found[int(token)] if isinstance(found, list) else found[unescape(token)]
-                except (KeyError, ValueError, IndexError, TypeError):
-                    raise NoInstance(f"nothing is at {pointer}") from None
-            self._nodes[pointer] = found
+            try:
+                found = self._nodes[pointer] = look_up(self._content, pointer)
+            except LookupError:
+                raise NoInstance(f"nothing is at {pointer}") from None
         return found
 
     def target(self, node: Json) -> str | None:
@@ -75,7 +71,7 @@ class Source:
             return None
         if not reference.startswith("#"):
             raise NoInstance(f"the reference {reference} leaves the document")
-        return unquote(reference[1:])
+        return pointer_in(reference)
 
     def height(self, pointer: str) -> int:
         """How many levels the flattest value has, about.
@@ -132,15 +128,15 @@ def kinds(node: Json) -> list[str] | None:
     return [declared] if isinstance(declared, str) else declared if isinstance(declared, list) else None
 
 
-def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Leaf], dict[str, Any]]:
+def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Subschema], Json]:
     """The leaves of a goal, and what the discriminators of parents say, property to value; unions say it themselves.
 
     Raises:
         NoInstance: a schema that nothing fits, or a reference to nowhere.
     """
     todo, seen = list(goal), dict[str, None]()
-    leaves: list[Leaf] = []
-    tags: dict[str, Any] = {}
+    leaves: list[Subschema] = []
+    tags: Json = {}
     while todo:
         pointer = todo.pop(0)
         if pointer in seen:
@@ -165,7 +161,7 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Le
             todo += [taken] if taken.rpartition("/")[2] in node else []
         if not node.get("oneOf") and not node.get("anyOf") and (name := _tag_name(node)):
             # Inheritance: the first component on the way down is the one that is meant.
-            component = next((p for p in seen if p.startswith("/components/schemas/") and p.count("/") == 3), "")
+            component = next((p for p in seen if p.startswith("/components/schemas/") and len(tokens(p)) == 3), "")
             tags.setdefault(name, _tag_value(node, component))
     return leaves, tags
 
@@ -178,17 +174,17 @@ def _tag_name(node: Json) -> str | None:
 
 def _tag_value(node: Json, target: str) -> str:
     """The value for a component (OpenAPI, Discriminator Object): by the mapping, else the component's name."""
-    name = target.rpartition("/")[2]
+    name = last_token(target)
     for value, meant in (node["discriminator"].get("mapping") or {}).items():
-        if meant in (name, f"#{target}"):
+        if meant == name or pointer_in(meant) == target:
             return str(value)
-    return unescape(name)
+    return name
 
 
 class Conjunction:
     """What leaves come to, taken together."""
 
-    def __init__(self, source: Source, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, source: Source, leaves: Sequence[Subschema]) -> None:
         self._source = source
         self.leaves = leaves
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from .conjunction import Conjunction, Goal, Source, expand, kinds
-from .parts import Part, Taste
+from .parts import Part, SampleOptions
 from .patterns import NoInstance
 
 # Levels after which the flattest branch of a union is taken.
@@ -26,20 +26,20 @@ class Exhausted(Exception):
     """An attempt has taken too long."""
 
 
-class Maker:
+class SampleMaker:
     """``fits`` holds a value against the schema at a pointer; ``seconds`` is how long one maker may take in all."""
 
     def __init__(
         self,
         source: Source,
         fits: Callable[[str, Any], bool],
-        taste: Taste,
-        dice: Random,
+        options: SampleOptions,
+        rng: Random,
         *,
         careful: bool,
         seconds: float = 1.0,
     ) -> None:
-        self.source, self.fits, self.taste, self.dice, self.careful = source, fits, taste, dice, careful
+        self.source, self.fits, self.options, self.rng, self.careful = source, fits, options, rng, careful
         self._deadline = time.monotonic() + seconds
         self.active: list[str] = []
 
@@ -56,41 +56,41 @@ class Maker:
             try:
                 leaves, tags = expand(self.source, goal, choices.choose)
                 rules = Conjunction(self.source, leaves)
-                tastes = self._tastes(rules.types) if self.careful else (self.taste,)
+                variations = self._variations(rules.types) if self.careful else (self.options,)
             except NoInstance:
                 continue
-            for taste in tastes:
+            for options in variations:
                 if time.monotonic() > self._deadline:
                     raise Exhausted
                 try:
-                    value = Part(self, rules, goal, taste, level, tags).value()
+                    value = Part(self, rules, goal, options, level, tags).value()
                 except NoInstance:
                     continue
                 if not self.careful or self.valid(goal, value):
                     return value
         raise NoInstance("no value was found that fits")
 
-    def valid(self, goal: Goal, value: Any) -> bool:
+    def valid(self, goal: Goal, value: object) -> bool:
         return all(self.fits(pointer, value) for pointer in goal)
 
-    def varied(self, dynamic: bool) -> Maker:
+    def varied(self, dynamic: bool) -> SampleMaker:
         """The same maker, within the same time, with random values if ``dynamic`` says so."""
-        taste = replace(self.taste, dynamic=dynamic or self.taste.dynamic)
-        other = Maker(self.source, self.fits, taste, self.dice, careful=self.careful)
+        options = replace(self.options, dynamic=dynamic or self.options.dynamic)
+        other = SampleMaker(self.source, self.fits, options, self.rng, careful=self.careful)
         other._deadline, other.active = self._deadline, self.active
         return other
 
-    def _tastes(self, kinds: Sequence[str]) -> tuple[Taste, ...]:
-        taste = self.taste
+    def _variations(self, kinds: Sequence[str]) -> tuple[SampleOptions, ...]:
+        options = self.options
         others = kinds if len(kinds) > 1 else ()
         return (
-            taste,
-            replace(taste, optional=False),
-            replace(taste, dynamic=True, optional=True),
-            replace(taste, dynamic=True, optional=False),
-            replace(taste, dynamic=True, wide=True),
-            *(replace(taste, kind=kind) for kind in others),
-            *(replace(taste, kind=kind, dynamic=True, wide=True) for kind in others),
+            options,
+            replace(options, optional=False),
+            replace(options, dynamic=True, optional=True),
+            replace(options, dynamic=True, optional=False),
+            replace(options, dynamic=True, wide=True),
+            *(replace(options, kind=kind) for kind in others),
+            *(replace(options, kind=kind, dynamic=True, wide=True) for kind in others),
         )
 
 
@@ -98,7 +98,7 @@ class _Choices:
     """The branches that are taken while a goal is expanded: ``script`` has the first ones, then comes the best."""
 
     def __init__(
-        self, maker: Maker, level: int, script: Sequence[int], ranked: dict[tuple[str, ...], list[str]]
+        self, maker: SampleMaker, level: int, script: Sequence[int], ranked: dict[tuple[str, ...], list[str]]
     ) -> None:
         self.maker, self.level, self.script, self.ranked = maker, level, script, ranked
         self.taken: list[int] = []
@@ -106,7 +106,7 @@ class _Choices:
         self._known: dict[tuple[str, ...], str] = {}
 
     @classmethod
-    def all(cls, maker: Maker, level: int) -> Iterator[_Choices]:
+    def all(cls, maker: SampleMaker, level: int) -> Iterator[_Choices]:
         """One after the other, like an odometer."""
         script: list[int] = []
         ranked: dict[tuple[str, ...], list[str]] = {}
@@ -137,8 +137,8 @@ class _Choices:
             return list(branches)
         source = self.maker.source
         ranked = list(branches)
-        if self.maker.taste.dynamic:
-            self.maker.dice.shuffle(ranked)
+        if self.maker.options.dynamic:
+            self.maker.rng.shuffle(ranked)
         deep = self.level >= _DEEP
         return sorted(ranked, key=lambda b: (self._height(b) if deep else 0, _is_null(source.node(b))))
 
@@ -149,5 +149,5 @@ class _Choices:
             return _DEEPEST
 
 
-def _is_null(node: Any) -> bool:
+def _is_null(node: object) -> bool:
     return isinstance(node, dict) and kinds(node) == ["null"]

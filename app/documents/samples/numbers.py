@@ -38,16 +38,16 @@ def exact(value: float) -> Fraction:
 
 
 def number(
-    span: Range, steps: Sequence[Fraction], dice: Random, *, integer: bool, dynamic: bool, wide: bool = False
+    span: Range, steps: Sequence[Fraction], rng: Random, *, integer: bool, dynamic: bool, wide: bool = False
 ) -> int | float:
-    """A number in a range that is a multiple of every step; ``dynamic``: another one with other dice, below 0 only
+    """A number in a range that is a multiple of every step; ``dynamic``: a random one, below 0 only
     where it must be or with ``wide``; else the one nearest to 0.
 
     Raises:
         NoInstance: there is none.
     """
     wanted = [*steps, Fraction(1)] if integer else list(steps)
-    found = _multiple(span, _common(wanted), dice, dynamic, wide) if wanted else _any(span, dice, dynamic, wide)
+    found = _multiple(span, _common(wanted), rng, dynamic, wide) if wanted else _any(span, rng, dynamic, wide)
     if not span.has(found):
         raise NoInstance("no number is within the bounds")
     return int(found) if found.denominator == 1 else float(found)
@@ -62,7 +62,7 @@ def _common(steps: Sequence[Fraction]) -> Fraction:
     return step
 
 
-def _multiple(span: Range, step: Fraction, dice: Random, dynamic: bool, wide: bool) -> Fraction:
+def _multiple(span: Range, step: Fraction, rng: Random, dynamic: bool, wide: bool) -> Fraction:
     least = None if span.low is None else math.ceil(span.low / step)
     most = None if span.high is None else math.floor(span.high / step)
     if least is not None and span.low_open and least * step == span.low:
@@ -74,11 +74,11 @@ def _multiple(span: Range, step: Fraction, dice: Random, dynamic: bool, wide: bo
     if not dynamic:
         return step * (least if least is not None and least > 0 else most if most is not None and most < 0 else 0)
     low, high = _window(None if least is None else Fraction(least), None if most is None else Fraction(most), wide)
-    return step * dice.randint(int(low), int(high))
+    return step * rng.randint(int(low), int(high))
 
 
 def _window(low: Fraction | None, high: Fraction | None, wide: bool) -> tuple[Fraction, Fraction]:
-    """Bounds for dice: those that there are, if they are near each other, else as far as `_SPAN` goes."""
+    """Bounds for a random number: those that there are, if they are near each other, else as far as `_SPAN` goes."""
     if low is not None and high is not None and high - low <= _WIDE:
         return low, high
     if high is not None and high < 0:
@@ -88,12 +88,12 @@ def _window(low: Fraction | None, high: Fraction | None, wide: bool) -> tuple[Fr
     return low, max(low, Fraction(0)) + _SPAN if high is None else min(high, max(low, Fraction(0)) + _SPAN)
 
 
-def _any(span: Range, dice: Random, dynamic: bool, wide: bool) -> Fraction:
+def _any(span: Range, rng: Random, dynamic: bool, wide: bool) -> Fraction:
     if not dynamic:
         ends = [end for end in (span.low, span.high) if end is not None]
         near = [Fraction(0), *ends, *(end + by for end in ends for by in (1, -1)), sum(ends, Fraction(0)) / 2]
         return next((value for value in near if span.has(value)), near[-1])
     low, high = _window(span.low, span.high, wide)
-    value = low + (high - low) * Fraction(dice.random())
+    value = low + (high - low) * Fraction(rng.random())
     rounded = round(value, 3)
     return rounded if span.has(rounded) else Fraction(float(value))

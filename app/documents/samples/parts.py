@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from ...contract.document import pointer_to
+from ...contract.pointers import pointer_to
+from ...jsontypes import Json
 from .conjunction import Conjunction, Goal, Source, expand, same
 from .numbers import exact, number
 from .patterns import NoInstance, compiled, matching
@@ -24,9 +25,9 @@ _NEW_YEAR = 1704067200
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class SampleOptions:
     """``dynamic``: random values, else examples and the plainest ones. ``optional``: whether properties that are not
-    required are there; None: as `_REACH` has it, or by dice. ``kind``: the type, where there is more than one;
+    required are there; None: as `_REACH` has it, or at random. ``kind``: the type, where there is more than one;
     ``wide``: numbers below 0 too, although nothing asks for them."""
 
     dynamic: bool
@@ -40,12 +41,12 @@ class Maker(Protocol):
     outermost first."""
 
     source: Source
-    dice: Random
+    rng: Random
     active: list[str]
 
     def make(self, goal: Goal, level: int = 0) -> Any: ...
 
-    def valid(self, goal: Goal, value: Any) -> bool: ...
+    def valid(self, goal: Goal, value: object) -> bool: ...
 
     def varied(self, dynamic: bool) -> Maker: ...
 
@@ -54,13 +55,13 @@ class Part:
     """One value, of the leaves of its goal."""
 
     def __init__(
-        self, maker: Maker, rules: Conjunction, goal: Goal, taste: Taste, level: int, tags: dict[str, Any]
+        self, maker: Maker, rules: Conjunction, goal: Goal, options: SampleOptions, level: int, tags: Json
     ) -> None:
-        self.maker, self.rules, self.goal, self.taste, self.level, self.tags = maker, rules, goal, taste, level, tags
-        self.dice = maker.dice
+        self.maker, self.rng, self.options = maker, maker.rng, options
+        self.rules, self.goal, self.level, self.tags = rules, goal, level, tags
 
     def value(self) -> Any:
-        if not self.taste.dynamic:
+        if not self.options.dynamic:
             for example in self._examples():
                 if self.maker.valid(self.goal, example):
                     return example
@@ -69,11 +70,11 @@ class Part:
             fitting = [value for value in values if any(_is(value, kind) for kind in kinds)]
             if not fitting:
                 raise NoInstance("fixed values of another type")
-            return self.dice.choice(fitting) if self.taste.dynamic else fitting[0]
-        if self.taste.kind is not None:
-            return self._of(self.taste.kind)
-        if self.taste.dynamic and len(kinds) < 7:
-            return self._of(self.dice.choice([kind for kind in kinds if kind != "null"] or kinds))
+            return self.rng.choice(fitting) if self.options.dynamic else fitting[0]
+        if self.options.kind is not None:
+            return self._of(self.options.kind)
+        if self.options.dynamic and len(kinds) < 7:
+            return self._of(self.rng.choice([kind for kind in kinds if kind != "null"] or kinds))
         # Anything goes: a word is the plainest.
         return self._of("string" if len(kinds) == 7 else next((k for k in kinds if k != "null"), "null"))
 
@@ -86,7 +87,7 @@ class Part:
         yield from self.rules.all("default")
 
     def _of(self, kind: str) -> Any:
-        rules, dynamic = self.rules, self.taste.dynamic
+        rules, dynamic = self.rules, self.options.dynamic
         if kind == "object":
             return self._object()
         if kind == "array":
@@ -94,29 +95,29 @@ class Part:
         if kind == "string":
             longest = rules.least("maxLength")
             return text(
-                rules.all("pattern"), rules.all("format"), rules.most("minLength"), longest, self.dice, dynamic=dynamic
+                rules.all("pattern"), rules.all("format"), rules.most("minLength"), longest, self.rng, dynamic=dynamic
             )
         if kind in ("integer", "number"):
             steps = [exact(step) for step in rules.all("multipleOf")]
             if "unixtime" in rules.all("format") and not steps:
-                moment = _NEW_YEAR + (self.dice.randrange(10**8) if dynamic else 0)
+                moment = _NEW_YEAR + (self.rng.randrange(10**8) if dynamic else 0)
                 if rules.range.has(exact(moment)):
                     return moment
             return number(
-                rules.range, steps, self.dice, integer=kind == "integer", dynamic=dynamic, wide=self.taste.wide
+                rules.range, steps, self.rng, integer=kind == "integer", dynamic=dynamic, wide=self.options.wide
             )
         if kind == "boolean":
-            return self.dice.random() < 0.5 if dynamic else True
+            return self.rng.random() < 0.5 if dynamic else True
         return None
 
-    def _object(self) -> dict[str, Any]:
+    def _object(self) -> Json:
         maker, rules = self.maker, self.rules
         own = [pointer for pointer, node in rules.leaves if node.get("properties")]
         rich = len(maker.active) < _REACH and not any(pointer in maker.active for pointer in own)
         # One entry an object, however many leaves it has.
         maker.active.append(own[0] if own else "")
         try:
-            found: dict[str, Any] = {}
+            found: Json = {}
             for name in self._names(rich):
                 self._put(found, name)
             self._follow(found)
@@ -126,13 +127,13 @@ class Part:
         return found
 
     def _names(self, rich: bool) -> list[str]:
-        rules, wanted = self.rules, self.taste.optional
+        rules, wanted = self.rules, self.options.optional
         optional = [name for name in rules.declared if name not in rules.required and name not in rules.forbidden]
         if wanted is None:
             if not rich:
                 optional = []
-            elif self.taste.dynamic:
-                optional = [name for name in optional if self.dice.random() < 0.6]
+            elif self.options.dynamic:
+                optional = [name for name in optional if self.rng.random() < 0.6]
         elif not wanted or not rich:
             optional = []
         if (most := rules.least("maxProperties")) is not None:
@@ -140,7 +141,7 @@ class Part:
         chosen = {*rules.required, *optional}
         return [name for name in (*rules.declared, *rules.required) if name in chosen]
 
-    def _put(self, found: dict[str, Any], name: str) -> None:
+    def _put(self, found: Json, name: str) -> None:
         if name in found:
             return
         goal = self.rules.property_goal(name)
@@ -154,7 +155,7 @@ class Part:
             if name in self.rules.required:
                 raise
 
-    def _follow(self, found: dict[str, Any]) -> None:
+    def _follow(self, found: Json) -> None:
         """What must be there because something else is."""
         for rule in self.rules.all("dependentRequired"):
             for name, names in rule.items():
@@ -168,12 +169,12 @@ class Part:
                     goal = (*self.goal, at)
                     leaves, tags = expand(self.maker.source, goal, lambda branches: branches[0])
                     rules = Conjunction(self.maker.source, leaves)
-                    part = Part(self.maker, rules, goal, self.taste, self.level, {**self.tags, **tags})
+                    part = Part(self.maker, rules, goal, self.options, self.level, {**self.tags, **tags})
                     for other in rules.required:
                         part._put(found, other)
 
-    def _fill(self, found: dict[str, Any]) -> None:
-        """More properties: declared ones until there are enough, then others, as many as the taste asks for."""
+    def _fill(self, found: Json) -> None:
+        """More properties: declared ones until there are enough, then others, as many as the options ask for."""
         rules = self.rules
         fewest, most = rules.most("minProperties"), rules.least("maxProperties")
         for name in rules.declared:
@@ -183,8 +184,9 @@ class Part:
             raise NoInstance("more properties than can be sent")
         wanted = fewest
         free = [node for extra in ("additionalProperties", "patternProperties") for node in rules.all(extra)]
-        if self.taste.dynamic and any(isinstance(node, dict) and node for node in free) and self.taste.optional is None:
-            wanted = max(wanted, len(found) + self.dice.randint(0, _MOST_EXTRA))
+        random = self.options.dynamic and self.options.optional is None
+        if random and any(isinstance(node, dict) and node for node in free):
+            wanted = max(wanted, len(found) + self.rng.randint(0, _MOST_EXTRA))
         if most is not None:
             wanted = min(wanted, most)
         for index in range(8 * (wanted - len(found))):
@@ -205,7 +207,7 @@ class Part:
         if not patterns or index % 2:
             return plain
         pattern = patterns[index // 2 % len(patterns)]
-        name = next(matching(pattern, self.dice), plain)
+        name = next(matching(pattern, self.rng), plain)
         # Longer, so that it is a new one, if it may be.
         return f"{name}{index}" if index and compiled(pattern).search(f"{name}{index}") else name
 
@@ -217,8 +219,8 @@ class Part:
         tuples = max((len(items) for items in rules.all("prefixItems")), default=0)
         unmet = {f"{at}/contains": int(node.get("minContains", 1)) for at, node in rules.leaves if "contains" in node}
         needed = max(fewest, *unmet.values()) if unmet else fewest
-        deep = len(maker.active) > _REACH or self.taste.optional is False
-        usual = max(tuples, self.dice.randint(1, 3) if self.taste.dynamic else 1)
+        deep = len(maker.active) > _REACH or self.options.optional is False
+        usual = max(tuples, self.rng.randint(1, 3) if self.options.dynamic else 1)
         wanted = needed if deep else max(needed, usual)
         wanted = wanted if most is None else max(min(wanted, int(most)), needed)
         distinct = any(rule is True for rule in rules.all("uniqueItems"))
@@ -262,7 +264,7 @@ class Part:
         raise NoInstance("not enough different items")
 
 
-def _is(value: Any, kind: str) -> bool:
+def _is(value: object, kind: str) -> bool:
     if kind in ("integer", "number"):
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return not isinstance(value, bool) and (whole if kind == "integer" else isinstance(value, (int, float)))

@@ -1,7 +1,7 @@
-"""Texts that match a regular expression: Python's own parser reads it, and its tree is walked with dice.
+"""Texts that match a regular expression: Python's own parser reads it, and its tree is walked at random.
 
 What cannot be made on purpose (look-around, boundaries, back-references in odd places) is left out of the text, and
-the result is held against the pattern: the caller tries again with other dice.
+the result is held against the pattern: the caller tries again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise NoInstance(f"the pattern cannot be read: {error}") from None
 
 
-def matching(pattern: str, dice: Random, shortest: int = 0, longest: int | None = None) -> Iterator[str]:
+def matching(pattern: str, rng: Random, shortest: int = 0, longest: int | None = None) -> Iterator[str]:
     """Texts that the pattern is found in, of ``shortest`` to ``longest`` characters, a bounded number of them.
 
     Raises:
@@ -72,10 +72,10 @@ def matching(pattern: str, dice: Random, shortest: int = 0, longest: int | None 
     search = compiled(pattern)
     tree = parser.parse(search.pattern, re.ASCII)
     for attempt in range(_TRIES):
-        writer = _Writer(dice, shortest if attempt % 2 else 0)
+        writer = _Writer(rng, shortest if attempt % 2 else 0)
         text = writer.sequence(tree)
         if len(text) < shortest:
-            text += "".join(dice.choice(_PLAIN) for _ in range(shortest - len(text)))
+            text += "".join(rng.choice(_PLAIN) for _ in range(shortest - len(text)))
         if (longest is None or len(text) <= longest) and search.search(text):
             yield text
 
@@ -83,8 +83,8 @@ def matching(pattern: str, dice: Random, shortest: int = 0, longest: int | None 
 class _Writer:
     """One text. ``wanted`` is a length that repetitions should come to, 0: few of them."""
 
-    def __init__(self, dice: Random, wanted: int) -> None:
-        self.dice = dice
+    def __init__(self, rng: Random, wanted: int) -> None:
+        self.rng = rng
         self.wanted = wanted
         self.groups: dict[int, str] = {}
 
@@ -95,17 +95,17 @@ class _Writer:
         if operation is code.LITERAL:
             return chr(value)
         if operation is code.NOT_LITERAL:
-            return self.dice.choice(_PLAIN.replace(chr(value), ""))
+            return self.rng.choice(_PLAIN.replace(chr(value), ""))
         if operation is code.ANY:
-            return self.dice.choice(_PLAIN)
+            return self.rng.choice(_PLAIN)
         if operation is code.IN:
-            return self.dice.choice(_members(value))
+            return self.rng.choice(_members(value))
         if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
             low, high, inner = value
             if int(low) > _MOST_DEMANDED:
                 raise NoInstance("a pattern that demands too many repetitions")
             most = min(int(high), max(int(low) + _MOST_REPEATS, self.wanted))
-            count = self.dice.randint(max(int(low), min(self.wanted, most)), most)
+            count = self.rng.randint(max(int(low), min(self.wanted, most)), most)
             return "".join(self.sequence(inner) for _ in range(count))
         if operation is code.SUBPATTERN:
             group, _, _, inner = value
@@ -116,12 +116,12 @@ class _Writer:
         if operation is code.ATOMIC_GROUP:
             return self.sequence(value)
         if operation is code.BRANCH:
-            return self.sequence(self.dice.choice(value[1]))
+            return self.sequence(self.rng.choice(value[1]))
         if operation is code.GROUPREF:
             return self.groups.get(value, "")
         if operation is code.ASSERT:
             direction, inner = value
-            return self.sequence(inner) if direction > 0 and self.dice.random() < 0.3 else ""
+            return self.sequence(inner) if direction > 0 and self.rng.random() < 0.3 else ""
         return ""  # anchors and boundaries; the result is searched
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...contract.document import Document, pointer_to
+from ...contract.document import Document
 from ...contract.operations import Operation
-from ...contract.structure import Json
+from ...contract.pointers import pointer_to
+from ...jsontypes import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class ResponseMedia:
     """One media type of an answer. ``schema`` is a pointer, ``examples`` has values by name."""
 
     type: str
@@ -35,7 +36,7 @@ class Response:
     """One answer: ``key`` is its status in the document (``200``, ``4XX``, ``default``)."""
 
     key: str
-    media: tuple[Media, ...]
+    media: tuple[ResponseMedia, ...]
     headers: tuple[Header, ...]
 
     @property
@@ -63,7 +64,7 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
             key,
             tuple(
                 # What answers are held against is said once, by the operation.
-                Media(media_type, operation.responses[key].get(media_type.lower()), _examples(document, media))
+                ResponseMedia(media_type, operation.responses[key].get(media_type.lower()), _examples(document, media))
                 for media_type, media in (node.get("content") or {}).items()
             ),
             tuple(_header(document, name, header, at) for name, header in (node.get("headers") or {}).items()),
@@ -71,7 +72,7 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
     return found
 
 
-def _examples(document: Document, node: Json) -> dict[str, Any]:
+def _examples(document: Document, node: Json) -> Json:
     found = {}
     for name, example in (node.get("examples") or {}).items():
         example, _ = document.resolve(example)

@@ -15,8 +15,8 @@ from ...contract.document import Document
 from ...contract.schemas import Schemas
 from ...contract.upgrade import Direction
 from .conjunction import Source, branches
-from .instances import Exhausted, Maker
-from .parts import Taste
+from .instances import Exhausted, SampleMaker
+from .parts import SampleOptions
 from .patterns import NoInstance
 
 __all__ = ["NoInstance", "Samples"]
@@ -58,7 +58,7 @@ class Samples:
         except NoInstance:
             return found
 
-    def fits(self, pointer: str, value: Any) -> bool:
+    def fits(self, pointer: str, value: object) -> bool:
         """Whether a value fits the schema at a pointer."""
         return self._schemas.validator(pointer, self._direction).is_valid(value)
 
@@ -93,11 +93,13 @@ class Samples:
                 break
         raise NoInstance(f"nothing was found that fits the schema at {pointer}")
 
-    def _makers(self, seed: int | None) -> Iterator[Maker]:
+    def _makers(self, seed: int | None) -> Iterator[SampleMaker]:
         """The fastest first, then ever more varied ones."""
         for careful in (False, True):
-            yield Maker(self._source, self.fits, Taste(seed is not None), Random(seed or 0), careful=careful)
+            yield SampleMaker(
+                self._source, self.fits, SampleOptions(seed is not None), Random(seed or 0), careful=careful
+            )
         for attempt in range(1, _TRIES):
-            dice = Random((seed or 0) * 1_000_003 + attempt)
-            taste = Taste(attempt > 1 or seed is not None, optional=False if attempt % 2 else None)
-            yield Maker(self._source, self.fits, taste, dice, careful=True, seconds=0.5)
+            rng = Random((seed or 0) * 1_000_003 + attempt)
+            options = SampleOptions(attempt > 1 or seed is not None, optional=False if attempt % 2 else None)
+            yield SampleMaker(self._source, self.fits, options, rng, careful=True, seconds=0.5)

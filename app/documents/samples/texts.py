@@ -42,9 +42,9 @@ _SHORTEST_RANDOM, _LONGEST_RANDOM = 4, 12
 
 
 def text(
-    patterns: Sequence[str], formats: Sequence[str], shortest: int, longest: int | None, dice: Random, *, dynamic: bool
+    patterns: Sequence[str], formats: Sequence[str], shortest: int, longest: int | None, rng: Random, *, dynamic: bool
 ) -> str:
-    """A string within all of these rules; ``dynamic``: another one with other dice.
+    """A string within all of these rules; ``dynamic``: a random one.
 
     Raises:
         NoInstance: none was found.
@@ -53,7 +53,7 @@ def text(
         raise NoInstance("no string is that long and that short")
     if shortest > _LONGEST:
         raise NoInstance("the string would be too long to send")
-    for candidate in _candidates(patterns, formats, shortest, longest, dice, dynamic):
+    for candidate in _candidates(patterns, formats, shortest, longest, rng, dynamic):
         fits = shortest <= len(candidate) and (longest is None or len(candidate) <= longest)
         if fits and all(compiled(pattern).search(candidate) for pattern in patterns):
             return candidate
@@ -61,27 +61,27 @@ def text(
 
 
 def _candidates(
-    patterns: Sequence[str], formats: Sequence[str], shortest: int, longest: int | None, dice: Random, dynamic: bool
+    patterns: Sequence[str], formats: Sequence[str], shortest: int, longest: int | None, rng: Random, dynamic: bool
 ) -> Iterator[str]:
     for name in formats:
         if not dynamic and name in _EXAMPLES:
             yield _EXAMPLES[name]
         for _ in range(8):
             if name in _MAKERS:
-                yield _MAKERS[name](dice, max(shortest, 1))
+                yield _MAKERS[name](rng, max(shortest, 1))
     if not dynamic:
         yield _sized("string", shortest, longest)
     if not patterns:
         most = max(shortest, _LONGEST_RANDOM) if longest is None else min(longest, max(shortest, _LONGEST_RANDOM))
-        length = dice.randint(max(shortest, min(most, _SHORTEST_RANDOM)), most)
-        yield "".join(dice.choice(string.ascii_lowercase) for _ in range(length))
+        length = rng.randint(max(shortest, min(most, _SHORTEST_RANDOM)), most)
+        yield "".join(rng.choice(string.ascii_lowercase) for _ in range(length))
     for pattern in patterns:
-        yield from matching(pattern, dice, shortest, longest)
+        yield from matching(pattern, rng, shortest, longest)
     if patterns:
         # What one pattern is found in may be found in the others after something is put around it.
-        for first in islice(matching(patterns[0], dice, 0, longest), 8):
+        for first in islice(matching(patterns[0], rng, 0, longest), 8):
             for second in patterns[1:]:
-                yield from (first + more for more in islice(matching(second, dice), 4))
+                yield from (first + more for more in islice(matching(second, rng), 4))
 
 
 def _sized(word: str, shortest: int, longest: int | None) -> str:
@@ -89,50 +89,50 @@ def _sized(word: str, shortest: int, longest: int | None) -> str:
     return whole[: max(shortest, len(word)) if longest is None else min(longest, max(shortest, len(word)))]
 
 
-def _word(dice: Random, length: int = 6) -> str:
-    return "".join(dice.choice(string.ascii_lowercase) for _ in range(max(length, 1)))
+def _word(rng: Random, length: int = 6) -> str:
+    return "".join(rng.choice(string.ascii_lowercase) for _ in range(max(length, 1)))
 
 
-def _moment(dice: Random) -> datetime.datetime:
-    return datetime.datetime(2000, 1, 1) + datetime.timedelta(seconds=dice.randrange(30 * 365 * 86400))
+def _moment(rng: Random) -> datetime.datetime:
+    return datetime.datetime(2000, 1, 1) + datetime.timedelta(seconds=rng.randrange(30 * 365 * 86400))
 
 
-def _uri(dice: Random, length: int) -> str:
-    return f"https://{_word(dice)}.example.com/{_word(dice, length - 27)}"
+def _uri(rng: Random, length: int) -> str:
+    return f"https://{_word(rng)}.example.com/{_word(rng, length - 27)}"
 
 
-def _email(dice: Random, length: int) -> str:
-    return f"{_word(dice, min(length - 12, 60))}@example.com"
+def _email(rng: Random, length: int) -> str:
+    return f"{_word(rng, min(length - 12, 60))}@example.com"
 
 
-def _ipv6(dice: Random) -> str:
-    return "2001:db8:" + ":".join(f"{dice.randrange(1, 65536):x}" for _ in range(6))
+def _ipv6(rng: Random) -> str:
+    return "2001:db8:" + ":".join(f"{rng.randrange(1, 65536):x}" for _ in range(6))
 
 
-def _base64(dice: Random, length: int) -> str:
-    return base64.b64encode(dice.randbytes(max(length * 3 // 4 + 2, 3) // 3 * 3)).decode()
+def _base64(rng: Random, length: int) -> str:
+    return base64.b64encode(rng.randbytes(max(length * 3 // 4 + 2, 3) // 3 * 3)).decode()
 
 
 _MAKERS: dict[str, Callable[[Random, int], str]] = {
-    "date-time": lambda dice, _: _moment(dice).isoformat() + "Z",
-    "date": lambda dice, _: _moment(dice).date().isoformat(),
-    "time": lambda dice, _: _moment(dice).time().isoformat() + "Z",
-    "duration": lambda dice, _: f"P{dice.randint(1, 30)}DT{dice.randint(1, 23)}H",
-    "uuid": lambda dice, _: str(uuid.UUID(int=dice.getrandbits(128), version=4)),
+    "date-time": lambda rng, _: _moment(rng).isoformat() + "Z",
+    "date": lambda rng, _: _moment(rng).date().isoformat(),
+    "time": lambda rng, _: _moment(rng).time().isoformat() + "Z",
+    "duration": lambda rng, _: f"P{rng.randint(1, 30)}DT{rng.randint(1, 23)}H",
+    "uuid": lambda rng, _: str(uuid.UUID(int=rng.getrandbits(128), version=4)),
     "email": _email,
     "idn-email": _email,
-    "hostname": lambda dice, _: f"{_word(dice)}.example.com",
-    "idn-hostname": lambda dice, _: f"{_word(dice)}.example.com",
-    "ipv4": lambda dice, _: f"192.0.2.{dice.randrange(256)}",
-    "ipv6": lambda dice, _: _ipv6(dice),
+    "hostname": lambda rng, _: f"{_word(rng)}.example.com",
+    "idn-hostname": lambda rng, _: f"{_word(rng)}.example.com",
+    "ipv4": lambda rng, _: f"192.0.2.{rng.randrange(256)}",
+    "ipv6": lambda rng, _: _ipv6(rng),
     "uri": _uri,
     "url": _uri,
     "iri": _uri,
-    "uri-reference": lambda dice, length: "/" + _word(dice, length),
-    "iri-reference": lambda dice, length: "/" + _word(dice, length),
-    "uri-template": lambda dice, _: f"/{_word(dice)}/{{{_word(dice)}}}",
-    "json-pointer": lambda dice, length: "/" + _word(dice, length),
-    "relative-json-pointer": lambda dice, _: f"{dice.randrange(3)}/{_word(dice)}",
-    "regex": lambda dice, _: f"^{_word(dice)}$",
+    "uri-reference": lambda rng, length: "/" + _word(rng, length),
+    "iri-reference": lambda rng, length: "/" + _word(rng, length),
+    "uri-template": lambda rng, _: f"/{_word(rng)}/{{{_word(rng)}}}",
+    "json-pointer": lambda rng, length: "/" + _word(rng, length),
+    "relative-json-pointer": lambda rng, _: f"{rng.randrange(3)}/{_word(rng)}",
+    "regex": lambda rng, _: f"^{_word(rng)}$",
     "byte": _base64,
 }

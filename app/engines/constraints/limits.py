@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
 
-from ...contract.structure import unescape
+from ...contract.pointers import look_up, pointer_in
 from ...errors import BadRequest
 from ...jsontypes import Json
 
@@ -251,16 +250,10 @@ class Walk:
         """What a reference leads to in this schema, or None."""
         if reference != "#" and not reference.startswith("#/"):
             return None
-        found: Any = self._root
-        for raw in reference.split("/")[1:]:
-            step = unescape(unquote(raw))
-            if isinstance(found, dict):
-                found = found.get(step)
-            elif isinstance(found, list) and re.fullmatch("0|[1-9][0-9]{0,3}", step) and int(step) < len(found):
-                found = found[int(step)]
-            else:
-                return None
-        return found
+        try:
+            return look_up(self._root, pointer_in(reference))
+        except LookupError:
+            return None
 
 
 def _height(schema: Any) -> int:

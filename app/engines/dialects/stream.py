@@ -6,7 +6,7 @@ others go through `mending`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -46,6 +46,7 @@ class StreamReader:
         self._asked = asked
         self._drift = drift
         self._open: dict[int, _Open] = {}
+        self._passes_plain = asked.n == 1 and not asked.json
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
         self._usage: Any = None
@@ -61,22 +62,11 @@ class StreamReader:
         if data == MISSING_DONE:
             self._drift.count("done_missing")
             return ()
-        return self.read(parse(data))
-
-    def feed_all(self, events: Iterable[bytes]) -> Iterator[Delta | Facts]:
-        """As `feed`, of events that came together; ends when the reader is done."""
-        for data in events:
-            yield from self.feed(data)
-            if self.done:
-                return
-
-    def read(self, event: Json) -> Told:
-        """As `feed`, of an event that is parsed."""
-        choices = event.get("choices")
+        event = parse(data)
         # The next characters of the text, and nothing else?
         if (
             self._plain
-            and type(choices) is list
+            and type(choices := event.get("choices")) is list
             and len(choices) == 1
             and type(choice := choices[0]) is dict
             and choice.get("index") == 0
@@ -90,9 +80,11 @@ class StreamReader:
             and event.keys() <= self._plain_names
         ):
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
-        return self._read(event, choices)
+        return self.read(event)
 
-    def _read(self, event: Json, choices: Any) -> list[Delta | Facts]:
+    def read(self, event: Json) -> list[Delta | Facts]:
+        """As `feed`, of an event that is parsed."""
+        choices = event.get("choices")
         drift = self._drift
         error = error_of(event)
         if error is not None:
@@ -110,7 +102,7 @@ class StreamReader:
         elif event.get("moderation") is not None:
             facts = {"moderation": event["moderation"]}
         deltas = [self._choice(choice) for choice in choices]
-        self._plain = self._asked.n == 1 and not self._asked.json and 0 in self._open and not self._open[0].finished
+        self._plain = self._passes_plain and 0 in self._open and not self._open[0].finished
         return [facts, *deltas] if facts else [*deltas]
 
     def _choice(self, choice: Any) -> Delta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,7 +17,7 @@ from ..dialects.llama_cpp import errors
 from ..dialects.llama_cpp.reader import LlamaReader, as_event
 from ..dialects.llama_cpp.request import fold_seed
 from ..dialects.reading import parse
-from ..transport.replicas import Whole
+from ..transport.replicas import Events, Whole
 from .choosing import Chooser
 from .process import ModelProcess
 
@@ -92,11 +92,7 @@ class LlamaPlan:
             payload = {**payload, "seed": fold_seed(int(self.seed) + choice)}
         async with aclosing(self.process.events(payload, self.slot)) as steps:
             async for events in steps:
-                if isinstance(events, Whole):
-                    deltas: Iterable[Delta | Facts] = reader.read(as_event(parse(events.body)))
-                else:
-                    deltas = reader.feed_all(events)
-                for delta in deltas:
+                for delta in _read(reader, events):
                     if stage is None or isinstance(delta, dict):
                         yield delta
                     else:
@@ -107,3 +103,13 @@ class LlamaPlan:
         uncounted = reader.uncounted
         for delta in reader.end(await self.process.count_tokens(uncounted) if uncounted else 0):
             yield delta
+
+
+def _read(reader: LlamaReader, events: Events) -> Iterator[Delta | Facts]:
+    if isinstance(events, Whole):
+        yield from reader.read(as_event(parse(events.body)))
+        return
+    for event in events:
+        yield from reader.feed(event)
+        if reader.done:
+            return

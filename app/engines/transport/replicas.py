@@ -149,13 +149,13 @@ class Replicas:
                     events = feed(chunk)
                 except EventTooLarge:
                     raise unusable("an event is too large") from None
-                if events:
-                    end = next((index for index, data in enumerate(events) if data.startswith(_DONE)), None)
-                    if end is not None:
+                for index, data in enumerate(events):
+                    if data[:6] == _DONE:
                         answer.leave()
-                        if end:
-                            yield events[:end]
+                        if index:
+                            yield events[:index]
                         return
+                if events:
                     empty = False
                     yield events
                 chunk = await read()

@@ -47,23 +47,20 @@ class LlamaReader(StreamReader):
         self._thoughts_so_far = 0
         self._after_thoughts = False
         self._waiting: list[TokenLogprob] = []
-        self._untouched = not silent and not stops and asked.alternatives is None
+        self._passes_plain &= not silent and not stops and asked.alternatives is None
 
     @property
     def uncounted(self) -> str:
         """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
         return "".join(self._reasoning) if self._thoughts is None else ""
 
-    def read(self, event: Json) -> Told:
+    def read(self, event: Json) -> list[Delta | Facts]:
         error = self._error(event)
         if error is not None:
             raise error
         self._timings = event.get("timings") or {}
-        told = super().read(event)
-        if type(told) is tuple and self._untouched:
-            return told  # nothing but text
         result: list[Delta | Facts] = []
-        for each in told:
+        for each in super().read(event):
             if isinstance(each, Delta):
                 result += self._delta(each)
             elif not self._own:

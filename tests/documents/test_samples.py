@@ -16,7 +16,7 @@ from app.contract.schemas import Schemas
 from app.contract.upgrade import Direction
 from app.documents.samples.samples import NoInstance, Samples
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import NEWEST, OLDER, OURS, foreign
 from ..patience import little_work
 
 SEEDS = (None, *range(8))
@@ -345,6 +345,6 @@ def test_every_schema_of_our_document_has_samples(document: Document) -> None:
     assert _check_all(document, SEEDS) > 100
 
 
-@pytest.mark.parametrize(("name", "fewest"), [(NEWEST, 2000), (OLDER, 500)])
-def test_every_schema_of_openai_has_samples(name: str, fewest: int) -> None:
+@pytest.mark.parametrize(("name", "fewest"), [*((name, 25) for name in OURS), (NEWEST, 2000), (OLDER, 500)])
+def test_every_schema_of_another_document_has_samples(name: str, fewest: int) -> None:
     assert _check_all(_load(name), (None, 0)) > fewest

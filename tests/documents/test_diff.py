@@ -12,7 +12,7 @@ from app.contract.document import Document
 from app.documents.diff.documents import compare_documents
 from app.documents.diff.schemas import Repeat
 
-from ..foreign import NEWEST, OLDER, foreign
+from ..foreign import NEWEST, OLDER, OURS, foreign
 
 Json = dict[str, Any]
 Told = list[tuple[str, bool | None]]
@@ -268,6 +268,11 @@ def test_a_shared_schema_is_told_at_its_first_operation_and_named_at_the_others(
         Repeat(f"GET /{name}", "response 200", "", "A", "GET /one") for name in ("two", "three")
     ]
     assert (difference.count(True), difference.count(False), difference.count(None)) == (0, 1, 0)
+
+
+def test_a_document_in_several_files_and_its_twin_in_3_0_say_the_same() -> None:
+    twins = [Document.load(foreign(name)) for name in OURS]
+    assert compare_documents(*twins).records == []
 
 
 def test_openai_s_documents_can_be_compared() -> None:

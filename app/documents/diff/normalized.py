@@ -1,4 +1,5 @@
-"""One form for schemas that say the same in different words, so that two documents can be compared.
+"""The normal form of schemas, in which those that say the same in different words are the same: so two documents are
+compared.
 
 References are followed, ``allOf`` is merged, null is told apart from the types, and a union of one is that one: so a
 3.0 document and its 3.1 twin have the same forms.
@@ -8,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
 from ...contract.document import Document
-from ...contract.structure import unescape
-from ..lint.positions import tokens
+from ...contract.pointers import last_token, look_up, pointer_in
+from ...jsontypes import Json
 
 BOUNDS = (
     *("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"),
@@ -33,20 +33,20 @@ _DEPTH = 32
 
 
 @dataclass(slots=True)
-class Form:
+class NormalizedSchema:
     """What a schema demands. ``types`` is None where any will do, and never has null, which ``nullable`` tells;
     ``variants`` are the branches of a union; ``others`` are keywords that are only compared for being equal."""
 
     types: frozenset[str] | None = None
     nullable: bool = False
     enum: list[Any] | None = None
-    bounds: dict[str, Any] = field(default_factory=dict)
-    properties: dict[str, Any] = field(default_factory=dict)
+    bounds: Json = field(default_factory=dict)
+    properties: Json = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    additional: Any = True
-    items: Any = None
+    additional: object = True
+    items: object = None
     variants: list[Any] = field(default_factory=list)
-    others: dict[str, Any] = field(default_factory=dict)
+    others: Json = field(default_factory=dict)
     title: str = ""
     deprecated: bool = False
 
@@ -55,28 +55,25 @@ class Form:
         return self.additional is False
 
 
-class Forms:
-    """The forms of the schemas of one document."""
+class NormalizedSchemas:
+    """The schemas of one document in their normal form."""
 
     def __init__(self, document: Document) -> None:
         self._source = document.schema_source()
-        self._made: dict[int, Form] = {}
+        self._made: dict[int, NormalizedSchema] = {}
         # Merged schemas are nobody else's: held, so that their ids stay theirs.
         self._merged: dict[tuple[int, int], Any] = {}
 
     def at(self, pointer: str) -> Any:
         """The schema at a pointer in the document."""
-        node: Any = self._source
-        for token in tokens(pointer):
-            node = node[int(token)] if isinstance(node, list) else node[token]
-        return node
+        return look_up(self._source, pointer)
 
     def name(self, node: Any) -> str:
         """The name of the component that a schema stands for, or the empty string."""
         node = self._peel(node)
         if _is_held(node):
             node = node["allOf"][0]
-        return unescape(str(node["$ref"]).rpartition("/")[2]) if isinstance(node, dict) and "$ref" in node else ""
+        return last_token(pointer_in(str(node["$ref"]))) if isinstance(node, dict) and "$ref" in node else ""
 
     def body(self, node: Any) -> Any:
         """What a schema that is only a reference, or a reference or null, leads to."""
@@ -84,12 +81,12 @@ class Forms:
             node = self._peel(node)
             if not (isinstance(node, dict) and "$ref" in node):
                 break
-            node = self.at(unquote(node["$ref"][1:]))
+            node = self.at(pointer_in(node["$ref"]))
         return node
 
-    def form(self, node: Any) -> Form:
+    def of(self, node: Any) -> NormalizedSchema:
         if id(node) not in self._made:
-            self._made[id(node)] = self._form(node, 0)
+            self._made[id(node)] = self._normalize(node, 0)
         return self._made[id(node)]
 
     def _peel(self, node: Any) -> Any:
@@ -106,87 +103,89 @@ class Forms:
             node = branches[0]
         return node
 
-    def _form(self, node: Any, depth: int) -> Form:
-        form = Form()
+    def _normalize(self, node: object, depth: int) -> NormalizedSchema:
+        normal = NormalizedSchema()
         if node is False:
-            form.types = frozenset()
+            normal.types = frozenset()
         if not isinstance(node, dict):
-            return form
+            return normal
         kinds = node.get("type")
         if kinds is not None:
             named = {kinds} if isinstance(kinds, str) else set(kinds)
-            form.nullable = "null" in named
-            form.types = frozenset(named - {"null"}) | ({"integer"} if "number" in named else frozenset())
+            normal.nullable = "null" in named
+            normal.types = frozenset(named - {"null"}) | ({"integer"} if "number" in named else frozenset())
         elif "properties" in node:
-            form.types = frozenset({"object"})
+            normal.types = frozenset({"object"})
         if "enum" in node or "const" in node:
-            form.enum = list(node["enum"]) if "enum" in node else [node["const"]]
-            form.nullable = None in form.enum if kinds is None else form.nullable and None in form.enum
-            form.enum = [value for value in form.enum if value is not None]
-        form.bounds = {name: node[name] for name in BOUNDS if name in node}
-        form.properties = dict(node.get("properties") or {})
-        form.required = frozenset(node.get("required") or ())
-        form.additional = node.get("additionalProperties", True)
-        form.items = node.get("items")
-        form.title = str(node.get("title", ""))
-        form.deprecated = node.get("deprecated") is True
-        form.others = {
+            normal.enum = list(node["enum"]) if "enum" in node else [node["const"]]
+            normal.nullable = None in normal.enum if kinds is None else normal.nullable and None in normal.enum
+            normal.enum = [value for value in normal.enum if value is not None]
+        normal.bounds = {name: node[name] for name in BOUNDS if name in node}
+        normal.properties = dict(node.get("properties") or {})
+        normal.required = frozenset(node.get("required") or ())
+        normal.additional = node.get("additionalProperties", True)
+        normal.items = node.get("items")
+        normal.title = str(node.get("title", ""))
+        normal.deprecated = node.get("deprecated") is True
+        normal.others = {
             name: value
             for name, value in node.items()
             if name in ("pattern", "format", "default", "readOnly", "writeOnly")
             or (name not in _KNOWN and not name.startswith("x-"))
         }
         if depth < _DEPTH:
-            self._combine(form, node, depth)
-        return form
+            self._combine(normal, node, depth)
+        return normal
 
-    def _combine(self, form: Form, node: dict[str, Any], depth: int) -> None:
-        parts = [self._form(part, depth + 1) for part in node.get("allOf") or ()]
+    def _combine(self, normal: NormalizedSchema, node: Json, depth: int) -> None:
+        parts = [self._normalize(part, depth + 1) for part in node.get("allOf") or ()]
         if isinstance(node.get("$ref"), str):
-            parts.append(self._form(self.at(unquote(node["$ref"][1:])), depth + 1))
+            parts.append(self._normalize(self.at(pointer_in(node["$ref"])), depth + 1))
         for part in parts:
-            self._merge(form, part)
+            self._merge(normal, part)
         for union in ("anyOf", "oneOf"):
             if union not in node:
                 continue
             branches = [branch for branch in node[union] if branch != _NULL]
             if len(branches) == 1:
-                self._merge(form, self._form(branches[0], depth + 1))
-            elif form.variants:
-                form.others[union] = branches
+                self._merge(normal, self._normalize(branches[0], depth + 1))
+            elif normal.variants:
+                normal.others[union] = branches
             else:
-                form.variants = branches
-            form.nullable = form.nullable or len(branches) < len(node[union])
+                normal.variants = branches
+            normal.nullable = normal.nullable or len(branches) < len(node[union])
 
-    def _merge(self, form: Form, part: Form) -> None:
-        bare = form.types is None and form.enum is None and not form.variants
-        form.nullable = part.nullable if bare else form.nullable and part.nullable
+    def _merge(self, normal: NormalizedSchema, part: NormalizedSchema) -> None:
+        bare = normal.types is None and normal.enum is None and not normal.variants
+        normal.nullable = part.nullable if bare else normal.nullable and part.nullable
         if part.types is not None:
-            form.types = part.types if form.types is None else form.types & part.types
+            normal.types = part.types if normal.types is None else normal.types & part.types
         if part.enum is not None:
-            form.enum = part.enum if form.enum is None else [v for v in form.enum if v in part.enum]
+            normal.enum = part.enum if normal.enum is None else [v for v in normal.enum if v in part.enum]
         for name, bound in part.bounds.items():
             tighter = max if name.startswith(("min", "exclusiveMin")) else min
-            form.bounds[name] = tighter(form.bounds.get(name, bound), bound)
+            normal.bounds[name] = tighter(normal.bounds.get(name, bound), bound)
         for name, schema in part.properties.items():
-            form.properties[name] = self._both(form.properties[name], schema) if name in form.properties else schema
-        form.required |= part.required
-        form.additional = part.additional if form.additional is True else form.additional
-        form.items = part.items if form.items is None else form.items
-        form.title = form.title or part.title
-        form.others = {**part.others, **form.others}
-        if not form.variants:
-            form.variants = part.variants
+            normal.properties[name] = (
+                self._both(normal.properties[name], schema) if name in normal.properties else schema
+            )
+        normal.required |= part.required
+        normal.additional = part.additional if normal.additional is True else normal.additional
+        normal.items = part.items if normal.items is None else normal.items
+        normal.title = normal.title or part.title
+        normal.others = {**part.others, **normal.others}
+        if not normal.variants:
+            normal.variants = part.variants
         elif part.variants:
-            form.others["anyOf"] = part.variants
+            normal.others["anyOf"] = part.variants
 
-    def _both(self, one: Any, other: Any) -> Any:
+    def _both(self, one: object, other: object) -> Any:
         if one == other:
             return one
         return self._merged.setdefault((id(one), id(other)), {"allOf": [one, other]})
 
 
-def _is_held(node: Any) -> bool:
+def _is_held(node: object) -> bool:
     """Whether a branch of a union was held to its discriminator's values when it was upgraded."""
     parts = node.get("allOf") if isinstance(node, dict) else None
     if not isinstance(parts, list) or len(parts) != 2 or "$ref" not in parts[0]:

@@ -1,4 +1,4 @@
-"""Walks a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
+"""Visits a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
 missing fields, values of a wrong type, references that lead nowhere.
 
 What a request or an answer is held against is walked first, so that every later check knows whether a place is served.
@@ -7,17 +7,17 @@ What a request or an answer is held against is walked first, so that every later
 from __future__ import annotations
 
 import difflib
-import re
 from collections import deque
 from typing import Any
 
-from ...contract.document import pointer_to
+from ...contract.bundling import is_schema_name
+from ...contract.pointers import pointer_to, reference_to, tokens
 from .fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
-from .references import check_references, cycle
+from .references import check_references, steps
 
-Place = tuple[Location, str, Any, bool]
+Visit = tuple[Location, str, Any, bool]
 
 # From here on nothing is routed, compiled or secured.
 _NOT_SERVED = frozenset(
@@ -42,7 +42,7 @@ _ARTICLES = {
 }
 
 
-class Walk:
+class Objects:
     """The objects of a document by kind and place.
 
     ``nodes`` has them all, ``served`` the places of those that the server reads to route, check and secure; ``unused``
@@ -57,24 +57,18 @@ class Walk:
         self.nodes: dict[str, dict[Location, Any]] = {kind: {} for kind in (*FIELDS, *MAPS)}
         self.served: set[Location] = set()
         self.unused: list[Location] = []
-        self._queue: deque[Place] = deque()
-        self._later: deque[Place] = deque()
+        self._queue: deque[Visit] = deque()
+        self._later: deque[Visit] = deque()
         self._cycles: set[frozenset[Location]] = set()
         self._run()
 
-    def follow(self, location: Location, node: Any) -> tuple[Location, Any] | None:
+    def follow(self, location: Location, node: object) -> tuple[Location, Any] | None:
         """Where the references of a node end, and what is there; None where they end nowhere."""
-        seen = set()
-        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-            if location in seen:
-                return None
-            seen.add(location)
-            try:
-                location = self.sources.target(location.file, node["$ref"])
-            except BrokenReference:
-                return None
-            node = self.sources.at(location)
-        return location, node
+        try:
+            *_, (end, found) = steps(self.sources, location, node)
+        except BrokenReference:
+            return None
+        return None if isinstance(found, dict) and isinstance(found.get("$ref"), str) else (end, found)
 
     def _run(self) -> None:
         root = Location(self.sources.entry, "")
@@ -89,16 +83,16 @@ class Walk:
             self._drain()
             self._find_unused(components, used)
         for name in [name for name in self.sources.files if name != self.sources.entry]:
-            check_references(self.sources, self.findings, Location(name, ""), self.sources.file(name).content)
+            check_references(self.sources, self.findings, name)
 
     def _drain(self) -> None:
         while self._queue or self._later:
             self._visit(*(self._queue or self._later).popleft())
 
-    def _enqueue(self, location: Location, kind: str, node: Any, served: bool) -> None:
+    def _enqueue(self, location: Location, kind: str, node: object, served: bool) -> None:
         (self._queue if served else self._later).append((location, kind, node, served))
 
-    def _visit(self, location: Location, kind: str, node: Any, served: bool) -> None:
+    def _visit(self, location: Location, kind: str, node: object, served: bool) -> None:
         if location in self.nodes[kind]:
             return
         self.nodes[kind][location] = node
@@ -131,9 +125,8 @@ class Walk:
         for name, value in node.items():
             if name in fields:
                 if self.is_3_0 and name in ONLY_3_1.get(kind, ()):
-                    self.findings.add(
+                    self.findings.warning(
                         location.child(name),
-                        "warning",
                         "unknown-field",
                         f"{name} is not a field of OpenAPI 3.0; other readers of this document ignore it",
                         "write openapi: 3.1.0 at the top, or leave it out",
@@ -157,15 +150,13 @@ class Walk:
         if kind == "Discriminator":
             self._mapping(location, node.get("mapping"))
         if kind == "Parameter" and "schema" not in node and "content" not in node:
-            self.findings.add(
-                location, "warning", "missing-field", "there is no schema, so any value is accepted", "add schema"
+            self.findings.warning(
+                location, "missing-field", "there is no schema, so any value is accepted", "add schema"
             )
         if kind == "Response" and "description" not in node:
-            self.findings.add(
-                location, "warning", "response-without-description", "description is missing", "add description"
-            )
+            self.findings.warning(location, "response-without-description", "description is missing", "add description")
 
-    def _field(self, location: Location, value: Any, spec: str, served: bool, strict: bool) -> None:
+    def _field(self, location: Location, value: object, spec: str, served: bool, strict: bool) -> None:
         """``strict``: a value of a wrong type would keep the server from reading the document."""
         if "|" not in spec and (spec in FIELDS or spec in MAPS):
             self._enqueue(location, spec, value, served)
@@ -189,18 +180,18 @@ class Walk:
             f"make it {wanted}",
         )
 
-    def _mapping(self, location: Location, mapping: Any) -> None:
+    def _mapping(self, location: Location, mapping: object) -> None:
         """The values of a discriminator's mapping are references, or names of schemas."""
         for value, reference in mapping.items() if isinstance(mapping, dict) else ():
             if not isinstance(reference, str):
                 continue
             file = location.file
-            if re.fullmatch(r"[\w.-]+", reference) and not reference.endswith((".yaml", ".yml", ".json")):
-                file, reference = self.sources.entry, "#" + pointer_to("components", "schemas", reference)
+            if is_schema_name(reference):
+                file, reference = self.sources.entry, reference_to(pointer_to("components", "schemas", reference))
             try:
                 target = self.sources.target(file, reference)
             except BrokenReference as error:
-                self.findings.add(location.child("mapping", value), "warning", error.rule, str(error), error.advice)
+                self.findings.warning(location.child("mapping", value), error.rule, str(error), error.advice)
             else:
                 self._enqueue(target, "Schema", self.sources.at(target), False)
 
@@ -208,9 +199,8 @@ class Walk:
         lowered = {field.lower(): field for field in FIELDS[kind]}
         close = difflib.get_close_matches(name.lower(), lowered, 1, 0.75)
         # A keyword that is unknown to JSON Schema is a note to nobody; it takes no effect.
-        self.findings.add(
+        self.findings.warning(
             location,
-            "warning",
             "unknown-field",
             f"{name} is not a field of {with_article(kind)}; it is ignored",
             f"did you mean {lowered[close[0]]}?" if close else "leave it out, or let its name begin with x-",
@@ -225,15 +215,13 @@ class Walk:
         try:
             target = self.sources.target(location.file, node["$ref"])
         except BrokenReference as error:
-            self.findings.add(at, "error", error.rule, str(error), error.advice)
+            self.findings.error(at, error.rule, str(error), error.advice)
             return
-        circle = cycle(self.sources, location, node)
-        if circle and location in circle:
+        if circle := self._circle(location, node):
             if circle not in self._cycles:
                 self._cycles.add(circle)
-                self.findings.add(
+                self.findings.error(
                     at,
-                    "error",
                     "circular-reference",
                     "the references go round in circles and mean nothing",
                     "let one of them say what is meant",
@@ -241,21 +229,28 @@ class Walk:
             return
         self._enqueue(target, kind, self.sources.at(target), served)
 
+    def _circle(self, location: Location, node: object) -> frozenset[Location]:
+        """The references that lead from here to here again; empty where they end, or go round without this one."""
+        try:
+            way = [at for at, _ in steps(self.sources, location, node)]
+        except BrokenReference:
+            return frozenset()
+        return frozenset(way) if len(way) > 1 and way[-1] == location else frozenset()
+
     def _ignored_siblings(self, location: Location, kind: str, node: dict[Any, Any]) -> None:
         if kind == "Schema" and not self.is_3_0:
             return
         allowed = {"$ref"} if self.is_3_0 else {"$ref", "summary", "description"}
         ignored = [str(name) for name in node if name not in allowed and not str(name).startswith("x-")]
         if ignored:
-            self.findings.add(
+            self.findings.warning(
                 location.child(ignored[0]),
-                "warning",
                 "ignored-sibling",
                 f"{', '.join(ignored)} beside $ref: ignored in OpenAPI {self.version}",
                 "put the reference into allOf and the rest beside it" if kind == "Schema" else "leave it out",
             )
 
-    def _find_unused(self, components: Any, used: set[Location]) -> None:
+    def _find_unused(self, components: object, used: set[Location]) -> None:
         named = {
             name
             for requirement in self.nodes["Requirement"].values()
@@ -263,19 +258,18 @@ class Walk:
             for name in requirement
         }
         # What is used in part is used: a reference may lead into a component.
-        inside = {tuple(location.pointer.split("/")[:4]) for location in used if location.file == self.sources.entry}
+        inside = {pointer_to(*tokens(location.pointer)[:3]) for location in used if location.file == self.sources.entry}
         for group, members in components.items() if isinstance(components, dict) else ():
             for name in members if isinstance(members, dict) and group in FIELDS["Components"] else ():
                 location = Location(self.sources.entry, "").child("components", group, name)
                 is_scheme = group == "securitySchemes"
-                if not (name in named if is_scheme else tuple(location.pointer.split("/")) in inside):
+                if not (name in named if is_scheme else location.pointer in inside):
                     self.unused.append(location)
-                    self.findings.add(
-                        location, "info", "unused-component", "nothing leads to this component", "leave it out"
-                    )
+                    message = "nothing leads to this component"
+                    self.findings.add(location, "info", "unused-component", message, "leave it out")
 
 
-def _fits(value: Any, spec: str) -> bool:
+def _fits(value: object, spec: str) -> bool:
     if spec == "any":
         return True
     if spec.startswith("list:"):

@@ -15,7 +15,7 @@ from app.documents.samples.samples import Samples
 POINTER = "/components/schemas/S"
 
 
-class Dice(random.Random):
+class RandomSchemas(random.Random):
     """Throws values, and schemas that a value fits, most often."""
 
     def value(self, depth: int = 0) -> Any:
@@ -93,11 +93,11 @@ class Dice(random.Random):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_sample_is_found_for_every_schema_that_something_fits(seed: int) -> None:
-    dice = Dice(seed)
+    generator = RandomSchemas(seed)
     tried = 0
     for _ in range(400):
-        value = dice.value()
-        schema = dice.schema(value)
+        value = generator.value()
+        schema = generator.schema(value)
         document = Document({"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"S": schema}}})
         schemas = Schemas(document)
         if not schemas.validator(POINTER).is_valid(value):

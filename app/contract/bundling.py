@@ -1,0 +1,111 @@
+"""Puts an OpenAPI document and the files that it refers to together as one document.
+
+The other files stand below `FILES`, by their paths relative to the folder of the document, and every reference leads
+to its place there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..jsontypes import Json
+from .pointers import pointer_to, reference_to
+from .structure import FILES, transform
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+# A file, by its path below the folder of the document, and the fragment of a reference into it, as it was written.
+Target = tuple[str, str]
+
+
+class OutsideReference(Exception):
+    """A reference to what is never read. ``reason``: it names a ``server``, or a file outside the ``folder`` or of
+    another ``kind`` than YAML and JSON."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def locate(folder: Path, file: str, reference: str) -> Target:
+    """Where a reference in a file leads. ``folder`` is that of the document, without symbolic links in its path.
+
+    Raises:
+        OutsideReference: to a file that is not read, or to no file.
+    """
+    parts = urlsplit(reference)
+    if parts.scheme or parts.netloc:
+        raise OutsideReference("server")
+    if not parts.path:
+        return file, parts.fragment
+    target = (folder / file).parent.joinpath(unquote(parts.path)).resolve()
+    if parts.path.startswith("/") or not target.is_relative_to(folder):
+        raise OutsideReference("folder")
+    if target.suffix not in SUFFIXES:
+        raise OutsideReference("kind")
+    return target.relative_to(folder).as_posix(), parts.fragment
+
+
+def is_schema_name(text: str) -> bool:
+    """Whether a value in the mapping of a discriminator is the name of a schema, and not a reference to one."""
+    return "/" not in text and "#" not in text and not text.endswith(SUFFIXES)
+
+
+def file_pointer(file: str, entry: str) -> str:
+    """The pointer of a file in the whole of which ``entry`` is the document itself."""
+    return "" if file == entry else pointer_to(FILES, file)
+
+
+def bundle(
+    entry: str,
+    read: Callable[[str], Any],
+    target: Callable[[str, str], Target | None],
+    others: Iterable[str] = (),
+) -> Json:
+    """The document in the file ``entry`` with all that it refers to, and ``others``.
+
+    ``read`` gives the content of a file, ``target`` where a reference (its second argument) in a file (its first)
+    leads; None: it is left out. What they raise is raised.
+    """
+    parts: Json = {}
+    left = [entry, *others]
+
+    def turn(file: str, reference: str) -> str | None:
+        found = target(file, reference)
+        if found is None:
+            return None
+        name, fragment = found
+        if fragment and not fragment.startswith("/") and name == file:
+            return reference  # an anchor
+        left.append(name)
+        return f"{reference_to(file_pointer(name, entry))}{fragment}"
+
+    for file in left:  # which grows meanwhile
+        if file not in parts:
+            parts[file] = _turned(read(file), partial(turn, file))
+    whole: Json = parts.pop(entry)
+    return {**whole, FILES: dict(sorted(parts.items()))} if parts else whole
+
+
+def _turned(content: object, turn: Callable[[str], str | None]) -> Any:
+    """A copy of a file's content with other references in it."""
+
+    def visit(node: Json) -> Json:
+        if isinstance(node.get("$ref"), str):
+            node["$ref"] = turn(node["$ref"])
+            if node["$ref"] is None:
+                del node["$ref"]
+        discriminator = node.get("discriminator")
+        if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
+            mapping = {
+                value: meant if not isinstance(meant, str) or is_schema_name(meant) else turn(meant) or meant
+                for value, meant in discriminator["mapping"].items()
+            }
+            node["discriminator"] = {**discriminator, "mapping": mapping}
+        return node
+
+    return transform(content, visit)

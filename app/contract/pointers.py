@@ -1,0 +1,66 @@
+"""JSON pointers (RFC 6901), references by them, and paths of keys and indexes: how a place in a JSON value is named.
+
+A *pointer* is text (``/paths/~1pets/get``), a *reference* a pointer in a URI's fragment (``#/paths/~1pets/get``), and
+a *path* is a pointer taken apart, with an index as a number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+JsonPath = tuple[str | int, ...]
+# A path with None for every index, which stands for any.
+PathPattern = tuple[str | None, ...]
+
+# No array has an index of more digits, and Python refuses to read numbers of thousands of them.
+_INDEX = re.compile("0|[1-9][0-9]{0,17}")
+# What a fragment may have as it is (RFC 3986, section 3.5).
+_IN_FRAGMENT = "/~:@!$&'()*+,;=?"
+
+
+def pointer_to(*tokens: str | int) -> str:
+    """A pointer from unescaped tokens."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+def unescape(token: str) -> str:
+    """A token as it was before it became part of a pointer."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
+def tokens(pointer: str) -> list[str]:
+    """The unescaped tokens of a pointer."""
+    return [unescape(token) for token in pointer.split("/")[1:]]
+
+
+def last_token(pointer: str) -> str:
+    """The last token of a pointer or a reference by one: the name of a component."""
+    return unescape(pointer.rpartition("/")[2])
+
+
+def look_up(value: object, pointer: str) -> Any:
+    """What stands at a pointer.
+
+    Raises:
+        LookupError: nothing does.
+    """
+    for token in tokens(pointer):
+        if isinstance(value, list) and _INDEX.fullmatch(token):
+            value = value[int(token)]
+        elif isinstance(value, dict):
+            value = value[token]
+        else:
+            raise KeyError(token)
+    return value
+
+
+def reference_to(pointer: str) -> str:
+    """A reference to a pointer of the same document."""
+    return "#" + quote(pointer, safe=_IN_FRAGMENT)
+
+
+def pointer_in(reference: str) -> str:
+    """The pointer in a reference to the same document."""
+    return unquote(reference.removeprefix("#"))

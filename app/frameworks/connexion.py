@@ -1,0 +1,188 @@
+"""What is used of Connexion 3, and of Starlette's router in it, beyond what they document:
+
+- An application's ``middleware`` notes down what `add_api` is given in its list ``apis``, each with ``specification``.
+- A `Specification` validates itself by ``_validate_spec``, which a subclass can leave out.
+- ``middleware._build_middleware_stack()`` gives the outermost application and the stack, which are kept in ``app`` and
+  ``middleware_stack`` and otherwise made at the first request.
+- The application innermost in the stack holds Flask in ``asgi_app``, and registers every operation with Flask as a
+  view that has its ``operation_id``.
+- Routing puts ``operation_id`` and ``api_base_path`` among the extensions of the scope, and leaves ``operation_id``
+  None where the document has no such path.
+- `RoutingMiddleware` holds a Starlette ``router`` with a mount for each API, whose routes end in a `RoutingOperation`.
+  Starlette's routers redirect unless ``redirect_slashes`` is false; a route has ``path``, ``methods``, ``path_regex``
+  and ``param_convertors``.
+- A class of ``security_map`` is asked by ``get_fn`` for a function, which is given a request with its ``scope`` and
+  gives a dictionary with ``sub``, or `NO_VALUE` where the request shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import flask
+from connexion import FlaskApp
+from connexion.lifecycle import ConnexionRequest
+from connexion.middleware.abstract import ROUTING_CONTEXT
+from connexion.middleware.context import ContextMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.routing import RoutingMiddleware, RoutingOperation
+from connexion.middleware.security import SecurityMiddleware
+from connexion.resolver import Resolver
+from connexion.security import NO_VALUE, AbstractSecurityHandler
+from connexion.spec import OpenAPISpecification
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+
+from ..jsontypes import Json
+
+Middleware = Callable[[ASGIApp], ASGIApp]
+SecurityHandler = type[AbstractSecurityHandler]
+# Tells who makes a request, None: it shows nothing for the scheme. What it raises refuses the request.
+Identify = Callable[[Scope], str | None]
+
+
+def application(
+    name: str, folder: Path, *, outer: Sequence[Middleware], inner: Sequence[Middleware], lifespan: Lifespan[Any]
+) -> FlaskApp:
+    """An application without any API yet. The ``outer`` middlewares come before routing and security, the ``inner``
+    ones after them; ``folder`` is the root path of the Flask application, which has no static files."""
+    return FlaskApp(
+        name,
+        lifespan=lifespan,
+        middlewares=[
+            *outer,
+            ExactRoutingMiddleware,
+            SecurityMiddleware,
+            *inner,
+            LifespanMiddleware,
+            ContextMiddleware,
+        ],
+        specification_dir=folder,
+        server_args={"static_folder": None, "root_path": str(folder)},
+    )
+
+
+class _RoutesAsTheyAre(OpenAPISpecification):
+    @classmethod
+    def _validate_spec(cls, spec: Json) -> None:
+        """Not again at every start: for a large document it takes as long as all the rest."""
+
+
+def add_routes(app: FlaskApp, routes: Json, resolver: Resolver, security: Mapping[str, SecurityHandler]) -> None:
+    """Add an API that is known to be a valid OpenAPI 3.0 document, at the root. ``security`` is by kind of scheme."""
+    nothing = {"openapi": "3.0.3", "info": {"title": "", "version": ""}, "paths": {}}
+    app.add_api(nothing, base_path="", resolver=resolver, security_map=security)
+    app.middleware.apis[-1].specification = _RoutesAsTheyAre(routes)
+
+
+def finish(app: FlaskApp, views: Mapping[str, Callable[..., flask.Response]], serve: ASGIApp) -> None:
+    """Build now what Connexion would build at the first request, so that what is wrong with it ends the start.
+
+    ``serve`` stands in for Connexion's way from ASGI to Flask. ``views``, by operationId, are registered as they are:
+    Connexion's own decorator reads the request once more for arguments and is built anew for every request, at a third
+    of the cost of a whole request.
+    """
+    connexion = app.middleware
+    connexion.app.asgi_app = serve
+    connexion.app, connexion.middleware_stack = connexion._build_middleware_stack()
+    registered: dict[str, Callable[..., flask.Response]] = app.app.view_functions
+    for endpoint, view in registered.items():
+        if (operation_id := getattr(view, "operation_id", None)) is not None:
+            registered[endpoint] = views[operation_id]
+
+
+def operation_of(scope: Scope) -> str | None:
+    """The operationId of a request that has been routed; None: the document has no such path."""
+    operation_id: str | None = scope["extensions"].get(ROUTING_CONTEXT, {}).get("operation_id")
+    return operation_id
+
+
+def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
+    """A handler for a kind of security scheme. ``make`` is given a scheme of the document."""
+
+    class Handler(AbstractSecurityHandler):
+        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[ConnexionRequest], object]:
+            identify = make(security_scheme)
+
+            # The function itself, ready: Connexion's wrappers look at its signature twice a request.
+            def verify(request: ConnexionRequest) -> object:
+                name = identify(request.scope)
+                return NO_VALUE if name is None else {"sub": name}
+
+            return verify
+
+    return Handler
+
+
+class ExactRoutingMiddleware(RoutingMiddleware):
+    """Routes a path as it is. Starlette answers a slash too many or too few with a redirect, before any key is asked
+    for, to an address that it takes from the Host header.
+
+    A path without parameters is looked up, and of those with some only the ones are tried that begin as the request
+    does, so that a request costs the same in a document of three operations and in one of three hundred. The first also
+    win over the others, as OpenAPI has it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self.router.redirect_slashes = False
+        self._exact: dict[tuple[str, str], str | None] = {}
+        # By the folders before the first parameter, each with its place in the order of all.
+        self._templates: dict[str, list[tuple[int, Route]]] = {}
+
+    def add_api(self, *args: Any, **kwargs: Any) -> None:
+        super().add_api(*args, **kwargs)
+        for mount in self.router.routes:
+            if not (isinstance(mount, Mount) and isinstance(mount.app, Router)):
+                continue
+            mount.app.redirect_slashes = False
+            for number, route in enumerate(list(mount.app.routes)):
+                if not isinstance(route, Route):
+                    continue
+                if route.param_convertors:
+                    folder = route.path.partition("{")[0].rpartition("/")[0]
+                    self._templates.setdefault(folder, []).append((number, route))
+                else:
+                    assert isinstance(route.endpoint, RoutingOperation)
+                    for method in route.methods or ():
+                        key, operation_id = (method, mount.path + route.path), route.endpoint.operation_id
+                        if method == "HEAD" and "GET" in (route.methods or ()):
+                            self._exact.setdefault(key, operation_id)  # unless the document has it of its own
+                        else:
+                            self._exact[key] = operation_id
+                    mount.app.routes.remove(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        operation_id = self._exact.get((scope["method"], path))
+        parameters: dict[str, object] = {}
+        if operation_id is None:
+            operation_id, parameters = self._by_template(scope["method"], path)
+        if operation_id is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope.setdefault("path_params", {}).update(parameters)
+        routed = scope.setdefault("extensions", {}).setdefault(ROUTING_CONTEXT, {})
+        routed.update({"api_base_path": "", "operation_id": operation_id})
+        await self.app(scope, receive, send)
+
+    def _by_template(self, method: str, path: str) -> tuple[str | None, dict[str, object]]:
+        """The operation of a path with parameters, and what they are."""
+        candidates: list[tuple[int, Route]] = []
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            candidates += self._templates.get(folder, ())
+        for _, route in sorted(candidates, key=lambda candidate: candidate[0]):
+            if method in (route.methods or ()) and (match := route.path_regex.match(path)):
+                assert isinstance(route.endpoint, RoutingOperation)
+                converted = {
+                    name: route.param_convertors[name].convert(text) for name, text in match.groupdict().items()
+                }
+                return route.endpoint.operation_id, converted
+        return None, {}

@@ -1,0 +1,48 @@
+"""What is used of Flask's command line beyond what it documents:
+
+- While ``flask`` runs, click's current context is that of `FlaskGroup` when the application is loaded to find a command
+  in it or to list its commands, and that of `run_command` when it is loaded to be served.
+- ``flask run`` loads the application before it listens anywhere, and has its address in ``host`` and ``port``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+from click.core import ParameterSource
+from flask.cli import FlaskGroup, run_command
+
+
+def looks_for_commands() -> bool:
+    """Whether ``flask`` loads the application to find a command in it, or to list them."""
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
+
+
+@dataclass(frozen=True, slots=True)
+class FlaskRun:
+    """What ``flask run`` was asked for: the ``address``, of it what was given, and the names of ``other`` options
+    that stood on the command line or in variables."""
+
+    address: dict[str, str]
+    other: list[str]
+
+
+def flask_run() -> FlaskRun | None:
+    """The ``flask run`` that loads the application; None: something else does."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.command is not run_command:
+        return None
+    untold = {ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, None}
+    address = {
+        name: str(context.params[name])
+        for name in ("host", "port")
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+    }
+    other = [
+        name
+        for name in context.params
+        if name not in ("host", "port") and context.get_parameter_source(name) not in untold
+    ]
+    return FlaskRun(address, other)

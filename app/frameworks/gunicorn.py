@@ -1,0 +1,89 @@
+"""What is used of gunicorn 27 in its master, and where an application is loaded, beyond what it documents:
+
+- The module of its arbiter is imported wherever an application is loaded for it, and of the modules of its workers only
+  the one that is in force.
+- After `AppImportError` from an application the master ends, instead of forking again and again.
+- The ``cfg`` of the master has ``address``, the addresses to listen on as pairs or paths, ``worker_class``, the class
+  itself, ``worker_class_str``, its name, and ``is_ssl``; its ``LISTENERS`` have ``getsockname``.
+- SIGHUP calls the master's ``reload``, looked up on the object. There is no hook that can decline it.
+
+Nothing of gunicorn is imported before it is needed: commands load the application too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
+
+# Host and port, with more for IPv6, or the path of a unix socket.
+Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
+
+
+class Listener(Protocol):
+    def getsockname(self) -> Address: ...
+
+
+class Config(Protocol):
+    """The settings in force."""
+
+    workers: int
+    preload_app: bool
+
+    @property
+    def address(self) -> Sequence[Address]: ...
+    @property
+    def is_ssl(self) -> bool: ...
+    @property
+    def worker_class(self) -> type: ...
+    @property
+    def worker_class_str(self) -> str: ...
+
+
+class Server(Protocol):
+    """gunicorn's master, as its hooks are given it."""
+
+    reload: Callable[[], None]
+
+    @property
+    def cfg(self) -> Config: ...
+    @property
+    def LISTENERS(self) -> Sequence[Listener]: ...
+
+
+def wsgi_worker() -> str | None:
+    """The name of gunicorn's worker class in this process, if it is one that speaks WSGI."""
+    found = [name for name in WSGI_WORKERS if f"gunicorn.workers.{name}" in sys.modules]
+    if not found or "gunicorn.workers.gasgi" in sys.modules:
+        return None
+    return found[0] if found[0] == "gthread" else found[0].removeprefix("g")
+
+
+def wsgi_worker_class(cfg: Config) -> str | None:
+    """The worker class that is set, if it is one of gunicorn's that speak WSGI."""
+    from gunicorn.workers.base import Worker
+    from gunicorn.workers.gasgi import ASGIWorker
+
+    kind = cfg.worker_class
+    # Workers of other packages that speak ASGI are welcome; gunicorn's own all derive from its base.
+    if issubclass(kind, Worker) and not issubclass(kind, ASGIWorker) and kind.__module__.startswith("gunicorn."):
+        return cfg.worker_class_str
+    return None
+
+
+def load_failure(message: str) -> Exception | None:
+    """What an application raises so that gunicorn says a message and ends; None: it is not loaded for gunicorn."""
+    if "gunicorn.arbiter" not in sys.modules:
+        return None
+    from gunicorn.errors import AppImportError
+
+    failure: Exception = AppImportError(message)
+    return failure
+
+
+def replace_reload(server: Server, reload: Callable[[Callable[[], None]], None]) -> None:
+    """Have SIGHUP call ``reload``, which is given gunicorn's own: it reads the configuration and forks new workers."""
+    own = server.reload
+    server.reload = lambda: reload(own)

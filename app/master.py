@@ -1,0 +1,168 @@
+"""What gunicorn's master does: checks what can be checked, starts the models' processes, says how to call the server.
+
+A start that cannot end well ends here, before the first worker is forked, in one sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from .configuration.addresses import refuse_own
+from .configuration.building import served_models
+from .configuration.chosen import chosen
+from .configuration.served import engine_of
+from .contract.document import Document
+from .contract.operations import operations
+from .errors import ConfigurationError
+from .frameworks import import_connexion
+from .frameworks.gunicorn import Address, Server, replace_reload, wsgi_worker_class
+from .model_process.pool import ProcessPool
+from .open_files import raise_open_files
+from .settings import Settings, unknown_variables
+from .starting import stop, told, wrong_worker
+from .web.keys import is_loopback, load_keys
+from .web.logs import configure_logs
+
+log = logging.getLogger("parley")
+
+# How long a reload waits for a model to be loaded, and for the new application to be tried out, in seconds.
+_LOAD_SECONDS = 120.0
+_TRIAL_SECONDS = 60.0
+_TRIAL = "from app.starting import load; load(); print('it can be served')"
+
+
+class Master:
+    """The hooks of gunicorn that ``app/serving.py`` sets."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # The path below which the document's operations lie, known once it has been read.
+        self._base_path = ""
+        # The model processes, which end when neither the master nor a worker forked with them holds them any more.
+        self._pool: ProcessPool | None = None
+
+    def on_starting(self, server: Server) -> None:
+        """Called before anything is forked."""
+        configure_logs()
+        if unknown := unknown_variables(os.environ):
+            log.warning("not settings of this server, ignored: %s", ", ".join(unknown))
+        if too_few := raise_open_files():
+            log.warning("%s", too_few)
+        try:
+            if (worker := wsgi_worker_class(server.cfg)) is not None:
+                raise wrong_worker(worker)
+            self._check_addresses(server.cfg.address)
+            self._prepare(server)
+        except ConfigurationError as error:
+            stop(error)
+        replace_reload(server, lambda fork_again: self._reload(server, fork_again))
+
+    def when_ready(self, server: Server) -> None:
+        """Called when the server listens: say how to call it."""
+        root, option = _reach(server)
+        base = root + self._base_path
+        keys = load_keys(self._settings)
+        mocks = self._settings.mock == "all"
+        models = () if mocks else engine_of(self._settings).engine.models
+        model = models[0].id if models else "mocks" if mocks else "MODEL"
+        serves = ", ".join(model.id for model in models) or ("mocks" if mocks else "the models of PARLEY_UPSTREAM_URL")
+        # Only the generated key is ever shown; the shell puts in another one.
+        bearer = (
+            f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
+        )
+        body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
+        json = "'Content-Type: application/json'"
+        print(
+            f"Parley serves {serves} at {base}\n"
+            f"  Swagger UI  {base}/ui/\n"
+            f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
+            f"  Try it      curl {option}{base}/chat/completions -H {bearer} -H {json} -d {body}",
+            flush=True,
+        )
+
+    def _check_addresses(self, addresses: Sequence[Address]) -> None:
+        if load_keys(self._settings).generated is None or self._settings.allow_generated_key:
+            return
+        for address in addresses:
+            if isinstance(address, tuple) and not is_loopback(address[0]):
+                raise ConfigurationError(
+                    f"{address[0]} can be reached from other machines, and no API key is configured. Set "
+                    "PARLEY_API_KEYS or PARLEY_API_KEYS_FILE, or PARLEY_ALLOW_GENERATED_KEY=1 to serve with the "
+                    "generated key."
+                )
+
+    def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
+        """Have the model processes running that workers forked from now on need."""
+        import_connexion()
+        from .wiring import contract_path, needs_engine
+
+        document = Document.load(contract_path(self._settings))
+        self._base_path = document.base_path
+        if self._settings.mock == "all":
+            return
+        configuration = chosen(self._settings)
+        refuse_own(configuration, server.cfg.address)
+        wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
+        self._pool = self._pool or ProcessPool()
+        if wanted or self._pool.launched:
+            self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
+
+    def _reload(self, server: Server, fork_again: Callable[[], None]) -> None:
+        """What SIGHUP does: new workers read all files again, while the old ones finish what they are at.
+
+        gunicorn would end the whole server when the new workers cannot start. So the application is first built in a
+        process of its own, and new models are loaded; where that fails all stays as it is.
+        """
+        if server.cfg.preload_app:
+            log.warning("the application was loaded before the fork (--preload): a reload reads nothing again")
+            fork_again()
+            return
+        try:
+            _try_out()
+            self._prepare(server, patience=_LOAD_SECONDS)
+        except ConfigurationError as error:
+            log.error("not reloaded, all goes on as before: %s", told(error))
+            return
+        fork_again()
+
+
+def _try_out() -> None:
+    """Build the application elsewhere.
+
+    Raises:
+        ConfigurationError: it cannot be built; the message says why.
+    """
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", _TRIAL],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigurationError(f"the application cannot be tried out ({type(error).__name__}).") from None
+    # The exit status may be gone: gunicorn's master reaps every child itself.
+    if not run.stdout.endswith("it can be served\n"):
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        ours = [line.removeprefix("parley: ") for line in lines if line.startswith("parley: ")]
+        raise ConfigurationError((ours or lines or ["the application cannot be built."])[-1])
+
+
+def _reach(server: Server) -> tuple[str, str]:
+    """How this machine reaches the server: a URL without a path, and what curl must be told besides."""
+    names = [listener.getsockname() for listener in server.LISTENERS]
+    scheme = "https" if server.cfg.is_ssl else "http"
+    for name in names:
+        if isinstance(name, tuple):
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name[0], name[0])
+            return f"{scheme}://{f'[{host}]' if ':' in host else host}:{name[1]}", ""
+    return f"{scheme}://localhost", f"--unix-socket {names[0]!s} "

@@ -1,0 +1,168 @@
+"""What is relied on in gunicorn's master is as `app.frameworks.gunicorn` says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pkgutil
+import runpy
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import gunicorn.workers
+import pytest
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.errors import AppImportError, HaltServer
+
+from app.frameworks.gunicorn import WSGI_WORKERS, load_failure, replace_reload, wsgi_worker, wsgi_worker_class
+
+
+def config(**settings: Any) -> Any:
+    found = Config()
+    for name, value in settings.items():
+        found.set(name, value)
+    return found
+
+
+class Elsewhere:
+    """A worker class of another package."""
+
+
+def arbiter(**settings: Any) -> Any:
+    return Arbiter(SimpleNamespace(cfg=config(**settings)))
+
+
+# -- which worker ------------------------------------------------------------------------------------------------
+
+
+def test_every_worker_of_gunicorn_is_known() -> None:
+    known = {*WSGI_WORKERS, "gasgi", "base", "base_async", "workertmp"}
+    present = {module.name for module in pkgutil.iter_modules(gunicorn.workers.__path__)}
+    assert present <= known
+    assert {"sync", "gthread", "gasgi"} <= present
+    assert importlib.util.find_spec("gunicorn.arbiter") is not None
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("sync", "sync"), ("gthread", "gthread"), ("ggevent", "gevent"), ("gtornado", "tornado")]
+)
+def test_a_worker_that_speaks_wsgi_is_known_by_its_module(
+    monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    for other in (*WSGI_WORKERS, "gasgi"):
+        monkeypatch.delitem(sys.modules, f"gunicorn.workers.{other}", raising=False)
+    assert wsgi_worker() is None
+    monkeypatch.setitem(sys.modules, f"gunicorn.workers.{module}", SimpleNamespace())
+    assert wsgi_worker() == name
+    assert name in gunicorn.workers.SUPPORTED_WORKERS
+    monkeypatch.setitem(sys.modules, "gunicorn.workers.gasgi", SimpleNamespace())
+    assert wsgi_worker() is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "refused"),
+    [
+        ("sync", "sync"),
+        ("gthread", "gthread"),
+        ("asgi", None),
+        ("app.web.worker.Worker", None),
+        (Elsewhere, None),
+    ],
+)
+def test_of_the_worker_classes_only_gunicorns_own_that_speak_wsgi_are_refused(
+    setting: Any, refused: str | None
+) -> None:
+    assert wsgi_worker_class(config(worker_class=setting)) == refused
+
+
+def test_threads_make_another_worker_of_the_default_one() -> None:
+    assert wsgi_worker_class(config(threads=2)) == "gthread"
+
+
+# -- what its settings say ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("127.0.0.1:80", ("127.0.0.1", 80)),
+        ("[::1]:80", ("::1", 80)),
+        (":0", ("", 0)),
+        ("unix:/run/it", "/run/it"),
+    ],
+)
+def test_addresses_are_pairs_or_paths(bind: str, address: Any) -> None:
+    assert config(bind=bind).address == [address]
+
+
+def test_tls_is_told_by_a_certificate() -> None:
+    assert not config().is_ssl
+    assert config(certfile=__file__).is_ssl
+
+
+def test_the_number_of_workers_and_preloading_are_settings() -> None:
+    found = config(workers=3, preload_app=True)
+    assert (found.workers, found.preload_app) == (3, True)
+
+
+def test_the_settings_of_app_serving_are_settings_of_gunicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_HOST", "::1")
+    monkeypatch.setenv("PARLEY_PORT", "81")
+    serving = runpy.run_module("app.serving")
+    found = config(**{name: serving[name] for name in serving["__all__"]})
+    assert found.address == [("::1", 81)]
+    assert found.settings["worker_class"].get() == "app.web.worker.Worker"
+    assert found.on_starting == serving["on_starting"]
+
+
+# -- a failure to load, and a reload -----------------------------------------------------------------------------
+
+
+def test_the_failure_to_load_an_application_ends_the_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = load_failure("it cannot be loaded")
+    assert isinstance(failure, AppImportError)
+
+    class Failing:
+        def __init__(self, *_arguments: object) -> None:
+            self.tmp = SimpleNamespace(close=lambda: None)
+
+        def init_process(self) -> None:
+            assert failure is not None
+            raise failure
+
+    master = arbiter(worker_class=Failing)
+    master.pid = os.getpid()
+    # First as the child of the fork, then as its parent.
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    with pytest.raises(SystemExit) as ended:
+        master.spawn_worker()
+    monkeypatch.setattr(os, "fork", lambda: 4711)
+    assert isinstance(ended.value.code, int)
+    statuses = iter([(4711, ended.value.code << 8), (0, 0)])
+    monkeypatch.setattr(os, "waitpid", lambda *_arguments: next(statuses))
+    master.spawn_worker()
+    with pytest.raises(HaltServer):
+        master.reap_workers()
+
+
+def test_outside_of_gunicorn_nothing_of_it_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gunicorn.arbiter")
+    assert load_failure("it cannot be loaded") is None
+
+
+def test_sighup_calls_what_stands_in_for_the_reload() -> None:
+    master = arbiter()
+    told: list[str] = []
+    master.reload = lambda: told.append("gunicorn's")
+
+    def ours(own: Any) -> None:
+        told.append("ours")
+        own()
+
+    replace_reload(master, ours)
+    master.handle_hup()
+    assert told == ["ours", "gunicorn's"]
+    assert callable(Arbiter.reload)
+    assert hasattr(master, "LISTENERS")

@@ -1,0 +1,197 @@
+"""The hooks of gunicorn's master: what ends a start, what a reload does, what is printed."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+
+from app import master as module
+from app.errors import ConfigurationError
+from app.master import Master
+from app.settings import Settings
+
+
+class Server:
+    """As gunicorn's, as far as the hooks look at it."""
+
+    def __init__(self, *listeners: Any, **settings: Any) -> None:
+        self.cfg = Config()
+        for name, value in {"worker_class": "asgi", **settings}.items():
+            self.cfg.set(name, value)
+        self.LISTENERS: list[Any] = [SimpleNamespace(getsockname=lambda name=name: name) for name in listeners]
+        self.reloaded = 0
+        self.reload: Callable[[], None] = self._reload
+
+    def _reload(self) -> None:
+        self.reloaded += 1
+
+
+def settings(**fields: Any) -> Settings:
+    return Settings(**{"engine": "echo", "api_keys": ("sk-secret",), **fields})
+
+
+@pytest.fixture(autouse=True)
+def _this_process_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "raise_open_files", lambda: None)
+    monkeypatch.setattr(logging.getLogger("parley"), "propagate", True)
+
+
+def started(server: Server, **fields: Any) -> Master:
+    master = Master(settings(**fields))
+    master.on_starting(server)
+    return master
+
+
+def refused(capsys: pytest.CaptureFixture[str], server: Server, **fields: Any) -> str:
+    with pytest.raises(SystemExit) as ended:
+        started(server, **fields)
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("parley: ")
+    assert said.count("\n") == 1
+    return said
+
+
+# -- starts ------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_class_that_speaks_wsgi_ends_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "worker class is sync" in refused(capsys, Server(worker_class="sync"))
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:80", ":80", "[::]:80"])
+def test_an_open_address_needs_a_configured_key(bind: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said = refused(capsys, Server(bind=["127.0.0.1:80", bind]), api_keys=(), state_dir=tmp_path)
+    assert "can be reached from other machines" in said
+    started(Server(bind=bind))
+    started(Server(bind=bind), api_keys=(), state_dir=tmp_path, allow_generated_key=True)
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:80", "[::1]:80", "unix:/run/it"])
+def test_one_that_this_machine_alone_reaches_does_not(bind: str, tmp_path: Path) -> None:
+    started(Server(bind=bind), api_keys=(), state_dir=tmp_path)
+
+
+def test_a_document_that_cannot_be_served_ends_the_start(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "nowhere.yaml" in refused(capsys, Server(), spec=tmp_path / "nowhere.yaml")
+
+
+def test_what_is_no_setting_is_pointed_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("PARLEY_MODLE", "x")
+    started(Server())
+    assert "not settings of this server, ignored: PARLEY_MODLE" in caplog.text
+
+
+def test_too_few_open_files_are_pointed_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(module, "raise_open_files", lambda: "too few files")
+    started(Server())
+    assert "too few files" in caplog.text
+
+
+# -- reloads -----------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_forks_workers_again_when_the_application_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bool] = []
+    monkeypatch.setattr(module, "_try_out", lambda: tried.append(True))
+    server = Server()
+    started(server)
+    server.reload()
+    assert (tried, server.reloaded) == ([True], 1)
+
+
+def test_where_it_cannot_all_goes_on_as_before(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ConfigurationError("the document is broken")
+
+    monkeypatch.setattr(module, "_try_out", fail)
+    server = Server()
+    started(server)
+    server.reload()
+    assert server.reloaded == 0
+    assert "not reloaded, all goes on as before: the document is broken" in caplog.text
+
+
+def test_what_was_loaded_before_the_fork_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_try_out", lambda: pytest.fail("nothing is tried out"))
+    server = Server(preload_app=True)
+    started(server)
+    server.reload()
+    assert server.reloaded == 1
+    assert "--preload" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "message"),
+    [
+        ("", "warning: x\nparley: the key file is empty.\nmore\n", "the key file is empty."),
+        ("", "Traceback\nValueError: x\n", "ValueError: x"),
+        ("", "", "the application cannot be built."),
+        ("it can be served\n", "warning: x\n", None),
+    ],
+)
+def test_a_trial_tells_why_the_application_cannot_be_built(
+    stdout: str, stderr: str, message: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SimpleNamespace(stdout=stdout, stderr=stderr)
+    monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: run)
+    if message is None:
+        module._try_out()
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        module._try_out()
+    assert str(caught.value) == message
+
+
+# -- what is printed ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("listener", "base", "option"),
+    [
+        (("127.0.0.1", 8080), "http://127.0.0.1:8080/v1", ""),
+        (("0.0.0.0", 8080), "http://127.0.0.1:8080/v1", ""),
+        (("::", 8080, 0, 0), "http://[::1]:8080/v1", ""),
+        ("/run/it", "http://localhost/v1", "--unix-socket /run/it "),
+    ],
+)
+def test_a_start_tells_how_to_call_the_server(
+    listener: Any, base: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(listener)
+    started(server).when_ready(server)
+    said = capsys.readouterr().out
+    assert f"Parley serves parley-echo at {base}\n" in said
+    assert f"  Swagger UI  {base}/ui/\n" in said
+    assert f'curl {option}{base}/chat/completions -H "Authorization: Bearer $OPENAI_API_KEY"' in said
+    assert "sk-secret" not in said
+
+
+def test_the_generated_key_is_the_only_one_that_is_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    server = Server(("127.0.0.1", 80))
+    started(server, api_keys=(), state_dir=tmp_path).when_ready(server)
+    key = (tmp_path / "api-key").read_text().strip()
+    assert f"'Authorization: Bearer {key}'" in capsys.readouterr().out
+
+
+def test_a_certificate_is_told_by_the_scheme(capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(("127.0.0.1", 443), certfile=__file__)
+    started(server).when_ready(server)
+    assert " at https://127.0.0.1:443/v1\n" in capsys.readouterr().out
+
+
+def test_mocks_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(("127.0.0.1", 80))
+    started(server, mock="all").when_ready(server)
+    assert "Parley serves mocks at " in capsys.readouterr().out
