@@ -126,9 +126,10 @@ def test_whether_it_is_streamed_or_not_llama_cpp_is_asked_the_same(folder: Path)
     assert whole["stream"], "an answer that is not streamed goes on when nobody waits for it any more"
 
 
-def test_stop_sequences_end_the_answer_and_not_the_thoughts(folder: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"logprobs": True}])
+def test_stop_sequences_end_the_answer_and_not_the_thoughts(folder: Path, more: Json) -> None:
     answer = said("It", " is", " Par", "is", " now", thoughts=["Is", " it Paris", "?"])
-    found = ask(folder, answer, thinks=True, stop=["Paris"])
+    found = ask(folder, answer, thinks=True, stop=["Paris"], **more)
     assert found.message == {"role": "assistant", "reasoning_content": "Is it Paris?", "content": "It is "}
     assert found.whole.json()["choices"][0]["finish_reason"] == "stop"
 
