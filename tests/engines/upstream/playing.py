@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
 from app.engines.transport.replicas import Replicas, Whole
+from tests import jumping
 from tests.patience import PATIENCE
 
 from .scripted import Answer, Scripted
@@ -43,7 +44,7 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
     async def bounded() -> T:
         return await asyncio.wait_for(run(), PATIENCE)
 
-    return asyncio.run(bounded())
+    return jumping.run(bounded())
 
 
 async def post(replicas: Replicas, _: Scripted | None = None) -> Whole:

@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from app.engines.transport.replicas import MISSING_DONE, Replicas, Whole
+from tests import jumping
 
 from .playing import KEY, played, post, started, stream
 from .scripted import EVENTS_HEAD, LAST_CHUNK, Scripted, chunk, event, events, head, pieces, whole
@@ -171,4 +172,4 @@ def test_all_upstreams_of_a_worker_share_one_pool() -> None:
             assert upstream.connections == 1
             await upstream.all_gone()
 
-    asyncio.run(run())
+    jumping.run(run())

@@ -13,6 +13,7 @@ import pytest
 from app.engines.transport.options import Timeouts
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, UpstreamRefused, UpstreamTimeout
+from tests import jumping
 from tests.patience import PATIENCE, until
 
 from .playing import played, post, started, stream
@@ -73,7 +74,7 @@ def test_a_request_that_is_cancelled_while_it_is_sent_closes_its_connection() ->
             await asyncio.wait_for(gone.wait(), PATIENCE)
         server.close()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts sockets by /proc")
@@ -99,7 +100,7 @@ def test_an_upstream_that_takes_in_no_more_holds_no_connection(answer: bytes) ->
         finished.set()
         server.close()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_a_hundred_dropped_streams_close_a_hundred_connections() -> None:
