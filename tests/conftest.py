@@ -3,6 +3,7 @@ the commands."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from .foreign import FOREIGN, foreign
 from .live import Server, serve
 
 pytest_plugins = ["tests.guard"]
+
+# Large documents are kept for many tests; to look through them at each chance takes a sixth of the time.
+gc.set_threshold(200_000, 20, 100)
 
 Command = Callable[..., click.testing.Result]
 
