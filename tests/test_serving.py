@@ -186,7 +186,7 @@ def test_gunicorns_configuration_is_a_module_too() -> None:
         assert ask(server, "parley-echo").status == 200
         assert server.log_line(f"Parley serves parley-echo at {server.base}")
     refusal = refused({"PARLEY_GRACEFUL_TIMEOUT": "long"}, args)
-    assert refusal.log.strip() == "parley: PARLEY_GRACEFUL_TIMEOUT must be a whole number."
+    assert re.fullmatch(r"parley: PARLEY_GRACEFUL_TIMEOUT must be a whole number[^\n]*\.\n", refusal.log)
 
 
 def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_workers() -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from ..engines.base import Completion, CompletionDetails, Delta, Deltas, Facts, Plan, Usage
+from ..engines.base import Completion, CompletionDetails, Delta, Deltas, Plan, StreamItem, Usage
 
 # Deltas that wait for a slow reader, per choice; the engine waits when there are more.
 _WAITING = 16
@@ -37,7 +37,7 @@ async def complete(plan: Plan, n: int) -> Completion:
 
 async def stream(plan: Plan, n: int) -> Deltas:
     """As `Plan.stream`, with the deltas of ``n`` choices as they come, and the usage of all at the end."""
-    queue: asyncio.Queue[tuple[int, Delta | Facts | BaseException | None]] = asyncio.Queue(_WAITING * n)
+    queue: asyncio.Queue[tuple[int, StreamItem | BaseException | None]] = asyncio.Queue(_WAITING * n)
 
     async def read(number: int) -> None:
         try:

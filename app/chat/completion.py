@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from ..engines.base import Completion, Delta, Facts, Logprobs, Model, Usage
+from ..engines.base import Completion, Facts, Logprobs, Model, StreamItem, Usage
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
 
@@ -81,7 +81,7 @@ class ChunkWriter:
             self._frame["usage"] = None
         self._unfinished: dict[int, bool] = {}
 
-    def feed(self, delta: Delta | Facts) -> list[Json]:
+    def feed(self, delta: StreamItem) -> list[Json]:
         """The chunks for what an engine's stream gives next."""
         if isinstance(delta, dict):
             return self._note(delta)

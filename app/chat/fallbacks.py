@@ -7,14 +7,11 @@ would answer what was not asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..engines.base import Model
 from ..errors import ApiError
 from ..jsontypes import Json
-
-if TYPE_CHECKING:
-    from .service import Call
+from .call import Call
 
 # Too many requests, nothing usable from the engine, no engine or no place, too late. Not 500: that is a fault of ours.
 _OF_THE_MOMENT = frozenset({429, 502, 503, 504})

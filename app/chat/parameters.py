@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ChatParameter:
     """A row of the table.
 
     ``name`` is a path, ``[]`` standing for any item. ``needs`` is a capability of the model; None: what holds it is
@@ -43,8 +43,8 @@ _TEXT_ALONE = "Send text."
 _LABEL = "a label, for people and logs"
 
 PARAMETERS = (
-    Parameter("model"),
-    Parameter(
+    ChatParameter("model"),
+    ChatParameter(
         "messages",
         parts=(
             *("[].role", "[].content", "[].content[].type", "[].content[].text", "[].content[].refusal", "[].refusal"),
@@ -54,50 +54,52 @@ PARAMETERS = (
             *("[].function_call", "[].function_call.name", "[].function_call.arguments", "[].tool_call_id"),
         ),
     ),
-    Parameter("messages[].name", effect="handed to the model's chat template, which shows it if it has a place for it"),
-    Parameter("messages[].audio", "audio", parts=("id",)),
-    Parameter("messages[].content[].image_url", "images", instead=_TEXT_ALONE, parts=("url",), carrier=1),
-    Parameter("messages[].content[].image_url.detail", "image_detail", ("auto",)),
-    Parameter(
+    ChatParameter(
+        "messages[].name", effect="handed to the model's chat template, which shows it if it has a place for it"
+    ),
+    ChatParameter("messages[].audio", "audio", parts=("id",)),
+    ChatParameter("messages[].content[].image_url", "images", instead=_TEXT_ALONE, parts=("url",), carrier=1),
+    ChatParameter("messages[].content[].image_url.detail", "image_detail", ("auto",)),
+    ChatParameter(
         "messages[].content[].input_audio", "audio_input", instead=_TEXT_ALONE, parts=("data", "format"), carrier=1
     ),
-    Parameter(
+    ChatParameter(
         "messages[].content[].file",
         "files",
         instead=_TEXT_ALONE,
         parts=("filename", "file_data", "file_id"),
         carrier=1,
     ),
-    Parameter("messages[].content[].prompt_cache_breakpoint", "prompt_cache", parts=("mode",)),
-    Parameter("stream"),
-    Parameter("stream_options"),
-    Parameter("stream_options.include_usage"),
-    Parameter("stream_options.include_obfuscation", effect="pads chunks; off unless asked for"),
-    Parameter("n", effect="each choice is an answer of its own; with a seed each has one that follows from it"),
-    Parameter("user", effect="written to the request log as a digest"),
-    Parameter("safety_identifier", effect="written to the request log as a digest"),
-    Parameter("metadata", effect="comes back with a whole answer"),
-    Parameter("max_completion_tokens", "length"),
-    Parameter("max_tokens", "max_tokens", instead="Use 'max_completion_tokens' instead."),
-    Parameter("temperature", "sampling", (1,)),
-    Parameter("top_p", "sampling", (1,)),
-    Parameter("seed", "seed"),
-    Parameter("stop", "stop"),
-    Parameter("frequency_penalty", "penalties", (0,)),
-    Parameter("presence_penalty", "penalties", (0,)),
-    Parameter("logit_bias", "logit_bias", ({},)),
-    Parameter("logprobs", "logprobs", (False,)),
-    Parameter("top_logprobs", "logprobs", (0,)),
-    Parameter(
+    ChatParameter("messages[].content[].prompt_cache_breakpoint", "prompt_cache", parts=("mode",)),
+    ChatParameter("stream"),
+    ChatParameter("stream_options"),
+    ChatParameter("stream_options.include_usage"),
+    ChatParameter("stream_options.include_obfuscation", effect="pads chunks; off unless asked for"),
+    ChatParameter("n", effect="each choice is an answer of its own; with a seed each has one that follows from it"),
+    ChatParameter("user", effect="written to the request log as a digest"),
+    ChatParameter("safety_identifier", effect="written to the request log as a digest"),
+    ChatParameter("metadata", effect="comes back with a whole answer"),
+    ChatParameter("max_completion_tokens", "length"),
+    ChatParameter("max_tokens", "max_tokens", instead="Use 'max_completion_tokens' instead."),
+    ChatParameter("temperature", "sampling", (1,)),
+    ChatParameter("top_p", "sampling", (1,)),
+    ChatParameter("seed", "seed"),
+    ChatParameter("stop", "stop"),
+    ChatParameter("frequency_penalty", "penalties", (0,)),
+    ChatParameter("presence_penalty", "penalties", (0,)),
+    ChatParameter("logit_bias", "logit_bias", ({},)),
+    ChatParameter("logprobs", "logprobs", (False,)),
+    ChatParameter("top_logprobs", "logprobs", (0,)),
+    ChatParameter(
         "response_format",
         "response_format",
         ({"type": "text"},),
         parts=("type", "json_schema", "json_schema.schema"),
     ),
-    Parameter("response_format.json_schema.name", effect=_LABEL),
-    Parameter("response_format.json_schema.description", effect="told to the model before the conversation"),
-    Parameter("response_format.json_schema.strict", effect="an answer is bound to its schema either way"),
-    Parameter(
+    ChatParameter("response_format.json_schema.name", effect=_LABEL),
+    ChatParameter("response_format.json_schema.description", effect="told to the model before the conversation"),
+    ChatParameter("response_format.json_schema.strict", effect="an answer is bound to its schema either way"),
+    ChatParameter(
         "tools",
         "tools",
         ([],),
@@ -106,8 +108,8 @@ PARAMETERS = (
             *("[].function.name", "[].function.description", "[].function.parameters"),
         ),
     ),
-    Parameter("tools[].function.strict", effect="the arguments are checked against all of the schema"),
-    Parameter(
+    ChatParameter("tools[].function.strict", effect="the arguments are checked against all of the schema"),
+    ChatParameter(
         "tools[].custom",
         "custom_tools",
         parts=(
@@ -116,7 +118,7 @@ PARAMETERS = (
         ),
         carrier=1,
     ),
-    Parameter(
+    ChatParameter(
         "tool_choice",
         "tools",
         ("none", "auto"),
@@ -125,13 +127,13 @@ PARAMETERS = (
             *("allowed_tools", "allowed_tools.mode", "allowed_tools.tools"),
         ),
     ),
-    Parameter("tool_choice.custom", "custom_tools", parts=("name",), carrier=1),
-    Parameter("parallel_tool_calls", "tools", (True,)),
-    Parameter("functions", "functions", parts=("[].name", "[].description", "[].parameters")),
-    Parameter("function_call", "functions", ("none", "auto"), parts=("name",)),
-    Parameter("modalities", "audio", (["text"],)),
-    Parameter("audio", "audio", parts=("voice", "voice.id", "format")),
-    Parameter(
+    ChatParameter("tool_choice.custom", "custom_tools", parts=("name",), carrier=1),
+    ChatParameter("parallel_tool_calls", "tools", (True,)),
+    ChatParameter("functions", "functions", parts=("[].name", "[].description", "[].parameters")),
+    ChatParameter("function_call", "functions", ("none", "auto"), parts=("name",)),
+    ChatParameter("modalities", "audio", (["text"],)),
+    ChatParameter("audio", "audio", parts=("voice", "voice.id", "format")),
+    ChatParameter(
         "prediction",
         "prediction",
         parts=(
@@ -139,7 +141,7 @@ PARAMETERS = (
             *("content[].prompt_cache_breakpoint", "content[].prompt_cache_breakpoint.mode"),
         ),
     ),
-    Parameter(
+    ChatParameter(
         "web_search_options",
         "web_search",
         parts=(
@@ -148,24 +150,24 @@ PARAMETERS = (
             *("user_location.approximate.city", "user_location.approximate.timezone"),
         ),
     ),
-    Parameter(
+    ChatParameter(
         "moderation",
         "moderation",
         parts=("model", "policy", "policy.input", "policy.input.mode", "policy.output", "policy.output.mode"),
     ),
-    Parameter("reasoning_effort", "reasoning", ("none",)),
-    Parameter("verbosity", "verbosity", ("medium",)),
-    Parameter("service_tier", "service_tier", ("auto", "default")),
-    Parameter("store", "store", (False,)),
-    Parameter(
+    ChatParameter("reasoning_effort", "reasoning", ("none",)),
+    ChatParameter("verbosity", "verbosity", ("medium",)),
+    ChatParameter("service_tier", "service_tier", ("auto", "default")),
+    ChatParameter("store", "store", (False,)),
+    ChatParameter(
         "prompt_cache_key",
         "prompt_cache_key",
         effect="its conversations keep a slot, and share what was read with no other",
     ),
-    Parameter("prompt_cache_retention", "prompt_cache_retention", ("in_memory",)),
-    Parameter("prompt_cache_options"),
-    Parameter("prompt_cache_options.mode", "prompt_cache", ("implicit",)),
-    Parameter("prompt_cache_options.ttl", "prompt_cache_retention"),
+    ChatParameter("prompt_cache_retention", "prompt_cache_retention", ("in_memory",)),
+    ChatParameter("prompt_cache_options"),
+    ChatParameter("prompt_cache_options.mode", "prompt_cache", ("implicit",)),
+    ChatParameter("prompt_cache_options.ttl", "prompt_cache_retention"),
 )
 
 BY_PATH = {path: parameter for parameter in PARAMETERS for path in parameter.paths}

@@ -15,7 +15,7 @@ from ..contract.pointers import JsonPath
 from ..engines.base import Model
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
-from .parameters import PARAMETERS, Parameter
+from .parameters import PARAMETERS, ChatParameter
 from .support import advice
 
 # Parameters that mean nothing once no tool is left.
@@ -27,7 +27,7 @@ class Unsupported:
     """Something in a request that would have no effect with a model. ``place`` is what is left out for it."""
 
     place: JsonPath
-    parameter: Parameter
+    parameter: ChatParameter
 
     @property
     def param(self) -> str:
@@ -42,7 +42,7 @@ class Unsupported:
 class _Node:
     """A property that is not supported (``parameter``), or has such inside (``inner``)."""
 
-    parameter: Parameter | None = None
+    parameter: ChatParameter | None = None
     inner: dict[str, _Node] = field(default_factory=dict)
 
 
@@ -79,7 +79,7 @@ def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
     return smaller, list(dict.fromkeys(names))
 
 
-_UNKNOWN = _Node(Parameter(""))
+_UNKNOWN = _Node(ChatParameter(""))
 
 
 @lru_cache(maxsize=256)

@@ -7,19 +7,18 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
 
 from ..engines.base import Engine, Model
-from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound, UnsupportedParameter
+from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound
 from ..jsontypes import Json
 from . import choices
+from .call import Call
 from .combinations import check_combinations
 from .completion import ChunkWriter, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
 from .limiter import Limiters
 from .messages import check_conversation
-from .parameters import BY_PATH
 from .policy import honour
 
 
@@ -30,46 +29,6 @@ class Limits:
     choices: int = 128
     tokens: int = 1 << 20
     tools: int = 128
-
-
-@dataclass(slots=True)
-class Call:
-    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
-
-    ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
-    answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
-    clients how they call a field, and the names go into a header and the log. ``body`` and ``client`` are what it was
-    made of, ``log`` are the fields of its line in the log. ``instead_of`` is the id of the model that was asked, once
-    another one answers for it.
-    """
-
-    model: Model
-    request: Json
-    n: int
-    ignored: list[str]
-    warns: bool
-    body: Json
-    client: str | None
-    log: Json
-    instead_of: str | None = None
-
-    @property
-    def asks_once(self) -> bool:
-        """Whether one stream of the engine has all the choices."""
-        return self.n == 1 or self.model.makes_choices
-
-    def refuse(self, error: UnsupportedParameter) -> None:
-        """As `app.engines.base.Refuse`."""
-        parameter = BY_PATH.get(error.param or "")
-        if not self.warns or parameter is None or parameter.needs is None:
-            raise error
-        self.tell_ignored([parameter.name])
-
-    def tell_ignored(self, names: list[str]) -> None:
-        """Take note of parameters that are left out."""
-        self.ignored += [quote(name, safe="[].") for name in names]
-        if self.ignored:
-            self.log["ignored"] = ",".join(self.ignored)[:500]
 
 
 class Chat:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engines.base import Model
-from .parameters import BY_PATH, PARAMETERS, Parameter
+from .parameters import BY_PATH, PARAMETERS, ChatParameter
 
 
 def honours(model: Model, path: str) -> bool:
@@ -22,7 +22,7 @@ def _holder(path: str) -> str:
     return path.rpartition(".")[0].removesuffix("[]")
 
 
-def support(parameter: Parameter, model: Model) -> str:
+def support(parameter: ChatParameter, model: Model) -> str:
     """What a model does with a parameter, in a few words of Markdown."""
     if honours(model, parameter.name):
         return "honoured" + (f": {parameter.effect}" if parameter.effect else "")
@@ -33,7 +33,7 @@ def support(parameter: Parameter, model: Model) -> str:
 
 def support_table(model: Model) -> str:
     """What a model does with each parameter, as a table in Markdown."""
-    rows = ["| Parameter | With this model |", "| --- | --- |"]
+    rows = ["| ChatParameter | With this model |", "| --- | --- |"]
     rows += [f"| `{parameter.name}` | {support(parameter, model)} |" for parameter in PARAMETERS]
     rows += [
         f"| `{name}` | honoured: beyond the API, let through by configuration |"
@@ -42,7 +42,7 @@ def support_table(model: Model) -> str:
     return "\n".join(rows)
 
 
-def advice(parameter: Parameter) -> str:
+def advice(parameter: ChatParameter) -> str:
     """What to send instead, to a model that cannot honour a parameter."""
     if parameter.instead:
         return parameter.instead

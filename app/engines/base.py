@@ -197,7 +197,9 @@ def without_refused(request: Json, errors: Iterable[UnsupportedParameter], refus
     return request
 
 
-Deltas = AsyncGenerator[Delta | Facts, None]
+# What a stream gives, one by one.
+StreamItem = Delta | Facts
+Deltas = AsyncGenerator[StreamItem, None]
 
 
 class Plan(Protocol):

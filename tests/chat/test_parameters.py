@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.chat.parameters import CAPABILITIES, PARAMETERS, Parameter
+from app.chat.parameters import CAPABILITIES, PARAMETERS, ChatParameter
 from app.chat.policy import honour
 from app.chat.support import plain_value, support_table
 from app.contract.document import Document
@@ -42,7 +42,7 @@ def having(path: str, value: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": "x"}], **value}
 
 
-def place(parameter: Parameter) -> str:
+def place(parameter: ChatParameter) -> str:
     """The path that an error about a parameter names, each list having one item."""
     steps = parameter.name.replace("[]", "[0]").split(".")
     return ".".join(steps[: len(steps) - parameter.carrier])
@@ -58,7 +58,9 @@ def test_the_table_has_just_the_properties_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
-def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(parameter: Parameter) -> None:
+def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_values_pass(
+    parameter: ChatParameter,
+) -> None:
     lacking = Model("m", 0, "o", "f", (HOLDERS - {str(parameter.needs)}))
     for value in (None, *parameter.neutral):
         refuse(having(parameter.name, value), lacking)
@@ -73,7 +75,7 @@ def test_a_model_without_the_capability_refuses_it_by_name_and_lets_neutral_valu
 
 
 @pytest.mark.parametrize("parameter", NEEDY, ids=lambda p: p.name)
-def test_under_the_policy_warn_it_is_left_out_with_what_makes_no_sense_without_it(parameter: Parameter) -> None:
+def test_under_the_policy_warn_it_is_left_out_with_what_makes_no_sense_without_it(parameter: ChatParameter) -> None:
     body = having(parameter.name, {"some": "thing"})
     lacking = Model("m", 0, "o", "f", HOLDERS - {str(parameter.needs)})
     got, names = honour(body, lacking, policy="warn")

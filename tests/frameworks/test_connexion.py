@@ -102,8 +102,10 @@ class Served:
             "server": ("server", 80),
             "extensions": {},
         }
+        self.inner.scopes.clear()
         asyncio.run(self.app(scope, _receive, _drop))
-        return self.inner.scopes[-1]
+        [seen] = self.inner.scopes
+        return seen
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,6 +145,7 @@ def served() -> Served:
         ("GET", "/files/", "file", {"path": ""}),
         ("GET", "/items/", None, None),
         ("GET", "//items", None, None),
+        ("GET", "/items/second/", None, None),
         ("GET", "/items/second/parts", None, None),
         ("GET", "/nothing", None, None),
     ],

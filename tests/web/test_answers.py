@@ -7,43 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from app.engines.base import Model
-from app.engines.echo import EchoEngine
+from app.engines.base import Choice, Completion, Delta, Deltas, Facts, Model, Refuse, usage_of
+from app.engines.echo import EchoEngine, EchoPlan
 from app.errors import EngineUnavailable
 from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 
 ENGINES_END = EngineUnavailable("The model went away.", retry_after=7)
-USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+USAGE = usage_of(1, 1)
 
 
-def piece(content: Any = None, finish: Any = None, **more: Any) -> Json:
-    delta = {} if content is None else {"content": content}
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+def piece(content: Any = None, finish: Any = None, *, index: Any = 0) -> Delta:
+    """What a stream gives next, rightly or not."""
+    return Delta(index, {} if content is None else {"content": content}, finish)
 
 
-class ErringEngine(EchoEngine):
-    """Gives what it is told to give, whatever is asked; an exception among the pieces is raised."""
+class ErringPlan(EchoPlan):
+    """Gives what it is told to give; an exception among the pieces is raised."""
 
-    def __init__(self, whole: Json | None = None, pieces: tuple[Any, ...] = ()) -> None:
-        super().__init__()
-        self.models = (Model("erring", 0, "parley", "fp"),)
+    def __init__(self, whole: Completion | None, pieces: tuple[Delta | Facts | Exception, ...]) -> None:
+        super().__init__([], "stop", usage_of(0, 0), 0.0)
         self.whole = whole
         self.pieces = pieces
         self.closed = False
 
-    async def complete(self, request: Json) -> Json:
+    async def complete(self, choice: int = 0) -> Completion:
         assert self.whole is not None
         return self.whole
 
-    async def stream(self, request: Json) -> AsyncIterator[Json]:
+    async def stream(self, choice: int = 0) -> Deltas:
         try:
             for piece in self.pieces:
                 await asyncio.sleep(0)
@@ -52,6 +51,18 @@ class ErringEngine(EchoEngine):
                 yield piece
         finally:
             self.closed = True
+
+
+class ErringEngine(EchoEngine):
+    """Has one plan, whatever is asked."""
+
+    def __init__(self, whole: Completion | None = None, pieces: tuple[Delta | Facts | Exception, ...] = ()) -> None:
+        super().__init__()
+        self.models = (Model("erring", 0, "parley", "fp"),)
+        self.plan = ErringPlan(whole, pieces)
+
+    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+        return self.plan
 
 
 def ask(engine: ErringEngine, **fields: Any) -> httpx.Response:
@@ -73,8 +84,8 @@ def data(answer: httpx.Response) -> list[Any]:
 
 
 def test_a_whole_answer_that_breaks_the_contract_is_a_500_and_is_not_sent() -> None:
-    choice = {"index": "0", "message": {"content": "secret"}, "finish_reason": "stop"}
-    answer = ask(ErringEngine({"choices": [choice], "usage": USAGE}))
+    index: Any = "0"
+    answer = ask(ErringEngine(Completion([Choice(index, {"content": "secret"}, "stop")], {"usage": USAGE})))
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "contract_violation"
     assert "secret" not in answer.text
@@ -91,7 +102,7 @@ def test_a_fault_of_our_own_is_a_500_that_tells_nothing_but_is_logged_by_its_pla
 
 
 def test_a_first_chunk_that_breaks_the_contract_is_a_500() -> None:
-    answer = ask(ErringEngine(pieces=({"choices": [{"index": "x", "delta": {}}]},)), stream=True)
+    answer = ask(ErringEngine(pieces=(piece("a", index="x"),)), stream=True)
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "contract_violation"
 
@@ -103,7 +114,7 @@ def test_a_later_chunk_that_breaks_the_contract_is_an_error_event_and_the_engine
     found = data(answer)
     assert found[-1]["error"]["code"] == "contract_violation"
     assert "b" not in [chunk["choices"][0]["delta"].get("content") for chunk in found if "choices" in chunk]
-    assert engine.closed
+    assert engine.plan.closed
 
 
 def test_an_unknown_finish_reason_is_not_passed_on() -> None:
@@ -120,7 +131,9 @@ def test_an_unknown_finish_reason_is_not_passed_on() -> None:
     ],
     ids=["engine gone", "no finish", "our own fault"],
 )
-def test_a_failure_in_the_middle_is_an_error_event_and_then_done(make: Callable[[], tuple[Any, ...]]) -> None:
+def test_a_failure_in_the_middle_is_an_error_event_and_then_done(
+    make: Callable[[], tuple[Delta | Exception, ...]],
+) -> None:
     answer = ask(ErringEngine(pieces=make()), stream=True)
     assert answer.status_code == 200
     found = data(answer)
@@ -140,7 +153,7 @@ def test_an_empty_stream_is_an_error() -> None:
 
 
 def test_a_finish_reason_that_rides_on_the_last_words_gets_a_chunk_of_its_own() -> None:
-    found = data(ask(ErringEngine(pieces=(piece("a", "stop", usage=USAGE),)), stream=True))
+    found = data(ask(ErringEngine(pieces=(piece("a", "stop"), {"usage": USAGE})), stream=True))
     choices = [chunk["choices"][0] for chunk in found]
     assert [choice["delta"] for choice in choices] == [
         {"role": "assistant", "content": "", "refusal": None},
@@ -151,12 +164,7 @@ def test_a_finish_reason_that_rides_on_the_last_words_gets_a_chunk_of_its_own() 
 
 
 def test_pieces_of_several_choices_interleave_each_with_its_own_role_and_finish() -> None:
-    def of(index: int, *args: Any) -> Json:
-        made = piece(*args)
-        made["choices"][0]["index"] = index
-        return made
-
-    pieces = (of(0, "a"), of(1, "b"), of(1, None, "stop"), of(0, None, "length"))
+    pieces = (piece("a"), piece("b", index=1), piece(None, "stop", index=1), piece(None, "length"))
     found = [chunk["choices"][0] for chunk in data(ask(ErringEngine(pieces=pieces), stream=True))]
     for index, reason in ((0, "length"), (1, "stop")):
         own = [choice for choice in found if choice["index"] == index]

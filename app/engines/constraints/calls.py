@@ -162,7 +162,7 @@ class CallReader:
                 raise ServerError("The model called a tool with arguments that do not fit. Ask again.")
         if not self._calls or reason == "length":
             return reason
-        return "function_call" if self._tools.old else "tool_calls"
+        return "function_call" if self._tools.functions else "tool_calls"
 
 
 def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
@@ -209,7 +209,7 @@ def _fragment(fragment: ToolCall, calls: dict[int, _Call], tools: Tools) -> Iter
 def _first(call: _Call, tools: Tools) -> Message:
     name = call.tool.name
     function: FunctionCall = {"name": name, "arguments": ""}
-    if tools.old:
+    if tools.functions:
         return {"function_call": function}
     told: ToolCall = {"index": call.index, "id": f"call_{secrets.token_hex(12)}", "type": call.tool.kind}
     if call.tool.kind == "custom":
@@ -224,7 +224,11 @@ def _more(call: _Call, text: str, tools: Tools) -> Message:
         custom: CustomCall = {"input": text}
         return {"tool_calls": [{"index": call.index, "custom": custom}]}
     function: FunctionCall = {"arguments": text}
-    return {"function_call": function} if tools.old else {"tool_calls": [{"index": call.index, "function": function}]}
+    return (
+        {"function_call": function}
+        if tools.functions
+        else {"tool_calls": [{"index": call.index, "function": function}]}
+    )
 
 
 def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:

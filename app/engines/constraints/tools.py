@@ -51,7 +51,7 @@ class Tool:
 class Tools:
     """The tools that may be called. ``shown`` are all that the model is told of.
 
-    ``must``: the answer is a call and nothing else. ``many``: several calls are allowed. ``old``: the request has
+    ``must``: the answer is a call and nothing else. ``many``: several calls are allowed. ``functions``: the request has
     ``functions``, and so has the answer.
     """
 
@@ -59,7 +59,7 @@ class Tools:
     shown: list[Json]
     must: bool
     many: bool
-    old: bool
+    functions: bool
     param: str
 
     @property

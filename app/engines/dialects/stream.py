@@ -13,15 +13,13 @@ from typing import Any, ClassVar
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
 from ..asked import Asked
-from ..base import Completion, Delta, Facts, ToolCall
+from ..base import Completion, Delta, Facts, StreamItem, ToolCall
 from ..transport.replicas import MISSING_DONE
 from . import mending
 from .drift import Drift
 from .reading import check_calls, check_json, error_of, facts_of, parse
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
-
-Told = Sequence[Delta | Facts]
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ class StreamReader:
         self._usage: Any = None
         self.done = False
 
-    def feed(self, data: bytes) -> Told:
+    def feed(self, data: bytes) -> Sequence[StreamItem]:
         """What the data of an event tell.
 
         Raises:
@@ -82,7 +80,7 @@ class StreamReader:
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
         return self.read(event)
 
-    def read(self, event: Json) -> list[Delta | Facts]:
+    def read(self, event: Json) -> list[StreamItem]:
         """As `feed`, of an event that is parsed."""
         choices = event.get("choices")
         drift = self._drift
@@ -178,7 +176,7 @@ class StreamReader:
         head = {"index": index, "id": state.ids[index], "type": kind}
         return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
 
-    def end(self) -> Told:
+    def end(self) -> Sequence[StreamItem]:
         """The last facts, with the usage.
 
         Raises:
@@ -193,7 +191,7 @@ class StreamReader:
         return ({"usage": usage},)
 
 
-def in_deltas(answer: Completion) -> Iterator[Delta | Facts]:
+def in_deltas(answer: Completion) -> Iterator[StreamItem]:
     """A whole answer as a stream would have it."""
     facts: Facts = {**answer.facts}
     usage = facts.pop("usage", None)

@@ -10,7 +10,7 @@ from typing import Protocol
 from ...jsontypes import Json
 from ...model_process.slots import SlotRequest
 from ..asked import Asked
-from ..base import Completion, Delta, Deltas, Facts
+from ..base import Completion, Delta, Deltas, StreamItem
 from ..collecting import collect
 from ..dialects.drift import Drift
 from ..dialects.llama_cpp import errors
@@ -105,7 +105,7 @@ class LlamaPlan:
             yield delta
 
 
-def _read(reader: LlamaReader, events: Events) -> Iterator[Delta | Facts]:
+def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
     if isinstance(events, Whole):
         yield from reader.read(as_event(parse(events.body)))
         return

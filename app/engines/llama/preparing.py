@@ -72,10 +72,10 @@ class Preparation:
 
     def _leave_out(self, refuse: Refuse, bound: str | None) -> None:
         """Leave out what the model cannot be told about thinking."""
-        self.request = without_refused(self.request, self.reasoning.unsupported(self._wishes(), bound), refuse)
+        self.request = without_refused(self.request, self.reasoning.unsupported(self._effort(), bound), refuse)
 
-    def _wishes(self) -> Json:
-        """What the request says of thinking, without what a model hears nothing of: it asks for what happens anyway."""
+    def _effort(self) -> Json:
+        """What the request says of effort and verbosity, as far as the model knows of them."""
         needs = {"reasoning_effort": "reasoning", "verbosity": "verbosity"}
         return {name: self.request.get(name) for name, needed in needs.items() if needed in self.capabilities}
 
@@ -103,7 +103,7 @@ class Preparation:
     ) -> Way:
         """One way to ask. ``bound`` is the parameter for which the answer is bound from its first token on, or may have
         to be; ``shown`` are the tools that the template is given."""
-        told = self.reasoning.payload(self._wishes(), context_length=self.context_length, bound=bound)
+        told = self.reasoning.payload(self._effort(), context_length=self.context_length, bound=bound)
         payload = {**self.payload, **told}
         if binding is not None:
             await self.trials.check(binding)

@@ -120,8 +120,8 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
     if 400 <= status < 500 and status not in _REPEATABLE:
         return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
     if status == 429:
-        wish = 1 if told is None else told
-        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wish)
+        wait_for = 1 if told is None else told
+        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wait_for)
         return failed("", busy, Verdict.BUSY, repeatable=True)
     if status in (503, 529):
         away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)

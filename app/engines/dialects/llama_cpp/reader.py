@@ -8,11 +8,11 @@ from typing import ClassVar
 from ....errors import ApiError
 from ....jsontypes import Json
 from ...asked import Asked
-from ...base import Delta, Facts, TokenLogprob, Usage, usage_of
+from ...base import Delta, StreamItem, TokenLogprob, Usage, usage_of
 from .. import mending
 from ..drift import Drift
 from ..reading import error_of
-from ..stream import StreamReader, Told
+from ..stream import StreamReader
 from .stops import StopCutter
 
 
@@ -54,12 +54,12 @@ class LlamaReader(StreamReader):
         """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
         return "".join(self._reasoning) if self._thoughts is None else ""
 
-    def read(self, event: Json) -> list[Delta | Facts]:
+    def read(self, event: Json) -> list[StreamItem]:
         error = self._error(event)
         if error is not None:
             raise error
         self._timings = event.get("timings") or {}
-        result: list[Delta | Facts] = []
+        result: list[StreamItem] = []
         for each in super().read(event):
             if isinstance(each, Delta):
                 result += self._delta(each)
@@ -67,7 +67,7 @@ class LlamaReader(StreamReader):
                 result.append(each)
         return result
 
-    def _delta(self, delta: Delta) -> list[Delta | Facts]:
+    def _delta(self, delta: Delta) -> list[StreamItem]:
         if self._silent:
             delta = Delta(delta.index, {}, delta.finish_reason and "length")
         message = delta.message
@@ -84,7 +84,7 @@ class LlamaReader(StreamReader):
             return []
         if self._cutter is None:
             return [delta]
-        result: list[Delta | Facts] = [*self._cutter.cut(delta)]
+        result: list[StreamItem] = [*self._cutter.cut(delta)]
         if self._cutter.met:
             self.done = True
             result.append({"usage": self._usage_so_far()})
@@ -108,7 +108,7 @@ class LlamaReader(StreamReader):
         prompt = cached + int(self._timings.get("prompt_n", 0))
         return usage_of(prompt, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
 
-    def end(self, thoughts: int = 0) -> Told:
+    def end(self, thoughts: int = 0) -> Sequence[StreamItem]:
         """As `StreamReader.end`. ``thoughts`` is the number of tokens of `uncounted`."""
         told = super().end()
         for facts in told:

@@ -1,0 +1,51 @@
+"""A request on its way through the domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ..engines.base import Model
+from ..errors import UnsupportedParameter
+from ..jsontypes import Json
+from .parameters import BY_PATH
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
+
+    ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
+    answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
+    clients how they call a field, and the names go into a header and the log. ``body`` and ``client`` are what it was
+    made of, ``log`` are the fields of its line in the log. ``instead_of`` is the id of the model that was asked, once
+    another one answers for it.
+    """
+
+    model: Model
+    request: Json
+    n: int
+    ignored: list[str]
+    warns: bool
+    body: Json
+    client: str | None
+    log: Json
+    instead_of: str | None = None
+
+    @property
+    def asks_once(self) -> bool:
+        """Whether one stream of the engine has all the choices."""
+        return self.n == 1 or self.model.makes_choices
+
+    def refuse(self, error: UnsupportedParameter) -> None:
+        """As `app.engines.base.Refuse`."""
+        parameter = BY_PATH.get(error.param or "")
+        if not self.warns or parameter is None or parameter.needs is None:
+            raise error
+        self.tell_ignored([parameter.name])
+
+    def tell_ignored(self, names: list[str]) -> None:
+        """Take note of parameters that are left out."""
+        self.ignored += [quote(name, safe="[].") for name in names]
+        if self.ignored:
+            self.log["ignored"] = ",".join(self.ignored)[:500]
