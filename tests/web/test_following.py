@@ -172,7 +172,8 @@ def test_what_cannot_be_served_changes_nothing_and_is_told_once(world: World, ca
         assert in_force(following) == "0"
         world.failure = None
         world.stamps[DOCUMENT] = 3
-        await until(lambda: in_force(following) == "1")
+        await until(lambda: len(caplog.messages) == 2)
+        assert in_force(following) == "1"
 
     with caplog.at_level(logging.INFO, "parley"):
         world.follow(use)
