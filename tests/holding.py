@@ -23,9 +23,11 @@ WORDS = 4
 
 class Holding:
     """Streams come as far as their first word, whole answers not at all, and of what the model ``silent`` says nothing
-    comes, until `release`. Those that are asked for after `hold` are held back again."""
+    comes, until `release`. Those that are asked for after `hold` are held back again. ``left`` counts the clients that
+    have gone instead of waiting."""
 
     def __init__(self) -> None:
+        self.left = 0
         self.upstream = Scripted()
         self._released = threading.Event()
 
@@ -73,7 +75,8 @@ class Holding:
     async def _held(self, connection: Connection) -> None:
         while not self._released.is_set():
             if connection.reader.at_eof():
-                raise ConnectionResetError  # the client has gone
+                self.left += 1
+                raise ConnectionResetError
             await asyncio.sleep(0.01)
 
 
