@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError, EngineUnavailable
+from app.errors import EngineUnavailable
 from app.jsontypes import Json
 from app.model_process import supervisor
 from app.model_process.child import ChildOptions
@@ -75,26 +75,6 @@ def _child(running: Supervision) -> int:
     child = child_of(running.pid)
     assert child is not None
     return child
-
-
-def test_this_installation_can_run_the_model() -> None:
-    supervisor.check()
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="xllamacpp"):
-        supervisor.check()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the library is asked for on Linux alone")
-def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr("ctypes.CDLL", refuse)
-    with pytest.raises(ConfigurationError, match="apt-get install -y libgomp1"):
-        supervisor.check()
 
 
 def test_a_launch_is_published_and_its_key_is_shown_to_nobody() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from app.errors import ConfigurationError
 from app.model_process import supervisor as module
 from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE
 from app.model_process.child import ChildOptions
-from app.model_process.supervisor import Supervision, Supervisor, begin
+from app.model_process.supervisor import Supervision, Supervisor, begin, check
 
 OPTIONS = ChildOptions(model="model.gguf", context_length=64)
 
@@ -137,6 +138,29 @@ def test_each_end_is_told_with_its_cause_and_the_pause(world: World, folder: Pat
         "the model process was ended by signal 9; it is started again in 0.2 s.",
         "the model process could not be started ([Errno 12] no memory); it is started again in 0.4 s.",
     ]
+
+
+# -- what is installed ----------------------------------------------------------------------------------------------
+
+
+def test_this_installation_can_run_the_model() -> None:
+    check()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="xllamacpp"):
+        check()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the library is asked for on Linux alone")
+def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    with pytest.raises(ConfigurationError, match="apt-get install -y libgomp1"):
+        check()
 
 
 # -- the launch ---------------------------------------------------------------------------------------------------
