@@ -44,6 +44,12 @@ class Call:
             raise error
         self.tell_ignored([parameter.name])
 
+    def become(self, other: Call) -> None:
+        """Be answered by the model of another call of the same body instead."""
+        self.instead_of = self.instead_of or self.model.id
+        self.model, self.request, self.n = other.model, other.request, other.n
+        self.ignored, self.warns = other.ignored, other.warns
+
     def tell_ignored(self, names: list[str]) -> None:
         """Take note of parameters that are left out."""
         self.ignored += [quote(name, safe="[].") for name in names]

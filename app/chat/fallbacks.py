@@ -50,10 +50,7 @@ class Fallbacks:
                 other = self._make(model, call.body, call.client, told)
             except ApiError:
                 continue  # by its capabilities it would have to refuse the request
-            call.instead_of = call.instead_of or call.model.id
-            call.model, call.request, call.n = other.model, other.request, other.n
-            call.ignored[:] = other.ignored
-            call.warns = other.warns
+            call.become(other)
             log.pop("ignored", None)
             log.update(told, model=model.id, instead_of=call.instead_of, because=self._first.code)
             return

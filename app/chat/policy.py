@@ -13,6 +13,7 @@ from typing import Any
 from ..contract.explain import path_text
 from ..contract.pointers import JsonPath
 from ..engines.base import Model
+from ..engines.tool_choice import reference_of
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .parameters import PARAMETERS, ChatParameter
@@ -76,7 +77,20 @@ def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
     names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and request["tools"]:
         names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
+    elif smaller.get("tools") != request.get("tools"):
+        _allow_what_is_left(smaller)
     return smaller, list(dict.fromkeys(names))
+
+
+def _allow_what_is_left(request: Json) -> None:
+    """Take tools that were left out off the list of those that may be called, as long as any is left on it."""
+    choice = request.get("tool_choice")
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        known = [reference_of(tool) for tool in request["tools"]]
+        allowed = choice["allowed_tools"]
+        left = [tool for tool in allowed["tools"] if reference_of(tool) in known]
+        if left:
+            request["tool_choice"] = {**choice, "allowed_tools": {**allowed, "tools": left}}
 
 
 _UNKNOWN = _Node(ChatParameter(""))

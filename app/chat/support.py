@@ -33,7 +33,7 @@ def support(parameter: ChatParameter, model: Model) -> str:
 
 def support_table(model: Model) -> str:
     """What a model does with each parameter, as a table in Markdown."""
-    rows = ["| ChatParameter | With this model |", "| --- | --- |"]
+    rows = ["| Parameter | With this model |", "| --- | --- |"]
     rows += [f"| `{parameter.name}` | {support(parameter, model)} |" for parameter in PARAMETERS]
     rows += [
         f"| `{name}` | honoured: beyond the API, let through by configuration |"

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from ..chat.limiter import Bounds, Limiters
 from ..engines.base import Engine, Model, reasoning_model
-from ..engines.dialects.dialect import Upstream
+from ..engines.dialects.dialect import UpstreamModel
 from ..engines.discovery import DiscoveringEngine
 from ..engines.echo import MODEL, EchoEngine
 from ..engines.extra import check_extra
 from ..engines.llama.engine import LlamaEngine
-from ..engines.llama.model_file import ModelFile, ServedModel, served_model
 from ..engines.registry import Registry
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
@@ -21,6 +20,7 @@ from ..engines.upstream import UpstreamEngine, model_of
 from ..model_process.address import address_from_environment
 from ..settings import Settings
 from .keys import Configuration, Entry
+from .model_file import ServedModel, served_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def build(configuration: Configuration, settings: Settings) -> Built:
     served: list[ServedModel] = []
     for entry in configuration.models:
         if entry.keys.engine == "llama":
-            model = _served(entry)
+            model = served_model(entry)
             engines.append(_llama(model, _described(model.model, entry), len(served), settings))
             served.append(model)
         elif entry.keys.engine == "echo":
@@ -61,7 +61,7 @@ def build(configuration: Configuration, settings: Settings) -> Built:
 
 def served_models(configuration: Configuration) -> tuple[ServedModel, ...]:
     """The model processes that a configuration needs; raises as `build`."""
-    return tuple(_served(entry) for entry in configuration.models if entry.keys.engine == "llama")
+    return tuple(served_model(entry) for entry in configuration.models if entry.keys.engine == "llama")
 
 
 def upstream_options(entry: Entry) -> UpstreamOptions:
@@ -101,22 +101,6 @@ def _bounds(entry: Entry, settings: Settings) -> Bounds:
         settings.max_in_flight if keys.max_in_flight is None else keys.max_in_flight,
         settings.max_waiting if keys.max_waiting is None else keys.max_waiting,
         settings.max_wait if keys.max_wait is None else keys.max_wait,
-    )
-
-
-def _served(entry: Entry) -> ServedModel:
-    keys = entry.keys
-    return served_model(
-        ModelFile(
-            model_id=entry.id or None,
-            path=keys.path,
-            projector=keys.mmproj,
-            context_length=keys.context_length or 0,
-            threads=keys.threads,
-            slots=keys.slots,
-            extra_parameters=keys.extra_parameters,
-            told=entry.told,
-        )
     )
 
 
@@ -166,7 +150,7 @@ def _listing(entry: Entry) -> Engine:
 def _relay(entry: Entry, model: Model, upstream_model: str, replicas: Replicas) -> UpstreamEngine:
     keys = entry.keys
     capabilities = (model.capabilities | frozenset(keys.capabilities.add)) - frozenset(keys.capabilities.remove)
-    upstream = Upstream(
+    upstream = UpstreamModel(
         _described(replace(model, capabilities=capabilities), entry),
         upstream_model,
         extra=keys.extra_body,

@@ -8,14 +8,14 @@ from ..jsontypes import Json
 from .tool_choice import ToolChoice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """``alternatives`` are those of each token, None: no log probabilities. ``choice`` says which tools may be called,
-    None: who reads the answer does not look. ``json``: the text is JSON, unless it is cut."""
+    """``alternatives`` are those of each token, None: no log probabilities. ``tool_choice`` says which tools may be
+    called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut."""
 
     n: int = 1
     alternatives: int | None = None
-    choice: ToolChoice | None = None
+    tool_choice: ToolChoice | None = None
     json: bool = False
 
     @classmethod

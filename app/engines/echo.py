@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ..jsontypes import Json
@@ -45,27 +46,27 @@ class EchoEngine:
         return EchoPlan(tokens, reason, usage_of(prompt, len(tokens)), self.delay)
 
 
+@dataclass(slots=True)
 class EchoPlan:
     """As `base.Plan`; each choice is the same."""
 
-    def __init__(self, tokens: list[str], reason: str, usage: Usage, delay: float) -> None:
-        self._tokens = tokens
-        self._reason = reason
-        self._usage = usage
-        self._delay = delay
+    tokens: list[str]
+    reason: str
+    usage: Usage
+    delay: float
 
     async def complete(self, choice: int = 0) -> Completion:
-        if self._delay:
-            await asyncio.sleep(self._delay * len(self._tokens))
-        return Completion([Choice(0, {"content": "".join(self._tokens)}, self._reason)], {"usage": self._usage})
+        if self.delay:
+            await asyncio.sleep(self.delay * len(self.tokens))
+        return Completion([Choice(0, {"content": "".join(self.tokens)}, self.reason)], {"usage": self.usage})
 
     async def stream(self, choice: int = 0) -> Deltas:
-        for token in self._tokens:
+        for token in self.tokens:
             # Without a pause too, others get their turn between two chunks.
-            await asyncio.sleep(self._delay)
+            await asyncio.sleep(self.delay)
             yield Delta(0, {"content": token})
-        yield Delta(0, {}, self._reason)
-        yield {"usage": self._usage}
+        yield Delta(0, {}, self.reason)
+        yield {"usage": self.usage}
 
 
 def _text(content: Any) -> str:

@@ -10,7 +10,7 @@ from ..errors import BadRequest
 from ..jsontypes import Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolChoice:
     """``names`` are the tools that may be called, in the request's order. ``must``: the answer is a call; ``one``: of a
     tool that was chosen by its name, once. ``functions``: the request has ``functions``, and so has the answer."""
@@ -28,6 +28,8 @@ class ToolChoice:
     @classmethod
     def of(cls, request: Json) -> ToolChoice:
         """What a request chooses, which `check_tool_choice` has let pass."""
+        if "tools" not in request and "functions" not in request:
+            return cls()
         tools = request.get("tools") or ()
         functions = not tools and bool(request.get("functions"))
         names = (
@@ -52,6 +54,13 @@ def name_of(tool: Json) -> str:
     return name
 
 
+def reference_of(tool: Json) -> tuple[object, object]:
+    """The kind and the name of a tool or of a reference to one, which may be none at all."""
+    kind = tool.get("type")
+    body = tool.get(kind) if isinstance(kind, str) else None
+    return kind, body.get("name") if isinstance(body, dict) else None
+
+
 def check_tool_choice(request: Json) -> None:
     """Do nothing when a request's choice is one among its tools.
 
@@ -66,7 +75,7 @@ def check_tool_choice(request: Json) -> None:
     _refuse_idle(request, "function_call", "functions", functions, tools)
     choice = request.get("tool_choice")
     if tools and isinstance(choice, dict):
-        known = {(tool["type"], name_of(tool)) for tool in tools}
+        known = set(map(reference_of, tools))
         if choice["type"] != "allowed_tools":
             _refuse_absent(choice, known, "tool_choice")
             return
@@ -88,11 +97,9 @@ def _refuse_idle(request: Json, param: str, needs: str, there: Sequence[Json], o
         raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")
 
 
-def _refuse_absent(reference: Json, known: set[tuple[str, str]], param: str) -> None:
-    kind = reference.get("type")
-    body = reference.get(kind) if isinstance(kind, str) else None
-    name = body.get("name") if isinstance(body, dict) else None
-    if (kind, name) not in known:
+def _refuse_absent(reference: Json, known: set[tuple[object, object]], param: str) -> None:
+    kind, name = reference_of(reference)
+    if not isinstance(name, str) or (kind, name) not in known:
         raise _absent("tools", f"{param}.{kind}.name" if kind in ("function", "custom") else param)
 
 

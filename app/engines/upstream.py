@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UpstreamFailed, UpstreamRefused
 from ..jsontypes import Json
-from .asked import Asked
 from .base import Completion, Deltas, Model, Refuse, without_refused
 from .collecting import collect
-from .dialects.dialect import Dialect, Upstream, Written, refuse_remote_media
+from .dialects.dialect import Dialect, UpstreamModel, Written, refuse_remote_media
 from .dialects.drift import Drift
 from .dialects.known import DIALECTS
-from .dialects.llama_cpp.reader import as_event
 from .dialects.reading import in_our_words, parse, read_whole
-from .dialects.stream import in_deltas
 from .transport.bodies import encode
-from .transport.replicas import Replicas, Whole
+from .transport.replicas import Replicas
 
 _PATH = "/chat/completions"
 
@@ -29,7 +26,7 @@ class UpstreamEngine:
     """Completions from an upstream, of one model. ``dialect`` is the name of one; ``drift`` counts what its answers
     needed."""
 
-    def __init__(self, upstream: Upstream, dialect: str, replicas: Replicas) -> None:
+    def __init__(self, upstream: UpstreamModel, dialect: str, replicas: Replicas) -> None:
         self._upstream = upstream
         self._dialect = DIALECTS[dialect]
         self._replicas = replicas
@@ -55,60 +52,56 @@ class UpstreamEngine:
             refuse_remote_media(request["messages"])
         request = without_refused(request, self._dialect.unsupported(request), refuse)
         written = self._dialect.write(request, self._upstream)
-        return UpstreamPlan(self._dialect, written, Asked.of(request), request.get("seed"), self._replicas, self.drift)
+        return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift)
 
 
+@dataclass(slots=True)
 class UpstreamPlan:
-    """As `base.Plan`."""
+    """As `base.Plan`. ``seed`` is that of the request."""
 
-    def __init__(
-        self, dialect: Dialect, written: Written, asked: Asked, seed: int | None, replicas: Replicas, drift: Drift
-    ) -> None:
-        self._dialect = dialect
-        self._written = written
-        self._asked = asked
-        self._seed = seed
-        self._replicas = replicas
-        self._drift = drift
+    dialect: Dialect
+    written: Written
+    seed: int | None
+    replicas: Replicas
+    drift: Drift
 
     async def complete(self, choice: int = 0) -> Completion:
         """As `base.Plan.complete`."""
-        if not self._dialect.cancels:
+        if not self.dialect.cancels:
             return await collect(self.stream(choice))
         with self._in_our_words():
-            answer = await self._replicas.post(_PATH, self._body(choice))
-            return read_whole(answer.body, self._asked, self._drift)
+            answer = await self.replicas.post(_PATH, self._body(choice))
+            return read_whole(answer, self.written.asked, self.drift)
 
     async def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
-        reader = self._written.read(self._drift)
+        reader = self.written.read(self.drift)
         with self._in_our_words():
-            if self._written.whole:
-                answer = await self._replicas.post(_PATH, self._body(choice))
-                for delta in (*reader.read(as_event(parse(answer.body))), *reader.end()):
+            if self.written.whole:
+                for delta in reader.feed_whole(await self.replicas.post(_PATH, self._body(choice))):
                     yield delta
-                return
-            async with aclosing(self._replicas.stream(_PATH, self._body(choice, stream=True))) as steps:
-                async for events in steps:
-                    if isinstance(events, Whole):
-                        self._drift.count("whole_for_stream")
-                        for delta in in_deltas(read_whole(events.body, self._asked, self._drift)):
-                            yield delta
-                        return
-                    for event in events:
-                        for delta in reader.feed(event):
-                            yield delta
-                    if reader.done:
-                        return
-            for delta in reader.end():
-                yield delta
+            else:
+                async with aclosing(self.replicas.stream(_PATH, self._body(choice, stream=True))) as steps:
+                    async for events in steps:
+                        if isinstance(events, bytes):
+                            for delta in reader.feed_whole(events):
+                                yield delta
+                            break
+                        for event in events:
+                            for delta in reader.feed(event):
+                                yield delta
+                        if reader.done:
+                            break
+            if not reader.done:
+                for delta in reader.end():
+                    yield delta
 
     def _body(self, choice: int, *, stream: bool = False) -> bytes:
-        body = self._written.body
+        body = self.written.body
         if stream:
             body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        if choice and self._seed is not None:
-            body = {**body, "seed": self._dialect.seed(int(self._seed) + choice)}
+        if choice and self.seed is not None:
+            body = {**body, "seed": self.dialect.seed(int(self.seed) + choice)}
         return encode(body)
 
     @contextmanager
@@ -116,9 +109,9 @@ class UpstreamPlan:
         try:
             yield
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal, self._replicas.secrets) from None
+            raise in_our_words(refusal, self.replicas.secrets) from None
         finally:
-            self._drift.tell()
+            self.drift.tell()
 
 
 def model_of(
@@ -144,7 +137,7 @@ async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> t
     Raises:
         ApiError: the upstream cannot be asked, or what it answers is no list of models.
     """
-    answer = parse((await replicas.get("/models")).body)
+    answer = parse(await replicas.get("/models"))
     listed = answer.get("data")
     models = [_model(entry, dialect) for entry in listed] if isinstance(listed, list) else []
     found = tuple(model for model in models if model is not None)

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from app.chat.combinations import check_combinations
+from app.chat.policy import honour
 from app.engines.base import Engine, Model
-from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.dialects.known import DIALECTS
 from app.engines.echo import EchoEngine
 from app.engines.llama.engine import CAPABILITIES, LlamaEngine
@@ -65,7 +66,7 @@ def engines() -> list[tuple[str, Engine]]:
     made: list[tuple[str, Engine]] = [("echo", EchoEngine())]
     bundled = Model("m", created=0, owned_by="parley", fingerprint="fp", capabilities=CAPABILITIES)
     made.append(("bundled", LlamaEngine(bundled, context_length=512, address=lambda: ("/nowhere/s.sock", "k"))))
-    made += [(name, UpstreamEngine(Upstream(model_of("m", name), "m"), name, Unasked())) for name in DIALECTS]
+    made += [(name, UpstreamEngine(UpstreamModel(model_of("m", name), "m"), name, Unasked())) for name in DIALECTS]
     return made
 
 
@@ -128,3 +129,15 @@ def test_functions_do_not_go_with_tools() -> None:
     with pytest.raises(BadRequest) as caught:
         check_combinations({"tools": [tool("a")], "functions": [{"name": "f"}]})
     assert caught.value.param == "functions"
+
+
+def test_a_tool_that_is_left_out_is_taken_off_the_list_of_those_that_may_be_called() -> None:
+    custom = {"type": "custom", "custom": {"name": "c"}}
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("a"), custom]}}
+    model = Model("m", 0, "o", "f", capabilities=frozenset({"tools"}))
+    body = {"messages": [], "tools": [tool("a"), custom], "tool_choice": allowed}
+    request, ignored = honour(body, model, policy="warn")
+    assert ignored == ["tools[1]"]
+    assert request["tool_choice"]["allowed_tools"]["tools"] == [tool("a")]
+    check_combinations(request)
+    assert body["tool_choice"] == allowed

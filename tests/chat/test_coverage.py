@@ -11,14 +11,15 @@ import pytest
 from app.chat.coverage import Line, coverage, totals
 from app.chat.parameters import PARAMETERS
 from app.chat.produced import CHUNK, COMPLETION
+from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.properties import property_paths
 from app.engines.base import Model
-from app.engines.llama.model_file import ModelFile, served_model
 from app.settings import Settings
 from app.wiring import chat_operations, contract_path
 
+from ..configuration.entries import model_file
 from ..foreign import FOREIGN, OPENAIS, foreign
 from ..live import ROOT, Server
 
@@ -37,7 +38,7 @@ def operation(document: Document) -> Operation:
 
 @pytest.fixture(scope="module")
 def bundled(document: Document, operation: Operation) -> list[Line]:
-    return coverage(document, operation, served_model(ModelFile()).model)
+    return coverage(document, operation, served_model(model_file()).model)
 
 
 def paths_of(lines: list[Line], side: str, *fates: str) -> set[str]:
@@ -71,7 +72,7 @@ def test_what_a_document_of_another_hand_has_besides_is_told_as_unknown(document
 def test_openais_own_documents_and_one_like_them_have_nothing_that_the_tables_lack(name: str) -> None:
     path = foreign(name)
     document = Document.load(path)
-    lines = coverage(document, chat_operations(Settings(), operations(document))[0], served_model(ModelFile()).model)
+    lines = coverage(document, chat_operations(Settings(), operations(document))[0], served_model(model_file()).model)
     assert len(lines) > (150 if name in OPENAIS else 40)
     assert not [line for line in lines if line.fate == "unknown"]
 

@@ -10,15 +10,17 @@ import pytest
 from app.chat.parameters import CAPABILITIES, PARAMETERS, ChatParameter
 from app.chat.policy import honour
 from app.chat.support import plain_value, support_table
+from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.properties import property_paths
 from app.engines import echo
 from app.engines.base import Model, reasoning_model
 from app.engines.llama import engine as llama
-from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import UnsupportedParameter
 from app.settings import Settings
 from app.wiring import contract_path
+
+from ..configuration.entries import model_file
 
 BARE = Model("m", 0, "o", "f")
 # What rows that stand inside others need besides their own capability, so that it is them that is looked at.
@@ -202,5 +204,5 @@ def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
 
 
 def test_readme_shows_the_table_of_the_bundled_model() -> None:
-    model = served_model(ModelFile()).model
+    model = served_model(model_file()).model
     assert support_table(model) in (Path(__file__).parents[2] / "README.md").read_text()

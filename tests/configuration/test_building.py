@@ -12,8 +12,8 @@ from app.chat.support import support_table
 from app.configuration.building import Built, build, upstream_options
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
+from app.configuration.model_file import BUNDLED_MODEL
 from app.engines.dialects.known import DIALECTS
-from app.engines.llama.model_file import BUNDLED_MODEL
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.wiring import served_document

@@ -248,7 +248,7 @@ def test_a_bad_grammar_is_refused_by_its_path(engine: LlamaEngine, definition: s
 def test_the_number_of_grammars_is_bounded_before_any_is_read() -> None:
     tools = [_custom(f"f{index}", "regex", "((") for index in range(17)]
     with pytest.raises(BadRequest, match="16") as caught:
-        llama_tools.asked({"tools": tools})
+        llama_tools.tools_of({"tools": tools})
     assert caught.value.param == "tools"
 
 
@@ -269,7 +269,7 @@ def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
 def _called(text: str, tools: list[Json], *, may_stop: bool = False, reason: str = "stop") -> list[Json]:
     """What is made of words of a model, be it that llama.cpp let it off the grammar."""
 
-    asked = llama_tools.asked({"tools": tools})
+    asked = llama_tools.tools_of({"tools": tools})
     assert asked is not None
     reader = CallReader(asked, Found.AT_MARK, may_stop=may_stop)
     deltas = [*(Delta(0, {"content": character}) for character in text), Delta(0, {}, reason)]

@@ -15,14 +15,15 @@ from typing import Any
 import openai
 import pytest
 
+from app.configuration.model_file import served_model
 from app.engines.llama.engine import LlamaEngine
-from app.engines.llama.model_file import ModelFile, served_model
 from app.errors import UnsupportedParameter
 from app.jsontypes import Json
 from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import IDS
 
+from ..configuration.entries import model_file
 from ..live import serve
 from ..patience import PATIENCE
 from .asking import complete, stream
@@ -86,7 +87,7 @@ class Served:
 
     def __init__(self, running: Supervision, path: Path) -> None:
         self._running = running
-        self._file = ModelFile(path=path, context_length=CONTEXT)
+        self._file = model_file(path=path, context_length=CONTEXT)
 
     def use(self, use: Callable[[LlamaEngine], Awaitable[Any]]) -> Any:
         address = (self._running.socket, self._running.key)

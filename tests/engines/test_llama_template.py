@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.llama.model_file import ModelFile, served_model
+from app.configuration.model_file import served_model
 from app.model_process import gguf
 from app.model_process.template import capabilities
 
+from ..configuration.entries import model_file
 from .conftest import BUNDLED
 from .gguf_template import template, with_template
 
@@ -46,5 +47,5 @@ def test_the_template_is_read_from_the_model_file(tmp_path: Path) -> None:
     assert gguf.read(BUNDLED).chat_template == text
     changed = with_template(tmp_path / "changed.gguf", text + "{{ verbosity }}")
     assert (gguf.read(changed).chat_template or "").startswith(text + "{{ verbosity }}")
-    assert "verbosity" not in served_model(ModelFile()).model.capabilities
-    assert "verbosity" in served_model(ModelFile(path=changed)).model.capabilities
+    assert "verbosity" not in served_model(model_file()).model.capabilities
+    assert "verbosity" in served_model(model_file(path=changed)).model.capabilities

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.llama.model_file import BUNDLED_MODEL, ModelFile, served_model
+from app.configuration.model_file import BUNDLED_MODEL, served_model
 from app.engines.llama.process import ModelProcess
 from app.errors import ConfigurationError
 from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE, address_from_environment
 from app.model_process.pool import Launch, ProcessPool
+
+from ..configuration.entries import model_file
 
 pytestmark = pytest.mark.live
 
@@ -46,7 +48,7 @@ def is_loaded(number: int) -> bool:
 
 
 def small(context_length: int) -> Launch:
-    return served_model(ModelFile(model_id=f"m{context_length}", context_length=context_length, slots=1)).launch
+    return served_model(model_file(model_id=f"m{context_length}", context_length=context_length, slots=1)).launch
 
 
 def test_models_are_published_in_their_order_and_kept_while_they_are_wanted(pool: ProcessPool) -> None:
@@ -74,7 +76,7 @@ def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(
     pool.launch([small(256)], workers=1, patience=20)
     before = published()
     with pytest.raises(ConfigurationError, match=r"broken\.gguf was not loaded within 1 seconds"):
-        pool.launch([served_model(ModelFile(path=broken)).launch], workers=1, patience=1)
+        pool.launch([served_model(model_file(path=broken)).launch], workers=1, patience=1)
     assert published() == before
     assert [launch.options.context_length for launch in pool.launched] == [256]
     assert is_loaded(0)

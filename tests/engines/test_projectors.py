@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.llama.model_file import ModelFile, served_model
+from app.configuration.model_file import served_model
 from app.errors import ConfigurationError
 from app.model_process import gguf
 
+from ..configuration.entries import model_file
 from .conftest import BUNDLED
 from .gguf_writer import write, write_projector
 
@@ -22,7 +23,7 @@ def projector(tmp_path: Path) -> Path:
 
 
 def _capabilities(path: Path) -> frozenset[str]:
-    return served_model(ModelFile(projector=path)).model.capabilities
+    return served_model(model_file(mmproj=path)).model.capabilities
 
 
 def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
@@ -31,15 +32,15 @@ def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
     assert _capabilities(write_projector(path, EMBEDDING)) >= senses
     assert _capabilities(write_projector(path, EMBEDDING, audio=False)) & senses == {"images"}
     assert _capabilities(write_projector(path, EMBEDDING, images=False)) & senses == {"audio_input"}
-    assert not served_model(ModelFile()).model.capabilities & senses
+    assert not served_model(model_file()).model.capabilities & senses
 
 
 def test_another_projector_is_another_fingerprint(tmp_path: Path) -> None:
     path = write_projector(tmp_path / "mmproj.gguf", EMBEDDING)
-    one = served_model(ModelFile(projector=path)).model.fingerprint
+    one = served_model(model_file(mmproj=path)).model.fingerprint
     write_projector(path, EMBEDDING, audio=False)
-    other = served_model(ModelFile(projector=path)).model.fingerprint
-    assert len({one, other, served_model(ModelFile()).model.fingerprint}) == 3
+    other = served_model(model_file(mmproj=path)).model.fingerprint
+    assert len({one, other, served_model(model_file()).model.fingerprint}) == 3
 
 
 def test_a_projector_is_described_by_its_header(projector: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_projector_is_described_by_its_header(projector: Path) -> None:
 
 def _start_error(path: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        served_model(ModelFile(projector=path))
+        served_model(model_file(mmproj=path))
     return str(caught.value)
 
 
@@ -67,7 +68,7 @@ def test_a_projector_that_cannot_be_one_is_refused_in_words(tmp_path: Path) -> N
     assert "not a projector" in _start_error(BUNDLED)
     assert "not a projector" in _start_error(write(path, {"general.architecture": "clip"}, {}))
     for sentence in (_start_error(tmp_path / "none"), _start_error(BUNDLED)):
-        assert sentence.startswith("mmproj: ")
+        assert sentence.startswith("parley.toml: models.m.mmproj: ")
 
 
 def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(tmp_path: Path) -> None:
@@ -77,5 +78,5 @@ def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(
 
 
 def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
-    with pytest.raises(ConfigurationError, match="name it in mmproj"):
-        served_model(ModelFile(path=projector))
+    with pytest.raises(ConfigurationError, match=r"name it in parley\.toml: models\.m\.mmproj"):
+        served_model(model_file(path=projector))

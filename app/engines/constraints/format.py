@@ -13,7 +13,7 @@ from .schema import Schema, accepted, read
 _PARAM = "response_format.json_schema.schema"
 
 
-def asked(request: Json, *, most: int = LARGEST) -> Schema | None:
+def schema_of(request: Json, *, most: int = LARGEST) -> Schema | None:
     """The schema, of at most ``most`` characters, that the answer is bound to; None: it may be any text.
 
     Raises:

@@ -1,7 +1,7 @@
 """Tools: who may be called, and what a call of each must be.
 
-What is called is one of the tools given, always. How calls are asked of the model is `llama_binding`'s, how they are
-found in its answer is `llama_calls`'.
+What is called is one of the tools given, always. How calls are asked of the model is the affair of `binding`, how they
+are found in its answer that of `calls`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Tools:
         return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many and not self.have_grammars}
 
 
-def asked(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
+def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
     """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters.
 
     Raises:

@@ -26,6 +26,9 @@ COMMON = frozenset({"sampling", "stop", "length", "max_tokens", "penalties", "lo
 # Kept here: the server answers for them itself, and an upstream would ignore them or do something else.
 OURS = frozenset({"metadata", "user", "safety_identifier", "store", "model", "n", "stream", "stream_options"})
 
+# The two names of the most tokens of an answer.
+LIMITS = ("max_completion_tokens", "max_tokens")
+
 # What vLLM and SGLang would take from the model's own recommendations.
 NEUTRAL = {"temperature": 1, "top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}
 
@@ -33,7 +36,7 @@ SAMPLERS = frozenset({"top_k", "min_p", "min_tokens", "ignore_eos", "stop_token_
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class UpstreamModel:
     """What a server calls a model, and what the operator says of it: ``extra`` are body fields that hold for what a
     request does not say, ``remote_media``: pictures may be named by an address, which the server then fetches."""
 
@@ -43,11 +46,12 @@ class Upstream:
     remote_media: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """A request in the words of a dialect. ``read`` makes the reader of a stream. ``whole``: the server must be asked
     for a whole answer although a stream is wanted."""
 
+    asked: Asked
     body: Json
     read: Callable[[Drift], StreamReader]
     whole: bool = False
@@ -84,7 +88,7 @@ class Dialect:
         """An error for each parameter of a request whose value the server cannot honour."""
         yield from ()
 
-    def write(self, request: Json, upstream: Upstream) -> Written:
+    def write(self, request: Json, upstream: UpstreamModel) -> Written:
         """A request as the server gets it, neither as a stream nor not. The request stays as it is.
 
         Raises:
@@ -98,29 +102,27 @@ class Dialect:
             for name in ("user", "safety_identifier"):
                 if request.get(name) is not None:
                     body[name] = sha256(request[name].encode()).hexdigest()
-        self.choose_tools(body, request)
+        self.choose_tools(body, asked.tool_choice)
         self.adapt(body)
-        return Written(body, partial(self.reader, asked))
+        return Written(asked, body, partial(StreamReader, asked))
 
-    def body(self, request: Json, upstream: Upstream) -> Json:
+    def body(self, request: Json, upstream: UpstreamModel) -> Json:
         """What the server gets of a request, apart from tools and what `adapt` sees to."""
         body: Json = {"model": upstream.name, **self.defaults, **upstream.extra}
         body.update((name, value) for name, value in request.items() if name not in OURS)
-        limits = {name: body.pop(name) for name in ("max_completion_tokens", "max_tokens") if name in body}
-        for name, limit in limits.items():
-            if name in request or not limits.keys() & request.keys():
-                body[name if self.keeps_limit and name in request else self.limit] = limit
-                break
+        # The request's limit comes before the operator's, by whichever of its two names.
+        name = next((name for name in LIMITS if name in request), None) or next((n for n in LIMITS if n in body), None)
+        if name is not None:
+            limit = body[name]
+            for other in LIMITS:
+                body.pop(other, None)
+            body[name if self.keeps_limit and name in request else self.limit] = limit
         if self.roles:
             body["messages"] = [
                 {**message, "role": role} if (role := self.roles.get(message["role"])) else message
                 for message in body["messages"]
             ]
         return body
-
-    def reader(self, asked: Asked, drift: Drift) -> StreamReader:
-        """What reads a stream of the server."""
-        return StreamReader(asked, drift)
 
     def seed(self, seed: int) -> int:
         """A seed as the server takes it."""
@@ -129,10 +131,10 @@ class Dialect:
     def adapt(self, body: Json) -> None:
         """Change what else must be changed in a body."""
 
-    def choose_tools(self, body: Json, request: Json) -> None:
+    def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
         """Say a tool choice in the words that the dialect knows, by leaving out the tools that may not be called."""
-        choice, asked = ToolChoice.of(request), body.get("tool_choice")
-        if not body.get("tools") or (asked == "none" and not self.allowed):
+        asked = body.get("tool_choice")
+        if not body.get("tools") or choice is None or (asked == "none" and not self.allowed):
             # Some show the tools to the model all the same, which then calls them.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 body.pop(name, None)

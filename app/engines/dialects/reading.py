@@ -168,7 +168,7 @@ def check_calls(names: Sequence[str], reason: str, asked: Asked) -> None:
     Raises:
         UpstreamFailed: they are not.
     """
-    choice = asked.choice
+    choice = asked.tool_choice
     if choice is None:
         return
     if any(name not in choice.names for name in names):

@@ -14,10 +14,11 @@ from ...errors import UpstreamFailed
 from ...jsontypes import Json
 from ..asked import Asked
 from ..base import Completion, Delta, Facts, StreamItem, ToolCall
-from ..transport.replicas import MISSING_DONE
+from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
-from .reading import check_calls, check_json, error_of, facts_of, parse
+from .mending import CHOICE
+from .reading import check_calls, check_json, error_of, facts_of, parse, read_whole
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
@@ -37,7 +38,8 @@ class StreamReader:
     """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
     may still come is not wanted."""
 
-    # What an event that brings nothing but text may have besides.
+    # What an event may have, and what one that brings nothing but text may have.
+    _names: ClassVar[frozenset[str]] = mending.TOP
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN
 
     def __init__(self, asked: Asked, drift: Drift) -> None:
@@ -49,6 +51,12 @@ class StreamReader:
         self._begun = False
         self._usage: Any = None
         self.done = False
+
+    def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
+        """What a whole answer tells that came instead of a stream; raises as `feed`."""
+        self._drift.count("whole_for_stream")
+        self.done = True
+        return [*in_deltas(read_whole(body, self._asked, self._drift))]
 
     def feed(self, data: bytes) -> Sequence[StreamItem]:
         """What the data of an event tell.
@@ -74,7 +82,7 @@ class StreamReader:
             and choice.get("finish_reason") is None
             and choice.get("logprobs") is None
             and event.get("usage") is None
-            and choice.keys() <= mending.CHOICE
+            and choice.keys() <= CHOICE
             and event.keys() <= self._plain_names
         ):
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
@@ -91,7 +99,7 @@ class StreamReader:
             self._usage = event["usage"]
         if not isinstance(choices, list):
             raise UpstreamFailed("The upstream's stream has an event without choices.")
-        mending.count_extras(event, mending.TOP, drift)
+        mending.count_extras(event, self._names, drift)
         facts: Facts = {}
         if not self._begun:
             self._begun = True

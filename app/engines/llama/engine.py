@@ -18,9 +18,9 @@ from ...model_process.address import address_from_environment
 from ...model_process.slots import slot_request
 from ..asked import Asked
 from ..base import Model, Refuse
-from ..constraints import format as formats
-from ..constraints import tools as tools_of
+from ..constraints.format import schema_of
 from ..constraints.limits import LARGEST_TOGETHER
+from ..constraints.tools import tools_of
 from ..dialects.llama_cpp.request import translate
 from ..media.media import Media, in_messages
 from .plan import LlamaPlan
@@ -81,8 +81,8 @@ class LlamaEngine:
 
     async def prepare(self, request: Json, refuse: Refuse) -> LlamaPlan:
         """As `base.Engine.prepare`."""
-        form = formats.asked(request, most=self._max_schemas)
-        tools = tools_of.asked(request, most=self._max_schemas)
+        form = schema_of(request, most=self._max_schemas)
+        tools = tools_of(request, most=self._max_schemas)
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"])
         # What the answer is held to besides is for the constraints to say.

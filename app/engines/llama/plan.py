@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...errors import EngineUnavailable, ServerError, UpstreamFailed
 from ...jsontypes import Json
 from ...model_process.slots import SlotRequest
 from ..asked import Asked
@@ -14,10 +15,10 @@ from ..base import Completion, Delta, Deltas, StreamItem
 from ..collecting import collect
 from ..dialects.drift import Drift
 from ..dialects.llama_cpp import errors
-from ..dialects.llama_cpp.reader import LlamaReader, as_event
+from ..dialects.llama_cpp.reader import LlamaReader
 from ..dialects.llama_cpp.request import fold_seed
-from ..dialects.reading import parse
-from ..transport.replicas import Events, Whole
+from ..transport.events import MISSING_DONE
+from ..transport.replicas import Events
 from .choosing import Chooser
 from .process import ModelProcess
 
@@ -84,32 +85,45 @@ class LlamaPlan:
 
     async def _deltas(self, way: Way, choice: int) -> Deltas:
         # What our own process strays in is of no interest to anybody.
-        drift = Drift("")
-        reader = LlamaReader(self.asked, drift, silent=way.silent, stops=way.stops, own=True, error=errors.error_of)
+        reader = LlamaReader(self.asked, Drift(""), silent=way.silent, stops=way.stops, own=True, error=errors.error_of)
         stage = None if way.stage is None else way.stage()
         payload = way.payload
         if choice and self.seed is not None:
             payload = {**payload, "seed": fold_seed(int(self.seed) + choice)}
         async with aclosing(self.process.events(payload, self.slot)) as steps:
             async for events in steps:
-                for delta in _read(reader, events):
-                    if stage is None or isinstance(delta, dict):
-                        yield delta
+                for item in _read(reader, events):
+                    if stage is None or isinstance(item, dict):
+                        yield item
                     else:
-                        for told in stage.feed(delta):
-                            yield told
+                        for delta in stage.feed(item):
+                            yield delta
                 if reader.done:
                     return
         uncounted = reader.uncounted
-        for delta in reader.end(await self.process.count_tokens(uncounted) if uncounted else 0):
-            yield delta
+        for item in _end(reader, await self.process.count_tokens(uncounted) if uncounted else 0):
+            yield item
 
 
 def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
-    if isinstance(events, Whole):
-        yield from reader.read(as_event(parse(events.body)))
-        return
-    for event in events:
-        yield from reader.feed(event)
-        if reader.done:
+    """What came tells. The faults of our own process are not an upstream's."""
+    try:
+        if isinstance(events, bytes):
+            yield from reader.feed_whole(events)
             return
+        for event in events:
+            if event == MISSING_DONE:
+                raise EngineUnavailable(errors.TOO_EARLY)
+            yield from reader.feed(event)
+    except UpstreamFailed:
+        raise ServerError(errors.UNUSABLE) from None
+
+
+def _end(reader: LlamaReader, thoughts: int) -> Sequence[StreamItem]:
+    try:
+        items = reader.end(thoughts)
+    except UpstreamFailed:
+        items = ()
+    if not items:  # it did not finish, or did not say what it took
+        raise EngineUnavailable(errors.TOO_EARLY)
+    return items

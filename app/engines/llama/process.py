@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Callable
 
-from ...errors import BadRequest, EngineUnavailable, ServerError
+from ...errors import BadRequest, EngineUnavailable, ServerError, UpstreamFailed
 from ...jsontypes import Json
 from ...model_process.address import IN_FLIGHT_VARIABLE, SLOTS_SUFFIX, address_from_environment
 from ...model_process.slots import ANY_SLOT, Slot, SlotRequest, Slots
@@ -18,6 +18,7 @@ from ..dialects.reading import parse
 from ..media.media import in_messages
 from ..transport.bodies import encode
 from ..transport.options import Timeouts, UpstreamOptions
+from ..transport.patience import PATIENCE
 from ..transport.replicas import Events, Replicas
 
 _PATH = "/v1/chat/completions"
@@ -106,7 +107,7 @@ class ModelProcess:
             answer = await self._open_server().post("/apply-template", encode(payload), explain=errors.quietly)
         except (BadRequest, ServerError):
             return None
-        prompt = parse(answer.body).get("prompt")
+        prompt = _object(answer).get("prompt")
         return prompt if isinstance(prompt, str) else None
 
     def events(self, payload: Json, slot: SlotRequest) -> AsyncGenerator[Events, None]:
@@ -166,7 +167,11 @@ class ModelProcess:
     async def read_vocabulary_size(self) -> int:
         """The number of tokens that the model knows; it outlives a restart of the child."""
         if self._vocabulary_size is None:
-            answer = parse((await self._open_server().get("/v1/models")).body)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    answer = _object(await self._open_server().get("/v1/models"))
+            except TimeoutError:
+                raise EngineUnavailable("The engine does not answer in time. Retry in a moment.") from None
             try:
                 self._vocabulary_size = int(answer["data"][0]["meta"]["n_vocab"])
             except (KeyError, IndexError, TypeError, ValueError):
@@ -190,12 +195,19 @@ class ModelProcess:
         return len(tokens) if isinstance(tokens, list) else 0
 
     async def _post(self, path: str, payload: Json) -> Json:
-        return parse((await self._open_server().post(path, encode(payload))).body)
+        return _object(await self._open_server().post(path, encode(payload)))
 
     def _open_server(self) -> Replicas:
         if self._server is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         return self._server
+
+
+def _object(body: bytes) -> Json:
+    try:
+        return parse(body)
+    except UpstreamFailed:
+        raise ServerError(errors.UNUSABLE) from None
 
 
 def _is_error(events: Events) -> bool:

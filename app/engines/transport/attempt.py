@@ -6,7 +6,6 @@ import asyncio
 import errno
 import functools
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -45,9 +44,7 @@ class HttpResponse:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, first: bytes, request: HttpRequest) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-        self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         self.first = first
         self._response = response
         self._content = response.content

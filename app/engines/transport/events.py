@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 LARGEST_EVENT = 16 << 20  # bytes
+
+# Comes last, in place of data, from a stream that ended in good order but without ``[DONE]``. It is not JSON.
+MISSING_DONE: Final = b"[missing DONE]"
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -6,6 +6,8 @@ import enum
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
@@ -51,6 +53,7 @@ class Verdict(enum.Enum):
     SOUND = enum.auto()  # it works; the request or our configuration is at fault
 
 
+@dataclass(eq=False)
 class Failed(Exception):
     """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
 
@@ -59,78 +62,46 @@ class Failed(Exception):
     object that it has.
     """
 
-    def __init__(
-        self,
-        cause: Cause,
-        reason: str,
-        error: ApiError,
-        verdict: Verdict = Verdict.BROKEN,
-        *,
-        repeatable: bool = False,
-        elsewhere: bool = False,
-        retry_after: float | None = None,
-        status: int | None = None,
-        told: Json | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.cause = cause
-        self.reason = reason
-        self.error = error
-        self.verdict = verdict
-        self.repeatable = repeatable
-        self.elsewhere = elsewhere
-        self.retry_after = retry_after
-        self.status = status
-        self.told = told or {}
-
-    @property
-    def unreachable(self) -> bool:
-        """Whether nobody was there at all."""
-        return self.status is None and isinstance(self.error, EngineUnavailable)
+    cause: Cause
+    reason: str
+    error: ApiError
+    verdict: Verdict = Verdict.BROKEN
+    repeatable: bool = False
+    elsewhere: bool = False
+    retry_after: float | None = None
+    status: int | None = None
+    told: Json = field(default_factory=dict)
 
 
 def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> Failed:
     """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says."""
     error = error_object(body, secrets)
     wait = retrying.retry_after(headers)
-    told = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
+    seconds = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
 
-    def failed(
-        hint: str, answer: ApiError, verdict: Verdict, *, repeatable: bool = False, elsewhere: bool = False
-    ) -> Failed:
-        return Failed(
-            Cause.STATUS,
-            f"status {status}{hint}",
-            answer,
-            verdict,
-            repeatable=repeatable,
-            elsewhere=elsewhere,
-            retry_after=wait,
-            status=status,
-            told=error,
-        )
-
+    failed = partial(Failed, Cause.STATUS, status=status, retry_after=wait, told=error)
+    reason = f"status {status}"
     if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
-        return failed(
-            ": it does not accept our key or account", UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True
-        )
+        reason += ": it does not accept our key or account"
+        return failed(reason, UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True)
     if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
         # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
-        return failed("", UpstreamRefused(400 if status in (409, 422) else status, error), Verdict.SOUND)
+        return failed(reason, UpstreamRefused(400 if status in (409, 422) else status, error), Verdict.SOUND)
     if 400 <= status < 500 and status not in _REPEATABLE:
-        return failed(": it does not know our model or path", UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
+        reason += ": it does not know our model or path"
+        return failed(reason, UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
     if status == 429:
-        wait_for = 1 if told is None else told
-        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=wait_for)
-        return failed("", busy, Verdict.BUSY, repeatable=True)
+        later = 1 if seconds is None else seconds
+        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=later)
+        return failed(reason, busy, Verdict.BUSY, repeatable=True)
     if status in (503, 529):
-        away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=told or 1)
-        return failed("", away, Verdict.BROKEN, repeatable=True)
+        away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=seconds or 1)
+        return failed(reason, away, Verdict.BROKEN, repeatable=True)
     if status in (408, 504):
-        return failed("", UpstreamTimeout(LATE), Verdict.BROKEN, repeatable=True)
+        return failed(reason, UpstreamTimeout(LATE), Verdict.BROKEN, repeatable=True)
     # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
     verdict = Verdict.FAULTY if status == 500 or status < 400 else Verdict.BROKEN
-    return failed("", UpstreamFailed(UNUSABLE), verdict, repeatable=status in _REPEATABLE)
+    return failed(reason, UpstreamFailed(UNUSABLE), verdict, repeatable=status in _REPEATABLE)
 
 
 def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import aiohttp
 from multidict import CIMultiDict
 
+from .failures import Cause
 from .options import UpstreamOptions
 from .replica import Replica
 
@@ -76,7 +77,7 @@ class Health:
             failed = await replica.probe(self._session, self._headers)
             if failed is not None:
                 log.warning("upstream of %s, %s: %s", self._options.name, replica.label, failed.reason)
-                if failed.unreachable and replica.breaker.closed:
+                if failed.cause is Cause.UNREACHABLE and replica.breaker.closed:
                     replica.breaker.open(now())
         while not replica.breaker.closed:
             # Spread, so that workers do not all probe at the same time.

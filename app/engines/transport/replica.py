@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import aiohttp
 from multidict import CIMultiDict
@@ -59,13 +58,13 @@ class Replica:
         return False
 
     async def probe(
-        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, holds: float | None = None
+        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, fresh: bool = False
     ) -> Failed | None:
         """Ask for the health path; None when it answers. Those who ask at the same time share one probe, and so do
-        those who ask within ``holds`` seconds after it, one unless said otherwise."""
+        those who ask within a second after it, unless they want a ``fresh`` one."""
         loop = asyncio.get_running_loop()
         if self._probe is None:
-            if loop.time() < self._probed + (_PROBE_HOLDS if holds is None else holds):
+            if not fresh and loop.time() < self._probed + _PROBE_HOLDS:
                 return self._failed
             self._probe = loop.create_task(self._ask(session, headers))
         return await asyncio.shield(self._probe)
@@ -74,8 +73,7 @@ class Replica:
         """Cancel a probe that is under way."""
         if self._probe is not None:
             self._probe.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probe
+            await asyncio.gather(self._probe, return_exceptions=True)
 
     async def _ask(self, session: aiohttp.ClientSession, headers: CIMultiDict[str]) -> Failed | None:
         now = asyncio.get_running_loop().time

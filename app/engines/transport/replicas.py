@@ -12,9 +12,7 @@ import contextlib
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import aiohttp
 from multidict import CIMultiDict
@@ -23,35 +21,23 @@ from yarl import URL
 from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
 from .attempt import HttpRequest, HttpResponse, send, unusable
-from .events import EventParser, EventTooLarge
+from .events import MISSING_DONE, EventParser, EventTooLarge
 from .failures import UNREACHABLE, Failed
 from .health import READY_SECONDS, Health
 from .options import UpstreamOptions
 from .patience import Patience
 from .replica import Replica
 
-# Comes last, in place of data, from a stream that ended in good order but without ``[DONE]``. It is not JSON.
-MISSING_DONE: Final = b"[missing DONE]"
-
 _DONE = b"[DONE]"
 
 log = logging.getLogger("parley")
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """An answer as a whole; the names of ``headers`` are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 # The error for the client of a failed attempt after which there is no other.
 Explain = Callable[[Failed], ApiError]
 
-# What one step of a stream brings: the data of the events that came together, or an answer that is no stream.
-Events = list[bytes] | Whole
+# What one step of a stream brings: the data of the events that came together, or the body of an answer that is none.
+Events = list[bytes] | bytes
 
 
 class Replicas:
@@ -103,18 +89,18 @@ class Replicas:
         if self._health is not None:
             return await self._health.ready()
         # It may have ended a moment ago, and nothing would have told.
-        probe = self._replicas[0].probe(self._session, self._get_headers, holds=0.0)
+        probe = self._replicas[0].probe(self._session, self._get_headers, fresh=True)
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(probe, READY_SECONDS) is None
         return False
 
-    async def get(self, path: str) -> Whole:
+    async def get(self, path: str) -> bytes:
         """Ask for a small thing, such as ``/models``; raises as `post`."""
         return await self._whole("GET", path, None, self._explain)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
-        """Post JSON and give the answer, whose status is 2xx. Cancelling closes the connection. ``explain`` is asked
-        instead of the one for all.
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
+        """Post JSON and give the body of the answer, whose status is 2xx. Cancelling closes the connection.
+        ``explain`` is asked instead of the one for all.
 
         Raises:
             EngineUnavailable: no replica can be reached, or they say so themselves.
@@ -130,7 +116,7 @@ class Replicas:
         the connection.
 
         A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
-        although a stream was asked for is given as one `Whole`.
+        although a stream was asked for is given as bytes.
 
         Raises:
             as `post`, also between events.
@@ -138,7 +124,7 @@ class Replicas:
         replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain)
         with self._reading(replica, answer, self._explain):
             if _is_json(answer.content_type):
-                yield Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
+                yield await answer.read_all(self.options.max_answer)
                 return
             if answer.content_type not in ("text/event-stream", "text/plain", ""):
                 raise unusable("the answer is no stream of events")
@@ -163,13 +149,13 @@ class Replicas:
                 raise unusable("a stream without events")
             yield [MISSING_DONE]
 
-    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain) -> Whole:
+    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain) -> bytes:
         headers = self._get_headers if body is None else self._post_headers
         replica, answer = await self._open(method, path, body, headers, explain)
         with self._reading(replica, answer, explain):
             if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
                 raise unusable("the answer is not JSON")
-            return Whole(answer.status, answer.headers, await answer.read_all(self.options.max_answer))
+            return await answer.read_all(self.options.max_answer)
 
     @contextlib.contextmanager
     def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain) -> Iterator[None]:

@@ -18,15 +18,17 @@ from openai import AsyncOpenAI
 from app.contract.document import Document
 from app.contract.schemas import Schemas
 from app.engines.base import Model
-from app.engines.dialects.dialect import Upstream
+from app.engines.dialects.dialect import UpstreamModel
 from app.engines.transport.options import UpstreamOptions
-from app.engines.transport.replicas import Events, Explain, Replicas, Whole
+from app.engines.transport.replicas import Events, Explain, Replicas
 from app.engines.upstream import UpstreamEngine, model_of
 from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 from tests.live import ROOT, free_port
 from tests.patience import PATIENCE, wait_until
+
+from .playing import Whole
 
 KEY = "sk-test"
 BEARER = {"authorization": f"Bearer {KEY}"}
@@ -95,22 +97,22 @@ class Scripted(Replicas):
     async def ready(self) -> bool:
         return True
 
-    async def get(self, path: str) -> Whole:
-        return Whole(200, {}, _bytes(self.answer))
+    async def get(self, path: str) -> bytes:
+        return _bytes(self.answer)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> Whole:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
         self.asked.append(json.loads(body))
         if isinstance(self.answer, Exception):
             raise self.answer
-        return Whole(200, {}, _bytes(self.answer))
+        return _bytes(self.answer)
 
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
         self.asked.append(json.loads(body))
         # One that was told a whole answer alone gives it here too.
-        for event in self.events or [Whole(200, {}, _bytes(self.answer))]:
+        for event in self.events or [Whole(_bytes(self.answer))]:
             if isinstance(event, Exception):
                 raise event
-            yield event if isinstance(event, Whole) else [_bytes(event)]
+            yield event.body if isinstance(event, Whole) else [_bytes(event)]
 
 
 def _bytes(value: Any) -> bytes:
@@ -161,7 +163,7 @@ class Front:
     def __init__(self, replicas: Replicas, dialect: str = "openai", *, theirs: str = "theirs", **options: Any) -> None:
         settings = options.pop("settings", {})
         model = options.pop("model", ours(dialect))
-        self.engine = UpstreamEngine(Upstream(model, theirs, **options), dialect, replicas)
+        self.engine = UpstreamEngine(UpstreamModel(model, theirs, **options), dialect, replicas)
         app = wire(Settings(api_keys=(KEY,), **settings), self.engine)
         self._loop = asyncio.new_event_loop()
         self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server")

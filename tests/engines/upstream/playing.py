@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
-from app.engines.transport.replicas import Replicas, Whole
+from app.engines.transport.replicas import Replicas
 from tests import jumping
 from tests.patience import PATIENCE
 
@@ -47,13 +48,20 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
     return jumping.run(bounded())
 
 
-async def post(replicas: Replicas, _: Scripted | None = None) -> Whole:
+async def post(replicas: Replicas, _: Scripted | None = None) -> bytes:
     return await replicas.post("/chat/completions", b"{}")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An answer that is no stream."""
+
+    body: bytes
 
 
 async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | Whole]:
     """The data of all events, or the whole answer."""
     found: list[bytes | Whole] = []
     async for events in replicas.stream("/chat/completions", b"{}"):
-        found += [events] if isinstance(events, Whole) else events
+        found += [Whole(events)] if isinstance(events, bytes) else events
     return found

@@ -28,7 +28,7 @@ both = pytest.mark.parametrize("ask", [post, stream], ids=["whole", "stream"])
 def test_a_stream_that_is_closed_closes_its_connection() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         answer = replicas.stream("/x", b"{}")
-        assert (await anext(answer))[0] == A  # type: ignore[index]
+        assert (await anext(answer))[0] == A
         await answer.aclose()
         await upstream.all_gone()
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from app.engines.dialects.drift import Drift
-from app.engines.transport.replicas import MISSING_DONE, Whole
+from app.engines.transport.events import MISSING_DONE
 from app.jsontypes import Json
 
 from .peers import ROLE, Front, chunk, completion, error_of, last_chunk, text_of
+from .playing import Whole
 
 Make = Callable[..., Front]
 
@@ -359,7 +360,7 @@ def test_a_stream_with_calls_says_that_it_ended_for_them(scripted: Make) -> None
 
 
 def test_a_whole_answer_to_a_request_for_a_stream_is_streamed(scripted: Make) -> None:
-    answer = Whole(200, {}, json.dumps(completion(calling(CALL))).encode())
+    answer = Whole(json.dumps(completion(calling(CALL))).encode())
     front = scripted(events=[answer])
     chunks = front.stream(tools=TOOLS, stream_options={"include_usage": True})
     assert streamed_calls(chunks) == {0: {"ids": ["call_1"], "name": "get_time", "arguments": '{"zone":"UTC"}'}}

@@ -106,7 +106,7 @@ def test_what_a_client_gets_wrong_and_what_is_merely_busy_breaks_nothing() -> No
             upstream.answers = [whole({}, status)]
             await fail(replicas, 30)
         upstream.answers = [GOOD]
-        assert (await post(replicas)).status == 200
+        assert await post(replicas)
 
     played(GOOD, use=use, health_path=None)
 
@@ -116,7 +116,7 @@ def test_one_bad_request_that_is_repeated_shuts_nobody_out_at_once() -> None:
         upstream.answers = [whole({}, 500)]
         await fail(replicas, CONSECUTIVE + 5)
         upstream.answers = [GOOD]
-        assert (await post(replicas)).status == 200
+        assert await post(replicas)
 
     played(GOOD, use=use, health_path=None)
 
@@ -165,7 +165,7 @@ def test_a_replica_that_is_away_at_the_start_is_not_asked_first() -> None:
         async with Scripted(GOOD) as up, started(url, up.base_url) as replicas:
             await asyncio.sleep(0.1)
             for _ in range(20):
-                assert (await post(replicas)).status == 200
+                assert await post(replicas)
 
     jumping.run(run())
 
@@ -258,7 +258,7 @@ def test_a_trial_whose_client_goes_leaves_room_for_the_next() -> None:
             await post(replicas)
         trial.cancel()
         await asyncio.gather(trial, return_exceptions=True)
-        assert (await post(replicas)).status == 200
+        assert await post(replicas)
 
     played(reset(), use=use, health_path=None)
 

@@ -122,7 +122,7 @@ def test_another_replica_is_preferred_for_a_retry() -> None:
             started(busy.base_url, free.base_url, retries=1) as replicas,
         ):
             for _ in range(4):
-                assert (await post(replicas)).status == 200
+                assert await post(replicas)
             # Once it has said that it is busy, it is left alone.
             assert len(busy.received) <= 1
             assert len(free.received) == 4
@@ -137,7 +137,7 @@ def test_a_replica_that_is_not_there_is_not_noticed() -> None:
             url = gone.base_url
         async with Scripted(GOOD) as free, started(url, free.base_url, retries=1, health_path=None) as replicas:
             for _ in range(30):
-                assert (await post(replicas)).status == 200
+                assert await post(replicas)
 
     jumping.run(run())
 
@@ -151,7 +151,7 @@ def test_a_replica_that_lacks_our_key_or_model_leaves_the_request_to_another(sta
             started(odd.base_url, good.base_url, retries=1) as replicas,
         ):
             for _ in range(6):
-                assert (await post(replicas)).status == 200
+                assert await post(replicas)
             assert len(odd.received) <= 1
 
     for _ in range(5):

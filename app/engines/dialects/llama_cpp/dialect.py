@@ -7,7 +7,7 @@ from functools import partial
 
 from ....jsontypes import Json
 from ...asked import Asked
-from ..dialect import COMMON, OURS, Dialect, Upstream, Written
+from ..dialect import COMMON, LIMITS, OURS, Dialect, UpstreamModel, Written
 from .reader import LlamaReader
 from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
 
@@ -16,17 +16,19 @@ from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
 class LlamaDialect(Dialect):
     """Says all that matters for sampling, for the server's own defaults are others than the API's."""
 
-    def write(self, request: Json, upstream: Upstream) -> Written:
+    def write(self, request: Json, upstream: UpstreamModel) -> Written:
         asked, model = Asked.of(request), upstream.model
-        body = translate(request, asked, context_length=model.context_length, media=lambda part, place: part)
-        body |= {name: value for name, value in request.items() if name not in TRANSLATED | OURS}
-        body |= {name: value for name, value in upstream.extra.items() if name not in request}
+        has_limit = any(name in request for name in LIMITS)
+        extra = {name: value for name, value in upstream.extra.items() if not (has_limit and name in LIMITS)}
+        merged = {**extra, **request}
+        body = translate(merged, asked, context_length=model.context_length, media=lambda part, place: part)
+        body |= {name: value for name, value in merged.items() if name not in TRANSLATED | OURS}
         body["model"] = upstream.name
-        self.choose_tools(body, request)
+        self.choose_tools(body, asked.tool_choice)
         silent, stops = take_silence(body), take_stops(body, asked, thinks="reasoning" in model.capabilities)
         read = partial(LlamaReader, asked, silent=silent, stops=stops)
         # It gives no log probabilities in a stream when it has tools.
-        return Written(body, read, whole=asked.alternatives is not None and "tools" in body)
+        return Written(asked, body, read, whole=asked.alternatives is not None and "tools" in body)
 
     def seed(self, seed: int) -> int:
         return fold_seed(seed)

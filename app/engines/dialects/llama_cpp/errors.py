@@ -18,6 +18,8 @@ _TOO_LONG = "exceed_context_size_error"
 _CANNOT_DECODE = "Failed to load image or audio file"
 
 _BROKEN_OFF = "The engine ended before its answer was complete. Retry in a moment."
+UNUSABLE = "The engine sent an answer that cannot be used."
+TOO_EARLY = "The engine ended its answer too early. Retry in a moment."
 
 
 def explain(failed: Failed) -> ApiError:
@@ -28,7 +30,7 @@ def explain(failed: Failed) -> ApiError:
 
 
 def quietly(failed: Failed) -> ApiError:
-    """As `explain`, where a refusal is an answer too."""
+    """As `explain`, without a line in the log."""
     if failed.cause is Cause.STATUS and failed.status != 503:
         return refusal(failed.status or 500, failed.told)
     if failed.cause is Cause.STATUS:
@@ -38,7 +40,7 @@ def quietly(failed: Failed) -> ApiError:
     if failed.cause is Cause.LOST:
         return EngineUnavailable("The connection to the engine was lost. Retry in a moment.")
     if failed.cause is Cause.UNUSABLE:
-        return ServerError("The engine sent an answer that cannot be used.")
+        return ServerError(UNUSABLE)
     return EngineUnavailable(_BROKEN_OFF)
 
 

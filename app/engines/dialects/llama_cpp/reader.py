@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ....errors import ApiError
+from ....errors import ApiError, UpstreamFailed
 from ....jsontypes import Json
 from ...asked import Asked
 from ...base import Delta, StreamItem, TokenLogprob, Usage, usage_of
 from .. import mending
 from ..drift import Drift
-from ..reading import error_of
+from ..reading import error_of, parse
 from ..stream import StreamReader
 from .stops import StopCutter
 
@@ -24,6 +24,8 @@ class LlamaReader(StreamReader):
     says of itself goes no further. ``error`` makes our error of an event that tells of one.
     """
 
+    # We ask for timings.
+    _names: ClassVar[frozenset[str]] = mending.TOP | {"timings"}
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN | {"timings"}
 
     def __init__(
@@ -54,11 +56,18 @@ class LlamaReader(StreamReader):
         """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
         return "".join(self._reasoning) if self._thoughts is None else ""
 
+    def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
+        """As `StreamReader.feed_whole`; the usage is for `end` to tell."""
+        return self.read(as_event(parse(body)))
+
     def read(self, event: Json) -> list[StreamItem]:
+        if self.done:
+            return []
         error = self._error(event)
         if error is not None:
             raise error
-        self._timings = event.get("timings") or {}
+        timings = event.get("timings")
+        self._timings = timings if isinstance(timings, dict) else {}
         result: list[StreamItem] = []
         for each in super().read(event):
             if isinstance(each, Delta):
@@ -73,11 +82,13 @@ class LlamaReader(StreamReader):
         message = delta.message
         if message.get("content") == "":
             del message["content"]
+        if not _is_well_formed(delta):
+            return [delta]  # the contract has no such thing, and whoever holds it against the contract says so
         if "reasoning_content" in message:
-            self._reasoning.append(message["reasoning_content"])
-            self._thoughts_so_far = int(self._timings.get("predicted_n", 0))
+            self._reasoning.append(str(message["reasoning_content"]))
+            self._thoughts_so_far = self._timing("predicted_n") or 0
             # Of a delta with more than thoughts it is not known how many tokens were thoughts.
-            self._thoughts = self._timings.get("predicted_n") if len(message) == 1 else None
+            self._thoughts = self._timing("predicted_n") if len(message) == 1 else None
         if self._asked.alternatives is not None and not self._silent:
             self._place_logprobs(delta)
         if not message and delta.finish_reason is None:
@@ -103,10 +114,13 @@ class LlamaReader(StreamReader):
             delta.logprobs = {"content": self._waiting, "refusal": None}
             self._waiting = []
 
+    def _timing(self, name: str) -> int | None:
+        value = self._timings.get(name)
+        return value if isinstance(value, int) else None
+
     def _usage_so_far(self) -> Usage:
-        cached, made = int(self._timings.get("cache_n", 0)), int(self._timings.get("predicted_n", 0))
-        prompt = cached + int(self._timings.get("prompt_n", 0))
-        return usage_of(prompt, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
+        cached, read, made = (self._timing(name) or 0 for name in ("cache_n", "prompt_n", "predicted_n"))
+        return usage_of(cached + read, made, cached=cached, reasoning=min(self._thoughts_so_far, made))
 
     def end(self, thoughts: int = 0) -> Sequence[StreamItem]:
         """As `StreamReader.end`. ``thoughts`` is the number of tokens of `uncounted`."""
@@ -117,12 +131,26 @@ class LlamaReader(StreamReader):
         return told
 
     def _count(self, usage: Usage, thoughts: int) -> Usage:
-        if self._silent:
+        made = usage["completion_tokens"]
+        if self._silent and isinstance(usage["prompt_tokens"], int):
             return usage_of(usage["prompt_tokens"], 0, cached=usage["prompt_tokens_details"]["cached_tokens"])
         known = thoughts if self._thoughts is None else self._thoughts
-        if known:
-            usage["completion_tokens_details"]["reasoning_tokens"] = min(known, usage["completion_tokens"])
+        if known and isinstance(made, int):
+            usage["completion_tokens_details"]["reasoning_tokens"] = min(known, made)
         return usage
+
+
+def _is_well_formed(delta: Delta) -> bool:
+    """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here."""
+    logprobs: Any = {} if delta.logprobs is None else delta.logprobs
+    if not isinstance(delta.message.get("content", ""), str) or not isinstance(logprobs, dict):
+        return False
+    entries = logprobs.get("content")
+    return entries is None or (isinstance(entries, list) and all(map(_is_entry, entries)))
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None)
 
 
 def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
@@ -135,21 +163,28 @@ def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
 
 
 def as_event(answer: Json) -> Json:
-    """A whole answer of llama.cpp as if it were an event of a stream."""
-    for choice in answer.get("choices") or ():
-        entries = (choice.get("logprobs") or {}).get("content")
-        if entries and not entries[-1].get("bytes"):
-            entries.pop()  # the end of the text, which is no part of a stream
-    choices = [
-        {
-            **{name: value for name, value in choice.items() if name != "message"},
-            "delta": {
-                **choice["message"],
-                "tool_calls": [
-                    {"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls") or ())
-                ],
-            },
+    """A whole answer of llama.cpp as if it were an event of a stream.
+
+    Raises:
+        UpstreamFailed: it is none.
+    """
+    try:
+        return {
+            **answer,
+            "object": "chat.completion.chunk",
+            "choices": [_in_stream(choice) for choice in answer.get("choices") or ()],
         }
-        for choice in answer.get("choices") or ()
-    ]
-    return {**answer, "object": "chat.completion.chunk", "choices": choices}
+    except (AttributeError, KeyError, TypeError):
+        raise UpstreamFailed("The upstream's answer has not the form of one.") from None
+
+
+def _in_stream(choice: Json) -> Json:
+    entries = (choice.get("logprobs") or {}).get("content")
+    if entries and not entries[-1].get("bytes"):
+        entries.pop()  # the end of the text, which is no part of a stream
+    message = choice["message"]
+    calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls") or ())]
+    return {
+        **{name: value for name, value in choice.items() if name != "message"},
+        "delta": {**message, "tool_calls": calls},
+    }

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
-from ...errors import ConfigurationError
-from ...model_process import gguf, template
-from ...model_process.child import ChildOptions
-from ...model_process.pool import Launch
-from ..base import Model
-from ..extra import LLAMA_PARAMETERS, check_extra
-from .engine import CAPABILITIES
+from ..engines.base import Model
+from ..engines.extra import LLAMA_PARAMETERS, check_extra
+from ..engines.llama.engine import CAPABILITIES
+from ..errors import ConfigurationError
+from ..model_process import gguf, template
+from ..model_process.child import ChildOptions
+from ..model_process.pool import Launch
+from .keys import Entry
 
-BUNDLED_MODEL = Path(__file__).parents[2] / "model" / "tiny-q8_0.gguf"
+BUNDLED_MODEL = Path(__file__).parents[1] / "model" / "tiny-q8_0.gguf"
 BUNDLED_ID = "parley-tiny"
 _LONGEST_DEFAULT_CONTEXT = 8192
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
-    """A model file and how to serve it; 0 and None stand for what suits the file. ``told`` gives the place of
-    a key of the configuration, for messages."""
-
-    model_id: str | None = None
-    path: Path | None = None
-    projector: Path | None = None
-    context_length: int = 0
-    threads: int = 0
-    slots: int = 4
-    extra_parameters: tuple[str, ...] = ()
-    told: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +35,14 @@ class ServedModel:
         return Launch(self.options, self.model.fingerprint)
 
 
-def served_model(asked: ModelFile) -> ServedModel:
-    """What a model file amounts to.
+def served_model(entry: Entry) -> ServedModel:
+    """What the model file of an entry amounts to; what the entry leaves open is what suits the file.
 
     Raises:
         ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, or a
             parameter is let through that llama.cpp does not know.
     """
-    told = asked.told
+    asked, told = entry.keys, entry.told
     check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
     path = asked.path or BUNDLED_MODEL
     try:
@@ -66,7 +51,7 @@ def served_model(asked: ModelFile) -> ServedModel:
         raise ConfigurationError(f"{told('path')}: {error}") from None
     if file.architecture == gguf.PROJECTOR:
         raise ConfigurationError(f"{path} is a projector, not a model: name it in {told('mmproj')}.")
-    projector = _read_projector(asked.projector, file, told("mmproj")) if asked.projector is not None else None
+    projector = _read_projector(asked.mmproj, file, told("mmproj")) if asked.mmproj is not None else None
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = asked.path is None
     context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
@@ -93,7 +78,7 @@ def served_model(asked: ModelFile) -> ServedModel:
     fingerprint = sha256(repr(basis).encode()).hexdigest()[:10]
     return ServedModel(
         Model(
-            id=asked.model_id or (BUNDLED_ID if bundled else path.stem),
+            id=entry.id or (BUNDLED_ID if bundled else path.stem),
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
