@@ -86,8 +86,16 @@ class ChunkWriter:
         if isinstance(delta, dict):
             return self._note(delta)
         index, message = delta.index, delta.message
-        if self._unfinished.get(index) and delta.finish_reason is None and len(message) == 1 and message.get("content"):
-            return [self._chunk(index, message, delta.logprobs)]  # the next characters of the text
+        if (
+            self._unfinished.get(index)
+            and delta.finish_reason is None
+            and len(message) == 1
+            and message.get("content")
+            and not self._obfuscate
+        ):
+            # The next characters of the text.
+            choice = {"index": index, "delta": message, "logprobs": delta.logprobs, "finish_reason": None}
+            return [{**self._frame, "choices": [choice]}]
         made: list[Json] = []
         if index not in self._unfinished:
             self._unfinished[index] = True

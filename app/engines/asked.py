@@ -8,7 +8,7 @@ from ..jsontypes import Json
 from .tool_choice import ToolChoice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """``alternatives`` are those of each token, None: no log probabilities. ``tool_choice`` says which tools may be
     called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut."""

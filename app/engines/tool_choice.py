@@ -10,7 +10,7 @@ from ..errors import BadRequest
 from ..jsontypes import Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolChoice:
     """``names`` are the tools that may be called, in the request's order. ``must``: the answer is a call; ``one``: of a
     tool that was chosen by its name, once. ``functions``: the request has ``functions``, and so has the answer."""
@@ -28,6 +28,8 @@ class ToolChoice:
     @classmethod
     def of(cls, request: Json) -> ToolChoice:
         """What a request chooses, which `check_tool_choice` has let pass."""
+        if "tools" not in request and "functions" not in request:
+            return cls()
         tools = request.get("tools") or ()
         functions = not tools and bool(request.get("functions"))
         names = (

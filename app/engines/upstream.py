@@ -55,7 +55,7 @@ class UpstreamEngine:
         return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamPlan:
     """As `base.Plan`. ``seed`` is that of the request."""
 

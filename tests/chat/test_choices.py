@@ -13,6 +13,7 @@ from app.chat import choices
 from app.engines.base import Completion, Delta, StreamItem, Usage, usage_of
 from app.errors import EngineUnavailable
 
+from ..patience import PATIENCE
 from .scripted_engine import ScriptedPlan, Step, answer
 
 Ask = Callable[[ScriptedPlan, int], Awaitable[Any]]
@@ -109,7 +110,7 @@ def test_when_one_choice_fails_the_others_are_ended(ask: Ask) -> None:
         assert sorted(plan.begun) == [0, 1, 2]
         assert not plan.open
 
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_closing_the_stream_of_all_ends_each_of_them() -> None:
@@ -122,7 +123,7 @@ def test_closing_the_stream_of_all_ends_each_of_them() -> None:
         await deltas.aclose()
         assert not plan.open
 
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_cancelling_a_whole_answer_ends_each_choice() -> None:
@@ -137,7 +138,7 @@ def test_cancelling_a_whole_answer_ends_each_choice() -> None:
             await task
         assert not plan.open
 
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_a_slow_reader_makes_the_engine_wait() -> None:

@@ -22,6 +22,7 @@ from app.engines.upstream import UpstreamEngine, model_of
 from app.errors import ApiError
 from app.jsontypes import Json
 
+from ..patience import PATIENCE
 from .asking import prepare
 from .chunks import ROLE, chunk, completion, last_chunk
 from .llama.scripted_process import ScriptedProcess, engine_on
@@ -113,7 +114,7 @@ def request_of(subject: Subject, case: Case, n: int) -> Json:
 
 
 def run(use: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(use, 60))
+    return asyncio.run(asyncio.wait_for(use, PATIENCE))
 
 
 async def told(plan: Plan) -> list[StreamItem]:

@@ -46,7 +46,7 @@ class UpstreamModel:
     remote_media: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """A request in the words of a dialect. ``read`` makes the reader of a stream. ``whole``: the server must be asked
     for a whole answer although a stream is wanted."""
@@ -102,7 +102,7 @@ class Dialect:
             for name in ("user", "safety_identifier"):
                 if request.get(name) is not None:
                     body[name] = sha256(request[name].encode()).hexdigest()
-        self.choose_tools(body, ToolChoice.of(request))
+        self.choose_tools(body, asked.tool_choice)
         self.adapt(body)
         return Written(asked, body, partial(StreamReader, asked))
 
@@ -131,10 +131,10 @@ class Dialect:
     def adapt(self, body: Json) -> None:
         """Change what else must be changed in a body."""
 
-    def choose_tools(self, body: Json, choice: ToolChoice) -> None:
+    def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
         """Say a tool choice in the words that the dialect knows, by leaving out the tools that may not be called."""
         asked = body.get("tool_choice")
-        if not body.get("tools") or (asked == "none" and not self.allowed):
+        if not body.get("tools") or choice is None or (asked == "none" and not self.allowed):
             # Some show the tools to the model all the same, which then calls them.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 body.pop(name, None)

@@ -17,6 +17,7 @@ from ..base import Completion, Delta, Facts, StreamItem, ToolCall
 from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
+from .mending import CHOICE
 from .reading import check_calls, check_json, error_of, facts_of, parse, read_whole
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
@@ -81,7 +82,7 @@ class StreamReader:
             and choice.get("finish_reason") is None
             and choice.get("logprobs") is None
             and event.get("usage") is None
-            and choice.keys() <= mending.CHOICE
+            and choice.keys() <= CHOICE
             and event.keys() <= self._plain_names
         ):
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text

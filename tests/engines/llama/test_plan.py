@@ -18,6 +18,7 @@ from app.errors import ApiError, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import slot_request
 
+from ...patience import PATIENCE
 from ..asking import prepare
 from ..chunks import ROLE, chunk, completion, last_chunk
 from ..scripted_replicas import Whole
@@ -43,7 +44,7 @@ def using(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             assert isinstance(plan, LlamaPlan)
             return await use(plan)
 
-        return asyncio.run(asyncio.wait_for(test(), 60))
+        return asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
     return run
 

@@ -17,6 +17,7 @@ from app.errors import ApiError, BadRequest, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import SlotRequest
 
+from ...patience import PATIENCE
 from ..chunks import ROLE, chunk, completion
 from ..scripted_replicas import ScriptedReplicas
 from .scripted_process import saying
@@ -67,7 +68,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
 
 
 def run(test: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(test, 60))
+    return asyncio.run(asyncio.wait_for(test, PATIENCE))
 
 
 async def settle() -> None:

@@ -16,11 +16,12 @@ from app.engines.transport.failures import Cause, Failed, Verdict
 from app.engines.transport.options import Timeouts
 from app.errors import EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
+from ...patience import PATIENCE
 from .memory import Response, Session, request
 
 
 def run(test: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(test, 60))
+    return asyncio.run(asyncio.wait_for(test, PATIENCE))
 
 
 def failure(*answers: Response | Exception, **options: Any) -> Failed:

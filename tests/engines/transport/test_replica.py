@@ -11,11 +11,13 @@ from multidict import CIMultiDict
 from app.engines.transport.breaker import CONSECUTIVE
 from app.engines.transport.failures import Cause, Failed, Verdict
 from app.engines.transport.options import UpstreamOptions
-from app.engines.transport.patience import PATIENCE, Patience
+from app.engines.transport.patience import PATIENCE as WAITED_FOR
+from app.engines.transport.patience import Patience
 from app.engines.transport.replica import Replica
 from app.engines.transport.retrying import LONGEST_ASKED_PAUSE
 from app.errors import EngineUnavailable
 
+from ...patience import PATIENCE
 from .memory import Response, Session
 
 
@@ -28,7 +30,7 @@ def failed(verdict: Verdict, cause: Cause = Cause.STATUS, **more: Any) -> Failed
 
 
 def run(test: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(test, 60))
+    return asyncio.run(asyncio.wait_for(test, PATIENCE))
 
 
 def test_a_replica_is_named_by_its_place_and_knows_its_addresses() -> None:
@@ -138,7 +140,7 @@ def test_a_process_that_is_started_again_is_waited_for_up_to_a_bound(monkeypatch
         for error in (away, loading):
             patience.asks()
             assert patience.pause(error)
-        clock.now += PATIENCE
+        clock.now += WAITED_FOR
         assert patience.pause(away) is None
         assert patience.pause(loading) is None
 

@@ -7,7 +7,6 @@ from functools import partial
 
 from ....jsontypes import Json
 from ...asked import Asked
-from ...tool_choice import ToolChoice
 from ..dialect import COMMON, LIMITS, OURS, Dialect, UpstreamModel, Written
 from .reader import LlamaReader
 from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
@@ -25,7 +24,7 @@ class LlamaDialect(Dialect):
         body = translate(merged, asked, context_length=model.context_length, media=lambda part, place: part)
         body |= {name: value for name, value in merged.items() if name not in TRANSLATED | OURS}
         body["model"] = upstream.name
-        self.choose_tools(body, ToolChoice.of(request))
+        self.choose_tools(body, asked.tool_choice)
         silent, stops = take_silence(body), take_stops(body, asked, thinks="reasoning" in model.capabilities)
         read = partial(LlamaReader, asked, silent=silent, stops=stops)
         # It gives no log probabilities in a stream when it has tools.
