@@ -203,6 +203,19 @@ def test_a_retry_goes_to_another_replica_where_there_is_one(opened: Open) -> Non
         assert sorted(made.hosts) == ["a", "b"]
 
 
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_replica_that_lacks_our_key_or_model_leaves_further_requests_to_another(opened: Open, status: int) -> None:
+    made = opened(busy(status), *(good() for _ in range(6)), urls=("http://a/v1", "http://b/v1"))
+
+    async def use(replicas: Replicas) -> None:
+        for _ in range(6):
+            assert await post(replicas) == A
+
+    run(made, use)
+    first, *others = made.hosts
+    assert first not in others
+
+
 def test_a_wait_that_is_too_long_is_passed_on(opened: Open) -> None:
     made = opened(busy(429, **{"Retry-After": "11"}), good())
     with pytest.raises(ApiError) as caught:
