@@ -16,6 +16,7 @@ from app.engines.upstream import UpstreamEngine, list_upstream_models
 from app.errors import EngineUnavailable, UpstreamFailed
 from app.jsontypes import Json
 
+from ..patience import PATIENCE
 from .asking import prepare
 from .chunks import completion
 from .scripted_replicas import ScriptedReplicas
@@ -99,7 +100,7 @@ def test_an_upstream_is_asked_again_with_growing_pauses_until_it_tells(
         await discovering.close()
 
     with caplog.at_level(logging.INFO, "parley"):
-        asyncio.run(test())
+        asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_a_request_goes_to_the_engine_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_a_request_goes_to_the_engine_of_its_model(monkeypatch: pytest.MonkeyPat
             await prepare(discovering, {**REQUEST, "model": "c"})
         await discovering.close()
 
-    asyncio.run(test())
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_closing_ends_the_asking_and_closes_what_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +144,7 @@ def test_closing_ends_the_asking_and_closes_what_was_opened(monkeypatch: pytest.
         assert discovering.models == ()
         assert not await discovering.ready()
 
-    asyncio.run(test())
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 @pytest.mark.parametrize(

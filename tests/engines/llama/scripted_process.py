@@ -43,8 +43,9 @@ class ScriptedProcess(ModelProcess):
     """Gives its ``answers`` in turn, the last one for ever.
 
     ``marks``: the model's template has calls between marks. ``understands`` says which grammars it can obey, ``prompt``
-    what its template makes of a request. ``calls`` counts what was asked of it by name, ``asked`` are the payloads of
-    answers, ``open`` the answers that are under way, and ``most`` as many as there were at a time.
+    what its template makes of a request. ``bounded``: it can end the model's thoughts. ``calls`` counts what was asked
+    of it by name, ``asked`` are the payloads of answers, ``open`` the answers that are under way, and ``most`` as many
+    as there were at a time.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class ScriptedProcess(ModelProcess):
         marks: bool = True,
         understands: Callable[[str], bool] = lambda grammar: True,
         prompt: Callable[[Json], str | None] = lambda payload: "the same",
+        bounded: bool = True,
     ) -> None:
         super().__init__(lambda: ("/nowhere/s.sock", "k"))
         self.answers = list(answers or [saying("Hi", ".")])
         self.marks = marks
         self.understands = understands
         self.prompt = prompt
+        self.bounded = bounded
         self.calls: Counter[str] = Counter()
         self.asked: list[Json] = []
         self.slots: list[SlotRequest] = []
@@ -76,7 +79,7 @@ class ScriptedProcess(ModelProcess):
 
     async def answer(self, payload: Json) -> Json:
         self.calls["answer"] += 1
-        return {"choices": [{"message": {"content": "a", "reasoning_content": "a"}}]}
+        return {"choices": [{"message": {"content": "a", "reasoning_content": "a" if self.bounded else ""}}]}
 
     async def render(self, payload: Json) -> str | None:
         self.calls["render"] += 1

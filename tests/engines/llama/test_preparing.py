@@ -250,6 +250,31 @@ def test_a_bound_answer_comes_after_the_thoughts_that_were_asked_for(planned: Pl
     assert thinking["chat_template_kwargs"]["enable_thinking"]
 
 
+@pytest.mark.parametrize(
+    ("more", "together_with"),
+    [
+        ({}, None),
+        ({"tools": [PLAIN]}, None),
+        ({"response_format": form(MOOD)}, "response_format"),
+        ({"tools": [PLAIN], "response_format": form(MOOD)}, "response_format"),
+        ({"tools": [PLAIN], "tool_choice": "required"}, "tool_choice"),
+        ({"functions": [PLAIN["function"]], "function_call": {"name": "weather"}}, "function_call"),
+        ({"tools": [PLAIN, SUM]}, "tool_choice"),
+    ],
+    ids=range(7),
+)
+def test_a_model_whose_thoughts_cannot_be_ended_refuses_to_think_before_a_bound_answer(
+    planned: Planned, more: Json, together_with: str | None
+) -> None:
+    ask = partial(planned, ScriptedProcess(prompt=wording, bounded=False, marks=False), "reasoning", **more)
+    if together_with is None:
+        assert ask(reasoning_effort="low").way.payload["reasoning_effort"] == "low"
+        return
+    with pytest.raises(UnsupportedParameter, match=f"together with '{together_with}'") as caught:
+        ask(reasoning_effort="low")
+    assert caught.value.param == "reasoning_effort"
+
+
 EFFORTS: list[tuple[Any, tuple[str, ...], Json, str]] = [
     (always, ("reasoning",), {"reasoning_effort": "none"}, "reasoning_effort"),
     (opening, ("reasoning", "verbosity"), {"verbosity": "low"}, "verbosity"),
