@@ -1,176 +1,26 @@
-"""A request goes to one of several replicas, is repeated while that may help, and its answer read to the end."""
+"""A request goes to one of several replicas, and is repeated while that may help."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
-from app.engines.transport import patience, retrying, session
 from app.engines.transport.breaker import CONSECUTIVE
-from app.engines.transport.events import MISSING_DONE
-from app.engines.transport.failures import Cause, Failed
-from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.replicas import Replicas
-from app.errors import ApiError, EngineUnavailable, ServerError, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
-from ...patience import PATIENCE
-from .memory import Piece, Response, Session
-
-EVENTS = {"Content-Type": "text/event-stream"}
-A, B = b'{"a": 1}', b'{"b": 2}'
-DONE = b"data: [DONE]\n\n"
-
-
-def event(data: bytes) -> bytes:
-    return b"data: " + data + b"\n\n"
-
-
-def streaming(*pieces: Piece) -> Response:
-    return Response(*pieces, headers=EVENTS)
-
-
-class Opened:
-    """Replicas over a session in memory."""
-
-    def __init__(self, session: Session, urls: tuple[str, ...], supervised: bool, options: dict[str, Any]) -> None:
-        given: dict[str, Any] = {"name": "m", "base_urls": urls, "key": "sk-secret", "health_path": None, **options}
-        self.session = session
-        self.replicas = Replicas(UpstreamOptions(**given), supervised=supervised)
-
-    @property
-    def hosts(self) -> list[str]:
-        """Whom the requests went to."""
-        return [asked["url"].host for asked in self.session.asked]
-
-    @property
-    def outstanding(self) -> int:
-        return sum(replica.outstanding for replica in self.replicas._replicas)
-
-
-Open = Callable[..., Opened]
-Answer = Response | Exception
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Makes replicas; start them on the loop that uses them. Nobody waits before a request is repeated."""
-    monkeypatch.setattr(retrying, "pause", lambda retry: 0.0)
-    monkeypatch.setattr(patience, "_PAUSE", 0.0)
-
-    def make(
-        *answers: Answer,
-        urls: tuple[str, ...] = ("http://a/v1",),
-        supervised: bool = False,
-        **options: Any,
-    ) -> Opened:
-        made = Opened(Session(*answers), urls, supervised, options)
-        monkeypatch.setattr(session, "acquire", lambda socket=None: made.session)
-
-        async def release(socket: str | None = None) -> None:
-            pass
-
-        monkeypatch.setattr(session, "release", release)
-        return made
-
-    return make
-
-
-def run(made: Opened, use: Callable[[Replicas], Awaitable[Any]]) -> Any:
-    async def test() -> Any:
-        await made.replicas.start()
-        try:
-            return await use(made.replicas)
-        finally:
-            assert made.outstanding == 0
-            await made.replicas.close()
-
-    return asyncio.run(asyncio.wait_for(test(), PATIENCE))
-
-
-async def post(replicas: Replicas) -> bytes:
-    return await replicas.post("/x", b"{}")
-
-
-async def stream(replicas: Replicas) -> list[Any]:
-    return [step async for step in replicas.stream("/x", b"{}")]
-
+from .opened import A, Open, busy, good, post, run, stream
 
 ways = pytest.mark.parametrize("ask", [post, stream])
 
 
-def good() -> Response:
-    return Response(A)  # also where a stream was asked for
-
-
-def busy(status: int = 503, **headers: str) -> Response:
-    return Response(b"{}", status=status, headers=headers)
-
-
-@pytest.mark.parametrize(
-    ("pieces", "steps"),
-    [
-        ([event(A) + event(B), DONE], [[A, B]]),
-        ([event(A), event(B), DONE], [[A], [B]]),
-        ([event(A)[:5], event(A)[5:], DONE], [[A]]),
-        ([event(A) + DONE], [[A]]),
-        ([event(A) + DONE + event(B)], [[A]]),
-        ([DONE], []),
-        ([event(A)], [[A], [MISSING_DONE]]),
-        ([b": ping\n\n", event(A), DONE], [[A]]),
-    ],
-    ids=range(8),
-)
-def test_events_are_given_together_as_they_came_up_to_the_end(opened: Open, pieces: list[Piece], steps: Any) -> None:
-    response = streaming(*pieces)
-    assert run(opened(response), stream) == steps
-    assert response.closed is (MISSING_DONE in (steps[-1] if steps else [])), "after [DONE] what ends it may arrive"
-
-
-def test_json_in_the_place_of_a_stream_is_its_body(opened: Open) -> None:
-    for kind in ("application/json", "application/problem+json; charset=utf-8"):
-        assert run(opened(Response(A[:3], A[3:], headers={"Content-Type": kind})), stream) == [A]
-
-
-UNUSABLE: list[tuple[Any, Callable[[], Response], dict[str, Any]]] = [
-    (post, lambda: Response(A, headers={"Content-Type": "text/html"}), {}),
-    (stream, lambda: Response(A, headers={"Content-Type": "text/html"}), {}),
-    (stream, lambda: streaming(b": ping\n\n"), {}),
-    (post, lambda: Response(A), {"max_answer": 7}),
-    (stream, lambda: Response(A), {"max_answer": 7}),
-    (stream, lambda: streaming(event(A)), {"max_event": 7}),
-    (post, lambda: Response(A, ConnectionResetError()), {}),
-    (stream, lambda: streaming(event(A), aiohttp.ClientPayloadError()), {}),
-]
-
-
-@pytest.mark.parametrize(("ask", "answer", "options"), UNUSABLE, ids=range(len(UNUSABLE)))
-def test_an_answer_that_breaks_the_protocol_or_a_limit_is_a_failure_and_not_repeated(
-    opened: Open, ask: Any, answer: Callable[[], Response], options: Any
-) -> None:
-    response = answer()
-    made = opened(response, **options)
-    with pytest.raises(UpstreamFailed):
-        run(made, ask)
-    assert len(made.session.asked) == 1
-    assert response.closed
-
-
-def test_a_body_without_a_type_is_what_was_asked_for(opened: Open) -> None:
-    for kind in ("text/plain", ""):
-        assert run(opened(Response(A, headers={"Content-Type": kind})), post) == A
-        assert run(opened(Response(event(A), DONE, headers={"Content-Type": kind})), stream) == [[A]]
-
-
 @ways
-@pytest.mark.parametrize(
-    "first", [busy(503), busy(429), ConnectionResetError(), aiohttp.ServerDisconnectedError()], ids=repr
-)
-def test_a_passing_failure_is_repeated(opened: Open, ask: Any, first: Any) -> None:
-    made = opened(first, good())
+@pytest.mark.parametrize("first", [503, 429, ConnectionResetError(), aiohttp.ServerDisconnectedError()], ids=repr)
+def test_a_passing_failure_is_repeated(opened: Open, ask: Any, first: int | Exception) -> None:
+    made = opened(busy(first) if isinstance(first, int) else first, good())
     assert run(made, ask) in (A, [A])
     assert len(made.session.asked) == 2
 
@@ -251,68 +101,6 @@ def test_a_process_that_is_started_again_is_asked_patiently_and_never_avoided(op
     with pytest.raises(ApiError):
         run(lost, ask)
     assert len(lost.session.asked) == 2, "it may be what ends the process"
-
-
-def test_closing_a_stream_closes_its_connection_and_is_no_failure(opened: Open) -> None:
-    response = streaming(event(A), asyncio.Event())
-    made = opened(response)
-
-    async def use(replicas: Replicas) -> None:
-        steps = replicas.stream("/x", b"{}")
-        assert await anext(steps) == [A]
-        assert made.outstanding == 1
-        await steps.aclose()
-        assert response.closed
-
-    run(made, use)
-    assert made.replicas._replicas[0].breaker.closed
-
-
-@ways
-def test_cancelling_a_request_closes_its_connection(opened: Open, ask: Any) -> None:
-    response = streaming(event(A), asyncio.Event()) if ask is stream else Response(b"{", asyncio.Event())
-
-    async def use(replicas: Replicas) -> None:
-        task = asyncio.ensure_future(ask(replicas))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert response.closed
-
-    run(opened(response), use)
-
-
-def test_requests_carry_the_key_and_what_is_configured(opened: Open) -> None:
-    made = opened(good(), good(), good(), headers={"OpenAI-Organization": "org"})
-
-    async def use(replicas: Replicas) -> None:
-        await post(replicas)
-        await replicas.get("/models")
-        await stream(replicas)
-
-    run(made, use)
-    first, second, third = made.session.asked
-    assert (first["method"], str(first["url"]), first["data"]) == ("POST", "http://a/v1/x", b"{}")
-    assert (second["method"], str(second["url"]), second["data"]) == ("GET", "http://a/v1/models", None)
-    for asked in (first, second, third):
-        assert asked["headers"]["Authorization"] == "Bearer sk-secret"
-        assert asked["headers"]["OpenAI-Organization"] == "org"
-    assert "Content-Type" not in second["headers"]
-    assert third["headers"]["Accept"].startswith("text/event-stream")
-
-
-def test_a_failure_may_be_told_in_the_words_of_who_asks(opened: Open) -> None:
-    def explain(failed: Failed) -> ApiError:
-        assert (failed.cause, failed.status) == (Cause.STATUS, 400)
-        return ServerError("ours")
-
-    async def use(replicas: Replicas) -> None:
-        with pytest.raises(ServerError, match="ours"):
-            await replicas.post("/x", b"{}", explain=explain)
-
-    run(opened(busy(400)), use)
 
 
 def test_before_its_start_and_after_its_end_it_is_unavailable(opened: Open) -> None:
