@@ -104,7 +104,7 @@ EFFORTS: list[tuple[Any, tuple[str, ...], Json, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("prompt", "capabilities", "effort", "param"), EFFORTS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("prompt", "capabilities", "effort", "param"), EFFORTS, ids=range(len(EFFORTS)))
 @pytest.mark.parametrize(
     "more",
     [
