@@ -80,9 +80,10 @@ def in_front_of(
 ) -> Iterator[Server]:
     """A server with models that the upstream has by the same names; ``patience`` is in seconds."""
     entry = {"engine": "upstream", "base_urls": [upstream.base_url], "key_env": "UPSTREAM_KEY", "retries": 0}
-    timeouts = {"first_byte": patience, "idle": patience}
+    # The one that says nothing at all is the only one whose first byte shall be missed.
+    timeouts = {name: {"first_byte": patience if name == "stalled" else PATIENCE, "idle": patience} for name in models}
     file = folder / "parley.json"
-    file.write_text(json.dumps({"models": {name: {**entry, "timeouts": timeouts} for name in models}}))
+    file.write_text(json.dumps({"models": {name: {**entry, "timeouts": timeouts[name]} for name in models}}))
     with serve(
         "echo", {"PARLEY_ENGINE": None, "PARLEY_CONFIG": str(file), "UPSTREAM_KEY": SECRET, **(env or {})}
     ) as server:
