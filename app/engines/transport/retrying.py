@@ -21,8 +21,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 class RetryBudget:
-    """A bucket of tokens that bounds the retries of an upstream: when everything fails, repeating it all would make
-    it worse."""
+    """A bucket of tokens that bounds the retries of a client at an upstream: when everything fails, repeating it all
+    would make it worse. Each client has one of its own, so that none uses up the retries of others."""
 
     def __init__(self, now: float) -> None:
         self._tokens = _CAPACITY

@@ -107,13 +107,13 @@ class Scripted(Replicas):
     async def get(self, path: str) -> bytes:
         return _bytes(self.answer)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
         self.asked.append(json.loads(body))
         if isinstance(self.answer, Exception):
             raise self.answer
         return _bytes(self.answer)
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         self.asked.append(json.loads(body))
         # One that was told a whole answer alone gives it here too.
         for event in self.events or [Whole(_bytes(self.answer))]:
