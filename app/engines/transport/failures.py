@@ -99,7 +99,8 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
         away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=seconds or 1)
         return failed(reason, away, Verdict.FAULTY, repeatable=True)
     if status in (408, 504):
-        return failed(reason, UpstreamTimeout(LATE), Verdict.FAULTY, repeatable=True)
+        verdict = Verdict.BUSY if status == 408 else Verdict.FAULTY
+        return failed(reason, UpstreamTimeout(LATE), verdict, repeatable=True)
     # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
     return failed(reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY, repeatable=status in _REPEATABLE)
 
