@@ -15,10 +15,14 @@ from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine
 from app.settings import Settings
 from app.wiring import wire
+from tests import jumping
+from tests.patience import PATIENCE
 
 from . import peers
 from .playing import options
 from .scripted import Answer, Connection, Scripted, reset, stall, whole
+
+pytestmark = pytest.mark.live
 
 GOOD, BAD, OTHER = keys = ("sk-good", "sk-bad", "sk-other")
 PICTURE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
@@ -51,7 +55,7 @@ def served(answer: Answer, use: Callable[[Ask, Scripted], Awaitable[None]], **ch
                 await use(ask, upstream)
             await engine.close()
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    jumping.run(asyncio.wait_for(run(), PATIENCE))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def served(answer: Answer, use: Callable[[Ask, Scripted], Awaitable[None]], **ch
     ids=["500", "502", "503", "nonsense", "reset"],
 )
 def test_a_client_whose_requests_make_a_replica_fail_shuts_out_no_other(answer: Answer, status: int) -> None:
-    """As many as one client sends in 30 seconds at four a second, and another that sends a plain text now and then."""
+    """What comes in half a minute when one client sends four pictures a second, and another a text now and then."""
 
     async def use(ask: Ask, upstream: Scripted) -> None:
         assert await ask(GOOD, "Hello") == 200

@@ -15,9 +15,13 @@ from app.engines.transport.breaker import CONSECUTIVE
 from app.engines.transport.options import Trial
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed
+from tests import jumping
+from tests.patience import until
 
 from .playing import options, played, post, started, stream
-from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, until, whole
+from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, whole
+
+pytestmark = pytest.mark.live
 
 GOOD = whole({"id": "x"})
 TRIAL = Trial("/chat/completions", b'{"n": 1}')
@@ -52,7 +56,7 @@ def test_requests_go_to_the_replica_with_the_fewest_outstanding() -> None:
             for each in streams:
                 await each.aclose()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_equals_are_chosen_at_random() -> None:
@@ -63,7 +67,7 @@ def test_equals_are_chosen_at_random() -> None:
             counts = Counter({"one": len(one.received), "two": len(two.received)})
             assert min(counts.values()) >= 5, counts
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_what_fails_or_is_dropped_is_outstanding_no_more() -> None:
@@ -124,13 +128,13 @@ def test_a_replica_that_mended_is_found_by_a_probe_and_gets_requests_again(quick
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         upstream.models = whole({}, 503)
         await fail(replicas)
-        await until(lambda: len(upstream.probes) > 3, 60)
+        await until(lambda: len(upstream.probes) > 3)
         with pytest.raises(EngineUnavailable):
             await post(replicas)
         assert not await replicas.ready()
         assert len(upstream.received) == CONSECUTIVE, "no client's request is a trial"
         upstream.models, upstream.answers = whole({}), [GOOD]
-        await until(lambda: replicas._replicas[0].breaker.closed, 60)
+        await until(lambda: replicas._replicas[0].breaker.closed)
         assert await post(replicas)
         assert await replicas.ready()
         # It is believed to work: nobody probes it.
@@ -147,13 +151,13 @@ def test_a_replica_whose_generation_fails_gets_requests_again_when_it_gives_a_to
         for client in ("a", "b"):
             with pytest.raises(ApiError):
                 await replicas.post("/chat/completions", b"{}", client=client)
-        await until(lambda: len(upstream.received) > 5, 60)
+        await until(lambda: len(upstream.received) > 5)
         assert {request.body for request in upstream.received[2:]} == {TRIAL.body}
         assert not await replicas.ready(), "its list of models shows nothing"
         with pytest.raises(EngineUnavailable):
             await post(replicas)
         upstream.answers = [GOOD]
-        await until(lambda: replicas._replicas[0].breaker.closed, 60)
+        await until(lambda: replicas._replicas[0].breaker.closed)
         assert {request.path for request in upstream.received} == {"/v1/chat/completions"}
         assert upstream.received[-1].headers["content-type"] == "application/json"
         assert await post(replicas)
@@ -166,7 +170,7 @@ def test_a_trial_that_is_refused_has_shown_that_the_upstream_is_up(status: int, 
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         await fail(replicas)
         upstream.answers = [whole({}, status)]
-        await until(lambda: replicas._replicas[0].breaker.closed, 60)
+        await until(lambda: replicas._replicas[0].breaker.closed)
 
     played(reset(), use=use, trial=TRIAL)
 
@@ -183,7 +187,7 @@ def test_a_replica_is_tried_again_whatever_befalls_a_trial(quickly: None, monkey
 
         monkeypatch.setattr(one, "try_again", try_again)
         await fail(replicas)
-        await until(lambda: one.breaker.closed, 60)
+        await until(lambda: one.breaker.closed)
         assert not failures
 
     played(reset(), use=use, probe_seconds=0.03)
@@ -193,7 +197,7 @@ def test_a_replica_without_a_probe_gets_requests_again_once_it_has_cooled_down(q
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         await fail(replicas)
         assert not replicas._replicas[0].breaker.closed
-        await until(lambda: replicas._replicas[0].breaker.closed, 60)
+        await until(lambda: replicas._replicas[0].breaker.closed)
         assert len(upstream.received) == CONSECUTIVE
 
     played(reset(), use=use, health_path=None)
@@ -212,7 +216,7 @@ def test_requests_rather_go_to_a_replica_whose_last_one_did_not_fail() -> None:
             assert len(odd.received) <= 5
             assert all(each.breaker.closed for each in replicas._replicas)
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_a_replica_that_works_is_probed_once_at_the_start() -> None:
@@ -234,7 +238,7 @@ def test_a_replica_that_is_away_at_the_start_is_not_asked_first() -> None:
             for _ in range(20):
                 assert await post(replicas)
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_it_is_ready_when_one_replica_answers() -> None:
@@ -246,7 +250,7 @@ def test_it_is_ready_when_one_replica_answers() -> None:
         async with Scripted() as up, started(url, up.base_url) as replicas:
             assert await replicas.ready()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_it_is_not_ready_before_the_start_or_after_the_end() -> None:
@@ -260,7 +264,7 @@ def test_it_is_not_ready_before_the_start_or_after_the_end() -> None:
             await replicas.close()
             assert not await replicas.ready()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_it_is_not_ready_while_the_upstream_does_not_answer_or_refuses_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +283,7 @@ def test_an_upstream_without_a_list_of_models_is_ready(status: int) -> None:
         async with Scripted(models=whole({}, status)) as upstream, started(upstream.base_url) as replicas:
             assert await replicas.ready()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_many_who_ask_whether_it_is_ready_are_one_probe_to_the_upstream() -> None:
@@ -289,7 +293,7 @@ def test_many_who_ask_whether_it_is_ready_are_one_probe_to_the_upstream() -> Non
             assert not await replicas.ready()
             assert len(upstream.probes) == 1
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_without_a_health_path_nothing_is_probed() -> None:
