@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from .failures import Verdict
 
@@ -27,8 +28,7 @@ class Breaker:
     def __init__(self) -> None:
         self._until: float | None = None  # None: closed
         self._cool_down = COOL_DOWN
-        self._failures = 0  # since the last success
-        self._row = 0  # of them, those of the connection
+        self._row: Counter[Verdict] = Counter()  # failures since the last success
         self._doubted_until = 0.0
         # When each client last had success, and when it last failed, unless it had success since.
         self._succeeded: dict[str | None, float] = {}
@@ -51,7 +51,7 @@ class Breaker:
         """An answer came whole, or was given up by its reader."""
         self._succeeded[client] = now
         self._failed.pop(client, None)
-        self._failures = self._row = 0
+        self._row.clear()
         self._doubted_until = 0.0
         self._cool_down = COOL_DOWN
 
@@ -60,15 +60,16 @@ class Breaker:
         if self._until is not None:
             return False  # it began before
         self._failed[client] = now
-        self._doubted_until = now + min(FIRST_DOUBT * 2 ** min(self._failures, 10), LONGEST_DOUBT)
-        self._failures += 1
-        self._row += verdict is not Verdict.FAULTY
+        self._doubted_until = now + min(FIRST_DOUBT * 2 ** min(self._row.total(), 10), LONGEST_DOUBT)
+        self._row[verdict] += 1
         failing = {other for other, at in self._failed.items() if now - at < WINDOW}
         working = {other for other, at in self._succeeded.items() if now - at < WINDOW}
         if verdict is Verdict.FAULTY:
             opens = len(failing) > 1 and not working
+        elif verdict is Verdict.BROKEN:
+            opens = self._row[Verdict.GONE] + self._row[Verdict.BROKEN] >= CONSECUTIVE and working <= failing
         else:
-            opens = self._row >= CONSECUTIVE and (verdict is Verdict.GONE or working <= failing)
+            opens = self._row[Verdict.GONE] >= CONSECUTIVE
         if opens:
             self.open(now)
         return opens
@@ -79,7 +80,7 @@ class Breaker:
         self._until = now + self._cool_down * random.uniform(0.75, 1.25)
         self._cool_down = min(2 * self._cool_down, LONGEST_COOL_DOWN)
         self._failed.clear()
-        self._failures = self._row = 0
+        self._row.clear()
 
     def mended(self, now: float) -> None:
         """A probe was answered: close, if it has cooled down."""

@@ -45,6 +45,10 @@ class Replica:
             found = self._urls[path] = URL(self._base_url + path)
         return found
 
+    def rank(self, now: float) -> tuple[bool, bool, int]:
+        """The lower, the rather requests should go to it."""
+        return self.busy_until > now, self.breaker.doubted(now), self.outstanding
+
     def judge(self, failed: Failed, client: str | None, now: float) -> bool:
         """Take note of a client's failed attempt. Gives whether it opened the breaker."""
         if failed.retry_after is not None and failed.verdict is not Verdict.SOUND:

@@ -62,7 +62,7 @@ class Replicas:
         self._stream_headers = _headers(options, "text/event-stream, application/json;q=0.9")
         self.secrets = _secrets(options)
         self._session: aiohttp.ClientSession | None = None
-        self._budgets: dict[str | None, retrying.RetryBudget] = {}
+        self._budgets = retrying.RetryBudgets()
         self._health: Health | None = None
 
     async def start(self) -> None:
@@ -189,9 +189,7 @@ class Replicas:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         now = self._now()
         deadline = now + self.options.timeouts.total
-        budget = self._budgets.get(client)
-        if budget is None:
-            budget = self._budgets[client] = retrying.RetryBudget(now)
+        budget = self._budgets.of(client, now)
         budget.deposit(now)
         tried: set[Replica] = set()
         patience = Patience() if self._supervised else None
@@ -230,21 +228,13 @@ class Replicas:
         return answer
 
     def _choose(self, tried: set[Replica]) -> Replica | None:
-        """The replica to send to: one not tried yet, not busy and not doubted, with the fewest outstanding requests."""
+        """The replica to send to: one not tried yet, by preference, of the lowest rank."""
         now = self._now()
         usable = [replica for replica in self._replicas if replica.breaker.closed]
         if len(usable) < 2:
             return next(iter(usable), None)
         random.shuffle(usable)  # `min` takes the first of equals
-        return min(
-            usable,
-            key=lambda replica: (
-                replica in tried,
-                replica.busy_until > now,
-                replica.breaker.doubted(now),
-                replica.outstanding,
-            ),
-        )
+        return min(usable, key=lambda replica: (replica in tried, *replica.rank(now)))
 
     def _pause(self, failed: Failed, retry: int, tried: set[Replica], deadline: float) -> float | None:
         """Seconds until the next attempt, None if there is to be none."""

@@ -95,6 +95,13 @@ def test_what_cannot_be_reached_is_avoided_whoever_had_success() -> None:
     assert fails(breaker, GONE, "bad", now=1.0)
 
 
+def test_connections_that_one_client_breaks_do_not_count_as_ones_that_nobody_could_make() -> None:
+    breaker = Breaker()
+    breaker.succeeded(0.0, "good")
+    assert not fails(breaker, BROKEN, "bad")
+    assert [breaker.failed(1.0, "bad", GONE) for _ in range(CONSECUTIVE)] == [False] * (CONSECUTIVE - 1) + [True]
+
+
 def test_it_closes_once_it_has_cooled_down_and_a_probe_was_answered() -> None:
     breaker = opened()
     breaker.mended(0.5 * COOL_DOWN)
