@@ -159,7 +159,7 @@ class Chat:
         while True:
             try:
                 async with self.limiters.of(call.model.id).permit(call.n):
-                    plan = await self.engine.prepare(call.request, call.refuse)
+                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
             except ApiError as error:
                 fallbacks.next(error)
@@ -175,7 +175,7 @@ class Chat:
         while True:
             try:
                 async with self.limiters.of(call.model.id).permit(call.n):
-                    plan = await self.engine.prepare(call.request, call.refuse)
+                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     writer = _writer(call)
                     async with aclosing(plan.stream() if call.asks_once else choices.stream(plan, call.n)) as deltas:
                         async for delta in deltas:

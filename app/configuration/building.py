@@ -16,7 +16,7 @@ from ..engines.llama.engine import LlamaEngine
 from ..engines.registry import Registry
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
-from ..engines.upstream import UpstreamEngine, model_of
+from ..engines.upstream import UpstreamEngine, model_of, trial_of
 from ..model_process.address import address_from_environment
 from ..settings import Settings
 from .keys import Configuration, Entry
@@ -135,28 +135,32 @@ def _upstream(entry: Entry) -> Engine:
         owned_by=keys.owned_by or "upstream",
         created=_time_of(entry.source),
     )
-    return _relay(entry, model, keys.upstream_model or entry.id, Replicas(upstream_options(entry)))
+    upstream = _upstream_model(entry, model, keys.upstream_model or entry.id)
+    options = upstream_options(entry)
+    if keys.trial == "completion":
+        options = replace(options, trial=trial_of(upstream, keys.dialect))
+    return UpstreamEngine(upstream, keys.dialect, Replicas(options))
 
 
 def _listing(entry: Entry) -> Engine:
     options = upstream_options(entry)
 
     def relay(model: Model, replicas: Replicas) -> Engine:
-        return _relay(entry, model, model.id, replicas)
+        return UpstreamEngine(_upstream_model(entry, model, model.id), entry.keys.dialect, replicas)
 
     return DiscoveringEngine(lambda: Replicas(options), relay, entry.keys.dialect)
 
 
-def _relay(entry: Entry, model: Model, upstream_model: str, replicas: Replicas) -> UpstreamEngine:
+def _upstream_model(entry: Entry, model: Model, name: str) -> UpstreamModel:
+    """A model that its upstream calls by a name, with what a configuration says of it."""
     keys = entry.keys
     capabilities = (model.capabilities | frozenset(keys.capabilities.add)) - frozenset(keys.capabilities.remove)
-    upstream = UpstreamModel(
+    return UpstreamModel(
         _described(replace(model, capabilities=capabilities), entry),
-        upstream_model,
+        name,
         extra=keys.extra_body,
         remote_media=keys.remote_media,
     )
-    return UpstreamEngine(upstream, keys.dialect, replicas)
 
 
 def _time_of(source: str) -> int:

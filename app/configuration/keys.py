@@ -110,6 +110,13 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         COMMON,
     ] = "/models"
     probe_seconds: Annotated[Timeout, "Seconds between two looks at a replica that is down.", UPSTREAM, COMMON] = 10.0
+    trial: Annotated[
+        Literal["health", "completion"],
+        "What a replica that failed must answer before it gets requests again: `health`, its `health_path`, or "
+        "`completion`, a request for one token, as servers may answer the one while the other fails.",
+        UPSTREAM,
+        COMMON,
+    ] = "health"
     capabilities: Annotated[CapabilityKeys, "What it can do, where that is not what its dialect says.", UPSTREAM] = (
         CapabilityKeys()
     )

@@ -17,6 +17,7 @@ from .dialects.drift import Drift
 from .dialects.known import DIALECTS
 from .dialects.reading import in_our_words, parse, read_whole
 from .transport.bodies import encode
+from .transport.options import Trial
 from .transport.replicas import Replicas
 
 _PATH = "/chat/completions"
@@ -46,31 +47,32 @@ class UpstreamEngine:
     async def ready(self) -> bool:
         return await self._replicas.ready()
 
-    async def prepare(self, request: Json, refuse: Refuse) -> UpstreamPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> UpstreamPlan:
         """As `base.Engine.prepare`. Nobody is asked."""
         if not (self._upstream.remote_media or self._dialect.fetches):
             refuse_remote_media(request["messages"])
         request = without_refused(request, self._dialect.unsupported(request), refuse)
         written = self._dialect.write(request, self._upstream)
-        return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift)
+        return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client)
 
 
 @dataclass(slots=True)
 class UpstreamPlan:
-    """As `base.Plan`. ``seed`` is that of the request."""
+    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is."""
 
     dialect: Dialect
     written: Written
     seed: int | None
     replicas: Replicas
     drift: Drift
+    client: str | None
 
     async def complete(self, choice: int = 0) -> Completion:
         """As `base.Plan.complete`."""
         if not self.dialect.cancels:
             return await collect(self.stream(choice))
         with self._in_our_words():
-            answer = await self.replicas.post(_PATH, self._body(choice))
+            answer = await self.replicas.post(_PATH, self._body(choice), client=self.client)
             return read_whole(answer, self.written.asked, self.drift)
 
     async def stream(self, choice: int = 0) -> Deltas:
@@ -78,10 +80,11 @@ class UpstreamPlan:
         reader = self.written.read(self.drift)
         with self._in_our_words():
             if self.written.whole:
-                for delta in reader.feed_whole(await self.replicas.post(_PATH, self._body(choice))):
+                for delta in reader.feed_whole(await self.replicas.post(_PATH, self._body(choice), client=self.client)):
                     yield delta
             else:
-                async with aclosing(self.replicas.stream(_PATH, self._body(choice, stream=True))) as steps:
+                body = self._body(choice, stream=True)
+                async with aclosing(self.replicas.stream(_PATH, body, client=self.client)) as steps:
                     async for events in steps:
                         if isinstance(events, bytes):
                             for delta in reader.feed_whole(events):
@@ -129,6 +132,12 @@ def model_of(
         foreign=True,
     )
     return made if context_length is None else replace(made, context_length=context_length)
+
+
+def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
+    """The smallest request that makes the model of an upstream generate: one token."""
+    request: Json = {"messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 1}
+    return Trial(_PATH, encode(DIALECTS[dialect].write(request, upstream).body))
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> tuple[Model, ...]:

@@ -70,7 +70,7 @@ class ScriptedEngine:
     async def ready(self) -> bool:
         return True
 
-    async def prepare(self, request: Json, refuse: Refuse) -> ScriptedPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> ScriptedPlan:
         self.asked.append(request)
         for name in self.lacks:
             if name in request:

@@ -263,9 +263,9 @@ class Counting(ScriptedEngine):
         self.limiters = Limiters(Bounds(in_flight=8))
         self.taken: list[int] = []
 
-    async def prepare(self, request: Json, refuse: Refuse) -> ScriptedPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> ScriptedPlan:
         self.taken.append(self.limiters.of("m").taken)
-        return await super().prepare(request, refuse)
+        return await super().prepare(request, refuse, client)
 
 
 @pytest.mark.parametrize("makes_choices", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 
 from app.chat.limiter import Bounds
 from app.chat.support import support_table
+from app.configuration import building
 from app.configuration.building import Built, build, upstream_options
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
 from app.configuration.model_file import BUNDLED_MODEL
 from app.engines.dialects.known import DIALECTS
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replicas import Replicas
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.wiring import served_document
@@ -73,6 +77,38 @@ headers = { "x-a" = "b" }
     assert (options.retries, options.max_answer, options.max_event) == (7, 2048, 4096)
     assert (options.health_path, options.probe_seconds) == (None, 5)
     assert options.headers == {"x-a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "limit"), [("openai", "max_completion_tokens"), ("llama.cpp", "max_tokens"), ("ollama", "max_tokens")]
+)
+def test_a_trial_by_completion_asks_the_upstreams_model_for_one_token_in_the_words_of_its_dialect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str, limit: str
+) -> None:
+    made: list[UpstreamOptions] = []
+    monkeypatch.setattr(building, "Replicas", lambda options: made.append(options) or Replicas(options))
+    text = f"""
+[defaults]
+trial = "completion"
+[models.m]
+engine = "upstream"
+dialect = "{dialect}"
+upstream_model = "theirs"
+base_urls = ["http://a/v1"]
+extra_body = {{ max_tokens = 100, service_tier = "flex" }}
+[models.n]
+engine = "upstream"
+trial = "health"
+base_urls = ["http://a/v1"]
+"""
+    built(tmp_path, text)
+    trials = [options.trial for options in made]
+    assert trials[0] is not None
+    assert trials[0].path == "/chat/completions"
+    body = json.loads(trials[0].body)
+    assert (body["model"], body[limit], body["service_tier"]) == ("theirs", 1, "flex")
+    assert len(body["messages"]) == 1
+    assert trials[1] is None
 
 
 def test_a_header_that_cannot_be_set_is_refused_with_the_place_of_its_model(tmp_path: Path) -> None:

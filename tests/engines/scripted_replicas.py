@@ -45,11 +45,11 @@ class ScriptedReplicas(Replicas):
     async def get(self, path: str) -> bytes:
         return self._told()
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
         self.asked.append(json.loads(body))
         return self._told()
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         self.asked.append(json.loads(body))
         self.open += 1
         try:

@@ -79,7 +79,7 @@ class LlamaEngine:
         """Whether the model is loaded and answers, found out within a second."""
         return await self._process.ready()
 
-    async def prepare(self, request: Json, refuse: Refuse) -> LlamaPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> LlamaPlan:
         """As `base.Engine.prepare`."""
         form = schema_of(request, most=self._max_schemas)
         tools = tools_of(request, most=self._max_schemas)

@@ -178,7 +178,8 @@ def _failed_opening(error: Exception, *, begun: bool) -> Failed:
     ):
         return _unreachable(f"no connection: {errno.errorcode.get(error.errno or 0, 'unknown')}")
     if isinstance(error, TimeoutError):
-        return Failed(Cause.LATE, "no first byte in time", UpstreamTimeout(LATE))
+        # A whole answer begins when it is complete: one that asks for many tokens may take so long.
+        return Failed(Cause.LATE, "no first byte in time", UpstreamTimeout(LATE), Verdict.FAULTY)
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
         return Failed(Cause.UNUSABLE, "the answer is not HTTP", UpstreamFailed(UNUSABLE))
     reason = f"connection lost before the {'body' if begun else 'answer'} began"
@@ -186,10 +187,10 @@ def _failed_opening(error: Exception, *, begun: bool) -> Failed:
 
 
 def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
-    return Failed(Cause.UNREACHABLE, reason, EngineUnavailable(UNREACHABLE), repeatable=repeatable)
+    return Failed(Cause.UNREACHABLE, reason, EngineUnavailable(UNREACHABLE), Verdict.GONE, repeatable=repeatable)
 
 
 def _failed_reading(error: Exception) -> Failed:
     if isinstance(error, UpstreamTimeout):
-        return Failed(Cause.LATE, "stalled in the middle of the answer", error)
+        return Failed(Cause.LATE, "stalled in the middle of the answer", error, Verdict.FAULTY)
     return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(UNUSABLE))

@@ -1,98 +1,88 @@
-"""A circuit breaker: keeps requests from a replica that fails, and lets one through now and then for a trial."""
+"""A circuit breaker: keeps requests from a replica that fails, and from no other client those of one that it fails."""
 
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter
 
-CONSECUTIVE = 5  # failures in a row that open it
-WINDOW = 20  # attempts over which the rate is taken, once there are that many
-RATE = 0.5  # of failures among them that opens it
-COOL_DOWN = 2.0  # seconds that it stays open; twice as long each time that the trial fails
+from .failures import Verdict
+
+CONSECUTIVE = 5  # failures of the connection without a success between that open it
+WINDOW = 60.0  # seconds for which an outcome counts
+COOL_DOWN = 2.0  # seconds that it stays open; twice as long each time that it opens again before a success
 LONGEST_COOL_DOWN = 60.0  # seconds
+FIRST_DOUBT = 0.5  # seconds; twice as long with each failure before a success
+LONGEST_DOUBT = 30.0  # seconds
 
 
 class Breaker:
-    """Closed: requests pass. Open: none do. Half-open, once it has cooled down: one request is tried.
+    """Closed: requests pass. Open: none do, until it has cooled down and a probe of ours was answered.
 
-    Times are those of the event loop's clock, in seconds. What `claim` gives belongs to the attempt and goes back with
-    its outcome: an attempt that began before the breaker opened does not decide about the trial.
+    What opens it is what no single client can bring about while others are served. That nobody can be connected to is
+    the replica's fault. A connection that breaks may be the request's: it counts as long as no other client has
+    success. So may a status, or an answer that is late or unusable: they count only where they befall several clients
+    and none has success. A client is the short name of its API key, None where no key is asked for. Times are those of
+    the event loop's clock, in seconds.
     """
 
     def __init__(self) -> None:
         self._until: float | None = None  # None: closed
         self._cool_down = COOL_DOWN
-        self._trial = False
-        self._row = 0
-        self._window: deque[bool] = deque(maxlen=WINDOW)
+        self._row: Counter[Verdict] = Counter()  # failures since the last success
+        self._doubted_until = 0.0
+        # When each client last had success, and when it last failed, unless it had success since.
+        self._succeeded: dict[str | None, float] = {}
+        self._failed: dict[str | None, float] = {}
 
     @property
     def closed(self) -> bool:
+        """Whether requests may be sent."""
         return self._until is None
 
-    def allows(self, now: float) -> bool:
-        """Whether a request may be sent."""
-        return self._until is None or (now >= self._until and not self._trial)
-
     def wait(self, now: float) -> float:
-        """Seconds until the next trial; 0 where a request may be sent."""
+        """Seconds until a probe may close it; 0 where it is closed or has cooled down."""
         return 0.0 if self._until is None else max(0.0, self._until - now)
 
-    def claim(self) -> bool:
-        """An attempt begins. Gives whether it is the trial."""
-        if self._until is None:
-            return False
-        self._trial = True
-        return True
+    def doubted(self, now: float) -> bool:
+        """Whether requests should rather go to another replica: the last of this one failed not long ago."""
+        return now < self._doubted_until
 
-    def answered(self, trial: bool) -> None:
-        """The first byte came: a trial has shown what it was to show."""
-        if trial:
-            self._until, self._trial, self._cool_down, self._row = None, False, COOL_DOWN, 0
-            self._window.clear()
-
-    def succeeded(self) -> None:
+    def succeeded(self, now: float, client: str | None) -> None:
         """An answer came whole, or was given up by its reader."""
-        self._row = 0
-        self._window.append(False)
+        self._succeeded[client] = now
+        self._failed.pop(client, None)
+        self._row.clear()
+        self._doubted_until = 0.0
+        self._cool_down = COOL_DOWN
 
-    def released(self, trial: bool) -> None:
-        """An attempt ended and shows nothing: cancelled, or refused in a way that speaks of the request alone."""
-        if trial:
-            self._trial = False
-
-    def failed(self, now: float, trial: bool, *, broken: bool = True) -> bool:
-        """An attempt failed. Gives whether this opened the breaker, for the first time or again.
-
-        ``broken`` says that the replica is at fault for certain; otherwise it may be the request, and such failures
-        count only towards the rate, so that a client that repeats one bad request shuts nobody out so soon.
-        """
+    def failed(self, now: float, client: str | None, verdict: Verdict) -> bool:
+        """An attempt failed, with `Verdict.GONE`, `BROKEN` or `FAULTY`. Gives whether this opened the breaker."""
         if self._until is not None:
-            if trial:
-                self._trial = False
-                self.extend(now)
-            return trial
-        self._window.append(True)
-        self._row += broken
-        if self._row >= CONSECUTIVE or (len(self._window) == WINDOW and sum(self._window) >= RATE * WINDOW):
+            return False  # it began before
+        self._failed[client] = now
+        self._doubted_until = now + min(FIRST_DOUBT * 2 ** min(self._row.total(), 10), LONGEST_DOUBT)
+        self._row[verdict] += 1
+        failing = {other for other, at in self._failed.items() if now - at < WINDOW}
+        working = {other for other, at in self._succeeded.items() if now - at < WINDOW}
+        if verdict is Verdict.FAULTY:
+            opens = len(failing) > 1 and not working
+        elif verdict is Verdict.BROKEN:
+            opens = self._row[Verdict.GONE] + self._row[Verdict.BROKEN] >= CONSECUTIVE and working <= failing
+        else:
+            opens = self._row[Verdict.GONE] >= CONSECUTIVE
+        if opens:
             self.open(now)
-            return True
-        return False
+        return opens
 
     def open(self, now: float) -> None:
-        """Let no request pass until it has cooled down."""
-        self._row = 0
-        self._window.clear()
-        self._trial = False
-        # Spread, so that workers do not all try at the same time.
+        """Let no request pass until it has cooled down and was probed."""
+        # Spread, so that workers do not all probe at the same time.
         self._until = now + self._cool_down * random.uniform(0.75, 1.25)
-
-    def extend(self, now: float) -> None:
-        """Open again, for longer: it was seen to be broken still."""
         self._cool_down = min(2 * self._cool_down, LONGEST_COOL_DOWN)
-        self.open(now)
+        self._failed.clear()
+        self._row.clear()
 
-    def cool(self, now: float) -> None:
-        """Half-open at once: there is a sign that it mended."""
-        if self._until is not None:
-            self._until = min(self._until, now)
+    def mended(self, now: float) -> None:
+        """A probe was answered: close, if it has cooled down."""
+        if self._until is not None and now >= self._until:
+            self._until = None

@@ -47,8 +47,9 @@ class Cause(enum.Enum):
 class Verdict(enum.Enum):
     """What a failed attempt says of the replica."""
 
-    BROKEN = enum.auto()  # it is at fault
-    FAULTY = enum.auto()  # it, or the request
+    GONE = enum.auto()  # nobody can be reached, whatever the request
+    BROKEN = enum.auto()  # the connection failed; the request may have brought that about
+    FAULTY = enum.auto()  # it answers with an error, too late or nonsense, because of itself or of the request
     BUSY = enum.auto()  # it works, and has too much to do
     SOUND = enum.auto()  # it works; the request or our configuration is at fault
 
@@ -96,12 +97,12 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
         return failed(reason, busy, Verdict.BUSY, repeatable=True)
     if status in (503, 529):
         away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=seconds or 1)
-        return failed(reason, away, Verdict.BROKEN, repeatable=True)
+        return failed(reason, away, Verdict.FAULTY, repeatable=True)
     if status in (408, 504):
-        return failed(reason, UpstreamTimeout(LATE), Verdict.BROKEN, repeatable=True)
+        verdict = Verdict.BUSY if status == 408 else Verdict.FAULTY
+        return failed(reason, UpstreamTimeout(LATE), verdict, repeatable=True)
     # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
-    verdict = Verdict.FAULTY if status == 500 or status < 400 else Verdict.BROKEN
-    return failed(reason, UpstreamFailed(UNUSABLE), verdict, repeatable=status in _REPEATABLE)
+    return failed(reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY, repeatable=status in _REPEATABLE)
 
 
 def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:

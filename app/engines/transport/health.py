@@ -28,11 +28,13 @@ class Health:
         replicas: Sequence[Replica],
         session: aiohttp.ClientSession,
         headers: CIMultiDict[str],
+        post_headers: CIMultiDict[str],
     ) -> None:
         self._options = options
         self._replicas = replicas
         self._session = session
         self._headers = headers
+        self._post_headers = post_headers
         self._watching: dict[Replica, asyncio.Task[None]] = {}
         for replica in replicas:
             self.watch(replica, first=True)
@@ -49,12 +51,11 @@ class Health:
         if any(replica.seen and replica.breaker.closed for replica in self._replicas):
             return True
         if self._options.health_path is None:
-            now = asyncio.get_running_loop().time()
-            return any(replica.breaker.allows(now) for replica in self._replicas)
-        probes = [asyncio.create_task(replica.probe(self._session, self._headers)) for replica in self._replicas]
+            return any(replica.breaker.closed for replica in self._replicas)
+        probes = [asyncio.create_task(self._works(replica)) for replica in self._replicas]
         try:
             for probe in asyncio.as_completed(probes, timeout=READY_SECONDS):
-                if await probe is None:
+                if await probe:
                     return True
         except TimeoutError:
             pass
@@ -63,15 +64,20 @@ class Health:
                 task.cancel()
         return False
 
-    def watch(self, replica: Replica, *, first: bool = False) -> None:
-        """Probe a replica until it has mended; ``first``: at once, in case it has not come up."""
-        if self._options.health_path is None or replica in self._watching:
-            return
-        task = asyncio.create_task(self._probe_until_mended(replica, first))
-        self._watching[replica] = task
-        task.add_done_callback(lambda _: self._watching.pop(replica, None))
+    async def _works(self, replica: Replica) -> bool:
+        failed = await replica.probe(self._session, self._headers)
+        if failed is None and self._options.trial is None:
+            replica.breaker.mended(asyncio.get_running_loop().time())
+        return failed is None and replica.breaker.closed
 
-    async def _probe_until_mended(self, replica: Replica, first: bool) -> None:
+    def watch(self, replica: Replica, *, first: bool = False) -> None:
+        """Look after a replica until requests may be sent to it; ``first``: at once, in case it has not come up."""
+        task = self._watching.get(replica)
+        if (task is not None and not task.done()) or (first and self._options.health_path is None):
+            return
+        self._watching[replica] = asyncio.create_task(self._try_until_mended(replica, first))
+
+    async def _try_until_mended(self, replica: Replica, first: bool) -> None:
         now = asyncio.get_running_loop().time
         if first:
             failed = await replica.probe(self._session, self._headers)
@@ -79,10 +85,12 @@ class Health:
                 log.warning("upstream of %s, %s: %s", self._options.name, replica.label, failed.reason)
                 if failed.cause is Cause.UNREACHABLE and replica.breaker.closed:
                     replica.breaker.open(now())
+        pause = 0.0
         while not replica.breaker.closed:
-            # Spread, so that workers do not all probe at the same time.
-            await asyncio.sleep(self._options.probe_seconds * random.uniform(0.5, 1.5))
-            if await replica.probe(self._session, self._headers) is None:
-                return  # a request is tried now
-            if not replica.breaker.closed:
-                replica.breaker.extend(now())
+            await asyncio.sleep(max(pause, replica.breaker.wait(now())))
+            try:
+                await replica.try_again(self._session, self._headers, self._post_headers)
+            except Exception:  # it must not end this: nobody else asks
+                log.exception("upstream of %s, %s: could not be probed", self._options.name, replica.label)
+            # Spread, so that workers do not all ask at the same time.
+            pause = self._options.probe_seconds * random.uniform(0.5, 1.5)

@@ -20,6 +20,14 @@ class Timeouts(Table, frozen=True, kw_only=True):
     total: Annotated[Seconds, "Seconds for a request with all its attempts."] = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A request of ours that shows whether a replica works: JSON that is posted to a path."""
+
+    path: str
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamOptions:
     """One model elsewhere, behind one replica or several.
@@ -27,6 +35,7 @@ class UpstreamOptions:
     ``name`` is the model's id, for the log and errors. Each of ``base_urls`` ends before ``/chat/completions``.
     ``headers`` are sent with every request. ``retries`` are attempts after the first. ``max_answer`` and ``max_event``
     are in bytes, of a whole answer and of one event. ``health_path`` is relative to the base URL, None for none.
+    ``trial`` is what a replica that failed must answer before it gets requests again, None: the health path.
     ``socket`` is the path of a unix socket that leads there instead of the network.
     All of it is checked where a configuration is read.
     """
@@ -41,4 +50,5 @@ class UpstreamOptions:
     max_event: int = 16 << 20
     health_path: str | None = "/models"
     probe_seconds: float = 10.0
+    trial: Trial | None = None
     socket: str | None = None

@@ -16,6 +16,8 @@ from .retrying import LONGEST_ASKED_PAUSE
 
 _PROBE_BYTES = 8 << 20
 _PROBE_SECONDS = 5.0
+# What a failed attempt may show of a replica that works.
+_WORKS = (Verdict.BUSY, Verdict.SOUND)
 # Seconds for which the result of a probe stands in for another one.
 _PROBE_HOLDS = 1.0
 
@@ -43,19 +45,21 @@ class Replica:
             found = self._urls[path] = URL(self._base_url + path)
         return found
 
-    def judge(self, failed: Failed, trial: bool, now: float) -> bool:
-        """Take note of a failed attempt. Gives whether it opened the breaker."""
+    def rank(self, now: float) -> tuple[bool, bool, int]:
+        """The lower, the rather requests should go to it."""
+        return self.busy_until > now, self.breaker.doubted(now), self.outstanding
+
+    def judge(self, failed: Failed, client: str | None, now: float) -> bool:
+        """Take note of a client's failed attempt. Gives whether it opened the breaker."""
         if failed.retry_after is not None and failed.verdict is not Verdict.SOUND:
             self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
         if failed.elsewhere:
             self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
-        if failed.verdict in (Verdict.BROKEN, Verdict.FAULTY):
-            opened = self.breaker.failed(now, trial, broken=failed.verdict is Verdict.BROKEN)
-            self.seen &= self.breaker.closed
-            return opened
-        # It answers: the trial has shown that it is up.
-        self.breaker.answered(trial)
-        return False
+        if failed.verdict in _WORKS:
+            return False
+        opened = self.breaker.failed(now, client, failed.verdict)
+        self.seen &= self.breaker.closed
+        return opened
 
     async def probe(
         self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, fresh: bool = False
@@ -69,6 +73,20 @@ class Replica:
             self._probe = loop.create_task(self._ask(session, headers))
         return await asyncio.shield(self._probe)
 
+    async def try_again(self, session: aiohttp.ClientSession, get: CIMultiDict[str], post: CIMultiDict[str]) -> None:
+        """See whether it works again, and close the breaker if so: by a request of ours where one is configured, else
+        by the health path; without either it is believed. The headers are those for the two methods."""
+        now = asyncio.get_running_loop().time
+        trial, timeouts = self._options.trial, self._options.timeouts
+        failed: Failed | None = None
+        if trial is not None:
+            url, deadline = self.url(trial.path), now() + timeouts.total
+            failed = await _asked(session, HttpRequest("POST", url, post, trial.body, deadline, timeouts))
+        elif self._options.health_path is not None:
+            failed = await self.probe(session, get, fresh=True)
+        if failed is None or failed.verdict in _WORKS:
+            self.breaker.mended(now())
+
     async def end_probe(self) -> None:
         """Cancel a probe that is under way."""
         if self._probe is not None:
@@ -80,20 +98,28 @@ class Replica:
         seconds = min(_PROBE_SECONDS, self._options.timeouts.first_byte)
         timeouts = Timeouts(connect=self._options.timeouts.connect, first_byte=seconds, idle=seconds)
         url = self.url(self._options.health_path or "")
-        answer: HttpResponse | None = None
         self._failed = None
         try:
-            answer = await send(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
-            await answer.read_all(_PROBE_BYTES)
-        except Failed as failed:
+            failed = await _asked(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
             # Servers without a list of models answer 404, busy ones 429: they are up.
-            if failed.status not in (404, 405, 429):
+            if failed is not None and failed.status not in (404, 405, 429):
                 self._failed = failed
         finally:
-            if answer is not None:
-                answer.close()
             self._probe, self._probed = None, now()
         if self._failed is None:
             self.seen = self.breaker.closed
-            self.breaker.cool(now())
         return self._failed
+
+
+async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> Failed | None:
+    """How a request of ours failed; None: it was answered."""
+    answer: HttpResponse | None = None
+    try:
+        answer = await send(session, request)
+        await answer.read_all(_PROBE_BYTES)
+    except Failed as failed:
+        return failed
+    finally:
+        if answer is not None:
+            answer.close()
+    return None

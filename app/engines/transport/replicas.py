@@ -62,15 +62,14 @@ class Replicas:
         self._stream_headers = _headers(options, "text/event-stream, application/json;q=0.9")
         self.secrets = _secrets(options)
         self._session: aiohttp.ClientSession | None = None
-        self._budget = retrying.RetryBudget(0.0)
+        self._budgets = retrying.RetryBudgets()
         self._health: Health | None = None
 
     async def start(self) -> None:
         """Open the pool and look, in the background, which replicas are up."""
         self._session = session.acquire(self.options.socket)
-        self._budget = retrying.RetryBudget(self._now())
         if not self._supervised:
-            self._health = Health(self.options, self._replicas, self._session, self._get_headers)
+            self._health = Health(self.options, self._replicas, self._session, self._get_headers, self._post_headers)
 
     async def close(self) -> None:
         """Close what this upstream has open. Safe without a `start`."""
@@ -96,11 +95,12 @@ class Replicas:
 
     async def get(self, path: str) -> bytes:
         """Ask for a small thing, such as ``/models``; raises as `post`."""
-        return await self._whole("GET", path, None, self._explain)
+        return await self._whole("GET", path, None, self._explain, None)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
         """Post JSON and give the body of the answer, whose status is 2xx. Cancelling closes the connection.
-        ``explain`` is asked instead of the one for all.
+        ``explain`` is asked instead of the one for all. ``client`` is the short name of the key whose request it is:
+        what its requests bring about is held against no other's.
 
         Raises:
             EngineUnavailable: no replica can be reached, or they say so themselves.
@@ -109,11 +109,11 @@ class Replicas:
             UpstreamRefused: the request was refused.
             RateLimited: there are too many requests.
         """
-        return await self._whole("POST", path, body, explain or self._explain)
+        return await self._whole("POST", path, body, explain or self._explain, client)
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         """Post JSON and give the data of events, without ``[DONE]``, those together that came together; closing closes
-        the connection.
+        the connection. ``client`` is as for `post`.
 
         A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
         although a stream was asked for is given as bytes.
@@ -121,8 +121,8 @@ class Replicas:
         Raises:
             as `post`, also between events.
         """
-        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain)
-        with self._reading(replica, answer, self._explain):
+        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain, client)
+        with self._reading(replica, answer, self._explain, client):
             if _is_json(answer.content_type):
                 yield await answer.read_all(self.options.max_answer)
                 return
@@ -149,33 +149,39 @@ class Replicas:
                 raise unusable("a stream without events")
             yield [MISSING_DONE]
 
-    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain) -> bytes:
+    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain, client: str | None) -> bytes:
         headers = self._get_headers if body is None else self._post_headers
-        replica, answer = await self._open(method, path, body, headers, explain)
-        with self._reading(replica, answer, explain):
+        replica, answer = await self._open(method, path, body, headers, explain, client)
+        with self._reading(replica, answer, explain, client):
             if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
                 raise unusable("the answer is not JSON")
             return await answer.read_all(self.options.max_answer)
 
     @contextlib.contextmanager
-    def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain) -> Iterator[None]:
+    def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain, client: str | None) -> Iterator[None]:
         """Read what follows the first byte, note how it went, and close."""
         try:
             yield
         except Failed as failed:
-            self._note(replica, failed)
+            self._note(replica, failed, client)
             raise explain(failed) from None
         except BaseException:  # its reader went
-            replica.breaker.succeeded()
+            replica.breaker.succeeded(self._now(), client)
             raise
         else:
-            replica.breaker.succeeded()
+            replica.breaker.succeeded(self._now(), client)
         finally:
             replica.outstanding -= 1
             answer.close()
 
     async def _open(
-        self, method: str, path: str, body: bytes | None, headers: CIMultiDict[str], explain: Explain
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: CIMultiDict[str],
+        explain: Explain,
+        client: str | None,
     ) -> tuple[Replica, HttpResponse]:
         """Send a request until the first byte of an answer with status 2xx has come."""
         opened = self._session
@@ -183,7 +189,8 @@ class Replicas:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         now = self._now()
         deadline = now + self.options.timeouts.total
-        self._budget.deposit(now)
+        budget = self._budgets.of(client, now)
+        budget.deposit(now)
         tried: set[Replica] = set()
         patience = Patience() if self._supervised else None
         retry = 0
@@ -198,45 +205,43 @@ class Replicas:
             try:
                 if patience is not None:
                     patience.asks()
-                return replica, await self._attempt(opened, replica, request)
+                return replica, await self._attempt(opened, replica, request, client)
             except Failed as failed:
                 wait = patience.pause(failed) if patience else self._pause(failed, retry, tried, deadline)
-                if wait is None:
+                if wait is None or not (patience or budget.withdraw()):
                     raise explain(failed) from None
             await asyncio.sleep(wait)
             retry += 1
 
-    async def _attempt(self, opened: aiohttp.ClientSession, replica: Replica, request: HttpRequest) -> HttpResponse:
-        trial = replica.breaker.claim()
+    async def _attempt(
+        self, opened: aiohttp.ClientSession, replica: Replica, request: HttpRequest, client: str | None
+    ) -> HttpResponse:
         replica.outstanding += 1
         try:
             answer = await send(opened, request)
         except BaseException as error:
             replica.outstanding -= 1
             if isinstance(error, Failed):
-                self._note(replica, error, trial)
-            replica.breaker.released(trial)
+                self._note(replica, error, client)
             raise
-        replica.breaker.answered(trial)
-        replica.seen = True
+        replica.seen = replica.breaker.closed
         return answer
 
     def _choose(self, tried: set[Replica]) -> Replica | None:
-        """The replica to send to: one not tried yet, not busy, with the fewest outstanding requests."""
+        """The replica to send to: one not tried yet, by preference, of the lowest rank."""
         now = self._now()
-        usable = [replica for replica in self._replicas if replica.breaker.allows(now)]
+        usable = [replica for replica in self._replicas if replica.breaker.closed]
         if len(usable) < 2:
             return next(iter(usable), None)
         random.shuffle(usable)  # `min` takes the first of equals
-        return min(usable, key=lambda replica: (replica in tried, replica.busy_until > now, replica.outstanding))
+        return min(usable, key=lambda replica: (replica in tried, *replica.rank(now)))
 
     def _pause(self, failed: Failed, retry: int, tried: set[Replica], deadline: float) -> float | None:
         """Seconds until the next attempt, None if there is to be none."""
         now = self._now()
         asked = failed.retry_after or 0.0
         if any(
-            replica not in tried and replica.busy_until <= now and replica.breaker.allows(now)
-            for replica in self._replicas
+            replica not in tried and replica.busy_until <= now and replica.breaker.closed for replica in self._replicas
         ):
             asked = 0.0  # another one can be asked meanwhile
         elif not failed.repeatable:
@@ -246,16 +251,14 @@ class Replicas:
         wait = asked + retrying.pause(retry)
         if asked > retrying.LONGEST_ASKED_PAUSE or now + wait >= deadline:
             return None
-        if not any(replica.breaker.allows(now + wait) for replica in self._replicas):
-            return None
-        return wait if self._budget.withdraw() else None
+        return wait if any(replica.breaker.closed for replica in self._replicas) else None
 
-    def _note(self, replica: Replica, failed: Failed, trial: bool = False) -> None:
+    def _note(self, replica: Replica, failed: Failed, client: str | None) -> None:
         if self._supervised:
             return
         if not isinstance(failed.error, UpstreamRefused):
             log.warning("upstream of %s, %s: %s", self.options.name, replica.label, failed.reason)
-        if replica.judge(failed, trial, self._now()):
+        if replica.judge(failed, client, self._now()):
             log.warning("upstream of %s, %s: believed broken, not asked for a while", self.options.name, replica.label)
             if self._health is not None:
                 self._health.watch(replica)

@@ -21,8 +21,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 class RetryBudget:
-    """A bucket of tokens that bounds the retries of an upstream: when everything fails, repeating it all would make
-    it worse."""
+    """A bucket of tokens that bounds the retries of a client at an upstream: when everything fails, repeating it all
+    would make it worse."""
 
     def __init__(self, now: float) -> None:
         self._tokens = _CAPACITY
@@ -39,6 +39,20 @@ class RetryBudget:
             return False
         self._tokens -= 1
         return True
+
+
+class RetryBudgets:
+    """Each client has a budget of its own, so that none uses up the retries of others."""
+
+    def __init__(self) -> None:
+        self._budgets: dict[str | None, RetryBudget] = {}
+
+    def of(self, client: str | None, now: float) -> RetryBudget:
+        """The budget of a client, by the short name of its API key; None where no key is asked for."""
+        found = self._budgets.get(client)
+        if found is None:
+            found = self._budgets[client] = RetryBudget(now)
+        return found
 
 
 def pause(retry: int) -> float:

@@ -40,13 +40,13 @@ class Replicas(ScriptedReplicas):
         self.paths.append(path)
         return await super().get(path)
 
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
+    async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
         self.paths.append(path)
         answer = await super().post(path, body, explain=explain)
         await self.go_on.wait()
         return answer
 
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         self.paths.append(path)
         async for events in super().stream(path, body):
             await self.go_on.wait()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from app.engines.transport.breaker import CONSECUTIVE
+from app.engines.transport.breaker import CONSECUTIVE, LONGEST_COOL_DOWN
 from app.engines.transport.failures import Cause, Failed, Verdict
 from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.patience import PATIENCE as WAITED_FOR
@@ -40,36 +40,32 @@ def test_a_replica_is_named_by_its_place_and_knows_its_addresses() -> None:
 def test_failures_in_a_row_make_it_believed_broken() -> None:
     one = replica()
     one.seen = True
-    opened = [one.judge(failed(Verdict.BROKEN), False, 0.0) for _ in range(CONSECUTIVE)]
+    opened = [one.judge(failed(Verdict.GONE), "a", 0.0) for _ in range(CONSECUTIVE)]
     assert opened == [False] * (CONSECUTIVE - 1) + [True]
     assert not one.breaker.closed
     assert not one.seen
 
 
 @pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.SOUND])
-def test_what_does_not_speak_against_it_breaks_nothing_and_ends_a_trial_well(verdict: Verdict) -> None:
+def test_what_does_not_speak_against_it_breaks_nothing(verdict: Verdict) -> None:
     one = replica()
-    for _ in range(3 * CONSECUTIVE):
-        assert not one.judge(failed(verdict), False, 0.0)
-    assert one.breaker.closed
-    one.breaker.open(0.0)
-    trial = one.breaker.claim()
-    one.judge(failed(verdict), trial, 0.0)
+    for client in ("a", "b", "c") * CONSECUTIVE:
+        assert not one.judge(failed(verdict), client, 0.0)
     assert one.breaker.closed
 
 
 def test_it_is_left_alone_for_as_long_as_it_asks_within_bounds() -> None:
     one = replica()
-    one.judge(failed(Verdict.BUSY, retry_after=3.0), False, 10.0)
+    one.judge(failed(Verdict.BUSY, retry_after=3.0), "a", 10.0)
     assert one.busy_until == 13.0
-    one.judge(failed(Verdict.BUSY, retry_after=1.0), False, 10.0)
+    one.judge(failed(Verdict.BUSY, retry_after=1.0), "a", 10.0)
     assert one.busy_until == 13.0
-    one.judge(failed(Verdict.BUSY, retry_after=1e6), False, 10.0)
+    one.judge(failed(Verdict.BUSY, retry_after=1e6), "a", 10.0)
     assert one.busy_until == 10.0 + LONGEST_ASKED_PAUSE
     other = replica()
-    other.judge(failed(Verdict.SOUND, retry_after=3.0), False, 10.0)
+    other.judge(failed(Verdict.SOUND, retry_after=3.0), "a", 10.0)
     assert other.busy_until == 0.0
-    other.judge(failed(Verdict.SOUND, elsewhere=True), False, 10.0)
+    other.judge(failed(Verdict.SOUND, elsewhere=True), "a", 10.0)
     assert other.busy_until == 10.0 + LONGEST_ASKED_PAUSE
 
 
@@ -90,17 +86,16 @@ def test_those_who_probe_at_the_same_time_share_one_probe_and_so_do_those_who_co
 
 
 @pytest.mark.parametrize(
-    ("status", "up"), [(200, True), (404, True), (405, True), (429, True), (401, False), (500, False)]
+    ("status", "up"), [(200, True), (404, True), (405, True), (429, True), (401, True), (500, False)]
 )
-def test_a_probe_shows_whether_it_is_up(status: int, up: bool) -> None:
+def test_a_probe_that_is_answered_closes_its_breaker(status: int, up: bool) -> None:
     async def test() -> None:
         one = replica()
         now = asyncio.get_running_loop().time()
-        one.breaker.open(now)
+        one.breaker.open(now - LONGEST_COOL_DOWN)
         response = Response(b"{}", status=status)
-        told = await one.probe(Session(response).typed, CIMultiDict())
-        assert (told is None) is up
-        assert one.breaker.allows(asyncio.get_running_loop().time()) is up, "a request may be tried at once"
+        await one.try_again(Session(response).typed, CIMultiDict(), CIMultiDict())
+        assert one.breaker.closed is up
         assert response.closed
 
     run(test())

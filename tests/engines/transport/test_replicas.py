@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import aiohttp
 import pytest
 
-from app.engines.transport.breaker import CONSECUTIVE
+from app.engines.transport.breaker import CONSECUTIVE, LONGEST_COOL_DOWN
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
@@ -75,17 +76,18 @@ def test_a_wait_that_is_too_long_is_passed_on(opened: Open) -> None:
 
 
 def test_a_replica_that_keeps_failing_is_asked_no_more_until_it_has_cooled_down(opened: Open) -> None:
-    made = opened(*(busy(502) for _ in range(CONSECUTIVE)), good(), retries=0)
+    gone = aiohttp.ClientOSError(errno.ECONNREFUSED, "nobody is there")
+    made = opened(*[gone] * CONSECUTIVE, good(), retries=0)
 
     async def use(replicas: Replicas) -> None:
         for _ in range(CONSECUTIVE):
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(EngineUnavailable):
                 await post(replicas)
         with pytest.raises(EngineUnavailable) as caught:
             await post(replicas)
         assert int(caught.value.headers["retry-after"]) >= 1
         assert len(made.session.asked) == CONSECUTIVE
-        replicas._replicas[0].breaker.cool(replicas._now())
+        replicas._replicas[0].breaker.mended(replicas._now() + LONGEST_COOL_DOWN)
         assert await post(replicas) == A
 
     run(made, use)

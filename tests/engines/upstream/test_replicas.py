@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
+from typing import Any
 
 import pytest
 
-from app.engines.transport import health, replica
+from app.engines.transport import breaker, health, replica
 from app.engines.transport.breaker import CONSECUTIVE
+from app.engines.transport.options import Trial
 from app.engines.transport.replicas import Replicas
-from app.errors import ApiError, EngineUnavailable, UpstreamRefused
+from app.errors import ApiError, EngineUnavailable, UpstreamFailed
 from tests import jumping
-from tests.patience import PATIENCE, until
+from tests.patience import until
 
 from .playing import played, post, started, stream
 from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, whole
@@ -21,6 +24,14 @@ from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, even
 pytestmark = pytest.mark.live
 
 GOOD = whole({"id": "x"})
+TRIAL = Trial("/chat/completions", b'{"n": 1}')
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replicas that are believed broken are tried again at once, and no probe stands in for another one."""
+    monkeypatch.setattr(breaker, "COOL_DOWN", 0.02)
+    monkeypatch.setattr(replica, "_PROBE_HOLDS", 0.0)
 
 
 async def fail(replicas: Replicas, times: int = CONSECUTIVE) -> None:
@@ -90,41 +101,29 @@ def test_a_replica_that_breaks_off_in_the_middle_is_asked_no_more() -> None:
 
 def test_what_a_client_gets_wrong_and_what_is_merely_busy_breaks_nothing() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
-        for status in (400, 422, 429):
+        for status in (400, 401, 404, 408, 413, 422, 429):
             upstream.answers = [whole({}, status)]
-            await fail(replicas, 30)
+            for client in 10 * ("a", "b", "c"):
+                with pytest.raises(ApiError):
+                    await replicas.post("/chat/completions", b"{}", client=client)
         upstream.answers = [GOOD]
         assert await post(replicas)
 
     played(GOOD, use=use, health_path=None)
 
 
-def test_one_bad_request_that_is_repeated_shuts_nobody_out_at_once() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        upstream.answers = [whole({}, 500)]
-        await fail(replicas, CONSECUTIVE + 5)
-        upstream.answers = [GOOD]
-        assert await post(replicas)
-
-    played(GOOD, use=use, health_path=None)
-
-
-def test_a_replica_that_mended_is_found_by_a_probe_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replica_that_mended_is_found_by_a_probe_and_gets_requests_again(quickly: None) -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         upstream.models = whole({}, 503)
         await fail(replicas)
-        await asyncio.sleep(0.15)
-        assert len(upstream.probes) > 2
+        await until(lambda: len(upstream.probes) > 3)
         with pytest.raises(EngineUnavailable):
             await post(replicas)
+        assert not await replicas.ready()
+        assert len(upstream.received) == CONSECUTIVE, "no client's request is a trial"
         upstream.models, upstream.answers = whole({}), [GOOD]
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    await post(replicas)
-                    break
-                except EngineUnavailable:
-                    await asyncio.sleep(0.02)
+        await until(lambda: replicas._replicas[0].breaker.closed)
+        assert await post(replicas)
         assert await replicas.ready()
         # It is believed to work: nobody probes it.
         await asyncio.sleep(0.05)
@@ -132,8 +131,80 @@ def test_a_replica_that_mended_is_found_by_a_probe_and_tried_again(monkeypatch: 
         await asyncio.sleep(0.2)
         assert len(upstream.probes) == count
 
-    monkeypatch.setattr(replica, "_PROBE_HOLDS", 0.0)
     played(reset(), use=use, probe_seconds=0.03)
+
+
+def test_a_replica_whose_generation_fails_gets_requests_again_when_it_gives_a_token(quickly: None) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        for client in ("a", "b"):
+            with pytest.raises(ApiError):
+                await replicas.post("/chat/completions", b"{}", client=client)
+        await until(lambda: len(upstream.received) > 5)
+        assert {request.body for request in upstream.received[2:]} == {TRIAL.body}
+        assert not await replicas.ready(), "its list of models shows nothing"
+        with pytest.raises(EngineUnavailable):
+            await post(replicas)
+        upstream.answers = [GOOD]
+        await until(lambda: replicas._replicas[0].breaker.closed)
+        assert {request.path for request in upstream.received} == {"/v1/chat/completions"}
+        assert upstream.received[-1].headers["content-type"] == "application/json"
+        assert await post(replicas)
+
+    played(whole({}, 500), use=use, probe_seconds=0.03, trial=TRIAL)
+
+
+@pytest.mark.parametrize("status", [400, 401, 429])
+def test_a_trial_that_is_refused_has_shown_that_the_upstream_is_up(status: int, quickly: None) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        await fail(replicas)
+        upstream.answers = [whole({}, status)]
+        await until(lambda: replicas._replicas[0].breaker.closed)
+
+    played(reset(), use=use, trial=TRIAL)
+
+
+def test_a_replica_is_tried_again_whatever_befalls_a_trial(quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        one = replicas._replicas[0]
+        usual, failures = one.try_again, [OSError("?"), ValueError("?")]
+
+        async def try_again(*args: Any) -> None:
+            if failures:
+                raise failures.pop()
+            await usual(*args)
+
+        monkeypatch.setattr(one, "try_again", try_again)
+        await fail(replicas)
+        await until(lambda: one.breaker.closed)
+        assert not failures
+
+    played(reset(), use=use, probe_seconds=0.03)
+
+
+def test_a_replica_without_a_probe_gets_requests_again_once_it_has_cooled_down(quickly: None) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        await fail(replicas)
+        assert not replicas._replicas[0].breaker.closed
+        await until(lambda: replicas._replicas[0].breaker.closed)
+        assert len(upstream.received) == CONSECUTIVE
+
+    played(reset(), use=use, health_path=None)
+
+
+def test_requests_rather_go_to_a_replica_whose_last_one_did_not_fail() -> None:
+    async def run() -> None:
+        async with (
+            Scripted(whole({}, 500)) as odd,
+            Scripted(GOOD) as good,
+            started(odd.base_url, good.base_url) as replicas,
+        ):
+            for _ in range(40):
+                with contextlib.suppress(UpstreamFailed):
+                    await post(replicas)
+            assert len(odd.received) <= 5
+            assert all(each.breaker.closed for each in replicas._replicas)
+
+    jumping.run(run())
 
 
 def test_a_replica_that_works_is_probed_once_at_the_start() -> None:
@@ -184,34 +255,6 @@ def test_without_a_health_path_nothing_is_probed() -> None:
         await fail(replicas)
         assert not await replicas.ready()
         assert not upstream.probes
-
-    played(reset(), use=use, health_path=None)
-
-
-def test_a_trial_that_the_upstream_refuses_has_shown_that_it_is_up() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        await fail(replicas)
-        upstream.answers = [whole({}, 400)]
-        replicas._replicas[0].breaker.cool(0.0)
-        with pytest.raises(UpstreamRefused):
-            await post(replicas)
-        assert replicas._replicas[0].breaker.closed
-
-    played(reset(), use=use, health_path=None)
-
-
-def test_a_trial_whose_client_goes_leaves_room_for_the_next() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        await fail(replicas)
-        upstream.answers = [stall(), GOOD]
-        replicas._replicas[0].breaker.cool(0.0)
-        trial = asyncio.create_task(post(replicas))
-        await until(lambda: len(upstream.answers) == 1)
-        with pytest.raises(EngineUnavailable):
-            await post(replicas)
-        trial.cancel()
-        await asyncio.gather(trial, return_exceptions=True)
-        assert await post(replicas)
 
     played(reset(), use=use, health_path=None)
 

@@ -105,6 +105,22 @@ def test_retries_end_with_the_budget() -> None:
     played(whole({}, 429), use=use, retries=2)
 
 
+def test_one_client_uses_up_no_other_clients_retries() -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        async def one(client: str) -> None:
+            await replicas.post("/chat/completions", b"{}", client=client)
+
+        await one("good")
+        upstream.answers = [whole({}, 503)]
+        await asyncio.gather(*(one("bad") for _ in range(60)), return_exceptions=True)
+        count = len(upstream.received)
+        upstream.answers = [whole({}, 503), whole({}, 503), GOOD]
+        await one("good")
+        assert len(upstream.received) == count + 3
+
+    played(GOOD, use=use, retries=2)
+
+
 def test_another_replica_is_preferred_for_a_retry() -> None:
     async def run() -> None:
         async with (
