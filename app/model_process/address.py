@@ -14,6 +14,9 @@ IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
 # The file beside the socket in which the workers tell each other which slots they use.
 SLOTS_SUFFIX = ".slots"
 
+# Characters of a key.
+KEY_LENGTH = 64
+
 
 def address_variables(number: int = 0) -> tuple[str, str]:
     """The variables with the socket and the key of the server's model with a number, counted from 0."""

@@ -10,13 +10,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
 from app.errors import ConfigurationError, EngineUnavailable
 from app.jsontypes import Json
 from app.model_process import supervisor
+from app.model_process.address import KEY_LENGTH
 from app.model_process.child import ChildOptions
+from app.model_process.health import is_loaded
 from app.model_process.supervisor import Supervision
 
 from .asking import complete, stream
@@ -34,6 +38,9 @@ from .conftest import (
 
 pytestmark = pytest.mark.live
 
+# Seconds that only a failure takes.
+WIDE = 60.0
+
 OPTIONS = ChildOptions(model=str(BUNDLED), context_length=CONTEXT_LENGTH, slots=2, threads=1)
 HELLO = [{"role": "user", "content": "Hello!"}]
 
@@ -50,6 +57,14 @@ time.sleep(60)
 """
 
 
+class Known(NamedTuple):
+    """What is known of a supervisor elsewhere."""
+
+    socket: str
+    key: str
+    pid: int
+
+
 @pytest.fixture
 def own() -> Iterator[Supervision]:
     """A supervisor for one test, which may do to it what it likes."""
@@ -57,7 +72,7 @@ def own() -> Iterator[Supervision]:
         yield running
 
 
-async def _complete(running: Supervision) -> Json:
+async def _complete(running: Supervision | Known) -> Json:
     engine = engine_at(running.socket, running.key)
     await engine.start()
     try:
@@ -66,11 +81,11 @@ async def _complete(running: Supervision) -> Json:
         await engine.close()
 
 
-def _answers(running: Supervision) -> bool:
+def _answers(running: Supervision | Known) -> bool:
     return bool(asyncio.run(_complete(running))["choices"])
 
 
-def _child(running: Supervision) -> int:
+def _child(running: Supervision | Known) -> int:
     assert eventually(lambda: child_of(running.pid) is not None)
     child = child_of(running.pid)
     assert child is not None
@@ -167,15 +182,94 @@ def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
     assert _answers(own)
 
 
-def test_the_model_serves_on_without_its_supervisor_and_ends_with_the_server(own: Supervision) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_model_ends_with_its_supervisor_and_both_are_back_behind_the_same_address(
+    own: Supervision, stopped: bool
+) -> None:
+    assert _answers(own)
+    assert not own.revive()
+    first, child = own.pid, _child(own)
+    if stopped:
+        os.kill(child, signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    assert eventually(lambda: not alive(child), WIDE)
+    assert eventually(lambda: not own.is_running(), WIDE)
+    assert eventually(own.revive, WIDE)
+    assert own.is_running()
+    assert own.pid != first
+    assert eventually(lambda: is_loaded(own.socket, own.key), WIDE)
+    assert _answers(own)
+
+
+def test_what_a_killed_supervisor_left_is_removed_with_the_server(own: Supervision) -> None:
     assert _answers(own)
     child = _child(own)
     os.kill(own.pid, signal.SIGKILL)
-    assert eventually(lambda: not alive(own.pid))
-    assert _answers(own)
+    assert eventually(lambda: not own.is_running() and not alive(child), WIDE)
+    assert Path(own.socket).exists()
     own.close()
-    assert eventually(lambda: not alive(child))
     assert not Path(own.socket).parent.exists()
+
+
+def test_a_supervisor_that_ends_before_it_reads_its_key_holds_up_no_later_one(own: Supervision) -> None:
+    for _ in range(2):
+        os.kill(own.pid, signal.SIGKILL)
+        assert eventually(own.revive, WIDE)
+    assert eventually(lambda: is_loaded(own.socket, own.key), WIDE)
+
+
+def test_a_supervisor_is_started_again_once_a_second_at_most(own: Supervision, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic() + 60
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    for pause, revived in ((60.0, True), (0.9, False), (0.2, True)):
+        os.kill(own.pid, signal.SIGKILL)
+        assert eventually(lambda: not own.is_running(), WIDE)
+        now += pause
+        assert own.revive() is revived
+    monkeypatch.undo()
+
+
+def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(capfd: pytest.CaptureFixture[str]) -> None:
+    async def use(running: Supervision) -> None:
+        engine = engine_at(running.socket, running.key)
+        await engine.start()
+        pieces = stream(engine, {"messages": HELLO, **ENDLESS})
+        await anext(pieces)
+        first = _child(running)
+        os.kill(first, signal.SIGSTOP)
+        whole = asyncio.ensure_future(complete(engine, {"messages": HELLO}))
+        with pytest.raises(EngineUnavailable):
+            async for _ in pieces:
+                pass
+        with pytest.raises(EngineUnavailable):
+            await whole
+        assert await asyncio.to_thread(eventually, lambda: is_loaded(running.socket, running.key), WIDE)
+        assert _child(running) != first
+        assert (await complete(engine, {"messages": HELLO}))["choices"]
+        await engine.close()
+
+    with supervised(OPTIONS, probe=6.0) as running:
+        assert eventually(lambda: is_loaded(running.socket, running.key), WIDE)
+        time.sleep(1.5)  # the supervisor must have seen it ready: it asks every second
+        asyncio.run(asyncio.wait_for(use(running), WIDE))
+    assert "did neither answer nor compute for 6 s and was killed; it is started again" in capfd.readouterr().err
+
+
+def test_no_client_s_key_and_no_key_of_its_own_is_in_the_environment_or_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("PARLEY_API_KEYS", "PARLEY_UPSTREAM_API_KEY", "GPU_1", "NVIDIA_API_KEY", "CUDA_TOKEN", "PARLEY_HOST"):
+        monkeypatch.setenv(name, f"sk-{name}")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with supervised(OPTIONS) as running:
+        assert _answers(running)
+        for pid in (running.pid, _child(running)):
+            environ = Path(f"/proc/{pid}/environ").read_text()
+            assert "LC_ALL=C.UTF-8" in environ
+            assert "OMP_NUM_THREADS=1" in environ
+            told = environ + Path(f"/proc/{pid}/cmdline").read_text()
+            assert not [part for part in told.split("\0") if "sk-" in part or "PARLEY_" in part or running.key in part]
 
 
 def _server(options: ChildOptions) -> subprocess.Popen[str]:
@@ -194,7 +288,7 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     assert server.stdout is not None
     assert server.stderr is not None
     socket, key, pid, worker = server.stdout.readline().split()
-    running = Supervision(socket=socket, key=key, pid=int(pid), life_line=None)
+    running = Known(socket, key, int(pid))
     assert _answers(running)
     child = _child(running)
     server.kill()
@@ -258,10 +352,11 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
 def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Path, failure: str, sentence: str) -> None:
     (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({failure!r})")
     read_end, write_end = os.pipe()
+    os.write(write_end, b"k" * KEY_LENGTH)
     child = subprocess.run(
         [sys.executable, "-m", "app.model_process.child", str(tmp_path / "s.sock"), str(read_end), OPTIONS.to_json()],
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "PARLEY_CHILD_KEY": "x"},
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
         pass_fds=(read_end,),
         capture_output=True,
         text=True,
