@@ -30,15 +30,25 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def is_loaded(path: str, key: str, seconds: float = 1.0) -> bool:
-    """Whether the process behind a socket answers in time that it is ready."""
+def is_loaded(path: str, key: str) -> bool:
+    """Whether the process behind a socket answers that it is ready, found out within a second."""
+    return _health(path, key, 1.0) == 200
+
+
+def answers(path: str, key: str, seconds: float) -> bool:
+    """Whether the process behind a socket answers in time, were it that it loads."""
+    return _health(path, key, seconds) is not None
+
+
+def _health(path: str, key: str, seconds: float) -> int | None:
+    """The status that the process answers with, None for no answer in time."""
     with (
         contextlib.suppress(OSError, http.client.HTTPException),
         contextlib.closing(_Connection(path, seconds)) as connection,
     ):
         connection.request("GET", "/health", headers={"authorization": f"Bearer {key}"})
-        return connection.getresponse().status == 200
-    return False
+        return connection.getresponse().status
+    return None
 
 
 def computed(pid: int) -> float:
@@ -51,31 +61,31 @@ def computed(pid: int) -> float:
 
 
 class Probe:
-    """Finds out whether a process hangs: after it was ready once, it neither answers nor computes for so long.
+    """Finds out whether a process hangs: after its first answer, it neither answers nor computes for so long.
 
-    Not answering is not enough: with all its HTTP threads at work llama.cpp answers nothing else for minutes. Loading
-    may take any time.
+    Not answering is not enough: with all its HTTP threads at work llama.cpp answers nothing else for minutes. Until the
+    first answer it may take any time.
     """
 
-    def __init__(self, patience: float, is_loaded: Callable[[float], bool], computed: Callable[[], float]) -> None:
-        """``patience`` is in seconds. ``is_loaded`` is given the seconds in which to find it out, ``computed`` gives
-        the seconds that the process has computed so far."""
+    def __init__(self, patience: float, answers: Callable[[float], bool], computed: Callable[[], float]) -> None:
+        """``patience`` is in seconds. ``answers`` is given the seconds in which to find it out, ``computed`` gives the
+        seconds that the process has computed so far."""
         # So long are the question and the pause before it.
         self.seconds = patience / (2 * _MISSED)
-        self._is_loaded = is_loaded
+        self._answers = answers
         self._computed = computed
         self._last = 0.0
-        self._was_ready = False
+        self._has_answered = False
         self._missed = 0
 
     def hangs(self) -> bool:
         """Ask once. To be called with a pause of `seconds` before each call."""
-        answered = self._is_loaded(self.seconds)
+        answered = self._answers(self.seconds)
         now = self._computed()
         worked, self._last = now - self._last, now
-        self._was_ready |= answered
+        self._has_answered |= answered
         if answered or worked >= _WORK * self.seconds:
             self._missed = 0
         else:
             self._missed += 1
-        return self._was_ready and self._missed >= _MISSED
+        return self._has_answered and self._missed >= _MISSED

@@ -36,7 +36,7 @@ from .child import (
     say,
     wait_for_end,
 )
-from .health import Probe, computed, is_loaded
+from .health import Probe, answers, computed
 
 # Delays before a new start, in seconds; a child that lived long enough starts over at the first.
 _FIRST_DELAY = 0.1
@@ -316,7 +316,7 @@ class Supervisor:
 
     def _watch_child(self, child: subprocess.Popen[bytes], ended: threading.Event, hung: threading.Event) -> None:
         """Kill the child once it hangs."""
-        probe = Probe(self._seconds, partial(is_loaded, self._socket, self._key), partial(computed, child.pid))
+        probe = Probe(self._seconds, partial(answers, self._socket, self._key), partial(computed, child.pid))
         while not ended.wait(probe.seconds):
             if probe.hangs():
                 hung.set()

@@ -70,17 +70,20 @@ def engines() -> list[tuple[str, Engine]]:
     return made
 
 
-def ask(engine: Engine, body: Json) -> Json:
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(wire(Settings(api_keys=(KEY,)), engine))
-        request = {"model": engine.models[0].id, "messages": [{"role": "user", "content": "Hello!"}], **body}
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-            return await client.post("/v1/chat/completions", json=request, headers=BEARER)
+def errors(engine: Engine, bodies: list[Json]) -> list[Json]:
+    """The errors that requests get, each of them a 400."""
 
-    response = asyncio.run(send())
-    assert response.status_code == 400, response.text
-    error: Json = response.json()["error"]
-    return error
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(wire(Settings(api_keys=(KEY,)), engine))
+        hello = {"model": engine.models[0].id, "messages": [{"role": "user", "content": "Hello!"}]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return [
+                await client.post("/v1/chat/completions", json={**hello, **body}, headers=BEARER) for body in bodies
+            ]
+
+    found = asyncio.run(send())
+    assert [response.status_code for response in found] == [400] * len(bodies)
+    return [response.json()["error"] for response in found]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -89,8 +92,8 @@ def test_what_does_not_go_together_is_refused_by_every_engine_and_dialect(
     name: str, engine: Engine, stream: bool
 ) -> None:
     capabilities = engine.models[0].capabilities
-    for body, param, code in CASES:
-        error = ask(engine, {**body, "stream": stream})
+    told = errors(engine, [{**body, "stream": stream} for body, _, _ in CASES])
+    for (body, param, code), error in zip(CASES, told, strict=True):
         if all(NEEDS[parameter] in capabilities for parameter in body):
             assert (error["param"], error["code"]) == (param, code), (name, body)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.errors import ConfigurationError, EngineUnavailable
+from app.errors import EngineUnavailable
 from app.jsontypes import Json
 from app.model_process import supervisor
 from app.model_process.address import KEY_LENGTH
@@ -23,6 +24,7 @@ from app.model_process.child import ChildOptions
 from app.model_process.health import is_loaded
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE, wait_until
 from .asking import complete, stream
 from .conftest import (
     BUNDLED,
@@ -32,14 +34,10 @@ from .conftest import (
     child_of,
     engine_at,
     environment_kept,
-    eventually,
     supervised,
 )
 
 pytestmark = pytest.mark.live
-
-# Seconds that only a failure takes.
-WIDE = 60.0
 
 OPTIONS = ChildOptions(model=str(BUNDLED), context_length=CONTEXT_LENGTH, slots=2, threads=1)
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -86,33 +84,13 @@ def _answers(running: Supervision | Known) -> bool:
 
 
 def _child(running: Supervision | Known) -> int:
-    assert eventually(lambda: child_of(running.pid) is not None)
+    wait_until(lambda: child_of(running.pid) is not None)
     child = child_of(running.pid)
     assert child is not None
     return child
 
 
-def test_this_installation_can_run_the_model() -> None:
-    supervisor.check()
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="xllamacpp"):
-        supervisor.check()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the library is asked for on Linux alone")
-def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr("ctypes.CDLL", refuse)
-    with pytest.raises(ConfigurationError, match="apt-get install -y libgomp1"):
-        supervisor.check()
-
-
-def test_a_launch_returns_at_once_and_is_published() -> None:
+def test_a_launch_is_published_and_its_key_is_shown_to_nobody() -> None:
     with environment_kept():
         running = supervisor.begin(OPTIONS)
         try:
@@ -165,7 +143,7 @@ def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Su
         assert _child(own) != first
         await engine.close()
 
-    asyncio.run(asyncio.wait_for(use(), 20))
+    asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
@@ -192,12 +170,12 @@ def test_the_model_ends_with_its_supervisor_and_both_are_back_behind_the_same_ad
     if stopped:
         os.kill(child, signal.SIGSTOP)
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: not alive(child), WIDE)
-    assert eventually(lambda: not own.is_running(), WIDE)
-    assert eventually(own.revive, WIDE)
+    wait_until(lambda: not alive(child))
+    wait_until(lambda: not own.is_running())
+    wait_until(own.revive)
     assert own.is_running()
     assert own.pid != first
-    assert eventually(lambda: is_loaded(own.socket, own.key), WIDE)
+    wait_until(lambda: is_loaded(own.socket, own.key))
     assert _answers(own)
 
 
@@ -205,7 +183,7 @@ def test_what_a_killed_supervisor_left_is_removed_with_the_server(own: Supervisi
     assert _answers(own)
     child = _child(own)
     os.kill(own.pid, signal.SIGKILL)
-    assert eventually(lambda: not own.is_running() and not alive(child), WIDE)
+    wait_until(lambda: not own.is_running() and not alive(child))
     assert Path(own.socket).exists()
     own.close()
     assert not Path(own.socket).parent.exists()
@@ -214,8 +192,8 @@ def test_what_a_killed_supervisor_left_is_removed_with_the_server(own: Supervisi
 def test_a_supervisor_that_ends_before_it_reads_its_key_holds_up_no_later_one(own: Supervision) -> None:
     for _ in range(2):
         os.kill(own.pid, signal.SIGKILL)
-        assert eventually(own.revive, WIDE)
-    assert eventually(lambda: is_loaded(own.socket, own.key), WIDE)
+        wait_until(own.revive)
+    wait_until(lambda: is_loaded(own.socket, own.key))
 
 
 def test_a_supervisor_is_started_again_once_a_second_at_most(own: Supervision, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +201,26 @@ def test_a_supervisor_is_started_again_once_a_second_at_most(own: Supervision, m
     monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
     for pause, revived in ((60.0, True), (0.9, False), (0.2, True)):
         os.kill(own.pid, signal.SIGKILL)
-        assert eventually(lambda: not own.is_running(), WIDE)
+        wait_until(lambda: not own.is_running())
         now += pause
         assert own.revive() is revived
     monkeypatch.undo()
+
+
+def _see_it_asked(running: Supervision) -> None:
+    """Wait until the supervisor asks for the model's health, and answer in its place."""
+    path, aside = running.socket, running.socket + ".aside"
+    os.rename(path, aside)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(PATIENCE)
+        asking, _ = listener.accept()
+        with asking:
+            assert asking.recv(1024).startswith(b"GET /health ")
+            asking.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            assert asking.recv(1024) == b"", "it has read the answer"
+    os.rename(aside, path)
 
 
 def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(capfd: pytest.CaptureFixture[str]) -> None:
@@ -243,15 +237,15 @@ def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(cap
                 pass
         with pytest.raises(EngineUnavailable):
             await whole
-        assert await asyncio.to_thread(eventually, lambda: is_loaded(running.socket, running.key), WIDE)
+        await asyncio.to_thread(wait_until, lambda: is_loaded(running.socket, running.key))
         assert _child(running) != first
         assert (await complete(engine, {"messages": HELLO}))["choices"]
         await engine.close()
 
     with supervised(OPTIONS, probe=6.0) as running:
-        assert eventually(lambda: is_loaded(running.socket, running.key), WIDE)
-        time.sleep(1.5)  # the supervisor must have seen it ready: it asks every second
-        asyncio.run(asyncio.wait_for(use(running), WIDE))
+        wait_until(lambda: is_loaded(running.socket, running.key))
+        _see_it_asked(running)
+        asyncio.run(asyncio.wait_for(use(running), PATIENCE))
     assert "did neither answer nor compute for 6 s and was killed; it is started again" in capfd.readouterr().err
 
 
@@ -287,8 +281,8 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     server = _server(OPTIONS)
     assert server.stdout is not None
     assert server.stderr is not None
-    socket, key, pid, worker = server.stdout.readline().split()
-    running = Known(socket, key, int(pid))
+    path, key, pid, worker = server.stdout.readline().split()
+    running = Known(path, key, int(pid))
     assert _answers(running)
     child = _child(running)
     server.kill()
@@ -297,8 +291,8 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     assert alive(running.pid)
     assert _answers(running)  # a worker that drains its streams still has its model
     os.kill(int(worker), signal.SIGKILL)
-    assert eventually(lambda: not alive(child) and not alive(running.pid))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(child) and not alive(running.pid))
+    wait_until(lambda: not Path(path).parent.exists())
     assert server.stderr.read() == ""
     server.stdout.close()
     server.stderr.close()
@@ -310,10 +304,10 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     server = _server(ChildOptions(model=str(wrong), context_length=CONTEXT_LENGTH))
     assert server.stdout is not None
     assert server.stderr is not None
-    socket, key, pid, worker = server.stdout.readline().split()
+    path, key, pid, worker = server.stdout.readline().split()
 
     async def ready() -> bool:
-        engine = engine_at(socket, key)
+        engine = engine_at(path, key)
         await engine.start()
         try:
             return await engine.ready()
@@ -336,8 +330,8 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     for process in (server.pid, int(worker)):
         os.kill(process, signal.SIGKILL)
     server.wait()
-    assert eventually(lambda: not alive(int(pid)))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(int(pid)))
+    wait_until(lambda: not Path(path).parent.exists())
     server.stdout.close()
     server.stderr.close()
 
@@ -360,7 +354,7 @@ def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Pat
         pass_fds=(read_end,),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
     os.close(read_end)
     os.close(write_end)
