@@ -91,9 +91,9 @@ class Supervision:
     socket: str
     key: str = dataclasses.field(repr=False)
     # Both ends of the pipe: the reading one is for the supervisors to come.
-    _life_line: tuple[int, int] | None
+    life_line: tuple[int, int] | None
     # The reading end of a pipe whose other end the supervisor alone holds: it ends with the supervisor.
-    _sign: int
+    sign: int
     pid: int = 0
     _begun: float = 0.0
 
@@ -106,7 +106,7 @@ class Supervision:
     def is_running(self) -> bool:
         """Whether the supervisor runs. Its process id could be another's by now."""
         with contextlib.suppress(BlockingIOError):
-            return os.read(self._sign, 1) != b""
+            return os.read(self.sign, 1) != b""
         return True
 
     def revive(self) -> bool:
@@ -115,7 +115,7 @@ class Supervision:
         Raises:
             ConfigurationError: it cannot be started.
         """
-        if self.is_running() or time.monotonic() - self._begun < _PAUSE or self._life_line is None:
+        if self.is_running() or time.monotonic() - self._begun < _PAUSE or self.life_line is None:
             return False
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
@@ -124,11 +124,11 @@ class Supervision:
 
     def close(self, timeout: float = 2.0) -> None:
         """Let go of the life line and wait up to ``timeout`` seconds for the end. May be called again."""
-        if self._life_line is None:
+        if self.life_line is None:
             return
-        for end in self._life_line:
+        for end in self.life_line:
             os.close(end)
-        self._life_line = None
+        self.life_line = None
         for name in [name for name, value in os.environ.items() if value in (self.socket, self.key)]:
             del os.environ[name]
         deadline = time.monotonic() + timeout
@@ -138,7 +138,7 @@ class Supervision:
                 time.sleep(0.01)
         if not self.is_running():
             remove_socket(self.socket)
-        os.close(self._sign)
+        os.close(self.sign)
 
     def _start(self) -> None:
         """Start the supervisor. The life line is inherited by fork and closed by exec.
@@ -146,9 +146,9 @@ class Supervision:
         Raises:
             ConfigurationError: the process cannot be started.
         """
-        assert self._life_line is not None
+        assert self.life_line is not None
         self._begun = time.monotonic()
-        read_end, write_end = self._life_line
+        read_end, write_end = self.life_line
         sign, held = os.pipe()
         os.set_blocking(sign, False)
         command = [sys.executable, "-P", "-m", "app.model_process.supervisor"]
@@ -175,8 +175,8 @@ class Supervision:
         # A full pipe holds the key of supervisors that ended before they read it.
         with contextlib.suppress(BlockingIOError):
             os.write(write_end, self.key.encode())
-        os.close(self._sign)
-        self._sign, self.pid = sign, process.pid
+        os.close(self.sign)
+        self.sign, self.pid = sign, process.pid
 
 
 def publish_share(workers: int) -> None:
@@ -202,8 +202,8 @@ def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
         probe=probe,
         socket=socket,
         key=secrets.token_hex(KEY_LENGTH // 2),
-        _life_line=(read_end, write_end),
-        _sign=os.open(os.devnull, os.O_RDONLY),  # at its end, as that of one that has ended
+        life_line=(read_end, write_end),
+        sign=os.open(os.devnull, os.O_RDONLY),  # at its end, as that of one that has ended
     )
     try:
         running._start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from app.configuration.model_file import BUNDLED_MODEL, served_model
 from app.engines.llama.process import ModelProcess
 from app.errors import ConfigurationError
+from app.model_process import pool as module
 from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE, address_from_environment
 from app.model_process.pool import Launch, ProcessPool
 
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.live
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessPool]:
     for name in [name for name in os.environ if "_CHILD_" in name]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr(module.log, "propagate", True)
     pool = ProcessPool()
     yield pool
     pool.close()
@@ -188,7 +191,8 @@ def test_no_key_of_a_client_or_of_another_server_reaches_the_processes(tmp_path:
         supervisor = supervisor_below(server.pid)
         wait_until(lambda: child_of(supervisor) is not None)
         for pid in (supervisor, child_of(supervisor)):
-            environ = Path(f"/proc/{pid}/environ").read_bytes()
-            assert b"PATH=" in environ
-            assert b"sk-" not in environ
-            assert b"PARLEY_" not in environ
+            told = Path(f"/proc/{pid}/environ").read_text() + Path(f"/proc/{pid}/cmdline").read_text()
+            assert "PATH=" in told
+            assert "sk-" not in told
+            assert "PARLEY_" not in told
+            assert not re.search("[0-9a-f]{64}", told), "its own key comes by a pipe"

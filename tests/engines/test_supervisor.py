@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -189,24 +188,6 @@ def test_what_a_killed_supervisor_left_is_removed_with_the_server(own: Supervisi
     assert not Path(own.socket).parent.exists()
 
 
-def test_a_supervisor_that_ends_before_it_reads_its_key_holds_up_no_later_one(own: Supervision) -> None:
-    for _ in range(2):
-        os.kill(own.pid, signal.SIGKILL)
-        wait_until(own.revive)
-    wait_until(lambda: is_loaded(own.socket, own.key))
-
-
-def test_a_supervisor_is_started_again_once_a_second_at_most(own: Supervision, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.monotonic() + 60
-    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
-    for pause, revived in ((60.0, True), (0.9, False), (0.2, True)):
-        os.kill(own.pid, signal.SIGKILL)
-        wait_until(lambda: not own.is_running())
-        now += pause
-        assert own.revive() is revived
-    monkeypatch.undo()
-
-
 def _see_it_asked(running: Supervision) -> None:
     """Wait until the supervisor asks for the model's health, and answer in its place."""
     path, aside = running.socket, running.socket + ".aside"
@@ -247,23 +228,6 @@ def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(cap
         _see_it_asked(running)
         asyncio.run(asyncio.wait_for(use(running), PATIENCE))
     assert "did neither answer nor compute for 6 s and was killed; it is started again" in capfd.readouterr().err
-
-
-def test_no_client_s_key_and_no_key_of_its_own_is_in_the_environment_or_on_the_command_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("PARLEY_API_KEYS", "PARLEY_UPSTREAM_API_KEY", "GPU_1", "NVIDIA_API_KEY", "CUDA_TOKEN", "PARLEY_HOST"):
-        monkeypatch.setenv(name, f"sk-{name}")
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with supervised(OPTIONS) as running:
-        assert _answers(running)
-        for pid in (running.pid, _child(running)):
-            environ = Path(f"/proc/{pid}/environ").read_text()
-            assert "LC_ALL=C.UTF-8" in environ
-            assert "OMP_NUM_THREADS=1" in environ
-            told = environ + Path(f"/proc/{pid}/cmdline").read_text()
-            assert not [part for part in told.split("\0") if "sk-" in part or "PARLEY_" in part or running.key in part]
 
 
 def _server(options: ChildOptions) -> subprocess.Popen[str]:
