@@ -121,17 +121,39 @@ def test_what_goes_together_passes(request_: Json) -> None:
     check_combinations(request_)
 
 
-def test_a_custom_tool_is_not_chosen_as_a_function_of_its_name() -> None:
-    custom = {"type": "custom", "custom": {"name": "a"}}
-    with pytest.raises(BadRequest) as caught:
-        check_combinations({"tools": [custom], "tool_choice": tool("a")})
-    assert caught.value.param == "tool_choice.function.name"
+CUSTOM = {"type": "custom", "custom": {"name": "a"}}
 
 
-def test_functions_do_not_go_with_tools() -> None:
+def allowing(*tools: Json) -> Json:
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": list(tools)}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        ({"tools": [CUSTOM], "tool_choice": tool("a")}, "tool_choice.function.name"),
+        ({"tools": [tool("a")], "tool_choice": CUSTOM}, "tool_choice.custom.name"),
+        (
+            {"tools": [tool("a")], "tool_choice": allowing(tool("a"), {"type": "function", "function": {}})},
+            "tool_choice.allowed_tools.tools[1].function.name",
+        ),
+        (
+            {"tools": [tool("a")], "tool_choice": allowing({"type": "other"})},
+            "tool_choice.allowed_tools.tools[0]",
+        ),
+        ({"tools": [tool("a")], "tool_choice": allowing()}, "tool_choice.allowed_tools.tools"),
+        ({"tools": [tool("a")], "functions": [{"name": "f"}]}, "functions"),
+        ({"tools": [tool("a")], "function_call": "none"}, "function_call"),
+        ({"tools": [tool("a")], "function_call": {"name": "a"}}, "function_call"),
+        ({"functions": [{"name": "f"}], "tool_choice": "none"}, "tool_choice"),
+        ({"functions": [{"name": "f"}], "tool_choice": "required"}, "tool_choice"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_is_refused_by_its_path(request_: Json, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        check_combinations({"tools": [tool("a")], "functions": [{"name": "f"}]})
-    assert caught.value.param == "functions"
+        check_combinations(request_)
+    assert caught.value.param == param
 
 
 def test_a_tool_that_is_left_out_is_taken_off_the_list_of_those_that_may_be_called() -> None:
