@@ -1,4 +1,4 @@
-"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it died.
+"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it dies or hangs.
 
 `begin` is the server's side: it starts the supervisor; `Supervision.publish` says, in the environment, where the model
 listens. The supervisor is a process of its own and light, since gunicorn's master reaps every child itself
@@ -12,20 +12,16 @@ import ctypes
 import dataclasses
 import importlib.util
 import os
-import re
 import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from ..errors import ConfigurationError
-from .address import IN_FLIGHT_VARIABLE, KEY_LENGTH, SLOTS_SUFFIX, address_variables
+from .address import IN_FLIGHT_VARIABLE, KEY_LENGTH, address_variables, new_socket, remove_socket
 from .child import (
     HTTP_THREADS,
     IGNORED_SIGNALS,
@@ -36,6 +32,7 @@ from .child import (
     say,
     wait_for_end,
 )
+from .environment import needed
 from .health import Probe, answers, computed
 
 # Delays before a new start, in seconds; a child that lived long enough starts over at the first.
@@ -45,19 +42,6 @@ _LONG_LIFE = 30.0
 
 # Seconds between two starts of a supervisor at least.
 _PAUSE = 1.0
-
-_SOCKET_NAME = "s.sock"  # by the ending llama.cpp knows that it is no host name
-_LONGEST_SOCKET_PATH = 103  # bytes; Linux allows 107, macOS 103
-
-# What Python, the linker and llama.cpp's backends read. Nothing of llama.cpp's own LLAMA_*: one of them would tell
-# users the mark that stands for a picture in a prompt.
-_KEPT = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "GPU_DEVICE_ORDINAL"})
-_KEPT_PREFIXES = (
-    *("PYTHON", "LC_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "XDG_"),
-    *("GGML_", "MTMD_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_"),
-    *("CUDA_", "HIP_", "ROCR_", "ROCM_", "HSA_", "VK_", "MESA_", "ONEAPI_", "SYCL_", "ZE_", "MTL_", "MUSA_"),
-)
-_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 
 
 def check() -> None:
@@ -159,7 +143,7 @@ class Supervision:
         try:
             process = subprocess.Popen(
                 command,
-                env=_environment(os.environ),
+                env=needed(os.environ),
                 pass_fds=(read_end, held),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -193,7 +177,7 @@ def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
     Raises:
         ConfigurationError: no folder for the socket, or the process cannot be started.
     """
-    socket = os.path.join(_socket_folder(), _SOCKET_NAME)
+    socket = new_socket()
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     options = dataclasses.replace(options, model=os.path.abspath(options.model))
@@ -211,47 +195,6 @@ def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
         running.close(timeout=0)
         raise
     return running
-
-
-def _socket_folder() -> str:
-    """Make a fresh folder for this user alone, near enough to the root for a socket path."""
-    for parent in (None, "/tmp"):
-        try:
-            folder = tempfile.mkdtemp(prefix="parley-", dir=parent)
-        except OSError as error:
-            if parent is None:
-                continue
-            raise ConfigurationError(
-                f"No folder can be made for the model's socket ({error}): set TMPDIR to a writable folder."
-            ) from None
-        if len(os.fsencode(os.path.join(folder, _SOCKET_NAME))) <= _LONGEST_SOCKET_PATH:
-            return folder
-        os.rmdir(folder)
-    raise ConfigurationError("TMPDIR is too long for a socket path: set it to a shorter folder.")
-
-
-def remove_socket(socket: str) -> None:
-    """Remove the socket, the file beside it and its folder; a folder that holds anything else stays."""
-    for path in (socket, socket + SLOTS_SUFFIX):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-    with contextlib.suppress(OSError):
-        os.rmdir(os.path.dirname(socket))
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Those variables that the processes to come may need, and the module path: first the folder that holds ``app``.
-
-    Keys of clients and of other servers have any name, so it is what is needed that is listed.
-    """
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(name)
-    }
-    here = str(Path(__file__).resolve().parents[2])
-    inherited = environ.get("PYTHONPATH")
-    return {**kept, "PYTHONPATH": os.pathsep.join([here, inherited] if inherited else [here])}
 
 
 class Supervisor:
