@@ -164,12 +164,18 @@ def test_both_are_back_for_the_next_request_and_after_a_reload() -> None:
 def test_a_worker_brings_back_those_that_it_has_launched_itself() -> None:
     port = free_port()
     args = ("-c", os.devnull, "-k", "app.web.worker.Worker", "--asgi-lifespan", "on", "-b", f"127.0.0.1:{port}")
-    with serve("llama", {"PARLEY_PORT": str(port)}, args) as server:
+    with serve("llama", {"PARLEY_PORT": str(port), "PARLEY_MODEL_PROBE": "7.5"}, args) as server:
         assert server.log_line("it starts one of its own")
         (worker,) = server.workers
+        assert probe_of(supervisor_below(worker)) == "7.5"
         kill_both(supervisor_below(worker))
         wait_until(lambda: status(server) == 200)
         assert server.workers == [worker]
+
+
+def probe_of(supervisor: int) -> str:
+    """The seconds that a supervisor was told."""
+    return Path(f"/proc/{supervisor}/cmdline").read_text().split("\0")[-3]
 
 
 def test_no_key_of_a_client_or_of_another_server_reaches_the_processes(tmp_path: Path) -> None:
@@ -186,9 +192,11 @@ def test_no_key_of_a_client_or_of_another_server_reaches_the_processes(tmp_path:
         "PARLEY_API_KEYS": "sk-first,sk-second",
         "PARLEY_API_KEYS_FILE": str(keys),
         "OTHER": "sk-other",
+        "PARLEY_MODEL_PROBE": "7.5",
     }
     with serve("echo", env) as server:
         supervisor = supervisor_below(server.pid)
+        assert probe_of(supervisor) == "7.5"
         wait_until(lambda: child_of(supervisor) is not None)
         for pid in (supervisor, child_of(supervisor)):
             told = Path(f"/proc/{pid}/environ").read_text() + Path(f"/proc/{pid}/cmdline").read_text()
