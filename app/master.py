@@ -19,7 +19,7 @@ from .contract.document import Document
 from .contract.operations import operations
 from .errors import ConfigurationError
 from .frameworks import import_connexion
-from .frameworks.gunicorn import Address, Server, replace_reload, wsgi_worker_class
+from .frameworks.gunicorn import Address, Server, call_regularly, replace_reload, wsgi_worker_class
 from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
@@ -43,7 +43,7 @@ class Master:
         # The path below which the document's operations lie, known once it has been read.
         self._base_path = ""
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
-        self._pool: ProcessPool | None = None
+        self._pool = ProcessPool(settings.model_probe)
 
     def on_starting(self, server: Server) -> None:
         """Called before anything is forked."""
@@ -60,6 +60,7 @@ class Master:
         except ConfigurationError as error:
             stop(error)
         replace_reload(server, lambda fork_again: self._reload(server, fork_again))
+        call_regularly(server, self._pool.revive)
 
     def when_ready(self, server: Server) -> None:
         """Called when the server listens: say how to call it."""
@@ -107,7 +108,6 @@ class Master:
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
         wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
-        self._pool = self._pool or ProcessPool()
         if wanted or self._pool.launched:
             self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
 

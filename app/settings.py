@@ -107,6 +107,12 @@ class Settings(Table, frozen=True, kw_only=True):
         "`typical_p`, `repeat_penalty`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
     ] = ()
     echo_delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks of the `echo` engine."] = 0.0
+    model_probe: Annotated[
+        float,
+        Meta(ge=0, le=DAY),
+        "Seconds that the process of a model may neither answer nor compute before it is killed and started again; 0: "
+        "any time.",
+    ] = 30.0
     unsupported: Annotated[
         Unsupported,
         "What happens to a parameter that a model cannot honour: `refuse` it by name, or `warn` and go on without it, "

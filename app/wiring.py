@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -194,7 +195,7 @@ def wire(
         Path(__file__).parent,
         outer=outer,
         inner=[check],
-        lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload),
+        lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload, settings.model_probe),
     )
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
@@ -235,7 +236,7 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(built: Built | None, freezes: bool, _app: object) -> AsyncIterator[None]:
+async def _lifespan(built: Built | None, freezes: bool, probe: float, _app: object) -> AsyncIterator[None]:
     """Open the engine before the first request of a worker, close it after the last."""
     if freezes:
         # What is there now stays: the collector need not look through a large document again with every full round.
@@ -243,13 +244,22 @@ async def _lifespan(built: Built | None, freezes: bool, _app: object) -> AsyncIt
     if built is None:
         yield
         return
-    pool = ProcessPool()
+    pool = ProcessPool(probe)
     if built.served and not models_are_launched():
         log.warning("no model process was started before this worker (see gunicorn.conf.py); it starts one of its own")
         pool.launch([served.launch for served in built.served], workers=1)
+    reviving = asyncio.create_task(_revive(pool))
     try:
         await built.engine.start()
         yield
     finally:
+        reviving.cancel()
         await built.engine.close()
         pool.close()
+
+
+async def _revive(pool: ProcessPool) -> None:
+    """Start again what has ended of a worker's own model processes, as the master does where it has launched them."""
+    while pool.launched:
+        await asyncio.sleep(1)
+        pool.revive()

@@ -28,6 +28,7 @@ class Server:
         self.LISTENERS: list[Any] = [SimpleNamespace(getsockname=lambda name=name: name) for name in listeners]
         self.reloaded = 0
         self.reload: Callable[[], None] = self._reload
+        self.manage_workers: Callable[[], None] = lambda: None
 
     def _reload(self) -> None:
         self.reloaded += 1

@@ -6,6 +6,8 @@
 - The ``cfg`` of the master has ``address``, the addresses to listen on as pairs or paths, ``worker_class``, the class
   itself, ``worker_class_str``, its name, and ``is_ssl``; its ``LISTENERS`` have ``getsockname``.
 - SIGHUP calls the master's ``reload``, looked up on the object. There is no hook that can decline it.
+- The master calls its ``manage_workers``, looked up on the object, every second, and when a child of its has ended.
+  There is no hook for either.
 
 Nothing of gunicorn is imported before it is needed: commands load the application too.
 """
@@ -46,6 +48,7 @@ class Server(Protocol):
     """gunicorn's master, as its hooks are given it."""
 
     reload: Callable[[], None]
+    manage_workers: Callable[[], None]
 
     @property
     def cfg(self) -> Config: ...
@@ -87,3 +90,14 @@ def replace_reload(server: Server, reload: Callable[[Callable[[], None]], None])
     """Have SIGHUP call ``reload``, which is given gunicorn's own: it reads the configuration and forks new workers."""
     own = server.reload
     server.reload = lambda: reload(own)
+
+
+def call_regularly(server: Server, what: Callable[[], None]) -> None:
+    """Have the master call something every second, and when a child of its has ended, until it stops."""
+    own = server.manage_workers
+
+    def manage_workers() -> None:
+        what()
+        own()
+
+    server.manage_workers = manage_workers

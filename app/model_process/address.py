@@ -1,8 +1,11 @@
-"""Where the model processes of a server listen: told by the launcher in the environment, where workers find it."""
+"""Where the model processes of a server listen: on sockets in folders of their own, which the launcher tells workers in
+the environment."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Mapping
 
 from ..errors import ConfigurationError
@@ -13,6 +16,12 @@ IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
 
 # The file beside the socket in which the workers tell each other which slots they use.
 SLOTS_SUFFIX = ".slots"
+
+# Characters of a key.
+KEY_LENGTH = 64
+
+_SOCKET_NAME = "s.sock"  # by the ending llama.cpp knows that it is no host name
+_LONGEST_SOCKET_PATH = 103  # bytes; Linux allows 107, macOS 103
 
 
 def address_variables(number: int = 0) -> tuple[str, str]:
@@ -39,3 +48,34 @@ def address_from_environment(number: int = 0) -> tuple[str, str]:
 def models_are_launched(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether a process above this one has launched the model processes."""
     return SOCKET_VARIABLE in environ
+
+
+def new_socket() -> str:
+    """A path for a socket, in a fresh folder for this user alone, near enough to the root.
+
+    Raises:
+        ConfigurationError: no folder can be made.
+    """
+    for parent in (None, "/tmp"):
+        try:
+            folder = tempfile.mkdtemp(prefix="parley-", dir=parent)
+        except OSError as error:
+            if parent is None:
+                continue
+            raise ConfigurationError(
+                f"No folder can be made for the model's socket ({error}): set TMPDIR to a writable folder."
+            ) from None
+        path = os.path.join(folder, _SOCKET_NAME)
+        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+            return path
+        os.rmdir(folder)
+    raise ConfigurationError("TMPDIR is too long for a socket path: set it to a shorter folder.")
+
+
+def remove_socket(socket: str) -> None:
+    """Remove the socket, the file beside it and its folder; a folder that holds anything else stays."""
+    for path in (socket, socket + SLOTS_SUFFIX):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(socket))

@@ -1,12 +1,13 @@
 """The model process, ``python -m app.model_process.child``: llama.cpp behind a private unix socket.
 
-It lives as long as its life line, a pipe that the server's processes hold open; when the last of them has
-ended it ends too, and removes its socket. Signals do not end it, so that answers under way are finished.
+It lives as long as its supervisor, from which it has a pipe: the key comes out of it first, then nothing until the
+supervisor has ended. Signals do not end it, so that answers under way are finished.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import importlib
 import json
@@ -15,11 +16,13 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from .address import KEY_VARIABLE, SLOTS_SUFFIX
+from .address import KEY_LENGTH
 
 # gunicorn's master halts when a child of its own ends with 3 or 4: these statuses stay clear of both.
 EXIT_CANNOT_LOAD = 5
 EXIT_CANNOT_IMPORT = 6
+
+_PR_SET_PDEATHSIG = 1
 
 # Answers that llama.cpp works on or keeps waiting at once, over all workers of a server.
 HTTP_THREADS = 256
@@ -76,25 +79,31 @@ def say(sentence: str) -> None:
         print(f"parley: {sentence}", file=sys.stderr, flush=True)
 
 
+def read_key(life_line: int) -> str:
+    """The key, which comes first out of a pipe. Ends this process when the pipe ends before."""
+    key = b""
+    while len(key) < KEY_LENGTH:
+        piece = os.read(life_line, KEY_LENGTH - len(key))
+        if not piece:
+            sys.exit(0)
+        key += piece
+    return key.decode()
+
+
 def wait_for_end(life_line: int) -> None:
     """Block until the last holder of the other end of the pipe has closed it."""
-    while os.read(life_line, 64):
+    while os.read(life_line, KEY_LENGTH):
         pass
 
 
-def remove_socket(socket: str) -> None:
-    """Remove the socket, the file beside it and its folder; a folder that holds anything else stays."""
-    for path in (socket, socket + SLOTS_SUFFIX):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-    with contextlib.suppress(OSError):
-        os.rmdir(os.path.dirname(socket))
+def _end_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends: also while it is stopped or loads."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     """Load the model and listen. Gives the server, which must be kept alive."""
-    # The mark that stands for a picture in a prompt is drawn at random: nobody may write it into a text.
-    os.environ.pop("LLAMA_MEDIA_MARKER", None)
     # When an assertion fails, llama.cpp would start a debugger, whose report may hold prompts.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     llama = importlib.import_module("xllamacpp")
@@ -136,14 +145,16 @@ def _end(status: int) -> NoReturn:
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Serve until the life line ends. Arguments: socket path, life line's descriptor, options as JSON."""
+    """Serve until the supervisor ends. Arguments: socket path, the pipe's descriptor, options as JSON."""
     ignore_signals()
+    _end_with_parent()
     socket, life_line, options = arguments[0], int(arguments[1]), ChildOptions.from_json(arguments[2])
+    key = read_key(life_line)
     os.umask(0o077)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(socket)
     try:
-        _server = _serve(options, socket, os.environ[KEY_VARIABLE])
+        _server = _serve(options, socket, key)
     except ImportError as error:
         say(
             LIBGOMP_HINT
@@ -160,7 +171,6 @@ def main(arguments: list[str]) -> NoReturn:
         _end(EXIT_CANNOT_LOAD)
     ignore_signals()  # some versions of llama.cpp install handlers of their own
     wait_for_end(life_line)
-    remove_socket(socket)
     _end(0)
 
 

@@ -6,6 +6,7 @@ worker that was forked with them has ended.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from .address import address_variables
 from .child import ChildOptions
 from .health import is_loaded
 from .supervisor import Supervision, begin, check, publish_share
+
+log = logging.getLogger("parley")
 
 _PAUSE = 0.1
 
@@ -37,7 +40,9 @@ class _Running:
 class ProcessPool:
     """Starts what is wanted, keeps what is wanted still, lets go of the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, probe: float = 0.0) -> None:
+        """``probe``: seconds without an answer or work after which a process is started again; 0: never."""
+        self._probe = probe
         self._running: list[_Running] = []
 
     @property
@@ -47,13 +52,14 @@ class ProcessPool:
 
     def launch(self, wanted: Sequence[Launch], *, workers: int, patience: float = 0.0) -> None:
         """Have just these running, and publish them in this order. With a ``patience``, in seconds, those that are
-        new are waited for until they are loaded.
+        new are waited for until they are loaded. Those that have ended are started again.
 
         Raises:
             ConfigurationError: one cannot be run, or is not loaded in time; then all is as it was.
         """
         if wanted:
             check()
+        self.revive()
         kept = list(self._running)
         running: list[_Running] = []
         new: list[_Running] = []
@@ -61,7 +67,7 @@ class ProcessPool:
             for launch in wanted:
                 found = next((one for one in kept if one.launch == launch), None)
                 if found is None:
-                    found = _Running(launch, begin(launch.options))
+                    found = _Running(launch, begin(launch.options, self._probe))
                     new.append(found)
                 else:
                     kept.remove(found)
@@ -81,6 +87,16 @@ class ProcessPool:
                 os.environ.pop(name, None)
         publish_share(workers)
         self._running = running
+
+    def revive(self) -> None:
+        """Start again what has ended, supervisor and all, behind the same addresses. To be called every second."""
+        for one in self._running:
+            path = one.launch.options.model
+            try:
+                if one.supervision.revive():
+                    log.error("the supervisor of the model %s had ended and is started again", path)
+            except ConfigurationError as error:
+                log.error("the supervisor of the model %s has ended: %s", path, error)
 
     def close(self) -> None:
         """Let go of all, and wait a moment for each."""

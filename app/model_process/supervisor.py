@@ -1,4 +1,4 @@
-"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it died.
+"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it dies or hangs.
 
 `begin` is the server's side: it starts the supervisor; `Supervision.publish` says, in the environment, where the model
 listens. The supervisor is a process of its own and light, since gunicorn's master reaps every child itself
@@ -16,31 +16,32 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
+from functools import partial
 
 from ..errors import ConfigurationError
-from .address import IN_FLIGHT_VARIABLE, KEY_VARIABLE, SOCKET_VARIABLE, address_variables
+from .address import IN_FLIGHT_VARIABLE, KEY_LENGTH, address_variables, new_socket, remove_socket
 from .child import (
     HTTP_THREADS,
     IGNORED_SIGNALS,
     LIBGOMP_HINT,
     ChildOptions,
     ignore_signals,
-    remove_socket,
+    read_key,
     say,
     wait_for_end,
 )
+from .environment import needed
+from .health import Probe, answers, computed
 
 # Delays before a new start, in seconds; a child that lived long enough starts over at the first.
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 10.0
 _LONG_LIFE = 30.0
 
-_SOCKET_NAME = "s.sock"  # by the ending llama.cpp knows that it is no host name
-_LONGEST_SOCKET_PATH = 103  # bytes; Linux allows 107, macOS 103
+# Seconds between two starts of a supervisor at least.
+_PAUSE = 1.0
 
 
 def check() -> None:
@@ -63,15 +64,22 @@ def check() -> None:
 
 @dataclasses.dataclass(slots=True)
 class Supervision:
-    """A running supervisor, as seen by the process that launched it.
+    """A supervisor, as seen by the process that launched it: running, or to be started again by `revive`.
 
-    The model lives until this process and all processes forked from it have ended or called `close`.
+    The model lives until this process and all processes forked from it have ended or called `close`. They all hold the
+    life line, which outlives a supervisor, as do the socket path and the key: nobody has to be told of a new one.
     """
 
+    options: ChildOptions
+    probe: float
     socket: str
     key: str = dataclasses.field(repr=False)
-    pid: int
-    life_line: int | None
+    # Both ends of the pipe: the reading one is for the supervisors to come.
+    life_line: tuple[int, int] | None
+    # The reading end of a pipe whose other end the supervisor alone holds: it ends with the supervisor.
+    sign: int
+    pid: int = 0
+    _begun: float = 0.0
 
     def publish(self, number: int = 0) -> None:
         """Put into the environment where the model listens; ``number`` tells the models of a server apart."""
@@ -79,19 +87,80 @@ class Supervision:
         os.environ[socket] = self.socket
         os.environ[key] = self.key
 
+    def is_running(self) -> bool:
+        """Whether the supervisor runs. Its process id could be another's by now."""
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self.sign, 1) != b""
+        return True
+
+    def revive(self) -> bool:
+        """Start the supervisor again if it has ended; one that ends at once is started once a second. Whether it was.
+
+        Raises:
+            ConfigurationError: it cannot be started.
+        """
+        if self.is_running() or time.monotonic() - self._begun < _PAUSE or self.life_line is None:
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        self._start()
+        return True
+
     def close(self, timeout: float = 2.0) -> None:
         """Let go of the life line and wait up to ``timeout`` seconds for the end. May be called again."""
         if self.life_line is None:
             return
-        os.close(self.life_line)
+        for end in self.life_line:
+            os.close(end)
         self.life_line = None
         for name in [name for name, value in os.environ.items() if value in (self.socket, self.key)]:
             del os.environ[name]
         deadline = time.monotonic() + timeout
         # Another process, or gunicorn's master, may have reaped it: that too is the end of our waiting.
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(self.pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            while self.pid and os.waitpid(self.pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
                 time.sleep(0.01)
+        if not self.is_running():
+            remove_socket(self.socket)
+        os.close(self.sign)
+
+    def _start(self) -> None:
+        """Start the supervisor. The life line is inherited by fork and closed by exec.
+
+        Raises:
+            ConfigurationError: the process cannot be started.
+        """
+        assert self.life_line is not None
+        self._begun = time.monotonic()
+        read_end, write_end = self.life_line
+        sign, held = os.pipe()
+        os.set_blocking(sign, False)
+        command = [sys.executable, "-P", "-m", "app.model_process.supervisor"]
+        command += [self.socket, str(read_end), f"{self.probe:g}", self.options.to_json()]
+        # Blocked here, blocked there until it ignores them: a Ctrl-C during the start does not hit the
+        # supervisor.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+        try:
+            process = subprocess.Popen(
+                command,
+                env=needed(os.environ),
+                pass_fds=(read_end, held),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(sign)
+            raise ConfigurationError(f"The model's supervisor cannot be started: {error}.") from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.close(held)
+        # Reaped by gunicorn's master or by `close`: tell Popen that nobody waits through it.
+        process.returncode = 0
+        # A full pipe holds the key of supervisors that ended before they read it.
+        with contextlib.suppress(BlockingIOError):
+            os.write(write_end, self.key.encode())
+        os.close(self.sign)
+        self.sign, self.pid = sign, process.pid
 
 
 def publish_share(workers: int) -> None:
@@ -100,74 +169,43 @@ def publish_share(workers: int) -> None:
     os.environ[IN_FLIGHT_VARIABLE] = str(max(1, (HTTP_THREADS - 16) // workers))
 
 
-def begin(options: ChildOptions) -> Supervision:
+def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
     """Start the supervisor and return at once; the model is loaded meanwhile. Nobody is told.
 
-    The life line is inherited by fork and closed by exec.
+    A model process that neither answers nor computes for ``probe`` seconds is started again; 0: none ever is.
 
     Raises:
         ConfigurationError: no folder for the socket, or the process cannot be started.
     """
-    socket = os.path.join(_socket_folder(), _SOCKET_NAME)
-    key = secrets.token_hex(32)
+    socket = new_socket()
     read_end, write_end = os.pipe()
-    environment = {**os.environ, SOCKET_VARIABLE: socket, KEY_VARIABLE: key, "PYTHONPATH": _python_path()}
+    os.set_blocking(write_end, False)
     options = dataclasses.replace(options, model=os.path.abspath(options.model))
-    command = [sys.executable, "-P", "-m", "app.model_process.supervisor", socket, str(read_end), options.to_json()]
-    # Blocked here, blocked there until it ignores them: a Ctrl-C during the start does not hit the
-    # supervisor.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+    running = Supervision(
+        options=options,
+        probe=probe,
+        socket=socket,
+        key=secrets.token_hex(KEY_LENGTH // 2),
+        life_line=(read_end, write_end),
+        sign=os.open(os.devnull, os.O_RDONLY),  # at its end, as that of one that has ended
+    )
     try:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            pass_fds=(read_end,),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
-        os.close(write_end)
-        remove_socket(socket)
-        raise ConfigurationError(f"The model's supervisor cannot be started: {error}.") from None
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(read_end)
-    # Reaped by gunicorn's master or by `close`: tell Popen that nobody waits through it.
-    process.returncode = 0
-    return Supervision(socket=socket, key=key, pid=process.pid, life_line=write_end)
-
-
-def _socket_folder() -> str:
-    """Make a fresh folder for this user alone, near enough to the root for a socket path."""
-    for parent in (None, "/tmp"):
-        try:
-            folder = tempfile.mkdtemp(prefix="parley-", dir=parent)
-        except OSError as error:
-            if parent is None:
-                continue
-            raise ConfigurationError(
-                f"No folder can be made for the model's socket ({error}): set TMPDIR to a writable folder."
-            ) from None
-        if len(os.fsencode(os.path.join(folder, _SOCKET_NAME))) <= _LONGEST_SOCKET_PATH:
-            return folder
-        os.rmdir(folder)
-    raise ConfigurationError("TMPDIR is too long for a socket path: set it to a shorter folder.")
-
-
-def _python_path() -> str:
-    """The module path of the processes to come: first the folder that holds ``app``."""
-    here = str(Path(__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([here, inherited] if inherited else [here])
+        running._start()
+    except ConfigurationError:
+        running.close(timeout=0)
+        raise
+    return running
 
 
 class Supervisor:
     """Starts the model process, waits for its end, starts it again; until the life line ends."""
 
-    def __init__(self, socket: str, life_line: int, options: str) -> None:
+    def __init__(self, socket: str, life_line: int, probe: float, options: str) -> None:
         self._socket = socket
         self._life_line = life_line
-        self._command = [sys.executable, "-P", "-m", "app.model_process.child", socket, str(life_line), options]
+        self._seconds = probe
+        self._options = options
+        self._key = read_key(life_line)
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -190,16 +228,43 @@ class Supervisor:
 
     def _run_child(self) -> str:
         """Run the child to its end, and say how it ended."""
+        child_end, own_end = os.pipe()
         try:
             with self._lock:
                 if self._over.is_set():
                     return "was not needed"
-                child = subprocess.Popen(self._command, pass_fds=(self._life_line,), stdin=subprocess.DEVNULL)
+                # By this thread, which lives as long as the process: the child ends with the thread.
+                command = [sys.executable, "-P", "-m", "app.model_process.child"]
+                command += [self._socket, str(child_end), self._options]
+                child = subprocess.Popen(command, pass_fds=(child_end,), stdin=subprocess.DEVNULL)
                 self._child = child
+            os.write(own_end, self._key.encode())
+            return self._wait(child)
         except OSError as error:
             return f"could not be started ({error})"
+        finally:
+            os.close(child_end)
+            os.close(own_end)
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> str:
+        ended = threading.Event()
+        hung = threading.Event()
+        if self._seconds:
+            threading.Thread(target=self._watch_child, args=(child, ended, hung), daemon=True).start()
         status = child.wait()
+        ended.set()
+        if hung.is_set():
+            return f"did neither answer nor compute for {self._seconds:g} s and was killed"
         return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+
+    def _watch_child(self, child: subprocess.Popen[bytes], ended: threading.Event, hung: threading.Event) -> None:
+        """Kill the child once it hangs."""
+        probe = Probe(self._seconds, partial(answers, self._socket, self._key), partial(computed, child.pid))
+        while not ended.wait(probe.seconds):
+            if probe.hangs():
+                hung.set()
+                child.kill()
+                return
 
     def _watch_life_line(self) -> None:
         wait_for_end(self._life_line)
@@ -210,10 +275,11 @@ class Supervisor:
 
 
 def main(arguments: list[str]) -> None:
-    """Supervise until the life line ends. Arguments: socket path, life line's descriptor, options as JSON."""
+    """Supervise until the life line ends. Arguments: socket path, life line's descriptor, seconds for the probe,
+    options as JSON."""
     ignore_signals()
-    socket, life_line, options = arguments
-    Supervisor(socket, int(life_line), options).run()
+    socket, life_line, probe, options = arguments
+    Supervisor(socket, int(life_line), float(probe), options).run()
 
 
 if __name__ == "__main__":

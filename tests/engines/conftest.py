@@ -79,9 +79,9 @@ def environment_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def supervised(options: ChildOptions) -> Iterator[Supervision]:
+def supervised(options: ChildOptions, probe: float = 0.0) -> Iterator[Supervision]:
     """A running supervisor; whatever happens, its processes are gone afterwards."""
-    supervision = supervisor.begin(options)
+    supervision = supervisor.begin(options, probe)
     try:
         yield supervision
     finally:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from app.errors import EngineUnavailable
 from app.jsontypes import Json
 from app.model_process import supervisor
+from app.model_process.address import KEY_LENGTH
 from app.model_process.child import ChildOptions
+from app.model_process.health import is_loaded
 from app.model_process.supervisor import Supervision
 
 from ..patience import PATIENCE, wait_until
@@ -50,6 +54,14 @@ time.sleep(60)
 """
 
 
+class Known(NamedTuple):
+    """What is known of a supervisor elsewhere."""
+
+    socket: str
+    key: str
+    pid: int
+
+
 @pytest.fixture
 def own() -> Iterator[Supervision]:
     """A supervisor for one test, which may do to it what it likes."""
@@ -57,7 +69,7 @@ def own() -> Iterator[Supervision]:
         yield running
 
 
-async def _complete(running: Supervision) -> Json:
+async def _complete(running: Supervision | Known) -> Json:
     engine = engine_at(running.socket, running.key)
     await engine.start()
     try:
@@ -66,11 +78,11 @@ async def _complete(running: Supervision) -> Json:
         await engine.close()
 
 
-def _answers(running: Supervision) -> bool:
+def _answers(running: Supervision | Known) -> bool:
     return bool(asyncio.run(_complete(running))["choices"])
 
 
-def _child(running: Supervision) -> int:
+def _child(running: Supervision | Known) -> int:
     wait_until(lambda: child_of(running.pid) is not None)
     child = child_of(running.pid)
     assert child is not None
@@ -147,15 +159,75 @@ def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
     assert _answers(own)
 
 
-def test_the_model_serves_on_without_its_supervisor_and_ends_with_the_server(own: Supervision) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_model_ends_with_its_supervisor_and_both_are_back_behind_the_same_address(
+    own: Supervision, stopped: bool
+) -> None:
+    assert _answers(own)
+    assert not own.revive()
+    first, child = own.pid, _child(own)
+    if stopped:
+        os.kill(child, signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not alive(child))
+    wait_until(lambda: not own.is_running())
+    wait_until(own.revive)
+    assert own.is_running()
+    assert own.pid != first
+    wait_until(lambda: is_loaded(own.socket, own.key))
+    assert _answers(own)
+
+
+def test_what_a_killed_supervisor_left_is_removed_with_the_server(own: Supervision) -> None:
     assert _answers(own)
     child = _child(own)
     os.kill(own.pid, signal.SIGKILL)
-    wait_until(lambda: not alive(own.pid))
-    assert _answers(own)
+    wait_until(lambda: not own.is_running() and not alive(child))
+    assert Path(own.socket).exists()
     own.close()
-    wait_until(lambda: not alive(child))
     assert not Path(own.socket).parent.exists()
+
+
+def _see_it_asked(running: Supervision) -> None:
+    """Wait until the supervisor asks for the model's health, and answer in its place."""
+    path, aside = running.socket, running.socket + ".aside"
+    os.rename(path, aside)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(PATIENCE)
+        asking, _ = listener.accept()
+        with asking:
+            assert asking.recv(1024).startswith(b"GET /health ")
+            asking.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            assert asking.recv(1024) == b"", "it has read the answer"
+    os.rename(aside, path)
+
+
+def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(capfd: pytest.CaptureFixture[str]) -> None:
+    async def use(running: Supervision) -> None:
+        engine = engine_at(running.socket, running.key)
+        await engine.start()
+        pieces = stream(engine, {"messages": HELLO, **ENDLESS})
+        await anext(pieces)
+        first = _child(running)
+        os.kill(first, signal.SIGSTOP)
+        whole = asyncio.ensure_future(complete(engine, {"messages": HELLO}))
+        with pytest.raises(EngineUnavailable):
+            async for _ in pieces:
+                pass
+        with pytest.raises(EngineUnavailable):
+            await whole
+        await asyncio.to_thread(wait_until, lambda: is_loaded(running.socket, running.key))
+        assert _child(running) != first
+        assert (await complete(engine, {"messages": HELLO}))["choices"]
+        await engine.close()
+
+    with supervised(OPTIONS, probe=6.0) as running:
+        wait_until(lambda: is_loaded(running.socket, running.key))
+        _see_it_asked(running)
+        asyncio.run(asyncio.wait_for(use(running), PATIENCE))
+    assert "did neither answer nor compute for 6 s and was killed; it is started again" in capfd.readouterr().err
 
 
 def _server(options: ChildOptions) -> subprocess.Popen[str]:
@@ -173,8 +245,8 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     server = _server(OPTIONS)
     assert server.stdout is not None
     assert server.stderr is not None
-    socket, key, pid, worker = server.stdout.readline().split()
-    running = Supervision(socket=socket, key=key, pid=int(pid), life_line=None)
+    path, key, pid, worker = server.stdout.readline().split()
+    running = Known(path, key, int(pid))
     assert _answers(running)
     child = _child(running)
     server.kill()
@@ -184,7 +256,7 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     assert _answers(running)  # a worker that drains its streams still has its model
     os.kill(int(worker), signal.SIGKILL)
     wait_until(lambda: not alive(child) and not alive(running.pid))
-    wait_until(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not Path(path).parent.exists())
     assert server.stderr.read() == ""
     server.stdout.close()
     server.stderr.close()
@@ -196,10 +268,10 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     server = _server(ChildOptions(model=str(wrong), context_length=CONTEXT_LENGTH))
     assert server.stdout is not None
     assert server.stderr is not None
-    socket, key, pid, worker = server.stdout.readline().split()
+    path, key, pid, worker = server.stdout.readline().split()
 
     async def ready() -> bool:
-        engine = engine_at(socket, key)
+        engine = engine_at(path, key)
         await engine.start()
         try:
             return await engine.ready()
@@ -223,7 +295,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
         os.kill(process, signal.SIGKILL)
     server.wait()
     wait_until(lambda: not alive(int(pid)))
-    wait_until(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not Path(path).parent.exists())
     server.stdout.close()
     server.stderr.close()
 
@@ -238,10 +310,11 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
 def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Path, failure: str, sentence: str) -> None:
     (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({failure!r})")
     read_end, write_end = os.pipe()
+    os.write(write_end, b"k" * KEY_LENGTH)
     child = subprocess.run(
         [sys.executable, "-m", "app.model_process.child", str(tmp_path / "s.sock"), str(read_end), OPTIONS.to_json()],
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "PARLEY_CHILD_KEY": "x"},
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
         pass_fds=(read_end,),
         capture_output=True,
         text=True,

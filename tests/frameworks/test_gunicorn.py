@@ -16,7 +16,14 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.errors import AppImportError, HaltServer
 
-from app.frameworks.gunicorn import WSGI_WORKERS, load_failure, replace_reload, wsgi_worker, wsgi_worker_class
+from app.frameworks.gunicorn import (
+    WSGI_WORKERS,
+    call_regularly,
+    load_failure,
+    replace_reload,
+    wsgi_worker,
+    wsgi_worker_class,
+)
 
 
 def config(**settings: Any) -> Any:
@@ -166,3 +173,23 @@ def test_sighup_calls_what_stands_in_for_the_reload() -> None:
     assert told == ["ours", "gunicorn's"]
     assert callable(Arbiter.reload)
     assert hasattr(master, "LISTENERS")
+
+
+def test_the_master_calls_what_it_is_given_before_it_looks_after_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    master = arbiter()
+    told: list[str] = []
+
+    def stop() -> None:
+        told.append("gunicorn's")
+        if len(told) == 4:
+            raise StopIteration
+
+    monkeypatch.setattr(master, "manage_workers", stop)
+    call_regularly(master, lambda: told.append("ours"))
+    for name in ("start", "maybe_promote_master", "_start_control_server", "murder_workers", "manage_dirty_arbiter"):
+        monkeypatch.setattr(master, name, lambda: None)
+    # Nothing has happened, for as long as the master waits.
+    monkeypatch.setattr(master, "wait_for_signals", lambda timeout: [])
+    monkeypatch.setattr(master, "halt", lambda: told.append("halted"))
+    master.run()
+    assert told == ["ours", "gunicorn's", "ours", "gunicorn's", "halted"]

@@ -17,14 +17,23 @@ from app.model_process.supervisor import Supervision
 
 
 class Noted(Supervision):
-    """A supervision of nothing. ``closed`` are the seconds that its end was waited for, None while it runs."""
+    """A supervision of nothing. ``closed`` are the seconds that its end was waited for, None while it runs; ``ends``
+    are those that are to come by themselves, each with or without an error when it is started again."""
 
-    __slots__ = ("closed", "options")
+    __slots__ = ("closed", "ends")
 
-    def __init__(self, number: int, options: ChildOptions) -> None:
-        super().__init__(socket=f"/socket-{number}", key=f"key-{number}", pid=0, life_line=None)
-        self.options = options
+    def __init__(self, number: int, options: ChildOptions, probe: float) -> None:
+        super().__init__(options, probe, f"/socket-{number}", f"key-{number}", life_line=None, sign=-1)
         self.closed: float | None = None
+        self.ends: list[ConfigurationError | None] = []
+
+    def revive(self) -> bool:
+        if not self.ends:
+            return False
+        error = self.ends.pop(0)
+        if error is not None:
+            raise error
+        return True
 
     def close(self, timeout: float = 2.0) -> None:
         self.closed = timeout
@@ -38,10 +47,10 @@ class World:
     loads: dict[str, int] = field(default_factory=dict)
     checks: int = 0
 
-    def begin(self, options: ChildOptions) -> Supervision:
+    def begin(self, options: ChildOptions, probe: float) -> Supervision:
         if options.model == "refused":
             raise ConfigurationError("It cannot be started.")
-        self.begun.append(Noted(len(self.begun), options))
+        self.begun.append(Noted(len(self.begun), options, probe))
         return self.begun[-1]
 
     def is_loaded(self, socket: str, key: str) -> bool:
@@ -174,6 +183,33 @@ def test_where_no_model_is_wanted_none_need_be_installed(world: World) -> None:
     assert world.checks == 0
     pool.launch([model("a")], workers=1)
     assert world.checks == 1
+
+
+def test_each_is_told_how_long_it_may_hang(world: World) -> None:
+    ProcessPool(12.5).launch([model("a")], workers=1)
+    assert world.begun[0].probe == 12.5
+
+
+def test_what_has_ended_is_started_again_and_told_also_by_a_launch(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.log, "propagate", True)
+    pool = ProcessPool()
+    pool.launch([model("a"), model("b")], workers=1)
+    pool.revive()
+    assert caplog.messages == []
+    for each in world.begun:
+        each.ends = [ConfigurationError("No more processes."), None]
+    pool.revive()
+    pool.launch([model("a"), model("b")], workers=1)
+    assert caplog.messages == [
+        "the supervisor of the model a has ended: No more processes.",
+        "the supervisor of the model b has ended: No more processes.",
+        "the supervisor of the model a had ended and is started again",
+        "the supervisor of the model b had ended and is started again",
+    ]
+    assert published() == ["/socket-0", "/socket-1"]
+    assert len(world.begun) == 2
 
 
 def test_in_the_end_each_is_waited_for(world: World) -> None:

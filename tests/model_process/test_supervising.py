@@ -15,15 +15,18 @@ import pytest
 
 from app.errors import ConfigurationError
 from app.model_process import supervisor as module
-from app.model_process.address import KEY_VARIABLE, SOCKET_VARIABLE
+from app.model_process.address import KEY_LENGTH, SOCKET_VARIABLE
 from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision, Supervisor, begin, check
 
 OPTIONS = ChildOptions(model="model.gguf", context_length=64)
+KEY = "k" * KEY_LENGTH
 
 
 class Child:
     """Ends with a status after some seconds of the clock, or with None when it is killed."""
+
+    pid = 4711
 
     def __init__(self, clock: Clock, status: int | None, seconds: float) -> None:
         self._clock, self._status, self._seconds = clock, status, seconds
@@ -69,7 +72,7 @@ class World:
         self.clock = Clock()
         self.said: list[str] = []
         self.commands: list[list[str]] = []
-        self.script: list[tuple[int, float] | OSError] = []
+        self.script: list[tuple[int | None, float] | OSError] = []
         self.last: Callable[[], None] = lambda: None
 
     def start(self, command: list[str], **_: Any) -> Child:
@@ -82,14 +85,15 @@ class World:
             raise end
         return Child(self.clock, *end)
 
-    def supervise(self, folder: Path) -> list[float]:
+    def supervise(self, folder: Path, probe: float = 0.0) -> list[float]:
         """Run a supervisor until the last child runs; then the life line ends. Gives the pauses between children."""
         read_end, write_end = os.pipe()
         (folder / "s.sock").touch()
         (folder / "s.sock.slots").touch()
         pauses = Pauses()
         self.last = lambda: os.close(write_end)
-        supervisor = Supervisor(str(folder / "s.sock"), read_end, OPTIONS.to_json())
+        os.write(write_end, KEY.encode())
+        supervisor = Supervisor(str(folder / "s.sock"), read_end, probe, OPTIONS.to_json())
         supervisor._over = pauses
         supervisor.run()
         os.close(read_end)
@@ -123,6 +127,7 @@ def test_a_child_that_ends_is_started_again_after_pauses_that_double_up_to_a_bou
     assert world.supervise(folder) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
     assert len(world.commands) == 10
     assert all(command == world.commands[0] for command in world.commands)
+    assert KEY not in " ".join(world.commands[0])
 
 
 def test_a_child_that_lived_long_is_started_again_soon(world: World, folder: Path) -> None:
@@ -138,6 +143,39 @@ def test_each_end_is_told_with_its_cause_and_the_pause(world: World, folder: Pat
         "the model process was ended by signal 9; it is started again in 0.2 s.",
         "the model process could not be started ([Errno 12] no memory); it is started again in 0.4 s.",
     ]
+
+
+def test_a_child_that_hangs_is_killed_and_started_again_with_that_as_its_cause(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [False, False, True]
+    patience: list[float] = []
+
+    class Probed:
+        seconds = 0.001
+
+        def __init__(self, seconds: float, *_: object) -> None:
+            patience.append(seconds)
+
+        def hangs(self) -> bool:
+            return bool(answers) and answers.pop(0)
+
+    monkeypatch.setattr(module, "Probe", Probed)
+    world.script = [(None, 0.0)]
+    world.supervise(folder, probe=6.0)
+    assert world.said == [
+        "the model process did neither answer nor compute for 6 s and was killed; it is started again in 0.1 s."
+    ]
+    assert patience[0] == 6
+
+
+def test_a_supervisor_whose_server_is_gone_before_it_has_a_key_ends() -> None:
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    with pytest.raises(SystemExit) as ended:
+        Supervisor("/s.sock", read_end, 0.0, OPTIONS.to_json())
+    assert ended.value.code == 0
+    os.close(read_end)
 
 
 # -- what is installed ----------------------------------------------------------------------------------------------
@@ -183,15 +221,26 @@ def begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[st
     return started
 
 
-def test_a_launch_tells_its_process_socket_and_key_by_the_environment_alone(
+def let_go(running: Supervision) -> None:
+    assert running.life_line is not None
+    for descriptor in (*running.life_line, running.sign):
+        os.close(descriptor)
+
+
+def test_a_launch_tells_its_process_the_key_by_the_life_line_alone(
     begun: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", "/theirs")
-    running = begin(OPTIONS)
+    running = begin(OPTIONS, 7.5)
     ((command, told),) = begun
-    assert (told["env"][SOCKET_VARIABLE], told["env"][KEY_VARIABLE]) == (running.socket, running.key)
+    assert running.life_line is not None
+    assert os.read(running.life_line[0], 1000) == running.key.encode()
+    assert command[-4:-1] == [running.socket, str(running.life_line[0]), "7.5"]
+    assert running.life_line[0] in told["pass_fds"]
+    assert running.life_line[1] not in told["pass_fds"]
     assert running.key not in " ".join(command)
+    assert running.key not in told["env"].values()
     assert running.key not in repr(running)
     assert ChildOptions.from_json(command[-1]).model == str(tmp_path / "model.gguf"), "wherever the process is"
     ours, theirs = told["env"]["PYTHONPATH"].split(os.pathsep)
@@ -199,8 +248,23 @@ def test_a_launch_tells_its_process_socket_and_key_by_the_environment_alone(
     assert theirs == "/theirs"
     assert told["start_new_session"], "signals for the server's group do not reach it"
     assert stat.S_IMODE(Path(running.socket).parent.stat().st_mode) == 0o700
-    assert running.life_line is not None
-    os.close(running.life_line)
+    let_go(running)
+
+
+def test_of_the_environment_its_processes_get_what_they_need_and_no_key(
+    begun: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = ("PATH", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "GGML_NO_BACKTRACE")
+    other = (
+        *("PARLEY_API_KEYS", "PARLEY_API_KEYS_FILE", "PARLEY_UPSTREAM_API_KEY", "PARLEY_HOST", "OPENAI_API_KEY"),
+        *("GPU_1", "NVIDIA_API_KEY", "CUDA_TOKEN", "AWS_SECRET_ACCESS_KEY", "LLAMA_MEDIA_MARKER", "LLAMA_API_KEY"),
+    )
+    for name in (*needed, *other):
+        monkeypatch.setenv(name, f"value of {name}")
+    let_go(begin(OPTIONS))
+    ((_, told),) = begun
+    assert set(needed) <= set(told["env"])
+    assert not set(other) & set(told["env"])
 
 
 def test_each_launch_has_a_key_and_a_folder_of_its_own(begun: list[tuple[list[str], dict[str, Any]]]) -> None:
@@ -208,8 +272,75 @@ def test_each_launch_has_a_key_and_a_folder_of_its_own(begun: list[tuple[list[st
     assert one.key != other.key
     assert Path(one.socket).parent != Path(other.socket).parent
     for each in (one, other):
-        assert each.life_line is not None
-        os.close(each.life_line)
+        let_go(each)
+
+
+def test_one_that_has_ended_is_started_again_at_the_same_address_once_a_second_at_most(
+    begun: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    running = begin(OPTIONS)
+    held: list[int] = []
+
+    class Lives:
+        pid = 4712
+
+        def __init__(self, command: list[str], **told: Any) -> None:
+            begun.append((command, told))
+            held.append(os.dup(told["pass_fds"][1]))
+
+    assert not running.is_running(), "what stands in for a process has let go of its end at once"
+    clock.now += 0.9
+    assert not running.revive()
+    clock.now += 0.2
+    monkeypatch.setattr(subprocess, "Popen", Lives)
+    assert running.revive()
+    assert running.is_running()
+    assert begun[0][0] == begun[1][0]
+    clock.now += 60
+    assert not running.revive()
+    os.close(held[0])
+    assert running.revive()
+    assert running.life_line is not None
+    assert os.read(running.life_line[0], 1000) == 3 * running.key.encode()
+    os.close(held[1])
+    let_go(running)
+
+
+def test_one_that_cannot_be_started_again_is_tried_again(
+    begun: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    running = begin(OPTIONS)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "no more processes")
+
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refuse)
+        for _ in range(3):
+            clock.now += 1
+            with pytest.raises(ConfigurationError, match=r"cannot be started: .*no more processes"):
+                running.revive()
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    clock.now += 1
+    assert running.revive()
+    let_go(running)
+
+
+def test_keys_that_nobody_has_read_hold_up_no_start(
+    begun: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    running = begin(OPTIONS)
+    for _ in range(2000):
+        clock.now += 1
+        assert running.revive()
+    let_go(running)
 
 
 def test_a_process_that_cannot_be_started_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -235,9 +366,10 @@ def test_letting_go_closes_the_life_line_and_takes_back_what_was_published(monke
 
     monkeypatch.setattr(os, "waitpid", waitpid)
     monkeypatch.setenv(SOCKET_VARIABLE, "of another")
-    running = Supervision(socket="/s.sock", key="k", pid=4711, life_line=write_end)
+    own_end = os.dup(read_end)
+    running = Supervision(OPTIONS, 0.0, "/socket/s.sock", KEY, (own_end, write_end), os.open(os.devnull, 0), pid=4711)
     running.publish(1)
-    assert os.environ[f"{SOCKET_VARIABLE}_2"] == "/s.sock"
+    assert os.environ[f"{SOCKET_VARIABLE}_2"] == "/socket/s.sock"
     running.close(60)
     assert os.read(read_end, 1) == b""
     assert waited == [4711] * 3
@@ -254,5 +386,5 @@ def test_a_supervisor_that_somebody_else_has_reaped_is_gone_too(monkeypatch: pyt
 
     monkeypatch.setattr(os, "waitpid", waitpid)
     read_end, write_end = os.pipe()
-    Supervision(socket="/s.sock", key="k", pid=4711, life_line=write_end).close()
-    os.close(read_end)
+    sign = os.open(os.devnull, os.O_RDONLY)
+    Supervision(OPTIONS, 0.0, "/socket/s.sock", KEY, (read_end, write_end), sign, pid=4711).close()

@@ -1,0 +1,33 @@
+"""The environment of the supervisor and the model process: what they need of the server's, and none of its keys."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+# What Python, the linker and llama.cpp's backends read. Nothing of llama.cpp's own LLAMA_*: one of them would tell
+# users the mark that stands for a picture in a prompt.
+_KEPT = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "GPU_DEVICE_ORDINAL"})
+_KEPT_PREFIXES = (
+    *("PYTHON", "LC_", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "XDG_"),
+    *("GGML_", "MTMD_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_"),
+    *("CUDA_", "HIP_", "ROCR_", "ROCM_", "HSA_", "VK_", "MESA_", "ONEAPI_", "SYCL_", "ZE_", "MTL_", "MUSA_"),
+)
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
+
+
+def needed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that the processes to come may need, and the module path: first the folder that holds ``app``.
+
+    Keys of clients and of other servers have any name, so it is what is needed that is listed.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(name)
+    }
+    here = str(Path(__file__).resolve().parents[2])
+    inherited = environ.get("PYTHONPATH")
+    return {**kept, "PYTHONPATH": os.pathsep.join([here, inherited] if inherited else [here])}
