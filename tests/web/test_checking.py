@@ -22,7 +22,7 @@ from .asgi import Client, http_scope, run
 from .inprocess import openapi
 
 NUMBERED = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-LIMITS = BodyLimits(max_body=1000, max_upload=2000, timeout=60)
+LIMITS = BodyLimits(max_body=1000, max_upload=2000, max_values=500, timeout=60, rate=500)
 
 
 class Checked:
