@@ -7,10 +7,8 @@ import asyncio
 import contextlib
 import http.client
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
@@ -27,7 +25,8 @@ from app.engines.upstream import UpstreamEngine, model_of
 from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
-from tests.live import ROOT
+from tests.live import ROOT, free_port
+from tests.patience import PATIENCE, wait_until
 
 from .playing import Whole
 
@@ -54,12 +53,6 @@ os._exit(0)
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def llama_server() -> Iterator[str]:
     """The base URL of a llama.cpp server with the bundled model, 512 tokens of context and 4 slots."""
@@ -67,19 +60,19 @@ def llama_server() -> Iterator[str]:
     command = [sys.executable, "-c", _LLAMA_SERVER, str(MODEL), str(port), KEY]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            assert process.poll() is None, "llama.cpp did not start"
-            assert time.monotonic() < deadline, "llama.cpp is not ready"
-            with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as c:
-                c.request("GET", "/health")
-                if c.getresponse().status == 200:
-                    break
-            time.sleep(0.02)
+        wait_until(lambda: _is_healthy(process, port), "llama.cpp is not ready")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.stdin.close()  # type: ignore[union-attr]
-        process.wait(10)
+        process.wait(PATIENCE)
+
+
+def _is_healthy(process: subprocess.Popen[bytes], port: int) -> bool:
+    assert process.poll() is None, "llama.cpp did not start"
+    with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    return False
 
 
 class Scripted(Replicas):

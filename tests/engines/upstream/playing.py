@@ -10,16 +10,18 @@ from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
 from app.engines.transport.replicas import Replicas
+from tests import jumping
+from tests.patience import PATIENCE
 
 from .scripted import Answer, Scripted
 
 T = TypeVar("T")
 KEY = "sk-upstream-secret"
-QUICK = Timeouts(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
+WIDE = Timeouts(connect=PATIENCE, first_byte=PATIENCE, idle=PATIENCE, total=PATIENCE)
 
 
 def options(*base_urls: str, **changes: Any) -> UpstreamOptions:
-    given = {"name": "m", "base_urls": base_urls, "key": KEY, "timeouts": QUICK, "retries": 0, **changes}
+    given = {"name": "m", "base_urls": base_urls, "key": KEY, "timeouts": WIDE, "retries": 0, **changes}
     return UpstreamOptions(**given)
 
 
@@ -41,9 +43,9 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
             return await use(replicas, upstream)
 
     async def bounded() -> T:
-        return await asyncio.wait_for(run(), 20)
+        return await asyncio.wait_for(run(), PATIENCE)
 
-    return asyncio.run(bounded())
+    return jumping.run(bounded())
 
 
 async def post(replicas: Replicas, _: Scripted | None = None) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from tests.live import Answer as Response
 from tests.live import Server, serve
+from tests.patience import PATIENCE, wait_until
 
 from . import peers
 from .scripted import (
@@ -167,19 +167,15 @@ def test_a_client_that_leaves_closes_the_connection_to_the_upstream(tmp_path: Pa
         gone.append(True)
         connection.keep = False
 
-    with serving(hang) as upstream, in_front_of(upstream, tmp_path, ["m"], patience=60) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    with serving(hang) as upstream, in_front_of(upstream, tmp_path, ["m"], patience=PATIENCE) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "Hello"}]}
         headers = {**server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(body), headers)
-        deadline = time.monotonic() + 10
-        while not upstream.received and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: upstream.received, "the upstream is not asked")
         if sent:
             response = connection.getresponse()
             assert response.readline().startswith(b"data: ")
             response.close()
         connection.close()
-        while not gone and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert gone, "the upstream has been left waiting"
+        wait_until(lambda: gone, "the upstream has been left waiting")
