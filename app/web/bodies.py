@@ -6,7 +6,7 @@ import asyncio
 import codecs
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,19 +80,21 @@ class BodyStream:
         self._size = 0
         self._loop = asyncio.get_running_loop()
         self._began = self._last = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def next(self) -> bytes:
         """The next piece, of `_PIECE` bytes at least unless it is the last; raises what `BodyReader.read` does."""
-        self._last = self._loop.time()
+        if self._size:  # what was done with the pieces before is not the client's time
+            self._last = self._loop.time()
         try:
             async with asyncio.timeout(None) as limit:
-                watch = self._watch(limit)
-                try:
-                    return await self._gather()
-                finally:
-                    watch()
+                self._watch(limit)
+                return await self._gather()
         except TimeoutError:
             raise self._reader.stalled() if self._stalls_at <= self._lags_at else self._reader.too_slow() from None
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
 
     async def _gather(self) -> bytes:
         chunks: list[bytes] = []
@@ -116,20 +118,14 @@ class BodyStream:
                     await asyncio.sleep(0)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _watch(self, limit: asyncio.Timeout) -> Callable[[], None]:
-        """Let the limit be reached when bytes are late, until the result is called. There is no timer for each chunk:
-        when its time has come, the one that there is looks how long it may wait by now."""
-
-        def look() -> None:
-            nonlocal timer
-            due = min(self._stalls_at, self._lags_at)
-            if due <= self._loop.time():
-                limit.reschedule(0)
-            else:
-                timer = self._loop.call_at(due, look)
-
-        timer = self._loop.call_at(min(self._stalls_at, self._lags_at), look)
-        return lambda: timer.cancel()
+    def _watch(self, limit: asyncio.Timeout) -> None:
+        """Have the limit reached when bytes are late. No chunk has a timer of its own: when the time of the one timer
+        has come, it is set again for as long as may be waited by then."""
+        due = min(self._stalls_at, self._lags_at)
+        if due <= self._loop.time():
+            limit.reschedule(0)
+        else:
+            self._timer = self._loop.call_at(due, self._watch, limit)
 
     @property
     def _stalls_at(self) -> float:

@@ -30,9 +30,9 @@ log = logging.getLogger("parley")
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``max_values`` is
-    the most that the values of JSON may weigh, as `app.web.values` weighs them. ``timeout``, in seconds, and ``rate``
-    are those of a `BodyReader`."""
+    """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``max_values``
+    is the most that the values of JSON may weigh, as `app.web.values` weighs them. ``timeout``, in seconds, and
+    ``rate`` are those of a `BodyReader`."""
 
     max_body: int
     max_upload: int

@@ -1,5 +1,5 @@
-"""What a JSON text holds, found without parsing it: parsing takes time by the values rather than by the bytes, and holds
-the event loop until it is done."""
+"""What a JSON text holds, found without parsing it: parsing takes time by the values rather than by the bytes, and
+holds the event loop until it is done."""
 
 from __future__ import annotations
 
