@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from .engines.upstream import peers
+from .engines import chunks
 from .engines.upstream.scripted import EVENTS_HEAD, LAST_CHUNK, Connection, Scripted, chunk, event, serving, whole
 from .patience import PATIENCE, wait_until
 
@@ -58,13 +58,13 @@ class Holding:
         asked = connection.request.json
         if not asked.get("stream"):
             await self._held(connection)
-            await whole(peers.completion({"message": {"role": "assistant", "content": "word " * WORDS}}))(connection)
+            await whole(chunks.completion({"message": {"role": "assistant", "content": "word " * WORDS}}))(connection)
             return
-        begin = [EVENTS_HEAD, *_chunks(peers.chunk(peers.ROLE), peers.chunk({"content": "word"}))]
+        begin = [EVENTS_HEAD, *_chunks(chunks.chunk(chunks.ROLE), chunks.chunk({"content": "word"}))]
         end = _chunks(
-            *[peers.chunk({"content": " word"})] * (WORDS - 1),
-            peers.chunk({}, "stop"),
-            *([peers.last_chunk()] if asked.get("stream_options", {}).get("include_usage") else []),
+            *[chunks.chunk({"content": " word"})] * (WORDS - 1),
+            chunks.chunk({}, "stop"),
+            *([chunks.last_chunk()] if asked.get("stream_options", {}).get("include_usage") else []),
         )
         if asked["model"] != "silent":
             await connection.send(b"".join(begin))

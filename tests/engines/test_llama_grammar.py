@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from app.engines.base import Delta
 from app.engines.constraints import tools as llama_tools
-from app.engines.constraints.calls import CallReader, Found
 from app.engines.constraints.grammar import Grammar
 from app.engines.llama.engine import LlamaEngine
-from app.errors import BadRequest, ServerError
+from app.errors import BadRequest
 from app.jsontypes import Json
 
 from ..patience import PATIENCE, little_work
-from .asking import as_json, complete, stream
+from .asking import complete, stream
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -220,12 +218,6 @@ def test_a_call_with_a_grammar_is_streamed(engine: LlamaEngine) -> None:
         assert [c["finish_reason"] for p in pieces for c in p["choices"]][-1] == "tool_calls"
 
 
-@pytest.mark.parametrize("text", ["1 - (2", " 1 - (2", " "])
-def test_what_a_grammar_ignores_may_stand_before_a_text_that_is_cut_off(text: str) -> None:
-    pieces = _called(f'<tool_call>\n{{"name": "sum"}}\n{text}', [SUM_TOOL], reason="length")
-    assert [choice["finish_reason"] for piece in pieces for choice in piece["choices"]][-1] == "length"
-
-
 @pytest.mark.live
 def test_a_text_that_is_cut_off_ends_by_its_length_or_at_the_stop_sequence(engine: LlamaEngine) -> None:
     body: Json = {"tools": [PLATE_TOOL], "tool_choice": "required"}
@@ -264,46 +256,3 @@ def test_the_model_is_shown_the_grammar(engine: LlamaEngine) -> None:
 
     plain = {"type": "custom", "custom": {"name": "sum"}}
     assert asyncio.run(tokens(SUM_TOOL)) > asyncio.run(tokens(plain)) + 50
-
-
-def _called(text: str, tools: list[Json], *, may_stop: bool = False, reason: str = "stop") -> list[Json]:
-    """What is made of words of a model, be it that llama.cpp let it off the grammar."""
-
-    asked = llama_tools.tools_of({"tools": tools})
-    assert asked is not None
-    reader = CallReader(asked, Found.AT_MARK, may_stop=may_stop)
-    deltas = [*(Delta(0, {"content": character}) for character in text), Delta(0, {}, reason)]
-    return [as_json(told) for delta in deltas for told in reader.feed(delta)]
-
-
-def test_words_around_marks_are_words() -> None:
-    for text in ("a < b", "<tool", "<tool_cal>", "<tool_<tool_"):
-        pieces = _called(text, [PLATE_TOOL])
-        assert "".join(c["delta"].get("content", "") for p in pieces for c in p["choices"]) == text
-        assert pieces[-1]["choices"][0]["finish_reason"] == "stop"
-    pieces = _called('Well, <tool_call>\n{"name": "plate"}\nABC-123', [PLATE_TOOL])
-    assert "".join(c["delta"].get("content", "") for p in pieces for c in p["choices"]) == "Well, "
-    assert pieces[-1]["choices"][0]["finish_reason"] == "tool_calls"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '<tool_call>\n{"name": "plate"}\nABC-1',
-        '<tool_call>\n{"name": "plate"}\nnonsense',
-        '<tool_call>\n{"name": "other"}\nABC-123',
-        '<tool_call>\n{"name": "get_time", "arguments": [1]}\n</tool_call>',
-        '<tool_call>\n{"name": "get_time", "arguments": {',
-        "<tool_call>\nnonsense",
-    ],
-)
-def test_what_got_off_the_grammar_is_not_passed_on(text: str) -> None:
-    with pytest.raises(ServerError):
-        _called(text, [PLATE_TOOL, NAMED])
-
-
-def test_a_stop_sequence_excuses_what_is_missing_and_nothing_else() -> None:
-    pieces = _called('<tool_call>\n{"name": "plate"}\nABC-1', [PLATE_TOOL], may_stop=True)
-    assert pieces[-1]["choices"][0]["finish_reason"] == "stop"
-    with pytest.raises(ServerError):
-        _called('<tool_call>\n{"name": "plate"}\nnonsense', [PLATE_TOOL], may_stop=True)

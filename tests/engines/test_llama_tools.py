@@ -210,53 +210,6 @@ async def _no_marks(_process: ModelProcess) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    ("request_", "param"),
-    [
-        ({"tools": [TOOLS[0], TOOLS[0]]}, "tools[1].function.name"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": [], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
-        (
-            {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "f"}}},
-            "tool_choice.function.name",
-        ),
-        (
-            {"tools": TOOLS, "tool_choice": {"type": "custom", "custom": {"name": "add"}}},
-            "tool_choice.custom.name",
-        ),
-        (
-            {
-                "tools": TOOLS,
-                "tool_choice": {
-                    "type": "allowed_tools",
-                    "allowed_tools": {"mode": "auto", "tools": [TOOLS[0], {"type": "function", "function": {}}]},
-                },
-            },
-            "tool_choice.allowed_tools.tools[1].function.name",
-        ),
-        (
-            {
-                "tools": TOOLS,
-                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
-            },
-            "tool_choice.allowed_tools.tools",
-        ),
-        ({"tools": [TOOLS[0], _function("f", {"not": {}})]}, "tools[1].function.parameters.not"),
-        ({"tools": [_function("f", {"type": "array"})]}, "tools[0].function.parameters.type"),
-        ({"functions": [TOOLS[0]["function"]], "function_call": {"name": "f"}}, "function_call.name"),
-        ({"function_call": {"name": "f"}}, "function_call"),
-        ({"tools": TOOLS, "functions": [TOOLS[0]["function"]]}, "functions"),
-        ({"tools": TOOLS, "function_call": "none"}, "function_call"),
-        ({"tools": TOOLS, "function_call": {"name": "add"}}, "function_call"),
-        ({"functions": [TOOLS[0]["function"]], "tool_choice": "none"}, "tool_choice"),
-        ({"functions": [TOOLS[0]["function"]], "tool_choice": "required"}, "tool_choice"),
-        ({"functions": [{"name": "f", "parameters": {"not": 1}}]}, "functions[0].parameters.not"),
-    ],
-)
-def test_what_cannot_be_called_is_refused_by_its_path(engine: LlamaEngine, request_: Json, param: str) -> None:
-    assert _refusal(engine, **request_).param == param
-
-
 def test_a_tool_that_can_never_be_called_is_named(engine: LlamaEngine) -> None:
     impossible = {"properties": {"a": {"type": "integer", "minimum": 2, "maximum": 1}}, "required": ["a"]}
     tools = [_function("f", impossible)]

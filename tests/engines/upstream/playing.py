@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
@@ -13,6 +12,7 @@ from app.engines.transport.replicas import Replicas
 from tests import jumping
 from tests.patience import PATIENCE
 
+from ..scripted_replicas import Whole
 from .scripted import Answer, Scripted
 
 T = TypeVar("T")
@@ -50,13 +50,6 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
 
 async def post(replicas: Replicas, _: Scripted | None = None) -> bytes:
     return await replicas.post("/chat/completions", b"{}")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """An answer that is no stream."""
-
-    body: bytes
 
 
 async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | Whole]:

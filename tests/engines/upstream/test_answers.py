@@ -13,7 +13,8 @@ from app.engines.transport.events import MISSING_DONE
 from app.engines.transport.replicas import Replicas
 from tests import jumping
 
-from .playing import KEY, Whole, played, post, started, stream
+from ..scripted_replicas import Whole
+from .playing import KEY, played, post, started, stream
 from .scripted import EVENTS_HEAD, LAST_CHUNK, Scripted, chunk, event, events, head, pieces, whole
 
 pytestmark = pytest.mark.live

@@ -9,7 +9,7 @@ import pytest
 
 from app.engines.transport.options import Timeouts
 from app.engines.transport.replicas import Replicas
-from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+from app.errors import ApiError, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from tests import jumping
 
 from .playing import played, post, started, stream
@@ -69,15 +69,6 @@ def test_what_would_fail_again_or_has_begun_is_not_repeated(failing: Answer, err
         assert isinstance(raised, error)
 
     played(failing, GOOD, use=use, retries=2, timeouts=Timeouts(first_byte=0.2))
-
-
-def test_a_request_is_repeated_as_often_as_configured() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        count, error = await requests(replicas, upstream)
-        assert count == 3
-        assert isinstance(error, EngineUnavailable)
-
-    played(whole({}, 503), use=use, retries=2)
 
 
 @pytest.mark.parametrize(("name", "value"), [("Retry_After", "0.4"), ("retry_after_ms", "400")])
@@ -140,19 +131,3 @@ def test_a_replica_that_is_not_there_is_not_noticed() -> None:
                 assert await post(replicas)
 
     jumping.run(run())
-
-
-@pytest.mark.parametrize("status", [401, 404])
-def test_a_replica_that_lacks_our_key_or_model_leaves_the_request_to_another(status: int) -> None:
-    async def run() -> None:
-        async with (
-            Scripted(whole({}, status)) as odd,
-            Scripted(GOOD) as good,
-            started(odd.base_url, good.base_url, retries=1) as replicas,
-        ):
-            for _ in range(6):
-                assert await post(replicas)
-            assert len(odd.received) <= 1
-
-    for _ in range(5):
-        jumping.run(run())
