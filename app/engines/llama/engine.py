@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ...errors import ContextLengthExceeded
 from ...jsontypes import Json
@@ -85,7 +84,7 @@ class LlamaEngine:
     async def prepare(self, request: Json, refuse: Refuse) -> LlamaPlan:
         """As `base.Engine.prepare`."""
         form = schema_of(request, most=self._max_schemas)
-        tools = tools_of(request, most=self._max_schemas)
+        tools = await tools_of(request, most=self._max_schemas)
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"], tools.shown if tools is not None else [])
         # What the answer is held to besides is for the constraints to say.
