@@ -264,7 +264,7 @@ def test_what_binds_an_answer_is_read_and_tried_once_however_many_choices_there_
     monkeypatch.setattr(Schema, "__init__", counted)
     monkeypatch.setattr("app.engines.constraints.schema._SMALL", 0)  # none is kept
 
-    async def choices(plan: LlamaPlan) -> Json:
+    async def choices(plan: LlamaPlan) -> bool:
         before, tried = read, process.calls.copy()
         await asyncio.gather(*(plan.complete(choice) for choice in range(20)), return_exceptions=True)
         assert before, "nothing was read: this shows nothing"
