@@ -117,7 +117,8 @@ class OperationCheck:
     async def _parse(self, media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
         most = self.limits.max_values
         if is_json(media_type):
-            body = parse_json(raw, overflows=await scan(raw, most))
+            await scan(raw, most)
+            body = parse_json(raw)
             if found.validator is not None:
                 check(found.validator, body)
             return body

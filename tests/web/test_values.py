@@ -11,7 +11,7 @@ import pytest
 from app.errors import BadRequest, ContentTooLarge
 from app.settings import Settings
 from app.web.bodies import parse_json
-from app.web.values import HEAVY, Scan, may_overflow, scan
+from app.web.values import HEAVY, Scan, scan
 
 from .asgi import run
 
@@ -132,27 +132,18 @@ def test_a_number_that_is_too_large_for_a_float_is_refused_wherever_it_stands(nu
         parse_json(text.encode())
 
 
-@pytest.mark.parametrize("number", ["1e309", "-1E400", "9" * 310 + ".0", "1" * 250 + "e99"])
-def test_a_number_that_is_too_large_is_found_wherever_a_long_body_is_cut(number: str) -> None:
-    for before in range(65_000, 65_600, 2):
-        raw = f'["{"x" * before}", {number}, "{"e999" * 100}"]'.encode()
-        assert run(scan(raw, DEFAULT)), before
-
-
-@pytest.mark.parametrize("number", ["1e308", "-1e-400", "1e0", "12345678901234567890", "1e00002", "0e999"])
+@pytest.mark.parametrize(
+    "number", ["1e308", "-1e-400", "1e0", "12345678901234567890", "1e00002", "0e999", str(0x7FF0 << 45)]
+)
 def test_a_number_that_a_float_can_hold_is_accepted(number: str) -> None:
     assert parse_json(f"[{number}]".encode()) == [json.loads(number)]
 
 
-def test_no_value_is_looked_at_for_its_size_without_a_number_that_may_be_too_large(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_no_value_is_looked_at_for_its_size_where_no_number_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(body: object) -> bool:
         raise AssertionError("all values are looked at")
 
     monkeypatch.setattr("app.web.bodies._has_infinity", look)
-    raw = json.dumps({"messages": [{"role": "user", "content": "about 1,000"}] * 1_000, "n": 0.1, "m": 1e22}).encode()
-    parse_json(raw)
-    picture = json.dumps(["e999" * 100_000, 1]).encode()
-    parse_json(picture, overflows=run(scan(picture, DEFAULT)))
-    assert may_overflow(picture), "what stands in a string is passed over: this shows nothing"
+    parse_json(json.dumps([{"a": "1e999", "b": [0.1, 1e308, -1e308, 2**63, None, "é😀"]}] * 1_000).encode())
+    with pytest.raises(AssertionError):
+        parse_json(b"[1e999]")
