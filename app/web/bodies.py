@@ -22,6 +22,9 @@ Headers = list[tuple[bytes, bytes]]
 # Chunks are gathered to pieces of so many bytes, and so many chunks are taken before others have their turn.
 _PIECE = 1 << 16
 _AT_ONCE = 256
+# Each chunk takes some microseconds, however small: so many are free, and then so many bytes must come with each.
+_FREE_CHUNKS = 1 << 15
+_LEAST_CHUNK = 16
 # How `marshal` begins an infinite float, of whichever sign.
 _INFINITY = struct.pack("<d", math.inf)[:7]
 # Python knows far more, and some of them take a time that grows with the square of the text.
@@ -43,7 +46,7 @@ class BodyReader:
         """The whole body.
 
         Raises:
-            ContentTooLarge: it is larger than the limit.
+            ContentTooLarge: it is larger than the limit, or comes in too many small chunks.
             RequestTimeout: it stops coming, or comes too slowly.
         """
         stream = self.stream(headers, receive)
@@ -80,7 +83,7 @@ class BodyStream:
         self.ended = False
         self._reader = reader
         self._receive = receive
-        self._size = 0
+        self._size = self._chunks = 0
         self._loop = asyncio.get_running_loop()
         self._began = self._last = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -116,6 +119,11 @@ class BodyStream:
             if chunk:
                 self._last = self._loop.time()
                 chunks.append(chunk)
+                self._chunks += 1
+                if self._chunks > _FREE_CHUNKS + self._size // _LEAST_CHUNK:
+                    raise ContentTooLarge(
+                        f"The request body comes in more than {_FREE_CHUNKS} chunks of less than {_LEAST_CHUNK} bytes."
+                    )
                 if len(chunks) % _AT_ONCE == 0:
                     # What lies there already is given without a wait, and others have their turn all the same.
                     await asyncio.sleep(0)
