@@ -138,10 +138,20 @@ class Settings(Table, frozen=True, kw_only=True):
         "format.",
     ] = 1_000_000
     max_body: Annotated[Positive, "Largest request body in bytes; larger ones get 413."] = 20 * 1024 * 1024
+    max_values: Annotated[
+        Positive,
+        "Most values in a JSON body, of which an object, an array, a member of an object and an integer of many digits "
+        "count as eight; bodies with more get 413.",
+    ] = 500_000
     max_upload: Annotated[
         Positive, "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too."
     ] = 512 * 1024 * 1024
     body_timeout: Annotated[Timeout, "Seconds without a byte after which an unfinished request gets 408."] = 60.0
+    min_body_rate: Annotated[
+        Natural,
+        "Bytes a second that a body must have come with on the whole, once `PARLEY_BODY_TIMEOUT` has passed; slower "
+        "ones get 408. 0: no bound.",
+    ] = 500
     ping_interval: Annotated[
         Timeout,
         "Seconds after which an idle stream sends a `: ping` comment, and the longest time that a stream's "

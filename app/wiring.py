@@ -188,7 +188,9 @@ def wire(
         CheckMiddleware,
         operations={operation.key: operation for operation in found},
         schemas=schemas,
-        limits=BodyLimits(settings.max_body, settings.max_upload, settings.body_timeout),
+        limits=BodyLimits(
+            settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
+        ),
     )
     app = application(
         "parley",

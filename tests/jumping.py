@@ -7,6 +7,7 @@ the machine. It is for tests whose other end runs on the same loop; work in thre
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -26,6 +27,10 @@ class _JumpingLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         loop: Any = self  # what asyncio's own loops have
+        while loop._scheduled and loop._scheduled[0].cancelled():
+            # The clock would jump to it, and then wait for the next one.
+            loop._timer_cancelled_count -= 1
+            heapq.heappop(loop._scheduled)._scheduled = False
         if not loop._ready and loop._scheduled:
             events = loop._selector.select(_ON_THE_WAY)
             if events:

@@ -11,10 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import ContextLengthExceeded
 from ..jsontypes import Json
 from .base import Choice, Completion, Delta, Deltas, Model, Refuse, Usage, usage_of
 
 _TOKEN = re.compile(r"\s*\S+")
+
+# Characters of a conversation. Words are looked for without a pause, for some 50 ms in so many.
+LONGEST = 1 << 20
 
 CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
@@ -41,8 +45,14 @@ class EchoEngine:
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         """As `base.Engine.prepare`."""
-        tokens, reason = _answer(request)
-        prompt = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])
+        texts = [_text(message.get("content")) for message in request["messages"]]
+        if sum(map(len, texts)) > LONGEST:
+            raise ContextLengthExceeded(
+                f"This model's context holds {LONGEST} characters, and the messages have more. Shorten the messages.",
+                param="messages",
+            )
+        tokens, reason = _answer(request, texts)
+        prompt = sum(len(text.split()) for text in texts)
         return EchoPlan(tokens, reason, usage_of(prompt, len(tokens)), self.delay)
 
 
@@ -80,9 +90,9 @@ def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.rstrip())
 
 
-def _answer(request: Json) -> tuple[list[str], str]:
+def _answer(request: Json, texts: list[str]) -> tuple[list[str], str]:
     """The tokens of the answer and why it ends."""
-    text = next((t for m in reversed(request["messages"]) if (t := _text(m.get("content")).strip())), "…")
+    text = next((stripped for text in reversed(texts) if (stripped := text.strip())), "…")
     stops = request.get("stop") or ()
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:

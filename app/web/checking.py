@@ -23,18 +23,22 @@ from .exchange import Exchange
 from .forms import FormCheck, read_multipart, read_urlencoded
 from .parameters import ParameterReader
 from .uploads import UploadFolder
+from .values import scan
 
 log = logging.getLogger("parley")
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``timeout`` is
-    how many seconds a piece may be waited for."""
+    """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``max_values``
+    is the most that the values of JSON may weigh, as `app.web.values` weighs them. ``timeout``, in seconds, and
+    ``rate`` are those of a `BodyReader`."""
 
     max_body: int
     max_upload: int
+    max_values: int
     timeout: float
+    rate: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,9 @@ class OperationCheck:
         }
         self.parameters = ParameterReader(operation, schemas)
         self.has_parameters = bool(operation.parameters)
-        self.max_body = limits.max_body
-        self.reader = BodyReader(limits.max_body, limits.timeout)
-        self.upload_reader = BodyReader(limits.max_upload, limits.timeout)
+        self.limits = limits
+        self.reader = BodyReader(limits.max_body, limits.timeout, limits.rate)
+        self.upload_reader = BodyReader(limits.max_upload, limits.timeout, limits.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
@@ -80,7 +84,7 @@ class OperationCheck:
             raw = await self.reader.read(headers, receive)
             exchange.raw_body, exchange.body_read = raw, True
             if raw:
-                exchange.body = _parse(media_type, options, found, raw)
+                exchange.body = await self._parse(media_type, options, found, raw)
             elif self.required:
                 raise _missing_body()
         await self.next_app(scope, receive, send)
@@ -96,17 +100,39 @@ class OperationCheck:
             try:
                 first = await stream.next()
                 leaves = (
-                    await read_multipart(first, stream, boundary, form.form, folder, self.max_body) if first else []
+                    await read_multipart(first, stream, boundary, form.form, folder, self.limits.max_body)
+                    if first
+                    else []
                 )
             finally:
                 exchange.body_read = stream.ended
             if first:
-                exchange.body = form.body(leaves)
+                exchange.body = form.body(leaves, self.limits.max_values)
             elif self.required:
                 raise _missing_body()
             await self.next_app(scope, receive, send)
         finally:
             folder.remove()
+
+    async def _parse(self, media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
+        most = self.limits.max_values
+        if is_json(media_type):
+            await scan(raw, most)
+            body = parse_json(raw)
+            if found.validator is not None:
+                check(found.validator, body)
+            return body
+        if media_type == FORM and found.form is not None:
+            return found.form.body(read_urlencoded(raw), most)
+        if not media_type.startswith("text/"):
+            return raw
+        readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))
+        if found.validator is None:
+            return readings[0]
+        for body in readings:
+            if found.validator.is_valid(body):
+                return body
+        raise explain(found.validator, readings[0])
 
     def _media_type(self, headers: Headers) -> tuple[str, Mapping[str, str], _BodyCheck]:
         given, encoding = b"", b""
@@ -132,25 +158,6 @@ class OperationCheck:
 
 def _missing_body() -> BadRequest:
     return BadRequest("The request needs a body.", code="missing_body")
-
-
-def _parse(media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
-    if is_json(media_type):
-        body = parse_json(raw)
-        if found.validator is not None:
-            check(found.validator, body)
-        return body
-    if media_type == FORM and found.form is not None:
-        return found.form.body(read_urlencoded(raw))
-    if not media_type.startswith("text/"):
-        return raw
-    readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))
-    if found.validator is None:
-        return readings[0]
-    for body in readings:
-        if found.validator.is_valid(body):
-            return body
-    raise explain(found.validator, readings[0])
 
 
 def _body_check(body: Body, schemas: Schemas) -> _BodyCheck:

@@ -26,6 +26,8 @@ log = logging.getLogger("parley")
 # A client that is still sending reads no answer: what it sends after a refusal is read and dropped, within bounds,
 # so that the answer is not lost in a reset connection.
 _DRAIN_BYTES = 64 * 1024 * 1024
+# A small chunk takes as long as so many bytes.
+_DRAIN_LEAST = 2048
 _DRAIN_SECONDS = 5.0
 
 
@@ -114,7 +116,7 @@ async def _drain(scope: Scope, receive: Receive) -> None:
         async with asyncio.timeout(_DRAIN_SECONDS):
             while left > 0:
                 message = await receive()
-                left -= len(message.get("body", b""))
+                left -= max(len(message.get("body", b"")), _DRAIN_LEAST)
                 if not message.get("more_body", False):
                     return
     except TimeoutError:

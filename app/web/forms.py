@@ -25,6 +25,7 @@ from ..jsontypes import Json
 from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
+from .values import Scan, check_weight
 
 MAX_PARTS = 1_000
 MAX_FIELDS = 10_000
@@ -49,16 +50,26 @@ class FormCheck:
         }
         return cls(form, validator, headers)
 
-    def body(self, fields: list[FormField]) -> Json:
-        """The fields as an object that fits the schema.
+    def body(self, fields: list[FormField], max_values: int) -> Json:
+        """The fields as an object that fits the schema; the values of those that are JSON may weigh ``max_values`` in
+        all, as `app.web.values` weighs them.
 
         Raises:
             BadRequest: they do not fit it.
+            ContentTooLarge: they weigh more.
         """
         if self.headers:
             for field in fields:
                 self._check_headers(field)
-        tree = self.form.values(fields, _parse_field)
+        found = Scan()
+
+        def parse(text: str) -> object:
+            raw = text.encode()
+            found.feed(raw)
+            check_weight(found.weight, max_values)
+            return parse_json(raw)
+
+        tree = self.form.values(fields, parse)
         if self.validator is not None:
             check(self.validator, _each_file(tree, _stand_in))
         body: Json = _each_file(tree, _upload)
@@ -72,10 +83,6 @@ class FormCheck:
                 choose(header, validator, readings, name)
             elif header.required:
                 raise missing(header, name)
-
-
-def _parse_field(text: str) -> object:
-    return parse_json(text.encode())
 
 
 def _each_file(value: object, change: Callable[[FormField], object]) -> Any:

@@ -240,7 +240,7 @@ def test_a_bad_grammar_is_refused_by_its_path(engine: LlamaEngine, definition: s
 def test_the_number_of_grammars_is_bounded_before_any_is_read() -> None:
     tools = [_custom(f"f{index}", "regex", "((") for index in range(17)]
     with pytest.raises(BadRequest, match="16") as caught:
-        llama_tools.tools_of({"tools": tools})
+        asyncio.run(llama_tools.tools_of({"tools": tools}))
     assert caught.value.param == "tools"
 
 

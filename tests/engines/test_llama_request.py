@@ -153,3 +153,19 @@ def test_arguments_of_past_calls_that_llama_cpp_cannot_read_are_quoted(arguments
     messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
     made = _translated({"messages": messages}, 100)
     assert json.loads(made["messages"][0]["tool_calls"][0]["function"]["arguments"]) == arguments
+
+
+def test_arguments_of_past_calls_are_parsed_only_up_to_a_bound_over_all_calls() -> None:
+    def message(arguments: str) -> Json:
+        function = {"name": "f", "arguments": arguments}
+        return {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+
+    text = json.dumps({"content": "long, and longer. " * 50_000})
+    assert _messages(message(text), message(text))[1]["tool_calls"][0]["function"]["arguments"] == text
+    half = "[" + ",".join(["1"] * 110_000) + "]"
+    assert _messages(message(half))
+    old = {"role": "assistant", "function_call": {"name": "f", "arguments": half}}
+    for second in (message(half), old):
+        with pytest.raises(BadRequest, match="at most 200000 commas and brackets") as caught:
+            _messages(message(half), second)
+        assert caught.value.param == "messages[1]"

@@ -22,7 +22,7 @@ from .asgi import Client, http_scope, run
 from .inprocess import openapi
 
 NUMBERED = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-LIMITS = BodyLimits(max_body=1000, max_upload=2000, timeout=60)
+LIMITS = BodyLimits(max_body=1000, max_upload=2000, max_values=500, timeout=60, rate=500)
 
 
 class Checked:
@@ -285,3 +285,27 @@ def test_one_that_does_not_fit_is_refused_before_the_body_is_read() -> None:
         assert not client.has_read_all
 
     asyncio.run(send())
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = Checked(
+        {
+            "application/json": {"schema": {"type": "array"}},
+            "application/x-www-form-urlencoded": {
+                "schema": {"type": "object", "properties": {"a": {"type": "object"}, "b": {"type": "object"}}},
+                "encoding": {name: {"contentType": "application/json"} for name in "ab"},
+            },
+        }
+    )
+    assert (
+        checked.ask(b"[" + b",".join([b"1"] * 400) + b"]", headers={"content-type": "application/json"}).body
+        == [1] * 400
+    )
+    form = b"a={%22x%22:[" + b",".join([b"1"] * 200) + b"]}"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert checked.ask(form, headers=headers).body == {"a": {"x": [1] * 200}}
+    with pytest.raises(ContentTooLarge, match="more than the 500 values"):
+        checked.ask(form + b"&b" + form[1:] + b"," * 99, headers=headers)
+    monkeypatch.setattr("app.web.checking.parse_json", None)
+    with pytest.raises(ContentTooLarge, match="more than the 500 values"):
+        checked.ask(b"[" + b"{}," * 60 + b"{}]", headers={"content-type": "application/json"})

@@ -139,8 +139,14 @@ def test_there_is_nothing_to_read_where_nothing_comes(headers: dict[str, str], r
 
 def test_it_is_read_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_DRAIN_BYTES", 4)
+    monkeypatch.setattr(module, "_DRAIN_LEAST", 0)
     client = run(refused(Exchange("req_1"), SENDING, b"one", b"two", b"three"))
     assert not client.has_read_all
+
+
+def test_of_small_chunks_fewer_bytes_are_read() -> None:
+    assert run(refused(Exchange("req_1"), SENDING, *[b"x" * 1024] * 30_000)).has_read_all
+    assert not run(refused(Exchange("req_1"), SENDING, *[b"x"] * 40_000)).has_read_all
 
 
 def test_a_client_that_sends_no_more_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_what_a_client_sends_in_a_broken_form_is_not_logged(caplog: pytest.LogCa
     assert form is not None
 
     async def read(sent: bytes) -> None:
-        stream = BodyReader(1000, 60).stream([], Client(sent).receive)
+        stream = BodyReader(1000, 60, 500).stream([], Client(sent).receive)
         with pytest.raises(BadRequest):
             await read_multipart(await stream.next(), stream, "b", form, UploadFolder(), 1000)
 

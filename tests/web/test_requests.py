@@ -414,10 +414,21 @@ def test_a_body_over_the_limit_is_a_413_however_it_is_sent() -> None:
             assert json.loads(answer.read())["error"]["code"] == "request_too_large"
 
 
+def test_a_body_of_more_values_than_are_accepted_is_a_413_that_says_how_many(echo_server: Server) -> None:
+    found = error(post(echo_server, chat(messages=[{}] * 100_000)), 413)
+    assert found["code"] == "request_too_large"
+    assert "more than the 500000 values" in found["message"]
+
+
+def test_a_conversation_that_is_too_long_for_the_echo_is_refused(echo_server: Server) -> None:
+    found = error(post(echo_server, chat(messages=[{"role": "user", "content": "a " * (1 << 19) + "a"}])), 400)
+    assert (found["code"], found["param"]) == ("context_length_exceeded", "messages")
+
+
 def test_a_body_that_is_wrong_everywhere_stops_nobody(echo_server: Server) -> None:
     # Listing every fault of it took minutes and gigabytes, while the worker answered nobody.
     begin = echo_server.cpu_seconds
-    found = error(post(echo_server, chat(messages=[{"role": "user", "content": [{}] * 500_000}])), 400)
+    found = error(post(echo_server, chat(messages=[{"role": "user", "content": [{}] * 50_000}])), 400)
     assert found["param"] == "messages[0].content[0].type"
     assert echo_server.cpu_seconds - begin < 10
 

@@ -6,6 +6,7 @@ are found in its answer that of `calls`.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from .schema import Schema, accepted
 
 # Characters of the schemas of all tools that bind calls by choice: llama.cpp takes seconds for more.
 _LARGEST_BINDING = 100_000
+
+# Characters of schemas that are read before others have their turn: a few milliseconds.
+_AT_ONCE = 20_000
 
 _CUSTOM_INPUT: Json = {
     "type": "object",
@@ -89,17 +93,18 @@ class Tools:
         return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": self.many and not self.have_grammars}
 
 
-def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
-    """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters.
+async def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
+    """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters; others
+    have their turn while many are read.
 
     Raises:
         BadRequest: a tool cannot be used.
     """
     choice = ToolChoice.of(request)
     if choice.functions:
-        tools = _read_all(request["functions"], "functions", _read_function, most)
+        tools = await _read_all(request["functions"], "functions", _read_function, most)
     else:
-        tools = _read_all(request.get("tools") or (), "tools", _read, most)
+        tools = await _read_all(request.get("tools") or (), "tools", _read, most)
     by_name: dict[str, Tool] = {}
     for index, tool in enumerate(tools):
         if tool.name in by_name:
@@ -121,8 +126,8 @@ def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
     )
 
 
-def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
-    size = 0
+async def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
+    size = begun = 0
     result: list[Tool] = []
     if sum(_has_grammar(tool) for tool in tools) > llama_grammar.MOST:
         raise BadRequest(
@@ -131,6 +136,9 @@ def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Too
     for index, tool in enumerate(tools):
         result.append(read(tool, f"{param}[{index}]"))
         size += result[-1].size
+        if size - begun > _AT_ONCE:
+            begun = size
+            await asyncio.sleep(0)
         if size > most:
             raise BadRequest(
                 f"The schemas and grammars of all {param} together may be at most {most} characters long.",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ...errors import ContextLengthExceeded
 from ...jsontypes import Json
@@ -31,6 +30,9 @@ from .trials import Trials
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
+
+# Parts of messages that are no text.
+_MEDIA = ("image_url", "input_audio")
 
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
@@ -82,9 +84,9 @@ class LlamaEngine:
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> LlamaPlan:
         """As `base.Engine.prepare`."""
         form = schema_of(request, most=self._max_schemas)
-        tools = tools_of(request, most=self._max_schemas)
+        tools = await tools_of(request, most=self._max_schemas)
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
-        self._refuse_hopeless(request["messages"])
+        self._refuse_hopeless(request["messages"], tools.shown if tools is not None else [])
         # What the answer is held to besides is for the constraints to say.
         asked = Asked(alternatives=Asked.of(request).alternatives)
         translation = partial(
@@ -117,19 +119,24 @@ class LlamaEngine:
             self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
         return self._reasoning
 
-    def _refuse_hopeless(self, messages: list[Json]) -> None:
-        """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds on finding out: each
-        message takes a token at least, and no vocabulary has tokens of more than `_LONGEST_TOKEN` characters."""
+    def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:
+        """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds and gigabytes on
+        finding out: each message takes a token at least, and no vocabulary has tokens of more than `_LONGEST_TOKEN`
+        characters. All that the model's template may render counts."""
         most = self._context_length * _LONGEST_TOKEN
-        if len(messages) > self._context_length or sum(_length(message.get("content")) for message in messages) > most:
+        if len(messages) > self._context_length or _characters(messages) + _characters(tools) > most:
+            what = "messages and tools" if tools else "messages"
             raise ContextLengthExceeded(
-                f"This model's context holds {self._context_length} tokens, and the messages take more. "
-                "Shorten the messages.",
+                f"This model's context holds {self._context_length} tokens, and the {what} take more. "
+                f"Shorten the {what}.",
                 param="messages",
             )
 
 
-def _length(content: Any) -> int:
-    if isinstance(content, str):
-        return len(content)
-    return sum(len(part.get("text") or "") for part in content or ())
+def _characters(value: object) -> int:
+    """The characters of all texts and names in a value; pictures and sounds have none."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _characters(item) for name, item in value.items() if name not in _MEDIA)
+    return sum(map(_characters, value)) if isinstance(value, list) else 0

@@ -34,7 +34,7 @@ TOOLS = [function(TIME), function(WEATHER), NOTE, SUM]
 
 
 def tools(*given: Json, **request: Any) -> Tools:
-    found = tools_of({"tools": list(given or TOOLS), **request})
+    found = asyncio.run(tools_of({"tools": list(given or TOOLS), **request}))
     assert found is not None
     return found
 
@@ -133,7 +133,7 @@ def test_words_beside_calls_that_llama_cpp_has_found_are_words() -> None:
 
 
 def test_a_function_of_the_old_kind_is_answered_in_the_old_shape() -> None:
-    old = tools_of({"functions": [TIME, WEATHER]})
+    old = asyncio.run(tools_of({"functions": [TIME, WEATHER]}))
     assert old is not None
     choice = made(fragments((0, "get_time", "{}"), (1, "get_time", "{}")), old, Found.PARSED)
     assert choice.message == {"function_call": {"name": "get_time", "arguments": "{}"}, "content": None}

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from app.engines.base import Completion, Delta, StreamItem, usage_of
+from app.engines.constraints.schema import Schema
+from app.engines.constraints.tools import tools_of
 from app.engines.dialects.llama_cpp.request import fold_seed
 from app.engines.llama.plan import LlamaPlan
 from app.engines.transport.events import MISSING_DONE
@@ -236,3 +238,60 @@ def test_a_whole_answer_has_log_probabilities_where_they_are_asked_for_even_none
 def test_events_that_come_together_are_read_like_those_that_come_alone(using: Using) -> None:
     apart, together = saying("Hi", "."), [list(saying("Hi", "."))]
     assert using(ScriptedProcess(together), streamed) == using(ScriptedProcess(apart), streamed)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"tools": [TIME] + [{"type": "function", "function": {"name": f"f{n}"}} for n in range(100)]},
+        {"tools": [TIME], "tool_choice": "required"},
+        {"tools": [SUM], "response_format": MOOD},
+        {"response_format": MOOD},
+    ],
+    ids=["tools", "a call", "a choice", "a format"],
+)
+def test_what_binds_an_answer_is_read_and_tried_once_however_many_choices_there_are(
+    using: Using, monkeypatch: pytest.MonkeyPatch, request_: Json
+) -> None:
+    read = 0
+
+    def counted(self: Schema, *args: Any) -> None:
+        nonlocal read
+        read += 1
+        made(self, *args)
+
+    made = Schema.__init__
+    monkeypatch.setattr(Schema, "__init__", counted)
+    monkeypatch.setattr("app.engines.constraints.schema._SMALL", 0)  # none is kept
+
+    async def choices(plan: LlamaPlan) -> bool:
+        before, tried = read, process.calls.copy()
+        await asyncio.gather(*(plan.complete(choice) for choice in range(20)), return_exceptions=True)
+        assert before, "nothing was read: this shows nothing"
+        assert (read, process.calls["complete_text"]) == (before, tried["complete_text"])
+        first, *others = process.asked
+        return all(payload["messages"] is first["messages"] for payload in others)
+
+    process = ScriptedProcess(saying('"good"'))
+    assert using(process, choices, **request_) is True
+    assert len(process.asked) >= 20
+
+
+def test_others_have_their_turn_while_many_tools_are_read() -> None:
+    parameters = {"type": "object", "properties": {f"p{n}": {"description": "x" * 40} for n in range(60)}}
+    tools = [{"type": "function", "function": {"name": f"f{n}", "parameters": parameters}} for n in range(128)]
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        beside = asyncio.create_task(other())
+        await tools_of({"tools": tools})
+        beside.cancel()
+
+    asyncio.run(both())
+    assert turns > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ Planned = Callable[..., LlamaPlan]
 
 
 def tools(*given: Json, **request: Any) -> Tools:
-    found = tools_of({"tools": list(given), **request})
+    found = asyncio.run(tools_of({"tools": list(given), **request}))
     assert found is not None
     return found
 

@@ -72,6 +72,50 @@ def test_a_conversation_that_cannot_fit_has_its_own_code(planned: Planned) -> No
         planned(ScriptedProcess(), messages=HELLO * (CONTEXT_LENGTH + 1))
 
 
+LONG = "a" * (CONTEXT_LENGTH * 512)
+CALL: Json = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CUSTOM: Json = {"id": "c", "type": "custom", "custom": {"name": "f", "input": LONG}}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "user", "content": "a", "name": LONG}]},
+        {"messages": [{"role": "assistant", "content": "a", "reasoning_content": LONG}]},
+        {"messages": [{"role": "assistant", "refusal": LONG}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": LONG}]}]},
+        {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": LONG}]}]},
+        {"messages": [{"role": "tool", "content": "a", "tool_call_id": LONG}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{**CALL, "id": LONG}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{**CALL, "function": {"name": LONG, "arguments": ""}}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "f", "arguments": LONG}}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [CUSTOM]}]},
+        {"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": LONG}}]},
+        {"tools": [function("f", description=LONG)]},
+        {
+            "tools": [function("f"), custom("g", "a" * 19_000)],
+            "messages": [{"role": "user", "content": LONG[:-19_000]}],
+        },
+        {"functions": [function("f", description=LONG)["function"]]},
+    ],
+    ids=range(14),
+)
+def test_all_that_the_template_renders_counts_toward_the_context(planned: Planned, request_: Json) -> None:
+    process = ScriptedProcess()
+    with pytest.raises(ContextLengthExceeded) as caught:
+        planned(process, **request_)
+    assert caught.value.param == "messages"
+    assert len(caught.value.message) < 200
+    assert not process.calls
+
+
+def test_a_picture_does_not_count_as_text(planned: Planned) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + LONG}}
+    with pytest.raises(BadRequest) as caught:
+        planned(ScriptedProcess(), messages=[{"role": "user", "content": [picture]}])
+    assert caught.value.param == "messages[0].content[0].image_url.url"
+
+
 def test_parts_that_are_understood_alone_may_be_too_much_together(planned: Planned) -> None:
     process = ScriptedProcess(understands=lambda grammar: "get_time" not in grammar or "weather" not in grammar)
     with pytest.raises(ApiError) as caught:

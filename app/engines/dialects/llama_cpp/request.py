@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
+
 from ....errors import BadRequest
 from ....jsontypes import Json
 from ...asked import Asked
@@ -27,6 +29,9 @@ _NEUTRAL: Json = {
     "repeat_penalty": 1.0,
     "cache_prompt": True,
 }
+
+# Arguments of past calls are parsed, here and by llama.cpp, which takes half a kilobyte and a microsecond for a value.
+_MOST_STRUCTURE = 200_000
 
 _ROLES = {"developer": "system", "function": "tool"}
 
@@ -131,7 +136,15 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
 
 def _translate_messages(messages: list[Json], media: MediaPart) -> list[Json]:
     result: list[Json] = []
+    structure = 0
     for index, message in enumerate(messages):
+        structure += _structure(message)
+        if structure > _MOST_STRUCTURE:
+            raise BadRequest(
+                f"The arguments of all calls together may have at most {_MOST_STRUCTURE} commas and brackets.",
+                param=f"messages[{index}]",
+                code="invalid_value",
+            )
         role = str(message["role"])
         translated: Json = {"role": _ROLES.get(role, role), "content": _join_content(message, index, media)}
         for name in ("name", "tool_call_id", "reasoning_content"):
@@ -144,6 +157,13 @@ def _translate_messages(messages: list[Json], media: MediaPart) -> list[Json]:
             translated["tool_call_id"] = _function_call_id(message.get("name"))
         result.append(translated)
     return result
+
+
+def _structure(message: Json) -> int:
+    """The commas and brackets of the arguments that are parsed, of which there are at least as many as values."""
+    functions = [call.get("function") for call in message.get("tool_calls") or ()] + [message.get("function_call")]
+    texts = [function["arguments"] for function in functions if function]
+    return sum(text.count(mark) for text in texts for mark in ",{[")
 
 
 def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Json]:
@@ -191,8 +211,8 @@ def _translate_calls(message: Json) -> list[Json]:
 def _function_call(call_id: Any, name: str, arguments: str) -> Json:
     try:
         # As strict as llama.cpp's own reading: no NaN, no infinity, no half of a surrogate pair.
-        json.dumps(json.loads(arguments), ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
+        orjson.loads(arguments)
+    except ValueError:
         # A model's broken call must not break the conversation about it: llama.cpp demands JSON, so it is
         # quoted.
         arguments = json.dumps(arguments)

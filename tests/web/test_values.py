@@ -1,0 +1,149 @@
+"""The values of a JSON body are counted before it is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from app.errors import BadRequest, ContentTooLarge
+from app.settings import Settings
+from app.web.bodies import parse_json
+from app.web.values import HEAVY, Scan, scan
+
+from .asgi import run
+
+DEFAULT = Settings().max_values
+
+
+def weight(text: str) -> int:
+    found = Scan()
+    found.feed(text.encode())
+    return found.weight
+
+
+def accepts(raw: bytes, most: int = DEFAULT) -> bool:
+    try:
+        run(scan(raw, most))
+    except ContentTooLarge:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", 0),
+        ("[1, 2, 3]", HEAVY + 2),
+        ('{"a": 1, "b": 2}', 3 * HEAVY + 1),
+        ("[[], {}]", 3 * HEAVY + 1),
+        ('[",:{[", ",,"]', HEAVY + 1),
+        (r'["\",,,", "\\", ",\\\"{"]', HEAVY + 2),
+        (f"[{'9' * 18}, {'9' * 19}, {'9' * 38}]", HEAVY + 2 + 3 * HEAVY),
+    ],
+)
+def test_a_value_weighs_one_and_what_takes_longer_to_parse_weighs_more(text: str, expected: int) -> None:
+    json.loads(text)
+    assert weight(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "' + r"\\" * 40_000 + r"\"" * 40_000 + ',,,,{{{{[[[[", "b": [1, 2, 3]}',
+        '["' + r",\"" * 100_000 + r"x\\" + '", "' + ",{" * 100_000 + '"]',
+        '["' + "\\\\" * 100_000 + '",1,2,3]',
+        json.dumps(["é,中,\n" * 30_000, {"a,b": "\\" * 99_999}], ensure_ascii=False),
+    ],
+    ids=range(4),
+)
+def test_a_long_text_weighs_what_its_values_weigh_wherever_it_is_cut(text: str) -> None:
+    value = json.loads(text)
+    expected = weight(text)
+    assert expected == weight(json.dumps(_emptied(value)))
+    assert accepts(text.encode(), expected)
+    assert not accepts(text.encode(), expected - 1)
+
+
+def _emptied(value: Any) -> Any:
+    """The same values, with nothing in their texts."""
+    if isinstance(value, dict):
+        return {str(number): _emptied(item) for number, item in enumerate(value.values())}
+    return [_emptied(item) for item in value] if isinstance(value, list) else "" if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [50256] * 300_000,
+        {"messages": [{"role": "user", "content": "Well, {this} is [text]: a, b, c."}] * 10_000},
+        {"messages": [{"role": "user", "content": "one, two, three: " * 1_000_000}]},
+        {
+            "messages": [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": [1, 2]}'}}
+                    ],
+                },
+                {"role": "tool", "tool_call_id": "call_1", "content": '{"a": {"b": [1, 2, 3]}}'},
+            ]
+            * 3_000
+        },
+    ],
+    ids=["tokens", "messages", "a long text", "calls"],
+)
+def test_long_conversations_and_arrays_of_tokens_are_accepted(value: Any) -> None:
+    assert accepts(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("item", [b"{}", b"[]", b"1", b'""', b'{"a":1}', b"9" * 4000, b"null", b"[[[[[[[[]]]]]]]]"])
+def test_a_large_body_of_small_values_is_refused(item: bytes) -> None:
+    raw = b"[" + b",".join([item] * (20 * 1024 * 1024 // (len(item) + 1))) + b"]"
+    with pytest.raises(ContentTooLarge, match=rf"more than the {DEFAULT} values"):
+        run(scan(raw, DEFAULT))
+
+
+def test_others_have_their_turn_while_a_body_is_counted() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        beside = asyncio.create_task(other())
+        await scan(b'"' + b"x" * 10_000_000 + b'"', DEFAULT)
+        beside.cancel()
+
+    run(both())
+    assert turns > 100
+
+
+@pytest.mark.parametrize("number", ["1e309", "-1E400", "1e+999", "0.1e0310", "9" * 310 + ".0", "1" * 250 + "e99"])
+@pytest.mark.parametrize("place", ["{}", "[1, 2, [{{}}, {{}}, {}]]", '{{"a": [{{"b": {}}}]}}'])
+def test_a_number_that_is_too_large_for_a_float_is_refused_wherever_it_stands(number: str, place: str) -> None:
+    text = place.format(number)
+    with pytest.raises(BadRequest, match=r"^The body has a number that is too large for a float\.$"):
+        parse_json(text.encode())
+
+
+@pytest.mark.parametrize(
+    "number", ["1e308", "-1e-400", "1e0", "12345678901234567890", "1e00002", "0e999", str(0x7FF0 << 45)]
+)
+def test_a_number_that_a_float_can_hold_is_accepted(number: str) -> None:
+    assert parse_json(f"[{number}]".encode()) == [json.loads(number)]
+
+
+def test_no_value_is_looked_at_for_its_size_where_no_number_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(body: object) -> bool:
+        raise AssertionError("all values are looked at")
+
+    monkeypatch.setattr("app.web.bodies._has_infinity", look)
+    parse_json(json.dumps([{"a": "1e999", "b": [0.1, 1e308, -1e308, 2**63, None, "é😀"]}] * 1_000).encode())
+    with pytest.raises(AssertionError):
+        parse_json(b"[1e999]")
