@@ -158,8 +158,8 @@ class Chat:
         fallbacks = Fallbacks(self._call, self.model, call)
         while True:
             try:
-                async with self.limiters.of(call.model.id).permit(call.n):
-                    plan = await self.engine.prepare(call.request, call.refuse)
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
+                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
             except ApiError as error:
                 fallbacks.next(error)
@@ -174,8 +174,8 @@ class Chat:
         begun = False
         while True:
             try:
-                async with self.limiters.of(call.model.id).permit(call.n):
-                    plan = await self.engine.prepare(call.request, call.refuse)
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
+                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     writer = _writer(call)
                     async with aclosing(plan.stream() if call.asks_once else choices.stream(plan, call.n)) as deltas:
                         async for delta in deltas:

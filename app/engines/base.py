@@ -245,9 +245,10 @@ class Engine(Protocol):
         """Whether a request could be answered now."""
         ...
 
-    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
         """Do all that does not depend on the choice. ``request`` is the body as validated, without the parameters that
         were null, checked by `app.chat.combinations`; the engine applies the defaults of the API, not its own.
+        ``client`` is the short name of the key whose request it is, None where no key is asked for.
 
         Raises:
             ApiError: the engine refuses the request or cannot be asked now.

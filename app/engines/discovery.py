@@ -62,8 +62,8 @@ class DiscoveringEngine:
         """Whether the models are known, and the upstream can be reached."""
         return bool(self._engines) and self._replicas is not None and await self._replicas.ready()
 
-    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
-        return await self._engine(request).prepare(request, refuse)
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        return await self._engine(request).prepare(request, refuse, client)
 
     def _engine(self, request: Json) -> Engine:
         engine = self._engines.get(request["model"])

@@ -39,7 +39,7 @@ class EchoEngine:
     async def ready(self) -> bool:
         return True
 
-    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         """As `base.Engine.prepare`."""
         tokens, reason = _answer(request)
         prompt = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])

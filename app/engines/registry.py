@@ -54,9 +54,9 @@ class Registry:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
-    async def prepare(self, request: Json, refuse: Refuse) -> Plan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
         """As `base.Engine.prepare`."""
-        return await self._engine(request["model"]).prepare(request, refuse)
+        return await self._engine(request["model"]).prepare(request, refuse, client)
 
     def _engine(self, model_id: str) -> Engine:
         engine = self._fixed.get(model_id)

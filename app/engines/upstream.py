@@ -46,7 +46,7 @@ class UpstreamEngine:
     async def ready(self) -> bool:
         return await self._replicas.ready()
 
-    async def prepare(self, request: Json, refuse: Refuse) -> UpstreamPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> UpstreamPlan:
         """As `base.Engine.prepare`. Nobody is asked."""
         if not (self._upstream.remote_media or self._dialect.fetches):
             refuse_remote_media(request["messages"])

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from ..fairness import FairSemaphore
 from ..jsontypes import Json
 
 # The owner (zeros: requests without a key), when it was used last, and the beginnings of what it read.
@@ -37,10 +38,12 @@ _LOOK_AGAIN = 0.02
 
 @dataclass(frozen=True, slots=True)
 class SlotRequest:
-    """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first."""
+    """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first.
+    ``client`` is the short name of the API key that waits."""
 
     owner: bytes = _NOBODY
     beginnings: tuple[bytes, ...] = ()
+    client: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class _Record:
         return count
 
 
-def slot_request(request: Json) -> SlotRequest:
+def slot_request(request: Json, client: str | None = None) -> SlotRequest:
     """What a request of the API would like to find. The key is the domain's, which has made it the client's own."""
     key = request.get("prompt_cache_key")
     owner = hashlib.blake2b(key.encode(), digest_size=16).digest() if key else _NOBODY
@@ -82,7 +85,7 @@ def slot_request(request: Json) -> SlotRequest:
     for message in request["messages"][:_MOST_MESSAGES]:
         running.update(json.dumps(message).encode())
         beginnings.append(running.digest())
-    return SlotRequest(owner, tuple(beginnings))
+    return SlotRequest(owner, tuple(beginnings), client)
 
 
 class Slots:
@@ -91,7 +94,7 @@ class Slots:
     def __init__(self, path: str, count: int) -> None:
         self._count = count
         self._taken: set[int] = set()
-        self._queue = asyncio.Lock()
+        self._queue = FairSemaphore(1)
         self._left = asyncio.Event()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -102,8 +105,9 @@ class Slots:
 
     @contextlib.asynccontextmanager
     async def acquire(self, asked: SlotRequest) -> AsyncGenerator[Slot, None]:
-        """A slot for as long as the block lasts; those who wait are served in their order."""
-        async with self._queue:
+        """A slot for as long as the block lasts; clients who wait take turns, and the requests of each
+        are served in their order."""
+        async with self._queue.hold(asked.client):
             while (slot := self._take(asked)) is None:
                 self._left.clear()
                 with contextlib.suppress(TimeoutError):

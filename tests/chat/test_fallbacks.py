@@ -58,7 +58,7 @@ class Failing(EchoEngine):
         self.plan = FailingPlan(error, after)
         self.asked = 0
 
-    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         self.asked += 1
         return self.plan
 

@@ -271,7 +271,7 @@ class Particular(EchoEngine):
         self.models = (replace(self.models[0], capabilities=echo.CAPABILITIES | {"reasoning", "tools"}),)
         self.asked: list[dict[str, Any]] = []
 
-    async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: dict[str, Any], refuse: Refuse, client: str | None = None) -> EchoPlan:
         errors = []
         if request.get("reasoning_effort", "none") not in ("none", "high"):
             errors.append(UnsupportedParameter("Not so much.", param="reasoning_effort"))
@@ -279,7 +279,7 @@ class Particular(EchoEngine):
             errors.append(UnsupportedParameter("Not by force.", param="tool_choice"))
         request = without_refused(request, errors, refuse)
         self.asked.append(request)
-        return await super().prepare(request, refuse)
+        return await super().prepare(request, refuse, client)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -303,7 +303,7 @@ def test_what_only_the_engine_finds_out_follows_the_policy_too(stream: bool, n: 
 
 def test_what_cannot_be_left_out_stays_an_error_under_the_policy_warn() -> None:
     class Mute(EchoEngine):
-        async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
+        async def prepare(self, request: dict[str, Any], refuse: Refuse, client: str | None = None) -> EchoPlan:
             refuse(UnsupportedParameter("No.", param=param))
             raise AssertionError("it went on without it")
 
@@ -327,9 +327,9 @@ class Listening(EchoEngine):
 
     asked: dict[str, Any]
 
-    async def prepare(self, request: dict[str, Any], refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: dict[str, Any], refuse: Refuse, client: str | None = None) -> EchoPlan:
         self.asked = request
-        return await super().prepare(request, refuse)
+        return await super().prepare(request, refuse, client)
 
 
 def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_reaches_the_engine(

@@ -201,6 +201,23 @@ def test_when_all_slots_are_taken_a_request_waits_for_the_first_that_is_left(tmp
     assert asyncio.run(use()) == ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]
 
 
+def test_clients_take_turns_where_requests_wait_for_a_slot(tmp_path: Path) -> None:
+    async def use() -> list[str]:
+        slots = Slots(str(tmp_path / "table"), 1)
+        order: list[str] = []
+
+        async def one(client: str) -> None:
+            async with slots.acquire(slot_request(_request("x"), client)):
+                order.append(client)
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(one(client) for client in ["greedy"] * 100 + ["modest"]))
+        return order
+
+    # One had the slot, one looked for it, and it was the turn of one, when the other client came.
+    assert asyncio.run(use()).index("modest") == 3
+
+
 _OTHER_WORKER = """
 import asyncio, sys
 from app.model_process.slots import SlotRequest, Slots

@@ -40,9 +40,9 @@ class Engine(EchoEngine):
             await asyncio.sleep(60)
         return bool(self.is_ready)
 
-    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         self.past.append("prepare")
-        return await super().prepare(request, refuse)
+        return await super().prepare(request, refuse, client)
 
 
 def asked(model: str) -> Json:

@@ -61,7 +61,7 @@ class ErringEngine(EchoEngine):
         self.models = (Model("erring", 0, "parley", "fp"),)
         self.plan = ErringPlan(whole, pieces)
 
-    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         return self.plan
 
 

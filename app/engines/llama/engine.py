@@ -79,7 +79,7 @@ class LlamaEngine:
         """Whether the model is loaded and answers, found out within a second."""
         return await self._process.ready()
 
-    async def prepare(self, request: Json, refuse: Refuse) -> LlamaPlan:
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> LlamaPlan:
         """As `base.Engine.prepare`."""
         form = schema_of(request, most=self._max_schemas)
         tools = tools_of(request, most=self._max_schemas)
@@ -106,7 +106,7 @@ class LlamaEngine:
             asked=asked,
             # Megabytes of base64 are read beside the event loop.
             payload=await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation(),
-            slot=slot_request(request),
+            slot=slot_request(request, client),
         )
         return await preparation.plan(tools, form, refuse)
 
