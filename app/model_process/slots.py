@@ -3,7 +3,8 @@
 A slot keeps what it read last. Left alone, llama.cpp gives a new conversation the slot that was used longest ago,
 whoever will come back to it. Here the slots of conversations with a ``prompt_cache_key`` are left to them as long as
 another slot is free, and what was read for one key is never made use of for another, nor for requests without. No
-request waits while any slot is free, but for the moment in which another worker's finds it. The table lies in a file beside the model's socket, for all workers to see.
+request waits while any slot is free, but for the moment in which another worker's finds it. The table lies in a file
+beside the model's socket, for all workers to see.
 """
 
 from __future__ import annotations
