@@ -27,7 +27,7 @@ _LEFT = 400.0
 _DESCRIPTORS = 8
 _THREADS = 40
 # How long what is left is waited for; only a failure reaches it.
-_SETTLING = 20.0
+_SETTLING = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ..live import ROOT
 
 PAUSE = 0.02
 # An answer that takes longer counts as none; the gap goes on until one comes.
-_ANSWER = 60.0
+_ANSWER = 120.0
 
 
 class Probe:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..live import Server
+from bench.process import cpu_seconds, tree
 
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+from ..live import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +33,32 @@ class Processes:
 
     def cpu(self) -> float:
         """Seconds of CPU time that the workers have taken so far."""
-        ticks = 0
-        for pid in self.workers:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks * _TICK
+        return sum(map(cpu_seconds, self.workers))
 
     def held(self) -> Held:
         """What is held now."""
         return Held(
             sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.workers),
             sum(_status(pid, "Threads") for pid in self.workers),
-            sum(_status(pid, "VmRSS") for pid in self._tree()) / 1024,
+            self._memory("VmRSS"),
         )
 
     def forget_peak(self) -> None:
         """Let the peak be found from here on."""
-        for pid in self._tree():
+        for pid in tree(self._master):
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def peak(self) -> float:
         """The most memory of all processes of the server, each at its own peak, in MiB."""
-        return sum(_status(pid, "VmHWM") for pid in self._tree()) / 1024
+        return self._memory("VmHWM")
 
-    def _tree(self) -> Sequence[int]:
-        parents = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-        tree = [self._master]
-        for pid in tree:  # it grows meanwhile
-            tree += [child for child, parent in parents.items() if parent == pid]
-        return tree
+    def _memory(self, name: str) -> float:
+        return sum(_status(pid, name) for pid in tree(self._master)) / 1024
 
 
 def _status(pid: int, name: str) -> int:
+    """A number of ``/proc/<pid>/status``, 0 of a process that has gone."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-# Only a failure reaches it.
-PATIENCE = 60.0
+from ..patience import PATIENCE
+
 CHAT = "/v1/chat/completions"
 _JSON = {"content-type": "application/json"}
 
