@@ -96,7 +96,8 @@ def _answer(request: Json, most: int) -> tuple[list[str], str]:
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:
             text = text[:at]
-    limit: int = min(most, request.get("max_completion_tokens", request.get("max_tokens", most)))
+    asked = request.get("max_completion_tokens", request.get("max_tokens"))
+    limit = most if asked is None else min(most, asked)
     # Without the space at the end, at each character of which the search for a word would begin anew.
     found = [match[0] for match in islice(_TOKEN.finditer(text.rstrip()), limit + 1)]
     return (found[:limit], "length") if len(found) > limit else (found, "stop")
