@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from ..jsontypes import Json
 from .base import Choice, Completion, Delta, Deltas, Model, Refuse, Usage, usage_of
 
 _TOKEN = re.compile(r"\s*\S+")
-# Characters that are counted at a time.
-_AT_ONCE = 1 << 19
 
 CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
@@ -27,7 +24,7 @@ MODEL = Model(
 
 
 class EchoEngine:
-    """Serves one model, with answers of at most its context. ``delay`` is the pause between two chunks in seconds."""
+    """Serves one model. ``delay`` is the pause between two chunks in seconds."""
 
     def __init__(self, *, delay: float = 0.0, model: Model = MODEL) -> None:
         self.delay = delay
@@ -44,8 +41,8 @@ class EchoEngine:
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         """As `base.Engine.prepare`."""
-        tokens, reason = _answer(request, self.models[0].context_length)
-        prompt = sum([await _count(_text(message.get("content"))) for message in request["messages"]])
+        tokens, reason = _answer(request)
+        prompt = sum(len(_tokens(_text(message.get("content")))) for message in request["messages"])
         return EchoPlan(tokens, reason, usage_of(prompt, len(tokens)), self.delay)
 
 
@@ -78,26 +75,20 @@ def _text(content: Any) -> str:
     return "".join(part.get("text", "") for part in content or ())
 
 
-async def _count(text: str) -> int:
-    """The words of a text, counted in pieces between which others get their turn."""
-    count = 0
-    for at in range(0, len(text), _AT_ONCE):
-        count += len(text[at : at + _AT_ONCE].split())
-        if at:
-            count -= not (text[at - 1].isspace() or text[at].isspace())  # one word, in two pieces
-            await asyncio.sleep(0)
-    return count
+def _tokens(text: str) -> list[str]:
+    # Without the space at the end, at each character of which the search for a word would begin anew.
+    return _TOKEN.findall(text.rstrip())
 
 
-def _answer(request: Json, most: int) -> tuple[list[str], str]:
-    """The tokens of the answer, at most so many, and why it ends."""
+def _answer(request: Json) -> tuple[list[str], str]:
+    """The tokens of the answer and why it ends."""
     text = next((t for m in reversed(request["messages"]) if (t := _text(m.get("content")).strip())), "…")
     stops = request.get("stop") or ()
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:
             text = text[:at]
-    asked = request.get("max_completion_tokens", request.get("max_tokens"))
-    limit = most if asked is None else min(most, asked)
-    # Without the space at the end, at each character of which the search for a word would begin anew.
-    found = [match[0] for match in islice(_TOKEN.finditer(text.rstrip()), limit + 1)]
-    return (found[:limit], "length") if len(found) > limit else (found, "stop")
+    tokens = _tokens(text)
+    limit = request.get("max_completion_tokens", request.get("max_tokens"))
+    if limit is not None and len(tokens) > limit:
+        return tokens[:limit], "length"
+    return tokens, "stop"

@@ -62,8 +62,12 @@ def nested(depth: int, opening: str = "[", closing: str = "]") -> bytes:
 
 def formatted(schema: Json, strict: bool = False) -> bytes:
     """A request for an answer by a schema."""
-    form = {"name": "answer", "schema": schema, "strict": strict}
-    return chat(response_format={"type": "json_schema", "json_schema": form})
+    return chat(response_format=form(schema, strict))
+
+
+def form(schema: Json, strict: bool = False) -> Json:
+    """A response format."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": strict}}
 
 
 def called(schema: Json, count: int = 1) -> bytes:
@@ -133,6 +137,12 @@ def with_calls(count: int, arguments: str) -> bytes:
             *answers,
         ]
     )
+
+
+def with_thoughts(text: str) -> bytes:
+    """A conversation in which the model thought."""
+    thought = {"role": "assistant", "content": "Hi!", "reasoning_content": text}
+    return chat(messages=[{"role": "user", "content": "Hello!"}, thought, {"role": "user", "content": "Well?"}])
 
 
 def _answer_object(schema: Json) -> Json:
