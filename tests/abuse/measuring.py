@@ -78,10 +78,10 @@ class Bench:
         except (OSError, AssertionError) as error:
             self.close()
             return Report(case, None, self._plain, [f"no answer, or no worker any more: {error!r}"])
-        faults = list(_faults(case, cost, self._plain, rounds))
-        if faults:
+        told = list(faults(case, cost, self._plain, rounds))
+        if told:
             self.close()
-        return Report(case, cost, self._plain, faults)
+        return Report(case, cost, self._plain, told)
 
     def _start(self, setup: Setup) -> None:
         env = {"PARLEY_GRACEFUL_TIMEOUT": "1"}
@@ -121,7 +121,8 @@ def _settled(processes: Processes, before: Held) -> Held:
         time.sleep(0.05)
 
 
-def _faults(case: Case, cost: Cost, plain: Cost, rounds: int) -> Iterator[str]:
+def faults(case: Case, cost: Cost, plain: Cost, rounds: int) -> Iterator[str]:
+    """What is wrong with the cost of an attack that was made so many times."""
     if not set(cost.answers) <= case.answers:
         yield f"answers {sorted(set(cost.answers))}, expected {sorted(case.answers)}"
     if cost.gap > _most(_GAP, plain.gap):
