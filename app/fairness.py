@@ -7,7 +7,7 @@ Keys take turns, and what waits for one key is served first in, first out. Belon
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +17,12 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Items of keys: round-robin over the keys, first in first out for each. None is a key too."""
+    """Items of keys: round-robin over the keys, first in first out for each. None is a key too. All it does takes the
+    same time however long it is, but for `displace`, which looks at each key."""
 
     def __init__(self) -> None:
         # The first key is the one whose turn it is. No queue is empty.
-        self._queues: dict[str | None, deque[Item]] = {}
+        self._queues: OrderedDict[str | None, OrderedDict[Item, None]] = OrderedDict()
         self._length = 0
 
     def __len__(self) -> int:
@@ -29,29 +30,29 @@ class FairQueue(Generic[Item]):
 
     def append(self, key: str | None, item: Item) -> None:
         """Put an item behind those of its key; a new key joins the end of the round."""
-        self._queues.setdefault(key, deque()).append(item)
+        self._queues.setdefault(key, OrderedDict())[item] = None
         self._length += 1
 
     def first(self) -> Item:
         """The item whose turn it is."""
-        return next(iter(self._queues.values()))[0]
+        return next(iter(next(iter(self._queues.values()))))
 
     def pop(self) -> Item:
         """Take out the item whose turn it is; then it is the next key's turn."""
-        key, queue = next(iter(self._queues.items()))
-        item = queue.popleft()
-        self._length -= 1
-        del self._queues[key]
-        if queue:
-            self._queues[key] = queue
+        key, item = next(iter(self._queues)), self.first()
+        self._queues.move_to_end(key)
+        self.remove(key, item)
         return item
 
     def remove(self, key: str | None, item: Item) -> None:
         """Take out an item that may be there."""
-        queue = self._queues.get(key, ())
-        if isinstance(queue, deque) and item in queue:
-            queue.remove(item)
-            self._drop(key)
+        queue = self._queues.get(key)
+        if queue is None or item not in queue:
+            return
+        del queue[item]
+        self._length -= 1
+        if not queue:
+            del self._queues[key]
 
     def displace(self, key: str | None) -> Item | None:
         """Make room for an item of a key: take out the newest item of the key with the most, unless that would leave
@@ -59,14 +60,9 @@ class FairQueue(Generic[Item]):
         longest = max(self._queues, key=lambda other: len(self._queues[other]), default=None)
         if len(self._queues.get(longest, ())) <= len(self._queues.get(key, ())) + 1:
             return None
-        item = self._queues[longest].pop()
-        self._drop(longest)
+        item = next(reversed(self._queues[longest]))
+        self.remove(longest, item)
         return item
-
-    def _drop(self, key: str | None) -> None:
-        self._length -= 1
-        if not self._queues[key]:
-            del self._queues[key]
 
 
 class Full(Exception):

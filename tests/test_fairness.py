@@ -10,6 +10,8 @@ import pytest
 
 from app.fairness import FairQueue, FairSemaphore, Full
 
+from .patience import little_work
+
 
 def queue_of(*items: str) -> FairQueue[str]:
     """Items whose first letter is their key."""
@@ -96,6 +98,15 @@ def test_what_is_taken_out_of_the_middle_changes_no_other_turn() -> None:
     queue.remove("a", "a9")
     assert len(queue) == 3
     assert emptied(queue) == ["a1", "c1", "a2"]
+
+
+def test_what_leaves_from_the_end_of_a_long_queue_takes_little_work() -> None:
+    items = [f"a{number}" for number in range(100_000)]
+    queue = queue_of(*items)
+    with little_work(10.0):
+        for item in reversed(items):
+            queue.remove("a", item)
+    assert len(queue) == 0
 
 
 @pytest.mark.parametrize(
