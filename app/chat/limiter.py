@@ -1,19 +1,19 @@
 """Keeps load off a model: so many requests at a time, so many that wait, and all others are refused at once.
 
-Waiters are admitted first in, first out. What has been admitted is never put out again. A limiter belongs to one worker
-and to one event loop.
+Clients are admitted in turn, the requests of each first in, first out. What has been admitted is never put out again. A
+limiter belongs to one worker and to one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import Overloaded
+from ..fairness import FairSemaphore, Full
 
 _FULL = "This model has too many requests at the moment. Retry in a moment."
 _LATE = "This model had no place for the request in time. Retry in a moment."
@@ -32,29 +32,28 @@ class Bounds:
     wait: float = 0.0
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    permits: int
-    admitted: asyncio.Future[None] = field(repr=False)
-
-
 class ConcurrencyLimiter:
     """The permits of one model."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.taken = 0
-        self._queue: deque[_Waiter] = deque()
+        self._permits = FairSemaphore(bounds.in_flight, bounds.waiting)
         self._usual = 1.0
+
+    @property
+    def taken(self) -> int:
+        """The permits that are held."""
+        return self._permits.taken
 
     @property
     def waiting(self) -> int:
         """The requests that wait."""
-        return len(self._queue)
+        return self._permits.waiting
 
     @asynccontextmanager
-    async def permit(self, permits: int = 1) -> AsyncGenerator[None, None]:
-        """Hold so many permits; a request that wants more than there are holds all.
+    async def permit(self, permits: int = 1, client: str | None = None) -> AsyncGenerator[None, None]:
+        """Hold so many permits; a request that wants more than there are holds all. ``client`` is the short name of the
+        key whose request it is.
 
         Raises:
             Overloaded: there is no permit, and no more requests may wait, or none came free in time.
@@ -64,55 +63,27 @@ class ConcurrencyLimiter:
             return
         permits = min(permits, self.bounds.in_flight)
         now = asyncio.get_running_loop().time
-        await self._acquire(permits)
+        if not self._permits.take(permits):
+            await self._wait(permits, client)
         begun = now()
         try:
             yield
         finally:
             self._usual += _WEIGHT * (now() - begun - self._usual)
-            self._release(permits)
+            self._permits.release(permits)
 
-    async def _acquire(self, permits: int) -> None:
-        if not self._queue and self.taken + permits <= self.bounds.in_flight:
-            self.taken += permits
-            return
-        if len(self._queue) >= self.bounds.waiting:
-            raise Overloaded(_FULL, retry_after=self._hint())
-        waiter = _Waiter(permits, asyncio.get_running_loop().create_future())
-        self._queue.append(waiter)
+    async def _wait(self, permits: int, client: str | None) -> None:
         try:
             async with asyncio.timeout(self.bounds.wait):
-                await waiter.admitted
-        except BaseException as error:
-            if waiter.admitted.done() and not waiter.admitted.cancelled():
-                self._release(permits)  # admitted and gone in the same moment
-            else:
-                if waiter in self._queue:
-                    self._queue.remove(waiter)
-                self._admit()  # one that wants less may have waited behind it
-            if isinstance(error, TimeoutError):
-                raise Overloaded(_LATE, retry_after=self._hint()) from None
-            raise
-
-    def _release(self, permits: int) -> None:
-        self.taken -= permits
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._queue:
-            first = self._queue[0]
-            if first.admitted.done():  # gone, and about to say so
-                self._queue.popleft()
-            elif self.taken + first.permits <= self.bounds.in_flight:
-                self._queue.popleft()
-                self.taken += first.permits
-                first.admitted.set_result(None)
-            else:
-                return
+                await self._permits.acquire(client, permits)
+        except Full:
+            raise Overloaded(_FULL, retry_after=self._hint()) from None
+        except TimeoutError:
+            raise Overloaded(_LATE, retry_after=self._hint()) from None
 
     def _hint(self) -> int:
         """Seconds after which a permit may be had, by how long requests usually take."""
-        turns = (len(self._queue) + 1) / self.bounds.in_flight
+        turns = (self.waiting + 1) / self.bounds.in_flight
         return max(1, min(_LONGEST_TOLD, math.ceil(turns * self._usual)))
 
 

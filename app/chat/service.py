@@ -158,7 +158,7 @@ class Chat:
         fallbacks = Fallbacks(self._call, self.model, call)
         while True:
             try:
-                async with self.limiters.of(call.model.id).permit(call.n):
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
             except ApiError as error:
@@ -174,7 +174,7 @@ class Chat:
         begun = False
         while True:
             try:
-                async with self.limiters.of(call.model.id).permit(call.n):
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     writer = _writer(call)
                     async with aclosing(plan.stream() if call.asks_once else choices.stream(plan, call.n)) as deltas:

@@ -3,7 +3,8 @@
 A slot keeps what it read last. Left alone, llama.cpp gives a new conversation the slot that was used longest ago,
 whoever will come back to it. Here the slots of conversations with a ``prompt_cache_key`` are left to them as long as
 another slot is free, and what was read for one key is never made use of for another, nor for requests without. No
-request waits while any slot is free. The table lies in a file beside the model's socket, for all workers to see.
+request waits while any slot is free, but for the moment in which another worker's finds it. The table lies in a file
+beside the model's socket, for all workers to see.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from ..fairness import FairSemaphore
 from ..jsontypes import Json
 
 # The owner (zeros: requests without a key), when it was used last, and the beginnings of what it read.
@@ -31,16 +33,19 @@ _UNSURE = b"\xff" * 16
 # To llama.cpp: choose one yourself.
 ANY_SLOT = -1
 
-# How often the request at the head of the queue looks for slots that other workers left, in seconds.
-_LOOK_AGAIN = 0.02
+# How often the request whose turn it is looks for slots that other workers left, in seconds.
+_LOOK_AGAIN = 0.005
+_SHARED = fcntl.LOCK_SH | fcntl.LOCK_NB
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRequest:
-    """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first."""
+    """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first.
+    ``client`` is the short name of the API key that waits."""
 
     owner: bytes = _NOBODY
     beginnings: tuple[bytes, ...] = ()
+    client: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +78,7 @@ class _Record:
         return count
 
 
-def slot_request(request: Json) -> SlotRequest:
+def slot_request(request: Json, client: str | None = None) -> SlotRequest:
     """What a request of the API would like to find. The key is the domain's, which has made it the client's own."""
     key = request.get("prompt_cache_key")
     owner = hashlib.blake2b(key.encode(), digest_size=16).digest() if key else _NOBODY
@@ -82,7 +87,7 @@ def slot_request(request: Json) -> SlotRequest:
     for message in request["messages"][:_MOST_MESSAGES]:
         running.update(json.dumps(message).encode())
         beginnings.append(running.digest())
-    return SlotRequest(owner, tuple(beginnings))
+    return SlotRequest(owner, tuple(beginnings), client)
 
 
 class Slots:
@@ -91,8 +96,9 @@ class Slots:
     def __init__(self, path: str, count: int) -> None:
         self._count = count
         self._taken: set[int] = set()
-        self._queue = asyncio.Lock()
+        self._queue = FairSemaphore(1)
         self._left = asyncio.Event()
+        self._waits = False
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
@@ -102,12 +108,19 @@ class Slots:
 
     @contextlib.asynccontextmanager
     async def acquire(self, asked: SlotRequest) -> AsyncGenerator[Slot, None]:
-        """A slot for as long as the block lasts; those who wait are served in their order."""
-        async with self._queue:
-            while (slot := self._take(asked)) is None:
-                self._left.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._left.wait(), _LOOK_AGAIN)
+        """A slot for as long as the block lasts. Clients who wait take turns, and the requests of each are served in
+        their order; of several workers whose requests wait, each has the same chance to get the next slot."""
+        async with self._queue.hold(asked.client):
+            slot = None if self._others_wait() else self._take(asked)
+            try:
+                while slot is None:
+                    self._tell(waits=True)
+                    self._left.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._left.wait(), _LOOK_AGAIN)
+                    slot = self._take(asked)
+            finally:
+                self._tell(waits=False)
         try:
             yield slot
         finally:
@@ -130,16 +143,30 @@ class Slots:
         if slot.filled:
             self._write(slot.number, asked.owner, asked.beginnings)
         self._taken.discard(slot.number)
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot.number * _RECORD.size)
-        self._left.set()
+        self._lock(slot.number, fcntl.LOCK_UN)
+        if not self._others_wait():  # else they would never find a slot free
+            self._left.set()
 
-    def _lock(self, slot: int) -> bool:
+    def _lock(self, slot: int, kind: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> bool:
         # The kernel takes back the locks of a worker that dies.
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot * _RECORD.size)
+            fcntl.lockf(self._file, kind, 1, slot * _RECORD.size)
         except OSError:
             return False
         return True
+
+    # Workers whose requests wait share the lock of a record behind the last.
+
+    def _tell(self, waits: bool) -> None:
+        """Let other workers know whether a request of this one waits; in vain while one of them asks."""
+        if self._file >= 0 and self._waits != waits and self._lock(self._count, _SHARED if waits else fcntl.LOCK_UN):
+            self._waits = waits
+
+    def _others_wait(self) -> bool:
+        if not self._lock(self._count):
+            return True
+        self._lock(self._count, _SHARED if self._waits else fcntl.LOCK_UN)
+        return False
 
     def _read(self, slot: int) -> _Record:
         data = os.pread(self._file, _RECORD.size, slot * _RECORD.size)

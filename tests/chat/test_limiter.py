@@ -1,4 +1,4 @@
-"""A limiter admits so many, lets so many wait first in first out, and refuses all others at once."""
+"""A limiter admits so many, lets so many wait, keys in turn, and refuses all others at once."""
 
 from __future__ import annotations
 
@@ -161,6 +161,43 @@ def test_who_waits_behind_one_that_wants_more_moves_up_when_that_one_leaves() ->
         assert modest.inside
         await first.go()
         await modest.go()
+
+    run(test)
+
+
+def test_a_client_with_one_request_is_admitted_before_the_second_of_one_with_many() -> None:
+    async def test() -> None:
+        limiter = ConcurrencyLimiter(Bounds(in_flight=1, waiting=3, wait=60))
+        order: list[str] = []
+
+        async def ask(client: str) -> None:
+            async with limiter.permit(client=client):
+                order.append(client)
+
+        async with asyncio.TaskGroup() as tasks, limiter.permit(client="greedy"):
+            for client in ("greedy", "greedy", "modest"):
+                tasks.create_task(ask(client))
+                await settle()
+        assert order == ["greedy", "modest", "greedy"]
+
+    run(test)
+
+
+def test_a_request_of_another_client_takes_the_place_to_wait_of_the_newest_of_one_with_many() -> None:
+    async def test() -> None:
+        limiter = ConcurrencyLimiter(Bounds(in_flight=1, waiting=2, wait=60))
+
+        async def ask(client: str) -> str:
+            async with limiter.permit(client=client):
+                return client
+
+        async with limiter.permit(client="greedy"):
+            asked = [asyncio.create_task(ask(client)) for client in ("greedy", "greedy", "modest")]
+            await settle()
+            with pytest.raises(Overloaded) as caught:
+                await asked[1]
+            assert caught.value.code == "overloaded"
+        assert (await asked[0], await asked[2]) == ("greedy", "modest")
 
     run(test)
 

@@ -277,6 +277,39 @@ def test_a_request_holds_a_permit_for_each_choice_whoever_makes_them(ask: Ask, m
     assert engine.limiters.of("m").taken == 0
 
 
+class Clients(ScriptedEngine):
+    """Notes whose requests it is asked to prepare, and lets others come before it answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clients: list[str | None] = []
+
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> ScriptedPlan:
+        self.clients.append(client)
+        await asyncio.sleep(0)
+        return await super().prepare(request, refuse, client)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_clients_take_turns_at_a_model_and_the_engine_is_told_whose_request_it_is(stream: bool) -> None:
+    engine = Clients()
+    chat = Chat(engine, limiters=Limiters(Bounds(in_flight=1, waiting=9, wait=60)))
+
+    async def ask(client: str) -> None:
+        call = chat.prepare(body(), {}, client)
+        if not stream:
+            await chat.complete(call)
+            return
+        async for _ in chat.stream(call):
+            pass
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ask(client) for client in ("greedy", "greedy", "greedy", "modest")))
+
+    asyncio.run(all_at_once())
+    assert engine.clients == ["greedy", "greedy", "modest", "greedy"]
+
+
 def test_an_answer_may_be_another_servers_where_the_model_or_one_that_stands_in_is_foreign() -> None:
     chat = Chat(Registry([ScriptedEngine(FIRST), ScriptedEngine(replace(SECOND, foreign=True))]))
     assert chat.may_be_foreign(chat.prepare(body(), {}))

@@ -202,6 +202,23 @@ def test_when_all_slots_are_taken_a_request_waits_for_the_first_that_is_left(tmp
     assert asyncio.run(use()) == ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]
 
 
+def test_clients_take_turns_where_requests_wait_for_a_slot(tmp_path: Path) -> None:
+    async def use() -> list[str]:
+        slots = Slots(str(tmp_path / "table"), 1)
+        order: list[str] = []
+
+        async def one(client: str) -> None:
+            async with slots.acquire(slot_request(_request("x"), client)):
+                order.append(client)
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(one(client) for client in ["greedy"] * 100 + ["modest"]))
+        return order
+
+    # One had the slot, one looked for it, and it was the turn of one, when the other client came.
+    assert asyncio.run(use()).index("modest") == 3
+
+
 _OTHER_WORKER = """
 import asyncio, sys
 from app.model_process.slots import SlotRequest, Slots
@@ -234,6 +251,45 @@ def test_workers_take_different_slots_and_one_that_died_holds_none(tmp_path: Pat
         other.stdin.close()
         other.stdout.close()
     assert asyncio.run(_read_both(table)) == {0, 1}
+
+
+_BUSY_WORKER = """
+import asyncio, itertools, sys
+from app.model_process.slots import SlotRequest, Slots
+
+async def one(slots, count):
+    while True:
+        async with slots.acquire(SlotRequest()):
+            print(next(count), flush=True)
+            await asyncio.sleep(0.01)
+
+async def many():
+    slots, count = Slots(sys.argv[1], 1), itertools.count(1)
+    await asyncio.gather(*(one(slots, count) for _ in range(100)))
+
+asyncio.run(many())
+"""
+
+
+@pytest.mark.live
+def test_a_worker_with_many_requests_waiting_leaves_slots_to_the_others(tmp_path: Path) -> None:
+    table = str(tmp_path / "table")
+    other = subprocess.Popen([sys.executable, "-c", _BUSY_WORKER, table], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    try:
+        other.stdout.readline()
+
+        async def waited() -> None:
+            async with asyncio.timeout(60), Slots(table, 1).acquire(SlotRequest()):
+                other.kill()
+
+        asyncio.run(waited())
+        # Each time a slot is left the chances are even.
+        assert len(other.stdout.readlines()) < 100
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
 
 
 async def _read_once(table: str) -> tuple[int, bool]:

@@ -108,7 +108,7 @@ class LlamaEngine:
             asked=asked,
             # Megabytes of base64 are read beside the event loop.
             payload=await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation(),
-            slot=slot_request(request),
+            slot=slot_request(request, client),
         )
         return await preparation.plan(tools, form, refuse)
 

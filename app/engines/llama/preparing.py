@@ -106,7 +106,7 @@ class Preparation:
         told = self.reasoning.payload(self._effort(), context_length=self.context_length, bound=bound)
         payload = {**self.payload, **told}
         if binding is not None:
-            await self.trials.check(binding)
+            await self.trials.check(binding, self.slot.client)
             payload["grammar"] = binding.grammar
             if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
                 payload["grammar"] = self.reasoning.grammar(binding.grammar)

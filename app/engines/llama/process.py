@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 
 from ...errors import BadRequest, EngineUnavailable, ServerError, UpstreamFailed
+from ...fairness import FairSemaphore
 from ...jsontypes import Json
 from ...model_process.address import IN_FLIGHT_VARIABLE, SLOTS_SUFFIX, address_from_environment
 from ...model_process.slots import ANY_SLOT, Slot, SlotRequest, Slots
@@ -33,7 +34,8 @@ class ModelProcess:
     """llama.cpp behind its socket.
 
     ``address`` gives the socket path and the key, and is called at `start`, never before. At most ``in_flight``
-    requests, or as many as the launcher says, are handed over at a time; more wait here, where waiting costs no thread.
+    requests, or as many as the launcher says, are handed over at a time; more wait here, where waiting costs no thread,
+    and clients take turns.
     ``slots`` is how many llama.cpp has; 0: it chooses among them itself.
     """
 
@@ -47,8 +49,8 @@ class ModelProcess:
         self._slot_count = slots
         self._slots: Slots | None = None
         self._in_flight = in_flight
-        self._permits = asyncio.Semaphore(in_flight)
-        self._decoding = asyncio.Semaphore(_PICTURES_AT_ONCE)
+        self._permits = FairSemaphore(in_flight)
+        self._decoding = FairSemaphore(_PICTURES_AT_ONCE)
         self._server: Replicas | None = None
         self._vocabulary_size: int | None = None
         self._marks_calls: bool | None = None
@@ -61,8 +63,8 @@ class ModelProcess:
         """
         socket, key = self._address()
         in_flight = int(os.environ.get(IN_FLIGHT_VARIABLE, self._in_flight))
-        self._permits = asyncio.Semaphore(in_flight)  # one for each event loop
-        self._decoding = asyncio.Semaphore(_PICTURES_AT_ONCE)
+        self._permits = FairSemaphore(in_flight)  # one for each event loop
+        self._decoding = FairSemaphore(_PICTURES_AT_ONCE)
         options = UpstreamOptions(
             name="the model process",
             base_urls=("http://model",),
@@ -89,16 +91,16 @@ class ModelProcess:
         """Whether the model is loaded and answers, found out within a second."""
         return self._server is not None and await self._server.ready()
 
-    async def complete_text(self, payload: Json) -> Json:
+    async def complete_text(self, payload: Json, client: str | None = None) -> Json:
         """The answer to llama.cpp's own way of completing a text."""
-        return await self._answer("/completion", payload)
+        return await self._answer("/completion", payload, client)
 
     async def answer(self, payload: Json) -> Json:
         """A whole and short answer, in a slot for which nobody has a key."""
         return await self._answer(_PATH, payload)
 
-    async def _answer(self, path: str, payload: Json) -> Json:
-        async with self._slot(SlotRequest()) as slot:
+    async def _answer(self, path: str, payload: Json, client: str | None = None) -> Json:
+        async with self._slot(SlotRequest(client=client)) as slot:
             return await self._post(path, {**payload, **slot.payload(), "cache_prompt": False})
 
     async def render(self, payload: Json) -> str | None:
@@ -124,7 +126,7 @@ class ModelProcess:
         """llama.cpp decodes pictures when their request arrives, not when it begins with it: memory is for few at once.
         The turn ends when the prompt has been read."""
         async with contextlib.AsyncExitStack() as turn, contextlib.aclosing(self._events(payload, slot)) as steps:
-            await turn.enter_async_context(self._decoding)
+            await turn.enter_async_context(self._decoding.hold(slot.client))
             async for events in steps:
                 await turn.aclose()
                 yield events
@@ -157,7 +159,7 @@ class ModelProcess:
 
     @contextlib.asynccontextmanager
     async def _slot(self, asked: SlotRequest) -> AsyncGenerator[Slot, None]:
-        async with self._permits:
+        async with self._permits.hold(asked.client):
             if self._slots is None:
                 yield Slot(ANY_SLOT, reuse=True)
                 return

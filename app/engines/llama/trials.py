@@ -21,23 +21,23 @@ class Trials:
         self._process = process
         self._understood: set[bytes] = set()
 
-    async def check(self, binding: Binding) -> None:
-        """Do nothing when llama.cpp understands what is to bind an answer.
+    async def check(self, binding: Binding, client: str | None) -> None:
+        """Do nothing when llama.cpp understands what is to bind an answer to a client.
 
         Raises:
             BadRequest: it does not; the error names the part that is at fault.
         """
-        if not await self._understands(binding):
+        if not await self._understands(binding, client):
             for part in binding.parts:  # which of them is it?
-                if not await self._understands(part):
+                if not await self._understands(part, client):
                     raise part.refuse()
             raise binding.refuse()
 
-    async def _understands(self, binding: Binding) -> bool:
+    async def _understands(self, binding: Binding, client: str | None) -> bool:
         key = hashlib.blake2b(binding.trial.encode()).digest()
         if key not in self._understood:
             trial = {"prompt": "a", "n_predict": 1, "temperature": 0, "grammar": binding.trial}
-            if (await self._process.complete_text(trial)).get("content") != PROOF:
+            if (await self._process.complete_text(trial, client)).get("content") != PROOF:
                 return False
             if len(self._understood) >= _REMEMBERED:
                 self._understood.clear()

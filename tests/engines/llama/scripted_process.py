@@ -73,7 +73,7 @@ class ScriptedProcess(ModelProcess):
     async def ready(self) -> bool:
         return True
 
-    async def complete_text(self, payload: Json) -> Json:
+    async def complete_text(self, payload: Json, client: str | None = None) -> Json:
         self.calls["complete_text"] += 1
         return {"content": PROOF if self.understands(payload["grammar"]) else "x"}
 
