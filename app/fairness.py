@@ -1,6 +1,7 @@
 """Fair queueing by API key: keys take turns, and requests of one key are served first in, first out.
 
-So a key with a thousand waiting requests does not keep out one with a single request. A queue belongs to one event loop.
+So a key with a thousand waiting requests does not keep out one with a single request. A queue belongs to one event
+loop.
 """
 
 from __future__ import annotations
