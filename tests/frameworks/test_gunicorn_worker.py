@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -15,8 +17,9 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from starlette.types import Receive, Scope, Send
 
-from app.frameworks import gunicorn_worker
-from app.frameworks.gunicorn_worker import Protocol, Worker
+from app.frameworks import gunicorn_protocol
+from app.frameworks.gunicorn_protocol import Protocol
+from app.frameworks.gunicorn_worker import Worker
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -209,7 +212,7 @@ def test_a_request_for_a_websocket_is_served_as_a_plain_one() -> None:
 
 
 def test_a_client_that_never_sends_a_request_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_worker, "_HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client = Client()
@@ -223,7 +226,7 @@ def test_a_client_that_never_sends_a_request_is_let_go(monkeypatch: pytest.Monke
 
 
 def test_one_that_has_sent_its_head_has_the_time_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_worker, "_HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client, later = Client(), Client()
@@ -236,7 +239,7 @@ def test_one_that_has_sent_its_head_has_the_time_that_it_takes(monkeypatch: pyte
 
 
 def test_what_a_client_does_not_read_is_dropped_once_its_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_worker, "_FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client = Client(unread=1)
@@ -303,20 +306,27 @@ def test_a_signal_ends_the_wait_of_the_worker_at_once(signal: str, monkeypatch: 
     run(body)
 
 
-def test_servers_speak_by_our_protocol_and_queue_as_many_connections_as_gunicorn_is_set_to() -> None:
-    given: list[tuple[Any, dict[str, Any]]] = []
+def test_a_server_speaks_by_our_protocol_and_leaves_the_queue_of_the_kernel_as_it_is() -> None:
+    async def body(worker: Refusing) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=7) as listening:
+            queue = _backlog(listening)
+            server = await worker.loop.create_server(
+                lambda: ASGIProtocol(worker), sock=listening, ssl=None, reuse_address=True, start_serving=True
+            )
+            assert _backlog(listening) == queue
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(REQUEST)
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+            [protocol] = worker.connections.all
+            assert type(protocol) is Protocol
+            server.close()
+            await server.wait_closed()
+            writer.close()
+            await until(lambda: not worker.connections.all)
 
-    class Loop(asyncio.SelectorEventLoop):
-        async def create_server(self, protocol_factory: Any, *_arguments: Any, **options: Any) -> Any:
-            given.append((protocol_factory(), options))
+    run(body)
 
-    with made() as worker:
-        worker.cfg.set("backlog", 77)
-        loop = type("Mixed", (gunicorn_worker._Servers, Loop), {"worker": worker})()
-        try:
-            loop.run_until_complete(loop.create_server(lambda: ASGIProtocol(worker), ssl=None))
-        finally:
-            loop.close()
-    [(protocol, options)] = given
-    assert type(protocol) is Protocol
-    assert options == {"ssl": None, "backlog": 77}
+
+def _backlog(listening: socket.socket) -> int:
+    """How many connections the kernel queues: of a listening socket, ``tcpi_sacked`` of its ``tcp_info``."""
+    return int(struct.unpack_from("=8B5I", listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64))[12])
