@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ class Server:
         self.LISTENERS: list[Any] = [SimpleNamespace(getsockname=lambda name=name: name) for name in listeners]
         self.reloaded = 0
         self.reload: Callable[[], None] = self._reload
+        self.pid = os.getpid()
+        self.signal: Callable[[int, Any], None] = lambda number, _frame: None
 
     def _reload(self) -> None:
         self.reloaded += 1

@@ -37,10 +37,8 @@ class Connections(Generic[C]):
     def admit(self, connection: C) -> bool:
         """Take a new connection, for which the one that is idle for longest is closed if need be. Whether there is
         room; where there is none it is kept until it is lost, but is to be refused."""
-        if len(self.all) - len(self._refused) >= self.most and self._idle:
-            oldest = next(iter(self._idle))
-            self.lost(oldest)
-            oldest.end()
+        if len(self.all) - len(self._refused) >= self.most:
+            self.make_room()
         self.all.add(connection)
         if len(self.all) - len(self._refused) > self.most:
             if len(self._refused) >= _REFUSED:
@@ -51,6 +49,13 @@ class Connections(Generic[C]):
             return False
         self._idle[connection] = None
         return True
+
+    def make_room(self) -> None:
+        """Close the connection that is idle for longest, if there is one."""
+        oldest = next(iter(self._idle), None)
+        if oldest is not None:
+            self.lost(oldest)
+            oldest.end()
 
     def lost(self, connection: C) -> None:
         self.all.discard(connection)

@@ -29,7 +29,7 @@ from .connections import Connections
 # Seconds in which the head of a connection's first request must have arrived.
 _HEAD_SECONDS = 60.0
 
-# Seconds in which a client must have read the rest of an answer once its connection is closed.
+# Seconds in which a client must have read the rest of an answer, and closed the connection, once we have.
 _FLUSH_SECONDS = 10.0
 
 # Bytes that are read ahead: of the body of a request, or of the requests behind it.
@@ -53,12 +53,14 @@ class Protocol(ASGIProtocol):
 
     worker: Owner
     transport: asyncio.Transport
+    _closed: bool
 
     def __init__(self, worker: Owner) -> None:
         super().__init__(worker)
         self._max_buffer_size = _READ_AHEAD
         self._write_timer: asyncio.TimerHandle | None = None
-        self._admitted = False
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._admitted = self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -71,6 +73,8 @@ class Protocol(ASGIProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_timer.cancel()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
         self.worker.connections.lost(self)
         super().connection_lost(exc)
         # What waits to write to it need not wait to be cancelled.
@@ -79,6 +83,8 @@ class Protocol(ASGIProtocol):
     @property
     def idle(self) -> bool:
         """Whether no request is being served."""
+        if self._closed:
+            return self._refused
         return bool(self._awaiting_request) and not self._finishing_calls
 
     @property
@@ -87,8 +93,9 @@ class Protocol(ASGIProtocol):
 
     def end(self) -> None:
         """Close the connection, which is idle."""
+        if self._closed:
+            self.drop()  # it was refused, and has not closed it itself yet
         self._close_transport()
-        self._request_ready.set()
 
     def drop(self) -> None:
         self.transport.abort()
@@ -110,6 +117,8 @@ class Protocol(ASGIProtocol):
         self._maybe_resume_reading()
 
     def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
         try:
             super().data_received(data)
         except ValueError:
@@ -118,10 +127,20 @@ class Protocol(ASGIProtocol):
             self._close_transport()
 
     def _close_transport(self) -> None:
-        super()._close_transport()
+        if self._closed:
+            return
+        if self._refused and self.transport.can_write_eof():
+            # A client that is still sending would lose the answer in a reset connection.
+            self._closed = True
+            self.transport.write_eof()
+            self.worker.connections.idle(self)
+        else:
+            super()._close_transport()
         # What a client does not read would be kept for it for as long as it likes.
-        if self.transport.get_write_buffer_size():
-            self.worker.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
+        self._close_timer = self.worker.loop.call_later(_FLUSH_SECONDS, self.drop)
+        # Its task need not wait to be cancelled.
+        if self._request_ready is not None:
+            self._request_ready.set()
 
     def _is_websocket_upgrade(self, request: object) -> bool:
         return False  # there are no WebSockets here: the request is answered as the plain one that it also is
@@ -150,6 +169,7 @@ class Protocol(ASGIProtocol):
 
     def _send_error_response(self, status: int, message: str, extra_headers: Sequence[tuple[str, str]] = ()) -> None:
         # ``message`` may quote the request, so it is not used.
+        self._refused = True
         headers, body = self.worker.refusal(status)
         lines = [
             # 414 has another name in Python's table before 3.13.

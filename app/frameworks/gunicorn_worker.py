@@ -28,6 +28,9 @@ from .listener import Listener
 # an answer taken nobody would notice that the client does not read.
 _UNSENT = 1 << 17
 
+# Idle connections that are closed when there is no descriptor for another one.
+_ROOM = 16
+
 # Bytes that a worker keeps in all for clients that do not read.
 _UNREAD = 1 << 26
 
@@ -97,7 +100,9 @@ class Worker(ASGIWorker):
         asyncio.set_event_loop(self.loop)
 
     def cannot_take(self, error: OSError) -> None:
-        """Say that a connection cannot be taken."""
+        """Say that a connection cannot be taken, and make room for some."""
+        for _ in range(_ROOM):
+            self.connections.make_room()
         self.log.error("no connection can be taken for the moment: %s", error.strerror)
 
     async def _shutdown(self) -> None:
