@@ -46,7 +46,7 @@ class _Servers:
     async def create_server(
         self, _protocol_factory: object, *, sock: socket.socket, ssl: SSLContext | None, **_options: object
     ) -> Listener:
-        with suppress(OSError):  # not on a unix socket
+        with suppress(OSError, AttributeError):  # unix sockets do not have it, nor some systems
             # Connections have it from the socket that they come by.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         worker = self.worker

@@ -87,14 +87,17 @@ def test_a_client_that_reads_slowly_gets_all_of_its_answers() -> None:
 
 
 def test_beyond_the_bound_idle_connections_are_closed_and_new_ones_answered() -> None:
-    with serve("echo", {"PARLEY_MAX_CONNECTIONS": "5"}) as server, connected(server, 5) as idle:
-        with connected(server, 3, get("/livez")) as new:
-            for one in new:
-                assert one.recv(100).startswith(b"HTTP/1.1 200 ")
-            assert [one.recv(1) for one in idle[:3]] == [b""] * 3
-            for one in (*idle[3:], *new):
-                one.sendall(get("/livez"))
-                assert one.recv(10_000)
+    with (
+        serve("echo", {"PARLEY_MAX_CONNECTIONS": "5"}) as server,
+        connected(server, 5) as idle,
+        connected(server, 3, get("/livez")) as new,
+    ):
+        for one in new:
+            assert one.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert [one.recv(1) for one in idle[:3]] == [b""] * 3
+        for one in (*idle[3:], *new):
+            one.sendall(get("/livez"))
+            assert one.recv(10_000)
 
 
 def test_while_all_are_busy_a_new_one_gets_503() -> None:
