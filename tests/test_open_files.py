@@ -12,6 +12,9 @@ import pytest
 from app.open_files import ENOUGH, most_connections
 
 from .live import ROOT, serve
+from .patience import PATIENCE
+
+pytestmark = pytest.mark.live
 
 
 def raised(soft: int, hard: int) -> tuple[int, str]:
@@ -21,7 +24,9 @@ def raised(soft: int, hard: int) -> tuple[int, str]:
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\nsaid = raise_open_files()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], said or '', end='')"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     limit, _, said = run.stdout.partition(" ")
     return int(limit), said
 
@@ -50,7 +55,6 @@ def test_a_worker_takes_as_many_connections_as_it_has_two_files_for_each(
     assert most_connections() == connections
 
 
-@pytest.mark.live
 def test_workers_have_the_raised_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowered = min(512, hard)

@@ -40,7 +40,7 @@ _WATCH_AFTER = 0.1
 
 # Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
 # answer itself.
-_PIECE = 1 << 16
+_PIECE = 1 << 14
 
 _HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
