@@ -177,6 +177,7 @@ def test_after_a_stop_no_reload_is_prepared_that_came_before_it(monkeypatch: pyt
     assert server.reloaded == 0
 
 
+@pytest.mark.live
 def test_what_is_tried_out_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     # A trial that would go on for longer than the test may.
     monkeypatch.setattr(module, "_TRIAL", "import time; print('begun', flush=True); time.sleep(600)")

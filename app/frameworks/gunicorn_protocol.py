@@ -35,6 +35,9 @@ _FLUSH_SECONDS = 10.0
 # Bytes that are read ahead: of the body of a request, or of the requests behind it.
 _READ_AHEAD = 1 << 16
 
+# Bytes that a request takes while it is served, about, with the piece of its answer that waits.
+_REQUEST = 1 << 15
+
 
 class Owner(typing.Protocol):
     """The worker of a connection."""
@@ -89,7 +92,7 @@ class Protocol(ASGIProtocol):
 
     @property
     def held(self) -> int:
-        return self.transport.get_write_buffer_size() + int(self._http1_buffered())
+        return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + _REQUEST
 
     def end(self) -> None:
         """Close the connection, which is idle."""

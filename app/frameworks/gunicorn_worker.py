@@ -32,7 +32,7 @@ _UNSENT = 1 << 17
 _ROOM = 16
 
 # Bytes that a worker keeps in all for clients that do not read.
-_UNREAD = 1 << 26
+_UNREAD = 1 << 27
 
 
 class _Servers:

@@ -284,7 +284,7 @@ def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
         sent = 1
         protocol.data_received(REQUEST)
         while not client.paused:
-            assert protocol.held <= gunicorn_protocol._READ_AHEAD
+            assert protocol.held <= gunicorn_protocol._READ_AHEAD + gunicorn_protocol._REQUEST
             protocol.data_received(REQUEST * 100)
             sent += 100
         go_on.set()

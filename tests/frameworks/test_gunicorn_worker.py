@@ -73,6 +73,7 @@ def test_a_signal_ends_the_wait_of_the_worker_at_once(signal: str, monkeypatch: 
     run(body)
 
 
+@pytest.mark.live
 def test_a_server_speaks_by_our_protocol_and_leaves_the_queue_of_the_kernel_as_it_is() -> None:
     async def body(worker: Refusing) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=7) as listening:

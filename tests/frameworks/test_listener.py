@@ -6,13 +6,17 @@ import asyncio
 import errno
 import itertools
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from app.frameworks import listener
 from app.frameworks.listener import Listener
+
+from ..patience import until
+
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
@@ -21,25 +25,12 @@ def listening() -> Iterator[socket.socket]:
         yield made
 
 
-def run(body: Callable[[], Awaitable[None]]) -> None:
-    async def within_a_minute() -> None:
-        async with asyncio.timeout(60):
-            await body()
-
-    asyncio.run(within_a_minute())
-
-
 async def keep(places: list[socket.socket], connection: socket.socket) -> None:
     places.append(connection)
 
 
 def no_failure(error: OSError) -> None:
     raise AssertionError(error)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0)
 
 
 def connected(listening: socket.socket, number: int) -> list[socket.socket]:
@@ -67,7 +58,7 @@ def test_of_two_workers_none_takes_all_of_a_burst(listening: socket.socket) -> N
             worker.close()
         close([*clients, *taken[0], *taken[1], other])
 
-    run(body)
+    asyncio.run(body())
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -80,7 +71,7 @@ def test_all_that_come_are_taken(listening: socket.socket, alone: bool) -> None:
         worker.close()
         close([*clients, *taken])
 
-    run(body)
+    asyncio.run(body())
 
 
 def test_after_its_close_nothing_is_taken(listening: socket.socket) -> None:
@@ -98,7 +89,7 @@ def test_after_its_close_nothing_is_taken(listening: socket.socket) -> None:
         second.close()
         close([*clients, *taken, first.sock])
 
-    run(body)
+    asyncio.run(body())
 
 
 def test_a_lack_of_descriptors_is_told_once_until_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +120,7 @@ def test_a_lack_of_descriptors_is_told_once_until_it_is_tried_again(monkeypatch:
             worker.close()
             close([*clients, *taken])
 
-    run(body)
+    asyncio.run(body())
 
 
 def test_a_connection_that_cannot_begin_is_closed(listening: socket.socket) -> None:
@@ -144,4 +135,4 @@ def test_a_connection_that_cannot_begin_is_closed(listening: socket.socket) -> N
         writer.close()
         worker.close()
 
-    run(body)
+    asyncio.run(body())

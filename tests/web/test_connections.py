@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..live import Server, serve
+from ..patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -41,20 +42,12 @@ def get(path: str, key: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n".encode()
 
 
-def wait_until_it_has(pid: int, number: int) -> None:
-    """Wait until a process has no more sockets than that."""
-    deadline = time.monotonic() + 60
-    while (left := sockets(pid)) > number:
-        assert time.monotonic() < deadline, f"{left} sockets, not {number}"
-        time.sleep(0.02)
-
-
 @contextlib.contextmanager
 def connected(server: Server, number: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
         made = []
         for _ in range(number):
-            one = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 60))
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
             one.sendall(sent)
             made.append(one)
         yield made
@@ -69,7 +62,7 @@ def test_answers_that_nobody_reads_take_little_memory_and_are_dropped_in_time() 
             # Behind all of them.
             assert server.request("GET", "/livez").status == 200
             most = memory(worker)
-            wait_until_it_has(worker, open_before)
+            wait_until(lambda: sockets(worker) <= open_before, "they are not dropped")
         assert max(most, memory(worker)) - before < 25 << 20  # with an answer kept for each it was 150 MB
 
 
