@@ -9,8 +9,7 @@
   ``_close_transport()``, which makes ``_closed`` true, for the parser's own exceptions, `UnsupportedTransferCoding`
   among them; ``_safe_write`` writes to a client that may be gone.
 - While the transport has paused it, which it does by ``pause_writing``, the application's ``send`` waits; it does
-  nothing when ``_closed`` is true. ``_pause_reading`` and ``_maybe_resume_reading`` stop and go on reading, the latter
-  not while ``_write_paused``; what was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
+  nothing when ``_closed`` is true. What was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
   ``_max_buffer_size`` of them no more is read.
 """
 
@@ -105,9 +104,6 @@ class Protocol(ASGIProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        # Who does not read is not read from: the loss of the connection is found by what is still to be written.
-        self._write_paused = True
-        self._pause_reading()
         self._write_timer = self.worker.loop.call_later(self.worker.write_timeout, self.drop)
         self.worker.connections.stuck(self)
 
@@ -115,9 +111,7 @@ class Protocol(ASGIProtocol):
         if self._write_timer is not None:
             self._write_timer.cancel()
         self.worker.connections.reading(self)
-        self._write_paused = False
         super().resume_writing()
-        self._maybe_resume_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._closed:

@@ -13,8 +13,12 @@ from collections.abc import Awaitable, Callable
 # Seconds until the next connection is taken, in which other workers can take one.
 _TURN = 0.001
 
-# Connections at most that are taken at once, where there is no other worker, or the loop was late for its turn.
+# Connections at most that are taken at once: when the loop was late for its turn, and where there is no other worker.
 _MOST = 16
+_MOST_ALONE = 128
+
+# Connections at most that have not begun, for TLS needs several messages before.
+_BEGINNING = 500
 
 # Seconds after a failure, such as that there is no descriptor left.
 _RETRY = 1.0
@@ -34,9 +38,9 @@ class Listener:
         alone: bool,
     ) -> None:
         self.loop, self.sock, self.serve, self.failed, self.alone = loop, sock, serve, failed, alone
-        self.turns = _MOST if alone else 1
+        self.turns = _MOST_ALONE if alone else 1
         self.timer: asyncio.TimerHandle | None = None
-        self.beginning: set[asyncio.Task[None]] = set()
+        self.beginning: dict[asyncio.Task[None], None] = {}
         sock.setblocking(False)
         loop.add_reader(sock, self._take)
 
@@ -61,8 +65,12 @@ class Listener:
                 return
             connection.setblocking(False)
             task = self.loop.create_task(self._begin(connection))
-            self.beginning.add(task)
-            task.add_done_callback(self.beginning.discard)
+            self.beginning[task] = None
+            task.add_done_callback(self._begun)
+            if len(self.beginning) > _BEGINNING:
+                oldest = next(iter(self.beginning))
+                self._begun(oldest)
+                oldest.cancel()
         if not self.alone:
             self._rest(_TURN)
 
@@ -72,6 +80,9 @@ class Listener:
         except Exception:
             # It has gone already, or does not speak TLS.
             connection.close()
+
+    def _begun(self, task: asyncio.Task[None]) -> None:
+        self.beginning.pop(task, None)
 
     def _rest(self, seconds: float) -> None:
         self.loop.remove_reader(self.sock)

@@ -259,18 +259,6 @@ def test_what_writes_to_a_client_that_has_gone_does_not_wait() -> None:
     run(body, app)
 
 
-def test_nothing_is_read_from_a_client_that_does_not_read() -> None:
-    async def body(worker: Refusing) -> None:
-        client = Client()
-        protocol = connect(worker, client)
-        protocol.pause_writing()
-        assert client.paused
-        protocol.resume_writing()
-        assert not client.paused
-
-    run(body)
-
-
 def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
     go_on = asyncio.Event()
 

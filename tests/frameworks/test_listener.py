@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import operator
 import itertools
 import socket
 from collections.abc import Iterator
@@ -134,5 +135,35 @@ def test_a_connection_that_cannot_begin_is_closed(listening: socket.socket) -> N
         assert await reader.read() == b""
         writer.close()
         worker.close()
+
+    asyncio.run(body())
+
+
+def test_of_connections_that_do_not_begin_the_oldest_give_way(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "_BEGINNING", 3)
+    begun: list[int] = []
+    given_up: list[int] = []
+
+    async def shake_hands(connection: socket.socket) -> None:
+        number = len(begun)
+        begun.append(number)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append(number)
+            connection.close()
+
+    async def body() -> None:
+        worker = Listener(asyncio.get_running_loop(), listening, shake_hands, no_failure, alone=True)
+        clients: list[socket.socket] = []
+        for number in range(5):
+            clients += connected(listening, 1)
+            await until(partial(operator.contains, begun, number))
+        await until(lambda: len(given_up) == 2)
+        assert given_up == [0, 1]
+        worker.close()
+        close(clients)
 
     asyncio.run(body())
