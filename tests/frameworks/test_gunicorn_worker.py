@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.frameworks.gunicorn_protocol import Protocol
 
+from ..patience import PATIENCE
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
 
@@ -89,6 +94,30 @@ def test_a_server_speaks_by_our_protocol_and_leaves_the_queue_of_the_kernel_as_i
             assert type(protocol) is Protocol
             server.close()
             await server.wait_closed()
+            writer.close()
+            await until(lambda: not worker.connections.all)
+
+    run(body)
+
+
+@pytest.mark.live
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_request_under_tls_is_answered(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate", tmp_path / "key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=PATIENCE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def body(worker: Refusing) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            server = await worker.loop.create_server(lambda: ASGIProtocol(worker), sock=listening, ssl=context)
+            trusting = ssl.create_default_context(cafile=certificate)
+            host, port = listening.getsockname()
+            reader, writer = await asyncio.open_connection(host, port, ssl=trusting, server_hostname="localhost")
+            writer.write(REQUEST)
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+            server.close()
             writer.close()
             await until(lambda: not worker.connections.all)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import operator
 import itertools
+import operator
 import socket
 from collections.abc import Iterator
 from functools import partial
