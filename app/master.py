@@ -9,7 +9,9 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
@@ -19,7 +21,14 @@ from .contract.document import Document
 from .contract.operations import operations
 from .errors import ConfigurationError
 from .frameworks import import_connexion
-from .frameworks.gunicorn import Address, Server, call_regularly, replace_reload, wsgi_worker_class
+from .frameworks.gunicorn import (
+    Address,
+    Server,
+    call_regularly,
+    replace_reload,
+    watch_for_stop,
+    wsgi_worker_class,
+)
 from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
@@ -32,7 +41,14 @@ log = logging.getLogger("parley")
 # How long a reload waits for a model to be loaded, and for the new application to be tried out, in seconds.
 _LOAD_SECONDS = 120.0
 _TRIAL_SECONDS = 60.0
+# A file system in memory that Linux has.
+_MEMORY = "/dev/shm"
+
 _TRIAL = "from app.starting import load; load(); print('it can be served')"
+
+
+class _Stop(BaseException):
+    """The server is to end while a reload is prepared."""
 
 
 class Master:
@@ -44,6 +60,7 @@ class Master:
         self._base_path = ""
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
+        self._stopping = self._preparing = False
 
     def on_starting(self, server: Server) -> None:
         """Called before anything is forked."""
@@ -56,11 +73,13 @@ class Master:
             if (worker := wsgi_worker_class(server.cfg)) is not None:
                 raise wrong_worker(worker)
             self._check_addresses(server.cfg.address)
+            _check_folder(server.cfg.worker_tmp_dir)
             self._prepare(server)
         except ConfigurationError as error:
             stop(error)
         replace_reload(server, lambda fork_again: self._reload(server, fork_again))
         call_regularly(server, self._pool.revive)
+        watch_for_stop(server, self._stop)
 
     def when_ready(self, server: Server) -> None:
         """Called when the server listens: say how to call it."""
@@ -121,13 +140,45 @@ class Master:
             log.warning("the application was loaded before the fork (--preload): a reload reads nothing again")
             fork_again()
             return
-        try:
-            _try_out()
-            self._prepare(server, patience=_LOAD_SECONDS)
-        except ConfigurationError as error:
-            log.error("not reloaded, all goes on as before: %s", told(error))
-            return
-        fork_again()
+        with suppress(_Stop):
+            self._preparing = True
+            try:
+                if self._stopping:
+                    return
+                _try_out()
+                self._prepare(server, patience=_LOAD_SECONDS)
+            except ConfigurationError as error:
+                log.error("not reloaded, all goes on as before: %s", told(error))
+                return
+            finally:
+                self._preparing = False
+            fork_again()
+
+    def _stop(self) -> None:
+        """Called within the handler of a signal that ends the server: give up a reload that is being prepared, for
+        gunicorn obeys one signal after the other."""
+        self._stopping = True
+        if self._preparing:
+            self._preparing = False
+            raise _Stop
+
+
+def worker_folder() -> str | None:
+    """The folder of the file by which each worker shows that it lives; None: that of all temporary files, which a
+    read-only file system may not have."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return _MEMORY
+    return None
+
+
+def _check_folder(folder: str | None) -> None:
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"{folder}, where each worker has a file, cannot be written to. Have a folder for temporary files (/tmp or "
+            "the one that TMPDIR names), or name another one in --worker-tmp-dir."
+        )
 
 
 def _try_out() -> None:

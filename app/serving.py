@@ -8,7 +8,7 @@ imported, which no other module does. Nothing but ``gunicorn.conf.py`` imports i
 from __future__ import annotations
 
 from .errors import ConfigurationError
-from .master import Master
+from .master import Master, worker_folder
 from .settings import Settings
 from .starting import stop
 
@@ -23,6 +23,7 @@ __all__ = [
     "timeout",
     "when_ready",
     "worker_class",
+    "worker_tmp_dir",
 ]
 
 try:
@@ -44,5 +45,6 @@ keepalive = 75
 timeout = int(_settings.body_timeout) + 60
 # Its default lies in the home folder, the same for every server on the machine.
 control_socket_disable = True
+worker_tmp_dir = worker_folder()
 on_starting = _master.on_starting
 when_ready = _master.when_ready

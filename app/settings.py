@@ -157,7 +157,12 @@ class Settings(Table, frozen=True, kw_only=True):
         "Seconds after which an idle stream sends a `: ping` comment, and the longest time that a stream's "
         "headers wait for its first event.",
     ] = 15.0
-    write_timeout: Annotated[Timeout, "Seconds after which a stream whose client does not read is dropped."] = 60.0
+    write_timeout: Annotated[Timeout, "Seconds after which a client that does not read its answer is dropped."] = 60.0
+    max_connections: Annotated[
+        Natural,
+        "Most connections of clients at once, in each worker; 0: as many as the limit of open files leaves room for, "
+        "at most 4096. For a new one beyond that the one idle for longest is closed; when none is, it gets 503.",
+    ] = 0
     graceful_timeout: Annotated[
         int, Meta(ge=0, le=DAY), "Seconds that running answers get to finish at a graceful stop."
     ] = 120

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +32,8 @@ class Server:
         self.reloaded = 0
         self.reload: Callable[[], None] = self._reload
         self.manage_workers: Callable[[], None] = lambda: None
+        self.pid = os.getpid()
+        self.signal: Callable[[int, Any], None] = lambda number, _frame: None
 
     def _reload(self) -> None:
         self.reloaded += 1
@@ -97,6 +102,22 @@ def test_too_few_open_files_are_pointed_out(monkeypatch: pytest.MonkeyPatch, cap
     assert "too few files" in caplog.text
 
 
+def test_without_a_folder_for_temporary_files_a_file_system_in_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module.worker_folder() is None
+
+    def none() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert module.worker_folder() == "/dev/shm"
+
+
+def test_where_that_is_not_there_either_the_start_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert f"{nowhere}, where each worker has a file" in refused(capsys, Server(worker_tmp_dir=nowhere))
+    started(Server(worker_tmp_dir=str(tmp_path)))
+
+
 # -- reloads -----------------------------------------------------------------------------------------------------
 
 
@@ -132,6 +153,55 @@ def test_what_was_loaded_before_the_fork_is_not_read_again(
     server.reload()
     assert server.reloaded == 1
     assert "--preload" in caplog.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_stop_gives_up_a_reload_that_is_being_prepared(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+
+    def stopped() -> None:
+        server.signal(number, None)
+        pytest.fail("it goes on")
+
+    monkeypatch.setattr(module, "_try_out", stopped)
+    started(server)
+    server.reload()
+    assert server.reloaded == 0
+
+
+def test_after_a_stop_no_reload_is_prepared_that_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_try_out", lambda: pytest.fail("nothing is tried out"))
+    server = Server()
+    started(server)
+    server.signal(signal.SIGTERM, None)
+    server.reload()
+    assert server.reloaded == 0
+
+
+@pytest.mark.live
+def test_what_is_tried_out_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A trial that would go on for longer than the test may.
+    monkeypatch.setattr(module, "_TRIAL", "import time; print('begun', flush=True); time.sleep(600)")
+    monkeypatch.setattr(module, "_TRIAL_SECONDS", 600)
+    begun: list[Any] = []
+    communicate = subprocess.Popen.communicate
+
+    class Trial(subprocess.Popen[str]):
+        def communicate(self, *arguments: Any, **options: Any) -> Any:
+            begun.append(self)
+            signal.alarm(1)
+            return communicate(self, *arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Trial)
+    server = Server()
+    started(server)
+    before = signal.signal(signal.SIGALRM, lambda _number, frame: server.signal(signal.SIGTERM, frame))
+    try:
+        server.reload()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert server.reloaded == 0
+    assert begun[0].returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.open_files import ENOUGH
+from app.open_files import ENOUGH, most_connections
 
 from .live import ROOT, serve
 from .patience import PATIENCE
@@ -42,6 +42,17 @@ def test_a_hard_limit_that_is_too_low_is_told_in_one_line_with_the_number_that_i
     assert "may open 300 files" in said
     assert str(ENOUGH) in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("limit", "connections"),
+    [(ENOUGH, 2000), (300, 100), (20, 1), (1 << 20, 4096), (resource.RLIM_INFINITY, 4096)],
+)
+def test_a_worker_takes_as_many_connections_as_it_has_two_files_for_each(
+    limit: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (limit, limit))
+    assert most_connections() == connections
 
 
 def test_workers_have_the_raised_limit() -> None:

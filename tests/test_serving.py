@@ -331,6 +331,20 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
         kept.close()
 
 
+def test_nor_does_a_reload_that_is_being_prepared(tmp_path: Path) -> None:
+    spec = tmp_path / "openapi.yaml"
+    spec.write_bytes((ROOT / "openapi" / "openapi.yaml").read_bytes())
+    with serve("echo", {"PARLEY_SPEC": str(spec)}) as server:
+        spec.unlink()
+        os.mkfifo(spec)  # who opens it to read waits for good
+        for _ in range(3):
+            server.process.send_signal(signal.SIGHUP)
+        server.log_line("Handling signal: hup")
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == 0
+        assert "not reloaded" not in server.log(), "it waited for the trial to give up"
+
+
 def test_while_the_model_is_down_requests_get_503_with_retry_after_and_health_says_so(tmp_path: Path) -> None:
     # A file whose head is right and whose tensors are nonsense to llama.cpp: it never loads.
     bundled = (ROOT / "app" / "model" / "tiny-q8_0.gguf").read_bytes()

@@ -4,18 +4,25 @@
   the one that is in force.
 - After `AppImportError` from an application the master ends, instead of forking again and again.
 - The ``cfg`` of the master has ``address``, the addresses to listen on as pairs or paths, ``worker_class``, the class
-  itself, ``worker_class_str``, its name, and ``is_ssl``; its ``LISTENERS`` have ``getsockname``.
+  itself, ``worker_class_str``, its name, ``worker_tmp_dir``, where each worker has a file, None for the folder of all
+  temporary ones, and ``is_ssl``; its ``LISTENERS`` have ``getsockname``.
 - SIGHUP calls the master's ``reload``, looked up on the object. There is no hook that can decline it.
 - The master calls its ``manage_workers``, looked up on the object, every second, and when a child of its has ended.
   There is no hook for either.
+- After ``on_starting`` the master makes its ``signal`` the handler of all signals, looked up on the object; they are
+  queued there, and obeyed one after the other. A worker has the same handler until it sets its own. ``pid`` is the
+  master's.
 
 Nothing of gunicorn is imported before it is needed: commands load the application too.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Protocol
 
 WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
@@ -33,6 +40,7 @@ class Config(Protocol):
 
     workers: int
     preload_app: bool
+    worker_tmp_dir: str | None
 
     @property
     def address(self) -> Sequence[Address]: ...
@@ -47,8 +55,10 @@ class Config(Protocol):
 class Server(Protocol):
     """gunicorn's master, as its hooks are given it."""
 
+    pid: int
     reload: Callable[[], None]
     manage_workers: Callable[[], None]
+    signal: Callable[[int, FrameType | None], None]
 
     @property
     def cfg(self) -> Config: ...
@@ -101,3 +111,18 @@ def call_regularly(server: Server, what: Callable[[], None]) -> None:
         own()
 
     server.manage_workers = manage_workers
+
+
+def watch_for_stop(server: Server, stop: Callable[[], None]) -> None:
+    """Have ``stop`` called when a signal comes that ends the server, at once and not when it is obeyed. Called while it
+    starts."""
+    own = server.signal
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        own(number, frame)
+        if number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            if os.getpid() != server.pid:
+                os._exit(0)  # a worker that has not begun, which nobody would tell again
+            stop()
+
+    server.signal = handle

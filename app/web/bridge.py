@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 # An instant answer needs no watch over the client; one that takes longer does.
 _WATCH_AFTER = 0.1
 
+# Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
+# answer itself.
+_PIECE = 1 << 14
+
 _HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
@@ -209,7 +213,11 @@ async def _next(events: AsyncIterator[Json]) -> Json:
 async def _send_answer(send: Send, answer: Answer) -> None:
     status, headers, body = answer
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    begin = 0
+    while len(body) - begin > _PIECE:
+        await send({"type": "http.response.body", "body": body[begin : begin + _PIECE], "more_body": True})
+        begin += _PIECE
+    await send({"type": "http.response.body", "body": body[begin:]})
 
 
 def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:

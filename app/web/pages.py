@@ -3,7 +3,9 @@ and whether it lives and can answer. A path of the document wins over any of the
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Awaitable, Callable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,8 +36,8 @@ class Pages:
         self.ready = ready
         base = document.base_path
         self.ui = f"{base}/ui/"
-        self.etags = {
-            media_type: sha256(body).hexdigest()[:32]
+        self.tags = {
+            media_type: _tag(body)
             for media_type, body in (
                 ("application/json", document.json_bytes),
                 ("application/yaml", document.yaml_bytes),
@@ -89,9 +91,11 @@ class Pages:
         flask.abort(404)
 
     def _file(self, folder: Path, name: str) -> flask.Response:
-        response = flask.send_from_directory(folder, name, max_age=3600 if folder == _ASSETS else None)
+        body, tag = _content(folder / name)
+        response = self._shown(body, tag, mimetypes.guess_type(name)[0])
+        if folder == _ASSETS:
+            response.headers["cache-control"] = "public, max-age=3600"
         response.headers["content-security-policy"] = _POLICY
-        response.headers["x-content-type-options"] = "nosniff"
         response.headers["referrer-policy"] = "no-referrer"
         return response
 
@@ -102,8 +106,12 @@ class Pages:
         return self._document(self.document.yaml_bytes, "application/yaml")
 
     def _document(self, body: bytes, media_type: str) -> flask.Response:
-        response = flask.Response(body, content_type=media_type)
-        response.headers["etag"] = f'"{self.etags[media_type]}"'
+        return self._shown(body, self.tags[media_type], media_type)
+
+    def _shown(self, body: bytes, tag: str, media_type: str | None) -> flask.Response:
+        """An answer with bytes that all answers share: none has a copy of its own while a client reads it."""
+        response = flask.Response(body, mimetype=media_type)
+        response.headers["etag"] = f'"{tag}"'
         response.headers["cache-control"] = "no-cache"
         response.headers["x-content-type-options"] = "nosniff"
         response.make_conditional(flask.request)
@@ -124,3 +132,14 @@ class Pages:
 
         flask.request.environ[PENDING] = PendingReply(ReplyEncoder(), answer())
         return flask.Response()  # never sent: the bridge sends what the coroutine gives
+
+
+def _tag(body: bytes) -> str:
+    return sha256(body).hexdigest()[:32]
+
+
+@cache
+def _content(file: Path) -> tuple[bytes, str]:
+    """The content of one of our files, and its tag."""
+    body = file.read_bytes()
+    return body, _tag(body)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import BadRequest, ServerError
 from ..frameworks import gunicorn_worker
+from ..open_files import most_connections
+from ..settings import Settings
 from . import sse
 from .envelope import envelope
 
@@ -18,11 +21,18 @@ MESSAGES = {
     431: ("The header fields are too long, or too many.", "headers_too_large"),
     500: ("The server had an error while processing your request. It has been logged.", "internal_error"),
     501: ("The request uses a transfer coding that is not supported.", "unsupported_transfer_coding"),
+    503: ("The server has as many connections as it can take.", "overloaded"),
 }
 
 
 class Worker(gunicorn_worker.Worker):
     """Set as ``worker_class`` by ``app/serving.py``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        settings = Settings.from_environment()
+        self.write_timeout = settings.write_timeout
+        self.most_connections = settings.max_connections or most_connections()
+        super().__init__(*args, **kwargs)
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
         text, code = MESSAGES.get(status, ("The request could not be served.", None))

@@ -6,7 +6,9 @@ import importlib.util
 import os
 import pkgutil
 import runpy
+import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +17,14 @@ import pytest
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.errors import AppImportError, HaltServer
+from gunicorn.workers.base import Worker
 
 from app.frameworks.gunicorn import (
     WSGI_WORKERS,
     call_regularly,
     load_failure,
     replace_reload,
+    watch_for_stop,
     wsgi_worker,
     wsgi_worker_class,
 )
@@ -193,3 +197,47 @@ def test_the_master_calls_what_it_is_given_before_it_looks_after_its_workers(mon
     monkeypatch.setattr(master, "halt", lambda: told.append("halted"))
     master.run()
     assert told == ["ours", "gunicorn's", "ours", "gunicorn's", "halted"]
+
+
+def test_the_signal_of_the_master_becomes_the_handler_of_signals_when_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers: dict[int, Any] = {}
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({number: handler}))
+    told: list[str] = []
+    master = arbiter(on_starting=lambda server: watch_for_stop(server, lambda: told.append("stop")))
+    # Nothing is listened to.
+    monkeypatch.setattr(master, "LISTENERS", [SimpleNamespace()])
+    master.start()
+    assert master.pid == os.getpid()
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        handlers[number](number, None)
+    assert told == []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        handlers[number](number, None)
+    assert told == ["stop"] * 3
+    queued = [master.SIG_QUEUE.get_nowait() for _ in range(5)]
+    assert queued == [signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+
+
+def test_a_worker_that_has_no_handlers_of_its_own_yet_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    master = arbiter()
+    master.pid = 1  # another process
+    watch_for_stop(master, lambda: pytest.fail("it is not the master"))
+
+    def end(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "_exit", end)
+    master.signal(signal.SIGHUP, None)
+    with pytest.raises(SystemExit) as ended:
+        master.signal(signal.SIGTERM, None)
+    assert ended.value.code == 0
+
+
+def test_the_file_of_a_worker_lies_in_the_folder_that_is_set(tmp_path: Path) -> None:
+    made = Worker(1, 1, [], None, 1, config(worker_tmp_dir=str(tmp_path)), SimpleNamespace())
+    try:
+        assert os.readlink(f"/proc/self/fd/{made.tmp.fileno()}").startswith(str(tmp_path))
+    finally:
+        made.tmp.close()

@@ -73,6 +73,17 @@ def test_an_answer_of_flask_is_sent_as_it_is() -> None:
     assert client.ended
 
 
+@pytest.mark.parametrize("size", [0, 1, bridge._PIECE, bridge._PIECE + 1, 5 * bridge._PIECE])
+def test_a_long_answer_is_handed_over_in_pieces(size: int) -> None:
+    body = bytes(range(256)) * (size // 256 + 1)
+    client = answer(Wsgi(body=[body[:size]]))
+    pieces = [message["body"] for message in client.sent if message["type"] == "http.response.body"]
+    assert b"".join(pieces) == body[:size]
+    assert max(map(len, pieces)) <= bridge._PIECE
+    assert len(pieces) == max(-(-size // bridge._PIECE), 1)
+    assert client.ended
+
+
 def test_the_body_of_flasks_answer_is_closed() -> None:
     closed: list[bool] = []
 

@@ -1,0 +1,177 @@
+"""What is used of a connection of gunicorn's asgi worker beyond what it documents:
+
+- A connection is an `ASGIProtocol` of a worker. ``_awaiting_request`` is true while it waits for the head of a request,
+  ``_finishing_calls`` are requests that are answered and still run, ``_request_ready`` is an event that ends the wait;
+  ``_on_headers_complete`` is called with each head, whose fields ``_callback_parser.headers`` has, with names in lower
+  case; ``_is_websocket_upgrade`` is asked of each request that may be one, ``_arm_keepalive_timer`` is called when it
+  begins to wait for another request.
+- What the HTTP server refuses is told by ``_send_error_response(status, message, extra_headers)`` and
+  ``_close_transport()``, which makes ``_closed`` true, for the parser's own exceptions, `UnsupportedTransferCoding`
+  among them; ``_safe_write`` writes to a client that may be gone.
+- While the transport has paused it, which it does by ``pause_writing``, the application's ``send`` waits; it does
+  nothing when ``_closed`` is true. What was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
+  ``_max_buffer_size`` of them no more is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import typing
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from gunicorn.asgi.parser import UnsupportedTransferCoding
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from .connections import Connections
+
+# Seconds in which the head of a connection's first request must have arrived.
+_HEAD_SECONDS = 60.0
+
+# Seconds in which a client must have read the rest of an answer, and closed the connection, once we have.
+_FLUSH_SECONDS = 10.0
+
+# Bytes that are read ahead: of the body of a request, or of the requests behind it.
+_READ_AHEAD = 1 << 16
+
+# Bytes that a request takes while it is served, about, with the piece of its answer that waits.
+_REQUEST = 1 << 15
+
+
+class Owner(typing.Protocol):
+    """The worker of a connection."""
+
+    loop: asyncio.AbstractEventLoop
+    connections: Connections[Protocol]
+    # Seconds in which a client must have read a piece of an answer.
+    write_timeout: float
+
+    def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
+        """Headers and body of the answer to what never reaches the application."""
+
+
+class Protocol(ASGIProtocol):
+    """One connection."""
+
+    worker: Owner
+    transport: asyncio.Transport
+    _closed: bool
+
+    def __init__(self, worker: Owner) -> None:
+        super().__init__(worker)
+        self._max_buffer_size = _READ_AHEAD
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._admitted = self._refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        # Told of every byte that the client has not taken, the application waits for each piece of its answer. (With 0
+        # asyncio's TLS would wait for good.)
+        transport.set_write_buffer_limits(high=1)
+        self._admitted = self.worker.connections.admit(self)
+        seconds = _HEAD_SECONDS if self._admitted else _FLUSH_SECONDS
+        self._head_timer = self.worker.loop.call_later(seconds, self._head_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self.worker.connections.lost(self)
+        super().connection_lost(exc)
+        # What waits to write to it need not wait to be cancelled.
+        self.resume_writing()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being served."""
+        if self._closed:
+            return self._refused
+        return bool(self._awaiting_request) and not self._finishing_calls
+
+    @property
+    def held(self) -> int:
+        return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + _REQUEST
+
+    def end(self) -> None:
+        """Close the connection, which is idle."""
+        if self._closed:
+            self.drop()  # it was refused, and has not closed it itself yet
+        self._close_transport()
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.worker.loop.call_later(self.worker.write_timeout, self.drop)
+        self.worker.connections.stuck(self)
+
+    def resume_writing(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        self.worker.connections.reading(self)
+        super().resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
+        try:
+            super().data_received(data)
+        except ValueError:
+            # The parser reads numbers with `int`, which refuses thousands of digits.
+            self._send_error_response(400, "")
+            self._close_transport()
+
+    def _close_transport(self) -> None:
+        if self._closed:
+            return
+        if self._refused and self.transport.can_write_eof():
+            # A client that is still sending would lose the answer in a reset connection.
+            self._closed = True
+            self.transport.write_eof()
+            self.worker.connections.idle(self)
+        else:
+            super()._close_transport()
+        # What a client does not read would be kept for it for as long as it likes.
+        self._close_timer = self.worker.loop.call_later(_FLUSH_SECONDS, self.drop)
+        # Its task need not wait to be cancelled.
+        if self._request_ready is not None:
+            self._request_ready.set()
+
+    def _is_websocket_upgrade(self, request: object) -> bool:
+        return False  # there are no WebSockets here: the request is answered as the plain one that it also is
+
+    def _on_headers_complete(self) -> object:
+        self._head_timer.cancel()
+        if not self._admitted:
+            self._send_error_response(503, "", (("retry-after", "1"),))
+            self.end()
+            return True
+        self.worker.connections.busy(self)
+        for name, value in self._callback_parser.headers:
+            # The parser lets codings through that nobody here would undo.
+            if name == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
+                raise UnsupportedTransferCoding("")
+        return super()._on_headers_complete()
+
+    def _arm_keepalive_timer(self) -> None:
+        super()._arm_keepalive_timer()
+        self.worker.connections.idle(self)
+
+    def _head_timeout(self) -> None:
+        if self.idle:
+            self._send_error_response(408, "")
+            self.end()
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Sequence[tuple[str, str]] = ()) -> None:
+        # ``message`` may quote the request, so it is not used.
+        self._refused = True
+        headers, body = self.worker.refusal(status)
+        lines = [
+            # 414 has another name in Python's table before 3.13.
+            f"HTTP/1.1 {status} {'URI Too Long' if status == 414 else HTTPStatus(status).phrase}",
+            *(f"{name}: {value}" for name, value in (*headers, *extra_headers)),
+            "connection: close",
+        ]
+        self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)

@@ -1,0 +1,94 @@
+"""Takes the connections that come to a socket that several workers listen on.
+
+asyncio's own server takes as many at a wake-up as the kernel may queue, so that the worker that wakes up first gets all
+of a burst; and for want of a descriptor it fails as many times, with a traceback each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+# Seconds until the next connection is taken, in which other workers can take one.
+_TURN = 0.001
+
+# Connections at most that are taken at once: when the loop was late for its turn, and where there is no other worker.
+_MOST = 16
+_MOST_ALONE = 128
+
+# Connections at most that have not begun, for TLS needs several messages before.
+_BEGINNING = 500
+
+# Seconds after a failure, such as that there is no descriptor left.
+_RETRY = 1.0
+
+
+class Listener:
+    """``serve`` is called with each connection; ``alone``: there are no other workers; ``failed`` is told of a
+    connection that cannot be taken, once a second at most."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        serve: Callable[[socket.socket], Awaitable[object]],
+        failed: Callable[[OSError], None],
+        *,
+        alone: bool,
+    ) -> None:
+        self.loop, self.sock, self.serve, self.failed, self.alone = loop, sock, serve, failed, alone
+        self.turns = _MOST_ALONE if alone else 1
+        self.timer: asyncio.TimerHandle | None = None
+        self.beginning: dict[asyncio.Task[None], None] = {}
+        sock.setblocking(False)
+        loop.add_reader(sock, self._take)
+
+    def close(self) -> None:
+        """Take no more."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.loop.remove_reader(self.sock)
+
+    async def wait_closed(self) -> None:
+        """There is nothing to wait for."""
+
+    def _take(self) -> None:
+        for _ in range(self.turns):
+            try:
+                connection = self.sock.accept()[0]
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                break
+            except OSError as error:
+                self.failed(error)
+                self._rest(_RETRY)
+                return
+            connection.setblocking(False)
+            task = self.loop.create_task(self._begin(connection))
+            self.beginning[task] = None
+            task.add_done_callback(self._begun)
+            if len(self.beginning) > _BEGINNING:
+                oldest = next(iter(self.beginning))
+                self._begun(oldest)
+                oldest.cancel()
+        if not self.alone:
+            self._rest(_TURN)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        try:
+            await self.serve(connection)
+        except Exception:
+            # It has gone already, or does not speak TLS.
+            connection.close()
+
+    def _begun(self, task: asyncio.Task[None]) -> None:
+        self.beginning.pop(task, None)
+
+    def _rest(self, seconds: float) -> None:
+        self.loop.remove_reader(self.sock)
+        self.timer = self.loop.call_later(seconds, self._go_on, self.loop.time() + seconds)
+
+    def _go_on(self, due: float) -> None:
+        if not self.alone:
+            self.turns = min(1 + int((self.loop.time() - due) / _TURN), _MOST)
+        self.loop.add_reader(self.sock, self._take)

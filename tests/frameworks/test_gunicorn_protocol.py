@@ -1,0 +1,336 @@
+"""What is relied on in a connection of gunicorn's asgi worker is as `app.frameworks.gunicorn_protocol` says."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from app.frameworks import gunicorn_protocol
+
+from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
+
+CODED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: %s\r\n\r\n0\r\n\r\n"
+
+
+async def eager(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends its answer in two pieces, and reads no body."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"1", "more_body": True})
+    await send({"type": "http.response.body", "body": b"2"})
+
+
+def test_a_request_reaches_the_application_and_the_connection_is_idle_before_and_after_it() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        await until(lambda: protocol.idle)
+        protocol.data_received(REQUEST)
+        assert protocol.idle, "the loop has not begun to serve it"
+        await until(lambda: client.received.endswith(b"hello"))
+        await until(lambda: protocol.idle)
+
+    run(body)
+
+
+def test_a_connection_is_not_idle_while_its_request_is_served() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await go_on.wait()
+        await hello(scope, receive, send)
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        protocol.data_received(REQUEST)
+        await begun.wait()
+        assert not protocol.idle
+        go_on.set()
+        await until(lambda: protocol.idle)
+
+    run(body, slow)
+
+
+def test_nor_is_it_while_a_request_that_is_answered_still_runs() -> None:
+    go_on = asyncio.Event()
+
+    async def lingering(scope: Scope, receive: Receive, send: Send) -> None:
+        await hello(scope, receive, send)
+        await go_on.wait()
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        protocol.data_received(REQUEST)
+        await until(lambda: client.received.endswith(b"hello") and protocol._awaiting_request)
+        assert not protocol.idle
+        go_on.set()
+        await until(lambda: protocol.idle)
+
+    run(body, lingering)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "line"),
+    [
+        (b"no http at all\r\n\r\n", 400, b"HTTP/1.1 400 Bad Request"),
+        (b"GET /" + b"x" * 8000 + b" HTTP/1.1\r\n\r\n", 414, b"HTTP/1.1 414 URI Too Long"),
+        (
+            b"GET / HTTP/1.1\r\nx: " + b"x" * 9000 + b"\r\n\r\n",
+            431,
+            b"HTTP/1.1 431 Request Header Fields Too Large",
+        ),
+        # The parser reads such a number with `int`.
+        (b"POST / HTTP/1.1\r\ncontent-length: " + b"1" * 5000 + b"\r\n\r\n", 400, b"HTTP/1.1 400 Bad Request"),
+        (CODED % b"gzip, chunked", 501, b"HTTP/1.1 501 Not Implemented"),
+        (CODED % b"gzip\r\ntransfer-encoding: chunked", 501, b"HTTP/1.1 501 Not Implemented"),
+        (CODED % b"br, chunked", 501, b"HTTP/1.1 501 Not Implemented"),
+    ],
+    ids=["no HTTP", "long path", "long header", "long number", "gzip", "gzip in a field of its own", "br"],
+)
+def test_what_the_http_server_refuses_is_told_by_the_worker(sent: bytes, status: int, line: bytes) -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        connect(worker, client).data_received(sent)
+        await client.closed.wait()
+        head, _, content = client.received.partition(b"\r\n\r\n")
+        assert head.split(b"\r\n") == [line, b"x-refused: %d" % status, b"connection: close"]
+        assert content == b"no"
+
+    run(body)
+
+
+def test_a_body_in_chunks_alone_is_served() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        connect(worker, client).data_received(CODED % b"Chunked")
+        await until(lambda: client.received.endswith(b"hello"))
+
+    run(body)
+
+
+def test_a_client_that_is_refused_while_it_sends_can_read_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        client = Client(half_closes=True)
+        protocol = connect(worker, client)
+        protocol.data_received(CODED % b"gzip, chunked")
+        answer = client.received
+        protocol.data_received(b"more of the body")
+        assert client.half_closed
+        assert not client.closed.is_set()
+        assert client.received == answer
+        await client.aborted.wait()  # in the end, if it does not close the connection
+
+    run(body)
+
+
+def test_a_stop_does_not_wait_for_it() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client(half_closes=True)
+        protocol = connect(worker, client)
+        protocol.data_received(b"no http at all\r\n\r\n")
+        assert protocol.idle
+        protocol.end()
+        assert client.aborted.is_set()
+
+    run(body)
+
+
+def test_a_request_for_a_websocket_is_served_as_a_plain_one() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: "
+        request = b"GET / HTTP/1.1\r\nhost: x\r\n" + upgrade + b"MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+        connect(worker, client).data_received(request)
+        await until(lambda: client.received.endswith(b"hello"))
+        assert client.received.startswith(b"HTTP/1.1 200 ")
+
+    run(body)
+
+
+def test_a_client_that_never_sends_a_request_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        protocol.data_received(REQUEST[:9])
+        await client.closed.wait()
+        assert client.received.startswith(b"HTTP/1.1 408 Request Timeout\r\nx-refused: 408\r\n")
+        await until(lambda: protocol._task.done())
+
+    run(body)
+
+
+def test_one_that_has_sent_its_head_has_the_time_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        client, later = Client(), Client()
+        connect(worker, client).data_received(REQUEST)
+        connect(worker, later)
+        await later.closed.wait()
+        assert not client.closed.is_set()
+
+    run(body)
+
+
+def test_what_a_client_does_not_read_is_dropped_once_its_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        client = Client(unread=1)
+        connect(worker, client).data_received(b"no http at all\r\n\r\n")
+        await client.aborted.wait()
+
+    run(body)
+
+
+# -- clients that do not read ------------------------------------------------------------------------------------
+
+
+def test_the_application_waits_while_a_client_does_not_read_and_goes_on_when_it_does() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        protocol.pause_writing()
+        protocol.data_received(REQUEST)
+        await until(lambda: client.received.endswith(b"1"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert client.received.endswith(b"\r\n\r\n1")
+        protocol.resume_writing()
+        await until(lambda: client.received.endswith(b"\r\n\r\n12"))
+
+    run(body, eager)
+
+
+def test_a_transport_tells_of_every_byte_that_its_client_has_not_taken() -> None:
+    limits: list[int | None] = []
+
+    class Told(Client):
+        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+            limits.append(high)
+
+    async def body(worker: Refusing) -> None:
+        connect(worker, Told())
+        assert limits[-1] == 1
+
+    run(body)
+
+
+def test_a_client_that_does_not_read_is_dropped_in_time_and_one_that_has_read_is_not() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.write_timeout = 0.01
+        reads, does_not = Client(), Client()
+        protocol = connect(worker, reads)
+        protocol.pause_writing()
+        protocol.resume_writing()
+        connect(worker, does_not).pause_writing()
+        await does_not.aborted.wait()
+        assert not reads.aborted.is_set()
+
+    run(body)
+
+
+def test_what_writes_to_a_client_that_has_gone_does_not_wait() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await eager(scope, receive, send)
+        ended.set()
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        protocol.pause_writing()
+        protocol.data_received(REQUEST)
+        await until(lambda: client.received.endswith(b"1"))
+        protocol.connection_lost(None)
+        await ended.wait()
+        await until(lambda: protocol._task.done())
+        assert not worker.connections.all
+
+    run(body, app)
+
+
+def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await hello(scope, receive, send)
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        sent = 1
+        protocol.data_received(REQUEST)
+        while not client.paused:
+            assert protocol.held <= gunicorn_protocol._READ_AHEAD + gunicorn_protocol._REQUEST
+            protocol.data_received(REQUEST * 100)
+            sent += 100
+        go_on.set()
+        await until(lambda: client.received.count(b"hello") == sent)
+        assert not client.paused
+
+    run(body, slow)
+
+
+# -- too many connections ----------------------------------------------------------------------------------------
+
+
+def test_for_a_new_connection_the_one_that_is_idle_for_longest_is_closed() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.connections.most = 2
+        served, idle, new = Client(), Client(), Client()
+        protocol = connect(worker, served)
+        connect(worker, idle)
+        protocol.data_received(REQUEST)
+        await until(lambda: served.received.endswith(b"hello") and protocol.idle)
+        connect(worker, new)
+        assert [client.closed.is_set() for client in (served, idle, new)] == [False, True, False]
+
+    run(body)
+
+
+def test_when_none_is_idle_a_new_one_is_told_so_once_it_has_asked() -> None:
+    begun = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def body(worker: Refusing) -> None:
+        worker.connections.most = 1
+        busy, new = Client(), Client()
+        connect(worker, busy).data_received(REQUEST)
+        await begun.wait()
+        begun.clear()
+        protocol = connect(worker, new)
+        assert not new.closed.is_set()
+        protocol.data_received(REQUEST)
+        assert new.closed.is_set()
+        assert new.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\nx-refused: 503\r\nretry-after: 1\r\n")
+        await until(lambda: protocol._task.done())
+        assert not begun.is_set()
+        assert not busy.closed.is_set()
+
+    run(body, endless)
+
+
+def test_one_that_does_not_ask_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        worker.connections.most = 0
+        client = Client()
+        connect(worker, client)
+        await client.closed.wait()
+
+    run(body)
