@@ -19,7 +19,8 @@ MOST_STEPS = 25_000
 # What of a container or a text takes about as long as a step.
 _ITEMS = 20
 _CHARACTERS = 1_000
-# What a schema says of a value itself, as far as that is not for `_same`.
+_TAGS = 3
+# What a schema says of a value itself, beside which values it lists.
 _OWN = frozenset(
     {
         "type",
@@ -57,6 +58,8 @@ class Checker:
         self._most = most
         # By the identity of their schemas, which live as long as the root.
         self._own: dict[int, Any] = {}
+        self._tags: dict[int, list[tuple[str, list[_Fixed]]]] = {}
+        self._listed: dict[int, list[_Fixed]] = {}
         self._patterns: dict[str, Any] = {}
         self._targets: dict[str, Any] = {}
 
@@ -75,7 +78,7 @@ class Checker:
             key = (id(schema), id(part))
             verdict = schema if isinstance(schema, bool) else known.get(key)
             if verdict is None:
-                left -= _cost(part)
+                left -= self._cost(schema, part)
                 if left < 0:
                     raise TooManySteps
                 stack.append((key, self._evaluate(schema, part)))
@@ -91,15 +94,10 @@ class Checker:
                 return bool(verdict)
 
     def _evaluate(self, schema: Json, part: Any) -> _Evaluation:
-        if "const" in schema and not _same(schema["const"], part):
-            return False
-        if "enum" in schema and not any(_same(allowed, part) for allowed in schema["enum"]):
-            return False
-        if not self._holds_own(schema, part):
+        if not (_allow(self._fixed(schema), part) and self._has_tags(schema, part) and self._holds_own(schema, part)):
             return False
         if "$ref" in schema and not (yield self._target(schema["$ref"]), part):
             return False
-        # What tells most of branches apart is said of the fields of an object, and costs least.
         for child, item in self._children(schema, part):
             if not (yield child, item):
                 return False
@@ -118,6 +116,30 @@ class Checker:
             if fitting > 1:
                 return False
         return "oneOf" not in schema or fitting == 1
+
+    def _has_tags(self, schema: Json, part: Any) -> bool:
+        """Whether fields that may have fixed values only, by which most branches of unions are told apart, have them.
+        Asked before all else, of a few fields and simple values only, so it is no step."""
+        key = id(schema)
+        if key not in self._tags:
+            fields = [(n, self._fixed(f)) for n, f in schema.get("properties", {}).items() if isinstance(f, dict)]
+            self._tags[key] = [(n, f) for n, f in fields if f and not any(x.containers for x in f)][:_TAGS]
+        return not isinstance(part, dict) or all(
+            _allow(fixed, part[name]) for name, fixed in self._tags[key] if name in part
+        )
+
+    def _fixed(self, schema: Json) -> list[_Fixed]:
+        key = id(schema)
+        if key not in self._listed:
+            lists = ([schema["const"]] if "const" in schema else None, schema.get("enum"))
+            self._listed[key] = [_Fixed(values) for values in lists if values is not None]
+        return self._listed[key]
+
+    def _cost(self, schema: Json, part: Any) -> int:
+        if isinstance(part, dict | list):
+            looks = 1 + len(schema.get("patternProperties", ()))
+            return 1 + (len(part) * looks + sum(fixed.size for fixed in self._fixed(schema))) // _ITEMS
+        return 1 + len(part) // _CHARACTERS if isinstance(part, str) else 1
 
     def _children(self, schema: Json, part: Any) -> list[tuple[Any, Any]]:
         """The parts of a container with the schemas for them, single values first."""
@@ -164,10 +186,28 @@ class Checker:
         return bool(self._patterns[pattern].is_valid(name))
 
 
-def _cost(part: Any) -> int:
-    if isinstance(part, dict | list):
-        return 1 + len(part) // _ITEMS
-    return 1 + len(part) // _CHARACTERS if isinstance(part, str) else 1
+class _Fixed:
+    """Values that a schema lists. ``size`` is how many values are in those that are containers."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.containers = [value for value in values if isinstance(value, dict | list)]
+        self.size = sum(map(_size, self.containers))
+        # True is equal to 1 in Python, and not in JSON.
+        self._simple = frozenset((type(v) is bool, v) for v in values if not isinstance(v, dict | list))
+
+    def have(self, part: Any) -> bool:
+        if isinstance(part, dict | list):
+            return any(_same(value, part) for value in self.containers)
+        return (type(part) is bool, part) in self._simple
+
+
+def _allow(lists: list[_Fixed], part: Any) -> bool:
+    return all(fixed.have(part) for fixed in lists)
+
+
+def _size(value: Any) -> int:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_size, children))
 
 
 def _same(one: Any, other: Any) -> bool:
