@@ -64,7 +64,10 @@ class Pieces:
         if pointer not in self._made:
             schema = self._read(pointer)
             more = isinstance(schema, dict) and not _WHOLE.isdisjoint(schema)
-            self._made[pointer] = (self._compile(_cut(schema, pointer)), more)
+            try:
+                self._made[pointer] = (self._compile(_cut(schema, pointer)), more)
+            except Exception:  # each library has its own; what stands behind a reference need not be a good schema
+                self._made[pointer] = (self.whole(pointer), False)
         return self._made[pointer]
 
     def whole(self, pointer: str) -> Validator:

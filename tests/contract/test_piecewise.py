@@ -86,12 +86,17 @@ def test_a_wide_body_with_long_texts_is_explained_at_once() -> None:
     found = validator(
         {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}}}
     )
-    body = {f"p{i}": {f"q{j}": "x" * 10_000 for j in range(40)} for i in range(45)}
+    body: Any = {f"p{i}": {f"q{j}": "x" * 10_000 for j in range(40)} for i in range(45)}
     body["p44"]["q39"] = 1
     begin = time.process_time()
     error = explain(found, body)
     assert time.process_time() - begin < 5
     assert error.code in ("invalid_type", "invalid_value")
+
+
+def test_a_schema_that_is_none_behind_a_reference_does_not_end_the_explanation() -> None:
+    found = validator(holding({"$ref": "#/components/schemas/T"}), T={"type": [], **holding(INTEGER)})
+    assert explain(found, {"a": {"a": "x"}}).code == "invalid_type"
 
 
 def test_steps_are_counted_and_end() -> None:
