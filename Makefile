@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check lint format bench tiny-model clean
+.PHONY: serve test unit check lint format bench tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# The tests that start no process, open no connection and load no model.
+unit: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not live" -n auto --dist worksteal
 
 check: lint test
 

@@ -1,18 +1,32 @@
-"""One server of each kind, and the documents, for all tests that leave them as they found them. A test that uses a
-server is marked ``live``."""
+"""What all tests share: one server of each kind and the documents, for those that leave them as they found them, and
+the commands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import click.testing
+import flask
 import pytest
 
+from app.cli import register
 from app.contract.document import Document
 from app.settings import Settings
 from app.wiring import contract_path
 
 from .foreign import FOREIGN, foreign
 from .live import Server, serve
+
+pytest_plugins = ["tests.guard"]
+
+# Large documents are kept for many tests; to look through them at each chance takes a sixth of the time.
+gc.set_threshold(200_000, 20, 100)
+
+Command = Callable[..., click.testing.Result]
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +53,20 @@ def llama_server() -> Iterator[Server]:
     """A server with the bundled model, ready to answer."""
     with serve("llama") as server:
         yield server
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Runs what follows ``flask --app wsgi`` on a command line, in this process: arguments, and variables by name."""
+    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
+        monkeypatch.delenv(name)
+    log = logging.getLogger("parley")
+    level = log.level
+    app = flask.Flask("commands")
+    register(app)
+
+    def run(*arguments: str | Path, **variables: str) -> click.testing.Result:
+        return app.test_cli_runner().invoke(args=[*map(str, arguments)], env=variables, catch_exceptions=False)
+
+    yield run
+    log.setLevel(level)

@@ -17,19 +17,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.process import cpu_seconds
+
+from .patience import PATIENCE, wait_until
+
 ROOT = Path(__file__).parents[1]
 KEY = "sk-test-0123456789"
 
-_START_SECONDS = 20.0
-# Longer than the server's own patience with running answers, which is set below.
-_STOP_SECONDS = 10.0
 _GRACEFUL_SECONDS = 3
 # By these too gunicorn's settings would leak in from the surroundings.
 _FOREIGN = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PORT")
@@ -89,24 +89,28 @@ class Server:
                     found.append(pid)
         return found
 
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time of the server and its workers so far, which others on the machine do not change."""
+        return cpu_seconds(self.pid)
+
     def log(self) -> str:
         """What the server has written to stdout and stderr so far."""
         return self._log_file.read_text(errors="replace")
 
-    def log_line(self, text: str, *, seconds: float = 8.0) -> str:
+    def log_line(self, text: str) -> str:
         """The first whole line of the log with a text in it. A request's is written once its answer is out, so it is
         waited for.
 
         Raises:
-            AssertionError: there is none within ``seconds``.
+            AssertionError: there is none in time.
         """
-        deadline = time.monotonic() + seconds
-        while True:
-            for line in self.log().splitlines(keepends=True):
-                if text in line and line.endswith("\n"):
-                    return line.removesuffix("\n")
-            assert time.monotonic() < deadline, f"no line with {text!r} in the log"
-            time.sleep(0.02)
+        wait_until(lambda: self._lines(text), f"no line with {text!r} in the log")
+        return self._lines(text)[0]
+
+    def _lines(self, text: str) -> list[str]:
+        lines = self.log().splitlines(keepends=True)
+        return [line.removesuffix("\n") for line in lines if text in line and line.endswith("\n")]
 
     def request(
         self,
@@ -115,7 +119,7 @@ class Server:
         *,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 20.0,
+        timeout: float = PATIENCE,
     ) -> Answer:
         """Send one request on a connection of its own, and follow no redirect.
 
@@ -201,17 +205,19 @@ def _key(environ: Mapping[str, str]) -> str:
 
 def _wait(server: Server, path: str) -> None:
     """Wait until a page answers 200."""
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
+
+    def answers() -> bool:
         status = server.process.poll()
         if status is not None:
             raise StartError(f"The server ended with status {status}", status, server.log())
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if server.request("GET", path, timeout=1.0).status == 200:
-                return
-        if time.monotonic() > deadline:
-            raise StartError(f"The server did not answer {path} in {_START_SECONDS:g} s", None, server.log())
-        time.sleep(0.02)
+            return server.request("GET", path, timeout=5.0).status == 200
+        return False
+
+    try:
+        wait_until(answers)
+    except AssertionError:
+        raise StartError(f"The server did not answer {path} in {PATIENCE:g} s", None, server.log()) from None
 
 
 def _stop(server: Server) -> None:
@@ -220,7 +226,7 @@ def _stop(server: Server) -> None:
     workers = server.workers
     server.process.send_signal(signal.SIGTERM)
     try:
-        server.process.wait(_STOP_SECONDS)
+        server.process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         # The model ends by itself when the last of these is gone.
         for pid in workers:

@@ -85,6 +85,7 @@ def test_a_document_that_cannot_be_served_ends_the_start(capsys: pytest.CaptureF
 
 def test_what_is_no_setting_is_pointed_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("PARLEY_MODLE", "x")
+    monkeypatch.delenv("PARLEY_TEST_SPECS", raising=False)
     started(Server())
     assert "not settings of this server, ignored: PARLEY_MODLE" in caplog.text
 

@@ -12,6 +12,9 @@ import pytest
 from app.open_files import ENOUGH
 
 from .live import ROOT, serve
+from .patience import PATIENCE
+
+pytestmark = pytest.mark.live
 
 
 def raised(soft: int, hard: int) -> tuple[int, str]:
@@ -21,7 +24,9 @@ def raised(soft: int, hard: int) -> tuple[int, str]:
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\nsaid = raise_open_files()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], said or '', end='')"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     limit, _, said = run.stdout.partition(" ")
     return int(limit), said
 
@@ -39,7 +44,6 @@ def test_a_hard_limit_that_is_too_low_is_told_in_one_line_with_the_number_that_i
     assert "\n" not in said
 
 
-@pytest.mark.live
 def test_workers_have_the_raised_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowered = min(512, hard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,7 +12,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import pytest
 
 from tools.tiny_model.dialogue import ENDS
 
-from .live import KEY, ROOT, Server, StartError, serve
+from .live import KEY, ROOT, Server, StartError, free_port, serve
+from .patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -69,11 +70,8 @@ def model_processes(server: Server) -> list[int]:
     return found
 
 
-def wait_until_dead(pids: list[int], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"still alive: {[pid for pid in pids if alive(pid)]}"
-        time.sleep(0.05)
+def wait_until_dead(pids: list[int]) -> None:
+    wait_until(lambda: not any(alive(pid) for pid in pids), lambda: f"alive: {[pid for pid in pids if alive(pid)]}")
 
 
 # -- what a start prints -----------------------------------------------------------------------------------------
@@ -89,7 +87,7 @@ def test_without_a_key_one_is_made_shown_and_kept(tmp_path: Path) -> None:
         assert ask(server, "parley-echo").status == 200
         # The line that is printed can be pasted.
         line = "curl http" + server.log_line("curl http").partition("curl http")[2]
-        output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=10, check=True).stdout
+        output = subprocess.run(["sh", "-c", line + " -s"], capture_output=True, timeout=PATIENCE, check=True).stdout
         assert json.loads(output)["choices"][0]["message"]["content"] == "Hello!"
     with serve("echo", env) as server:
         assert server.log_line(key)
@@ -198,59 +196,40 @@ def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_wor
 
 
 def test_flask_run_starts_gunicorn() -> None:
-    with serve("echo") as server:
-        port = str(server.port)
-        environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
+    port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", port],
+        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", str(port)],
         cwd=ROOT,
-        env=environ,
+        env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as asked:
+            asked.request("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
+            return asked.getresponse().status == 200
+        return False
+
     try:
-        deadline = time.monotonic() + 15
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
-            try:
-                connection.request("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
-                assert connection.getresponse().status == 200
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            finally:
-                connection.close()
+        wait_until(answers, "it does not answer")
     finally:
         process.terminate()
-        output = process.communicate(timeout=15)[0]
+        output = process.communicate(timeout=PATIENCE)[0]
     assert b"gunicorn" in output
-
-
-def test_options_of_flask_run_that_mean_nothing_to_gunicorn_are_refused_by_name() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--reload"],
-        cwd=ROOT, env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}, capture_output=True, text=True,
-        timeout=20, check=False,
-    )  # fmt: skip
-    assert run.returncode == 2
-    assert "mean nothing: reload" in run.stderr
 
 
 def test_flask_finds_our_commands() -> None:
     environ = {**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY}
-    for command, pattern in (
-        ("keys", r"[0-9a-f]{8}\n"),
-        ("settings", r"(?s).*PARLEY_MAX_BODY = 20971520\n.*"),
-        ("models list", "parley-echo\n"),
-        ("models show parley-echo", r"(?s).*\| `seed` \| honoured \|.*"),
-    ):
-        run = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *command.split()],
-            cwd=ROOT, env=environ, capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-        assert KEY not in run.stdout
-        assert re.fullmatch(pattern, run.stdout)
+    run = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "models", "list"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "parley-echo\n"
 
 
 def test_no_model_is_started_for_a_document_without_chat(tmp_path: Path) -> None:
@@ -273,7 +252,7 @@ def own_llama_server() -> Iterator[Server]:
 
 
 def _long_stream(server: Server, lines: list[bytes], begun: threading.Event) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     body = {
         "model": "parley-tiny",
         "stream": True,
@@ -296,15 +275,15 @@ def test_a_stop_lets_a_running_stream_finish_also_when_the_whole_group_is_told(o
     begun = threading.Event()
     reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
     reader.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     model = model_processes(own_llama_server)
     assert len(model) == 2
     for pid in [*model, own_llama_server.pid]:
         os.kill(pid, signal.SIGTERM)
-    reader.join(40)
+    reader.join(PATIENCE)
     assert lines[-2] == b"data: [DONE]\n"
     assert not any(b'"error"' in line for line in lines)
-    assert own_llama_server.process.wait(20) == 0
+    assert own_llama_server.process.wait(PATIENCE) == 0
     wait_until_dead(model)
 
 
@@ -315,10 +294,10 @@ def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request
     begun = threading.Event()
     reader = threading.Thread(target=_long_stream, args=(own_llama_server, lines, begun))
     reader.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     _supervisor, child = model_processes(own_llama_server)
     os.kill(child, signal.SIGKILL)
-    reader.join(20)
+    reader.join(PATIENCE)
     data = [line.removeprefix(b"data: ").strip() for line in lines if line.startswith(b"data: ")]
     assert data[-1] == b"[DONE]"
     error = json.loads(data[-2])["error"]
@@ -335,19 +314,19 @@ def test_a_killed_master_leaves_nothing_behind(own_llama_server: Server) -> None
     kept.request("GET", "/livez")
     kept.getresponse().read()
     own_llama_server.process.kill()
-    wait_until_dead(pids, 15)
+    wait_until_dead(pids)
     kept.close()
 
 
 def test_idle_connections_do_not_hold_up_a_stop() -> None:
-    with serve("echo", {"PARLEY_GRACEFUL_TIMEOUT": "30"}) as server:
+    with serve("echo", {"PARLEY_GRACEFUL_TIMEOUT": "600"}) as server:
         silent = http.client.HTTPConnection("127.0.0.1", server.port)
         silent.connect()
         kept = http.client.HTTPConnection("127.0.0.1", server.port)
         kept.request("GET", "/livez")
         kept.getresponse().read()
         server.process.terminate()
-        assert server.process.wait(8) == 0
+        assert server.process.wait(PATIENCE) == 0
         silent.close()
         kept.close()
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import cast
 
 from ..engines.base import Completion, CompletionDetails, Delta, Deltas, Plan, StreamItem, Usage
+from ..jsontypes import Json
 
 # Deltas that wait for a slow reader, per choice; the engine waits when there are more.
 _WAITING = 16
@@ -78,16 +80,28 @@ async def _end(tasks: Sequence[asyncio.Task[Completion] | asyncio.Task[None]]) -
 
 
 def _sum(usages: list[Usage]) -> Usage:
-    """The usage of all choices: the prompt is counted once, as the API has it, the answers together."""
+    """The usage of all choices: the prompt is counted once, as the API has it, the answers together. One of another
+    server that does not count in numbers stands for all, for the check of the contract to refuse it."""
+    odd = next((usage for usage in usages if not _has_numbers(usage)), None)
+    if odd is not None:
+        return odd
     first = usages[0]
     completion = sum(usage["completion_tokens"] for usage in usages)
-    details: CompletionDetails = {**first["completion_tokens_details"]}
+    details: Json = {**first["completion_tokens_details"]}
     for usage in usages[1:]:
         for name, count in usage["completion_tokens_details"].items():
-            details[name] = details.get(name, 0) + count  # type: ignore[literal-required, operator]
+            before = details.get(name, 0)
+            if isinstance(before, int) and isinstance(count, int):
+                details[name] = before + count
     return {
         **first,
         "completion_tokens": completion,
         "total_tokens": first["prompt_tokens"] + completion,
-        "completion_tokens_details": details,
+        "completion_tokens_details": cast(CompletionDetails, details),
     }
+
+
+def _has_numbers(usage: Usage) -> bool:
+    details: Json = {**usage["completion_tokens_details"]}
+    counts = [usage["prompt_tokens"], usage["completion_tokens"], *map(details.get, CompletionDetails.__annotations__)]
+    return all(isinstance(count, int) for count in counts)

@@ -70,17 +70,20 @@ def engines() -> list[tuple[str, Engine]]:
     return made
 
 
-def ask(engine: Engine, body: Json) -> Json:
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(wire(Settings(api_keys=(KEY,)), engine))
-        request = {"model": engine.models[0].id, "messages": [{"role": "user", "content": "Hello!"}], **body}
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-            return await client.post("/v1/chat/completions", json=request, headers=BEARER)
+def errors(engine: Engine, bodies: list[Json]) -> list[Json]:
+    """The errors that requests get, each of them a 400."""
 
-    response = asyncio.run(send())
-    assert response.status_code == 400, response.text
-    error: Json = response.json()["error"]
-    return error
+    async def send() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(wire(Settings(api_keys=(KEY,)), engine))
+        hello = {"model": engine.models[0].id, "messages": [{"role": "user", "content": "Hello!"}]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return [
+                await client.post("/v1/chat/completions", json={**hello, **body}, headers=BEARER) for body in bodies
+            ]
+
+    found = asyncio.run(send())
+    assert [response.status_code for response in found] == [400] * len(bodies)
+    return [response.json()["error"] for response in found]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -89,8 +92,8 @@ def test_what_does_not_go_together_is_refused_by_every_engine_and_dialect(
     name: str, engine: Engine, stream: bool
 ) -> None:
     capabilities = engine.models[0].capabilities
-    for body, param, code in CASES:
-        error = ask(engine, {**body, "stream": stream})
+    told = errors(engine, [{**body, "stream": stream} for body, _, _ in CASES])
+    for (body, param, code), error in zip(CASES, told, strict=True):
         if all(NEEDS[parameter] in capabilities for parameter in body):
             assert (error["param"], error["code"]) == (param, code), (name, body)
         else:
@@ -118,17 +121,39 @@ def test_what_goes_together_passes(request_: Json) -> None:
     check_combinations(request_)
 
 
-def test_a_custom_tool_is_not_chosen_as_a_function_of_its_name() -> None:
-    custom = {"type": "custom", "custom": {"name": "a"}}
-    with pytest.raises(BadRequest) as caught:
-        check_combinations({"tools": [custom], "tool_choice": tool("a")})
-    assert caught.value.param == "tool_choice.function.name"
+CUSTOM = {"type": "custom", "custom": {"name": "a"}}
 
 
-def test_functions_do_not_go_with_tools() -> None:
+def allowing(*tools: Json) -> Json:
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": list(tools)}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        ({"tools": [CUSTOM], "tool_choice": tool("a")}, "tool_choice.function.name"),
+        ({"tools": [tool("a")], "tool_choice": CUSTOM}, "tool_choice.custom.name"),
+        (
+            {"tools": [tool("a")], "tool_choice": allowing(tool("a"), {"type": "function", "function": {}})},
+            "tool_choice.allowed_tools.tools[1].function.name",
+        ),
+        (
+            {"tools": [tool("a")], "tool_choice": allowing({"type": "other"})},
+            "tool_choice.allowed_tools.tools[0]",
+        ),
+        ({"tools": [tool("a")], "tool_choice": allowing()}, "tool_choice.allowed_tools.tools"),
+        ({"tools": [tool("a")], "functions": [{"name": "f"}]}, "functions"),
+        ({"tools": [tool("a")], "function_call": "none"}, "function_call"),
+        ({"tools": [tool("a")], "function_call": {"name": "a"}}, "function_call"),
+        ({"functions": [{"name": "f"}], "tool_choice": "none"}, "tool_choice"),
+        ({"functions": [{"name": "f"}], "tool_choice": "required"}, "tool_choice"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_is_refused_by_its_path(request_: Json, param: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        check_combinations({"tools": [tool("a")], "functions": [{"name": "f"}]})
-    assert caught.value.param == "functions"
+        check_combinations(request_)
+    assert caught.value.param == param
 
 
 def test_a_tool_that_is_left_out_is_taken_off_the_list_of_those_that_may_be_called() -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -147,37 +144,6 @@ def test_what_the_bundled_model_answers_has_just_the_properties_that_the_table_c
             chunks |= observed(json.loads(event.removeprefix("data: ")), paths_of(bundled, "chunk"))
     assert completions == paths_of(bundled, "completion", "produced")
     assert chunks == paths_of(bundled, "chunk", "produced")
-
-
-@pytest.mark.parametrize(("engine", "model"), [("llama", "parley-tiny"), ("echo", "parley-echo")])
-def test_the_command_prints_the_score(engine: str, model: str) -> None:
-    whole = _command(engine, "coverage")
-    assert whole.splitlines()[-1].startswith(f"{model}: ")
-    assert re.search(r"\n  store +refused +but for `false`\n", whole)
-    report = json.loads(_command(engine, "coverage", "--model", model, "--json"))
-    assert whole.splitlines()[-1] == f"{model}: {report['totals']}"
-    accounted = re.match(r"(\d+) of (\d+) properties accounted for", report["totals"])
-    assert accounted is not None
-    assert accounted[1] == accounted[2] == str(len(report["properties"]))
-
-
-def test_the_command_knows_no_other_model() -> None:
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        _command("echo", "coverage", "--model", "other")
-    assert "there is no such model" in caught.value.stderr
-
-
-def _command(engine: str, *words: str) -> str:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "contract", *words],
-        cwd=ROOT,
-        env={**environ, "PARLEY_ENGINE": engine, "PARLEY_API_KEYS": "k"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
 
 
 def test_every_capability_that_an_answer_needs_is_one_that_a_parameter_needs() -> None:

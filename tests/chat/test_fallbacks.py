@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 
 from app.chat.limiter import Bounds, Limiters
 from app.configuration.building import Built
-from app.engines.base import Completion, Delta, Deltas, Model, Refuse, usage_of
-from app.engines.echo import MODEL, EchoEngine, EchoPlan
+from app.engines.base import Delta, Engine, Model
+from app.engines.echo import MODEL, EchoEngine
 from app.engines.registry import Registry
 from app.errors import (
     ApiError,
@@ -26,48 +27,23 @@ from app.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
 
 from ..web.inprocess import BEARER, KEY
+from .scripted_engine import ScriptedEngine, ScriptedPlan
 
 
-class FailingPlan(EchoPlan):
-    """Fails, after some deltas of a stream."""
-
-    def __init__(self, error: ApiError, after: int) -> None:
-        super().__init__([], "stop", usage_of(0, 0), 0.0)
-        self.error = error
-        self.after = after
-
-    async def complete(self, choice: int = 0) -> Completion:
-        raise self.error
-
-    async def stream(self, choice: int = 0) -> Deltas:
-        for _ in range(self.after):
-            yield Delta(0, {"content": "x"})
-        raise self.error
-
-
-class Failing(EchoEngine):
-    """Its plans fail, after some deltas of a stream."""
-
-    def __init__(self, model: Model, error: ApiError, after: int = 0) -> None:
-        super().__init__(model=model)
-        self.plan = FailingPlan(error, after)
-        self.asked = 0
-
-    async def prepare(self, request: Json, refuse: Refuse) -> EchoPlan:
-        self.asked += 1
-        return self.plan
+def failing(model: Model, error: ApiError, after: int = 0) -> ScriptedEngine:
+    """An engine whose plans fail, after some deltas."""
+    return ScriptedEngine(model, plan=ScriptedPlan(lambda choice: [*[Delta(0, {"content": "x"})] * after, error]))
 
 
 def model(name: str, *fallbacks: str, **fields: Any) -> Model:
     return replace(MODEL, id=name, fallbacks=fallbacks, **fields)
 
 
-def ask(engines: list[EchoEngine], limiters: Limiters | None = None, **fields: Any) -> httpx.Response:
+def ask(engines: Sequence[Engine], limiters: Limiters | None = None, **fields: Any) -> httpx.Response:
     app = wire(Settings(api_keys=(KEY,)), built=Built(Registry(engines), (), limiters or Limiters(), frozenset()))
 
     async def send() -> httpx.Response:
@@ -103,7 +79,7 @@ OF_THE_REQUEST = [
 def test_a_model_that_cannot_answer_for_the_moment_is_stood_in_for_and_header_and_answer_say_by_whom(
     error: ApiError, stream: bool
 ) -> None:
-    response = ask([Failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
+    response = ask([failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
     assert response.status_code == 200
     assert response.headers["x-fallback-model"] == "second"
     answers = events(response) if stream else [response.json()]
@@ -114,19 +90,22 @@ def test_a_model_that_cannot_answer_for_the_moment_is_stood_in_for_and_header_an
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("error", OF_THE_REQUEST, ids=lambda error: type(error).__name__)
 def test_what_is_wrong_with_the_request_or_with_us_is_not_asked_of_another_model(error: ApiError, stream: bool) -> None:
-    response = ask([Failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
+    response = ask([failing(model("first", "second"), error), EchoEngine(model=model("second"))], stream=stream)
     assert response.status_code == error.status
     assert "x-fallback-model" not in response.headers
 
 
 def test_without_a_fallback_the_failure_is_the_answer() -> None:
-    response = ask([Failing(model("first"), RateLimited("x", retry_after=7)), EchoEngine(model=model("second"))])
+    response = ask([failing(model("first"), RateLimited("x", retry_after=7)), EchoEngine(model=model("second"))])
     assert response.status_code == 429
     assert response.headers["retry-after"] == "7"
 
 
 def test_a_stream_that_has_begun_is_not_begun_anew_by_another_model() -> None:
-    engines = [Failing(model("first", "second"), EngineUnavailable("x"), after=1), EchoEngine(model=model("second"))]
+    engines: list[Engine] = [
+        failing(model("first", "second"), EngineUnavailable("x"), after=1),
+        EchoEngine(model=model("second")),
+    ]
     response = ask(engines, stream=True)
     assert response.status_code == 200
     assert "x-fallback-model" not in response.headers
@@ -139,26 +118,26 @@ def test_a_stream_that_has_begun_is_not_begun_anew_by_another_model() -> None:
 def test_fallbacks_are_tried_in_their_order_and_the_failure_of_the_model_asked_is_told_when_none_can(
     stream: bool,
 ) -> None:
-    asked = Failing(model("first", "second", "third"), RateLimited("x", retry_after=9))
-    second, third = Failing(model("second", "first"), UpstreamTimeout("x")), Failing(model("third"), BadRequest("x"))
+    asked = failing(model("first", "second", "third"), RateLimited("x", retry_after=9))
+    second, third = failing(model("second", "first"), UpstreamTimeout("x")), failing(model("third"), BadRequest("x"))
     response = ask([asked, second, third], stream=stream)
     assert response.status_code == 429
     assert response.headers["retry-after"] == "9"
     assert response.json()["error"]["code"] == "rate_limit_exceeded"
     # What the second one falls back to is for those who ask it.
-    assert (asked.asked, second.asked, third.asked) == (1, 1, 1)
+    assert [len(engine.asked) for engine in (asked, second, third)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_model_that_would_refuse_the_request_is_passed_over(stream: bool) -> None:
-    failing = Failing(model("first", "deaf", "lenient"), EngineUnavailable("x"))
+    away = failing(model("first", "deaf", "lenient"), EngineUnavailable("x"))
     deaf = EchoEngine(model=model("deaf", capabilities=frozenset()))
     lenient = EchoEngine(model=model("lenient", capabilities=frozenset(), unsupported="warn"))
-    response = ask([failing, deaf, lenient], temperature=0.5, stream=stream)
+    response = ask([away, deaf, lenient], temperature=0.5, stream=stream)
     assert response.status_code == 200
     assert response.headers["x-fallback-model"] == "lenient"
     assert response.headers["x-unsupported-parameters"] == "temperature"
-    assert ask([failing, deaf, lenient], temperature=1, stream=stream).headers["x-fallback-model"] == "deaf"
+    assert ask([away, deaf, lenient], temperature=1, stream=stream).headers["x-fallback-model"] == "deaf"
 
 
 def test_a_model_that_has_too_much_to_do_is_stood_in_for_too() -> None:
@@ -176,7 +155,7 @@ def test_a_model_that_has_too_much_to_do_is_stood_in_for_too() -> None:
 
 
 def test_several_choices_come_from_one_model() -> None:
-    response = ask([Failing(model("first", "second"), UpstreamFailed("x")), EchoEngine(model=model("second"))], n=3)
+    response = ask([failing(model("first", "second"), UpstreamFailed("x")), EchoEngine(model=model("second"))], n=3)
     assert len(response.json()["choices"]) == 3
     assert response.headers["x-fallback-model"] == "second"
 

@@ -12,10 +12,12 @@ import pytest
 from app.chat.limiter import Bounds, ConcurrencyLimiter, Limiters
 from app.errors import Overloaded
 
+from ..patience import PATIENCE
+
 
 def run(test: Callable[[], Awaitable[Any]]) -> Any:
     async def bounded() -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await test()
 
     return asyncio.run(bounded())

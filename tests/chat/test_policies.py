@@ -399,6 +399,7 @@ def test_an_extra_parameter_of_another_model_follows_the_policy() -> None:
     assert "top_k" not in engine.asked
 
 
+@pytest.mark.live
 def test_extra_parameters_that_the_engine_does_not_know_end_the_start() -> None:
     for settings in (Settings(extra_parameters=("top_kk",)), Settings(engine="echo", extra_parameters=("top_k",))):
         with pytest.raises(ConfigurationError, match="PARLEY_EXTRA_PARAMETERS has top_k"):

@@ -234,7 +234,7 @@ def test_each_example_of_the_document_is_answered_unless_its_summary_says_that_i
     refused = 0
     for name, example in body["examples"].items():
         answer = llama_server.request(
-            "POST", "/v1/chat/completions", body=example["value"], headers=llama_server.bearer, timeout=60
+            "POST", "/v1/chat/completions", body=example["value"], headers=llama_server.bearer
         )
         is_refused = "refused by the bundled model" in example["summary"]
         assert answer.status == (400 if is_refused else 200), (name, answer.body)

@@ -12,13 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..live import KEY, ROOT, free_port
+from ..patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -71,7 +71,9 @@ def installed(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder into which the package was installed, without its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-    run = subprocess.run([*pip, "--target", folder, context], capture_output=True, text=True, timeout=240, check=False)
+    run = subprocess.run(
+        [*pip, "--target", folder, context], capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+    )
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -124,7 +126,9 @@ def served(installed: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[byt
 def healthy(environ: dict[str, str]) -> bool:
     """What Docker would find: the image's HEALTHCHECK, run where the server runs."""
     command = exec_form("HEALTHCHECK")
-    return subprocess.run(command, env=environ, stderr=subprocess.DEVNULL, timeout=30, check=False).returncode == 0
+    return (
+        subprocess.run(command, env=environ, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False).returncode == 0
+    )
 
 
 def files(folder: Path) -> set[Path]:
@@ -138,15 +142,17 @@ def test_the_images_command_serves_from_an_empty_folder_is_healthy_and_ends_in_g
     where = [sys.executable, "-c", "import app; print(app.__file__)"]
     with served(installed, tmp_path) as (process, environ):
         assert not healthy(environ | {"PARLEY_PORT": str(free_port())}), "nobody listens there"
-        deadline = time.monotonic() + 20
-        while not healthy(environ):
+
+        def is_healthy() -> bool:
             assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
+            return healthy(environ)
+
+        wait_until(is_healthy, "it is not healthy")
         found = subprocess.run(
             where, cwd=tmp_path / "srv", env=environ, capture_output=True, text=True, check=True
         ).stdout
         assert Path(found.strip()).is_relative_to(installed), "not the checkout"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert list((tmp_path / "srv").iterdir()) == []
     assert files(installed) == before, "only the folders for files that pass are written to"

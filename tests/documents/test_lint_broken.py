@@ -76,7 +76,7 @@ DOCUMENT: dict[str, Any] = {
     },
 }
 REMOVED: Any = object()
-JUNK = [None, 5, -1, "", "x", [], [None], {}, {"x": None}, {"$ref": "#/x"}, {"$ref": 5}, REMOVED]
+JUNK = [None, 5, "", [], [None], {}, {"x": None}, {"$ref": "#/x"}, {"$ref": 5}, REMOVED]
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from functools import cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from app.contract.upgrade import Direction
 from app.documents.samples.samples import NoInstance, Samples
 
 from ..foreign import NEWEST, OLDER, OURS, foreign
+from ..patience import little_work
 
 SEEDS = (None, *range(8))
 
@@ -183,11 +183,10 @@ def test_every_keyword_is_kept_to_by_plain_and_by_random_samples(name: str) -> N
 )
 def test_a_schema_that_nothing_fits_is_told_and_not_answered_with_something_else(schema: Any) -> None:
     samples = make(schema)
-    begin = time.monotonic()
-    for seed in (None, 1):
-        with pytest.raises(NoInstance, match="/components/schemas/S"):
-            samples.sample("/components/schemas/S", seed)
-    assert time.monotonic() - begin < 30, "the search is bounded"
+    with little_work(30):
+        for seed in (None, 1):
+            with pytest.raises(NoInstance, match="/components/schemas/S"):
+                samples.sample("/components/schemas/S", seed)
 
 
 def test_the_same_seed_gives_the_same_sample_and_another_seed_another_one() -> None:
@@ -323,12 +322,18 @@ def _pointers(document: Document) -> list[tuple[str, Direction | None]]:
     ]
 
 
+def _text(document: Document, pointer: str) -> str:
+    return json.dumps(document.resolve({"$ref": f"#{pointer}"})[0], sort_keys=True)
+
+
 def _check_all(document: Document, seeds: tuple[int | None, ...]) -> int:
     referee = Schemas(document, backend="jsonschema")
     pointers = _pointers(document)
     for direction in ("request", "response"):
         samples = Samples(document, Schemas(document), direction)
-        for pointer in (pointer for pointer, side in pointers if side in (direction, None)):
+        # Many schemas are another one's twin: each is checked once.
+        chosen = {_text(document, pointer): pointer for pointer, side in pointers if side in (direction, None)}
+        for pointer in chosen.values():
             for seed in seeds:
                 found = samples.sample(pointer, seed)
                 assert samples.fits(pointer, found), (pointer, seed)
@@ -342,4 +347,5 @@ def test_every_schema_of_our_document_has_samples(document: Document) -> None:
 
 @pytest.mark.parametrize(("name", "fewest"), [*((name, 25) for name in OURS), (NEWEST, 2000), (OLDER, 500)])
 def test_every_schema_of_another_document_has_samples(name: str, fewest: int) -> None:
-    assert _check_all(_load(name), (None, 0, 1)) > fewest
+    seeds = (None,) if name == NEWEST else (None, 0)
+    assert _check_all(_load(name), seeds) > fewest

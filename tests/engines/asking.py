@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from app.chat.combinations import check_combinations
-from app.engines.base import Completion, Delta, Engine, Facts, Plan
+from app.engines.base import Completion, Engine, Plan, StreamItem
 from app.errors import UnsupportedParameter
 from app.jsontypes import Json
 
@@ -43,7 +43,7 @@ def whole_as_json(answer: Completion) -> Json:
     return {"choices": choices, **answer.facts}
 
 
-def as_json(delta: Delta | Facts) -> Json:
+def as_json(delta: StreamItem) -> Json:
     if isinstance(delta, dict):
         return {"choices": [], **delta}
     made: dict[str, Any] = {

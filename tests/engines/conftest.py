@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,16 +46,6 @@ def child_of(pid: int) -> int | None:
 
 def alive(pid: int) -> bool:
     return pid in parents()
-
-
-def eventually(condition: Callable[[], object], seconds: float = 5.0) -> bool:
-    """Whether the condition comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def engine_at(socket: str, key: str) -> LlamaEngine:

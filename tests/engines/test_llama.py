@@ -9,7 +9,6 @@ import math
 import os
 import re
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,6 +24,7 @@ from app.model_process.address import address_from_environment
 from app.model_process.supervisor import Supervision
 from tools.tiny_model.dialogue import VOCABULARY
 
+from ..patience import PATIENCE, little_work
 from .asking import complete, stream
 from .conftest import CONTEXT_LENGTH, ENDLESS, engine_at, environment_kept
 
@@ -37,7 +37,7 @@ def _run(engine: LlamaEngine, use: Callable[[], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         await engine.start()
         try:
-            return await asyncio.wait_for(use(), 20)
+            return await asyncio.wait_for(use(), PATIENCE)
         finally:
             await engine.close()
 
@@ -362,10 +362,8 @@ def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
         {"anyOf": [{"properties": {f"{a}{b}": {} for b in range(40)}} for a in range(40)]},
     ]
     for bomb in bombs:
-        begun = time.monotonic()
-        with contextlib.suppress(BadRequest, ServerError):
+        with little_work(10), contextlib.suppress(BadRequest, ServerError):
             _complete(engine, max_tokens=20, **_bound(bomb))
-        assert time.monotonic() - begun < 3
         assert _content(_complete(engine, max_tokens=3))
 
 
@@ -482,12 +480,10 @@ def test_a_request_that_kills_its_process_is_tried_once_more_and_no_oftener() ->
     assert asyncio.run(use()) == 2
 
 
-def test_a_model_that_stays_away_is_unavailable_after_two_seconds() -> None:
+def test_a_model_that_stays_away_is_unavailable() -> None:
     absent = engine_at("/nowhere/s.sock", "key")
-    begun = time.monotonic()
     with pytest.raises(EngineUnavailable) as caught:
         _complete(absent)
-    assert 1.9 < time.monotonic() - begun < 4
     assert caught.value.headers == {"retry-after": "1"}
 
 

@@ -17,15 +17,14 @@ from typing import Any
 import pytest
 from openai import BadRequestError, OpenAI
 
-from app.configuration.model_file import served_model
-from app.errors import ConfigurationError
-from app.model_process import gguf
 from tests.live import Answer, Server, StartError, serve
 
-from ..configuration.entries import model_file
-from .conftest import BUNDLED, child_of, eventually
-from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write, write_projector
+from ..patience import wait_until
+from .conftest import child_of
+from .gguf_writer import AUDIO_TOKENS, IMAGE_TOKENS, write_projector
 from .media_files import BLUE, GIF, audio, bmp, image, jpeg, mp3, png, text, wav, wav_of
+
+pytestmark = pytest.mark.live
 
 EMBEDDING = 192  # the bundled model's
 
@@ -205,7 +204,7 @@ def _listener() -> Iterator[tuple[int, list[object]]]:
         yield listening.getsockname()[1], met
         with socket.create_connection(listening.getsockname()):
             pass
-        assert eventually(lambda: met), "the listener hears nothing"
+        wait_until(lambda: met, "the listener hears nothing")
         met.pop()
 
 
@@ -291,83 +290,12 @@ def test_pictures_are_read_again_after_the_model_process_died(projector: Path) -
         child = child_of(supervisor)
         assert child is not None
         os.kill(child, signal.SIGKILL)
-        assert eventually(lambda: _ask(server, image(png())).status == 200)
+        wait_until(lambda: _ask(server, image(png())).status == 200)
         assert _tokens(_answer(server, image(png()))) == before
 
 
 def _below(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-# What follows is about the setting.
-
-
-def _capabilities(path: Path) -> frozenset[str]:
-    return served_model(model_file(mmproj=path)).model.capabilities
-
-
-def test_capabilities_follow_from_the_projector(tmp_path: Path) -> None:
-    senses = {"images", "audio_input"}
-    path = tmp_path / "mmproj.gguf"
-    assert _capabilities(write_projector(path, EMBEDDING)) >= senses
-    assert _capabilities(write_projector(path, EMBEDDING, audio=False)) & senses == {"images"}
-    assert _capabilities(write_projector(path, EMBEDDING, images=False)) & senses == {"audio_input"}
-    assert not served_model(model_file()).model.capabilities & senses
-
-
-def test_another_projector_is_another_fingerprint(tmp_path: Path) -> None:
-    path = write_projector(tmp_path / "mmproj.gguf", EMBEDDING)
-    one = served_model(model_file(mmproj=path)).model.fingerprint
-    write_projector(path, EMBEDDING, audio=False)
-    assert (
-        len(
-            {
-                one,
-                served_model(model_file(mmproj=path)).model.fingerprint,
-                served_model(model_file()).model.fingerprint,
-            }
-        )
-        == 3
-    )
-
-
-def test_a_projector_is_described_by_its_header(projector: Path) -> None:
-    file = gguf.read(projector)
-    assert file.architecture == "clip"
-    assert file.sees
-    assert file.hears
-    assert EMBEDDING in file.widths
-    assert gguf.read(BUNDLED).embedding_length == EMBEDDING
-
-
-def _start_error(path: Path) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        served_model(model_file(mmproj=path))
-    return str(caught.value)
-
-
-def test_a_projector_that_cannot_be_one_is_refused_in_words(tmp_path: Path) -> None:
-    path = tmp_path / "mmproj.gguf"
-    assert "does not exist" in _start_error(path)
-    path.write_bytes(b"PK\x03\x04" + bytes(100))
-    assert "not a GGUF file" in _start_error(path)
-    path.write_bytes(write_projector(path, EMBEDDING).read_bytes()[:-1_000])
-    assert "cut short" in _start_error(path)
-    assert "not a projector" in _start_error(BUNDLED)
-    assert "not a projector" in _start_error(write(path, {"general.architecture": "clip"}, {}))
-    for sentence in (_start_error(tmp_path / "none"), _start_error(BUNDLED)):
-        assert sentence.startswith("parley.toml: models.m.mmproj: ")
-
-
-def test_a_projector_of_another_model_is_refused_by_the_width_of_its_embeddings(tmp_path: Path) -> None:
-    sentence = _start_error(write_projector(tmp_path / "mmproj.gguf", 96, audio=False))
-    assert "another model" in sentence
-    assert str(EMBEDDING) in sentence
-
-
-def test_a_projector_in_the_place_of_the_model_is_told_its_own(projector: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"name it in parley\.toml: models\.m\.mmproj"):
-        served_model(model_file(path=projector))
 
 
 def test_a_wrong_projector_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

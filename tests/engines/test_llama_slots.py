@@ -20,8 +20,9 @@ from app.model_process.child import ChildOptions
 from app.model_process.slots import SlotRequest, Slots, slot_request
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE, wait_until
 from .asking import complete, stream
-from .conftest import BUNDLED, ENDLESS, eventually, supervised
+from .conftest import BUNDLED, ENDLESS, supervised
 
 SLOTS = 2
 CONTEXT = 1024
@@ -55,7 +56,7 @@ def _use(supervision: Supervision, use: Callable[[LlamaEngine], Awaitable[Any]])
     async def run() -> Any:
         await engine.start()
         try:
-            return await asyncio.wait_for(use(engine), 20)
+            return await asyncio.wait_for(use(engine), PATIENCE)
         finally:
             await engine.close()
 
@@ -154,7 +155,7 @@ def test_the_table_goes_with_the_model(two_slots: Supervision) -> None:
         _use(running, lambda engine: complete(engine, _request("apple")))
         table = Path(running.socket + SLOTS_SUFFIX)
         assert table.stat().st_mode & 0o077 == 0
-    assert eventually(lambda: not table.parent.exists())
+    wait_until(lambda: not table.parent.exists())
 
 
 async def _read(slots: Slots, wished: SlotRequest) -> tuple[int, bool]:
@@ -215,6 +216,7 @@ asyncio.run(hold())
 """
 
 
+@pytest.mark.live
 def test_workers_take_different_slots_and_one_that_died_holds_none(tmp_path: Path) -> None:
     table = str(tmp_path / "table")
     other = subprocess.Popen(

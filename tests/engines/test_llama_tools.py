@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from app.errors import BadRequest, ServerError
 from app.jsontypes import Json
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE, little_work
 from .asking import complete, stream
 from .conftest import CONTEXT_LENGTH
 
@@ -53,7 +53,7 @@ def _ask(engine: LlamaEngine, *, streamed: bool = False, **request: Any) -> Any:
         finally:
             await engine.close()
 
-    return asyncio.run(asyncio.wait_for(use(), 20))
+    return asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def _choice(engine: LlamaEngine, **request: Any) -> Json:
@@ -132,14 +132,9 @@ def test_tools_that_are_not_allowed_are_not_called(engine: LlamaEngine) -> None:
 @pytest.mark.usefixtures("marks")
 def test_several_calls_are_made_only_when_they_may(engine: LlamaEngine) -> None:
     both = [{"role": "user", "content": "What is the weather in Paris and Rome?"}]
-    request = {"messages": both, "tools": TOOLS, "tool_choice": "required", "temperature": 1, "max_tokens": 400}
-    numbers = set()
-    for seed in range(6):
-        choice = _choice(engine, parallel_tool_calls=True, seed=seed, **request)
-        if choice["finish_reason"] == "tool_calls":
-            numbers.add(len(_called(choice)))
-        assert len(_called(_choice(engine, parallel_tool_calls=False, seed=seed, **request))) == 1
-    assert max(numbers) > 1
+    request = {"messages": both, "tools": TOOLS, "tool_choice": "required", "temperature": 0, "max_tokens": 400}
+    assert len(_called(_choice(engine, parallel_tool_calls=True, **request))) == 2
+    assert len(_called(_choice(engine, parallel_tool_calls=False, **request))) == 1
 
 
 @pytest.mark.parametrize("choice", ["auto", "required"])
@@ -213,53 +208,6 @@ def test_a_strict_call_that_does_not_fit_is_not_passed_on(engine: LlamaEngine, m
 
 async def _no_marks(_process: ModelProcess) -> bool:
     return False
-
-
-@pytest.mark.parametrize(
-    ("request_", "param"),
-    [
-        ({"tools": [TOOLS[0], TOOLS[0]]}, "tools[1].function.name"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": [], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
-        (
-            {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "f"}}},
-            "tool_choice.function.name",
-        ),
-        (
-            {"tools": TOOLS, "tool_choice": {"type": "custom", "custom": {"name": "add"}}},
-            "tool_choice.custom.name",
-        ),
-        (
-            {
-                "tools": TOOLS,
-                "tool_choice": {
-                    "type": "allowed_tools",
-                    "allowed_tools": {"mode": "auto", "tools": [TOOLS[0], {"type": "function", "function": {}}]},
-                },
-            },
-            "tool_choice.allowed_tools.tools[1].function.name",
-        ),
-        (
-            {
-                "tools": TOOLS,
-                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
-            },
-            "tool_choice.allowed_tools.tools",
-        ),
-        ({"tools": [TOOLS[0], _function("f", {"not": {}})]}, "tools[1].function.parameters.not"),
-        ({"tools": [_function("f", {"type": "array"})]}, "tools[0].function.parameters.type"),
-        ({"functions": [TOOLS[0]["function"]], "function_call": {"name": "f"}}, "function_call.name"),
-        ({"function_call": {"name": "f"}}, "function_call"),
-        ({"tools": TOOLS, "functions": [TOOLS[0]["function"]]}, "functions"),
-        ({"tools": TOOLS, "function_call": "none"}, "function_call"),
-        ({"tools": TOOLS, "function_call": {"name": "add"}}, "function_call"),
-        ({"functions": [TOOLS[0]["function"]], "tool_choice": "none"}, "tool_choice"),
-        ({"functions": [TOOLS[0]["function"]], "tool_choice": "required"}, "tool_choice"),
-        ({"functions": [{"name": "f", "parameters": {"not": 1}}]}, "functions[0].parameters.not"),
-    ],
-)
-def test_what_cannot_be_called_is_refused_by_its_path(engine: LlamaEngine, request_: Json, param: str) -> None:
-    assert _refusal(engine, **request_).param == param
 
 
 def test_a_tool_that_can_never_be_called_is_named(engine: LlamaEngine) -> None:
@@ -350,9 +298,8 @@ def test_many_large_tools_cost_little(engine: LlamaEngine) -> None:
     ):
         tools = [_function(f"f{index}", nested(depth)) for index in range(number)]
         for choice, param in zip(("auto", "required"), params, strict=True):
-            begun = time.monotonic()
-            assert _refusal(engine, tools=tools, tool_choice=choice).param == param
-            assert time.monotonic() - begun < 10
+            with little_work(20):
+                assert _refusal(engine, tools=tools, tool_choice=choice).param == param
 
 
 def test_functions_are_answered_in_the_old_shape(engine: LlamaEngine) -> None:

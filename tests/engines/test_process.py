@@ -18,6 +18,8 @@ from app.errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavai
 from app.jsontypes import Json
 from app.model_process.slots import SlotRequest
 
+pytestmark = pytest.mark.live
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -13,6 +13,7 @@ from app.engines.registry import Registry
 from app.errors import ConfigurationError, EngineUnavailable
 from app.jsontypes import Json
 
+from ..patience import PATIENCE
 from .asking import refuse
 
 
@@ -83,7 +84,7 @@ def test_a_model_that_an_engine_has_only_later_is_found() -> None:
 def test_it_is_ready_as_soon_as_one_model_can_answer(states: list[bool | None], ready: bool) -> None:
     async def test() -> None:
         registry = Registry([Engine(str(index), is_ready=state) for index, state in enumerate(states)])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await registry.ready() is ready
 
     asyncio.run(test())

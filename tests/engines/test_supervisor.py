@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError, EngineUnavailable
+from app.errors import EngineUnavailable
 from app.jsontypes import Json
 from app.model_process import supervisor
 from app.model_process.child import ChildOptions
 from app.model_process.supervisor import Supervision
 
+from ..patience import PATIENCE, wait_until
 from .asking import complete, stream
 from .conftest import (
     BUNDLED,
@@ -28,7 +29,6 @@ from .conftest import (
     child_of,
     engine_at,
     environment_kept,
-    eventually,
     supervised,
 )
 
@@ -71,33 +71,13 @@ def _answers(running: Supervision) -> bool:
 
 
 def _child(running: Supervision) -> int:
-    assert eventually(lambda: child_of(running.pid) is not None)
+    wait_until(lambda: child_of(running.pid) is not None)
     child = child_of(running.pid)
     assert child is not None
     return child
 
 
-def test_this_installation_can_run_the_model() -> None:
-    supervisor.check()
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="xllamacpp"):
-        supervisor.check()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the library is asked for on Linux alone")
-def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr("ctypes.CDLL", refuse)
-    with pytest.raises(ConfigurationError, match="apt-get install -y libgomp1"):
-        supervisor.check()
-
-
-def test_a_launch_returns_at_once_and_is_published() -> None:
+def test_a_launch_is_published_and_its_key_is_shown_to_nobody() -> None:
     with environment_kept():
         running = supervisor.begin(OPTIONS)
         try:
@@ -150,7 +130,7 @@ def test_the_model_answers_again_after_its_process_was_killed_mid_stream(own: Su
         assert _child(own) != first
         await engine.close()
 
-    asyncio.run(asyncio.wait_for(use(), 20))
+    asyncio.run(asyncio.wait_for(use(), PATIENCE))
 
 
 def test_signals_end_neither_supervisor_nor_model(own: Supervision) -> None:
@@ -171,10 +151,10 @@ def test_the_model_serves_on_without_its_supervisor_and_ends_with_the_server(own
     assert _answers(own)
     child = _child(own)
     os.kill(own.pid, signal.SIGKILL)
-    assert eventually(lambda: not alive(own.pid))
+    wait_until(lambda: not alive(own.pid))
     assert _answers(own)
     own.close()
-    assert eventually(lambda: not alive(child))
+    wait_until(lambda: not alive(child))
     assert not Path(own.socket).parent.exists()
 
 
@@ -203,8 +183,8 @@ def test_the_model_lives_as_long_as_a_worker_and_then_leaves_nothing() -> None:
     assert alive(running.pid)
     assert _answers(running)  # a worker that drains its streams still has its model
     os.kill(int(worker), signal.SIGKILL)
-    assert eventually(lambda: not alive(child) and not alive(running.pid))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(child) and not alive(running.pid))
+    wait_until(lambda: not Path(socket).parent.exists())
     assert server.stderr.read() == ""
     server.stdout.close()
     server.stderr.close()
@@ -242,8 +222,8 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     for process in (server.pid, int(worker)):
         os.kill(process, signal.SIGKILL)
     server.wait()
-    assert eventually(lambda: not alive(int(pid)))
-    assert eventually(lambda: not Path(socket).parent.exists())
+    wait_until(lambda: not alive(int(pid)))
+    wait_until(lambda: not Path(socket).parent.exists())
     server.stdout.close()
     server.stderr.close()
 
@@ -265,7 +245,7 @@ def test_a_library_that_cannot_be_imported_is_said_in_one_sentence(tmp_path: Pat
         pass_fds=(read_end,),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
     os.close(read_end)
     os.close(write_end)

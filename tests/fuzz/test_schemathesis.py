@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..live import Server
+from ..patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -25,6 +26,6 @@ def test_no_request_made_from_the_contract_or_against_it_finds_a_fault(echo_serv
         "--max-examples", "25", "--max-time", "40", "--seed", "1", "--no-color", "--no-shrink",
     ]  # fmt: skip
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(HERE.parents[1])}
-    run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, cwd=tmp_path)
+    run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=2 * PATIENCE, cwd=tmp_path)
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
     assert "Test cases:" in run.stdout

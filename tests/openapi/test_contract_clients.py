@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ..patience import PATIENCE
 from . import CONTRACT, SHARED, contract
 
 SEEDS = SHARED / "seeds"
@@ -67,6 +68,7 @@ def _essence(text: str) -> list[str]:
     return lines
 
 
+@pytest.mark.live
 @pytest.mark.generator
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generated_client_has_the_known_operation(generator: str, tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_a_generated_client_has_the_known_operation(generator: str, tmp_path: Pa
     seed, jar = _seed(words), _jar()
     command = ["java", "-jar", str(jar), "generate", "-i", str(CONTRACT), "-o", str(tmp_path)]
     done = subprocess.run(
-        [*command, "-g", generator, *options], capture_output=True, text=True, timeout=120, check=False
+        [*command, "-g", generator, *options], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     generated = (tmp_path / document).read_text(encoding="utf-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import httpx
 from app.engines.echo import EchoEngine
 from app.settings import Settings
 from app.wiring import wire
+
+from ..live import Answer
 
 KEY = "sk-test"
 BEARER = {"authorization": f"Bearer {KEY}"}
@@ -35,18 +38,32 @@ class Client:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.send("POST", path, **options)
 
+    def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """As a real server of the tests is asked, and answers."""
+        response = self.send(method, path, headers=headers)
+        told = HTTPMessage()
+        for name, value in response.headers.multi_items():
+            told[name] = value
+        return Answer(response.status_code, told, response.content)
+
+
+@contextmanager
+def served(**settings: Any) -> Iterator[Client]:
+    """The application that these settings make, with the engine ``echo``."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield Client(wire(Settings(api_keys=(KEY,), **settings), EchoEngine()), loop)
+    finally:
+        loop.close()
+
 
 @contextmanager
 def application(document: Any, folder: Path, **settings: Any) -> Iterator[Client]:
     """The application that serves a document, written to a folder, with the engine ``echo``."""
     path = folder / "document.json"
     path.write_text(json.dumps(document))
-    app = wire(Settings(api_keys=(KEY,), spec=path, **settings), EchoEngine())
-    loop = asyncio.new_event_loop()
-    try:
-        yield Client(app, loop)
-    finally:
-        loop.close()
+    with served(spec=path, **settings) as client:
+        yield client
 
 
 def openapi(paths: Any, version: str = "3.1.0", **fields: Any) -> dict[str, Any]:

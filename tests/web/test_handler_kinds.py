@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import textwrap
 import threading
-import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..live import Server, serve
+from ..patience import PATIENCE, wait_until
 from .inprocess import openapi
 
+pytestmark = pytest.mark.live
+
 HANDLERS = """
+    import os
+    import threading
     import time
+    from pathlib import Path
     import flask
     from app.web.exchange import Reply, Stream
 
@@ -22,7 +28,9 @@ HANDLERS = """
         return {"kind": "async"}
 
     def slow():
-        time.sleep(1.5)
+        Path(os.environ["BEGUN"], str(threading.get_ident())).touch()
+        while not Path(os.environ["BEGUN"], "over").exists():
+            time.sleep(0.01)
         return {"path": flask.request.path}
 
     def breaks():
@@ -63,8 +71,7 @@ def _answers(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("own handlers")
+def server(folder: Path) -> Any:
     (folder / "own_kinds").mkdir()
     (folder / "own_kinds" / "__init__.py").touch()
     (folder / "own_kinds" / "own.py").write_text(textwrap.dedent(HANDLERS))
@@ -75,8 +82,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     paths["/named/{self}"] = {**_answers("named"), "parameters": [parameter]}
     (folder / "api.json").write_text(json.dumps(openapi(paths)))
     env = {"PARLEY_SPEC": str(folder / "api.json"), "PARLEY_HANDLERS": "own_kinds", "PYTHONPATH": str(folder)}
+    (folder / "begun").mkdir()
+    env["BEGUN"] = str(folder / "begun")
     with serve("echo", env) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("own handlers")
 
 
 def get(server: Server, path: str) -> tuple[int, Any]:
@@ -84,16 +98,17 @@ def get(server: Server, path: str) -> tuple[int, Any]:
     return answer.status, answer.json() if answer.body else None
 
 
-def test_a_function_that_blocks_holds_nobody_up(server: Server) -> None:
+def test_a_function_that_blocks_holds_nobody_up(server: Server, folder: Path) -> None:
     found: list[Any] = []
     threads = [threading.Thread(target=lambda: found.append(get(server, "/slow"))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    wait_until(lambda: len(list((folder / "begun").iterdir())) == 4, "they do not run side by side")
     assert get(server, "/quick") == (200, {"kind": "async"})
-    assert found == [], "the slow ones were over before the quick one was asked: this showed nothing"
+    assert found == []
+    (folder / "begun" / "over").touch()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert found == [(200, {"path": "/slow"})] * 4
 
 

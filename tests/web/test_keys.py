@@ -51,6 +51,7 @@ def _generate(folder: Path) -> str | None:
     return load_keys(Settings(state_dir=folder)).generated
 
 
+@pytest.mark.live
 def test_processes_that_start_at_once_agree_on_one_generated_key(tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(8) as pool:
         found = set(pool.map(_generate, [tmp_path / "state"] * 16))

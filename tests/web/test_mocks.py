@@ -416,8 +416,10 @@ def _fields(body: Any) -> list[tuple[str, str]]:
     return [(name, item if isinstance(item, str) else json.dumps(item)) for name, item in items if item is not None]
 
 
-@pytest.mark.parametrize(("name", "number"), [*((name, 13) for name in OURS), (NEWEST, 281), (OLDER, 110)])
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize(
+    ("name", "number", "dynamic"),
+    [*((name, 13, dynamic) for name in OURS for dynamic in (False, True)), (NEWEST, 281, False), (OLDER, 110, True)],
+)
 def test_every_operation_of_another_document_answers_valid_requests_validly(
     name: str, number: int, dynamic: bool
 ) -> None:

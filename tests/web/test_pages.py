@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 import yaml
 
-from ..live import Server, serve
+from app.engines.echo import EchoEngine
 
-pytestmark = pytest.mark.live
+from ..live import Server
+from .inprocess import Client, application, served
 
 _ROOT = Path(__file__).parents[2]
 _UI_FILES = ["", "start.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"]
 _PAGES = ["/", "/v1/ui", "/v1/ui/", "/v1/ui/start.js", "/v1/openapi.json", "/v1/openapi.yaml", "/livez", "/healthz"]
 
 
+@pytest.fixture(scope="module")
+def site() -> Iterator[Client]:
+    """The pages of the contract that ships."""
+    with served() as client:
+        yield client
+
+
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/ui"])
-def test_the_root_and_the_ui_without_its_slash_lead_to_swagger_ui(echo_server: Server, path: str) -> None:
-    answer = echo_server.request("GET", path)
+def test_the_root_and_the_ui_without_its_slash_lead_to_swagger_ui(site: Client, path: str) -> None:
+    answer = site.request("GET", path)
     # A relative location stays right behind a proxy that serves us below a path of its own.
     location = answer.headers["location"]
     assert not location.startswith("/")
@@ -28,8 +36,8 @@ def test_the_root_and_the_ui_without_its_slash_lead_to_swagger_ui(echo_server: S
 
 
 @pytest.mark.parametrize("name", _UI_FILES)
-def test_every_file_of_the_ui_forbids_other_hosts_frames_and_guessing(echo_server: Server, name: str) -> None:
-    answer = echo_server.request("GET", f"/v1/ui/{name}")
+def test_every_file_of_the_ui_forbids_other_hosts_frames_and_guessing(site: Client, name: str) -> None:
+    answer = site.request("GET", f"/v1/ui/{name}")
     assert answer.status == 200
     policy = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
     assert policy == {
@@ -44,52 +52,53 @@ def test_every_file_of_the_ui_forbids_other_hosts_frames_and_guessing(echo_serve
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_page_has_no_inline_script_and_names_no_host(echo_server: Server) -> None:
-    page = echo_server.request("GET", "/v1/ui/").body.decode()
+def test_the_page_has_no_inline_script_and_names_no_host(site: Client) -> None:
+    page = site.request("GET", "/v1/ui/").body.decode()
     assert page.count("<script") == page.count('<script src="') == 2
     assert "//" not in page
 
 
-def test_files_of_the_ui_package_that_the_page_does_not_need_are_not_served(echo_server: Server) -> None:
+def test_files_of_the_ui_package_that_the_page_does_not_need_are_not_served(site: Client) -> None:
     for name in ("index.html", "oauth2-redirect.html", "swagger-ui.js", "LICENSE", "x/start.js"):
-        assert echo_server.request("GET", f"/v1/ui/{name}").status == 404, name
+        assert site.request("GET", f"/v1/ui/{name}").status == 404, name
 
 
 @pytest.mark.parametrize(
     "name", ["../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "/etc/passwd", "%00", "..%5cpages.py"]
 )
+@pytest.mark.live
 def test_no_path_leads_out_of_the_folder_of_the_ui(echo_server: Server, name: str) -> None:
     answer = echo_server.request("GET", f"/v1/ui/{name}")
     assert answer.status == 404
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
-def test_the_document_is_served_as_it_was_written(echo_server: Server) -> None:
+def test_the_document_is_served_as_it_was_written(site: Client) -> None:
     written = (_ROOT / "openapi" / "openapi.yaml").read_bytes()
-    as_yaml = echo_server.request("GET", "/v1/openapi.yaml")
+    as_yaml = site.request("GET", "/v1/openapi.yaml")
     assert (as_yaml.status, as_yaml.headers["content-type"]) == (200, "application/yaml")
     assert as_yaml.body == written
-    as_json = echo_server.request("GET", "/v1/openapi.json")
+    as_json = site.request("GET", "/v1/openapi.json")
     assert (as_json.status, as_json.headers["content-type"]) == (200, "application/json")
     assert as_json.json() == yaml.safe_load(written)
     assert as_json.headers["x-content-type-options"] == as_yaml.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/openapi.yaml", "/v1/ui/", "/v1/ui/swagger-ui-bundle.js"])
-def test_what_has_not_changed_is_not_sent_again(echo_server: Server, path: str) -> None:
-    first = echo_server.request("GET", path)
+def test_what_has_not_changed_is_not_sent_again(site: Client, path: str) -> None:
+    first = site.request("GET", path)
     tag = first.headers["etag"]
     assert tag.startswith('"')
     for sent in (tag, f'"other", {tag}', f"W/{tag}", "*"):
-        again = echo_server.request("GET", path, headers={"if-none-match": sent})
+        again = site.request("GET", path, headers={"if-none-match": sent})
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag), sent
-    changed = echo_server.request("GET", path, headers={"if-none-match": '"other"'})
+    changed = site.request("GET", path, headers={"if-none-match": '"other"'})
     assert (changed.status, changed.body) == (200, first.body)
 
 
-def test_the_document_and_the_page_are_asked_for_anew_and_the_bundle_is_kept(echo_server: Server) -> None:
+def test_the_document_and_the_page_are_asked_for_anew_and_the_bundle_is_kept(site: Client) -> None:
     def cache(path: str) -> str:
-        return str(echo_server.request("HEAD", path).headers["cache-control"])
+        return str(site.request("HEAD", path).headers["cache-control"])
 
     assert cache("/v1/openapi.json") == cache("/v1/ui/") == cache("/v1/ui/start.js") == "no-cache"
     assert cache("/v1/ui/swagger-ui-bundle.js") == "public, max-age=3600"
@@ -97,6 +106,7 @@ def test_the_document_and_the_page_are_asked_for_anew_and_the_bundle_is_kept(ech
 
 
 @pytest.mark.parametrize("path", _PAGES)
+@pytest.mark.live
 def test_head_has_the_head_of_get_and_no_body(echo_server: Server, path: str) -> None:
     head, get = echo_server.request("HEAD", path), echo_server.request("GET", path)
     assert (head.status, head.body) == (get.status, b"")
@@ -109,14 +119,15 @@ def test_head_has_the_head_of_get_and_no_body(echo_server: Server, path: str) ->
 @pytest.mark.parametrize("path", _PAGES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_another_method_on_a_page_is_405_and_names_those_that_are_answered(
-    echo_server: Server, path: str, method: str
+    site: Client, path: str, method: str
 ) -> None:
-    answer = echo_server.request(method, path)
+    answer = site.request(method, path)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize("path", _PAGES)
+@pytest.mark.live
 def test_every_page_carries_a_request_id_and_needs_no_key(echo_server: Server, path: str) -> None:
     answer = echo_server.request("GET", path)
     assert answer.status in (200, 307)
@@ -124,13 +135,13 @@ def test_every_page_carries_a_request_id_and_needs_no_key(echo_server: Server, p
     assert len(answer.headers.get_all("date") or ()) == 1
 
 
-def test_a_page_is_shown_to_a_wrong_key_too(echo_server: Server) -> None:
-    assert echo_server.request("GET", "/v1/openapi.json", headers={"authorization": "Bearer wrong"}).status == 200
+def test_a_page_is_shown_to_a_wrong_key_too(site: Client) -> None:
+    assert site.request("GET", "/v1/openapi.json", headers={"authorization": "Bearer wrong"}).status == 200
 
 
-def test_it_lives_and_is_ready(echo_server: Server) -> None:
-    assert echo_server.request("GET", "/livez").json() == {"status": "ok"}
-    assert echo_server.request("GET", "/healthz").json() == {"status": "ok"}
+def test_it_lives_and_is_ready(site: Client) -> None:
+    assert site.request("GET", "/livez").json() == {"status": "ok"}
+    assert site.request("GET", "/healthz").json() == {"status": "ok"}
 
 
 def test_a_path_of_the_document_wins_over_a_page(tmp_path: Path) -> None:
@@ -145,10 +156,19 @@ def test_a_path_of_the_document_wins_over_a_page(tmp_path: Path) -> None:
         "info": {"title": "Own", "version": "1"},
         "paths": {"/": {"get": operation}},
     }
-    spec = tmp_path / "own.json"
-    spec.write_text(json.dumps(document))
-    with serve("echo", env={"PARLEY_SPEC": str(spec)}) as server:
-        assert server.request("GET", "/").json()["object"] == "list"
-        assert server.request("GET", "/ui/").status == 200
-        assert server.request("GET", "/ui").headers["location"] == "ui/"
-        assert server.request("GET", "/openapi.yaml").json() == document
+    with application(document, tmp_path) as site:
+        assert site.request("GET", "/").json()["object"] == "list"
+        assert site.request("GET", "/ui/").status == 200
+        assert site.request("GET", "/ui").headers["location"] == "ui/"
+        assert site.request("GET", "/openapi.yaml").json() == document
+
+
+def test_where_nothing_can_answer_it_lives_and_is_not_ready(monkeypatch: pytest.MonkeyPatch, site: Client) -> None:
+    async def not_ready(_: EchoEngine) -> bool:
+        return False
+
+    monkeypatch.setattr(EchoEngine, "ready", not_ready)
+    answer = site.request("GET", "/healthz")
+    assert (answer.status, answer.json()) == (503, {"status": "unavailable"})
+    assert (answer.headers["retry-after"], answer.headers["cache-control"]) == ("1", "no-store")
+    assert site.request("GET", "/livez").status == 200

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
-import threading
-import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ import pytest
 from connexion import FlaskApp
 from starlette.types import Message
 
-from app.web.reloading import Reloading
+from app.web.reloading import Reloading, _stamp
 
+from ..holding import WORDS, holding, relaying
 from ..live import ROOT, Server, serve
+from ..patience import PATIENCE, wait_until
+from ..patience import until as until_true
 from .inprocess import openapi
 
 
@@ -23,36 +26,26 @@ def paths(*names: str) -> dict[str, Any]:
     return {f"/{name}": {"get": {"operationId": name, "responses": {}}} for name in names}
 
 
-def until(server: Server, path: str, status: int, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while server.request("GET", path, headers=server.bearer).status != status:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.05)
+def until(server: Server, path: str, status: int) -> None:
+    wait_until(lambda: server.request("GET", path, headers=server.bearer).status == status, server.log)
 
 
-def in_force(server: Server, times: int) -> None:
-    deadline = time.monotonic() + 60
-    while server.log().count("has changed and is in force") < times:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.05)
-
-
+@pytest.mark.live
 def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_not(tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"
     document.write_text(json.dumps(openapi(paths("one"))))
     env = {"PARLEY_SPEC": str(document), "PARLEY_RELOAD": "1"}
     with serve("echo", env, args=["--workers", "2"]) as server:
         until(server, "/one", 501)
-        deadline = time.monotonic() + 60
-        while len(server.workers) < 2:
-            assert time.monotonic() < deadline
+        wait_until(lambda: len(server.workers) == 2, server.log)
         workers = server.workers
-        time.sleep(1)  # the second has read the document too
         document.write_text(json.dumps(openapi(paths("two"))))
-        in_force(server, 2)
-        for _ in range(20):
-            assert server.request("GET", "/one", headers=server.bearer).status == 404
-            assert server.request("GET", "/two", headers=server.bearer).status == 501
+
+        def in_every_worker() -> bool:
+            asked = [server.request("GET", path, headers=server.bearer).status for path in ("/one", "/two") * 20]
+            return asked == [404, 501] * 20
+
+        wait_until(in_every_worker, server.log)
         document.write_text("openapi: 3.1.0\npaths: [")
         server.log_line("not valid YAML")
         assert server.request("GET", "/two", headers=server.bearer).status == 501
@@ -72,9 +65,19 @@ def test_a_saved_document_is_soon_in_force_in_every_worker_and_a_broken_one_is_n
         assert server.workers == workers
 
 
-def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) -> None:
+def test_what_is_saved_while_a_document_is_read_is_in_force_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document, part = tmp_path / "api.json", tmp_path / "part.json"
     read: list[str] = []
+    looked: list[Path] = []
+
+    def stamp(path: Path) -> object:
+        looked.append(path)
+        return _stamp(path)
+
+    monkeypatch.setattr("app.web.reloading._stamp", stamp)
+    monkeypatch.setattr("app.web.reloading._SECONDS", 0.01)
 
     def files() -> list[Path]:
         return [document, *([part] if "part" in document.read_text() else [])]
@@ -103,52 +106,44 @@ def test_what_is_saved_while_a_document_is_read_is_in_force_too(tmp_path: Path) 
         async def send(_message: Message) -> None:
             pass
 
-        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(reloading({"type": "lifespan"}, receive, send))
-            await asyncio.to_thread(until_read, "one")
+            await until_true(lambda: read[-1:] == ["one"])
             part.write_text("one")
             document.write_text("part ")
-            await asyncio.to_thread(until_read, "part two")
+            await until_true(lambda: read[-1:] == ["part two"])
             # And when nothing changes any more, nothing is built any more.
-            count = len(read)
-            await asyncio.sleep(0.6)
+            count, looks = len(read), len(looked)
+            await until_true(lambda: len(looked) > looks + 3)
             assert len(read) == count
             ended.set()
-
-    def until_read(text: str) -> None:
-        deadline = time.monotonic() + 60
-        while read[-1:] != [text]:
-            assert time.monotonic() < deadline, read
-            time.sleep(0.02)
 
     asyncio.run(follow())
 
 
+@pytest.mark.live
 def test_a_stream_outlives_a_change_of_the_document(tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"
     text = (ROOT / "openapi" / "openapi.yaml").read_text()
     document.write_text(text)
-    env = {"PARLEY_SPEC": str(document), "PARLEY_RELOAD": "1", "PARLEY_ECHO_DELAY": "0.02"}
-    with serve("echo", env) as server:
-        body = {"model": "parley-echo", "stream": True, "messages": [{"role": "user", "content": "w " * 100}]}
-        found: list[bytes] = []
-
-        def read() -> None:
-            answer = server.request("POST", "/v1/chat/completions", body=body, headers=server.bearer)
-            found.append(answer.body)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        time.sleep(0.3)
-        document.write_text(text.replace("operationId: listModels", "operationId: somethingElse"))
-        server.log_line("has changed and is in force")
-        assert server.request("GET", "/v1/models", headers=server.bearer).status == 501
-        assert reader.is_alive(), "the stream was over before the document changed: this showed nothing"
-        reader.join(60)
-        assert found[0].rstrip().endswith(b"data: [DONE]")
-        assert found[0].count(b"data: ") > 100
+    with holding() as upstream:
+        env = {**relaying(tmp_path, upstream.entry("held")), "PARLEY_SPEC": str(document), "PARLEY_RELOAD": "1"}
+        with serve("echo", env) as server, closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+            body = {"model": "held", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+            headers = {**server.bearer, "content-type": "application/json"}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            response = connection.getresponse()
+            assert response.readline().startswith(b"data: ")
+            document.write_text(text.replace("operationId: listModels", "operationId: somethingElse"))
+            server.log_line("has changed and is in force")
+            assert server.request("GET", "/v1/models", headers=server.bearer).status == 501
+            upstream.release()
+            rest = response.read()
+            assert rest.count(b"word") == WORDS
+            assert rest.endswith(b"data: [DONE]\n\n")
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("engine", ["llama"])
 def test_the_model_goes_on_answering_after_a_change(engine: Any, tmp_path: Path) -> None:
     document = tmp_path / "api.yaml"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
+import select
 import socket
 import time
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from ..live import Answer, Server, serve
+from ..patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -40,9 +44,9 @@ def error(answer: Answer, status: int) -> dict[str, Any]:
     return found
 
 
-def raw(server: Server, data: bytes, timeout: float = 10.0) -> tuple[int, dict[str, str], bytes]:
+def raw(server: Server, data: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are and read until the server closes, as it does after errors and when asked to."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(data)
         received = b""
         while piece := connection.recv(65536):
@@ -57,12 +61,13 @@ def raw(server: Server, data: bytes, timeout: float = 10.0) -> tuple[int, dict[s
 
 
 def test_a_completion_has_everything_that_clients_read(echo_server: Server) -> None:
+    begin = int(time.time())
     answer = post(echo_server, chat())
     assert answer.status == 200
     content = answer.json()
     assert re.fullmatch(r"chatcmpl-[0-9a-f]{32}", content["id"])
     assert content["object"] == "chat.completion"
-    assert abs(content["created"] - time.time()) < 60
+    assert begin <= content["created"] <= time.time()
     assert content["model"] == "parley-echo"
     assert isinstance(content["system_fingerprint"], str)
     choice = content["choices"][0]
@@ -401,27 +406,26 @@ def test_a_body_over_the_limit_is_a_413_however_it_is_sent() -> None:
         assert post(server, chat()).status == 200
         large = json.dumps(chat(user="x" * 3_000_000))
         assert error(post(server, large), 413)["code"] == "request_too_large"
-        head = (
-            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
-            "content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
-        )
-        status, headers, body = raw(server, head.encode() + b"3e8\r\n" + b" " * 1000 + b"\r\n" + b"1\r\n \r\n0\r\n\r\n")
-        assert (status, headers["content-type"]) == (413, "application/json")
-        assert json.loads(body)["error"]["code"] == "request_too_large"
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)) as connection:
+            headers = {**server.bearer, "content-type": "application/json"}
+            connection.request("POST", CHAT, iter([b" " * 1000, b" "]), headers, encode_chunked=True)
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["content-type"]) == (413, "application/json")
+            assert json.loads(answer.read())["error"]["code"] == "request_too_large"
 
 
 def test_a_body_that_is_wrong_everywhere_stops_nobody(echo_server: Server) -> None:
     # Listing every fault of it took minutes and gigabytes, while the worker answered nobody.
-    begin = time.monotonic()
+    begin = echo_server.cpu_seconds
     found = error(post(echo_server, chat(messages=[{"role": "user", "content": [{}] * 500_000}])), 400)
     assert found["param"] == "messages[0].content[0].type"
-    assert time.monotonic() - begin < 10
+    assert echo_server.cpu_seconds - begin < 10
 
 
 def test_a_long_run_of_spaces_stops_nobody(echo_server: Server) -> None:
-    begin = time.monotonic()
+    begin = echo_server.cpu_seconds
     assert post(echo_server, chat(messages=[{"role": "user", "content": "a" + " " * 300_000}])).status == 200
-    assert time.monotonic() - begin < 5
+    assert echo_server.cpu_seconds - begin < 5
 
 
 def test_a_large_body_with_a_wrong_key_still_gets_its_401(echo_server: Server) -> None:
@@ -431,26 +435,29 @@ def test_a_large_body_with_a_wrong_key_still_gets_its_401(echo_server: Server) -
     error(answer, 401)
 
 
-def test_a_body_that_stops_coming_is_a_408_and_starves_nobody() -> None:
-    with serve("echo", {"PARLEY_BODY_TIMEOUT": "1"}) as server:
-        head = (
-            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
-            "content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"
-        )
-        stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(20)]
-        try:
-            for connection in stalled:
-                connection.sendall(head.encode())
-            begin = time.monotonic()
-            assert post(server, chat()).status == 200
-            assert time.monotonic() - begin < 1
-            for connection in stalled:
-                first = connection.recv(65536)
-                assert first.startswith(b"HTTP/1.1 408 ")
-                assert b'"request_timeout"' in first
-        finally:
-            for connection in stalled:
-                connection.close()
+def unfinished(server: Server) -> socket.socket:
+    """A connection on which the body of a request has stopped coming."""
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {server.key}\r\n"
+        "content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"
+    )
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    connection.sendall(head.encode())
+    return connection
+
+
+def test_a_body_that_stops_coming_is_a_408() -> None:
+    with serve("echo", {"PARLEY_BODY_TIMEOUT": "0.2"}) as server, unfinished(server) as connection:
+        first = connection.recv(65536)
+        assert first.startswith(b"HTTP/1.1 408 ")
+        assert b'"request_timeout"' in first
+
+
+def test_bodies_that_stop_coming_starve_nobody(echo_server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        stalled = [stack.enter_context(unfinished(echo_server)) for _ in range(20)]
+        assert post(echo_server, chat()).status == 200
+        assert select.select(stalled, [], [], 0)[0] == [], "they were over before: this showed nothing"
 
 
 @pytest.mark.parametrize(
@@ -470,23 +477,6 @@ def test_what_the_http_server_refuses_has_the_same_shape(echo_server: Server, da
     assert headers["content-type"] == "application/json"
     assert headers["x-request-id"]
     assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
-
-
-# -- origins -----------------------------------------------------------------------------------------------------
-
-
-def test_pages_of_other_origins_are_let_in_only_where_configured(echo_server: Server) -> None:
-    origin = {"origin": "https://app.example"}
-    assert "access-control-allow-origin" not in post(echo_server, chat(), **origin).headers
-    with serve("echo", {"PARLEY_CORS_ORIGINS": "https://app.example"}) as server:
-        assert post(server, chat(), **origin).headers["access-control-allow-origin"] == "https://app.example"
-        for answer in (server.request("POST", CHAT, headers=origin), server.request("GET", "/x", headers=origin)):
-            assert answer.status in (401, 404)
-            assert answer.headers["access-control-allow-origin"] == "https://app.example"
-        asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-        assert server.request("OPTIONS", CHAT, headers={**origin, **asks}).status == 200
-        refused = server.request("OPTIONS", CHAT, headers={"origin": "https://evil.example", **asks})
-        assert error(refused, 400)["code"] == "cors_refused"
 
 
 # -- log ---------------------------------------------------------------------------------------------------------

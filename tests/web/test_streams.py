@@ -7,20 +7,19 @@ import http.client
 import json
 import re
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..holding import WORDS, Holding, holding, relaying
 from ..live import Server, serve
+from ..patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
 CHAT = "/v1/chat/completions"
-WORDS = " ".join(f"word{i}" for i in range(20))
 
 
 def body(text: Any = "one two three", **fields: Any) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def chunks(server: Server, **fields: Any) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def opened(server: Server, **fields: Any) -> Iterator[http.client.HTTPResponse]:
     """A stream whose head has come and whose body is still coming."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     try:
         headers = {**server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(body(**fields)), headers)
@@ -57,9 +56,20 @@ def opened(server: Server, **fields: Any) -> Iterator[http.client.HTTPResponse]:
 
 
 @pytest.fixture(scope="module")
-def slow_server() -> Iterator[Server]:
-    with serve("echo", {"PARLEY_ECHO_DELAY": "0.2", "PARLEY_GRACEFUL_TIMEOUT": "20"}) as server:
-        yield server
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Holding]]:
+    with holding() as upstream:
+        entries = (upstream.entry("held"), upstream.entry("silent", silent=True))
+        env = {**relaying(tmp_path_factory.mktemp("held"), *entries), "PARLEY_PING_INTERVAL": "0.1"}
+        with serve("echo", env) as server:
+            yield server, upstream
+
+
+@pytest.fixture
+def held_back(held: tuple[Server, Holding]) -> Iterator[tuple[Server, Holding]]:
+    """A server with the models ``held``, whose streams begin, and ``silent``; they end when it is said."""
+    held[1].hold()
+    yield held
+    held[1].release()
 
 
 def threads(server: Server) -> int:
@@ -98,10 +108,10 @@ def test_options_of_streams_are_refused_where_they_would_have_no_effect(echo_ser
         assert echo_server.request("POST", CHAT, body=nothing, headers=echo_server.bearer).status == 200
 
 
-def test_choices_of_a_stream_interleave_each_with_its_own_role_and_finish(slow_server: Server) -> None:
-    answer = slow_server.request(
-        "POST", CHAT, body=body(n=3, stream_options={"include_usage": True}), headers=slow_server.bearer
-    )
+def test_choices_of_a_stream_interleave_each_with_its_own_role_and_finish() -> None:
+    asked = body(n=3, stream_options={"include_usage": True})
+    with serve("echo", {"PARLEY_ECHO_DELAY": "0.05"}) as server:
+        answer = server.request("POST", CHAT, body=asked, headers=server.bearer)
     *data, last = events(answer.body.decode())
     assert last == "[DONE]"
     *found, usage = [json.loads(text) for text in data]
@@ -142,87 +152,91 @@ def test_what_fails_before_the_first_event_is_an_http_error(echo_server: Server)
         assert answer.headers["content-type"] == "application/json"
 
 
-def test_an_idle_stream_pings_also_before_its_first_event() -> None:
-    with serve("echo", {"PARLEY_ECHO_DELAY": "1", "PARLEY_PING_INTERVAL": "0.3"}) as server:
-        answer = server.request("POST", CHAT, body=body("one two"), headers=server.bearer)
-        assert answer.status == 200
-        text = answer.body.decode()
-        assert text.startswith(": ping\n\n")
-        first, second = text.index('"content":"one"'), text.index('"content":" two"')
-        assert ": ping" in text[first:second]
-        assert events(text)[-1] == "[DONE]"
+def test_an_idle_stream_pings_also_before_its_first_event(held_back: tuple[Server, Holding]) -> None:
+    server, upstream = held_back
+    for model in ("silent", "held"):
+        upstream.hold()
+        with opened(server, model=model) as response:
+            before = read_until(response, b": ping")
+            assert (b"data: " in before) is (model == "held"), "it is idle after its first events"
+            upstream.release()
+            assert response.read().endswith(b"data: [DONE]\n\n")
 
 
-def test_an_idle_stream_does_not_ping_between_quick_events(slow_server: Server) -> None:
-    answer = slow_server.request("POST", CHAT, body=body(), headers=slow_server.bearer)
+def test_an_idle_stream_does_not_ping_between_quick_events(echo_server: Server) -> None:
+    answer = echo_server.request("POST", CHAT, body=body(), headers=echo_server.bearer)
     assert b": ping" not in answer.body
 
 
-def test_events_come_one_by_one(slow_server: Server) -> None:
-    with opened(slow_server) as response:
-        begin = time.monotonic()
-        times = []
-        while line := response.readline():
-            if line.startswith(b"data: "):
-                times.append(time.monotonic() - begin)
-        assert times[-1] - times[0] > 0.3
+def read_until(response: http.client.HTTPResponse, text: bytes) -> bytes:
+    """What comes of a stream up to a line with a text in it."""
+    found = line = b""
+    while text not in line:
+        line = response.readline()
+        assert line, found
+        found += line
+    return found
 
 
-def test_many_streams_run_at_once_without_a_thread_for_each(slow_server: Server) -> None:
-    before = threads(slow_server)
-    results: list[list[str]] = []
-
-    def read() -> None:
-        answer = slow_server.request("POST", CHAT, body=body(WORDS), headers=slow_server.bearer)
-        results.append(events(answer.body.decode()))
-
-    readers = [threading.Thread(target=read) for _ in range(60)]
-    begin = time.monotonic()
-    for reader in readers:
-        reader.start()
-    time.sleep(2)
-    assert threads(slow_server) <= before + 2
-    for reader in readers:
-        reader.join(30)
-    assert len(results) == 60
-    assert all(found[-1] == "[DONE]" and len(found) == 23 for found in results)
-    # One after the other, or ten at a time, they would take a multiple of the four seconds of one.
-    assert time.monotonic() - begin < 15
+def test_events_come_one_by_one(held_back: tuple[Server, Holding]) -> None:
+    server, upstream = held_back
+    with opened(server, model="held") as response:
+        begin = read_until(response, b'"content":"word"')
+        upstream.release()
+        assert b"[DONE]" not in begin
+        assert response.read().endswith(b"data: [DONE]\n\n")
 
 
-def test_dropped_streams_leave_the_server_answering_at_once(slow_server: Server) -> None:
-    before = threads(slow_server)
-    for _ in range(30):
-        with opened(slow_server, text=WORDS) as response:
+def test_many_streams_run_at_once_without_a_thread_for_each(held_back: tuple[Server, Holding]) -> None:
+    server, upstream = held_back
+    before = threads(server)
+    with contextlib.ExitStack() as stack:
+        responses = [stack.enter_context(opened(server, model="held")) for _ in range(60)]
+        for response in responses:
             assert response.readline().startswith(b"data: ")
-    begin = time.monotonic()
-    assert slow_server.request("GET", "/v1/models", headers=slow_server.bearer).status == 200
-    assert time.monotonic() - begin < 1
-    assert threads(slow_server) <= before + 2
+        assert threads(server) <= before + 2
+        upstream.release()
+        found = [response.read() for response in responses]
+    assert all(text.count(b"word") == WORDS and text.endswith(b"data: [DONE]\n\n") for text in found)
 
 
-def test_a_dropped_stream_ends_long_before_it_would_have_ended(slow_server: Server) -> None:
-    with opened(slow_server, text=" ".join(["w"] * 500)) as response:
+def test_dropped_streams_leave_a_server_that_answers_and_holds_nothing(held_back: tuple[Server, Holding]) -> None:
+    server, upstream = held_back
+    before, probing = threads(server), upstream.open
+    for _ in range(30):
+        with opened(server, model="held") as response:
+            assert response.readline().startswith(b"data: ")
+    assert server.request("GET", "/v1/models", headers=server.bearer).status == 200
+    wait_until(lambda: upstream.open <= probing, "the upstream is still asked")
+    assert threads(server) <= before + 2
+
+
+def test_a_dropped_stream_ends_before_it_would_have_ended(held_back: tuple[Server, Holding]) -> None:
+    server, _ = held_back
+    with opened(server, model="held") as response:
         request_id = response.headers["x-request-id"]
         response.readline()
-    assert "error=client_gone" in slow_server.log_line(f"id={request_id}")
+    assert "error=client_gone" in server.log_line(f"id={request_id}")
 
 
-def test_a_client_that_leaves_while_it_waits_for_a_whole_answer_ends_the_work(slow_server: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", slow_server.port)
-    headers = {**slow_server.bearer, "content-type": "application/json", "x-request-id": "leaver-1"}
-    text = " ".join(["w"] * 500)
-    connection.request("POST", CHAT, json.dumps(body(text, stream=False)), headers)
-    time.sleep(0.4)
+def test_a_client_that_leaves_while_it_waits_for_a_whole_answer_ends_the_work(
+    held_back: tuple[Server, Holding],
+) -> None:
+    server, upstream = held_back
+    asked = len(upstream.upstream.received)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    headers = {**server.bearer, "content-type": "application/json", "x-request-id": "leaver-1"}
+    connection.request("POST", CHAT, json.dumps(body(model="held", stream=False)), headers)
+    upstream.wait_for(asked + 1)
     connection.close()
-    assert "status=499" in slow_server.log_line("id=leaver-1")
+    assert "status=499" in server.log_line("id=leaver-1")
 
 
 def test_a_client_that_stops_reading_is_given_up() -> None:
-    with serve("echo", {"PARLEY_WRITE_TIMEOUT": "1"}) as server, socket.socket() as connection:
+    with serve("echo", {"PARLEY_WRITE_TIMEOUT": "0.3"}) as server, socket.socket() as connection:
         # Small buffers, so that the server soon has to wait.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", server.port))
         content = json.dumps(body("word " * 200_000))
         connection.sendall(

@@ -20,10 +20,8 @@ from .drift import Drift
 # As the API has them; a test compares with the contract.
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
-# Types and codes of errors that tell of a fault in the request.
-_REFUSALS = frozenset(
-    {"invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter"}
-)
+# Types and codes of errors that tell of a fault in the request. No set: what an upstream sends may have no hash.
+_REFUSALS = ("invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter")
 
 # As vLLM, SGLang and Ollama say it, without a code.
 _TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")

@@ -17,8 +17,8 @@ from . import retrying
 # Statuses by which an upstream speaks of the request itself.
 _OF_THE_REQUEST = frozenset({400, 409, 413, 422})
 _REPEATABLE = frozenset({408, 429, 502, 503, 504, 529})
-# What OpenAI says with 429 when no waiting helps.
-_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+# What OpenAI says with 429 when no waiting helps. No set: what an upstream sends may have no hash.
+_NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
 UNUSABLE = "The model's engine sent an answer that cannot be used. Retry in a moment."
 UNREACHABLE = "The model's engine cannot be reached. Retry in a moment."

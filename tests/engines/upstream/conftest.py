@@ -8,6 +8,7 @@ import pytest
 from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.replicas import Replicas
 
+from ..scripted_replicas import ScriptedReplicas
 from . import peers
 
 
@@ -24,7 +25,7 @@ def scripted() -> Iterator[Callable[..., peers.Front]]:
     made: list[peers.Front] = []
 
     def make(answer: Any = None, events: Any = (), dialect: str = "openai", **options: Any) -> peers.Front:
-        front = peers.Front(peers.Scripted(answer, events), dialect, **options)
+        front = peers.Front(ScriptedReplicas(answer, events), dialect, **options)
         made.append(front)
         return front
 

@@ -1,5 +1,4 @@
-"""Upstreams for the tests: a real llama.cpp server, one that answers what a test says, and the whole application with
-an engine that relays to one of them."""
+"""A real llama.cpp server, and the whole application with an engine that relays to it or to a scripted one."""
 
 from __future__ import annotations
 
@@ -7,11 +6,9 @@ import asyncio
 import contextlib
 import http.client
 import json
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -21,15 +18,13 @@ from app.contract.document import Document
 from app.contract.schemas import Schemas
 from app.engines.base import Model
 from app.engines.dialects.dialect import UpstreamModel
-from app.engines.transport.options import UpstreamOptions
-from app.engines.transport.replicas import Events, Explain, Replicas
+from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine, model_of
 from app.jsontypes import Json
 from app.settings import Settings
 from app.wiring import wire
-from tests.live import ROOT
-
-from .playing import Whole
+from tests.live import ROOT, free_port
+from tests.patience import PATIENCE, wait_until
 
 KEY = "sk-test"
 BEARER = {"authorization": f"Bearer {KEY}"}
@@ -54,12 +49,6 @@ os._exit(0)
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def llama_server() -> Iterator[str]:
     """The base URL of a llama.cpp server with the bundled model, 512 tokens of context and 4 slots."""
@@ -67,95 +56,19 @@ def llama_server() -> Iterator[str]:
     command = [sys.executable, "-c", _LLAMA_SERVER, str(MODEL), str(port), KEY]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            assert process.poll() is None, "llama.cpp did not start"
-            assert time.monotonic() < deadline, "llama.cpp is not ready"
-            with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as c:
-                c.request("GET", "/health")
-                if c.getresponse().status == 200:
-                    break
-            time.sleep(0.02)
+        wait_until(lambda: _is_healthy(process, port), "llama.cpp is not ready")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.stdin.close()  # type: ignore[union-attr]
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
-class Scripted(Replicas):
-    """An upstream that gives what a test says, and keeps the bodies that it was sent.
-
-    ``answer`` is the body of a whole answer, ``events`` are those of a stream; what is neither text nor bytes is made
-    JSON, an exception is raised.
-    """
-
-    def __init__(self, answer: Any = None, events: Any = ()) -> None:
-        super().__init__(UpstreamOptions(name="peer", base_urls=("http://127.0.0.1:9/v1",)))
-        self.answer = answer
-        self.events = events
-        self.asked: list[Json] = []
-
-    async def start(self) -> None:
-        """Nothing to start."""
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-    async def ready(self) -> bool:
-        return True
-
-    async def get(self, path: str) -> bytes:
-        return _bytes(self.answer)
-
-    async def post(self, path: str, body: bytes, *, explain: Explain | None = None) -> bytes:
-        self.asked.append(json.loads(body))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return _bytes(self.answer)
-
-    async def stream(self, path: str, body: bytes) -> AsyncGenerator[Events, None]:
-        self.asked.append(json.loads(body))
-        # One that was told a whole answer alone gives it here too.
-        for event in self.events or [Whole(_bytes(self.answer))]:
-            if isinstance(event, Exception):
-                raise event
-            yield event.body if isinstance(event, Whole) else [_bytes(event)]
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
-
-
-def completion(choice: Json | None = None, **fields: Any) -> Json:
-    """A whole answer without a fault, but for what a test lays over it."""
-    message = {"role": "assistant", "content": "Hi.", "refusal": None}
-    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, **_DETAILS}
-    whole = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop", **(choice or {})}
-    return {**_identity("chat.completion"), "choices": [whole], "usage": usage, **fields}
-
-
-def chunk(delta: Json | None = None, reason: str | None = None, **fields: Any) -> Json:
-    """A chunk without a fault, but for what a test lays over its choice."""
-    choice = {"index": 0, "delta": {} if delta is None else delta, "logprobs": None, "finish_reason": reason, **fields}
-    return {**_identity("chat.completion.chunk"), "choices": [choice], "usage": None}
-
-
-_DETAILS = {
-    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-}
-ROLE = {"role": "assistant", "content": "", "refusal": None}
-
-
-def _identity(kind: str) -> Json:
-    return {"id": "chatcmpl-1", "object": kind, "created": 1_763_596_800, "model": "theirs"}
-
-
-def last_chunk() -> Json:
-    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, **_DETAILS}
-    return {**_identity("chat.completion.chunk"), "choices": [], "usage": usage}
+def _is_healthy(process: subprocess.Popen[bytes], port: int) -> bool:
+    assert process.poll() is None, "llama.cpp did not start"
+    with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    return False
 
 
 def ours(dialect: str = "openai", **fields: Any) -> Model:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from app.engines.transport.options import Timeouts, UpstreamOptions
 from app.engines.transport.replicas import Replicas
+from tests import jumping
+from tests.patience import PATIENCE
 
+from ..scripted_replicas import Whole
 from .scripted import Answer, Scripted
 
 T = TypeVar("T")
 KEY = "sk-upstream-secret"
-QUICK = Timeouts(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
+WIDE = Timeouts(connect=PATIENCE, first_byte=PATIENCE, idle=PATIENCE, total=PATIENCE)
 
 
 def options(*base_urls: str, **changes: Any) -> UpstreamOptions:
-    given = {"name": "m", "base_urls": base_urls, "key": KEY, "timeouts": QUICK, "retries": 0, **changes}
+    given = {"name": "m", "base_urls": base_urls, "key": KEY, "timeouts": WIDE, "retries": 0, **changes}
     return UpstreamOptions(**given)
 
 
@@ -41,20 +43,13 @@ def played(*answers: Answer, use: Callable[[Replicas, Scripted], Awaitable[T]], 
             return await use(replicas, upstream)
 
     async def bounded() -> T:
-        return await asyncio.wait_for(run(), 20)
+        return await asyncio.wait_for(run(), PATIENCE)
 
-    return asyncio.run(bounded())
+    return jumping.run(bounded())
 
 
 async def post(replicas: Replicas, _: Scripted | None = None) -> bytes:
     return await replicas.post("/chat/completions", b"{}")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """An answer that is no stream."""
-
-    body: bytes
 
 
 async def stream(replicas: Replicas, _: Scripted | None = None) -> list[bytes | Whole]:

@@ -21,6 +21,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.patience import PATIENCE, until
+
 
 @dataclass(slots=True)
 class Received:
@@ -120,9 +122,9 @@ class Scripted:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def all_gone(self, seconds: float = 2.0) -> None:
+    async def all_gone(self) -> None:
         """Wait until no connection is open."""
-        await until(lambda: not self.open, seconds)
+        await until(lambda: not self.open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -152,15 +154,6 @@ class Scripted:
             self.received.append(request)
             await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(connection)
         return connection.keep
-
-
-async def until(condition: Callable[[], object], seconds: float = 2.0) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 def head(status: int = 200, content_type: str | None = "application/json", **headers: str) -> bytes:
@@ -263,10 +256,10 @@ def serving(*answers: Answer, models: Answer | None = None) -> Iterator[Scripted
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(upstream.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(upstream.__aenter__(), loop).result(PATIENCE)
         yield upstream
-        asyncio.run_coroutine_threadsafe(upstream.__aexit__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(upstream.__aexit__(), loop).result(PATIENCE)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE)
         loop.close()

@@ -11,9 +11,13 @@ import pytest
 
 from app.engines.transport.events import MISSING_DONE
 from app.engines.transport.replicas import Replicas
+from tests import jumping
 
-from .playing import KEY, Whole, played, post, started, stream
+from ..scripted_replicas import Whole
+from .playing import KEY, played, post, started, stream
 from .scripted import EVENTS_HEAD, LAST_CHUNK, Scripted, chunk, event, events, head, pieces, whole
+
+pytestmark = pytest.mark.live
 
 A, B = b'{"a": 1}', b'{"b": 2}'
 BOTH = event(A) + event(B) + event(b"[DONE]")
@@ -153,7 +157,7 @@ def test_a_connection_whose_stream_ends_a_little_after_done_is_left_for_the_next
 def test_a_connection_whose_stream_does_not_end_after_done_is_closed() -> None:
     async def use(replicas: Replicas, upstream: Scripted) -> None:
         assert await stream(replicas) == [A, B]
-        await upstream.all_gone(3)
+        await upstream.all_gone()
 
     played(pieces(EVENTS_HEAD, chunk(BOTH), then="stall"), use=use, health_path=None)
 
@@ -169,4 +173,4 @@ def test_all_upstreams_of_a_worker_share_one_pool() -> None:
             assert upstream.connections == 1
             await upstream.all_gone()
 
-    asyncio.run(run())
+    jumping.run(run())

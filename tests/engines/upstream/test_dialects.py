@@ -17,7 +17,9 @@ from app.engines.upstream import list_upstream_models
 from app.errors import UpstreamFailed, UpstreamRefused
 from app.jsontypes import Json
 
-from .peers import Front, Scripted, chunk, completion, error_of, last_chunk, ours
+from ..chunks import chunk, completion, last_chunk
+from ..scripted_replicas import ScriptedReplicas
+from .peers import Front, error_of, ours
 
 Make = Callable[..., Front]
 CONTRACT = Path(__file__).parents[3] / "openapi" / "openapi.yaml"
@@ -40,7 +42,7 @@ def called(name: str) -> Json:
 def sent(front: Front, **body: Any) -> Json:
     """The body that an upstream gets for a request."""
     peer = front.engine._replicas
-    assert isinstance(peer, Scripted)
+    assert isinstance(peer, ScriptedReplicas)
     if body.get("stream"):
         front.stream(**{name: value for name, value in body.items() if name != "stream"})
     else:
@@ -86,33 +88,6 @@ def test_top_k_of_all_tokens_is_said_in_the_dialects_words(scripted: Make, diale
     front = scripted(completion(), dialect=dialect, model=model)
     assert sent(front, top_k=0)["top_k"] == theirs
     assert sent(front, top_k=7)["top_k"] == 7
-
-
-@pytest.mark.parametrize("dialect", LOCAL)
-def test_what_the_client_says_comes_before_defaults_and_fixed_fields(scripted: Make, dialect: str) -> None:
-    front = scripted(completion(), dialect=dialect, extra={"temperature": 0.6, "top_p": 0.9, "priority": 1})
-    body = sent(front, temperature=0.1)
-    assert (body["temperature"], body["top_p"], body["priority"]) == (0.1, 0.9, 1)
-
-
-@pytest.mark.parametrize(
-    ("dialect", "name"),
-    [
-        ("openai", "max_completion_tokens"),
-        ("vllm", "max_completion_tokens"),
-        ("sglang", "max_completion_tokens"),
-        ("llama.cpp", "max_tokens"),
-        ("ollama", "max_tokens"),
-    ],
-)
-def test_the_limit_of_tokens_has_the_name_that_the_server_honours(scripted: Make, dialect: str, name: str) -> None:
-    body = sent(scripted(completion(), dialect=dialect), max_completion_tokens=7)
-    assert {field: body[field] for field in body if "tokens" in field} == {name: 7}
-
-
-def test_openai_gets_the_older_limit_where_the_client_used_it(scripted: Make) -> None:
-    body = sent(scripted(completion()), max_tokens=7)
-    assert {field: body[field] for field in body if "tokens" in field} == {"max_tokens": 7}
 
 
 @pytest.mark.parametrize(("dialect", "role"), [("openai", "developer"), *((name, "system") for name in LOCAL)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import pytest
 
 from tests.live import Answer as Response
 from tests.live import Server, serve
+from tests.patience import PATIENCE, wait_until
 
-from . import peers
+from .. import chunks
 from .scripted import (
     EVENTS_HEAD,
     Answer,
@@ -36,8 +36,10 @@ pytestmark = pytest.mark.live
 
 CHAT = "/v1/chat/completions"
 SECRET = "sk-upstream-0123456789"
-BEGUN = EVENTS_HEAD + chunk(event(peers.chunk(peers.ROLE))) + chunk(event(peers.chunk({"content": "Hi"})))
-STREAM = events(peers.chunk(peers.ROLE), peers.chunk({"content": "Hi."}), peers.chunk({}, "stop"), peers.last_chunk())
+BEGUN = EVENTS_HEAD + chunk(event(chunks.chunk(chunks.ROLE))) + chunk(event(chunks.chunk({"content": "Hi"})))
+STREAM = events(
+    chunks.chunk(chunks.ROLE), chunks.chunk({"content": "Hi."}), chunks.chunk({}, "stop"), chunks.last_chunk()
+)
 TELLING = {"error": {"message": f"{SECRET} failed", "type": "BadRequestError", "param": SECRET, "code": 400}}
 
 # What the upstream does, and the status of a whole answer and of a stream.
@@ -58,10 +60,10 @@ MISBEHAVIOURS: dict[str, tuple[Answer, int, int]] = {
     "storm": (whole({}, 429), 429, 429),
     "key": (whole(TELLING, 401), 502, 502),
     "redirect": (whole(b"", 307, location="http://127.0.0.1:9/v1/chat/completions"), 502, 502),
-    "no-choices": (whole({**peers.completion(), "choices": []}), 502, 502),
-    "no-contract": (whole(peers.completion({"finish_reason": "whim"})), 502, 200),
+    "no-choices": (whole({**chunks.completion(), "choices": []}), 502, 502),
+    "no-contract": (whole(chunks.completion({"finish_reason": "whim"})), 502, 200),
     "tool-not-given": (
-        whole(peers.completion({"message": {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}})),
+        whole(chunks.completion({"message": {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}})),
         502,
         502,
     ),
@@ -78,9 +80,10 @@ def in_front_of(
 ) -> Iterator[Server]:
     """A server with models that the upstream has by the same names; ``patience`` is in seconds."""
     entry = {"engine": "upstream", "base_urls": [upstream.base_url], "key_env": "UPSTREAM_KEY", "retries": 0}
-    timeouts = {"first_byte": patience, "idle": patience}
+    # The one that says nothing at all is the only one whose first byte shall be missed.
+    timeouts = {name: {"first_byte": patience if name == "stalled" else PATIENCE, "idle": patience} for name in models}
     file = folder / "parley.json"
-    file.write_text(json.dumps({"models": {name: {**entry, "timeouts": timeouts} for name in models}}))
+    file.write_text(json.dumps({"models": {name: {**entry, "timeouts": timeouts[name]} for name in models}}))
     with serve(
         "echo", {"PARLEY_ENGINE": None, "PARLEY_CONFIG": str(file), "UPSTREAM_KEY": SECRET, **(env or {})}
     ) as server:
@@ -126,7 +129,7 @@ def test_whatever_an_upstream_does_clients_get_one_shape_of_error(front: tuple[S
 
 def test_nothing_that_a_client_sends_changes_where_an_upstream_is_asked(tmp_path: Path) -> None:
     async def answer(connection: Connection) -> None:
-        await (STREAM if connection.request.json.get("stream") else whole(peers.completion()))(connection)
+        await (STREAM if connection.request.json.get("stream") else whole(chunks.completion()))(connection)
 
     with serving(answer) as upstream, serving(answer) as other:
         there, host = other.base_url, f"127.0.0.1:{other.port}"
@@ -167,19 +170,15 @@ def test_a_client_that_leaves_closes_the_connection_to_the_upstream(tmp_path: Pa
         gone.append(True)
         connection.keep = False
 
-    with serving(hang) as upstream, in_front_of(upstream, tmp_path, ["m"], patience=60) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    with serving(hang) as upstream, in_front_of(upstream, tmp_path, ["m"], patience=PATIENCE) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "Hello"}]}
         headers = {**server.bearer, "content-type": "application/json"}
         connection.request("POST", CHAT, json.dumps(body), headers)
-        deadline = time.monotonic() + 10
-        while not upstream.received and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: upstream.received, "the upstream is not asked")
         if sent:
             response = connection.getresponse()
             assert response.readline().startswith(b"data: ")
             response.close()
         connection.close()
-        while not gone and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert gone, "the upstream has been left waiting"
+        wait_until(lambda: gone, "the upstream has been left waiting")

@@ -14,8 +14,9 @@ from app.engines.dialects.drift import Drift
 from app.engines.transport.events import MISSING_DONE
 from app.jsontypes import Json
 
-from .peers import ROLE, Front, chunk, completion, error_of, last_chunk, text_of
-from .playing import Whole
+from ..chunks import ROLE, chunk, completion, last_chunk
+from ..scripted_replicas import Whole
+from .peers import Front, error_of, text_of
 
 Make = Callable[..., Front]
 

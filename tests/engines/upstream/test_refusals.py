@@ -19,6 +19,8 @@ from app.web.sse import to_json
 from .playing import KEY, played, post, stream
 from .scripted import Scripted, whole
 
+pytestmark = pytest.mark.live
+
 OPENAI = {"message": "Bad 'stop'.", "type": "invalid_request_error", "param": "stop", "code": "invalid_value"}
 
 

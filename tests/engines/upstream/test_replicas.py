@@ -12,9 +12,13 @@ from app.engines.transport import health, replica
 from app.engines.transport.breaker import CONSECUTIVE
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamRefused
+from tests import jumping
+from tests.patience import PATIENCE, until
 
-from .playing import options, played, post, started, stream
-from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, until, whole
+from .playing import played, post, started, stream
+from .scripted import EVENTS_HEAD, Answer, Scripted, chunk, endless, event, events, reset, stall, whole
+
+pytestmark = pytest.mark.live
 
 GOOD = whole({"id": "x"})
 
@@ -41,7 +45,7 @@ def test_requests_go_to_the_replica_with_the_fewest_outstanding() -> None:
             for each in streams:
                 await each.aclose()
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_equals_are_chosen_at_random() -> None:
@@ -52,7 +56,7 @@ def test_equals_are_chosen_at_random() -> None:
             counts = Counter({"one": len(one.received), "two": len(two.received)})
             assert min(counts.values()) >= 5, counts
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_what_fails_or_is_dropped_is_outstanding_no_more() -> None:
@@ -72,18 +76,6 @@ def test_what_fails_or_is_dropped_is_outstanding_no_more() -> None:
 
     script = [reset(), reset(EVENTS_HEAD, chunk(event(1))), stall(EVENTS_HEAD, chunk(event(1))), stall(), events(1)]
     played(*script, use=use)
-
-
-def test_a_replica_that_keeps_failing_is_asked_no_more() -> None:
-    async def use(replicas: Replicas, upstream: Scripted) -> None:
-        await fail(replicas)
-        assert len(upstream.received) == CONSECUTIVE
-        with pytest.raises(EngineUnavailable) as caught:
-            await post(replicas)
-        assert int(caught.value.headers["retry-after"]) >= 1
-        assert len(upstream.received) == CONSECUTIVE
-
-    played(reset(), use=use, health_path=None)
 
 
 def test_a_replica_that_breaks_off_in_the_middle_is_asked_no_more() -> None:
@@ -126,7 +118,7 @@ def test_a_replica_that_mended_is_found_by_a_probe_and_tried_again(monkeypatch: 
         with pytest.raises(EngineUnavailable):
             await post(replicas)
         upstream.models, upstream.answers = whole({}), [GOOD]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     await post(replicas)
@@ -163,33 +155,7 @@ def test_a_replica_that_is_away_at_the_start_is_not_asked_first() -> None:
             for _ in range(20):
                 assert await post(replicas)
 
-    asyncio.run(run())
-
-
-def test_it_is_ready_when_one_replica_answers() -> None:
-    async def run() -> None:
-        async with Scripted() as gone:
-            url = gone.base_url
-        async with started(url) as replicas:
-            assert not await replicas.ready()
-        async with Scripted() as up, started(url, up.base_url) as replicas:
-            assert await replicas.ready()
-
-    asyncio.run(run())
-
-
-def test_it_is_not_ready_before_the_start_or_after_the_end() -> None:
-    async def run() -> None:
-        async with Scripted() as up:
-            replicas = Replicas(options(up.base_url))
-            await replicas.close()
-            assert not await replicas.ready()
-            await replicas.start()
-            assert await replicas.ready()
-            await replicas.close()
-            assert not await replicas.ready()
-
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_it_is_not_ready_while_the_upstream_does_not_answer_or_refuses_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,15 +168,6 @@ def test_it_is_not_ready_while_the_upstream_does_not_answer_or_refuses_the_key(m
     assert [asyncio.run(run(models)) for models in (stall(), whole({}, 401), whole({}, 500))] == [False] * 3
 
 
-@pytest.mark.parametrize("status", [404, 429])
-def test_an_upstream_without_a_list_of_models_is_ready(status: int) -> None:
-    async def run() -> None:
-        async with Scripted(models=whole({}, status)) as upstream, started(upstream.base_url) as replicas:
-            assert await replicas.ready()
-
-    asyncio.run(run())
-
-
 def test_many_who_ask_whether_it_is_ready_are_one_probe_to_the_upstream() -> None:
     async def run() -> None:
         async with Scripted(models=whole({}, 500)) as upstream, started(upstream.base_url) as replicas:
@@ -218,7 +175,7 @@ def test_many_who_ask_whether_it_is_ready_are_one_probe_to_the_upstream() -> Non
             assert not await replicas.ready()
             assert len(upstream.probes) == 1
 
-    asyncio.run(run())
+    jumping.run(run())
 
 
 def test_without_a_health_path_nothing_is_probed() -> None:
@@ -266,8 +223,3 @@ def test_a_replica_believed_broken_is_told_in_the_log(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING, "parley"):
         played(reset(), use=use, health_path=None)
     assert caplog.messages[-1] == "upstream of m, replica 1 of 1: believed broken, not asked for a while"
-
-
-def test_before_its_start_it_is_unavailable() -> None:
-    with pytest.raises(EngineUnavailable):
-        asyncio.run(post(Replicas(options("http://127.0.0.1:1/v1"))))

@@ -83,9 +83,9 @@ class LlamaReader(StreamReader):
         if message.get("content") == "":
             del message["content"]
         if not _is_well_formed(delta):
-            return [delta]  # the contract has no such thing, and whoever holds it against the contract says so
+            raise UpstreamFailed("The upstream's stream has a delta that cannot be read.")
         if "reasoning_content" in message:
-            self._reasoning.append(str(message["reasoning_content"]))
+            self._reasoning.append(message["reasoning_content"])
             self._thoughts_so_far = self._timing("predicted_n") or 0
             # Of a delta with more than thoughts it is not known how many tokens were thoughts.
             self._thoughts = self._timing("predicted_n") if len(message) == 1 else None
@@ -141,16 +141,24 @@ class LlamaReader(StreamReader):
 
 
 def _is_well_formed(delta: Delta) -> bool:
-    """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here."""
+    """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here and put together
+    to a whole answer. There is no going on without it: a text that is put together around a hole is another one."""
+    message: Json = {**delta.message}
+    calls, body = message.get("tool_calls", []), message.get("function_call", {})
     logprobs: Any = {} if delta.logprobs is None else delta.logprobs
-    if not isinstance(delta.message.get("content", ""), str) or not isinstance(logprobs, dict):
+    if not (isinstance(calls, list) and isinstance(body, dict) and isinstance(logprobs, dict)):
         return False
-    entries = logprobs.get("content")
-    return entries is None or (isinstance(entries, list) and all(map(_is_entry, entries)))
+    texts = [message.get(name, "") for name in ("content", "refusal", "reasoning_content")]
+    for part in (body, *(call.get("custom") or call.get("function") for call in calls)):
+        texts += part.values()
+    return all(isinstance(text, str) for text in texts) and all(map(_are_entries, logprobs.values()))
 
 
-def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None)
+def _are_entries(entries: Any) -> bool:
+    return entries is None or (
+        isinstance(entries, list)
+        and all(isinstance(entry, dict) and isinstance(entry.get("bytes"), list | None) for entry in entries)
+    )
 
 
 def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:

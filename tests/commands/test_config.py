@@ -1,0 +1,61 @@
+"""The commands of `flask --app wsgi config`: what would be served is told, or what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Command
+
+TWO = """
+[models.say]
+engine = "echo"
+aliases = ["gpt-4o-mini"]
+fallbacks = ["tiny"]
+
+[models.tiny]
+engine = "llama"
+
+[models.far]
+engine = "upstream"
+dialect = "vllm"
+base_urls = ["http://192.0.2.1/v1", "http://192.0.2.2/v1"]
+"""
+
+
+def test_the_models_of_a_file_are_listed_with_what_answers_them(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(TWO)
+    done = command("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        "say  echo  also called gpt-4o-mini  falls back to tiny",
+        "tiny  llama",
+        "far  upstream  vllm, 2 replicas",
+    ]
+
+
+def test_a_mistake_in_a_file_is_told_with_its_place_and_the_status_is_1(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(TWO.replace("aliases", "alias", 1))
+    done = command("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "models.say.alias is no key here. Did you mean aliases?" in done.stderr
+
+
+def test_without_a_file_that_of_the_settings_is_told(command: Command) -> None:
+    assert command("config", "check", PARLEY_ENGINE="echo").stdout == "parley-echo  echo\n"
+    url = {"PARLEY_UPSTREAM_URL": "http://192.0.2.1/v1"}
+    assert command("config", "check", **url).stdout == "the models that the upstream lists\n"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "http://localhost:8080/v1"])
+def test_an_upstream_that_is_the_server_itself_is_told(command: Command, url: str) -> None:
+    done = command("config", "check", PARLEY_UPSTREAM_URL=url)
+    assert done.exit_code == 1
+    assert "PARLEY_UPSTREAM_URL is this server's own address" in done.stderr
+
+
+def test_every_key_of_a_file_is_printed(command: Command) -> None:
+    done = command("config", "keys")
+    assert done.exit_code == 0
+    assert all(f"`{name}`" in done.stdout for name in ("engine", "base_urls", "dialect", "timeouts.total"))

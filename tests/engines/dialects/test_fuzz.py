@@ -1,0 +1,91 @@
+"""Whatever an upstream sends, reading it gives deltas or one of our errors, and never anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from app.engines.asked import Asked
+from app.engines.base import Completion, Deltas, StreamItem
+from app.engines.collecting import collect
+from app.engines.dialects.drift import Drift
+from app.engines.dialects.llama_cpp import errors
+from app.engines.dialects.llama_cpp.reader import LlamaReader
+from app.engines.dialects.reading import error_of, in_our_words
+from app.engines.dialects.stream import StreamReader
+from app.engines.tool_choice import ToolChoice
+from app.engines.transport.failures import failed_by_status
+from app.errors import ApiError, UpstreamRefused
+
+from . import garbage
+
+TOOLS = ToolChoice(("get_time",))
+ASKED = [
+    Asked(),
+    Asked(tool_choice=TOOLS),
+    Asked(n=2, tool_choice=TOOLS),
+    Asked(alternatives=0, tool_choice=TOOLS),
+    Asked(alternatives=2, json=True),
+]
+READERS: dict[str, Callable[[Asked], StreamReader]] = {
+    "any": lambda asked: StreamReader(asked, Drift("")),
+    "llama.cpp": lambda asked: LlamaReader(asked, Drift("")),
+    "stops": lambda asked: LlamaReader(asked, Drift(""), stops=["END", "b"]),
+    "silent": lambda asked: LlamaReader(asked, Drift(""), silent=True),
+    "ours": lambda asked: LlamaReader(asked, Drift(""), own=True, error=errors.error_of),
+}
+
+
+def together(deltas: list[StreamItem]) -> Completion:
+    async def told() -> Deltas:
+        for delta in deltas:
+            yield delta
+
+    return asyncio.run(collect(told()))
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("name", READERS)
+def test_a_stream_with_anything_in_it_is_read_or_refused(name: str, asked: Asked) -> None:
+    random = Random(f"{name} {asked}")
+    for _ in range(250):
+        reader = READERS[name](asked)
+        events = garbage.stream(random)
+        place = random.randrange(len(events))
+        events[place] = garbage.spoiled(random, events[place])
+        with contextlib.suppress(ApiError):
+            deltas = [delta for event in events for delta in reader.feed(json.dumps(event).encode())]
+            deltas += reader.end()
+            if isinstance(reader, LlamaReader):  # whose streams are put together to whole answers
+                together(deltas)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_a_whole_answer_with_anything_in_it_is_read_or_refused(asked: Asked) -> None:
+    random = Random(f"{asked}")
+    for _ in range(300):
+        answer = json.dumps(garbage.spoiled(random, garbage.whole(random))).encode()
+        for make in READERS.values():
+            with contextlib.suppress(ApiError):
+                reader = make(asked)
+                reader.feed_whole(answer)
+                reader.end()
+
+
+def test_an_error_object_with_anything_in_it_is_read() -> None:
+    random = Random(7)
+    good = {"error": {"message": "a", "type": "b", "param": "c", "code": 400, "status": 1, "detail": [{"loc": ["a"]}]}}
+    for _ in range(1000):
+        told = garbage.spoiled(random, good)
+        body = json.dumps(told).encode()
+        for status in (400, 404, 422, 429, 500):
+            error = failed_by_status(status, {}, body).error
+            if isinstance(error, UpstreamRefused):
+                in_our_words(error)
+        if isinstance(told, dict):
+            error_of(told)

@@ -1,0 +1,134 @@
+"""A model is told how much to think as its template understands it, or the request is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.engines.constraints import binding as bindings
+from app.engines.constraints.schema import accepted
+from app.engines.llama.plan import LlamaPlan
+from app.errors import UnsupportedParameter
+from app.jsontypes import Json
+
+from .requests import MOOD, PLAIN, SUM, form
+from .scripted_process import CONTEXT_LENGTH, ScriptedProcess
+
+Planned = Callable[..., LlamaPlan]
+
+
+def opening(payload: Json) -> str:
+    """The prompt begins the thoughts, or says that there are none."""
+    return "no" if payload.get("chat_template_kwargs", {}).get("enable_thinking") is False else "yes <think>"
+
+
+def always(_: Json) -> str:
+    return "<think>"
+
+
+def wording(payload: Json) -> str:
+    """The prompt says the word of the effort, and knows one verbosity."""
+    verbosity = payload.get("chat_template_kwargs", {}).get("verbosity")
+    return f"{payload.get('reasoning_effort')} {verbosity == 'low'}"
+
+
+def test_what_the_template_can_be_told_is_found_out_once_and_only_where_it_knows_of_it(planned: Planned) -> None:
+    process = ScriptedProcess(prompt=opening)
+    planned(process, "reasoning", times=3, reasoning_effort="low")
+    assert process.calls["answer"] == 1
+    asked = process.calls["render"]
+    planned(ScriptedProcess(prompt=opening), "reasoning")
+    assert process.calls["render"] == asked
+    ignorant = ScriptedProcess()
+    planned(ignorant)
+    assert not ignorant.calls
+
+
+@pytest.mark.parametrize(
+    ("effort", "told"),
+    [
+        ("none", {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
+        ("low", {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}, "thinking_budget_tokens": 32}),
+        ("max", {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}}),
+    ],
+)
+def test_an_effort_is_told_as_the_template_understands_it(planned: Planned, effort: str, told: Json) -> None:
+    plan = planned(ScriptedProcess(prompt=opening), "reasoning", reasoning_effort=effort)
+    assert plan.way.payload.items() >= told.items()
+    assert ("thinking_budget_tokens" in plan.way.payload) is ("thinking_budget_tokens" in told)
+    assert told.get("thinking_budget_tokens", 32) == CONTEXT_LENGTH // 16
+
+
+def test_a_bound_answer_comes_after_the_thoughts_that_were_asked_for(planned: Planned) -> None:
+    ask = partial(planned, ScriptedProcess(prompt=opening), "reasoning", response_format=form(MOOD))
+    grammar = bindings.to_schema(accepted(MOOD, "p")).grammar
+    assert ask(reasoning_effort="none").way.payload["grammar"] == grammar
+    assert ask().way.payload["grammar"] == grammar, "a bound answer has thoughts only when they are asked for"
+    thinking = ask(reasoning_effort="low").way.payload
+    assert thinking["grammar"].startswith("%llguidance {}\nstart: thoughts answer")
+    assert thinking["chat_template_kwargs"]["enable_thinking"]
+
+
+@pytest.mark.parametrize(
+    ("more", "together_with"),
+    [
+        ({}, None),
+        ({"tools": [PLAIN]}, None),
+        ({"response_format": form(MOOD)}, "response_format"),
+        ({"tools": [PLAIN], "response_format": form(MOOD)}, "response_format"),
+        ({"tools": [PLAIN], "tool_choice": "required"}, "tool_choice"),
+        ({"functions": [PLAIN["function"]], "function_call": {"name": "weather"}}, "function_call"),
+        ({"tools": [PLAIN, SUM]}, "tool_choice"),
+    ],
+    ids=range(7),
+)
+def test_a_model_whose_thoughts_cannot_be_ended_refuses_to_think_before_a_bound_answer(
+    planned: Planned, more: Json, together_with: str | None
+) -> None:
+    ask = partial(planned, ScriptedProcess(prompt=wording, bounded=False, marks=False), "reasoning", **more)
+    if together_with is None:
+        assert ask(reasoning_effort="low").way.payload["reasoning_effort"] == "low"
+        return
+    with pytest.raises(UnsupportedParameter, match=f"together with '{together_with}'") as caught:
+        ask(reasoning_effort="low")
+    assert caught.value.param == "reasoning_effort"
+
+
+EFFORTS: list[tuple[Any, tuple[str, ...], Json, str]] = [
+    (always, ("reasoning",), {"reasoning_effort": "none"}, "reasoning_effort"),
+    (opening, ("reasoning", "verbosity"), {"verbosity": "low"}, "verbosity"),
+    (wording, ("reasoning", "verbosity"), {"verbosity": "high"}, "verbosity"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "capabilities", "effort", "param"), EFFORTS, ids=range(len(EFFORTS)))
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"response_format": form(MOOD)},
+        {"tools": [PLAIN]},
+        {"tools": [PLAIN], "tool_choice": "required"},
+        {"tools": [PLAIN], "response_format": form(MOOD)},
+        {"tools": [SUM]},
+    ],
+    ids=["words", "format", "tools", "required", "tools and format", "grammar"],
+)
+def test_what_the_model_cannot_be_told_is_refused_or_left_out_in_every_way_of_asking(
+    planned: Planned, prompt: Any, capabilities: tuple[str, ...], effort: Json, param: str, more: Json
+) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        planned(ScriptedProcess(prompt=prompt), *capabilities, **effort, **more)
+    assert caught.value.param == param
+    refused: list[UnsupportedParameter] = []
+    plan = planned(ScriptedProcess(prompt=prompt), *capabilities, refuse=refused.append, **effort, **more)
+    assert [error.param for error in refused] == [param]
+    without = planned(ScriptedProcess(prompt=prompt), *capabilities, **more)
+    assert _payloads(plan) == _payloads(without)
+
+
+def _payloads(plan: LlamaPlan) -> list[Json]:
+    return [way.payload for way in (plan.way, plan.in_format, *plan.calls.values()) if way is not None]

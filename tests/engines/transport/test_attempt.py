@@ -1,0 +1,212 @@
+"""One attempt gives the first bytes of an answer, or says how it failed and whether it may be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from app.engines.transport.attempt import HttpResponse, send
+from app.engines.transport.failures import Cause, Failed, Verdict
+from app.engines.transport.options import Timeouts
+from app.errors import EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
+
+from ...patience import PATIENCE
+from .memory import Response, Session, request
+
+
+def run(test: Any) -> Any:
+    return asyncio.run(asyncio.wait_for(test, PATIENCE))
+
+
+def failure(*answers: Response | Exception, **options: Any) -> Failed:
+    async def test() -> Failed:
+        with pytest.raises(Failed) as caught:
+            await send(Session(*answers).typed, request(**options))
+        return caught.value
+
+    failed = run(test())
+    assert isinstance(failed, Failed)
+    return failed
+
+
+def test_an_answer_is_given_with_its_first_bytes() -> None:
+    async def test() -> None:
+        headers = {"Content-Type": "Text/Event-Stream; charset=utf-8"}
+        session = Session(Response(b"a", b"b", headers=headers))
+        answer = await send(session.typed, request(b"{}"))
+        assert (answer.first, answer.content_type) == (b"a", "text/event-stream")
+        (asked,) = session.asked
+        assert (asked["method"], str(asked["url"]), asked["data"]) == ("POST", "http://peer/v1/x", b"{}")
+        assert asked["allow_redirects"] is False
+        assert await answer.read() == b"b"
+        assert await answer.read() == b""
+        answer.close()
+
+    run(test())
+
+
+def test_a_large_body_is_written_piece_by_piece() -> None:
+    async def test() -> None:
+        session = Session(Response(b"a"), Response(b"a"))
+        for body in (b"x" * (1 << 20), None):
+            (await send(session.typed, request(body))).close()
+        large, none = (asked["data"] for asked in session.asked)
+        assert isinstance(large, io.BytesIO)
+        assert none is None
+
+    run(test())
+
+
+def key() -> ConnectionKey:
+    return ConnectionKey("peer", 80, False, True, None, None, None)
+
+
+def unreachable(number: int) -> aiohttp.ClientConnectorError:
+    return aiohttp.ClientConnectorError(key(), OSError(number, "no"))
+
+
+LOST = (Cause.LOST, True, UpstreamFailed)
+OPENING: list[tuple[Exception, tuple[Cause, bool, type[Exception]]]] = [
+    (unreachable(errno.ECONNREFUSED), (Cause.UNREACHABLE, True, EngineUnavailable)),
+    (unreachable(errno.ENOENT), (Cause.UNREACHABLE, True, EngineUnavailable)),
+    (aiohttp.ClientConnectorDNSError(key(), OSError(0, "no")), (Cause.UNREACHABLE, True, EngineUnavailable)),
+    (aiohttp.ConnectionTimeoutError(), (Cause.UNREACHABLE, True, EngineUnavailable)),
+    # As it may be somebody else who answers, nothing is tried again.
+    (aiohttp.ClientConnectorSSLError(key(), OSError(0, "no")), (Cause.UNREACHABLE, False, EngineUnavailable)),
+    # A connection that was never accepted says so at the first write.
+    (aiohttp.ClientOSError(errno.ENOTCONN, "no"), (Cause.UNREACHABLE, True, EngineUnavailable)),
+    (aiohttp.ClientOSError(errno.EPIPE, "no"), LOST),
+    (aiohttp.ServerDisconnectedError(), LOST),
+    (ConnectionResetError(), LOST),
+    (TimeoutError(), (Cause.LATE, False, UpstreamTimeout)),
+    (aiohttp.ClientResponseError(None, ()), (Cause.UNUSABLE, False, UpstreamFailed)),  # type: ignore[arg-type]
+    (aiohttp.InvalidURL("x"), (Cause.UNUSABLE, False, UpstreamFailed)),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), OPENING, ids=lambda value: type(value).__name__)
+def test_a_failure_before_the_answer_is_told_by_its_cause(
+    error: Exception, expected: tuple[Cause, bool, type[Exception]]
+) -> None:
+    failed = failure(error)
+    assert (failed.cause, failed.repeatable, type(failed.error)) == expected
+    assert "peer" not in failed.reason
+    assert failed.verdict is Verdict.BROKEN
+
+
+def test_a_connection_that_ends_before_the_body_begins_is_lost_and_closed() -> None:
+    response = Response(ConnectionResetError())
+    failed = failure(response)
+    assert (failed.cause, failed.repeatable) == (Cause.LOST, True)
+    assert response.closed
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, UpstreamRefused),
+        (401, UpstreamFailed),
+        (429, RateLimited),
+        (500, UpstreamFailed),
+        (503, EngineUnavailable),
+    ],
+)
+def test_another_status_than_2xx_is_a_failure_that_tells_what_the_body_says(
+    status: int, error: type[Exception]
+) -> None:
+    body = b'{"error": {"message": "sk-secret is odd", "code": "c"}}'
+    response = Response(body[:9], body[9:], status=status, headers={"Retry-After": "7"})
+    failed = failure(response)
+    assert (failed.cause, failed.status, failed.retry_after) == (Cause.STATUS, status, 7.0)
+    assert isinstance(failed.error, error)
+    assert failed.told == {"message": "… is odd", "code": "c"}
+    assert response.closed
+
+
+def test_of_an_error_that_has_no_end_only_a_part_is_read() -> None:
+    response = Response(*[b"x" * (1 << 16)] * 9, status=400)
+    failure(response)
+    assert len(response.content._pieces) == 7
+    assert failure(Response(b'{"error', ConnectionResetError(), status=400)).status == 400, "the status says enough"
+
+
+def test_an_attempt_whose_time_is_over_is_late() -> None:
+    for options in ({"seconds": -1.0}, {"timeouts": Timeouts(first_byte=0.001)}):
+        response = Response(asyncio.Event())
+        failed = failure(response, **options)
+        assert (failed.cause, failed.repeatable) == (Cause.LATE, False)
+        assert isinstance(failed.error, UpstreamTimeout)
+        assert response.closed
+
+
+def test_cancelling_an_attempt_closes_its_connection() -> None:
+    async def test() -> None:
+        response = Response(asyncio.Event())
+        task = asyncio.create_task(send(Session(response).typed, request()))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert response.closed
+
+    run(test())
+
+
+async def opened(response: Response, **options: Any) -> HttpResponse:
+    return await send(Session(response).typed, request(**options))
+
+
+def test_a_whole_body_may_be_so_large_and_no_larger() -> None:
+    async def test() -> None:
+        assert await (await opened(Response(b"ab", b"cd"))).read_all(4) == b"abcd"
+        with pytest.raises(Failed) as caught:
+            await (await opened(Response(b"ab", b"cd"))).read_all(3)
+        assert (caught.value.cause, caught.value.verdict) == (Cause.UNUSABLE, Verdict.FAULTY)
+
+    run(test())
+
+
+@pytest.mark.parametrize("error", [aiohttp.ClientPayloadError(), ConnectionResetError(), TimeoutError()], ids=repr)
+def test_an_answer_that_ends_in_the_middle_is_broken_off(error: Exception) -> None:
+    async def test() -> None:
+        answer = await opened(Response(b"a", error))
+        with pytest.raises(Failed) as caught:
+            await answer.read()
+        assert (caught.value.cause, caught.value.repeatable) == (Cause.BROKEN_OFF, False)
+        answer.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("options", [{"timeouts": Timeouts(idle=0.001)}, {"seconds": 0.01}], ids=["idle", "deadline"])
+def test_an_answer_that_stalls_is_late_and_its_connection_closed(options: Any) -> None:
+    async def test() -> None:
+        response = Response(b"a", asyncio.Event())
+        answer = await opened(response, **options)
+        with pytest.raises(Failed) as caught:
+            await answer.read()
+        assert caught.value.cause is Cause.LATE
+        assert response.closed
+        answer.close()
+
+    run(test())
+
+
+def test_an_answer_that_is_closed_closes_its_connection_unless_it_was_left() -> None:
+    async def test() -> None:
+        closing, leaving = Response(b"a"), Response(b"a")
+        (await opened(closing)).close()
+        assert closing.closed
+        answer = await opened(leaving)
+        answer.leave()
+        answer.close()
+        assert not leaving.closed, "what ends it may arrive first"
+
+    run(test())
