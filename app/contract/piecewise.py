@@ -15,10 +15,10 @@ from ..jsontypes import Json
 from .faults import Fault, Validator
 from .pointers import JsonPath, pointer_in, pointer_to, reference_to
 
-# A piece and a part of the instance are a step, of some ten microseconds; a large part is more.
-MOST_STEPS = 3_000
+# A piece and a part of the instance are a step, of some twenty microseconds; a large part is more.
+MOST_STEPS = 2_000
 _VALUES = 100
-_CHARACTERS = 1_000
+_CHARACTERS = 1_000  # count as a value
 
 # The document's own address.
 URI = "urn:parley:document"
@@ -80,7 +80,6 @@ class _Search:
     def __init__(self, pieces: Pieces, most: int) -> None:
         self._pieces = pieces
         self._left = most
-        self._sizes: dict[int, int] = {}
         self._known: dict[tuple[str, JsonPath], tuple[Fault, ...]] = {}
 
     def faults(self, pointer: str, part: Any, path: JsonPath) -> tuple[Fault, ...]:
@@ -88,7 +87,7 @@ class _Search:
         key = (pointer, path)
         if key not in self._known:
             self._known[key] = ()  # for a reference that leads back to itself
-            self._left -= 1 + self._size(part) // _VALUES
+            self._left -= 1 + _size(part, self._left * _VALUES) // _VALUES
             if self._left < 0:
                 raise TooManySteps
             validator, more = self._pieces.piece(pointer)
@@ -117,13 +116,17 @@ class _Search:
             if not fitting or (keyword == "oneOf" and fitting > 1):
                 yield Fault(keyword, None, place, branches)
 
-    def _size(self, value: Any) -> int:
-        if not isinstance(value, dict | list):
-            return 1 + len(value) // _CHARACTERS if isinstance(value, str) else 1
-        if id(value) not in self._sizes:
-            children = value.values() if isinstance(value, dict) else value
-            self._sizes[id(value)] = 1 + sum(map(self._size, children))
-        return self._sizes[id(value)]
+
+def _size(part: Any, most: int) -> int:
+    """How many values there are in a part of an instance; there may be more if there are ``most``."""
+    size = 0
+    left = [part]
+    while left and size <= most:
+        value = left.pop()
+        size += 1 + len(value) // _CHARACTERS if isinstance(value, str) else 1
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return size
 
 
 def follow(instance: Any, path: JsonPath) -> tuple[JsonPath, Any]:

@@ -8,6 +8,7 @@ few faults, is looked at closely.
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -23,10 +24,9 @@ _MOST_NODES = 2_000
 # Levels that the search for a culprit goes down, and fields or items of one that it tries.
 _MOST_LEVELS = 10
 _MOST_CHILDREN = 64
-# Of the work of asking for validity, which is as long as the instance: so many times the whole, and some more.
+# Bytes that may be held against the schema: so many times the whole, and some more.
 _WHOLES = 4
-_MORE = 200_000
-_CHARACTERS = 1_000
+_MORE = 2_000_000
 
 
 class Shrunken:
@@ -120,20 +120,12 @@ class Shrunken:
         return True
 
 
-def _size(whole: Any) -> int:
-    """About how long it takes to ask whether an instance is valid."""
-    size = 0
-    left = [whole]
-    while left:
-        node = left.pop()
-        size += 1
-        if isinstance(node, str):
-            size += len(node) // _CHARACTERS
-        elif isinstance(node, dict):
-            left += node.values()
-        elif isinstance(node, list):
-            left += node
-    return size
+def _size(instance: Any) -> int:
+    """About how many bytes there are in an instance, which tells how long it takes to hold it against a schema."""
+    try:
+        return len(marshal.dumps(instance, 2))  # the second form writes again what comes again
+    except ValueError:  # a form may have more than JSON, and is small
+        return 1
 
 
 def _length(node: object) -> int:
