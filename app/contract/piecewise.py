@@ -18,7 +18,7 @@ from .pointers import JsonPath, pointer_in, pointer_to, reference_to
 # A piece and a part of the instance are a step, of some twenty microseconds; a large part is more.
 MOST_STEPS = 2_000
 _VALUES = 100
-_CHARACTERS = 1_000  # count as a value
+_CHARACTERS = 5_000  # count as a value
 
 # The document's own address.
 URI = "urn:parley:document"
