@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..contract.explain import check
+from ..contract.faults import Validator
 from ..contract.pointers import PathPattern
-from ..contract.schemas import Validator
 from ..errors import BadRequest
 from ..jsontypes import Json
 from .parameters import PARAMETERS

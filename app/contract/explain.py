@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import BadRequest
+from .faults import Fault, Validator
+from .piecewise import TooManySteps, follow
 from .pointers import JsonPath
-from .schemas import Fault, Validator
 from .shrink import Shrunken
 
 # A client may send names of any length; what is quoted back stays readable.
@@ -53,12 +54,17 @@ def explain(validator: Validator, instance: object, *, at: JsonPath = (), place:
 
 
 def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
-    """The most telling fault of an invalid instance, with its path in it, and what is there."""
+    """The most telling fault of an invalid instance, with its path in it, and what is there. One without a keyword is
+    anywhere in there: to tell more would take too long."""
     keep: frozenset[JsonPath] = frozenset()
     for _ in range(_MOST_TRIES):
         shrunken = Shrunken(validator.is_valid, instance, keep)
-        fault = _narrow(_first(list(validator.faults(shrunken.instance))))
-        path, found = _follow(shrunken.instance, fault.path)
+        try:
+            fault = _narrow(_first(list(validator.faults(shrunken.instance))))
+        except TooManySteps:
+            path, found = shrunken.culprit()
+            return Fault("", None, shrunken.original(path)), found
+        path, found = follow(shrunken.instance, fault.path)
         if path not in shrunken.cut or fault.keyword not in _FAULTS_OF_CUTTING:
             return Fault(fault.keyword, fault.value, shrunken.original(path)), found
         keep |= {path}
@@ -154,17 +160,6 @@ def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
     )
 
 
-def _follow(instance: Any, path: JsonPath) -> tuple[JsonPath, Any]:
-    """The path with its keys as they are in the instance, and what is there."""
-    followed: list[str | int] = []
-    for part in path:
-        # jsonschema-rs tells a property whose name looks like a number as one.
-        key = str(part) if isinstance(instance, dict) else part
-        followed.append(key)
-        instance = instance[key]
-    return tuple(followed), instance
-
-
 _ARTICLES = {
     "null": "null",
     "boolean": "a boolean",
@@ -213,6 +208,8 @@ _LIMITS = {
 def _describe(fault: Fault, found: object) -> tuple[str, str]:
     """Message, with ``{where}`` for the place, and code."""
     keyword, value = fault.keyword, fault.value
+    if not keyword:
+        return "Invalid value for{where}: it does not fit the contract, here or deeper inside.", "invalid_value"
     if keyword == "required":
         return "Missing required parameter:{where}.", "missing_required_parameter"
     if keyword in ("additionalProperties", "unevaluatedProperties"):

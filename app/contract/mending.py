@@ -13,8 +13,8 @@ from typing import Any
 
 from ..jsontypes import Json
 from .explain import find_fault
+from .faults import Validator
 from .pointers import PathPattern
-from .schemas import Validator
 
 # Properties to leave out of one answer; more would be another answer.
 _MOST = 64

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import DocumentError
 from ..jsontypes import Json
 from .document import Document
+from .faults import Fault, Validator
 from .formats import FORMATS, is_byte
-from .pointers import JsonPath, reference_to
+from .piecewise import URI, Pieces
+from .pointers import reference_to
 from .upgrade import Direction
 
 try:
@@ -25,30 +26,6 @@ except ImportError:  # pragma: no cover - exercised by a test that hides the mod
     jsonschema_rs = None  # type: ignore[assignment]
 
 log = logging.getLogger("parley")
-
-_URI = "urn:parley:document"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One rule that an instance breaks.
-
-    ``keyword`` and ``value`` are the schema's, ``path`` leads to the culprit inside the instance; ``branches`` holds
-    the faults of each branch of an ``anyOf`` or ``oneOf`` that none fits.
-    """
-
-    keyword: str
-    value: Any
-    path: JsonPath
-    branches: tuple[tuple[Fault, ...], ...] = ()
-
-
-class Validator(Protocol):
-    """A compiled schema."""
-
-    def is_valid(self, instance: Any) -> bool: ...
-
-    def faults(self, instance: object) -> Iterator[Fault]: ...
 
 
 class Schemas:
@@ -94,12 +71,14 @@ class Schemas:
             self._compile(pointer, None)
 
     def _compile(self, pointer: str, direction: Direction | None) -> Validator:
-        reference = _URI + reference_to(pointer)
+        compiler = self._compiler(direction)
         try:
-            compiled: Validator = self._compiler(direction).compile(reference)
+            compiled: Validator = _Located(
+                compiler.compile({"$ref": URI + reference_to(pointer)}), pointer, compiler.pieces
+            )
         except Exception as error:  # each library has its own, and some have several
             raise DocumentError(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
-        return compiled
+        return _Located(compiled, pointer, compiler.pieces)
 
     def _compiler(self, direction: Direction | None) -> Any:
         if direction not in self._compilers:
@@ -131,6 +110,20 @@ class _Lazy:
         return self._compiled
 
 
+class _Located:
+    """The validator of a schema in a document, whose faults are found piece by piece."""
+
+    __slots__ = ("_pieces", "_pointer", "is_valid")
+
+    def __init__(self, validator: Validator, pointer: str, pieces: Pieces) -> None:
+        self._pointer = pointer
+        self._pieces = pieces
+        self.is_valid = validator.is_valid  # bound once: the hot path has no Python frame of ours
+
+    def faults(self, instance: object) -> Iterator[Fault]:
+        return iter(self._pieces.faults(self._pointer, instance))
+
+
 def compile_schema(schema: Json) -> Validator:
     """The validator of a schema that stands alone, such as one that a client sends; it refers to itself only.
 
@@ -147,12 +140,16 @@ def compile_schema(schema: Json) -> Validator:
 
 class _Rust:
     def __init__(self, source: Json) -> None:
-        self._registry = jsonschema_rs.Registry([(_URI, source)], draft=jsonschema_rs.Draft202012)
+        self._registry = jsonschema_rs.Registry([(URI, source)], draft=jsonschema_rs.Draft202012)
+        self.pieces = Pieces(self.read, self.compile)
 
-    def compile(self, reference: str) -> Validator:
+    def read(self, pointer: str) -> Any:
+        return self._registry.resolver(URI).lookup(reference_to(pointer)).contents
+
+    def compile(self, schema: Json) -> Validator:
         return _RustValidator(
             jsonschema_rs.Draft202012Validator(
-                {"$ref": reference},
+                schema,
                 registry=self._registry,
                 retriever=_fetch_nothing,
                 validate_formats=True,
@@ -194,13 +191,17 @@ class _Python:
         from referencing.jsonschema import DRAFT202012
 
         resource = DRAFT202012.create_resource(_python_patterns(source))
-        self._registry = _empty_registry().with_resource(_URI, resource)
+        self._registry = _empty_registry().with_resource(URI, resource)
+        self.pieces = Pieces(self.read, self.compile)
 
-    def compile(self, reference: str) -> Validator:
+    def read(self, pointer: str) -> Any:
+        return self._registry.resolver(URI).lookup(reference_to(pointer)).contents
+
+    def compile(self, schema: Json) -> Validator:
         import jsonschema
 
         return _PythonValidator(
-            jsonschema.Draft202012Validator({"$ref": reference}, registry=self._registry, format_checker=_formats())
+            jsonschema.Draft202012Validator(schema, registry=self._registry, format_checker=_formats())
         )
 
 

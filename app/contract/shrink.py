@@ -8,7 +8,9 @@ few faults, is looked at closely.
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from .pointers import JsonPath
@@ -19,6 +21,12 @@ _FEW_PROPERTIES = 48
 _SHORT_TEXT = 1_000
 # Containers looked into; what lies beyond is left whole.
 _MOST_NODES = 2_000
+# Levels that the search for a culprit goes down, and fields or items of one that it tries.
+_MOST_LEVELS = 10
+_MOST_CHILDREN = 64
+# Bytes that may be held against the schema: so many times the whole, and some more.
+_WHOLES = 4
+_MORE = 2_000_000
 
 
 class Shrunken:
@@ -29,11 +37,13 @@ class Shrunken:
         self._is_valid = is_valid
         self._offsets: dict[JsonPath, int] = {}
         self.instance = whole
+        self._size = _size(whole)
+        self._left = _WHOLES * self._size + _MORE
         self.cut: set[JsonPath] = set()
         # Nearest to the root first: what is cut there needs no look any more.
         left: list[JsonPath] = [()]
         for path in left:
-            if len(left) > _MOST_NODES:
+            if len(left) > _MOST_NODES or self._left < self._size:
                 break
             node = _get(self.instance, path)
             if path not in keep:
@@ -49,6 +59,25 @@ class Shrunken:
             part + self._offsets.get(path[:depth], 0) if isinstance(part, int) else part
             for depth, part in enumerate(path)
         )
+
+    def culprit(self) -> tuple[JsonPath, Any]:
+        """The deepest place, in ``instance``, that is found by leaving out fields and items one by one: without it the
+        instance is valid. And what is there."""
+        path: JsonPath = ()
+        node: Any = self.instance
+        for _ in range(_MOST_LEVELS):
+            for key in islice(node if isinstance(node, dict) else range(_length(node)), _MOST_CHILDREN):
+                if self._left < self._size:
+                    return path, node
+                self._left -= self._size
+                rest = node.copy()
+                del rest[key]
+                if self._is_valid(_replace(self.instance, path, rest)):
+                    path, node = (*path, key), node[key]
+                    break
+            else:
+                break
+        return path, node
 
     def _cut(self, path: JsonPath, node: object) -> Any:
         if isinstance(node, list) and len(node) > _FEW_ITEMS:
@@ -81,10 +110,26 @@ class Shrunken:
     def _try(self, path: JsonPath, node: object) -> bool:
         """Whether the instance is still invalid with another node at a path; then it stays there."""
         candidate = _replace(self.instance, path, node)
+        if self._left < self._size:
+            return False
+        self._left -= self._size
         if self._is_valid(candidate):
             return False
         self.instance = candidate
+        self._size = _size(candidate)
         return True
+
+
+def _size(instance: Any) -> int:
+    """About how many bytes there are in an instance, which tells how long it takes to hold it against a schema."""
+    try:
+        return len(marshal.dumps(instance, 2))  # the second form writes again what comes again
+    except ValueError:  # a form may have more than JSON, and is small
+        return 1
+
+
+def _length(node: object) -> int:
+    return len(node) if isinstance(node, list) else 0
 
 
 def _get(instance: Any, path: JsonPath) -> Any:

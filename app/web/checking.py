@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..contract.explain import check, explain
+from ..contract.faults import Validator
 from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from ..contract.operations import Body, Operation
-from ..contract.schemas import Schemas, Validator
+from ..contract.schemas import Schemas
 from ..errors import BadRequest, UnsupportedMediaType
 from ..frameworks.connexion import operation_of
 from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json

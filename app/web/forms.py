@@ -15,10 +15,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ..contract.explain import check
+from ..contract.faults import Validator
 from ..contract.forms import Form, FormField
 from ..contract.media import split_type
 from ..contract.parameters import Parameter
-from ..contract.schemas import Schemas, Validator
+from ..contract.schemas import Schemas
 from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
 from ..jsontypes import Json

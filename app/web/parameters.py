@@ -9,11 +9,12 @@ from starlette.types import Scope
 
 from ..contract.document import templates
 from ..contract.explain import explain
+from ..contract.faults import Validator
 from ..contract.media import is_json
 from ..contract.operations import Operation
 from ..contract.parameters import Parameter
 from ..contract.routing import path_name
-from ..contract.schemas import Schemas, Validator
+from ..contract.schemas import Schemas
 from ..contract.styles import decode, read_fields, read_pairs, read_segment, split_cookies, split_query
 from ..errors import BadRequest
 from ..jsontypes import Json

@@ -17,12 +17,13 @@ import flask
 import inflection
 
 from ..contract.explain import find_fault, path_text
+from ..contract.faults import Validator
 from ..contract.handlers import Handler
 from ..contract.media import is_json, split_type
 from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.pointers import PathPattern
-from ..contract.schemas import Schemas, Validator
+from ..contract.schemas import Schemas
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from ..jsontypes import Json
 from . import sse

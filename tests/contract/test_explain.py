@@ -7,7 +7,8 @@ import pytest
 
 from app.contract.document import Document
 from app.contract.explain import check, explain, path_text
-from app.contract.schemas import Schemas, Validator
+from app.contract.faults import Validator
+from app.contract.schemas import Schemas
 from app.errors import BadRequest
 
 from ..patience import little_work

@@ -6,7 +6,8 @@ import pytest
 
 from app.contract.document import Document
 from app.contract.explain import explain
-from app.contract.schemas import Schemas, Validator
+from app.contract.faults import Validator
+from app.contract.schemas import Schemas
 from app.contract.upgrade import Direction
 
 BACKENDS = ["jsonschema-rs", "jsonschema"]

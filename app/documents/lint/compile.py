@@ -7,8 +7,9 @@ from typing import Any
 
 from ...contract.bundling import Target, bundle, file_pointer
 from ...contract.document import Document
+from ...contract.faults import Validator
 from ...contract.pointers import pointer_to, reference_to, tokens
-from ...contract.schemas import Schemas, Validator
+from ...contract.schemas import Schemas
 from ...errors import ConfigurationError
 from .objects import Objects
 from .positions import BrokenReference, Location

@@ -22,6 +22,7 @@ LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise
 DEEPEST = 32  # schemas within schemas
 DEEPEST_VALUE = 100  # arrays and objects within each other
 MOST_NODES = 5_000
+MOST_BRANCHES = 5_000  # schemas for one and the same value, each counted as often as references lead to it
 MOST_VALUES = 1_000  # of all enums
 LONGEST_PATTERN = 512
 MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
@@ -119,6 +120,7 @@ class Walk:
         self._repeats = 0
         self._steps: set[int] = set()
         self._seen: set[int] = set()
+        self._schemas: list[Json] = []
         self._references: list[tuple[Json, str]] = []
 
     def visit(self, schema: Any, path: str, depth: int) -> None:
@@ -127,6 +129,7 @@ class Walk:
         self._seen.add(id(schema))
         if not isinstance(schema, dict):
             raise fault(self._param, "a schema must be an object or a boolean", path)
+        self._schemas.append(schema)
         if depth > DEEPEST:
             raise fault(self._param, f"schemas may be at most {DEEPEST} deep in each other", path)
         if path and "$schema" in schema:
@@ -180,10 +183,27 @@ class Walk:
             raise fault(self._param, f"format must be one of {', '.join(FORMATS)}", f"{path}.format")
         reference = schema.get("$ref")
         if isinstance(reference, str):
-            if not isinstance(self._resolve(reference), dict | bool):
+            if not isinstance(resolve(self._root, reference), dict | bool):
                 reason = "$ref must be a pointer into the same schema, such as #/$defs/a"
                 raise fault(self._param, reason, f"{path}.$ref")
             self._references.append((schema, f"{path}.$ref"))
+
+    def refuse_branches(self) -> None:
+        """Refuse a schema that describes one value in more ways than can be gone. References must not go in circles."""
+        ways: dict[int, int] = {}
+        left = self._schemas.copy()
+        while left:
+            schema = left[-1]
+            same = [] if id(schema) in ways else list(self._same_value(schema))
+            unknown = [child for child in same if isinstance(child, dict) and id(child) not in ways]
+            if unknown:
+                left += unknown
+                continue
+            left.pop()
+            ways.setdefault(id(schema), 1 + sum(ways.get(id(child), 1) for child in same))
+            if ways[id(schema)] > MOST_BRANCHES:
+                reason = f"anyOf, oneOf, allOf and $ref lead to more than {MOST_BRANCHES} schemas for one value"
+                raise fault(self._param, reason)
 
     def refuse_references(self) -> None:
         """Refuse references to what is no schema, and such that lead back to themselves before any part of a value is
@@ -192,7 +212,7 @@ class Walk:
         met: set[int] = set()
         levels = 0
         for start, path in self._references:
-            target = self._resolve(start["$ref"])
+            target = resolve(self._root, start["$ref"])
             if isinstance(target, dict) and id(target) not in self._seen:
                 raise fault(self._param, "$ref leads to something that is not in the place of a schema", path)
             if id(target) not in met:
@@ -220,7 +240,7 @@ class Walk:
     def _same_value(self, schema: Json) -> Iterator[Any]:
         """The schemas that describe the same value as a schema."""
         if isinstance(schema.get("$ref"), str):
-            yield self._resolve(schema["$ref"])
+            yield resolve(self._root, schema["$ref"])
         for key in ("allOf", "anyOf", "oneOf"):
             if isinstance(schema.get(key), list):
                 yield from schema[key]
@@ -246,14 +266,15 @@ class Walk:
             if self._repeats > MOST_REPEATS:
                 raise fault(self._param, f"all patterns together may ask for at most {MOST_REPEATS} repetitions", path)
 
-    def _resolve(self, reference: str) -> Any:
-        """What a reference leads to in this schema, or None."""
-        if reference != "#" and not reference.startswith("#/"):
-            return None
-        try:
-            return look_up(self._root, pointer_in(reference))
-        except LookupError:
-            return None
+
+def resolve(root: Json, reference: str) -> Any:
+    """What a reference leads to in a schema, or None."""
+    if reference != "#" and not reference.startswith("#/"):
+        return None
+    try:
+        return look_up(root, pointer_in(reference))
+    except LookupError:
+        return None
 
 
 def _height(schema: Any) -> int:
