@@ -31,8 +31,10 @@ class Connections(Generic[C]):
         self.all: set[C] = set()
         # Each in the order in which they became what they are, so that the first is the one of longest standing.
         self._idle: dict[C, None] = {}
-        self._stuck: dict[C, None] = {}
         self._refused: dict[C, None] = {}
+        # With what is held for it, and the sum.
+        self._stuck: dict[C, int] = {}
+        self._held = 0
 
     def admit(self, connection: C) -> bool:
         """Take a new connection, for which the one that is idle for longest is closed if need be. Whether there is
@@ -59,8 +61,9 @@ class Connections(Generic[C]):
 
     def lost(self, connection: C) -> None:
         self.all.discard(connection)
-        for places in (self._idle, self._stuck, self._refused):
-            places.pop(connection, None)
+        self._idle.pop(connection, None)
+        self._refused.pop(connection, None)
+        self.reading(connection)
 
     def busy(self, connection: C) -> None:
         """It has a request that is being served."""
@@ -75,16 +78,19 @@ class Connections(Generic[C]):
     def stuck(self, connection: C) -> None:
         """It does not read what it is sent. Those that have not read for longest are dropped until the rest is within
         the bound."""
-        self._stuck[connection] = None
-        held = {one: one.held for one in self._stuck}
-        total = sum(held.values())
-        for one, size in held.items():
-            if total <= self.most_held:
-                return
-            total -= size
-            self.lost(one)
-            one.drop()
+        held = connection.held
+        self._held += held - self._stuck.get(connection, 0)
+        self._stuck[connection] = held
+        while self._held > self.most_held:
+            first = next(iter(self._stuck))
+            self.lost(first)
+            first.drop()
+
+    def received(self, connection: C) -> None:
+        """Something came from it."""
+        if connection in self._stuck:
+            self.stuck(connection)
 
     def reading(self, connection: C) -> None:
         """It has read all that it was sent."""
-        self._stuck.pop(connection, None)
+        self._held -= self._stuck.pop(connection, 0)

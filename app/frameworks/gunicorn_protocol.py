@@ -118,6 +118,7 @@ class Protocol(ASGIProtocol):
             return
         try:
             super().data_received(data)
+            self.worker.connections.received(self)
         except ValueError:
             # The parser reads numbers with `int`, which refuses thousands of digits.
             self._send_error_response(400, "")

@@ -109,3 +109,18 @@ def test_one_that_has_read_again_is_not_among_them() -> None:
     connections.stuck(first)
     connections.stuck(second)
     assert [one.fate for one in (read, first, second)] == ["", "dropped", ""]
+
+
+def test_what_one_sends_while_it_does_not_read_counts() -> None:
+    connections = book(most_held=100)
+    sends, reads = One(10), One(10)
+    for one in (sends, reads):
+        connections.admit(one)
+    connections.stuck(sends)
+    sends.held = reads.held = 90
+    connections.received(sends)
+    connections.received(reads)
+    assert sends.fate == ""
+    sends.held = 101
+    connections.received(sends)
+    assert (sends.fate, reads.fate) == ("dropped", "")
