@@ -11,6 +11,7 @@
 - While the transport has paused it, which it does by ``pause_writing``, the application's ``send`` waits; it does
   nothing when ``_closed`` is true. What was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
   ``_max_buffer_size`` of them no more is read.
+- asyncio's transport takes at most ``max_size`` bytes from its socket at a time (under TLS more).
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ _HEAD_SECONDS = 60.0
 
 # Seconds in which a client must have read the rest of an answer, and closed the connection, once we have.
 _FLUSH_SECONDS = 10.0
+
+# Bytes that are taken from a socket at a time; asyncio would take 256 KiB.
+_READ_AT_ONCE = 1 << 14
 
 # Bytes that are read ahead: of the body of a request, or of the requests behind it.
 _READ_AHEAD = 1 << 16
@@ -69,6 +73,8 @@ class Protocol(ASGIProtocol):
         # Told of every byte that the client has not taken, the application waits for each piece of its answer. (With 0
         # asyncio's TLS would wait for good.)
         transport.set_write_buffer_limits(high=1)
+        # What is read at a time is parsed at a time: of chunks of one byte this much takes milliseconds.
+        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
         self._admitted = self.worker.connections.admit(self)
         seconds = _HEAD_SECONDS if self._admitted else _FLUSH_SECONDS
         self._head_timer = self.worker.loop.call_later(seconds, self._head_timeout)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.frameworks import gunicorn_protocol
 
+from ..patience import PATIENCE
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
 CODED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: %s\r\n\r\n0\r\n\r\n"
@@ -334,3 +336,29 @@ def test_one_that_does_not_ask_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -
         await client.closed.wait()
 
     run(body)
+
+
+@pytest.mark.live
+def test_a_transport_of_asyncio_takes_no_more_at_a_time_than_it_is_told() -> None:
+    async def use() -> list[int]:
+        ours, theirs = socket.socketpair()
+        sizes: list[int] = []
+        done = asyncio.Event()
+
+        class Counting(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                transport.max_size = 1000  # type: ignore[attr-defined]
+
+            def data_received(self, data: bytes) -> None:
+                sizes.append(len(data))
+                if sum(sizes) == 5000:
+                    done.set()
+
+        theirs.sendall(b"a" * 5000)
+        transport, _ = await asyncio.get_running_loop().create_connection(Counting, sock=ours)
+        await asyncio.wait_for(done.wait(), PATIENCE)
+        transport.close()
+        theirs.close()
+        return sizes
+
+    assert asyncio.run(use()) == [1000] * 5
