@@ -14,6 +14,7 @@ from .starting import stop
 
 __all__ = [
     "asgi_lifespan",
+    "asgi_loop",
     "bind",
     "control_socket_disable",
     "graceful_timeout",
@@ -38,6 +39,9 @@ bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_
 worker_class = "app.web.worker.Worker"
 # An application that cannot start ends the start; gunicorn would serve it all the same, with 500 for everything.
 asgi_lifespan = "on"
+# gunicorn would take uvloop wherever it is installed. How much is read from a socket at a time can be bounded only in
+# asyncio's own loop.
+asgi_loop = "asyncio"
 graceful_timeout = _settings.graceful_timeout
 # Longer than clients keep idle connections, so that they close first and never send into a closing one.
 keepalive = 75

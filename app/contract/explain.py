@@ -60,7 +60,10 @@ def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
     for _ in range(_MOST_TRIES):
         shrunken = Shrunken(validator.is_valid, instance, keep)
         try:
-            fault = _narrow(_first(list(validator.faults(shrunken.instance))))
+            faults = list(validator.faults(shrunken.instance))
+            if not faults:  # as under a schema that refers to itself for the same value: each piece waits for another
+                raise TooManySteps
+            fault = _narrow(_first(faults))
         except TooManySteps:
             path, found = shrunken.culprit()
             return Fault("", None, shrunken.original(path)), found

@@ -73,9 +73,7 @@ class Schemas:
     def _compile(self, pointer: str, direction: Direction | None) -> Validator:
         compiler = self._compiler(direction)
         try:
-            compiled: Validator = _Located(
-                compiler.compile({"$ref": URI + reference_to(pointer)}), pointer, compiler.pieces
-            )
+            compiled = compiler.compile({"$ref": URI + reference_to(pointer)})
         except Exception as error:  # each library has its own, and some have several
             raise DocumentError(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
         return _Located(compiled, pointer, compiler.pieces)

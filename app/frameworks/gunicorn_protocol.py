@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import typing
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -74,7 +75,9 @@ class Protocol(ASGIProtocol):
         # asyncio's TLS would wait for good.)
         transport.set_write_buffer_limits(high=1)
         # What is read at a time is parsed at a time: of chunks of one byte this much takes milliseconds.
-        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
+        # Other event loops than asyncio's have no such bound.
+        with contextlib.suppress(AttributeError):
+            transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
         self._admitted = self.worker.connections.admit(self)
         seconds = _HEAD_SECONDS if self._admitted else _FLUSH_SECONDS
         self._head_timer = self.worker.loop.call_later(seconds, self._head_timeout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 # Seconds until the next connection is taken, in which other workers can take one.
 _TURN = 0.001
@@ -66,23 +67,22 @@ class Listener:
             connection.setblocking(False)
             task = self.loop.create_task(self._begin(connection))
             self.beginning[task] = None
-            task.add_done_callback(self._begun)
+            task.add_done_callback(partial(self._begun, connection))
             if len(self.beginning) > _BEGINNING:
                 oldest = next(iter(self.beginning))
-                self._begun(oldest)
+                del self.beginning[oldest]
                 oldest.cancel()
         if not self.alone:
             self._rest(_TURN)
 
     async def _begin(self, connection: socket.socket) -> None:
-        try:
-            await self.serve(connection)
-        except Exception:
-            # It has gone already, or does not speak TLS.
-            connection.close()
+        await self.serve(connection)
 
-    def _begun(self, task: asyncio.Task[None]) -> None:
+    def _begun(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self.beginning.pop(task, None)
+        # It has gone already, does not speak TLS, or has made room for others.
+        if task.cancelled() or task.exception() is not None:
+            connection.close()
 
     def _rest(self, seconds: float) -> None:
         self.loop.remove_reader(self.sock)

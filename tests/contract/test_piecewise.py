@@ -82,6 +82,15 @@ def test_what_would_take_too_long_ends_in_a_shorter_message() -> None:
     assert error.code == "invalid_value"
 
 
+def test_so_does_what_pieces_that_wait_for_each_other_cannot_tell() -> None:
+    found = validator({"allOf": [{"not": NODE}, {"type": "string"}, NODE]})
+    assert not found.is_valid("x")
+    assert (
+        explain(found, "x").message
+        == "Invalid value for the request body: it does not fit the contract, here or deeper inside."
+    )
+
+
 def test_a_wide_body_with_long_texts_is_explained_at_once() -> None:
     found = validator(
         {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}}}

@@ -92,14 +92,18 @@ def test_a_model_that_is_not_loaded_in_time_is_refused_and_those_that_run_stay(
 # -- a supervisor and its child that are both gone ---------------------------------------------------------------
 
 
-def supervisor_below(pid: int) -> int:
-    """The one supervisor that a process has started."""
-    (found,) = [
+def supervisor_below(pid: int, besides: frozenset[int] = frozenset()) -> int:
+    """The one supervisor that a process has started, besides those that it had."""
+    (found,) = supervisors_below(pid) - besides
+    return found
+
+
+def supervisors_below(pid: int) -> frozenset[int]:
+    return frozenset(
         child
         for child, parent in parents().items()
         if parent == pid and b"app.model_process.supervisor" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
-    return found
+    )
 
 
 def kill_both(supervisor: int) -> None:
@@ -118,9 +122,10 @@ def status(server: Server) -> int:
 def test_what_has_ended_is_launched_again_behind_the_same_address(
     pool: ProcessPool, caplog: pytest.LogCaptureFixture
 ) -> None:
+    others = supervisors_below(os.getpid())
     pool.launch([small(256)], workers=1, patience=PATIENCE)
     before = published()
-    kill_both(supervisor_below(os.getpid()))
+    kill_both(supervisor_below(os.getpid(), others))
 
     def launched_again() -> bool:
         pool.launch([small(256)], workers=1)
@@ -135,6 +140,7 @@ def test_what_has_ended_is_launched_again_behind_the_same_address(
 def test_a_supervisor_that_cannot_be_started_again_is_told_and_tried_again(
     pool: ProcessPool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    others = supervisors_below(os.getpid())
     pool.launch([small(256)], workers=1, patience=PATIENCE)
 
     def revived(said: str) -> bool:
@@ -143,7 +149,7 @@ def test_a_supervisor_that_cannot_be_started_again_is_told_and_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr("sys.executable", "/nowhere/python")
-        kill_both(supervisor_below(os.getpid()))
+        kill_both(supervisor_below(os.getpid(), others))
         wait_until(lambda: revived("has ended: The model's supervisor cannot be started"))
     wait_until(lambda: revived("had ended and is started again"))
     wait_until(lambda: is_loaded(0))

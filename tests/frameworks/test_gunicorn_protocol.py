@@ -362,3 +362,20 @@ def test_a_transport_of_asyncio_takes_no_more_at_a_time_than_it_is_told() -> Non
         return sizes
 
     assert asyncio.run(use()) == [1000] * 5
+
+
+def test_a_transport_of_another_event_loop_serves_without_that_bound() -> None:
+    class Fixed(Client):
+        """As uvloop's, which takes no attributes."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "max_size":
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    async def body(worker: Refusing) -> None:
+        client = Fixed()
+        connect(worker, client).data_received(REQUEST)
+        await until(lambda: client.received.endswith(b"hello"))
+
+    run(body)

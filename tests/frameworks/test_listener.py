@@ -15,7 +15,7 @@ import pytest
 from app.frameworks import listener
 from app.frameworks.listener import Listener
 
-from ..patience import until
+from ..patience import PATIENCE, until
 
 pytestmark = pytest.mark.live
 
@@ -153,7 +153,6 @@ def test_of_connections_that_do_not_begin_the_oldest_give_way(
             await asyncio.Event().wait()
         finally:
             given_up.append(number)
-            connection.close()
 
     async def body() -> None:
         worker = Listener(asyncio.get_running_loop(), listening, shake_hands, no_failure, alone=True)
@@ -163,6 +162,9 @@ def test_of_connections_that_do_not_begin_the_oldest_give_way(
             await until(partial(operator.contains, begun, number))
         await until(lambda: len(given_up) == 2)
         assert given_up == [0, 1]
+        clients[0].setblocking(False)
+        closed = asyncio.get_running_loop().sock_recv(clients[0], 1)
+        assert await asyncio.wait_for(closed, PATIENCE) == b""
         worker.close()
         close(clients)
 
