@@ -141,7 +141,7 @@ class Settings(Table, frozen=True, kw_only=True):
     max_values: Annotated[
         Positive,
         "Most values in a JSON body, of which an object, an array, a member of an object and an integer of many digits "
-        "count as eight; bodies with more get 413.",
+        "count as eight, and most fields and percent-encoded bytes in a form; bodies with more get 413.",
     ] = 500_000
     max_upload: Annotated[
         Positive, "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too."

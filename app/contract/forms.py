@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from ..errors import BadRequest
 from ..jsontypes import Json
@@ -19,7 +18,7 @@ from .media import MediaTypes, is_json, split_type
 from .parameters import Parameter
 from .pointers import JsonPath
 from .shapes import Shape
-from .styles import Pairs, read_pairs
+from .styles import Pairs, count_pieces, read_pairs
 
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _DEEPEST = 8
@@ -82,7 +81,18 @@ class Form:
         """The property that a field belongs to by its name."""
         return self._place(name)[0]
 
-    def values(self, fields: Sequence[FormField], parse_json: Callable[[str], Any]) -> Json:
+    def count_pieces(self, fields: Sequence[FormField]) -> int:
+        """How many pieces the fields are split into whose encoding has a style that is not exploded."""
+        styles = {name: x.style for name, x in self.encodings.items() if x.style is not None and not x.headers}
+        found = 0
+        for field in fields if styles else ():
+            style, explode = styles.get(self.property_of(field.name), ("", True))
+            found += count_pieces(style, field.text if field.raw is None else field.raw) if not explode else 0
+            # What `_as_raw` encodes is decoded again, piece by piece.
+            found += field.text.count("%") + field.text.count("+") if field.raw is None else 0
+        return found
+
+    async def values(self, fields: Sequence[FormField], parse_json: Callable[[str], Awaitable[Any]]) -> Json:
         """The form as an object, with the types of its schema. Files are in it as the fields that they are.
 
         Raises:
@@ -96,7 +106,7 @@ class Form:
                 roots.setdefault(name, _FieldTree()).add(field, tokens, shape)
         for name, root in roots.items():
             reader = _FieldReader(self.encodings.get(name, Encoding()), parse_json)
-            found[name] = reader.value(root, self.shape.property(name), (name,))
+            found[name] = await reader.value(root, self.shape.property(name), (name,))
         return found
 
     def _place(self, name: str) -> tuple[str, list[str], Shape]:
@@ -118,7 +128,7 @@ class Form:
             if encoding.style is None or encoding.headers:
                 continue
             if pairs is None:
-                pairs = [(x.name, quote(x.text, safe=", |") if x.raw is None else x.raw) for x in fields if not x.file]
+                pairs = [(x.name, _as_raw(x)) for x in fields if not x.file]
             style, explode = encoding.style
             parameter = Parameter(name, "form", False, None, self.shape.property(name), style, explode)
             values = read_pairs(parameter, pairs, declared)
@@ -166,34 +176,35 @@ class _FieldTree:
 class _FieldReader:
     """Gives the nodes of one property their types."""
 
-    def __init__(self, encoding: Encoding, parse_json: Callable[[str], Any]) -> None:
+    def __init__(self, encoding: Encoding, parse_json: Callable[[str], Awaitable[Any]]) -> None:
         self.media_types = MediaTypes(dict.fromkeys(encoding.media_types, True))
         self.is_json = bool(encoding.media_types) and all(map(is_json, encoding.media_types))
         self.parse_json = parse_json
 
-    def value(self, node: _FieldTree, shape: Shape, path: JsonPath) -> Any:
+    async def value(self, node: _FieldTree, shape: Shape, path: JsonPath) -> Any:
         if bool(node.fields) + bool(node.items) + bool(node.members) > 1:
             raise _fault(path, "it is given both as a whole and in parts")
         if node.members:
             return {
-                name: self.value(child, shape.property(name), (*path, name)) for name, child in node.members.items()
+                name: await self.value(child, shape.property(name), (*path, name))
+                for name, child in node.members.items()
             }
         if node.items:
             numbered = enumerate(node.items[number] for number in sorted(node.items))
-            return [self.value(child, shape.items, (*path, index)) for index, child in numbered]
+            return [await self.value(child, shape.items, (*path, index)) for index, child in numbered]
         if shape.is_array and (len(node.fields) > 1 or not shape.is_scalar):
             if len(node.fields) == 1 and self._says_json(node.fields[0]):
-                whole = self._field(node.fields[0], shape, path)
+                whole = await self._field(node.fields[0], shape, path)
                 return whole if isinstance(whole, list) else [whole]
-            return [self._field(field, shape.items, (*path, index)) for index, field in enumerate(node.fields)]
+            return [await self._field(field, shape.items, (*path, index)) for index, field in enumerate(node.fields)]
         if len(node.fields) > 1:
             raise _fault(path, "it is given more than once, and takes one value")
-        return self._field(node.fields[0], shape, path)
+        return await self._field(node.fields[0], shape, path)
 
     def _says_json(self, field: FormField) -> bool:
         return field.file is None and (is_json(field.media_type) or (self.is_json and not field.media_type))
 
-    def _field(self, field: FormField, shape: Shape, path: JsonPath) -> Any:
+    async def _field(self, field: FormField, shape: Shape, path: JsonPath) -> Any:
         if field.media_type and self.media_types and not self.media_types.find(field.media_type):
             raise _fault(path, f"expected the Content-Type {' or '.join(self.media_types.keys)}")
         if field.file is not None:
@@ -202,12 +213,17 @@ class _FieldReader:
         nested = (shape.is_object or shape.is_array) and field.text.lstrip()[:1] in ("{", "[")
         if self._says_json(field) or nested:
             try:
-                return self.parse_json(field.text)
+                return await self.parse_json(field.text)
             except BadRequest:
                 if self._says_json(field) or not shape.is_scalar:
                     param = path_text(path)
                     raise BadRequest(f"'{param}' is not valid JSON.", param=param, code="invalid_json") from None
         return shape.readings(field.text)[0]
+
+
+def _as_raw(field: FormField) -> str:
+    """The text of a field with its delimiters, so that it is split and decoded as it would be in a query."""
+    return field.text.replace("%", "%25").replace("+", "%2B") if field.raw is None else field.raw
 
 
 def _inside(shape: Shape, token: str) -> Shape:

@@ -20,11 +20,8 @@ from .shapes import Shape
 # Names, decoded, with their values as they stand in the query or in a Cookie header.
 Pairs = list[tuple[str, str]]
 
-_DELIMITERS = {
-    "form": re.compile(","),
-    "spaceDelimited": re.compile(r"%20|\+| "),
-    "pipeDelimited": re.compile(r"%7[Cc]|\|"),
-}
+_MARKS = {"form": (",",), "spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("%7C", "%7c", "|")}
+_DELIMITERS = {style: re.compile("|".join(map(re.escape, marks))) for style, marks in _MARKS.items()}
 # How objects look in each style and explode, for messages.
 _EXAMPLES = {
     ("simple", False): "name,value",
@@ -66,8 +63,13 @@ def decode(text: str, *, plus: bool = False, name: str | None = None) -> str:
         text = text.replace("+", " ")
     if "%" not in text and text.isascii():
         return text
+    return as_text(unquote_to_bytes(text), name)
+
+
+def as_text(raw: bytes, name: str | None = None) -> str:
+    """What was percent-encoded, as text; raises what `decode` does."""
     try:
-        return unquote_to_bytes(text).decode()
+        return raw.decode()
     except UnicodeDecodeError:
         where = f" in '{name}'" if name else ""
         raise BadRequest(
@@ -158,6 +160,11 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
     if members is None and len(values) == 1 and parameter.style != "deepObject" and not (parameter.explode and items):
         members = _members(items, False, text)
     return _readings(parameter, text, _only(values), items if values else None, members)
+
+
+def count_pieces(style: str, raw: str) -> int:
+    """How often `read_pairs` splits a text of a style that is not exploded."""
+    return sum(map(raw.count, _MARKS.get(style, _MARKS["form"])))
 
 
 def _readings(

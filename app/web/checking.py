@@ -21,9 +21,10 @@ from ..errors import BadRequest, UnsupportedMediaType
 from ..frameworks.connexion import operation_of
 from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json
 from .exchange import Exchange
-from .forms import FormCheck, read_multipart, read_urlencoded
+from .forms import FormCheck, read_multipart
 from .parameters import ParameterReader
 from .uploads import UploadFolder
+from .urlencoded import read_urlencoded
 from .values import scan
 
 log = logging.getLogger("parley")
@@ -32,8 +33,8 @@ log = logging.getLogger("parley")
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
     """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``max_values``
-    is the most that the values of JSON may weigh, as `app.web.values` weighs them. ``timeout``, in seconds, and
-    ``rate`` are those of a `BodyReader`."""
+    is the most that the values of JSON and those of a form may weigh, as `app.web.values` and `app.web.forms` weigh
+    them. ``timeout``, in seconds, and ``rate`` are those of a `BodyReader`."""
 
     max_body: int
     max_upload: int
@@ -108,7 +109,7 @@ class OperationCheck:
             finally:
                 exchange.body_read = stream.ended
             if first:
-                exchange.body = form.body(leaves, self.limits.max_values)
+                exchange.body = await form.body(leaves, self.limits.max_values)
             elif self.required:
                 raise _missing_body()
             await self.next_app(scope, receive, send)
@@ -124,7 +125,7 @@ class OperationCheck:
                 check(found.validator, body)
             return body
         if media_type == FORM and found.form is not None:
-            return found.form.body(read_urlencoded(raw), most)
+            return await found.form.body(await read_urlencoded(raw, most), most)
         if not media_type.startswith("text/"):
             return raw
         readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))

@@ -20,16 +20,14 @@ from ..contract.forms import Form, FormField
 from ..contract.media import split_type
 from ..contract.parameters import Parameter
 from ..contract.schemas import Schemas
-from ..contract.styles import decode
 from ..errors import BadRequest, ContentTooLarge
 from ..jsontypes import Json
 from .bodies import BodyStream, decode_text, parse_json
 from .parameters import choose, missing, read_header, validator_of
 from .uploads import Upload, UploadFolder, UploadWriter
-from .values import Scan, check_weight
+from .values import HEAVY, check_weight, weigh
 
 MAX_PARTS = 1_000
-MAX_FIELDS = 10_000
 _MAX_HEADERS = 16
 _MAX_HEADER_BYTES = 8_192
 
@@ -51,9 +49,9 @@ class FormCheck:
         }
         return cls(form, validator, headers)
 
-    def body(self, fields: list[FormField], max_values: int) -> Json:
+    async def body(self, fields: list[FormField], max_values: int) -> Json:
         """The fields as an object that fits the schema; the values of those that are JSON may weigh ``max_values`` in
-        all, as `app.web.values` weighs them.
+        all, as `app.web.values` weighs them, and the pieces that a style splits a text into count as heavy ones.
 
         Raises:
             BadRequest: they do not fit it.
@@ -62,15 +60,16 @@ class FormCheck:
         if self.headers:
             for field in fields:
                 self._check_headers(field)
-        found = Scan()
+        weight = HEAVY * self.form.count_pieces(fields)
+        check_weight(weight, max_values)
 
-        def parse(text: str) -> object:
+        async def parse(text: str) -> object:
+            nonlocal weight
             raw = text.encode()
-            found.feed(raw)
-            check_weight(found.weight, max_values)
+            weight = await weigh(raw, max_values, weight)
             return parse_json(raw)
 
-        tree = self.form.values(fields, parse)
+        tree = await self.form.values(fields, parse)
         if self.validator is not None:
             check(self.validator, _each_file(tree, _stand_in))
         body: Json = _each_file(tree, _upload)
@@ -102,28 +101,6 @@ def _upload(field: FormField) -> Upload:
     upload = field.file
     assert isinstance(upload, Upload)
     return upload
-
-
-def read_urlencoded(raw: bytes) -> list[FormField]:
-    """The fields of a body.
-
-    Raises:
-        BadRequest: its bytes, or those that are percent-encoded, are not UTF-8.
-        ContentTooLarge: it has too many fields.
-    """
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not UTF-8.", code="invalid_form") from None
-    if text.count("&") >= MAX_FIELDS:
-        raise ContentTooLarge(f"The form has more than the {MAX_FIELDS} fields that are accepted.")
-    fields = []
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            name = decode(name, plus=True)
-            fields.append(FormField(name, decode(value, plus=True, name=name), raw=value))
-    return fields
 
 
 async def read_multipart(

@@ -27,7 +27,8 @@ class Scan:
     """Goes through a JSON text piece by piece, passing over what stands in strings.
 
     ``weight`` is what its values take to parse: a value counts as 1, and one of those that `HEAVY` is about as that
-    much; it is right for valid JSON, and up to the first fault of any other.
+    much; it is right for valid JSON, and up to the first fault of any other. A text takes a scan of its own: where a
+    faulty one ends, the scan may be in a string.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,16 @@ async def scan(raw: bytes, most: int) -> None:
     # As if all were structure or digits, what stands in strings too; a longer body would take long at once.
     if len(raw) <= most and _weigh(raw.translate(None, _NOT_STRUCTURE)) + HEAVY * len(raw) // len(_LONG) <= most:
         return
+    await weigh(raw, most)
+
+
+async def weigh(raw: bytes, most: int, before: int = 0) -> int:
+    """The weight of a JSON text together with that of those ``before`` it. It is looked at slice by slice, in turns
+    with others, and no further than ``most`` is kept to.
+
+    Raises:
+        ContentTooLarge: it is more than ``most``.
+    """
     found, start = Scan(), 0
     while start < len(raw):
         piece = raw[start : start + _SLICE]
@@ -64,8 +75,9 @@ async def scan(raw: bytes, most: int) -> None:
             piece += raw[start + len(piece) : start + len(piece) + 1]
         start += len(piece)
         found.feed(piece)
-        check_weight(found.weight, most)
+        check_weight(before + found.weight, most)
         await asyncio.sleep(0)
+    return before + found.weight
 
 
 def check_weight(weight: int, most: int) -> None:

@@ -68,6 +68,16 @@ def _tree(levels: int) -> Case:
     return Case(name=f"a tree of {levels} levels", make=lambda: attacks.post(lambda: data, "/v1/trees"), setup=TREES)
 
 
+def _form(name: str, fields: Callable[[], bytes]) -> Case:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return Case(
+        name=f"a form: {name}",
+        make=lambda: attacks.post(fields, "/v1/forms", headers),
+        setup=TREES,
+        answers=frozenset({200, 400, 413}),
+    )
+
+
 def _coding(name: str, *lines: str) -> Case:
     return wire(f"where it ends: {name}", lambda: attacks.raw(*lines, body=b"0\r\n\r\n"), NO_HTTP)
 
@@ -127,6 +137,12 @@ _CASES: tuple[Case, ...] = (
     body("more than a body may have", lambda: b" " * (21 * MiB), answers=REFUSED),
     # Under a document of one's own.
     *map(_tree, (13, 60, 190)),
+    _form("a field of quotes", lambda: b"list=[" + b'"' * (19 * MiB)),
+    _form("a field of texts", lambda: b"list=[" + b'"ab",' * (4 * MiB - 1000)),
+    _form("a field of numbers behind half a text", lambda: b'other={"&list=[' + b"1," * (9 * MiB) + b"1]"),
+    _form("percent-encoded bytes", lambda: b"text=" + b"%41" * (6 * MiB)),
+    _form("500,000 percent-encoded bytes", lambda: b"text=" + b"%41" * 499_000),
+    _form("numbers with commas between them", lambda: b"ids=" + b"1," * (9 * MiB)),
     # Bytes on the way.
     wire("chunks of a byte", lambda: attacks.in_chunks(1, lambda: chat("word " * 100_000)), frozenset({200, 400, 408, 413}), needs_key=True),
     wire("chunks of a byte, no key", lambda: attacks.in_chunks(1, lambda: chat("word " * 100_000)), frozenset({401, 0})),

@@ -12,7 +12,7 @@ import pytest
 
 from app.engines.echo import EchoEngine
 from app.settings import Settings
-from app.web import forms
+from app.web import forms, urlencoded
 from app.wiring import wire
 
 from .echoing import echoes
@@ -212,7 +212,7 @@ def test_a_form_that_is_no_text_is_an_error(client: Client) -> None:
 
 
 def test_a_form_may_not_have_any_number_of_fields(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "MAX_FIELDS", 5)
+    monkeypatch.setattr(urlencoded, "MAX_FIELDS", 5)
     assert body(client.form("name=a&counts=1&counts=2&counts=3&counts=4"))["counts"] == [1, 2, 3, 4]
     assert fault(client.form("name=a&counts=1&counts=2&counts=3&counts=4&counts=5"), 413)[1] == "request_too_large"
 
