@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ContextLengthExceeded
+from ..errors import BadRequest, ContextLengthExceeded
 from ..jsontypes import Json
 from .base import Choice, Completion, Delta, Deltas, Model, Refuse, Usage, usage_of
 
@@ -19,6 +19,10 @@ _TOKEN = re.compile(r"\s*\S+")
 
 # Characters of a conversation. Words are looked for without a pause, for some 50 ms in so many.
 LONGEST = 1 << 20
+
+# Characters of all choices of an answer together. A word counts as one token however long it is, so that the bounds on
+# tokens alone would let an answer have a hundred times the request.
+LONGEST_ANSWER = 4 * LONGEST
 
 CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
 
@@ -65,12 +69,27 @@ class EchoPlan:
     usage: Usage
     delay: float
 
+    def _bound(self, choice: int) -> None:
+        """Refuse the choices beyond what an answer may have, and the request with them.
+
+        It is done before the first wait, so that a stream has not begun.
+        """
+        if (choice + 1) * sum(map(len, self.tokens)) > LONGEST_ANSWER:
+            raise BadRequest(
+                f"Invalid value for 'n': the choices would come to more than the {LONGEST_ANSWER} characters that this "
+                "model gives for a request; ask for fewer choices, or shorten the last message.",
+                param="n",
+                code="integer_above_max_value",
+            )
+
     async def complete(self, choice: int = 0) -> Completion:
+        self._bound(choice)
         if self.delay:
             await asyncio.sleep(self.delay * len(self.tokens))
         return Completion([Choice(0, {"content": "".join(self.tokens)}, self.reason)], {"usage": self.usage})
 
     async def stream(self, choice: int = 0) -> Deltas:
+        self._bound(choice)
         for token in self.tokens:
             # Without a pause too, others get their turn between two chunks.
             await asyncio.sleep(self.delay)

@@ -11,7 +11,7 @@ _REFUSED = 64
 class Connection(Protocol):
     @property
     def held(self) -> int:
-        """Bytes that are kept in memory for it: what it has not read, and what it has sent ahead."""
+        """Bytes that are kept in memory for it: answers that it has not read, and what it has sent ahead."""
 
     def end(self) -> None:
         """Close it; it has no request that is being served."""
@@ -24,7 +24,8 @@ C = TypeVar("C", bound=Connection)
 
 
 class Connections(Generic[C]):
-    """The connections of a worker: ``most`` at once, with ``most_held`` bytes at most for those that do not read."""
+    """The connections of a worker: ``most`` at once, with ``most_held`` bytes at most for those that do not read, or
+    one of them."""
 
     def __init__(self, most: int, most_held: int) -> None:
         self.most, self.most_held = most, most_held
@@ -81,13 +82,14 @@ class Connections(Generic[C]):
         held = connection.held
         self._held += held - self._stuck.get(connection, 0)
         self._stuck[connection] = held
-        while self._held > self.most_held:
+        # One alone may be within a long answer that it reads piece by piece: it would never get to the end.
+        while self._held > self.most_held and len(self._stuck) > 1:
             first = next(iter(self._stuck))
             self.lost(first)
             first.drop()
 
-    def received(self, connection: C) -> None:
-        """Something came from it."""
+    def changed(self, connection: C) -> None:
+        """More or less is held for it than before."""
         if connection in self._stuck:
             self.stuck(connection)
 

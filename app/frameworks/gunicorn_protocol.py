@@ -11,6 +11,7 @@
 - While the transport has paused it, which it does by ``pause_writing``, the application's ``send`` waits; it does
   nothing when ``_closed`` is true. What was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
   ``_max_buffer_size`` of them no more is read.
+- ``_build_http_scope`` makes the scope of each request.
 - asyncio's transport takes at most ``max_size`` bytes from its socket at a time (under TLS more).
 """
 
@@ -24,8 +25,10 @@ from http import HTTPStatus
 
 from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
+from starlette.types import Scope
 
 from .connections import Connections
+from .holding import HOLD
 
 # Seconds in which the head of a connection's first request must have arrived.
 _HEAD_SECONDS = 60.0
@@ -68,6 +71,8 @@ class Protocol(ASGIProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._admitted = self._refused = False
+        # Bytes of answers that the application keeps until the client has read them.
+        self._answers = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -100,7 +105,12 @@ class Protocol(ASGIProtocol):
 
     @property
     def held(self) -> int:
-        return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + _REQUEST
+        return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + self._answers + _REQUEST
+
+    def hold(self, size: int) -> None:
+        """The application keeps so many bytes more of an answer; a negative number: so many fewer."""
+        self._answers += size
+        self.worker.connections.changed(self)
 
     def end(self) -> None:
         """Close the connection, which is idle."""
@@ -127,7 +137,7 @@ class Protocol(ASGIProtocol):
             return
         try:
             super().data_received(data)
-            self.worker.connections.received(self)
+            self.worker.connections.changed(self)
         except ValueError:
             # The parser reads numbers with `int`, which refuses thousands of digits.
             self._send_error_response(400, "")
@@ -164,6 +174,11 @@ class Protocol(ASGIProtocol):
             if name == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
                 raise UnsupportedTransferCoding("")
         return super()._on_headers_complete()
+
+    def _build_http_scope(self, request: object, sockname: object, peername: object) -> Scope:
+        scope: Scope = super()._build_http_scope(request, sockname, peername)
+        scope.setdefault("extensions", {})[HOLD] = self.hold
+        return scope
 
     def _arm_keepalive_timer(self) -> None:
         super()._arm_keepalive_timer()

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import EngineUnavailable
 from ..frameworks.connexion import operation_of
+from ..frameworks.holding import held
 from ..jsontypes import Json
 from . import sse
 from .eager import await_or
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _WATCH_AFTER = 0.1
 
 # Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
-# answer itself.
+# answer itself, which counts as held for it.
 _PIECE = 1 << 14
 
 _HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -70,7 +71,8 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
-        threaded = operation_of(scope) in self.threaded
+        operation = operation_of(scope)
+        threaded = operation in self.threaded
         # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
         environ = _environ(scope, exchange.raw_body if threaded else b"")
         exchange.raw_body = b""
@@ -82,9 +84,11 @@ class Bridge:
             answer = self._call(environ)
         pending = environ.get(PENDING)
         if pending is None:
-            await _send_answer(send, answer)
+            # What belongs to no operation is a page of ours, whose bytes all answers share.
+            with held(scope, len(answer[2]) if operation is not None else 0):
+                await _send_answer(send, answer)
         else:
-            await self._finish(pending, exchange, receive, send)
+            await self._finish(pending, exchange, scope, receive, send)
 
     def _call(self, environ: WSGIEnvironment) -> Answer:
         started: tuple[str, list[tuple[str, str]]] = ("", [])
@@ -106,7 +110,9 @@ class Bridge:
         status, headers = started
         return int(status[:3]), _encoded(headers), body
 
-    async def _finish(self, pending: PendingReply, exchange: Exchange, receive: Receive, send: Send) -> None:
+    async def _finish(
+        self, pending: PendingReply, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
@@ -133,7 +139,10 @@ class Bridge:
             if isinstance(reply, Stream):
                 await self._stream(pending, reply, exchange, send, give_up)
             else:
-                await _send_answer(send, pending.view.encode(reply))
+                answer = pending.view.encode(reply)
+                del reply  # nothing but its bytes is kept for a client that takes its time
+                with held(scope, len(answer[2])):
+                    await _send_answer(send, answer)
         except asyncio.CancelledError:
             if not gone:
                 raise

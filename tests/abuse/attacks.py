@@ -84,8 +84,8 @@ def unread(count: int, path: str, pipelined: int) -> Attack:
     return attack
 
 
-def unread_streams(count: int, body: Callable[[], bytes]) -> Attack:
-    """Streams that nobody reads."""
+def unread_answers(count: int, body: Callable[[], bytes]) -> Attack:
+    """Answers, whole or streams, that nobody reads."""
     made = body()
 
     def attack(target: Target) -> list[int]:

@@ -174,7 +174,10 @@ _CASES: tuple[Case, ...] = (
     wire("1,000 heads begun", lambda: attacks.idle(1000, b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-A: "), UNANSWERED),
     wire("100 connections, 8 pages each, unread", lambda: attacks.unread(100, ASSETS, 8), UNANSWERED),
     wire("100 connections, 300 pipelined requests each, unread", lambda: attacks.unread(100, "/livez", 300), UNANSWERED),
-    wire("50 streams, unread", lambda: attacks.unread_streams(50, lambda: chat("word " * 20_000, stream=True, max_tokens=20_000)), UNANSWERED, needs_key=True),
+    wire("50 streams, unread", lambda: attacks.unread_answers(50, lambda: chat("word " * 20_000, stream=True, max_tokens=20_000)), UNANSWERED, needs_key=True),
+    # The first have the most characters that are answered, of six bytes each; the others would be 128 MiB each.
+    wire("36 answers of 24 MiB, unread", lambda: attacks.unread_answers(36, lambda: chat("\x01" * MiB, n=4)), UNANSWERED, needs_key=True),
+    wire("12 answers of a long word 128 times, unread", lambda: attacks.unread_answers(12, lambda: chat("a" * MiB, n=128)), UNANSWERED, needs_key=True),
     wire("300 clients that leave at once", lambda: attacks.leaving(300, lambda: chat("word " * 1000, stream=True, max_tokens=1000)), UNANSWERED, needs_key=True),
     Case(name="16 plain large requests at once", make=lambda: attacks.side_by_side(16, lambda: families.conversation(200, 5000)), long=True),
     wire("15,000 idle connections", lambda: attacks.idle(15_000), UNANSWERED, long=True),

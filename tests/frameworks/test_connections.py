@@ -113,14 +113,30 @@ def test_one_that_has_read_again_is_not_among_them() -> None:
 
 def test_what_one_sends_while_it_does_not_read_counts() -> None:
     connections = book(most_held=100)
-    sends, reads = One(10), One(10)
-    for one in (sends, reads):
+    sends, reads, new = One(10), One(10), One(10)
+    for one in (sends, reads, new):
         connections.admit(one)
     connections.stuck(sends)
+    connections.stuck(new)
     sends.held = reads.held = 90
-    connections.received(sends)
-    connections.received(reads)
+    connections.changed(sends)
+    connections.changed(reads)
     assert sends.fate == ""
-    sends.held = 101
-    connections.received(sends)
-    assert (sends.fate, reads.fate) == ("dropped", "")
+    sends.held = 91
+    connections.changed(sends)
+    assert (sends.fate, reads.fate, new.fate) == ("dropped", "", "")
+
+
+def test_one_alone_may_hold_more_until_another_does_not_read_either() -> None:
+    connections = book(most_held=100)
+    large, other = One(1000), One(10)
+    for one in (large, other):
+        connections.admit(one)
+    connections.stuck(large)
+    assert large.fate == ""
+    connections.reading(large)
+    connections.stuck(other)
+    connections.stuck(large)
+    assert (large.fate, other.fate) == ("", "dropped")
+    connections.stuck(other)
+    assert large.fate == "dropped"
