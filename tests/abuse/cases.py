@@ -96,6 +96,12 @@ _CASES: tuple[Case, ...] = (
     body("schema 90 levels deep", lambda: formatted(families.deep(90)), LLAMA),
     body("schema with a pattern of nested repeats", lambda: formatted(families.pattern("^(((a+)+)+)+$")), LLAMA),
     body("schema with a pattern repeated 1000^3", lambda: formatted(families.pattern("((a{1000}){1000}){1000}")), LLAMA),
+    # Classes of characters, which take long to compile.
+    body("schema with 20 patterns of 240 words", lambda: formatted(families.texts([r"\w" * 240 + str(n) for n in range(20)])), LLAMA),
+    body("schema with 20 patterns of 100 letters", lambda: formatted(families.texts([r"\p{L}" * 100 + str(n) for n in range(20)])), LLAMA),
+    body("schema with 30 patternProperties", lambda: formatted(families.matching([r"\w" * 240 + str(n) for n in range(30)])), LLAMA),
+    body("schema with a pattern at the limit", lambda: formatted(families.pattern(r"\p{L}{97}")), LLAMA),
+    body("tools with patterns, 64 of them", lambda: called(families.pattern(r"\p{L}{97}"), 64), LLAMA),
     body("tool oneOf 2^60", lambda: called(branching(60)), LLAMA),
     body("tools oneOf 2^10, 64 of them", lambda: called(branching(10), 64), LLAMA),
     # Choices and tools.

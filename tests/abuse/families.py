@@ -111,6 +111,16 @@ def pattern(expression: str) -> Json:
     return _answer_object({"type": "string", "pattern": expression})
 
 
+def texts(patterns: list[str]) -> Json:
+    """A schema of a text that matches one of several patterns."""
+    return _answer_object({"anyOf": [{"type": "string", "pattern": pattern} for pattern in patterns]})
+
+
+def matching(names: list[str]) -> Json:
+    """A schema of an object whose properties are told apart by patterns."""
+    return {"type": "object", "patternProperties": dict.fromkeys(names, True)}
+
+
 def tools(count: int, size: int) -> list[Json]:
     """Tools whose descriptions have so many characters."""
     parameters = _answer_object({"type": "string"})

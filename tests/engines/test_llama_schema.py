@@ -211,6 +211,58 @@ def test_a_schema_makes_the_server_ask_nobody(make: Any, elsewhere: tuple[str, l
     assert asked == []
 
 
+def _texts(patterns: list[str]) -> Any:
+    return {"properties": {f"p{i}": {"type": "string", "pattern": pattern} for i, pattern in enumerate(patterns)}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        (_texts([r"\w" * 240]), "p0.pattern"),
+        (_texts([r"\s" * 100]), "p0.pattern"),
+        (_texts([r"\w" * 110 + str(i) for i in range(3)]), "p2.pattern"),
+        (_texts([r"\p{L}" * 60] * 2), "p1.pattern"),
+        (_texts([r"\p{L}{60}", r"([\P{L}x]{6}){10}"]), "p1.pattern"),
+        (_texts(["." * 500 + str(i) for i in range(100)]), "p9.pattern"),
+        (_texts(["((a{30}){30}){30}x"] * 2), "p1.pattern"),
+        (_texts([r"(?i)[\u00df-\u017f]" * 8] * 2), "p1.pattern"),
+        # What is behind a bracket is not within it.
+        (_texts([r"[[a]\p{L}{100}]"]), "p0.pattern"),
+        (_texts([r"[\]][^]]\p{L}{100}]"]), "p0.pattern"),
+        ({"properties": {"a": {"patternProperties": {r"\d" * 240: {}}}}}, "a.patternProperties"),
+    ],
+)
+def test_patterns_that_take_long_to_compile_are_refused(schema: Any, place: str) -> None:
+    error = _refusal(schema)
+    assert "may weigh at most 30000" in error.message
+    assert error.param == f"s.properties.{place}"
+
+
+def test_ordinary_patterns_are_accepted() -> None:
+    Schema(_texts([r"^\w+$"] * 50), "s")
+    Schema(_texts([r"^[^/]{1,99}$"] * 20), "s")
+    Schema(
+        _texts(
+            [
+                r"^[\w.+-]+@[\w-]+\.[\w.-]+$",
+                r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$",
+                "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+                r"^https?://[^\s/$.?#].[^\s]*$",
+                r"^\S+(\s\S+)*$",
+                r"^[\p{L}\p{N} .'-]+$",
+            ]
+            * 10
+        ),
+        "s",
+    )
+    Schema(_texts([r"^[\p{L}\p{N} .'-]{1,50}$", "^[a-zA-Z0-9_-]{1,64}$", r"^[^]]\]{1,5}$"]), "s")
+
+
+def test_a_pattern_is_without_comments() -> None:
+    for pattern in ("(?x)a # [", "(?ix: a)", "(?#a)b"):
+        assert "comments" in _refusal({"pattern": pattern}).message
+
+
 def test_repetitions_of_all_patterns_and_properties_of_an_object_are_bounded() -> None:
     for schema, place in (
         ({"properties": {f"p{i}": {"pattern": f"[a-z]{{900}}{i}"} for i in range(50)}}, "p.properties.p2.pattern"),

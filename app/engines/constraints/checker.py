@@ -2,7 +2,8 @@
 
 Validators look at a value once for each way that leads through a schema to what describes it, and the ways double with
 each level of references: two kilobytes of schema keep one busy for years. Here each schema is held against each part
-of a value once, in counted steps.
+of a value once, in counted steps. What is compiled for that is kept; its patterns are bounded beforehand, by their
+weight.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import llguidance
 
 from ...errors import BadRequest
+from .patterns import MOST_WEIGHT
 from .schema import Schema, read_first
 
 LARGEST = 20_000  # characters
@@ -43,7 +44,8 @@ _PIECES = re.compile(
 
 
 class Grammar:
-    """A grammar that was accepted. ``param`` leads to its definition in the request, ``size`` is in characters.
+    """A grammar that was accepted. ``param`` leads to its definition in the request, ``size`` is in characters,
+    ``weight`` that of the patterns in its JSON schemas.
 
     Raises:
         BadRequest: it is beyond a limit, or none that the engine can obey.
@@ -52,6 +54,7 @@ class Grammar:
     def __init__(self, syntax: str, definition: str, param: str) -> None:
         self.param = param
         self.size = len(definition)
+        self.weight = 0
         if self.size > LARGEST:
             raise _fault(param, f"it may be at most {LARGEST} characters long")
         if _depth(definition) > DEEPEST:
@@ -98,7 +101,7 @@ class Grammar:
             )
             return f"{prefix}start: /{pattern or '(?:)'}/\n"
         pieces: list[str] = []
-        place = 0
+        place = self.weight = 0
         while place < len(self._definition):
             found = _PIECES.match(self._definition, place)
             if found is None:
@@ -124,9 +127,11 @@ class Grammar:
             raise _fault(self.param, "%json and %regex must be followed by JSON") from None
         if is_schema:
             try:
-                Schema(value, self.param)
+                self.weight += Schema(value, self.param).weight
             except BadRequest as error:
                 raise BadRequest(f"After %json: {error.message}", param=self.param, code=error.code) from None
+            if self.weight > MOST_WEIGHT:
+                raise _fault(self.param, f"all patterns after %json together may weigh at most {MOST_WEIGHT}")
         return end
 
     def _refuse_piece(self, begin: str) -> NoReturn:

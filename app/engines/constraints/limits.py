@@ -16,6 +16,7 @@ from typing import Any
 from ...contract.pointers import look_up, pointer_in
 from ...errors import BadRequest
 from ...jsontypes import Json
+from .patterns import Patterns
 
 LARGEST = 100_000  # characters as JSON
 LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise
@@ -24,8 +25,6 @@ DEEPEST_VALUE = 100  # arrays and objects within each other
 MOST_NODES = 5_000
 MOST_BRANCHES = 5_000  # schemas for one and the same value, each counted as often as references lead to it
 MOST_VALUES = 1_000  # of all enums
-LONGEST_PATTERN = 512
-MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
 MOST_PROPERTIES = 400  # of one object: llama.cpp's parser gives up on more that may be left out
 LARGEST_COUNT = 10_000
 # LLGuidance counts in 64 bits, and its process ends with a segmentation fault where they do not suffice.
@@ -73,9 +72,6 @@ MANY = ("allOf", "anyOf", "oneOf", "prefixItems")
 NAMED = ("properties", "patternProperties", "$defs", "definitions")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-# Groups that look around or are referred to, and bounds of words.
-_NOT_REGULAR = re.compile(r"\(\?(?:[=!]|<[=!]|P?[<=>])|\\[bBkGAzZ1-9]")
-_REPEAT = re.compile(r"\{(\d*)(?:,(\d*))?\}")
 
 
 def fault(param: str, reason: str, path: str = "") -> BadRequest:
@@ -117,7 +113,7 @@ class Walk:
         self._root = root
         self._param = param
         self._values = 0
-        self._repeats = 0
+        self.patterns = Patterns()
         self._steps: set[int] = set()
         self._seen: set[int] = set()
         self._schemas: list[Json] = []
@@ -257,14 +253,9 @@ class Walk:
     def _refuse_pattern(self, pattern: Any, path: str) -> None:
         if not isinstance(pattern, str):
             return
-        if len(pattern) > LONGEST_PATTERN:
-            raise fault(self._param, f"a pattern may be at most {LONGEST_PATTERN} characters long", path)
-        if _NOT_REGULAR.search(pattern.replace("\\\\", "")):
-            raise fault(self._param, "a pattern cannot look around, refer back or ask for the bound of a word", path)
-        for counts in _REPEAT.finditer(pattern):
-            self._repeats += max((int(count[:9]) for count in counts.groups() if count), default=0)
-            if self._repeats > MOST_REPEATS:
-                raise fault(self._param, f"all patterns together may ask for at most {MOST_REPEATS} repetitions", path)
+        reason = self.patterns.add(pattern)
+        if reason is not None:
+            raise fault(self._param, reason, path)
 
 
 def resolve(root: Json, reference: str) -> Any:

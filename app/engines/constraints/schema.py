@@ -24,7 +24,7 @@ _STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator":
 
 class Schema:
     """A schema that was accepted. ``body`` is what grammars are made of, ``param`` leads to it in the request,
-    ``size`` is in characters.
+    ``size`` is in characters, ``weight`` that of its patterns.
 
     Raises:
         BadRequest: it is no JSON schema, beyond a limit, or has a keyword that the engine cannot obey.
@@ -37,6 +37,7 @@ class Schema:
         walk.visit(schema, "", 1)
         walk.refuse_references()
         walk.refuse_branches()
+        self.weight = walk.patterns.weight
         clean = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
         try:
             compile_schema(clean)

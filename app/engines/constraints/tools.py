@@ -26,6 +26,10 @@ _LARGEST_BINDING = 100_000
 # Characters of schemas that are read before others have their turn: a few milliseconds.
 _AT_ONCE = 20_000
 
+# What patterns of the schemas of all tools may weigh together, and what is compiled before others have their turn.
+_MOST_WEIGHT = 200_000
+_WEIGHT_AT_ONCE = 10_000
+
 _CUSTOM_INPUT: Json = {
     "type": "object",
     "properties": {"input": {"type": "string"}},
@@ -49,6 +53,11 @@ class Tool:
     @property
     def size(self) -> int:
         return self.schema.size if self.grammar is None else self.grammar.size
+
+    @property
+    def weight(self) -> int:
+        """That of the patterns in its schemas."""
+        return self.schema.weight if self.grammar is None else self.grammar.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,7 @@ async def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | No
 
 
 async def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str], Tool], most: int) -> list[Tool]:
-    size = begun = 0
+    size = begun = weight = compiled = 0
     result: list[Tool] = []
     if sum(_has_grammar(tool) for tool in tools) > llama_grammar.MOST:
         raise BadRequest(
@@ -136,9 +145,16 @@ async def _read_all(tools: Sequence[Json], param: str, read: Callable[[Json, str
     for index, tool in enumerate(tools):
         result.append(read(tool, f"{param}[{index}]"))
         size += result[-1].size
-        if size - begun > _AT_ONCE:
-            begun = size
+        weight += result[-1].weight
+        if size - begun > _AT_ONCE or weight - compiled > _WEIGHT_AT_ONCE:
+            begun, compiled = size, weight
             await asyncio.sleep(0)
+        if weight > _MOST_WEIGHT:
+            raise BadRequest(
+                f"The patterns in the schemas of all {param} together may weigh at most {_MOST_WEIGHT}.",
+                param=param,
+                code="invalid_value",
+            )
         if size > most:
             raise BadRequest(
                 f"The schemas and grammars of all {param} together may be at most {most} characters long.",

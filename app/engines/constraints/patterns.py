@@ -1,0 +1,128 @@
+"""What the regular expressions of a JSON schema may be, and what it takes to compile them.
+
+They are compiled while others wait. A class of Unicode's letters takes a thousand times as long as a letter, a
+repetition as long as what it repeats spelled out, and a shorthand such as ``\\s`` is written out one after the other,
+with a look at the whole pattern each time. So patterns are weighed before: a weight of 1 is about a microsecond.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_PATTERN = 512
+MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
+# Of all patterns of a schema together.
+MOST_WEIGHT = 30_000
+
+_PROPERTY = 300  # \p{L}
+_FOLDED = 1_000  # what is not ASCII in brackets, when case is ignored
+_WIDE = 12  # \D, \S, \W
+_MOST = 5  # a dot, \s, and brackets that begin with ^
+_FEW = 3  # \w, \d, and other brackets
+_CHOICE = 5  # *, +, ?
+
+# Groups that look around or are referred to, and bounds of words.
+_NOT_REGULAR = re.compile(r"\(\?(?:[=!]|<[=!]|P?[<=>])|\\[bBkGAzZ1-9]")
+# Where white space and comments mean nothing, brackets and braces are not what they seem.
+_FREE = re.compile(r"\(\?(?:#|[a-zA-Z-]*x)")
+_FOLDING = re.compile(r"\(\?[a-zA-Z]*i")
+_COUNT = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
+_TOKEN = re.compile(
+    r"(?P<property>\\[pP](?:\{[^}]*\}|.)?)|(?P<code>\\[ux](?:\{[^}]*\})?)|(?P<shorthand>\\[wWdDsS])|\\.?"
+    rf"|(?P<count>{_COUNT.pattern})|(?P<head>\(\?[a-zA-Z-]*[:)])|.",
+    re.DOTALL,
+)
+
+
+class Patterns:
+    """All patterns of a schema. ``weight`` is that of those that were added."""
+
+    def __init__(self) -> None:
+        self.weight = 0
+        self._repeats = 0
+
+    def add(self, pattern: str) -> str | None:
+        """Why the pattern cannot be used beside those before; None: it can be."""
+        if len(pattern) > LONGEST_PATTERN:
+            return f"a pattern may be at most {LONGEST_PATTERN} characters long"
+        literal = pattern.replace("\\\\", "")
+        if _NOT_REGULAR.search(literal):
+            return "a pattern cannot look around, refer back or ask for the bound of a word"
+        if _FREE.search(literal):
+            return "a pattern cannot have comments or the flag x"
+        for found in _COUNT.finditer(pattern):
+            self._repeats += max((int(count[:9]) for count in found.groups() if count), default=0)
+            if self._repeats > MOST_REPEATS:
+                return f"all patterns together may ask for at most {MOST_REPEATS} repetitions"
+        self.weight += weigh(pattern)
+        if self.weight > MOST_WEIGHT:
+            return (
+                f"all patterns together may weigh at most {MOST_WEIGHT}, beside their length: 1 for a character, "
+                rf"{_PROPERTY} for a class such as \p{{L}}, {_MOST} for a dot or [^a], {_WIDE} for \S, "
+                r"each as often as it is repeated, and many of \w, \d and \s in one pattern as much as their square"
+            )
+        return None
+
+
+def weigh(pattern: str) -> int:
+    """What it takes to compile a pattern, whether it is a valid one or not."""
+    folding = _FOLDING.search(pattern) is not None
+    shorthands = spaces = 0
+    # Groups that are open: what is in them up to the last item, and that item, which may be repeated.
+    groups = [[0, 0]]
+    tokens = list(_TOKEN.finditer(pattern))
+    place = 0
+    while place < len(tokens):
+        text, kind = tokens[place][0], tokens[place].lastgroup
+        place += 1
+        group = groups[-1]
+        if text == "(" or (kind == "head" and text[-1] == ":"):
+            groups.append([0, 0])
+        elif text == ")":
+            if len(groups) > 1:
+                groups.pop()
+                groups[-1][0] += groups[-1][1]
+                groups[-1][1] = 1 + sum(group)
+        elif text in ("*", "+", "?"):
+            group[1] += _CHOICE
+        elif kind == "count":
+            group[1] *= max([1, *(int(count[:9]) for count in re.findall(r"\d+", text))])
+        else:
+            weight, place = _bracket(tokens, place, folding) if text == "[" else (_single(text, kind), place)
+            if kind == "shorthand":
+                shorthands += 1
+                spaces += text in ("\\s", "\\S")
+            group[0] += group[1]
+            group[1] = 2 * weight if folding else weight
+    # \s is written out with four times as many ranges as the others.
+    return len(pattern) + sum(map(sum, groups)) + shorthands * (shorthands + 3 * spaces)
+
+
+def _single(text: str, kind: str | None) -> int:
+    if kind == "property":
+        return _PROPERTY
+    if kind == "shorthand":
+        return _WIDE if text[1].isupper() else _MOST if text[1] == "s" else _FEW
+    return _MOST if text == "." else 1
+
+
+def _bracket(tokens: list[re.Match[str]], place: int, folding: bool) -> tuple[int, int]:
+    """What a class in brackets weighs, and where it ends. ``place`` is behind its opening bracket; those within are
+    characters, as in JavaScript."""
+    first, weight, properties, foreign = True, _FEW, 0, 0
+    while place < len(tokens):
+        text, kind = tokens[place][0], tokens[place].lastgroup
+        place += 1
+        if first and text in ("^", "-"):
+            weight += _MOST if text == "^" else 0
+            continue
+        if text == "]" and not first:
+            break
+        if kind == "property":
+            properties = _PROPERTY
+        elif kind == "shorthand":
+            weight += _single(text, kind)
+        elif kind == "code" or not text.isascii():
+            foreign += 1
+        first = False
+    return weight + properties + (_FOLDED if folding and foreign else foreign), place
