@@ -14,7 +14,7 @@ MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spel
 # Of all patterns of a schema together.
 MOST_WEIGHT = 30_000
 
-_PROPERTY = 300  # \p{L}
+_PROPERTY = 280  # \p{L}
 _FOLDED = 1_000  # what is not ASCII in brackets, when case is ignored
 _WIDE = 12  # \D, \S, \W
 _MOST = 5  # a dot, \s, and brackets that begin with ^
