@@ -32,7 +32,8 @@ class _JumpingLoop(asyncio.SelectorEventLoop):
             loop._timer_cancelled_count -= 1
             heapq.heappop(loop._scheduled)._scheduled = False
         if not loop._ready and loop._scheduled:
-            events = loop._selector.select(_ON_THE_WAY)
+            connected = len(loop._selector.get_map()) > 1  # beside the loop's own
+            events = loop._selector.select(_ON_THE_WAY if connected else 0)
             if events:
                 loop._process_events(events)
             else:
