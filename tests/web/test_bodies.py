@@ -12,6 +12,7 @@ from app.errors import ContentTooLarge, RequestTimeout
 from app.web.bodies import BodyReader
 
 from ..jumping import run
+from ..turns import turns_of_others
 from .asgi import Client
 
 SECONDS, RATE = 60.0, 500
@@ -95,18 +96,4 @@ def test_a_body_in_very_many_small_chunks_is_refused() -> None:
 
 
 def test_others_have_their_turn_while_a_body_of_many_chunks_is_read() -> None:
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async def both() -> None:
-        beside = asyncio.create_task(other())
-        await read(Client(*[b"x"] * 30_000))
-        beside.cancel()
-
-    run(both())
-    assert turns > 50
+    assert turns_of_others(read(Client(*[b"x"] * 30_000))) > 50

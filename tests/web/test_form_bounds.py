@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Coroutine
 from typing import Any
@@ -19,6 +18,7 @@ from app.web.forms import FormCheck
 from app.web.urlencoded import read_urlencoded
 from app.web.values import HEAVY
 
+from ..turns import turns_of_others
 from .asgi import run
 
 MiB = 1 << 20
@@ -38,33 +38,21 @@ def parts(text: str) -> list[FormField]:
     return run(read_urlencoded(text.encode(), DEFAULT))
 
 
-def turns_of_others(reading: Coroutine[Any, Any, Any]) -> int:
+def turns_while(reading: Coroutine[Any, Any, object]) -> int:
     """How often others have their turn before all is read or refused."""
-    turns = 0
 
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async def both() -> None:
-        beside = asyncio.create_task(other())
-        try:
+    async def read() -> None:
+        with contextlib.suppress(ContentTooLarge):
             await reading
-        finally:
-            beside.cancel()
 
-    with contextlib.suppress(ContentTooLarge):
-        run(both())
-    return turns
+    return turns_of_others(read())
 
 
 # -- JSON in fields ----------------------------------------------------------------------------------------------
 
 
 def test_a_field_is_weighed_in_slices_with_turns_between_them() -> None:
-    assert turns_of_others(body(FormField("a", "[" + '"' * 10 * MiB))) > 100
+    assert turns_while(body(FormField("a", "[" + '"' * 10 * MiB))) > 100
 
 
 def test_a_field_is_weighed_no_further_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +125,8 @@ def test_a_long_text_that_is_not_utf_8_is_an_error() -> None:
 
 
 def test_others_have_their_turn_while_a_form_is_decoded() -> None:
-    assert turns_of_others(read_urlencoded(b"a=" + b"%41" * 450_000, DEFAULT)) > 15
-    assert turns_of_others(read_urlencoded(b"a=%41%41%41%41%41%41%41%41%41&" * 9_000, DEFAULT)) >= 3
+    assert turns_while(read_urlencoded(b"a=" + b"%41" * 450_000, DEFAULT)) > 15
+    assert turns_while(read_urlencoded(b"a=%41%41%41%41%41%41%41%41%41&" * 9_000, DEFAULT)) >= 3
 
 
 def test_a_long_text_in_a_style_that_splits_nothing_is_read() -> None:

@@ -21,6 +21,7 @@ from app.jsontypes import Json
 from app.model_process.slots import slot_request
 
 from ...patience import PATIENCE
+from ...turns import turns_of_others
 from ..asking import prepare
 from ..chunks import ROLE, chunk, completion, last_chunk
 from ..scripted_replicas import Whole
@@ -280,18 +281,4 @@ def test_what_binds_an_answer_is_read_and_tried_once_however_many_choices_there_
 def test_others_have_their_turn_while_many_tools_are_read() -> None:
     parameters = {"type": "object", "properties": {f"p{n}": {"description": "x" * 40} for n in range(60)}}
     tools = [{"type": "function", "function": {"name": f"f{n}", "parameters": parameters}} for n in range(128)]
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async def both() -> None:
-        beside = asyncio.create_task(other())
-        await tools_of({"tools": tools})
-        beside.cancel()
-
-    asyncio.run(both())
-    assert turns > 10
+    assert turns_of_others(tools_of({"tools": tools})) > 10
