@@ -112,6 +112,7 @@ def _llama(served: ServedModel, model: Model, number: int, settings: Settings) -
         address=partial(address_from_environment, number),
         slots=served.options.slots,
         max_schemas=settings.max_schemas,
+        vocabulary=served.vocabulary,
     )
 
 

@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from ..model_process import gguf, template
 from ..model_process.child import ChildOptions
 from ..model_process.pool import Launch
+from ..model_process.vocabulary import Vocabulary
 from .keys import Entry
 
 BUNDLED_MODEL = Path(__file__).parents[1] / "model" / "tiny-q8_0.gguf"
@@ -28,6 +29,7 @@ class ServedModel:
 
     model: Model
     options: ChildOptions
+    vocabulary: Vocabulary
 
     @property
     def launch(self) -> Launch:
@@ -93,6 +95,7 @@ def served_model(entry: Entry) -> ServedModel:
             threads=threads,
             projector=str(projector.path) if projector is not None else "",
         ),
+        file.vocabulary,
     )
 
 

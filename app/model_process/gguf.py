@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from .gguf_cursor import Cursor, Damaged, Ends
+from .vocabulary import Vocabulary, vocabulary
 
 _WANTED = frozenset(
     {"general.architecture", "general.name", "general.alignment", "tokenizer.chat_template"}
+    | {"tokenizer.ggml.model", "tokenizer.ggml.add_space_prefix"}
     | {"clip.has_vision_encoder", "clip.has_audio_encoder"}
 )
+_TOKENS = "tokenizer.ggml.tokens"
 PROJECTOR = "clip"  # the architecture of a projector
 
 _DEFAULT_ALIGNMENT = 32
@@ -66,8 +69,9 @@ _BLOCKS: Mapping[int, tuple[int, int]] = {
 class GgufFile:
     """What a GGUF file says of itself.
 
-    ``context_length`` is in tokens, ``size`` in bytes. Of a projector: whether it ``sees`` and ``hears``, and the
-    ``widths`` of its tensors outside of the encoders, one of which is that of the model's embeddings.
+    ``context_length`` is in tokens, ``size`` in bytes; ``vocabulary`` is what grammars must know of its tokens. Of a
+    projector: whether it ``sees`` and ``hears``, and the ``widths`` of its tensors outside of the encoders, one of
+    which is that of the model's embeddings.
     """
 
     path: Path
@@ -76,6 +80,7 @@ class GgufFile:
     name: str | None
     size: int
     chat_template: str | None = None
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     embedding_length: int | None = None
     sees: bool = False
     hears: bool = False
@@ -142,10 +147,14 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
         raise Damaged("it counts too many entries")
 
     known: dict[str, object] = {}
+    tokens = slice(0, 0)
     for _ in range(entries):
         key = cursor.text()
         wanted = key in _WANTED or key.endswith((".context_length", ".embedding_length"))
-        value = cursor.value(cursor.u32(), wanted=wanted)
+        kind, begin = cursor.u32(), cursor.at
+        value = cursor.value(kind, wanted=wanted)
+        if key == _TOKENS:
+            tokens = slice(begin, cursor.at)
         if wanted:
             known[key] = value
 
@@ -160,6 +169,9 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
     name = known.get("general.name")
     template = known.get("tokenizer.chat_template")
 
+    told = cursor.data[tokens]
+    kind_of, prefix = known.get("tokenizer.ggml.model"), known.get("tokenizer.ggml.add_space_prefix")
+
     def length(key: str) -> int | None:
         value = known.get(f"{architecture}.{key}")
         return value if isinstance(value, int) and value > 0 else None
@@ -171,6 +183,11 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
         name=name if isinstance(name, str) and name else None,
         size=cursor.size,
         chat_template=template if isinstance(template, str) else None,
+        vocabulary=vocabulary(
+            kind_of if isinstance(kind_of, str) else None,
+            prefix if isinstance(prefix, bool) else None,
+            told,
+        ),
         embedding_length=length("embedding_length"),
         sees=known.get("clip.has_vision_encoder") is True,
         hears=known.get("clip.has_audio_encoder") is True,

@@ -11,6 +11,18 @@ from jinja2.parser import Parser
 _THINKING = {"reasoning_effort", "reasoning_strength", "enable_thinking", "thinking"}
 _VERBOSITY = {"verbosity"}
 
+# The marks between which models think, each with the one that ends it.
+CLOSINGS = {
+    "<think>": "</think>",
+    "[THINK]": "[/THINK]",
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<seed:think>": "</seed:think>",
+    "<mm:think>": "</mm:think>",
+    "<|channel>thought": "<channel|>",
+    "Here are my reasoning steps:": "[BEGIN FINAL RESPONSE]",
+}
+
 
 class _Generation(Extension):
     """``{% generation %}``: marks what a model is trained on, and means nothing here."""
@@ -25,8 +37,8 @@ class _Generation(Extension):
 def capabilities(template: str | None) -> frozenset[str]:
     """What a template lets a request ask for, in the words of the parameter table.
 
-    A template that reads a variable knows its parameter. One that opens the thoughts itself belongs to a model that
-    always thinks, the length of which can be bounded.
+    A template that reads a variable knows its parameter. One that writes the marks of thoughts belongs to a model that
+    may think; whether it can be told how much is found out once it runs.
     """
     if not template:
         return frozenset()
@@ -37,13 +49,8 @@ def capabilities(template: str | None) -> frozenset[str]:
     except (jinja2.TemplateError, RecursionError):
         return frozenset()
     found = set()
-    if variables & _THINKING or any(text.rstrip().endswith("<think>") for text in _texts(tree)):
+    if variables & _THINKING or any(mark in template for mark in (*CLOSINGS, *CLOSINGS.values())):
         found.add("reasoning")
     if variables & _VERBOSITY:
         found.add("verbosity")
     return frozenset(found)
-
-
-def _texts(tree: nodes.Template) -> list[str]:
-    texts = [data.data for data in tree.find_all(nodes.TemplateData)]
-    return texts + [const.value for const in tree.find_all(nodes.Const) if isinstance(const.value, str)]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import BadRequest
+from ...jsontypes import Json
 from .schema import Schema, as_rule
 from .tools import Tool, Tools
 
@@ -21,32 +22,25 @@ MARK = "<tool_call>"
 _AFTER_MARK = "\n"
 _CLOSE = "\n</tool_call>"
 
-# What a grammar that works makes of nothing: a character that no model says unasked.
-PROOF = "\x06"
-
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Rules in LLGuidance's Lark, ``answer`` the first of them. ``param`` names what they come from, ``what`` says what
     that is, and ``parts`` are the bindings that they are made of: when llama.cpp cannot obey, it is one of them, or all
-    together."""
+    together. ``schema`` says the same as a JSON schema, None where that cannot be said."""
 
     rules: str
     param: str
     what: str = "schema"
     parts: tuple[Binding, ...] = ()
+    schema: Json | None = None
 
     @property
     def grammar(self) -> str:
         return f"%llguidance {{}}\nstart: answer\n{self.rules}"
 
-    @property
-    def trial(self) -> str:
-        """A grammar whose one first token is `PROOF`, when llama.cpp understands it."""
-        return f"%llguidance {{}}\nstart: {_quoted(PROOF)} answer\n{self.rules}"
-
     def refuse(self) -> BadRequest:
-        """The error for a binding whose trial failed."""
+        """The error for a binding that cannot be obeyed."""
         return BadRequest(
             f"The {self.what} cannot be used: nothing can fit it, it is too complex, or it has a pattern that the "
             "engine cannot obey.",
@@ -57,7 +51,7 @@ class Binding:
 
 def to_schema(schema: Schema) -> Binding:
     """The answer is JSON that obeys a schema."""
-    return Binding(f"answer: {as_rule(schema.body)}\n", schema.param)
+    return Binding(f"answer: {as_rule(schema.body)}\n", schema.param, schema=schema.body)
 
 
 def to_calls(tools: Tools, *, marked: bool = False) -> Binding:
@@ -70,7 +64,31 @@ def to_calls(tools: Tools, *, marked: bool = False) -> Binding:
     if json_calls:
         calls = f"({' | '.join(json_calls)})"
         answers.append(f'"[" {calls} (", " {calls}){{0,{MOST_CALLS - 1}}} "]"' if tools.many else calls)
-    return _together(answers, _definitions(tools), tools)
+    return replace(_together(answers, _definitions(tools), tools), schema=_calls_schema(tools))
+
+
+def _calls_schema(tools: Tools) -> Json | None:
+    """As `to_calls`, as a schema. The text for a grammar is a member of its call's arguments there."""
+    calls: list[Json] = []
+    for tool in tools.callable.values():
+        pattern = None if tool.grammar is None else tool.grammar.pattern
+        arguments = tool.schema.body
+        if tool.grammar is not None:
+            if pattern is None:
+                return None
+            arguments = _object({"input": {"type": "string", "pattern": f"^(?:{pattern})$"}})
+        calls.append(_object({"name": {"const": tool.name}, "arguments": arguments}))
+    one = calls[0] if len(calls) == 1 else {"anyOf": calls}
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_CALLS} if tools.many else one
+
+
+def _object(properties: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
 
 
 def to_words_or_calls(tools: Tools) -> Binding:

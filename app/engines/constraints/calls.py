@@ -31,6 +31,7 @@ class Found(Enum):
 class _Call:
     tool: Tool
     index: int
+    quoted: bool = False
     pieces: list[str] = field(default_factory=list)
 
     @property
@@ -38,6 +39,8 @@ class _Call:
         """The arguments as JSON, or the text for a tool with a grammar."""
         text = "".join(self.pieces)
         grammar = self.tool.grammar
+        if grammar is not None and self.quoted:
+            return _input(text)
         if grammar is not None and not grammar.fits(text) and grammar.fits(text.strip()):
             # What a grammar ignores may stand between the call's name and its text as well.
             return text.strip()
@@ -48,30 +51,39 @@ class _Call:
         """The text for a custom tool."""
         if self.tool.grammar is not None:
             return self.text
-        value: object = None
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(self.text)
-        text = value.get("input") if isinstance(value, dict) else None
-        return text if isinstance(text, str) else ""
+        return _input(self.text)
+
+    @property
+    def _is_text(self) -> bool:
+        return self.tool.grammar is not None and not self.quoted
 
     def is_whole(self) -> bool:
-        if self.tool.grammar is not None:
+        if self._is_text:
             return True
         try:
-            return isinstance(llama_schema.read(self.text), dict)
+            return isinstance(llama_schema.read("".join(self.pieces)), dict)
         except (ValueError, RecursionError):
             return False
 
     def may_be_cut_off(self) -> bool:
         """Whether there is a text that fits and begins with this one, or so it seems."""
         grammar = self.tool.grammar
-        if grammar is None:
+        if grammar is None or self.quoted:
             return not self.is_whole()
         return not self.fits() and (grammar.begins(self.text) or grammar.begins(self.text.lstrip()))
 
     def fits(self) -> bool:
         grammar = self.tool.grammar
         return self.tool.schema.fits(self.text) if grammar is None else grammar.fits(self.text)
+
+
+def _input(text: str) -> str:
+    """The one argument of a custom tool that is a function to llama.cpp."""
+    value: object = None
+    with contextlib.suppress(ValueError, RecursionError):
+        value = json.loads(text)
+    found = value.get("input") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 class _TextSplitter:
@@ -104,10 +116,12 @@ class _TextSplitter:
 
 
 class CallReader:
-    """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence."""
+    """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence;
+    ``quoted``: the texts for grammars are in JSON."""
 
-    def __init__(self, tools: Tools, found: Found, *, may_stop: bool) -> None:
+    def __init__(self, tools: Tools, found: Found, *, may_stop: bool, quoted: bool = False) -> None:
         self._tools = tools
+        self._quoted = quoted
         self._bound = found is not Found.PARSED
         self._may_stop = may_stop
         self._splitter = _TextSplitter(found)
@@ -131,11 +145,11 @@ class CallReader:
         if reason is not None:
             rest, text = self._splitter.end()
             said += rest
-            fragments = fragments if text is None else _split(text, tools)
+            fragments = fragments if text is None else _split(text, tools, self._quoted)
         if said:
             message["content"] = said
         messages = [message] if message else []
-        messages += [told for fragment in fragments for told in _fragment(fragment, calls, tools)]
+        messages += [told for fragment in fragments for told in self._fragment(fragment)]
         if reason is not None:
             messages += _ends(calls, tools)
             if text is not None and not calls and reason != "length" and not self._may_stop:
@@ -152,6 +166,25 @@ class CallReader:
                 reason = self._reason(reason)
             yield Delta(delta.index, {}, reason)
 
+    def _fragment(self, fragment: ToolCall) -> Iterator[Message]:
+        """What a fragment of a call as llama.cpp gives it adds to the message."""
+        calls, tools = self._calls, self._tools
+        index, function = fragment.get("index", 0), fragment.get("function") or {}
+        if index > 0 and not tools.many:
+            return
+        call = calls.get(index)
+        if call is None:
+            tool = tools.callable.get(function.get("name", ""))
+            if tool is None:
+                raise ServerError("The model called a tool that it was not given. Ask again.")
+            call = calls[index] = _Call(tool, index, self._quoted)
+            yield _first(call, tools)
+        arguments = function.get("arguments") or ""
+        if arguments:
+            call.pieces.append(arguments)
+            if call.tool.kind == "function":
+                yield _more(call, arguments, tools)
+
     def _reason(self, reason: str) -> str:
         """Why the answer ended, once its calls are found to be whole and to fit where they must."""
         for call in self._calls.values():
@@ -165,7 +198,7 @@ class CallReader:
         return "function_call" if self._tools.functions else "tool_calls"
 
 
-def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
+def _split(text: str, tools: Tools, quoted: bool) -> Iterator[ToolCall]:
     """The calls in a text that is nothing but calls, in llama.cpp's form; the last may be cut off."""
     place = max(text.find("{"), 0)
     for index in range(MOST_CALLS if tools.many else 1):
@@ -174,7 +207,7 @@ def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
             return
         begin = opening.end()
         tool = tools.callable.get(opening[1])
-        if tool is None or tool.grammar is not None:
+        if tool is None or (tool.grammar is not None and not quoted):
             end = len(text)
         else:
             try:
@@ -185,25 +218,6 @@ def _split(text: str, tools: Tools) -> Iterator[ToolCall]:
         place = text.find("{", end)
         if place < 0:
             return
-
-
-def _fragment(fragment: ToolCall, calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
-    """What a fragment of a call as llama.cpp gives it adds to the message."""
-    index, function = fragment.get("index", 0), fragment.get("function") or {}
-    if index > 0 and not tools.many:
-        return
-    call = calls.get(index)
-    if call is None:
-        tool = tools.callable.get(function.get("name", ""))
-        if tool is None:
-            raise ServerError("The model called a tool that it was not given. Ask again.")
-        call = calls[index] = _Call(tool, index)
-        yield _first(call, tools)
-    arguments = function.get("arguments") or ""
-    if arguments:
-        call.pieces.append(arguments)
-        if call.tool.kind == "function":
-            yield _more(call, arguments, tools)
 
 
 def _first(call: _Call, tools: Tools) -> Message:

@@ -75,6 +75,11 @@ class Grammar:
             where = f" (see line {place[1]})" if place else ""
             raise _fault(self.param, f"it must be {language}, that some text fits and that is not too complex{where}")
 
+    @property
+    def pattern(self) -> str | None:
+        """The grammar as a regular expression; None: it is in Lark."""
+        return None if self._lark else self._definition
+
     def fits(self, text: str) -> bool:
         """Whether a text obeys the grammar; one that it takes very long to tell of does not."""
         matcher, begins = self._read(text)
@@ -180,6 +185,13 @@ def _begin(matcher: Any) -> None:
         if matcher.is_error() or not allowed:
             return
         matcher.consume_token(allowed.bit_length() - 1)
+
+
+def can_be_obeyed(grammar: str) -> bool:
+    """Whether LLGuidance, within the bounds that it has in llama.cpp, understands a grammar that some text fits."""
+    matcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0)
+    _begin(matcher)
+    return not matcher.is_error()
 
 
 def _depth(definition: str) -> int:

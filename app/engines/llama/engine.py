@@ -15,18 +15,21 @@ from ...errors import ContextLengthExceeded
 from ...jsontypes import Json
 from ...model_process.address import address_from_environment
 from ...model_process.slots import slot_request
+from ...model_process.vocabulary import Vocabulary
 from ..asked import Asked
 from ..base import Model, Refuse
 from ..constraints.format import schema_of
 from ..constraints.limits import LARGEST_TOGETHER
 from ..constraints.tools import tools_of
+from ..constraints.trials import Trials
 from ..dialects.llama_cpp.request import translate
 from ..media.media import Media, in_messages
+from .conversation import Conversation
+from .frames import find_frame
 from .plan import LlamaPlan
 from .preparing import Preparation
 from .process import ModelProcess
 from .reasoning import Reasoning, find_out
-from .trials import Trials
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -46,7 +49,7 @@ class LlamaEngine:
 
     ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
     of a `ModelProcess`. ``max_schemas`` is how many characters the schemas and grammars of a request's tools may have
-    together, and the schema of its response format.
+    together, and the schema of its response format. ``vocabulary`` is that of the model's file.
     """
 
     def __init__(
@@ -58,12 +61,15 @@ class LlamaEngine:
         in_flight: int = 128,
         slots: int = 0,
         max_schemas: int = LARGEST_TOGETHER,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         self._model = model
         self._context_length = context_length
         self._process = ModelProcess(address, in_flight, slots)
         self._max_schemas = max_schemas
-        self._trials = Trials(self._process)
+        self._vocabulary = vocabulary or Vocabulary()
+        self._trials = Trials()
+        self._conversation = Conversation(self._process.render)
         self._reasoning: Reasoning | None = None
 
     @property
@@ -98,16 +104,20 @@ class LlamaEngine:
             most_tokens=self._context_length,
             vocabulary_size=vocabulary_size,
         )
+        # Megabytes of base64 are read beside the event loop.
+        payload = await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation()
+        has_tools = tools is not None and bool(tools.shown)
+        payload["messages"] = await self._conversation.fitted(payload["messages"], tools=has_tools)
         preparation = Preparation(
             process=self._process,
             trials=self._trials,
             reasoning=await self._find_out(),
+            vocabulary=self._vocabulary,
             capabilities=self._model.capabilities,
             context_length=self._context_length,
             request=request,
             asked=asked,
-            # Megabytes of base64 are read beside the event loop.
-            payload=await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation(),
+            payload=payload,
             slot=slot_request(request, client),
         )
         return await preparation.plan(tools, form, refuse)
@@ -116,7 +126,11 @@ class LlamaEngine:
         """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
         if self._reasoning is None:
             knows = self._model.capabilities & {"reasoning", "verbosity"}
-            self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
+            process = self._process
+            if knows:
+                self._reasoning = await find_out(process.render, process.answer)
+            else:
+                self._reasoning = Reasoning(frame=await find_frame(process.render, {}, {}))
         return self._reasoning
 
     def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:

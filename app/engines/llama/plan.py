@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import secrets
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from ...errors import EngineUnavailable, ServerError, UpstreamFailed
-from ...jsontypes import Json
 from ...model_process.slots import SlotRequest
 from ..asked import Asked
-from ..base import Completion, Delta, Deltas, StreamItem
+from ..base import Completion, Deltas
 from ..collecting import collect
-from ..dialects.drift import Drift
-from ..dialects.llama_cpp import errors
-from ..dialects.llama_cpp.reader import LlamaReader
 from ..dialects.llama_cpp.request import fold_seed
-from ..transport.events import MISSING_DONE
-from ..transport.replicas import Events
+from .answer import Answer, Way
 from .choosing import Chooser
 from .process import ModelProcess
-
-
-class Stage(Protocol):
-    """What deltas go through on their way: it holds the answer to what binds it."""
-
-    def feed(self, delta: Delta) -> Iterable[Delta]:
-        """The deltas that come of one."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to ask. ``silent`` and ``stops`` are those of a `LlamaReader`; ``stage`` makes what deltas go through."""
-
-    payload: Json
-    silent: bool
-    stops: Sequence[str]
-    stage: Callable[[], Stage] | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +25,7 @@ class LlamaPlan:
     asked: Asked
     seed: int | None
     slot: SlotRequest
+    context_length: int
     way: Way
     in_format: Way | None = None
     calls: dict[str, Way] = field(default_factory=dict)
@@ -84,46 +60,9 @@ class LlamaPlan:
                     yield delta
 
     async def _deltas(self, way: Way, choice: int) -> Deltas:
-        # What our own process strays in is of no interest to anybody.
-        reader = LlamaReader(self.asked, Drift(""), silent=way.silent, stops=way.stops, own=True, error=errors.error_of)
-        stage = None if way.stage is None else way.stage()
-        payload = way.payload
-        if choice and self.seed is not None:
-            payload = {**payload, "seed": fold_seed(int(self.seed) + choice)}
-        async with aclosing(self.process.events(payload, self.slot)) as steps:
-            async for events in steps:
-                for item in _read(reader, events):
-                    if stage is None or isinstance(item, dict):
-                        yield item
-                    else:
-                        for delta in stage.feed(item):
-                            yield delta
-                if reader.done:
-                    return
-        uncounted = reader.uncounted
-        for item in _end(reader, await self.process.count_tokens(uncounted) if uncounted else 0):
-            yield item
-
-
-def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
-    """What came tells. The faults of our own process are not an upstream's."""
-    try:
-        if isinstance(events, bytes):
-            yield from reader.feed_whole(events)
-            return
-        for event in events:
-            if event == MISSING_DONE:
-                raise EngineUnavailable(errors.TOO_EARLY)
-            yield from reader.feed(event)
-    except UpstreamFailed:
-        raise ServerError(errors.UNUSABLE) from None
-
-
-def _end(reader: LlamaReader, thoughts: int) -> Sequence[StreamItem]:
-    try:
-        items = reader.end(thoughts)
-    except UpstreamFailed:
-        items = ()
-    if not items:  # it did not finish, or did not say what it took
-        raise EngineUnavailable(errors.TOO_EARLY)
-    return items
+        # Asked again for the same answer, llama.cpp is given the same seed.
+        seed = secrets.randbits(31) if self.seed is None else fold_seed(int(self.seed) + choice)
+        answer = Answer(self.process, self.asked, way, seed, self.slot, self.context_length)
+        async with aclosing(answer.deltas()) as deltas:
+            async for delta in deltas:
+                yield delta

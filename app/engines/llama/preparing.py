@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from ...jsontypes import Json
 from ...model_process.slots import SlotRequest
+from ...model_process.vocabulary import Vocabulary
 from ..asked import Asked
 from ..base import Refuse, without_refused
 from ..constraints import binding as bindings
+from ..constraints import gbnf
 from ..constraints.binding import Binding
 from ..constraints.calls import CallReader, Found
 from ..constraints.format import FormatCheck
 from ..constraints.schema import Schema
 from ..constraints.tools import Tools
+from ..constraints.trials import Trials
 from ..dialects.llama_cpp.request import take_silence, take_stops
-from .plan import LlamaPlan, Way
+from .answer import Stage, Way, Written
+from .plan import LlamaPlan
 from .process import ModelProcess
 from .reasoning import Reasoning
-from .trials import Trials
 
 _FORMAT = "response_format"
 
@@ -32,6 +36,7 @@ class Preparation:
     process: ModelProcess
     trials: Trials
     reasoning: Reasoning
+    vocabulary: Vocabulary
     capabilities: frozenset[str]
     context_length: int
     request: Json
@@ -68,7 +73,7 @@ class Preparation:
         return plan
 
     def _plan(self, way: Way) -> LlamaPlan:
-        return LlamaPlan(self.process, self.asked, self.request.get("seed"), self.slot, way)
+        return LlamaPlan(self.process, self.asked, self.request.get("seed"), self.slot, self.context_length, way)
 
     def _leave_out(self, refuse: Refuse, bound: str | None) -> None:
         """Leave out what the model cannot be told about thinking."""
@@ -82,12 +87,13 @@ class Preparation:
     async def _binding(self, tools: Tools) -> tuple[Binding | None, Found]:
         """What binds an answer with calls, and where its calls will be."""
         if tools.must:
-            marked = await self.process.marks_calls()
+            marked = not self.vocabulary.cut and await self.process.marks_calls()
             return bindings.to_calls(tools, marked=marked), Found.EVERYWHERE
         # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
         # probabilities only once the answer is whole.
         wanted = tools.are_strict or self.asked.alternatives is not None
-        if wanted and not tools.are_large and await self.process.marks_calls():
+        exact = not (tools.are_large or self.vocabulary.cut)
+        if wanted and exact and await self.process.marks_calls():
             return bindings.to_words_or_calls(tools), Found.AT_MARK
         return None, Found.PARSED
 
@@ -105,11 +111,11 @@ class Preparation:
         to be; ``shown`` are the tools that the template is given."""
         told = self.reasoning.payload(self._effort(), context_length=self.context_length, bound=bound)
         payload = {**self.payload, **told}
+        written = None
         if binding is not None:
-            await self.trials.check(binding, self.slot.client)
-            payload["grammar"] = binding.grammar
-            if bound is not None and payload["chat_template_kwargs"].get("enable_thinking"):
-                payload["grammar"] = self.reasoning.grammar(binding.grammar)
+            await self._bind(payload, binding)
+            if found is not Found.AT_MARK:
+                written = self._written(payload["max_tokens"])
         elif tools is not None:
             payload.update(tools.payload())
         shown = shown or tools
@@ -118,8 +124,26 @@ class Preparation:
             payload["chat_template_kwargs"] = {**payload["chat_template_kwargs"], "tools": shown.shown}
         may_stop = bool(payload["stop"])
         silent, stops = take_silence(payload), take_stops(payload, self.asked, thinks="reasoning" in self.capabilities)
+        stage: Callable[[], Stage] | None = None
         if tools is not None:
-            return Way(payload, silent, stops, partial(CallReader, tools, found, may_stop=may_stop))
-        if form is not None:
-            return Way(payload, silent, stops, partial(FormatCheck, form, may_stop=may_stop))
-        return Way(payload, silent, stops)
+            stage = partial(CallReader, tools, found, may_stop=may_stop, quoted=self.vocabulary.cut)
+        elif form is not None:
+            stage = partial(FormatCheck, form, may_stop=may_stop)
+        return Way(payload, silent, stops, stage, written, None if binding is None else binding.refuse())
+
+    async def _bind(self, payload: Json, binding: Binding) -> None:
+        """Have llama.cpp obey a binding."""
+        if self.vocabulary.cut:
+            grammar = None if binding.schema is None else gbnf.grammar_of(binding.schema)
+            if grammar is None:
+                raise binding.refuse()
+            payload["grammar"] = grammar
+            return
+        await self.trials.check(binding, self.slot.client)
+        payload["grammar"] = binding.grammar
+        payload["logit_bias"] = [*payload["logit_bias"], *([token, False] for token in self.vocabulary.untidy)]
+
+    def _written(self, limit: int) -> Written:
+        effort = self._effort()
+        budget = self.reasoning.budget(effort, self.context_length, limit)
+        return Written(self.reasoning.frame, self.reasoning.thinks(effort), budget)

@@ -23,9 +23,12 @@ from ..transport.patience import PATIENCE
 from ..transport.replicas import Events, Replicas
 
 _PATH = "/v1/chat/completions"
+_TEXT_PATH = "/v1/completions"
 # Connecting takes 2 seconds at most; an answer may take any time.
 _ANY_TIME = 1e9
 _TIMEOUTS = Timeouts(connect=2.0, first_byte=_ANY_TIME, idle=_ANY_TIME, total=_ANY_TIME)
+# What of a request its prompt depends on.
+_RENDERED = ("messages", "tools", "tool_choice", "chat_template_kwargs", "reasoning_effort", "reasoning_format")
 # Requests of a worker whose pictures or sounds llama.cpp decodes at a time.
 _PICTURES_AT_ONCE = 4
 
@@ -91,17 +94,10 @@ class ModelProcess:
         """Whether the model is loaded and answers, found out within a second."""
         return self._server is not None and await self._server.ready()
 
-    async def complete_text(self, payload: Json, client: str | None = None) -> Json:
-        """The answer to llama.cpp's own way of completing a text."""
-        return await self._answer("/completion", payload, client)
-
     async def answer(self, payload: Json) -> Json:
         """A whole and short answer, in a slot for which nobody has a key."""
-        return await self._answer(_PATH, payload)
-
-    async def _answer(self, path: str, payload: Json, client: str | None = None) -> Json:
-        async with self._slot(SlotRequest(client=client)) as slot:
-            return await self._post(path, {**payload, **slot.payload(), "cache_prompt": False})
+        async with self._slot(SlotRequest()) as slot:
+            return await self._post(_PATH, {**payload, **slot.payload(), "cache_prompt": False})
 
     async def render(self, payload: Json) -> str | None:
         """The prompt that llama.cpp makes of a request; None when the model's template refuses it."""
@@ -109,16 +105,24 @@ class ModelProcess:
             answer = await self._open_server().post("/apply-template", encode(payload), explain=errors.quietly)
         except (BadRequest, ServerError):
             return None
-        prompt = _object(answer).get("prompt")
-        return prompt if isinstance(prompt, str) else None
+        return _prompt(answer)
+
+    async def prompt(self, payload: Json) -> str:
+        """The prompt that llama.cpp makes of a request.
+
+        Raises:
+            ApiError: it makes none.
+        """
+        named = {name: payload[name] for name in _RENDERED if name in payload}
+        return _prompt(await self._open_server().post("/apply-template", encode(named)))
 
     def events(self, payload: Json, slot: SlotRequest) -> AsyncGenerator[Events, None]:
-        """Post a request and give llama.cpp's events.
+        """Post a request, for a chat or for what follows a prompt, and give llama.cpp's events.
 
         Raises:
             ApiError: it refuses the request, or does not answer; also between events.
         """
-        if in_messages(payload["messages"]):
+        if isinstance(payload.get("prompt"), dict) or in_messages(payload.get("messages", ())):
             return self._events_in_turn(payload, slot)
         return self._events(payload, slot)
 
@@ -144,7 +148,8 @@ class ModelProcess:
             return
         async with self._slot(asked) as slot:
             body = encode({**payload, **slot.payload(), "stream": True, "stream_options": {"include_usage": True}})
-            async with contextlib.aclosing(self._open_server().stream(_PATH, body)) as steps:
+            path = _TEXT_PATH if "prompt" in payload else _PATH
+            async with contextlib.aclosing(self._open_server().stream(path, body)) as steps:
                 async for events in steps:
                     # A first event that tells of an error means that nothing was read.
                     slot.filled = slot.filled or not _is_error(events)
@@ -210,6 +215,13 @@ def _object(body: bytes) -> Json:
         return parse(body)
     except UpstreamFailed:
         raise ServerError(errors.UNUSABLE) from None
+
+
+def _prompt(body: bytes) -> str:
+    prompt = _object(body).get("prompt")
+    if not isinstance(prompt, str):
+        raise ServerError(errors.UNUSABLE)
+    return prompt
 
 
 def _is_error(events: Events) -> bool:

@@ -2,17 +2,19 @@
 
 Which words a template knows shows in the prompts that llama.cpp makes with it: a word that is known makes another
 prompt than one that nobody knows. Where a template can only be told to think or not to, the effort is a bound on the
-thoughts, a share of the context.
+thoughts, a share of the context; and so it is where an answer that is bound follows thoughts.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import UnsupportedParameter
+from ...errors import ServerError, UnsupportedParameter
 from ...jsontypes import Json
+from .frames import Frame, Render, find_frame
 
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITIES = ("low", "medium", "high")
@@ -25,13 +27,11 @@ _SHARES = {"minimal": 1 / 64, "low": 1 / 16, "medium": 1 / 4, "high": 1 / 2, "xh
 
 _NO_WORD = "none-of-them"
 _MESSAGES = [{"role": "user", "content": "a"}]
-_OPENING, _CLOSING = "<think>", "</think>"
 _ON: Json = {"enable_thinking": True, "thinking": True}
 _OFF: Json = {"enable_thinking": False, "thinking": False}
 _NONE: Json = {**_OFF, "reasoning_effort": "none"}
 
-# The prompt that llama.cpp makes of a request, None where it cannot; and its answer to one.
-Render = Callable[[Json], Awaitable[str | None]]
+# llama.cpp's answer to a request.
 Answer = Callable[[Json], Awaitable[Json]]
 
 
@@ -40,8 +40,8 @@ class Reasoning:
     """What a model can be told about thinking.
 
     ``efforts`` and ``verbosities`` are words that its template knows. ``can_stop``: it can be told not to think;
-    ``bounded``: its thoughts stand between ``<think>`` and ``</think>``, and llama.cpp can end them; ``opened``: the
-    prompt begins them.
+    ``bounded``: llama.cpp tells its thoughts apart and can end them; ``opened``: the prompt begins them. ``frame`` is
+    what stands around its answers.
     """
 
     efforts: frozenset[str] = frozenset()
@@ -50,6 +50,7 @@ class Reasoning:
     switch: bool = False
     bounded: bool = False
     opened: bool = False
+    frame: Frame = field(default_factory=Frame)
 
     def unsupported(self, request: Json, bound: str | None) -> Iterator[UnsupportedParameter]:
         """An error for each of a request's effort and verbosity that the model cannot be told. ``bound`` is as for
@@ -59,7 +60,7 @@ class Reasoning:
             yield _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
         if effort is None:
             return
-        if effort != "none" and bound is not None and not self.bounded:
+        if effort != "none" and bound is not None and not self.frame.thinks:
             yield _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
         elif not (self.can_stop if effort == "none" else effort in self.efforts if self.efforts else self.bounded):
             yield _refuse("reasoning_effort", self._accepted())
@@ -72,8 +73,7 @@ class Reasoning:
         """
         effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
         words: Json = {} if verbosity is None else {"verbosity": verbosity}
-        always = self.bounded and self.opened and not self.can_stop
-        if effort == "none" or (effort is None and bound is not None and not always):
+        if effort == "none" or (bound is not None and not self.thinks(request)):
             told = _NONE if self.can_stop and not self.switch else _OFF
             # Where the prompt says that there are no thoughts, llama.cpp must read it with the answer.
             form = {} if self.switch or self.opened else {"reasoning_format": "none"}
@@ -82,6 +82,8 @@ class Reasoning:
             if effort is None:  # the template has a default of its own
                 return {"chat_template_kwargs": {**words, **({} if bound is None else _ON)}}
             return {"chat_template_kwargs": {**words, **_ON}, "reasoning_effort": effort}
+        if bound is not None:
+            return {"chat_template_kwargs": {**words, **_ON}}
         if not self.bounded:
             return {"chat_template_kwargs": words}
         share = _SHARES.get(effort or _DEFAULT)
@@ -89,16 +91,22 @@ class Reasoning:
         bounds = {} if share is None else {"thinking_budget_tokens": max(1, int(context_length * share))}
         return {"chat_template_kwargs": {**words, **_ON}, **bounds}
 
+    def thinks(self, request: Json) -> bool:
+        """Whether an answer that is bound has thoughts before it."""
+        effort = request.get("reasoning_effort")
+        return self.frame.thinks and effort != "none" and (effort is not None or not self.can_stop)
+
+    def budget(self, request: Json, context_length: int, limit: int) -> int:
+        """How many tokens thoughts may take before an answer that is bound, thoughts and answer together at most
+        ``limit``: half of that at most, so that there is room for an answer."""
+        if not self.thinks(request):
+            return 0
+        share = _SHARES.get(request.get("reasoning_effort") or _DEFAULT, _SHARES["xhigh"])
+        return min(int(context_length * share), limit // 2)
+
     def _accepted(self) -> list[str]:
         efforts = _known(EFFORTS, self.efforts or (EFFORTS if self.bounded else ()))
         return ["none", *efforts] if self.can_stop else efforts
-
-    def grammar(self, grammar: str) -> str:
-        """A grammar of LLGuidance whose answer comes after thoughts."""
-        opening = "" if self.opened else f'"{_OPENING}" '
-        return grammar.replace("start: ", f"start: {opening}thoughts ", 1) + (
-            "\nthoughts[lazy]: /(.|\\n)*" + _CLOSING.replace("/", "\\/") + "/"
-        )
 
 
 async def find_out(render: Render, answer: Answer) -> Reasoning:
@@ -118,14 +126,16 @@ async def find_out(render: Render, answer: Answer) -> Reasoning:
     selective = bool(efforts) and nothing in (None, plain)
     kwargs = {word: await prompt(chat_template_kwargs={"verbosity": word}) for word in VERBOSITIES}
     no_verbosity = await prompt(chat_template_kwargs={"verbosity": _NO_WORD})
-    opened = on is not None and on.rstrip().endswith(_OPENING)
+    frame = await find_frame(render, _ON, _OFF if switch else {})
+    opened = on is not None and frame.thinks and frame.open(on) == on
     return Reasoning(
         efforts=efforts,
         verbosities=_words(kwargs, no_verbosity, plain),
         can_stop=switch or (selective and silent is not None and silent != nothing),
         switch=switch,
-        bounded=await _is_bounded(answer, opened=opened),
+        bounded=frame.thinks and await _is_bounded(answer, frame, on or ""),
         opened=opened,
+        frame=frame,
     )
 
 
@@ -137,17 +147,14 @@ def _words(prompts: dict[str, str | None], nothing: str | None, plain: str | Non
     return frozenset(known)
 
 
-async def _is_bounded(answer: Answer, *, opened: bool) -> bool:
-    """Whether llama.cpp tells the thoughts between the tags apart from the answer."""
-    text = "a" if opened else f"{_OPENING}a"
-    told = await answer(
-        {
-            "messages": _MESSAGES,
-            "chat_template_kwargs": _ON,
-            "grammar": f'%llguidance {{}}\nstart: "{text}"',
-            "max_tokens": len(text) + 1,
-        }
-    )
+async def _is_bounded(answer: Answer, frame: Frame, prompt: str) -> bool:
+    """Whether llama.cpp tells the thoughts of a frame apart from the answer."""
+    text = f"{frame.open(prompt)[len(prompt) :]}a"
+    asked = {"messages": _MESSAGES, "chat_template_kwargs": _ON, "max_tokens": len(text.encode())}
+    try:
+        told = await answer({**asked, "grammar": f"root ::= {json.dumps(text)}"})
+    except ServerError:  # it cannot read such an answer at all
+        return False
     choices = told.get("choices") or [{}]
     return bool((choices[0].get("message") or {}).get("reasoning_content"))
 

@@ -16,10 +16,19 @@ _log = logging.getLogger("parley")
 
 _TOO_LONG = "exceed_context_size_error"
 _CANNOT_DECODE = "Failed to load image or audio file"
+_NOT_READ = "The model produced output that does not match the expected"
 
 _BROKEN_OFF = "The engine ended before its answer was complete. Retry in a moment."
 UNUSABLE = "The engine sent an answer that cannot be used."
 TOO_EARLY = "The engine ended its answer too early. Retry in a moment."
+
+
+class Unreadable(ServerError):
+    """The model said what llama.cpp's parser for its template cannot read."""
+
+
+class TemplateRefused(BadRequest):
+    """The model's template cannot render the messages."""
 
 
 def explain(failed: Failed) -> ApiError:
@@ -56,8 +65,9 @@ def error_of(event: Json) -> ApiError | None:
 
 
 def _log_refusal(status: int, error: Json) -> None:
-    if _kind(error) == _TOO_LONG or error.get("message") == _CANNOT_DECODE:
-        return  # the client is told all there is to know
+    message = str(error.get("message"))
+    if _kind(error) == _TOO_LONG or message == _CANNOT_DECODE or message.startswith(_NOT_READ):
+        return  # the client is told all there is to know, or is told the text as it is
     _log.warning("llama.cpp refused a request with status %d and type %s", status, _kind(error))
 
 
@@ -82,8 +92,10 @@ def refusal(status: int, error: Json) -> ApiError:
         )
     if status == 503:
         return EngineUnavailable("The engine cannot answer now. Retry in a moment.")
+    if str(error.get("message")).startswith(_NOT_READ):
+        return Unreadable("The model gave an answer that cannot be read. Ask again.")
     if status in (400, 413, 422):
-        return BadRequest(
+        return TemplateRefused(
             "The model cannot work with these messages: its chat template takes them in other roles, or in another "
             "order.",
             param="messages",

@@ -140,6 +140,24 @@ class LlamaReader(StreamReader):
         return usage
 
 
+class TextReader(LlamaReader):
+    """As `LlamaReader`, of a text instead of a chat's answer."""
+
+    def read(self, event: Json) -> list[StreamItem]:
+        choices = event.get("choices")
+        if not isinstance(choices, list):
+            return super().read(event)
+        return super().read({**event, "choices": [_as_delta(choice) for choice in choices]})
+
+
+def _as_delta(choice: Any) -> Any:
+    """A choice with its text in a delta."""
+    if not isinstance(choice, dict) or "text" not in choice:
+        return choice
+    other = {name: value for name, value in choice.items() if name != "text"}
+    return {**other, "delta": {"role": "assistant", "content": choice["text"]}}
+
+
 def _is_well_formed(delta: Delta) -> bool:
     """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here and put together
     to a whole answer. There is no going on without it: a text that is put together around a hole is another one."""

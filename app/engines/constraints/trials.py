@@ -1,0 +1,58 @@
+"""Which grammars can be obeyed, found out by compiling them as llama.cpp will.
+
+llama.cpp says nothing of a grammar that it does not understand, and answers without one. What it compiles grammars
+with, LLGuidance, is here too. The vocabulary is one of single bytes: what can be spelled in bytes can be spelled in
+every vocabulary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from ...fairness import FairSemaphore
+from .binding import Binding
+from .grammar import can_be_obeyed
+
+# How many grammars that were understood are remembered.
+_REMEMBERED = 1024
+# Grammars that are compiled at a time, each in a thread: large ones take a tenth of a second.
+_AT_ONCE = 2
+# Characters of a grammar that is compiled at once, in a few milliseconds.
+_SMALL = 1_500
+
+
+class Trials:
+    """Tries each grammar once."""
+
+    def __init__(self) -> None:
+        self._understood: set[bytes] = set()
+        self._turns = FairSemaphore(_AT_ONCE)
+
+    async def check(self, binding: Binding, client: str | None) -> None:
+        """Do nothing when what is to bind an answer to a client can be obeyed.
+
+        Raises:
+            BadRequest: it cannot; the error names the part that is at fault.
+        """
+        if not await self._understands(binding, client):
+            for part in binding.parts:  # which of them is it?
+                if not await self._understands(part, client):
+                    raise part.refuse()
+            raise binding.refuse()
+
+    async def _understands(self, binding: Binding, client: str | None) -> bool:
+        grammar = binding.grammar
+        key = hashlib.blake2b(grammar.encode()).digest()
+        if key in self._understood:
+            return True
+        if len(grammar) <= _SMALL:
+            obeyed = can_be_obeyed(grammar)
+        else:
+            async with self._turns.hold(client):
+                obeyed = await asyncio.to_thread(can_be_obeyed, grammar)
+        if obeyed:
+            if len(self._understood) >= _REMEMBERED:
+                self._understood.clear()
+            self._understood.add(key)
+        return obeyed
