@@ -57,6 +57,10 @@ PARAMETERS = (
     ChatParameter(
         "messages[].name", effect="handed to the model's chat template, which shows it if it has a place for it"
     ),
+    ChatParameter(
+        "messages[].reasoning_content",
+        effect="handed to the model's chat template, which shows it if it has a place for it",
+    ),
     ChatParameter("messages[].audio", "audio", parts=("id",)),
     ChatParameter("messages[].content[].image_url", "images", instead=_TEXT_ALONE, parts=("url",), carrier=1),
     ChatParameter("messages[].content[].image_url.detail", "image_detail", ("auto",)),
@@ -71,6 +75,7 @@ PARAMETERS = (
         carrier=1,
     ),
     ChatParameter("messages[].content[].prompt_cache_breakpoint", "prompt_cache", parts=("mode",)),
+    ChatParameter("messages[].content[].prompt_cache_breakpoint.ttl", "prompt_cache_retention"),
     ChatParameter("stream"),
     ChatParameter("stream_options"),
     ChatParameter("stream_options.include_usage"),
@@ -139,6 +144,7 @@ PARAMETERS = (
         parts=(
             *("type", "content", "content[].type", "content[].text"),
             *("content[].prompt_cache_breakpoint", "content[].prompt_cache_breakpoint.mode"),
+            "content[].prompt_cache_breakpoint.ttl",
         ),
     ),
     ChatParameter(

@@ -82,6 +82,9 @@ _IDENTITY = {
     **_rows(ALWAYS, "index finish_reason", "choices[]"),
 }
 
+# What stands in the last event of a stream that fails.
+FAILURE = ("error", "error.message", "error.type", "error.param", "error.code")
+
 _MESSAGE = "choices[].message"
 _DELTA = "choices[].delta"
 
@@ -91,6 +94,7 @@ COMPLETION: Mapping[str, Produced] = {
     **_rows(ALWAYS, "message", "choices[]"),
     **_rows(ALWAYS, "role content", _MESSAGE),
     f"{_MESSAGE}.refusal": Produced(note="always null"),
+    f"{_MESSAGE}.reasoning_content": Produced("reasoning"),
     f"{_MESSAGE}.annotations": Produced(note="empty without a search of the web"),
     **_rows(
         Produced("web_search"),
@@ -113,11 +117,14 @@ CHUNK: Mapping[str, Produced] = {
     **_rows(ALWAYS, "delta", "choices[]"),
     **_rows(ALWAYS, "role content", _DELTA),
     f"{_DELTA}.refusal": Produced(note="always null"),
+    f"{_DELTA}.reasoning_content": Produced("reasoning"),
     **_rows(Produced("tools"), "tool_calls", _DELTA),
     **_rows(Produced("tools"), "index id type function function.name function.arguments", f"{_DELTA}.tool_calls[]"),
     **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_DELTA}.tool_calls[]"),
     **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _DELTA),
+    **_rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _DELTA),
     **_logprobs(),
     **_usage(),
     **_moderation(),
+    **_rows(Produced(note="when the answer fails after its beginning"), FAILURE),
 }

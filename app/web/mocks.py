@@ -152,24 +152,36 @@ class _Mock:
         """A schema for events is that of the data of one: a stream has one of each branch of a union, or a few."""
         if wanted.example is not None:
             return [self._value(media, wanted)]
+        branches = self.samples.branches(media.schema) if media.schema else []
+        failures = self._failures(branches)
         examples = [e for value in media.examples.values() for e in (value if isinstance(value, list) else [value])]
         fitting = [event for event in examples if self._fits(media.schema, event)]
+        fitting = [event for event in fitting if not any(self._fits(f, event) for f in failures)] or fitting
         if not wanted.dynamic and (len(fitting) > 1 or media.schema is None):
             return fitting
         if media.schema is None:
             raise NoInstance("no schema for events")
-        found = [event for event in self._kinds(media.schema, wanted.seed) if self._fits(media.schema, event)]
+        kinds = [branch for branch in branches if branch not in failures]
+        found = [event for event in self._one_of_each(kinds, wanted.seed) if self._fits(media.schema, event)]
         if len(found) > 1:
             going_well = [event for event in found if _last_word(event) not in _FAILURES]
             return sorted(going_well or found, key=_place)
+        schema = kinds[0] if failures and len(kinds) == 1 else media.schema
         if not wanted.dynamic:
-            return [fitting[0] if fitting else self.samples.sample(media.schema)] * _EVENTS_OF_ONE_KIND
+            return [fitting[0] if fitting else self.samples.sample(schema)] * _EVENTS_OF_ONE_KIND
         seeds = range(wanted.seed or 0, (wanted.seed or 0) + _EVENTS_OF_ONE_KIND)
-        return [self.samples.sample(media.schema, seed) for seed in seeds]
+        return [self.samples.sample(schema, seed) for seed in seeds]
 
-    def _kinds(self, pointer: str, seed: int | None) -> list[Json]:
+    def _failures(self, branches: Sequence[str]) -> list[str]:
+        """Those branches of a union of events that the document lists as bodies of failures too, unless all are."""
+        pointers = [m.schema for r in self.listed.values() if r.key[0] != "2" for m in r.media if m.schema]
+        bodies = {branch for pointer in pointers for branch in self.samples.branches(pointer)}
+        found = [branch for branch in branches if branch in bodies]
+        return found if len(found) < len(branches) else []
+
+    def _one_of_each(self, branches: Sequence[str], seed: int | None) -> list[Json]:
         found = []
-        for branch in self.samples.branches(pointer):
+        for branch in branches:
             try:
                 event = self.samples.sample(branch, seed)
             except NoInstance:

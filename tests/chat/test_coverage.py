@@ -10,7 +10,7 @@ import pytest
 
 from app.chat.coverage import Line, coverage, totals
 from app.chat.parameters import PARAMETERS
-from app.chat.produced import CHUNK, COMPLETION
+from app.chat.produced import CHUNK, COMPLETION, FAILURE
 from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.operations import Operation, operations
@@ -48,7 +48,7 @@ def paths_of(lines: list[Line], side: str, *fates: str) -> set[str]:
 def test_the_tables_have_every_property_of_the_contract_and_no_other(document: Document, bundled: list[Line]) -> None:
     assert not [line for line in bundled if line.fate == "unknown"]
     schemas = document.content["components"]["schemas"]
-    for name, table in (("CreateChatCompletionResponse", COMPLETION), ("CreateChatCompletionStreamResponse", CHUNK)):
+    for name, table in (("CreateChatCompletionResponse", COMPLETION), ("CreateChatCompletionStreamEvent", CHUNK)):
         assert sorted(property_paths(document, schemas[name])) == sorted(table)
 
 
@@ -143,7 +143,8 @@ def test_what_the_bundled_model_answers_has_just_the_properties_that_the_table_c
         for event in events:
             chunks |= observed(json.loads(event.removeprefix("data: ")), paths_of(bundled, "chunk"))
     assert completions == paths_of(bundled, "completion", "produced")
-    assert chunks == paths_of(bundled, "chunk", "produced")
+    # Nothing failed here; what comes then is the matter of the tests of streams.
+    assert chunks == paths_of(bundled, "chunk", "produced") - {*FAILURE}
 
 
 def test_every_capability_that_an_answer_needs_is_one_that_a_parameter_needs() -> None:

@@ -53,6 +53,9 @@ PROBES: dict[str, dict[str, Any]] = {
     "model": {},
     "messages": {},
     "messages[].name": said(name="Ann"),
+    "messages[].reasoning_content": {
+        "messages": [{"role": "assistant", "content": "x", "reasoning_content": "Hm."}, *said()["messages"]]
+    },
     "messages[].audio": {
         "messages": [{"role": "assistant", "content": "x", "audio": {"id": "a"}}, *said()["messages"]]
     },
@@ -62,6 +65,9 @@ PROBES: dict[str, dict[str, Any]] = {
     "messages[].content[].file": part("file", file={"file_data": ""}),
     "messages[].content[].prompt_cache_breakpoint": part(
         "text", text="x", prompt_cache_breakpoint={"mode": "explicit"}
+    ),
+    "messages[].content[].prompt_cache_breakpoint.ttl": part(
+        "text", text="x", prompt_cache_breakpoint={"mode": "explicit", "ttl": "12h"}
     ),
     "stream": {"stream": True},
     "stream_options": {"stream": True, "stream_options": {}},

@@ -107,8 +107,17 @@ def test_a_completion_is_documented_as_json_and_as_a_stream_of_events() -> None:
     content = _operations()["createChatCompletion"]["responses"]["200"]["content"]
     assert {kind: media["schema"]["$ref"].rsplit("/", 1)[1] for kind, media in content.items()} == {
         "application/json": "CreateChatCompletionResponse",
-        "text/event-stream": "CreateChatCompletionStreamResponse",
+        "text/event-stream": "CreateChatCompletionStreamEvent",
     }
+
+
+def test_an_event_of_a_stream_is_a_chunk_or_an_error() -> None:
+    assert [each["$ref"].rsplit("/", 1)[1] for each in schemas()["CreateChatCompletionStreamEvent"]["anyOf"]] == [
+        "CreateChatCompletionStreamResponse",
+        "ErrorResponse",
+    ]
+    assert not component_accepts("CreateChatCompletionStreamEvent", {"choices": []})
+    assert not component_accepts("CreateChatCompletionStreamEvent", {"error": {"message": "No."}})
 
 
 def test_every_operation_needs_a_bearer_key() -> None:

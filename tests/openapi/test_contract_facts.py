@@ -33,6 +33,9 @@ NAMED_HERE = {
     "CustomVoice": "an inline branch there; unions of components suit client generators",
     "ChatCompletionModerationOutcome": "written out twice there; rust-server's generator needs the name",
     "ModerationResultList": "an inline array there; rust-server's generator needs the name",
+    "CreateChatCompletionStreamEvent": "an event that tells of an error has no schema there",
+    "ChatCompletionStreamChoiceList": "an inline array there; rust-server's generator needs the name",
+    "ChatCompletionStreamChoice": "inline there; the items of a named array suit client generators better by name",
 }
 
 PROSE = "a bound that OpenAI states in prose alone"
@@ -40,8 +43,13 @@ CLOSED = "a misspelt key would change the answer in silence, so it is refused"
 VALUES = "which exist is configuration, and a plain string suits client generators"
 COUNT = "a number of tokens; SDKs do send 0"
 EXACT = "64 bits, which OpenAI's document rounds"
+NEWER = "OpenAI's own package has it, and its document of August 2026 had not yet"
+THOUGHTS = "what many servers and clients have, and OpenAI has not"
 STREAMED = "OpenAI's document has no form for calls of custom tools in a stream"
 CHUNK = "ChatCompletionMessageToolCallChunk"
+ASSISTANT = "ChatCompletionRequestAssistantMessage"
+ANSWER = "ChatCompletionResponseMessage"
+DELTA = "ChatCompletionStreamResponseDelta"
 NAME = "^[a-zA-Z0-9_-]{1,64}$"
 
 # The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
@@ -76,6 +84,42 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
     f"{CHUNK}.custom|object#required": ([], None, STREAMED),
     f"{CHUNK}.custom|object.input#kinds": (["string"], None, STREAMED),
     f"{CHUNK}.custom|object.name#kinds": (["string"], None, STREAMED),
+    "CreateChatCompletionRequest.safety_identifier|string#maxLength": (128, 64, NEWER),
+    "ChatCompletionRequestMessageContentPartImage.image_url|object.detail|enum#enum": (
+        ["auto", "high", "low", "original"],
+        ["auto", "high", "low"],
+        NEWER,
+    ),
+    "PromptCacheBreakpointParam|object#properties": (["mode", "ttl"], ["mode"], NEWER),
+    "PromptCacheBreakpointParam.ttl#kinds": (["enum"], None, NEWER),
+    "PromptCacheBreakpointParam.ttl|enum#enum": (["12h", "30m"], None, NEWER),
+    f"{DELTA}|object#properties": (
+        ["audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
+        ["content", "function_call", "refusal", "role", "tool_calls"],
+        f"{NEWER} (audio); {THOUGHTS} (reasoning_content)",
+    ),
+    f"{DELTA}.audio#kinds": (["object"], None, NEWER),
+    f"{DELTA}.audio|object#extra keys": ("accepted", None, NEWER),
+    f"{DELTA}.audio|object#properties": (["data", "expires_at", "id", "transcript"], None, NEWER),
+    f"{DELTA}.audio|object#required": ([], None, NEWER),
+    f"{DELTA}.audio|object.data#kinds": (["string"], None, NEWER),
+    f"{DELTA}.audio|object.expires_at#kinds": (["integer"], None, NEWER),
+    f"{DELTA}.audio|object.expires_at|integer#format": ("unixtime", None, NEWER),
+    f"{DELTA}.audio|object.id#kinds": (["string"], None, NEWER),
+    f"{DELTA}.audio|object.transcript#kinds": (["string"], None, NEWER),
+    f"{DELTA}.reasoning_content#kinds": (["string"], None, THOUGHTS),
+    f"{ANSWER}|object#properties": (
+        ["annotations", "audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
+        ["annotations", "audio", "content", "function_call", "refusal", "role", "tool_calls"],
+        THOUGHTS,
+    ),
+    f"{ANSWER}.reasoning_content#kinds": (["string"], None, THOUGHTS),
+    f"{ASSISTANT}|object#properties": (
+        ["audio", "content", "function_call", "name", "reasoning_content", "refusal", "role", "tool_calls"],
+        ["audio", "content", "function_call", "name", "refusal", "role", "tool_calls"],
+        THOUGHTS,
+    ),
+    f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
     "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
 } | {
     f"{path}#extra keys": ("refused", "accepted", CLOSED)
@@ -324,6 +368,8 @@ def test_a_departure_from_openai_would_be_seen(component: str, path: str, value:
 
 
 def test_the_operations_bear_openai_names_paths_and_bodies() -> None:
+    event = {"$ref": "#/components/schemas/CreateChatCompletionStreamEvent"}
+    chunk, _error = contract()["components"]["schemas"]["CreateChatCompletionStreamEvent"]["anyOf"]
     for path, method in (("/chat/completions", "post"), ("/models", "get"), ("/models/{model}", "get")):
         ours, theirs = contract()["paths"][path][method], _theirs()["paths"][path][method]
         assert (ours["operationId"], ours["tags"]) == (theirs["operationId"], theirs["tags"])
@@ -333,7 +379,9 @@ def test_the_operations_bear_openai_names_paths_and_bodies() -> None:
         for place in ("requestBody", "responses"):
             left = ours.get(place, {}) if place == "requestBody" else ours[place]["200"]
             right = theirs.get(place, {}) if place == "requestBody" else theirs[place]["200"]
-            assert {kind: media["schema"] for kind, media in left.get("content", {}).items()} == {
+            # An event is a chunk there, and here, besides, what tells of an error.
+            schemas = {kind: media["schema"] for kind, media in left.get("content", {}).items()}
+            assert {kind: chunk if schema == event else schema for kind, schema in schemas.items()} == {
                 kind: media["schema"] for kind, media in right.get("content", {}).items()
             }
 

@@ -48,6 +48,7 @@ def get(responses: Any, **more: Any) -> Any:
     return {"get": {"operationId": f"get{abs(hash(str(responses)))}", "responses": responses, **more}}
 
 
+TALK = {"anyOf": [{"$ref": "#/components/schemas/Problem"}, {"$ref": "#/components/schemas/Piece"}]}
 ITEM_EXAMPLES = {
     "broken": {"value": {"id": 5}},
     "small": {"value": {"id": "i1", "name": "small"}},
@@ -120,6 +121,22 @@ PATHS: dict[str, Any] = {
             )
         }
     ),
+    "/talk": get(
+        {
+            "200": content(TALK, "text/event-stream"),
+            "404": content({"$ref": "#/components/schemas/Problem"}),
+        }
+    ),
+    "/told": get(
+        {
+            "200": content(
+                TALK,
+                "text/event-stream",
+                examples={"broken": {"value": {"title": "No."}}, "piece": {"value": {"word": "Hi"}}},
+            ),
+            "4XX": content({"$ref": "#/components/schemas/Problem"}),
+        }
+    ),
     "/transcript": get({"200": content(STRING, "text/event-stream", example="data: 1\n\n")}),
 }
 
@@ -130,6 +147,7 @@ def event(kind: str) -> Any:
 
 def settings(tmp_path: Path, mock: Mock = "missing", version: str = "3.1.0") -> Settings:
     schemas = {kind.title(): event(kind) for kind in ("created", "delta", "completed", "failed")}
+    schemas |= {"Problem": PROBLEM, "Piece": {"type": "object", "required": ["word"], "properties": {"word": STRING}}}
     document = {
         "openapi": version,
         "info": {"title": "t", "version": "1"},
@@ -329,6 +347,19 @@ def test_a_stream_has_an_event_of_each_kind_named_by_its_type_failures_left_out(
     kinds = ["job.created", "job.delta", "job.completed"]
     assert lines[:-1] == [line for kind in kinds for line in (f"event: {kind}", f'data: {{"type":"{kind}"}}')]
     assert lines[-1] == "data: [DONE]"
+
+
+def events(answer: httpx.Response) -> list[Any]:
+    *told, done = answer.text.removesuffix("\n\n").split("\n\n")
+    assert done == "data: [DONE]"
+    return [json.loads(event.removeprefix("data: ")) for event in told]
+
+
+def test_a_stream_has_nothing_that_the_document_lists_as_the_body_of_a_failure_unless_asked(client: Client) -> None:
+    assert events(client.get("/talk")) == [{"word": "string"}] * 3
+    assert [[*event] for event in events(client.get("/talk", prefer="dynamic=true, seed=1"))] == [["word"]] * 3
+    assert events(client.get("/told")) == [{"word": "Hi"}] * 3
+    assert events(client.get("/told", prefer="example=broken")) == [{"title": "No."}]
 
 
 def test_a_schema_of_the_whole_text_of_a_stream_is_answered_with_text(client: Client) -> None:

@@ -89,6 +89,10 @@ def mend_message(source: Any, drift: Drift) -> Message:
     for name in ("function_call", "audio", "annotations"):
         if name in source and source[name] is None:
             drift.count(f"{name}_null")
+    audio = made.get("audio")
+    if isinstance(audio, dict) and None in audio.values():
+        drift.count("audio_null")
+        made["audio"] = {name: value for name, value in audio.items() if value is not None}
     if isinstance(made.get("function_call"), dict):
         made["function_call"] = _body(made["function_call"], "arguments", drift)
     return cast(Message, made)

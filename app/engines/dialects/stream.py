@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
 from ..asked import Asked
-from ..base import Completion, Delta, Facts, StreamItem, ToolCall
+from ..base import Completion, Delta, Facts, Message, StreamItem, ToolCall
 from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
@@ -134,7 +134,7 @@ class StreamReader:
                 drift.count("role_chunk_missing")
             elif "content" in source and source["content"] is None and not message.get("tool_calls"):
                 drift.count("role_chunk_content_null")
-        elif state.finished and any(message.values()):
+        elif state.finished and any(message.values()) and not _is_end_of_audio(message):
             raise UpstreamFailed("The upstream's stream goes on after the answer's end.")
         calls = message.get("tool_calls")
         if isinstance(calls, list):
@@ -197,6 +197,13 @@ class StreamReader:
             self._drift.count("usage_missing")
             return ()
         return ({"usage": usage},)
+
+
+def _is_end_of_audio(message: Message) -> bool:
+    """Whether a delta only tells until when a spoken answer is kept, which OpenAI's servers do after its end."""
+    return (
+        message.keys() == {"audio"} and isinstance(message["audio"], dict) and message["audio"].keys() == {"expires_at"}
+    )
 
 
 def in_deltas(answer: Completion) -> Iterator[StreamItem]:

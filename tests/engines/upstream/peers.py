@@ -142,7 +142,7 @@ def _has_no_extras(value: Json) -> None:
         assert choice.keys() <= {"index", "message", "delta", "logprobs", "finish_reason"}
         members = choice.get("message", choice.get("delta"))
         assert members.keys() <= {
-            *("role", "content", "refusal", "annotations", "tool_calls", "function_call", "reasoning_content")
+            *("role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content")
         }
 
 

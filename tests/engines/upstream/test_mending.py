@@ -288,6 +288,17 @@ STREAMS: dict[str, tuple[list[Any], set[str], list[Any]]] = {
         {"extra_field.prompt_token_ids", "extra_field.token_ids", "extra_field.stop_reason", "extra_field.timings"},
         DONE_WELL,
     ),
+    "null in a spoken answer": (
+        [
+            chunk(ROLE),
+            chunk({"audio": {"id": "a", "data": None, "transcript": "Hi"}}),
+            chunk({"content": "Hi"}),
+            chunk({}, "stop"),
+            last_chunk(),
+        ],
+        {"audio_null"},
+        [({"audio": {"id": "a", "transcript": "Hi"}}, None), *DONE_WELL],
+    ),
     "no usage": ([chunk(ROLE), chunk({"content": "Hi"}), chunk({}, "stop")], {"usage_missing"}, DONE_WELL),
     "created as a float": (
         [{**chunk(ROLE), "created": 1.5}, chunk({"content": "Hi"}), chunk({}, "stop"), last_chunk()],
@@ -305,6 +316,18 @@ def test_a_fault_of_a_stream_is_mended_and_counted(scripted: Make, name: str) ->
     assert first["delta"] == ROLE
     assert [(choice["delta"], choice["finish_reason"]) for choice in rest] == expected
     assert set(front.engine.drift.counts) == kinds
+
+
+def test_a_spoken_answer_is_streamed_and_may_tell_after_its_end_until_when_it_is_kept(scripted: Make) -> None:
+    told: list[Json] = [{"id": "a"}, {"transcript": "Hi"}, {"data": "AA=="}, {"data": "AAA="}]
+    last = {**chunk(), "choices": [{"index": 0, "delta": {"audio": {"expires_at": 1_800_000_000}}}]}
+    front = scripted(
+        events=[chunk(ROLE), *(chunk({"audio": part}) for part in told), chunk({}, "stop"), last, last_chunk()]
+    )
+    _, *rest = (each["choices"][0] for each in front.stream())
+    assert [choice["delta"].get("audio") for choice in rest] == [*told, None, {"expires_at": 1_800_000_000}]
+    assert [choice["finish_reason"] for choice in rest] == [*[None] * 4, "stop", None]
+    assert front.engine.drift.counts == {}
 
 
 def test_usage_on_every_chunk_is_told_once_and_the_last(scripted: Make) -> None:
