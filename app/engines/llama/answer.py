@@ -7,7 +7,7 @@ out up to there, and are read as text: thoughts first where the model thinks, up
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,7 +60,7 @@ class Way:
 
 @dataclass(slots=True)
 class Answer:
-    """``context_length`` is in tokens."""
+    """``context_length`` is in tokens; ``prompt`` is what llama.cpp makes of the messages of a way."""
 
     process: ModelProcess
     asked: Asked
@@ -68,6 +68,7 @@ class Answer:
     seed: int
     slot: SlotRequest
     context_length: int
+    prompt: Callable[[Way], Awaitable[str]]
 
     async def deltas(self) -> Deltas:
         """As `base.Plan.stream`."""
@@ -91,14 +92,14 @@ class Answer:
                     told.tell(item)
                     yield item
         except errors.Unreadable:
-            prompt = await self.process.prompt(self.way.payload)
+            prompt = await self.prompt(self.way)
             async with aclosing(self._text(prompt)) as rest:
                 async for item in rest:
                     for left in told.untold(item):
                         yield left
 
     async def _bound(self, written: Written) -> Deltas:
-        prompt = await self.process.prompt(self.way.payload)
+        prompt = await self.prompt(self.way)
         if not written.thinks:
             spent = None
             prompt += written.frame.lead

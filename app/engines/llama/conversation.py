@@ -50,6 +50,8 @@ class Conversation:
     async def fitted(self, messages: list[Json], *, tools: bool) -> list[Json]:
         """The messages, in another form where the template cannot show them as they are; as they are where it can show
         them in none. ``tools``: the template is given tools."""
+        if [message["role"] for message in messages] == ["user"]:
+            return messages
         apart = _words_apart(messages)
         if await self._shows(messages, tools=tools):
             return messages

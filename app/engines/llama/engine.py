@@ -25,7 +25,7 @@ from ..constraints.trials import Trials
 from ..dialects.llama_cpp.request import translate
 from ..media.media import Media, in_messages
 from .conversation import Conversation
-from .frames import find_frame
+from .frames import Frame, find_frame
 from .plan import LlamaPlan
 from .preparing import Preparation
 from .process import ModelProcess
@@ -71,6 +71,7 @@ class LlamaEngine:
         self._trials = Trials()
         self._conversation = Conversation(self._process.render)
         self._reasoning: Reasoning | None = None
+        self._frame: Frame | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -112,6 +113,7 @@ class LlamaEngine:
             process=self._process,
             trials=self._trials,
             reasoning=await self._find_out(),
+            find_frame=self._find_frame,
             vocabulary=self._vocabulary,
             capabilities=self._model.capabilities,
             context_length=self._context_length,
@@ -126,12 +128,14 @@ class LlamaEngine:
         """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
         if self._reasoning is None:
             knows = self._model.capabilities & {"reasoning", "verbosity"}
-            process = self._process
-            if knows:
-                self._reasoning = await find_out(process.render, process.answer)
-            else:
-                self._reasoning = Reasoning(frame=await find_frame(process.render, {}, {}))
+            self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
         return self._reasoning
+
+    async def _find_frame(self) -> Frame:
+        """What stands around the answers of a model that knows nothing of thinking."""
+        if self._frame is None:
+            self._frame = await find_frame(self._process.render, {}, {})
+        return self._frame
 
     def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:
         """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds and gigabytes on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class LlamaPlan:
     way: Way
     in_format: Way | None = None
     calls: dict[str, Way] = field(default_factory=dict)
+    # What was written out for a way once, for all choices.
+    _prompts: dict[int, asyncio.Future[str]] = field(default_factory=dict)
 
     def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
@@ -62,7 +65,13 @@ class LlamaPlan:
     async def _deltas(self, way: Way, choice: int) -> Deltas:
         # Asked again for the same answer, llama.cpp is given the same seed.
         seed = secrets.randbits(31) if self.seed is None else fold_seed(int(self.seed) + choice)
-        answer = Answer(self.process, self.asked, way, seed, self.slot, self.context_length)
+        answer = Answer(self.process, self.asked, way, seed, self.slot, self.context_length, self._prompt)
         async with aclosing(answer.deltas()) as deltas:
             async for delta in deltas:
                 yield delta
+
+    async def _prompt(self, way: Way) -> str:
+        writing = self._prompts.get(id(way))
+        if writing is None:
+            writing = self._prompts[id(way)] = asyncio.ensure_future(self.process.prompt(way.payload))
+        return await asyncio.shield(writing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +21,7 @@ from ..constraints.tools import Tools
 from ..constraints.trials import Trials
 from ..dialects.llama_cpp.request import take_silence, take_stops
 from .answer import Stage, Way, Written
+from .frames import Frame
 from .plan import LlamaPlan
 from .process import ModelProcess
 from .reasoning import Reasoning
@@ -36,6 +37,7 @@ class Preparation:
     process: ModelProcess
     trials: Trials
     reasoning: Reasoning
+    find_frame: Callable[[], Awaitable[Frame]]
     vocabulary: Vocabulary
     capabilities: frozenset[str]
     context_length: int
@@ -59,8 +61,10 @@ class Preparation:
         if tools.must:
             self._leave_out(refuse, tools.param)
             return self._plan(await self._way(binding, tools.param, tools=tools, found=found))
-        # What is called must be asked for again when it has a grammar, for nothing else binds its text.
-        again = [tools.only(tool.name) for tool in tools.callable.values() if tool.grammar and found is Found.PARSED]
+        # What is called must be asked for again when something binds its arguments that llama.cpp's parser does not
+        # know. Where the schemas are many and large there is no time for that.
+        parsed = () if found is not Found.PARSED else tools.callable.values()
+        again = [tools.only(tool.name) for tool in parsed if tool.grammar or (tool.strict and not tools.are_large)]
         kind = None if form is None else _FORMAT
         self._leave_out(refuse, tools.param if again else kind)
         plan = self._plan(await self._way(binding, kind, tools=tools, found=found, shown=tools))
@@ -115,7 +119,7 @@ class Preparation:
         if binding is not None:
             await self._bind(payload, binding)
             if found is not Found.AT_MARK:
-                written = self._written(payload["max_tokens"])
+                written = await self._written(payload["max_tokens"])
         elif tools is not None:
             payload.update(tools.payload())
         shown = shown or tools
@@ -143,7 +147,9 @@ class Preparation:
         payload["grammar"] = binding.grammar
         payload["logit_bias"] = [*payload["logit_bias"], *([token, False] for token in self.vocabulary.untidy)]
 
-    def _written(self, limit: int) -> Written:
+    async def _written(self, limit: int) -> Written:
+        if self.reasoning.frame is None:
+            return Written(await self.find_frame())
         effort = self._effort()
         budget = self.reasoning.budget(effort, self.context_length, limit)
         return Written(self.reasoning.frame, self.reasoning.thinks(effort), budget)

@@ -105,7 +105,8 @@ class ModelProcess:
             answer = await self._open_server().post("/apply-template", encode(payload), explain=errors.quietly)
         except (BadRequest, ServerError):
             return None
-        return _prompt(answer)
+        prompt = _object(answer).get("prompt")
+        return prompt if isinstance(prompt, str) else None
 
     async def prompt(self, payload: Json) -> str:
         """The prompt that llama.cpp makes of a request.
@@ -114,7 +115,10 @@ class ModelProcess:
             ApiError: it makes none.
         """
         named = {name: payload[name] for name in _RENDERED if name in payload}
-        return _prompt(await self._open_server().post("/apply-template", encode(named)))
+        prompt = (await self._post("/apply-template", named)).get("prompt")
+        if not isinstance(prompt, str):
+            raise ServerError(errors.UNUSABLE)
+        return prompt
 
     def events(self, payload: Json, slot: SlotRequest) -> AsyncGenerator[Events, None]:
         """Post a request, for a chat or for what follows a prompt, and give llama.cpp's events.
@@ -215,13 +219,6 @@ def _object(body: bytes) -> Json:
         return parse(body)
     except UpstreamFailed:
         raise ServerError(errors.UNUSABLE) from None
-
-
-def _prompt(body: bytes) -> str:
-    prompt = _object(body).get("prompt")
-    if not isinstance(prompt, str):
-        raise ServerError(errors.UNUSABLE)
-    return prompt
 
 
 def _is_error(events: Events) -> bool:

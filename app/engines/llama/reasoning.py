@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ServerError, UnsupportedParameter
@@ -41,7 +41,7 @@ class Reasoning:
 
     ``efforts`` and ``verbosities`` are words that its template knows. ``can_stop``: it can be told not to think;
     ``bounded``: llama.cpp tells its thoughts apart and can end them; ``opened``: the prompt begins them. ``frame`` is
-    what stands around its answers.
+    what stands around its answers; None: nobody has looked.
     """
 
     efforts: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Reasoning:
     switch: bool = False
     bounded: bool = False
     opened: bool = False
-    frame: Frame = field(default_factory=Frame)
+    frame: Frame | None = None
 
     def unsupported(self, request: Json, bound: str | None) -> Iterator[UnsupportedParameter]:
         """An error for each of a request's effort and verbosity that the model cannot be told. ``bound`` is as for
@@ -60,7 +60,7 @@ class Reasoning:
             yield _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
         if effort is None:
             return
-        if effort != "none" and bound is not None and not self.frame.thinks:
+        if effort != "none" and bound is not None and not self._knows_thoughts:
             yield _refuse("reasoning_effort", ["none"] if self.can_stop else [], f" together with '{bound}'")
         elif not (self.can_stop if effort == "none" else effort in self.efforts if self.efforts else self.bounded):
             yield _refuse("reasoning_effort", self._accepted())
@@ -91,10 +91,14 @@ class Reasoning:
         bounds = {} if share is None else {"thinking_budget_tokens": max(1, int(context_length * share))}
         return {"chat_template_kwargs": {**words, **_ON}, **bounds}
 
+    @property
+    def _knows_thoughts(self) -> bool:
+        return self.frame is not None and self.frame.thinks
+
     def thinks(self, request: Json) -> bool:
         """Whether an answer that is bound has thoughts before it."""
         effort = request.get("reasoning_effort")
-        return self.frame.thinks and effort != "none" and (effort is not None or not self.can_stop)
+        return self._knows_thoughts and effort != "none" and (effort is not None or not self.can_stop)
 
     def budget(self, request: Json, context_length: int, limit: int) -> int:
         """How many tokens thoughts may take before an answer that is bound, thoughts and answer together at most

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from app.engines.base import Model
-from app.engines.constraints.binding import PROOF
 from app.engines.llama import engine as llama
 from app.engines.llama.engine import CAPABILITIES, LlamaEngine
 from app.engines.llama.process import ModelProcess
@@ -42,8 +41,8 @@ def calling(name: str, *arguments: str) -> Answer:
 class ScriptedProcess(ModelProcess):
     """Gives its ``answers`` in turn, the last one for ever.
 
-    ``marks``: the model's template has calls between marks. ``understands`` says which grammars it can obey, ``prompt``
-    what its template makes of a request. ``bounded``: it can end the model's thoughts. ``calls`` counts what was asked
+    ``marks``: the model's template has calls between marks. ``renders`` says what its template makes of a request.
+    ``bounded``: it can end the model's thoughts. ``calls`` counts what was asked
     of it by name, ``asked`` are the payloads of answers, ``open`` the answers that are under way, and ``most`` as many
     as there were at a time.
     """
@@ -52,15 +51,13 @@ class ScriptedProcess(ModelProcess):
         self,
         *answers: Answer,
         marks: bool = True,
-        understands: Callable[[str], bool] = lambda grammar: True,
-        prompt: Callable[[Json], str | None] = lambda payload: "the same",
+        renders: Callable[[Json], str | None] = lambda payload: json.dumps(payload["messages"]),
         bounded: bool = True,
     ) -> None:
         super().__init__(lambda: ("/nowhere/s.sock", "k"))
         self.answers = list(answers or [saying("Hi", ".")])
         self.marks = marks
-        self.understands = understands
-        self.prompt = prompt
+        self.renders = renders
         self.bounded = bounded
         self.calls: Counter[str] = Counter()
         self.asked: list[Json] = []
@@ -73,17 +70,17 @@ class ScriptedProcess(ModelProcess):
     async def ready(self) -> bool:
         return True
 
-    async def complete_text(self, payload: Json, client: str | None = None) -> Json:
-        self.calls["complete_text"] += 1
-        return {"content": PROOF if self.understands(payload["grammar"]) else "x"}
-
     async def answer(self, payload: Json) -> Json:
         self.calls["answer"] += 1
         return {"choices": [{"message": {"content": "a", "reasoning_content": "a" if self.bounded else ""}}]}
 
     async def render(self, payload: Json) -> str | None:
         self.calls["render"] += 1
-        return self.prompt(payload)
+        return self.renders(payload)
+
+    async def prompt(self, payload: Json) -> str:
+        self.calls["prompt"] += 1
+        return self.renders(payload) or ""
 
     async def read_vocabulary_size(self) -> int:
         self.calls["read_vocabulary_size"] += 1

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from app.engines.base import Completion, Delta, StreamItem, usage_of
+from app.engines.constraints import trials
 from app.engines.constraints.schema import Schema
 from app.engines.constraints.tools import tools_of
 from app.engines.dialects.llama_cpp.request import fold_seed
@@ -79,10 +80,12 @@ def test_an_answer_is_streamed_and_its_usage_comes_last(using: Using) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "seeds"),
-    [({"seed": 5}, [5, 6, 7]), ({"seed": -1}, [fold_seed(-1), 0, 1]), ({}, [fold_seed(None)] * 3)],
+    [({"seed": 5}, [5, 6, 7]), ({"seed": -1}, [fold_seed(-1), 0, 1]), ({}, None)],
     ids=str,
 )
-def test_each_choice_has_a_seed_of_its_own_that_llama_cpp_can_take(using: Using, seed: Json, seeds: list[int]) -> None:
+def test_each_choice_has_a_seed_of_its_own_that_llama_cpp_can_take(
+    using: Using, seed: Json, seeds: list[int] | None
+) -> None:
     process = ScriptedProcess()
 
     async def three(plan: LlamaPlan) -> None:
@@ -91,8 +94,9 @@ def test_each_choice_has_a_seed_of_its_own_that_llama_cpp_can_take(using: Using,
 
     using(process, three, **seed)
     first, *others = process.asked
-    assert [payload["seed"] for payload in process.asked] == seeds
-    assert all({**payload, "seed": seeds[0]} == first for payload in others), "all else is the same"
+    asked = [payload["seed"] for payload in process.asked]
+    assert asked == seeds or (seeds is None and len({*asked}) == 3 and all(0 <= each < 2**32 - 1 for each in asked))
+    assert all({**payload, "seed": asked[0]} == first for payload in others), "all else is the same"
 
 
 def test_the_conversation_finds_the_slot_that_has_read_it(using: Using) -> None:
@@ -261,17 +265,25 @@ def test_what_binds_an_answer_is_read_and_tried_once_however_many_choices_there_
         read += 1
         made(self, *args)
 
+    def can_be_obeyed(grammar: str) -> bool:
+        tried.append(grammar)
+        return True
+
+    tried: list[str] = []
+    monkeypatch.setattr(trials, "can_be_obeyed", can_be_obeyed)
     made = Schema.__init__
     monkeypatch.setattr(Schema, "__init__", counted)
     monkeypatch.setattr("app.engines.constraints.schema._SMALL", 0)  # none is kept
 
     async def choices(plan: LlamaPlan) -> bool:
-        before, tried = read, process.calls.copy()
+        before = read
         await asyncio.gather(*(plan.complete(choice) for choice in range(20)), return_exceptions=True)
         assert before, "nothing was read: this shows nothing"
-        assert (read, process.calls["complete_text"]) == (before, tried["complete_text"])
+        assert read == before
+        assert len(tried) <= 1
+        assert process.calls["prompt"] <= 1
         first, *others = process.asked
-        return all(payload["messages"] is first["messages"] for payload in others)
+        return all(payload.get("messages") is first.get("messages") for payload in others if "messages" in payload)
 
     process = ScriptedProcess(saying('"good"'))
     assert using(process, choices, **request_) is True

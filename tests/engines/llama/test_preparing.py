@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from app.engines.constraints import binding as bindings
+from app.engines.constraints import trials
 from app.engines.constraints.binding import Binding
 from app.engines.constraints.calls import CallReader
 from app.engines.constraints.format import FormatCheck
 from app.engines.constraints.schema import accepted
 from app.engines.constraints.tools import Tools, tools_of
-from app.engines.llama.plan import LlamaPlan, Way
+from app.engines.llama.answer import Way
+from app.engines.llama.plan import LlamaPlan
 from app.jsontypes import Json
 
 from .requests import MOOD, NAMED, PLAIN, STRICT, SUM, form, function
@@ -34,6 +36,19 @@ def names(way: Way, key: str = "tools") -> list[str] | None:
     """The names of the tools that llama.cpp's parser is given, or with ``shown`` the model's template."""
     given = way.payload.get("tools") if key == "tools" else way.payload["chat_template_kwargs"].get("tools")
     return None if given is None else [tool["function"]["name"] for tool in given]
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The grammars that were tried."""
+    grammars: list[str] = []
+
+    def can_be_obeyed(grammar: str) -> bool:
+        grammars.append(grammar)
+        return True
+
+    monkeypatch.setattr(trials, "can_be_obeyed", can_be_obeyed)
+    return grammars
 
 
 def stage(way: Way) -> type | None:
@@ -59,13 +74,13 @@ def test_words_are_asked_for_in_one_way_that_nothing_binds(planned: Planned) -> 
     assert not process.calls
 
 
-def test_a_format_is_a_grammar_that_was_tried_and_is_checked_again(planned: Planned) -> None:
+def test_a_format_is_a_grammar_that_was_tried_and_is_checked_again(planned: Planned, tried: list[str]) -> None:
     process = ScriptedProcess()
     plan = planned(process, response_format=form(MOOD))
     assert bound(plan.way, bindings.to_schema(accepted(MOOD, "p")))
     assert stage(plan.way) is FormatCheck
     assert (plan.in_format, plan.calls) == (None, {})
-    assert process.calls == {"complete_text": 1}
+    assert tried == [plan.way.payload["grammar"]]
 
 
 def test_calls_by_choice_are_left_to_llama_cpps_parser(planned: Planned) -> None:
@@ -90,7 +105,7 @@ def test_calls_by_choice_are_bound_where_they_must_fit_and_the_template_marks_th
     assert bound(plan.way, bindings.to_words_or_calls(tools(*more["tools"])) if marks else None)
     assert names(plan.way) == (None if marks else ["weather"])
     assert names(plan.way, "shown") == ["weather"]
-    assert plan.calls == {}
+    assert list(plan.calls) == ([] if marks or more["tools"] == [PLAIN] else ["weather"])
 
 
 @pytest.mark.parametrize("choice", ["required", NAMED], ids=str)
@@ -142,7 +157,7 @@ def test_functions_are_tools_in_the_old_shape(planned: Planned) -> None:
     assert "grammar" in plan.way.payload
 
 
-def test_what_was_understood_once_is_not_tried_again(planned: Planned) -> None:
+def test_what_was_understood_once_is_not_tried_again(planned: Planned, tried: list[str]) -> None:
     process = ScriptedProcess()
     planned(process, times=3, response_format=form(MOOD))
-    assert process.calls == {"complete_text": 1}
+    assert len(tried) == 1

@@ -10,6 +10,7 @@ import pytest
 
 from app.engines.constraints import binding as bindings
 from app.engines.constraints.schema import accepted
+from app.engines.llama.answer import Way
 from app.engines.llama.plan import LlamaPlan
 from app.errors import UnsupportedParameter
 from app.jsontypes import Json
@@ -36,11 +37,11 @@ def wording(payload: Json) -> str:
 
 
 def test_what_the_template_can_be_told_is_found_out_once_and_only_where_it_knows_of_it(planned: Planned) -> None:
-    process = ScriptedProcess(prompt=opening)
+    process = ScriptedProcess(renders=opening)
     planned(process, "reasoning", times=3, reasoning_effort="low")
     assert process.calls["answer"] == 1
     asked = process.calls["render"]
-    planned(ScriptedProcess(prompt=opening), "reasoning")
+    planned(ScriptedProcess(renders=opening), "reasoning")
     assert process.calls["render"] == asked
     ignorant = ScriptedProcess()
     planned(ignorant)
@@ -56,20 +57,33 @@ def test_what_the_template_can_be_told_is_found_out_once_and_only_where_it_knows
     ],
 )
 def test_an_effort_is_told_as_the_template_understands_it(planned: Planned, effort: str, told: Json) -> None:
-    plan = planned(ScriptedProcess(prompt=opening), "reasoning", reasoning_effort=effort)
+    plan = planned(ScriptedProcess(renders=opening), "reasoning", reasoning_effort=effort)
     assert plan.way.payload.items() >= told.items()
     assert ("thinking_budget_tokens" in plan.way.payload) is ("thinking_budget_tokens" in told)
     assert told.get("thinking_budget_tokens", 32) == CONTEXT_LENGTH // 16
 
 
 def test_a_bound_answer_comes_after_the_thoughts_that_were_asked_for(planned: Planned) -> None:
-    ask = partial(planned, ScriptedProcess(prompt=opening), "reasoning", response_format=form(MOOD))
-    grammar = bindings.to_schema(accepted(MOOD, "p")).grammar
-    assert ask(reasoning_effort="none").way.payload["grammar"] == grammar
-    assert ask().way.payload["grammar"] == grammar, "a bound answer has thoughts only when they are asked for"
-    thinking = ask(reasoning_effort="low").way.payload
-    assert thinking["grammar"].startswith("%llguidance {}\nstart: thoughts answer")
-    assert thinking["chat_template_kwargs"]["enable_thinking"]
+    def ask(**more: Any) -> Way:
+        return planned(ScriptedProcess(renders=opening), "reasoning", response_format=form(MOOD), **more).way
+
+    def thoughts(way: Way) -> tuple[bool, int]:
+        assert way.payload["grammar"] == bindings.to_schema(accepted(MOOD, "p")).grammar
+        assert way.written is not None
+        assert way.payload["chat_template_kwargs"]["enable_thinking"] is way.written.thinks
+        return way.written.thinks, way.written.budget
+
+    assert thoughts(ask(reasoning_effort="none")) == (False, 0)
+    assert thoughts(ask()) == (False, 0), "a bound answer has thoughts only when they are asked for"
+    assert thoughts(ask(reasoning_effort="low")) == (True, CONTEXT_LENGTH // 16)
+    assert thoughts(ask(reasoning_effort="low", max_completion_tokens=10)) == (True, 5), "there is room for the answer"
+
+
+def test_a_model_that_always_thinks_does_so_before_a_bound_answer_too(planned: Planned) -> None:
+    plan = planned(ScriptedProcess(renders=always), "reasoning", response_format=form(MOOD))
+    assert plan.way.written is not None
+    assert (plan.way.written.thinks, plan.way.written.budget) == (True, CONTEXT_LENGTH // 4)
+    assert plan.way.written.frame.closing == "</think>"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +99,10 @@ def test_a_bound_answer_comes_after_the_thoughts_that_were_asked_for(planned: Pl
     ],
     ids=range(7),
 )
-def test_a_model_whose_thoughts_cannot_be_ended_refuses_to_think_before_a_bound_answer(
+def test_a_model_of_whose_thoughts_nothing_is_known_refuses_to_think_before_a_bound_answer(
     planned: Planned, more: Json, together_with: str | None
 ) -> None:
-    ask = partial(planned, ScriptedProcess(prompt=wording, bounded=False, marks=False), "reasoning", **more)
+    ask = partial(planned, ScriptedProcess(renders=wording, marks=False), "reasoning", **more)
     if together_with is None:
         assert ask(reasoning_effort="low").way.payload["reasoning_effort"] == "low"
         return
@@ -121,12 +135,12 @@ def test_what_the_model_cannot_be_told_is_refused_or_left_out_in_every_way_of_as
     planned: Planned, prompt: Any, capabilities: tuple[str, ...], effort: Json, param: str, more: Json
 ) -> None:
     with pytest.raises(UnsupportedParameter) as caught:
-        planned(ScriptedProcess(prompt=prompt), *capabilities, **effort, **more)
+        planned(ScriptedProcess(renders=prompt), *capabilities, **effort, **more)
     assert caught.value.param == param
     refused: list[UnsupportedParameter] = []
-    plan = planned(ScriptedProcess(prompt=prompt), *capabilities, refuse=refused.append, **effort, **more)
+    plan = planned(ScriptedProcess(renders=prompt), *capabilities, refuse=refused.append, **effort, **more)
     assert [error.param for error in refused] == [param]
-    without = planned(ScriptedProcess(prompt=prompt), *capabilities, **more)
+    without = planned(ScriptedProcess(renders=prompt), *capabilities, **more)
     assert _payloads(plan) == _payloads(without)
 
 
