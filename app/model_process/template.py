@@ -49,7 +49,7 @@ def capabilities(template: str | None) -> frozenset[str]:
     except (jinja2.TemplateError, RecursionError):
         return frozenset()
     found = set()
-    if variables & _THINKING or any(mark in template for mark in (*CLOSINGS, *CLOSINGS.values())):
+    if variables & _THINKING or any(mark in template for mark in CLOSINGS):
         found.add("reasoning")
     if variables & _VERBOSITY:
         found.add("verbosity")

@@ -368,7 +368,7 @@ def test_a_grammar_bomb_costs_little(engine: LlamaEngine) -> None:
 
 
 def test_an_answer_that_does_not_fit_is_never_passed_on(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Binding, "grammar", 'root ::= "7"')
+    monkeypatch.setattr(Binding, "grammar", '%llguidance {}\nstart: "7"\n')
     for ask in (_complete, _stream):
         with pytest.raises(ServerError):
             ask(engine, **_bound({"type": "string"}))

@@ -78,12 +78,10 @@ def _joined(chunks: list[Json]) -> tuple[Json, str | None]:
 
 
 def ask(folder: Path, answer: Answer | Refusal, *, loading: bool = False, thinks: bool = False, **fields: Any) -> Asked:
-    """What a client gets for a request, asked whole and then as a stream. One that ``thinks`` is asked before that
-    whether its thoughts can be told apart, and shows none."""
+    """What a client gets for a request, asked whole and then as a stream."""
 
     async def run() -> Asked:
-        trial = [said("a")] if thinks else []
-        async with ScriptedLlama(folder, *trial, answer) as llama:
+        async with ScriptedLlama(folder, answer) as llama:
             llama.loading = loading
             engine = llama.engine(capabilities=CAPABILITIES | {"reasoning"} if thinks else CAPABILITIES)
             await engine.start()

@@ -181,6 +181,8 @@ def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
             yield from reader.feed_whole(events)
             return
         for event in events:
+            if event == MISSING_DONE and reader.finished:
+                return
             if event == MISSING_DONE:
                 raise EngineUnavailable(errors.TOO_EARLY)
             yield from reader.feed(event)

@@ -23,7 +23,7 @@ from ..transport.patience import PATIENCE
 from ..transport.replicas import Events, Replicas
 
 _PATH = "/v1/chat/completions"
-_TEXT_PATH = "/v1/completions"
+_TEXT_PATH = "/completion"
 # Connecting takes 2 seconds at most; an answer may take any time.
 _ANY_TIME = 1e9
 _TIMEOUTS = Timeouts(connect=2.0, first_byte=_ANY_TIME, idle=_ANY_TIME, total=_ANY_TIME)

@@ -15,6 +15,9 @@ _OF_CHATS = frozenset(
     | {"tools", "tool_choice", "parallel_tool_calls", "logprobs", "top_logprobs"}
 )
 
+# What llama.cpp says at the end of a text; otherwise it repeats the prompt there.
+_TOLD = ["content", "stop", "stop_type", "timings"]
+
 
 def as_text(payload: Json, prompt: str) -> Json:
     """A request for what follows a prompt instead of one for a chat."""
@@ -23,6 +26,7 @@ def as_text(payload: Json, prompt: str) -> Json:
     text["prompt"] = {"prompt_string": prompt, "multimodal_data": media} if media else prompt
     if payload.get("logprobs"):
         text["n_probs"] = payload["top_logprobs"]
+    text["response_fields"] = _TOLD
     return text
 
 

@@ -19,20 +19,24 @@ def failed(cause: Cause, status: int | None = None, told: Json | None = None) ->
     return Failed(cause, "x", ServerError("x"), status=status, told=told or {})
 
 
+UNREAD = "The model produced output that does not match the expected peg-native format: SECRET"
+
+
 @pytest.mark.parametrize(
     ("failure", "error", "code"),
     [
         (failed(Cause.STATUS, 400, TOO_LONG), ContextLengthExceeded, "context_length_exceeded"),
         (failed(Cause.STATUS, 400, DAMAGED), BadRequest, "image_parse_error"),
-        (failed(Cause.STATUS, 400, {"type": "SECRET!", "message": "SECRET"}), BadRequest, "invalid_value"),
+        (failed(Cause.STATUS, 400, {"type": "SECRET!", "message": "SECRET"}), errors.TemplateRefused, "invalid_value"),
         (failed(Cause.STATUS, 500, {"type": "server_error", "message": "SECRET"}), ServerError, "internal_error"),
+        (failed(Cause.STATUS, 500, {"type": "server_error", "message": UNREAD}), errors.Unreadable, "internal_error"),
         (failed(Cause.STATUS, 503, {"message": "Loading model"}), EngineUnavailable, "engine_unavailable"),
         (failed(Cause.UNREACHABLE), EngineUnavailable, "engine_unavailable"),
         (failed(Cause.LOST), EngineUnavailable, "engine_unavailable"),
         (failed(Cause.BROKEN_OFF), EngineUnavailable, "engine_unavailable"),
         (failed(Cause.UNUSABLE), ServerError, "internal_error"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_failure_is_told_by_what_it_means(
     failure: Failed, error: type[ApiError], code: str, caplog: pytest.LogCaptureFixture

@@ -24,6 +24,9 @@ class LlamaReader(StreamReader):
     says of itself goes no further. ``error`` makes our error of an event that tells of one.
     """
 
+    # Whether an answer has ended without a mark that says so.
+    finished = False
+
     # We ask for timings.
     _names: ClassVar[frozenset[str]] = mending.TOP | {"timings"}
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN | {"timings"}
@@ -141,21 +144,27 @@ class LlamaReader(StreamReader):
 
 
 class TextReader(LlamaReader):
-    """As `LlamaReader`, of a text instead of a chat's answer."""
+    """As `LlamaReader`, of llama.cpp's own way to complete a text."""
 
     def read(self, event: Json) -> list[StreamItem]:
-        choices = event.get("choices")
-        if not isinstance(choices, list):
-            return super().read(event)
-        return super().read({**event, "choices": [_as_delta(choice) for choice in choices]})
+        self.finished = event.get("stop") is True
+        return super().read(_as_chunk(event))
 
 
-def _as_delta(choice: Any) -> Any:
-    """A choice with its text in a delta."""
-    if not isinstance(choice, dict) or "text" not in choice:
-        return choice
-    other = {name: value for name, value in choice.items() if name != "text"}
-    return {**other, "delta": {"role": "assistant", "content": choice["text"]}}
+def _as_chunk(event: Json) -> Json:
+    """An event with a piece of a text as one of a chat."""
+    if not isinstance(event.get("content"), str):
+        return event
+    timings = event["timings"] if isinstance(event.get("timings"), dict) else {}
+    choice: Json = {"index": 0, "delta": {"role": "assistant", "content": event["content"]}}
+    if event.get("completion_probabilities"):
+        choice["logprobs"] = {"content": event["completion_probabilities"]}
+    chunk: Json = {"choices": [choice], "timings": timings}
+    if event.get("stop") is True:
+        choice["finish_reason"] = "length" if event.get("stop_type") == "limit" else "stop"
+        cached, read, made = (timings.get(name, 0) for name in ("cache_n", "prompt_n", "predicted_n"))
+        chunk["usage"] = usage_of(cached + read, made, cached=cached)
+    return chunk
 
 
 def _is_well_formed(delta: Delta) -> bool:
