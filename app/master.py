@@ -17,6 +17,7 @@ from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
 from .configuration.served import engine_of
+from .configuration.trying import try_templates
 from .contract.document import Document
 from .contract.operations import operations
 from .errors import ConfigurationError
@@ -127,6 +128,10 @@ class Master:
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
         wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
+        new = [served for served in wanted if served.launch not in self._pool.launched]
+        try_templates(new)
+        for remark in filter(None, (served.remark for served in new)):
+            log.warning("%s", remark)
         if wanted or self._pool.launched:
             self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
 

@@ -21,6 +21,8 @@ DAY = 86400
 Dialect = Literal["openai", "vllm", "sglang", "llama.cpp", "ollama"]
 Mock = Literal["off", "missing", "all"]
 Unsupported = Literal["refuse", "warn"]
+# A chat template of a model.
+Template = Annotated[str, Meta(pattern=r"\S", description="the path of a Jinja file, or chatml")]
 # Seconds that something may take at most: none at all would always be too late.
 Timeout = Annotated[float, Meta(ge=0.1, le=DAY)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -90,6 +92,10 @@ class Settings(Table, frozen=True, kw_only=True):
     mmproj: Annotated[
         Path | None,
         "GGUF file of the model's projector, with which it reads images or audio. Without it: text alone.",
+    ] = None
+    chat_template: Annotated[
+        Template | None,
+        "Jinja file with the model's chat template, or `chatml`. Without it: the one in the model's file.",
     ] = None
     model_id: Annotated[str | None, "Id of the model in the API. Without it: the file's stem."] = None
     model_context: Annotated[

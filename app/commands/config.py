@@ -15,6 +15,7 @@ from ..configuration.building import build, upstream_options
 from ..configuration.chosen import chosen
 from ..configuration.keys import Configuration, Entry
 from ..configuration.table import keys_table
+from ..configuration.trying import try_templates
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
 from ..engines.upstream import list_upstream_models
@@ -48,12 +49,15 @@ def check(probe: bool) -> None:
     try:
         settings = Settings.from_environment()
         configuration = chosen(settings)
-        build(configuration, settings)
+        built = build(configuration, settings)
+        try_templates(built.served)
         refuse_own(configuration, [(settings.host, settings.port)])
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     for entry in configuration.models:
         click.echo(_line(entry))
+    for remark in filter(None, (served.remark for served in built.served)):
+        click.echo(remark)
     if configuration.listed is not None:
         click.echo("the models that the upstream lists")
     if probe and not asyncio.run(_probe_all(configuration)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ..errors import ConfigurationError
 from ..settings import is_key
 from ..tables import Fail, did_you_mean, path_of, read
 from .addresses import fault_of
+from .chat_template import CHATML
 from .files import read_file
 from .keys import ENGINES, Configuration, Entry, FileKeys, ModelKeys, engines_of, is_common
 from .variables import filled
@@ -56,11 +58,19 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
         _check_keys(fail, own, written["models"][name], at)
         values = _with_defaults(fail, own, content.defaults, at)
         keys = read(ModelKeys, values, fail, at=at, folder=file.parent)
+        keys = structs.replace(keys, chat_template=anchored(keys.chat_template, file.parent))
         entry = Entry(id=name, at=at, source=str(file), keys=keys)
         _check_lists(entry)
         entries.append(checked_upstream(entry, environ) if keys.engine == "upstream" else entry)
     _check_names(entries)
     return Configuration(models=tuple(entries))
+
+
+def anchored(named: str | None, folder: Path) -> str | None:
+    """What names a file or something else: a relative path begins at ``folder`` then, other names stay as they are."""
+    if named is None or named == CHATML:
+        return named
+    return str(folder / os.path.expanduser(named))
 
 
 def _error(file: Path, at: str, rule: str) -> ConfigurationError:
