@@ -127,7 +127,9 @@ class Master:
             return
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
-        wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
+        wanted = (
+            served_models(configuration, self._settings) if needs_engine(self._settings, operations(document)) else ()
+        )
         new = [served for served in wanted if served.launch not in self._pool.launched]
         try_templates(new)
         for remark in filter(None, (served.remark for served in new)):

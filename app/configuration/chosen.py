@@ -83,7 +83,7 @@ def _local(settings: Settings) -> Entry:
         return _OfSettings(id=MODEL.id, at="", source="", keys=keys)
     keys = ModelKeys(
         engine="llama",
-        path=settings.model,
+        path=anchored(settings.model, Path()),
         mmproj=settings.mmproj,
         chat_template=anchored(settings.chat_template, Path()),
         context_length=settings.model_context or None,

@@ -13,7 +13,7 @@ from msgspec.structs import FieldInfo
 
 from ..engines.transport.options import Seconds, Timeouts
 from ..errors import ConfigurationError
-from ..settings import Dialect, Natural, Template, Timeout, Unsupported
+from ..settings import Dialect, ModelFile, Natural, Template, Timeout, Unsupported
 from ..tables import SECRET, Names, Table
 
 Engine = Literal["llama", "upstream", "echo"]
@@ -75,7 +75,11 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         "`max_completion_tokens` instead of `max_tokens`.",
         For(("llama", "upstream")),
     ] = False
-    path: Annotated[Path | None, "GGUF file. Without it: the bundled model.", LLAMA] = None
+    path: Annotated[
+        ModelFile | None,
+        "GGUF file, or the name of a model that was pulled, such as `smollm2`. Without it: the bundled model.",
+        LLAMA,
+    ] = None
     mmproj: Annotated[
         Path | None, "GGUF file of the model's projector, with which it reads images or audio.", LLAMA
     ] = None

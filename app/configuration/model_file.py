@@ -12,6 +12,7 @@ from ..engines.base import Model
 from ..engines.extra import LLAMA_PARAMETERS, check_extra
 from ..engines.llama.engine import CAPABILITIES
 from ..errors import ConfigurationError
+from ..model_files.naming import locate
 from ..model_process import gguf
 from ..model_process import template as chat_template
 from ..model_process.child import ChildOptions
@@ -50,8 +51,9 @@ class ServedModel:
         )
 
 
-def served_model(entry: Entry) -> ServedModel:
-    """What the model file of an entry amounts to; what the entry leaves open is what suits the file.
+def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
+    """What the model file of an entry amounts to; what the entry leaves open is what suits the file. Pulled models are
+    in ``state``, the folder of the server's state.
 
     Raises:
         ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, a chat
@@ -59,8 +61,8 @@ def served_model(entry: Entry) -> ServedModel:
     """
     asked, told = entry.keys, entry.told
     check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
-    path = asked.path or BUNDLED_MODEL
     try:
+        path = BUNDLED_MODEL if asked.path is None else locate(asked.path, state)
         file = gguf.read(path)
     except ConfigurationError as error:
         raise ConfigurationError(f"{told('path')}: {error}") from None

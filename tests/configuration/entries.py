@@ -21,7 +21,7 @@ def model_file(
     """A model of the model process; without a path the bundled one."""
     keys = ModelKeys(
         engine="llama",
-        path=path,
+        path=None if path is None else str(path),
         mmproj=mmproj,
         context_length=context_length,
         slots=slots,
