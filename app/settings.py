@@ -22,7 +22,9 @@ Dialect = Literal["openai", "vllm", "sglang", "llama.cpp", "ollama"]
 Mock = Literal["off", "missing", "all"]
 Unsupported = Literal["refuse", "warn"]
 # What names the file of a model.
-ModelFile = Annotated[str, Meta(pattern=r"\S", description="the path of a GGUF file, or the name of a model")]
+ModelFile = Annotated[
+    str, Meta(pattern=r"\S", description="the path of a GGUF file, the name of a model, or hf:org/repo:file")
+]
 # A chat template of a model.
 Template = Annotated[str, Meta(pattern=r"\S", description="the path of a Jinja file, or chatml")]
 # Seconds that something may take at most: none at all would always be too late.
@@ -93,8 +95,8 @@ class Settings(Table, frozen=True, kw_only=True):
     )
     model: Annotated[
         ModelFile | None,
-        "GGUF file to serve, or the name of a model that was pulled, such as `smollm2`. Without it: the bundled "
-        "`parley-tiny`.",
+        "GGUF file to serve, the name of a model that was pulled, such as `smollm2`, or one on a hub, as "
+        "`hf:org/repo:file`. Without it: the bundled `parley-tiny`.",
     ] = None
     mmproj: Annotated[
         Path | None,

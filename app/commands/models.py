@@ -10,7 +10,9 @@ from ..chat.support import support_table
 from ..configuration.served import known_models
 from ..errors import ConfigurationError
 from ..model_files.catalogue import CATALOGUE
+from ..model_files.fetching import fetch
 from ..model_files.pulling import pull
+from ..model_files.reference import PREFIX
 from ..model_files.storing import megabytes
 from ..settings import Settings, state_folder
 from .told import ToldGroup
@@ -54,7 +56,11 @@ def show_model(model_id: str) -> None:
 @models.command("pull")
 @click.argument("name")
 def pull_model(name: str) -> None:
-    """Download a model of the catalogue, check it, and keep it for PARLEY_MODEL=NAME."""
+    """Download a model of the catalogue, or one on a hub (hf:org/repo:file), check it, and keep it for
+    PARLEY_MODEL=NAME."""
+    if name.startswith(PREFIX):
+        click.echo(fetch(name, click.echo))
+        return
     state = state_folder(Settings.from_environment())
     if name not in CATALOGUE:
         raise click.ClickException(f"there is no such model in the catalogue, which has: {', '.join(CATALOGUE)}")

@@ -77,7 +77,8 @@ class ModelKeys(Table, frozen=True, kw_only=True):
     ] = False
     path: Annotated[
         ModelFile | None,
-        "GGUF file, or the name of a model that was pulled, such as `smollm2`. Without it: the bundled model.",
+        "GGUF file, the name of a model that was pulled, such as `smollm2`, or one on a hub, as `hf:org/repo:file`. "
+        "Without it: the bundled model.",
         LLAMA,
     ] = None
     mmproj: Annotated[

@@ -1,4 +1,4 @@
-"""What the text says that names a model's file: a model of the catalogue, or a path."""
+"""What the text says that names a model's file: a model of the catalogue or on a hub, or a path."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from pathlib import Path
 from ..errors import ConfigurationError
 from ..tables import did_you_mean
 from .catalogue import CATALOGUE
+from .fetching import published
+from .hub_cache import cached, check_package
+from .reference import PREFIX, Reference
+
+
+class NotDownloaded(ConfigurationError):
+    """A model on a hub is not here yet: the start of the server downloads it."""
 
 
 def is_name(text: str) -> bool:
     """Whether a text names a model, and not the path of a file. A file of a model's name is written ``./NAME``."""
-    return text in CATALOGUE
+    return text in CATALOGUE or text.startswith(PREFIX)
 
 
 def locate(text: str, state: Path) -> Path:
@@ -25,6 +32,8 @@ def locate(text: str, state: Path) -> Path:
         ConfigurationError: it names a model whose file is not there, and the message says how to get it; or it is no
             file, but almost a name.
     """
+    if text.startswith(PREFIX):
+        return _on_hub(text)
     if text not in CATALOGUE:
         path = Path(text)
         if path.name not in CATALOGUE and not path.exists() and (hint := did_you_mean(path.name, CATALOGUE)):
@@ -35,6 +44,19 @@ def locate(text: str, state: Path) -> Path:
         folder = pinned.path(state).parent
         raise ConfigurationError(f"The model {text} is not in {folder}. Pull it: {pull_command(text)}")
     return pinned.path(state)
+
+
+def _on_hub(text: str) -> Path:
+    reference = Reference.parse(text)
+    if (path := published(text)) is not None:
+        return path
+    check_package()
+    if (path := cached(reference)) is not None:
+        return path
+    raise NotDownloaded(
+        f"{text} has not been downloaded. gunicorn does so when it starts with gunicorn.conf.py and without --preload; "
+        f"or else: {pull_command(text)}"
+    )
 
 
 def pull_command(text: str) -> str:
