@@ -1,4 +1,4 @@
-"""The server's commands: ``flask --app wsgi ...``."""
+"""The server's commands: ``flask --app wsgi ...``, and ``parley ...`` where the package is installed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 import flask
 from msgspec.structs import fields
 
-from .chat.support import support_table
 from .commands.config import config
 from .commands.contract import contract
-from .configuration.served import known_models
+from .commands.models import models
+from .commands.told import Told, ToldGroup
 from .frameworks.flask import flask_run, looks_for_commands
 from .settings import Settings, variable
 from .tables import help_of, is_secret
@@ -21,11 +21,8 @@ from .web.keys import load_keys
 
 def register(app: flask.Flask) -> None:
     """Add the commands to a Flask application, where ``flask`` finds them."""
-    app.cli.add_command(_settings)
-    app.cli.add_command(_keys)
-    app.cli.add_command(_models)
-    app.cli.add_command(config)
-    app.cli.add_command(contract)
+    for command in (_settings, _keys, models, config, contract):
+        app.cli.add_command(command)
 
 
 def commands_alone() -> flask.Flask | None:
@@ -56,7 +53,7 @@ def take_over_flask_run() -> None:
     os.execve(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:app.serving", "wsgi:app"], environment)
 
 
-@click.command("settings")
+@click.command("settings", cls=Told)
 def _settings() -> None:
     """Print every setting, its value in force and what it does."""
     settings = Settings.from_environment()
@@ -67,30 +64,7 @@ def _settings() -> None:
         click.echo(f"{variable(field.name)} = {value}\n    {help_of(field)}")
 
 
-@click.group("models")
-def _models() -> None:
-    """The models that the server answers with."""
-
-
-@_models.command("list")
-def _list_models() -> None:
-    """Print their ids, each with its aliases."""
-    for model in known_models(Settings.from_environment()):
-        click.echo(" ".join((model.id, *model.aliases)))
-
-
-@_models.command("show")
-@click.argument("model_id")
-def _show_model(model_id: str) -> None:
-    """Print what a model does with each parameter of a request."""
-    for model in known_models(Settings.from_environment()):
-        if model_id in (model.id, *model.aliases):
-            click.echo(support_table(model))
-            return
-    raise click.ClickException("there is no such model; see `models list`")
-
-
-@click.command("keys")
+@click.command("keys", cls=Told)
 def _keys() -> None:
     """Print the short names of the API keys in force, and the generated key if there is one."""
     keys = load_keys(Settings.from_environment())
@@ -98,3 +72,12 @@ def _keys() -> None:
         click.echo(name)
     if keys.generated is not None:
         click.echo(f"generated: {keys.generated}")
+
+
+@click.group("parley", cls=ToldGroup)
+def parley() -> None:
+    """A chat-completions server's commands. To serve: gunicorn -c python:app.serving wsgi:app"""
+
+
+for _command in (_settings, _keys, models, config, contract):
+    parley.add_command(_command)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,10 @@ from contextlib import suppress
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
+from .configuration.keys import Configuration
+from .configuration.model_file import ServedModel
 from .configuration.served import engine_of
+from .configuration.trying import try_templates
 from .contract.document import Document
 from .contract.operations import operations
 from .errors import ConfigurationError
@@ -29,6 +33,7 @@ from .frameworks.gunicorn import (
     watch_for_stop,
     wsgi_worker_class,
 )
+from .model_files.fetching import fetch_all
 from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
@@ -77,6 +82,8 @@ class Master:
             self._prepare(server)
         except ConfigurationError as error:
             stop(error)
+        except KeyboardInterrupt:  # while a model is downloaded
+            raise SystemExit(128 + signal.SIGINT) from None
         replace_reload(server, lambda fork_again: self._reload(server, fork_again))
         call_regularly(server, self._pool.revive)
         watch_for_stop(server, self._stop)
@@ -126,9 +133,21 @@ class Master:
             return
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
-        wanted = served_models(configuration) if needs_engine(self._settings, operations(document)) else ()
+        wanted: tuple[ServedModel, ...] = ()
+        if needs_engine(self._settings, operations(document)):
+            self._fetch(configuration)
+            wanted = served_models(configuration, self._settings)
+        new = [served for served in wanted if served.launch not in self._pool.launched]
+        try_templates(new)
+        for remark in filter(None, (served.remark for served in new)):
+            log.warning("%s", remark)
         if wanted or self._pool.launched:
             self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
+
+    def _fetch(self, configuration: Configuration) -> None:
+        """Have the files of models here that are on a hub."""
+        texts = {entry.told("path"): entry.keys.path for entry in configuration.models}
+        fetch_all(texts, lambda said: log.info("%s", said))
 
     def _reload(self, server: Server, fork_again: Callable[[], None]) -> None:
         """What SIGHUP does: new workers read all files again, while the old ones finish what they are at.
@@ -145,6 +164,8 @@ class Master:
             try:
                 if self._stopping:
                     return
+                if self._settings.mock != "all":
+                    self._fetch(chosen(self._settings))  # the trial does not
                 _try_out()
                 self._prepare(server, patience=_LOAD_SECONDS)
             except ConfigurationError as error:

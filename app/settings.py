@@ -21,6 +21,12 @@ DAY = 86400
 Dialect = Literal["openai", "vllm", "sglang", "llama.cpp", "ollama"]
 Mock = Literal["off", "missing", "all"]
 Unsupported = Literal["refuse", "warn"]
+# What names the file of a model.
+ModelFile = Annotated[
+    str, Meta(pattern=r"\S", description="the path of a GGUF file, the name of a model, or hf:org/repo:file")
+]
+# A chat template of a model.
+Template = Annotated[str, Meta(pattern=r"\S", description="the path of a Jinja file, or chatml")]
 # Seconds that something may take at most: none at all would always be too late.
 Timeout = Annotated[float, Meta(ge=0.1, le=DAY)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -48,7 +54,8 @@ class Settings(Table, frozen=True, kw_only=True):
     ] = False
     state_dir: Annotated[
         Path | None,
-        "Folder of the generated key. Without it: `$XDG_STATE_HOME/parley`, else `~/.local/state/parley`.",
+        "Folder of the generated key and of the models that were pulled. Without it: `$XDG_STATE_HOME/parley`, else "
+        "`~/.local/state/parley`.",
     ] = None
     spec: Annotated[Path | None, "The OpenAPI document to serve. Without it: the one that ships."] = None
     handlers: Annotated[
@@ -86,10 +93,18 @@ class Settings(Table, frozen=True, kw_only=True):
     engine: Annotated[Literal["llama", "echo"], "Where answers come from: `llama` (a model) or `echo` (a toy)."] = (
         "llama"
     )
-    model: Annotated[Path | None, "GGUF file to serve. Without it: the bundled `parley-tiny`."] = None
+    model: Annotated[
+        ModelFile | None,
+        "GGUF file to serve, the name of a model that was pulled, such as `smollm2`, or one on a hub, as "
+        "`hf:org/repo:file`. Without it: the bundled `parley-tiny`.",
+    ] = None
     mmproj: Annotated[
         Path | None,
         "GGUF file of the model's projector, with which it reads images or audio. Without it: text alone.",
+    ] = None
+    chat_template: Annotated[
+        Template | None,
+        "Jinja file with the model's chat template, or `chatml`. Without it: the one in the model's file.",
     ] = None
     model_id: Annotated[str | None, "Id of the model in the API. Without it: the file's stem."] = None
     model_context: Annotated[
@@ -190,6 +205,15 @@ class Settings(Table, frozen=True, kw_only=True):
 def variable(name: str) -> str:
     """The environment variable of a field of `Settings`."""
     return PREFIX + name.upper()
+
+
+def state_folder(settings: Settings) -> Path:
+    """The folder of what the server keeps, which need not be there yet."""
+    if settings.state_dir is not None:
+        return settings.state_dir
+    base = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification: a relative path is to be ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "parley"
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

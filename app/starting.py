@@ -41,6 +41,14 @@ def load() -> FlaskApp | Reloading | SimpleNamespace:
         stop(error)
 
 
+def command_line() -> None:
+    """What ``parley`` runs: the commands of ``flask --app wsgi``, where the package is installed."""
+    import_connexion()
+    from .cli import parley
+
+    parley()
+
+
 def wrong_worker(name: str) -> ConfigurationError:
     """The error of a worker class of gunicorn that speaks WSGI."""
     return ConfigurationError(

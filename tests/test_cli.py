@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +15,13 @@ import pytest
 from flask.cli import FlaskGroup
 from msgspec.structs import fields
 
-from app.cli import take_over_flask_run
+from app.cli import parley, register, take_over_flask_run
+from app.model_files.catalogue import CATALOGUE
 from app.settings import Settings, variable
 from app.tables import help_of
 
 from .conftest import Command
+from .live import ROOT
 
 
 def test_every_setting_is_printed_with_its_value_and_no_secret_is(command: Command) -> None:
@@ -47,7 +51,7 @@ def test_models_are_listed_with_their_aliases_and_shown_by_either(command: Comma
         '[models.say]\nengine = "echo"\naliases = ["a", "b"]\n[models.m]\nengine = "echo"\n'
     )
     environ = {"PARLEY_CONFIG": str(tmp_path / "p.toml")}
-    assert command("models", "list", **environ).stdout == "say a b\nm\n"
+    assert command("models", "list", **environ).stdout.startswith("say a b\nm\n\n")
     shown = command("models", "show", "say", **environ).stdout
     assert "| `seed` | honoured |" in shown
     assert command("models", "show", "b", **environ).stdout == shown
@@ -102,3 +106,61 @@ def test_options_of_flask_run_that_mean_nothing_to_gunicorn_are_refused_by_name(
     result, command, _ = flask_run("--reload", "--without-threads", "--port", "1")
     assert (result.exit_code, command) == (2, [])
     assert "mean nothing: reload, with_threads." in result.stderr
+
+
+# -- models ------------------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_listed_with_sizes_licences_and_what_is_there(command: Command, tmp_path: Path) -> None:
+    pinned = CATALOGUE["smollm2"]
+    listed = command("models", "list", PARLEY_STATE_DIR=str(tmp_path)).stdout
+    assert listed.startswith("parley-tiny\n\n")
+    assert "\nsmollm2  98.4 MB  Apache-2.0  not pulled  SmolLM2-135M-Instruct" in listed
+    pinned.path(tmp_path).parent.mkdir()
+    with pinned.path(tmp_path).open("wb") as file:
+        file.truncate(pinned.size)
+    assert f"  in {pinned.path(tmp_path)}  " in command("models", "list", PARLEY_STATE_DIR=str(tmp_path)).stdout
+
+
+def test_it_is_listed_when_what_is_to_be_served_is_not_there(command: Command, tmp_path: Path) -> None:
+    result = command("models", "list", PARLEY_STATE_DIR=str(tmp_path), PARLEY_MODEL="smollm2")
+    assert result.exit_code == 1
+    assert "\nsmollm2  98.4 MB" in result.stdout
+    assert result.stderr.startswith("Error: PARLEY_MODEL: The model smollm2 is not in ")
+
+
+def test_a_model_that_the_catalogue_does_not_have_cannot_be_pulled(command: Command) -> None:
+    result = command("models", "pull", "nothing")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: there is no such model in the catalogue, which has: smollm2\n"
+
+
+@pytest.mark.parametrize("name", ["settings", "keys", "models show x"])
+def test_a_configuration_that_cannot_be_used_is_told_in_a_sentence(command: Command, name: str) -> None:
+    result = command(*name.split(), PARLEY_PORT="x")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: PARLEY_PORT must be ")
+
+
+def test_the_command_parley_has_the_commands_of_flask(command: Command) -> None:
+    del command  # which has made the environment free of settings
+    printed = click.testing.CliRunner().invoke(parley, ["keys"], env={"PARLEY_API_KEYS": "sk-one"}).stdout
+    assert len(printed.split()) == 1
+    app = flask.Flask("commands")
+    register(app)
+    assert parley.commands.keys() == app.cli.commands.keys()
+
+
+def test_the_package_has_the_command_parley(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    name, _, place = config["options.entry_points"]["console_scripts"].strip().partition(" = ")
+    module, _, function = place.partition(":")
+    assert name == "parley"
+    monkeypatch.setattr(sys, "argv", ["parley", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        getattr(importlib.import_module(module), function)()
+    assert ended.value.code == 0
+    assert "models" in capsys.readouterr().out

@@ -229,7 +229,7 @@ def test_flask_finds_our_commands() -> None:
         text=True,
         check=True,
     )
-    assert run.stdout == "parley-echo\n"
+    assert run.stdout.startswith("parley-echo\n\nThe catalogue")
 
 
 def test_no_model_is_started_for_a_document_without_chat(tmp_path: Path) -> None:

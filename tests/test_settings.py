@@ -23,6 +23,7 @@ def test_variables_are_read_by_their_types() -> None:
             "PARLEY_PORT": "9000",
             "PARLEY_API_KEYS": "a, b,,c",
             "PARLEY_ALLOW_GENERATED_KEY": "yes",
+            "PARLEY_MMPROJ": "~/x.gguf",
             "PARLEY_MODEL": "~/x.gguf",
             "PARLEY_ECHO_DELAY": ".5",
             "PARLEY_RELOAD": "OFF",
@@ -33,7 +34,8 @@ def test_variables_are_read_by_their_types() -> None:
     assert settings.port == 9000
     assert settings.api_keys == ("a", "b", "c")
     assert settings.allow_generated_key is True
-    assert settings.model == Path.home() / "x.gguf"
+    assert settings.mmproj == Path.home() / "x.gguf"
+    assert settings.model == "~/x.gguf"
     assert settings.echo_delay == 0.5
     assert settings.engine == "echo"
     assert settings.reload is False

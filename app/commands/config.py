@@ -15,11 +15,13 @@ from ..configuration.building import build, upstream_options
 from ..configuration.chosen import chosen
 from ..configuration.keys import Configuration, Entry
 from ..configuration.table import keys_table
+from ..configuration.trying import try_templates
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
 from ..engines.upstream import list_upstream_models
 from ..errors import ApiError, ConfigurationError
-from ..settings import Settings
+from ..model_files.naming import NotDownloaded, locate
+from ..settings import Settings, state_folder
 
 # Seconds for each question to an upstream.
 _PROBE_SECONDS = 10.0
@@ -48,16 +50,36 @@ def check(probe: bool) -> None:
     try:
         settings = Settings.from_environment()
         configuration = chosen(settings)
-        build(configuration, settings)
+        waiting = [entry for entry in configuration.models if _is_waiting(entry, settings)]
+        here = tuple(entry for entry in configuration.models if entry not in waiting)
+        built = build(replace(configuration, models=here), settings)
+        try_templates(built.served)
         refuse_own(configuration, [(settings.host, settings.port)])
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     for entry in configuration.models:
         click.echo(_line(entry))
+    for entry in waiting:
+        click.echo(f"{entry.keys.path} is not downloaded yet, and so not checked: the start of the server does that")
+    for remark in filter(None, (served.remark for served in built.served)):
+        click.echo(remark)
     if configuration.listed is not None:
         click.echo("the models that the upstream lists")
     if probe and not asyncio.run(_probe_all(configuration)):
         raise SystemExit(1)
+
+
+def _is_waiting(entry: Entry, settings: Settings) -> bool:
+    """Whether the model file of an entry is on a hub and not here yet."""
+    if entry.keys.engine != "llama" or entry.keys.path is None:
+        return False
+    try:
+        locate(entry.keys.path, state_folder(settings))
+    except NotDownloaded:
+        return True
+    except ConfigurationError:
+        return False  # told by place when it is built
+    return False
 
 
 def _line(entry: Entry) -> str:

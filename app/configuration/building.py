@@ -18,7 +18,7 @@ from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
 from ..engines.upstream import UpstreamEngine, model_of, trial_of
 from ..model_process.address import address_from_environment
-from ..settings import Settings
+from ..settings import Settings, state_folder
 from .keys import Configuration, Entry
 from .model_file import ServedModel, served_model
 
@@ -44,7 +44,7 @@ def build(configuration: Configuration, settings: Settings) -> Built:
     served: list[ServedModel] = []
     for entry in configuration.models:
         if entry.keys.engine == "llama":
-            model = served_model(entry)
+            model = served_model(entry, state_folder(settings))
             engines.append(_llama(model, _described(model.model, entry), len(served), settings))
             served.append(model)
         elif entry.keys.engine == "echo":
@@ -59,9 +59,10 @@ def build(configuration: Configuration, settings: Settings) -> Built:
     return Built(Registry(engines), tuple(served), Limiters(usual, bounds), extra)
 
 
-def served_models(configuration: Configuration) -> tuple[ServedModel, ...]:
+def served_models(configuration: Configuration, settings: Settings) -> tuple[ServedModel, ...]:
     """The model processes that a configuration needs; raises as `build`."""
-    return tuple(served_model(entry) for entry in configuration.models if entry.keys.engine == "llama")
+    state = state_folder(settings)
+    return tuple(served_model(entry, state) for entry in configuration.models if entry.keys.engine == "llama")
 
 
 def upstream_options(entry: Entry) -> UpstreamOptions:

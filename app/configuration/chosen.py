@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ..engines.echo import MODEL
 from ..errors import ConfigurationError
 from ..settings import Settings, variable
 from .keys import Configuration, Entry, ModelKeys
-from .loading import checked_upstream, load
+from .loading import anchored, checked_upstream, load
 
 # Settings that say which model is served.
 _UPSTREAM = ("upstream_url", "upstream_api_key", "upstream_dialect")
-_MODEL = ("engine", "model", "mmproj", "model_id", "model_context", "model_threads", "model_slots", "echo_delay")
+_MODEL = (
+    *("engine", "model", "mmproj", "chat_template", "model_id"),
+    *("model_context", "model_threads", "model_slots", "echo_delay"),
+)
 
 # The settings that stand in for keys of a model.
 _SETTINGS_OF_KEYS = {
     "path": "PARLEY_MODEL",
     "mmproj": "PARLEY_MMPROJ",
+    "chat_template": "PARLEY_CHAT_TEMPLATE",
     "context_length": "PARLEY_MODEL_CONTEXT",
     "threads": "PARLEY_MODEL_THREADS",
     "slots": "PARLEY_MODEL_SLOTS",
@@ -78,8 +83,9 @@ def _local(settings: Settings) -> Entry:
         return _OfSettings(id=MODEL.id, at="", source="", keys=keys)
     keys = ModelKeys(
         engine="llama",
-        path=settings.model,
+        path=anchored(settings.model, Path()),
         mmproj=settings.mmproj,
+        chat_template=anchored(settings.chat_template, Path()),
         context_length=settings.model_context or None,
         threads=settings.model_threads,
         slots=settings.model_slots,

@@ -13,7 +13,7 @@ from msgspec.structs import FieldInfo
 
 from ..engines.transport.options import Seconds, Timeouts
 from ..errors import ConfigurationError
-from ..settings import Dialect, Natural, Timeout, Unsupported
+from ..settings import Dialect, ModelFile, Natural, Template, Timeout, Unsupported
 from ..tables import SECRET, Names, Table
 
 Engine = Literal["llama", "upstream", "echo"]
@@ -75,9 +75,19 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         "`max_completion_tokens` instead of `max_tokens`.",
         For(("llama", "upstream")),
     ] = False
-    path: Annotated[Path | None, "GGUF file. Without it: the bundled model.", LLAMA] = None
+    path: Annotated[
+        ModelFile | None,
+        "GGUF file, the name of a model that was pulled, such as `smollm2`, or one on a hub, as `hf:org/repo:file`. "
+        "Without it: the bundled model.",
+        LLAMA,
+    ] = None
     mmproj: Annotated[
         Path | None, "GGUF file of the model's projector, with which it reads images or audio.", LLAMA
+    ] = None
+    chat_template: Annotated[
+        Template | None,
+        "Jinja file with the model's chat template, or `chatml`. Without it: the one in the file.",
+        LLAMA,
     ] = None
     threads: Annotated[
         Natural, "Threads that compute; 0: one for the bundled model, else one per core.", LLAMA, COMMON

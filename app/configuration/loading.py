@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,9 +16,11 @@ from ..chat.parameters import CAPABILITIES
 from ..engines.base import REASONING_MODELS_LACK
 from ..engines.dialects.known import DIALECTS
 from ..errors import ConfigurationError
+from ..model_files.naming import is_name
 from ..settings import is_key
 from ..tables import Fail, did_you_mean, path_of, read
 from .addresses import fault_of
+from .chat_template import CHATML
 from .files import read_file
 from .keys import ENGINES, Configuration, Entry, FileKeys, ModelKeys, engines_of, is_common
 from .variables import filled
@@ -56,11 +59,20 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
         _check_keys(fail, own, written["models"][name], at)
         values = _with_defaults(fail, own, content.defaults, at)
         keys = read(ModelKeys, values, fail, at=at, folder=file.parent)
+        named = {name: anchored(getattr(keys, name), file.parent) for name in ("path", "chat_template")}
+        keys = structs.replace(keys, **named)
         entry = Entry(id=name, at=at, source=str(file), keys=keys)
         _check_lists(entry)
         entries.append(checked_upstream(entry, environ) if keys.engine == "upstream" else entry)
     _check_names(entries)
     return Configuration(models=tuple(entries))
+
+
+def anchored(named: str | None, folder: Path) -> str | None:
+    """What names a file or something else: a relative path begins at ``folder`` then, other names stay as they are."""
+    if named is None or named == CHATML or is_name(named):
+        return named
+    return str(folder / os.path.expanduser(named))
 
 
 def _error(file: Path, at: str, rule: str) -> ConfigurationError:

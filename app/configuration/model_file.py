@@ -12,10 +12,13 @@ from ..engines.base import Model
 from ..engines.extra import LLAMA_PARAMETERS, check_extra
 from ..engines.llama.engine import CAPABILITIES
 from ..errors import ConfigurationError
-from ..model_process import gguf, template
+from ..model_files.naming import locate
+from ..model_process import gguf
+from ..model_process import template as chat_template
 from ..model_process.child import ChildOptions
 from ..model_process.pool import Launch
 from ..model_process.vocabulary import Vocabulary
+from .chat_template import ChatTemplate, read_template
 from .keys import Entry
 
 BUNDLED_MODEL = Path(__file__).parents[1] / "model" / "tiny-q8_0.gguf"
@@ -30,30 +33,43 @@ class ServedModel:
     model: Model
     options: ChildOptions
     vocabulary: Vocabulary
+    template: ChatTemplate
 
     @property
     def launch(self) -> Launch:
         """What its process is to be launched as."""
         return Launch(self.options, self.model.fingerprint)
 
+    @property
+    def remark(self) -> str | None:
+        """What an operator should know of the model, in a sentence."""
+        if self.template.text is not None:
+            return None
+        return (
+            f"{self.options.model} has no chat template: llama.cpp writes conversations in ChatML marks "
+            f"(<|im_start|>), which the model may not know. Give a template by {self.template.instead}."
+        )
 
-def served_model(entry: Entry) -> ServedModel:
-    """What the model file of an entry amounts to; what the entry leaves open is what suits the file.
+
+def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
+    """What the model file of an entry amounts to; what the entry leaves open is what suits the file. Pulled models are
+    in ``state``, the folder of the server's state.
 
     Raises:
-        ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, or a
-            parameter is let through that llama.cpp does not know.
+        ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, a chat
+            template cannot be read, or a parameter is let through that llama.cpp does not know.
     """
     asked, told = entry.keys, entry.told
     check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
-    path = asked.path or BUNDLED_MODEL
     try:
+        path = BUNDLED_MODEL if asked.path is None else locate(asked.path, state)
         file = gguf.read(path)
     except ConfigurationError as error:
         raise ConfigurationError(f"{told('path')}: {error}") from None
     if file.architecture == gguf.PROJECTOR:
         raise ConfigurationError(f"{path} is a projector, not a model: name it in {told('mmproj')}.")
     projector = _read_projector(asked.mmproj, file, told("mmproj")) if asked.mmproj is not None else None
+    template = _template(entry, file)
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = asked.path is None
     context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
@@ -77,6 +93,8 @@ def served_model(entry: Entry) -> ServedModel:
     )
     if projector is not None:
         basis += (projector.path.name, projector.size, projector.path.stat().st_mtime_ns)
+    if asked.chat_template is not None:
+        basis += (template.text,)
     fingerprint = sha256(repr(basis).encode()).hexdigest()[:10]
     return ServedModel(
         Model(
@@ -84,7 +102,7 @@ def served_model(entry: Entry) -> ServedModel:
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
-            capabilities=CAPABILITIES | template.capabilities(file.chat_template) | _senses(projector),
+            capabilities=CAPABILITIES | chat_template.capabilities(template.text) | _senses(projector),
             context_length=context,
             extra_parameters=frozenset(asked.extra_parameters),
         ),
@@ -94,9 +112,22 @@ def served_model(entry: Entry) -> ServedModel:
             slots=asked.slots,
             threads=threads,
             projector=str(projector.path) if projector is not None else "",
+            chat_template=template.text or "" if asked.chat_template is not None else "",
         ),
         file.vocabulary,
+        template,
     )
+
+
+def _template(entry: Entry, file: gguf.GgufFile) -> ChatTemplate:
+    """The chat template that an entry names; else the file's own."""
+    named, told = entry.keys.chat_template, entry.told("chat_template")
+    if named is None:
+        return ChatTemplate(file.chat_template or None, f"The chat template of {file.path}", told)
+    try:
+        return ChatTemplate(read_template(named), f"{told}: The chat template {named}", told)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{told}: {error}") from None
 
 
 def _read_projector(path: Path, model: gguf.GgufFile, told: str) -> gguf.GgufFile:

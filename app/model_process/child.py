@@ -49,7 +49,8 @@ class ChildOptions:
 
     ``context_length`` is in tokens and holds for each of the ``slots``, the answers generated side by side.
     ``threads`` are those that compute; more than the cores at hand make it very slow. ``projector`` is the file that
-    turns pictures or sounds into what the model reads, or empty.
+    turns pictures or sounds into what the model reads, or empty. ``chat_template`` is the text of one, or a name that
+    llama.cpp knows, instead of the model's own; or empty.
     """
 
     model: str
@@ -57,6 +58,7 @@ class ChildOptions:
     slots: int = 4
     threads: int = 1
     projector: str = ""
+    chat_template: str = ""
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -120,6 +122,7 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     if options.projector:
         parameters.mmproj.path = options.projector
         parameters.n_batch = parameters.n_ubatch = 512  # some models must see all of a picture in one step
+    parameters.chat_template = options.chat_template
     parameters.media_path = ""  # no files
     parameters.video_ffmpeg_bin_dir = os.devnull  # no programs for what llama.cpp cannot decode itself
     # A stream holds a thread. llama.cpp would add threads one by one, and now and then a request, or the question

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import ConfigurationError
-from ..settings import Settings, is_key
+from ..settings import Settings, is_key, state_folder
 
 _KEY_FILE = "api-key"
 
@@ -64,7 +64,7 @@ def load_keys(settings: Settings) -> KeyRing:
             raise ConfigurationError("An API key may hold printable ASCII characters only, and no spaces.")
     if keys:
         return KeyRing.of(keys)
-    generated = _generated_key(_state_folder(settings))
+    generated = _generated_key(state_folder(settings))
     return KeyRing.of([generated], generated)
 
 
@@ -88,14 +88,6 @@ def _read_file(path: Path) -> list[str]:
     if not keys:
         raise ConfigurationError(f"The file of API keys {path} holds no key; write one on a line of its own.")
     return keys
-
-
-def _state_folder(settings: Settings) -> Path:
-    if settings.state_dir is not None:
-        return settings.state_dir
-    base = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG base directory specification: a relative path is to be ignored.
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "parley"
 
 
 def _generated_key(folder: Path) -> str:

@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_model_file_is_told_by_the_key(tmp_path: Path, more
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
-        ({"model": Path("none.gguf")}, "PARLEY_MODEL: .*none.gguf"),
+        ({"model": "none.gguf"}, "PARLEY_MODEL: .*none.gguf"),
         ({"mmproj": Path("none.gguf")}, "PARLEY_MMPROJ: .*none.gguf"),
         ({"extra_parameters": ("top_kk",)}, "PARLEY_EXTRA_PARAMETERS has top_kk"),
         ({"model_context": 1 << 24, "model_slots": 256}, "PARLEY_MODEL_CONTEXT times PARLEY_MODEL_SLOTS is more than"),

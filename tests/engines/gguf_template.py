@@ -1,4 +1,4 @@
-"""Copies of the bundled model with another chat template."""
+"""Copies of the bundled model with another chat template, or with none."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def with_template(path: Path, text: str) -> Path:
     missing = (end - begin - len(new) - len(b"{##}")) % _ALIGNMENT
     new += b"{#" + b" " * missing + b"#}"
     path.write_bytes(data[: begin - 8] + struct.pack("<Q", len(new)) + new + data[end:])
+    return path
+
+
+def without_template(path: Path) -> Path:
+    """Write the bundled model without a chat template to ``path``: under its key's name nobody looks for one."""
+    path.write_bytes(BUNDLED.read_bytes().replace(_KEY, _KEY.replace(b"chat", b"chut")))
     return path
 
 

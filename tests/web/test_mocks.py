@@ -370,7 +370,7 @@ def test_with_all_handlers_are_replaced_too_and_no_model_is_needed() -> None:
     found = operations(Document.load(contract_path(Settings())))
     assert needs_engine(Settings(), found)
     assert not needs_engine(Settings(mock="all"), found)
-    app = wire(Settings(api_keys=("k",), mock="all", model=Path("/nowhere.gguf")))
+    app = wire(Settings(api_keys=("k",), mock="all", model="/nowhere.gguf"))
     body = {"model": "any-model", "messages": [{"role": "user", "content": "Hello!"}]}
     requests: list[tuple[str, str, dict[str, Any]]] = [
         ("POST", "/v1/chat/completions", {"json": body}),

@@ -1,0 +1,51 @@
+"""The chat template that a configuration names for a model: a file of Jinja, or one that llama.cpp has a name for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigurationError
+
+# llama.cpp takes any other name for the text of a template.
+CHATML = "chatml"
+
+# It is handed over on a command line, of which Linux allows 128 KiB after all is escaped.
+_MOST_BYTES = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """The template in force. ``text`` is its Jinja, or `CHATML`; None: there is none. ``told`` says where it comes
+    from, and ``instead`` where another one is given."""
+
+    text: str | None
+    told: str
+    instead: str
+
+
+def read_template(named: str) -> str:
+    """The text of a template: that of the file with this path, or `CHATML` itself.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is empty, too long or no text.
+    """
+    if named == CHATML:
+        return named
+    path = Path(named)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = ""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no path"
+        raise ConfigurationError(
+            f"The chat template {path} cannot be read ({reason}): name a file of Jinja, or {CHATML}."
+        ) from None
+    if len(raw) > _MOST_BYTES:
+        raise ConfigurationError(f"The chat template {path} is longer than {_MOST_BYTES} bytes: make it shorter.")
+    if not text.strip():
+        raise ConfigurationError(f"The chat template {path} holds no text in UTF-8: name a file of Jinja, or {CHATML}.")
+    return text

@@ -1,0 +1,86 @@
+"""Has models on a hub downloaded before they are served, and tells the processes to come where they are.
+
+The one that launches the model processes does so before it forks; workers find the files in the environment, so that
+none of them asks the hub, and all have the same file even if the hub gets another one meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from .hub_cache import check_package
+from .reference import PREFIX, Reference
+from .storing import Say
+
+FILES_VARIABLE = "PARLEY_CHILD_FILES"
+
+
+def fetch(text: str, say: Say) -> Path:
+    """The file of a model on a hub, downloaded unless it is there. The progress goes to stderr if that is a terminal,
+    else to ``say``.
+
+    Raises:
+        ConfigurationError: it cannot be had.
+    """
+    Reference.parse(text)
+    check_package()
+    here = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    answer: dict[str, str] = {}
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "app.model_files.hub", text]
+    try:
+        # Its stdin closes with this process, however that ends.
+        with subprocess.Popen(
+            command,
+            env={"HF_HUB_VERBOSITY": "error", "HF_HUB_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONPATH": search},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "say" in answer:
+                    say(answer["say"])
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{text} cannot be downloaded ({type(error).__name__}).") from None
+    if "path" in answer:
+        return Path(answer["path"])
+    raise ConfigurationError(answer.get("error") or f"{text}: the download was ended. Start again to go on with it.")
+
+
+def fetch_all(texts: Mapping[str, str | None], say: Say) -> None:
+    """Fetch what among texts names a model on a hub, and publish where it is to processes that are started later. The
+    keys are the places of the texts, for messages.
+
+    Raises:
+        ConfigurationError: as `fetch`.
+    """
+    files = _published()
+    fetched: set[str] = set()
+    for place, text in texts.items():
+        if text is not None and text.startswith(PREFIX) and text not in fetched:
+            try:
+                files[text] = str(fetch(text, say))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{place}: {error}") from None
+            fetched.add(text)
+    if fetched:
+        os.environ[FILES_VARIABLE] = json.dumps(files)
+
+
+def published(text: str) -> Path | None:
+    """The file of a model on a hub, as it was published; None: it was not, or is gone."""
+    path = _published().get(text)
+    return Path(path) if path is not None and os.path.isfile(path) else None
+
+
+def _published() -> dict[str, str]:
+    found: dict[str, str] = json.loads(os.environ.get(FILES_VARIABLE) or "{}")
+    return found

@@ -1,0 +1,88 @@
+"""Whether llama.cpp can use a chat template: ``python -m app.model_process.trial`` loads a small model with it.
+
+llama.cpp reads a template when it loads a model, and one that it cannot use keeps the model from being loaded. Its
+Jinja is its own, so nobody else can say. To load the real model only to find that out would take too long.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .environment import needed
+
+# It takes a tenth of one.
+_SECONDS = 30.0
+_LONGEST_REASON = 200
+_READY, _TAKEN = "ready", "taken"
+_REASON = re.compile(r"(?:^Error|common_chat_templates_init: error): (.+)$", re.MULTILINE)
+
+
+def refusal(template: str, model: Path) -> str | None:
+    """Why llama.cpp cannot use a template, in its words. None: it can, or cannot even load ``model``, any small one,
+    without it."""
+    try:
+        run = subprocess.run(
+            [sys.executable, "-P", "-m", "app.model_process.trial", str(model)],
+            env=needed(os.environ),
+            input=template,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    # Its exit status may be gone: gunicorn's master reaps every child itself.
+    said = run.stdout.split()
+    if _READY not in said or _TAKEN in said:
+        return None
+    reasons = _REASON.findall(run.stderr)
+    return reasons[-1].strip()[:_LONGEST_REASON] if reasons else "it does not say why"
+
+
+def _loads(llama: Any, model: str, template: str, socket: str) -> bool:
+    parameters = llama.CommonParams()
+    parameters.model.path = model
+    parameters.chat_template = template
+    parameters.n_ctx = 64
+    parameters.n_parallel = 1
+    parameters.cache_ram_mib = 0
+    parameters.verbosity = 1  # errors, which say why
+    parameters.hostnames = [socket]
+    try:
+        _kept.append(llama.Server(parameters))
+    except RuntimeError:
+        return False
+    return True
+
+
+# Servers that run until the process ends.
+_kept: list[Any] = []
+
+
+def main(arguments: list[str]) -> None:
+    """Print whether a model can be loaded at all, and then with the template that comes in on stdin."""
+    (model,) = arguments
+    os.environ["GGML_NO_BACKTRACE"] = "1"
+    llama = importlib.import_module("xllamacpp")
+    with tempfile.TemporaryDirectory(prefix="parley-") as folder:
+        if _loads(llama, model, "", f"{folder}/1.sock"):
+            print(_READY, flush=True)
+            template = sys.stdin.buffer.read().decode()
+            if _loads(llama, model, template, f"{folder}/2.sock"):
+                print(_TAKEN, flush=True)
+    # Without destructors: threads of llama.cpp still run.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
