@@ -12,7 +12,7 @@ import pytest
 from app.engines.base import Model
 from app.engines.llama.engine import LlamaEngine
 from app.engines.llama.process import ModelProcess
-from app.errors import BadRequest, ServerError
+from app.errors import BadRequest
 from app.jsontypes import Json
 from app.model_process.supervisor import Supervision
 

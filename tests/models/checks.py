@@ -15,7 +15,7 @@ from ..live import Server
 
 Json = dict[str, Any]
 
-HONOURED, REFUSED = "yes", "refused"
+HONOURED, REFUSED, FAILED = "yes", "refused", "no"
 
 USER: Json = {"role": "user", "content": "What is the weather in Paris?"}
 SCHEMA: Json = {
@@ -334,6 +334,6 @@ def verdicts(server: Server, names: Iterator[str] | None = None) -> Iterator[tup
         try:
             yield name, CHECKS[name](model), ""
         except Wrong as wrong:
-            yield name, "no", str(wrong)
+            yield name, FAILED, str(wrong)
         except Exception as error:
-            yield name, "no", f"{type(error).__name__}: {error}"
+            yield name, FAILED, f"{type(error).__name__}: {error}"

@@ -7,7 +7,6 @@ bind noise too.
 
 from __future__ import annotations
 
-import json
 import mmap
 import random
 import struct
@@ -86,7 +85,7 @@ def build(name: str, template: str | None = None, vocabulary: str | None = None)
     """
     sources = _sources()
     text = template if template is not None else (sources / "templates" / f"{name}.jinja").read_text()
-    vocabulary = vocabulary or next((found for begin, found in _VOCABULARIES.items() if name.startswith(begin)), _ANY)
+    vocabulary = vocabulary or vocabulary_of(name)
     path = CACHE / "built" / f"{name}.{vocabulary}.gguf"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +93,11 @@ def build(name: str, template: str | None = None, vocabulary: str | None = None)
         unfinished.write_bytes(_model(text, sources / f"ggml-vocab-{vocabulary}.gguf"))
         unfinished.rename(path)
     return path
+
+
+def vocabulary_of(name: str) -> str:
+    """The vocabulary that goes with the template of this name."""
+    return next((found for begin, found in _VOCABULARIES.items() if name.startswith(begin)), _ANY)
 
 
 def smollm2() -> Path:
@@ -200,7 +204,3 @@ def _tokenizer(vocabulary: Path) -> tuple[list[bytes], int]:
 
 def _text(text: str) -> bytes:
     return struct.pack("<Q", len(text.encode())) + text.encode()
-
-
-if __name__ == "__main__":
-    print(json.dumps({name: str(build(name)) for name in templates()}, indent=1))
