@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from .parts import drops, messages, profile, relay, relay_start, relay_streams, requests, start, streams
+from .parts import drops, messages, model, profile, relay, relay_start, relay_streams, requests, start, streams
 from .table import Table
 
 PARTS = {
@@ -18,6 +18,7 @@ PARTS = {
     "streams": streams,
     "drops": drops,
     "start": start,
+    "model": model,
     "relay": relay,
     "relay_streams": relay_streams,
     "relay_start": relay_start,

@@ -52,6 +52,15 @@ def rss_mb(pid: int) -> float:
     return int(_stat(pid)[21]) * _PAGE / 1e6
 
 
+def pss_mb(pid: int) -> float:
+    """Memory of a process tree in megabytes (10^6 bytes); what several processes share is theirs in equal parts."""
+    kilobytes = 0
+    for member in tree(pid):
+        lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes * 1024 / 1e6
+
+
 def threads(pid: int) -> int:
     """Number of threads of one process."""
     return int(_stat(pid)[17])

@@ -60,6 +60,26 @@ def parley(*, engine: str = "echo", echo_delay: float = 0.0) -> contextlib.Abstr
     return _serve("parley", ["wsgi:app"], settings, model=model, port_setting="PARLEY_PORT", cwd=ROOT)
 
 
+def serving(model: str, slots: int, context: int) -> contextlib.AbstractContextManager[Server]:
+    """Parley with a model file or one that was pulled."""
+    settings = {
+        "PARLEY_MODEL": model,
+        "PARLEY_MODEL_SLOTS": str(slots),
+        "PARLEY_MODEL_CONTEXT": str(context),
+        "PARLEY_API_KEYS": KEY,
+        "PARLEY_STATE_DIR": str(SCRATCH / "state"),
+        "PARLEY_GRACEFUL_TIMEOUT": "1",
+    }
+    return _serve("parley", ["wsgi:app"], settings, model=model, port_setting="PARLEY_PORT", cwd=ROOT)
+
+
+def llama(path: Path, threads: int, slots: int, context: int) -> contextlib.AbstractContextManager[Server]:
+    """llama.cpp's own server."""
+    options = [str(threads), str(slots), str(context)]
+    command = [sys.executable, "-m", "bench.llama", str(path)]
+    return _run("llama.cpp", lambda port: [*command, str(port), *options], {}, model=path.stem, cwd=ROOT)
+
+
 def stock() -> contextlib.AbstractContextManager[Server]:
     """A stock Connexion application on our contract, with a constant answer."""
     return _plain("stock", "bench.stock:app")
@@ -153,9 +173,7 @@ def _run(
 ) -> Iterator[Server]:
     SCRATCH.mkdir(exist_ok=True)
     port = _free_port()
-    # What is set around the bench must not decide what is measured.
-    foreign = ("PARLEY_", "GUNICORN_", "WEB_CONCURRENCY", "PYTHONDONTWRITEBYTECODE")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | dict(settings)
+    environ = environment(settings)
     if port_setting is not None:
         environ[port_setting] = str(port)
     with (SCRATCH / f"{name}.log").open("w") as log:
@@ -166,6 +184,12 @@ def _run(
             yield Server(name, child.pid, port, model, time.perf_counter() - begin)
         finally:
             _stop(child)
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The surrounding environment with some settings, and without what must not decide what is measured."""
+    foreign = ("PARLEY_", "GUNICORN_", "WEB_CONCURRENCY", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | dict(settings)
 
 
 def _free_port() -> int:

@@ -1,0 +1,101 @@
+"""A real model, SmolLM2, through us and through llama.cpp's own server: tokens per second, the first of them, memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from app.configuration.model_file import usable_cores
+from app.model_files.catalogue import CATALOGUE
+
+from .. import load, server
+from ..process import pss_mb
+from ..table import Table
+
+NAME = "smollm2"
+TOKENS = 120
+STREAMS = (1, 4)
+ROUNDS = 5
+SLOTS, CONTEXT = 4, 1024
+TARGET_RATIO = 0.95
+TARGET_MORE_MB = 60
+# Without its two ends of a text the model talks on.
+ENDLESS = {"0": -100, "2": -100}
+PROMPT = "Tell me a long story about a fox and a crow."
+
+
+@dataclass
+class Measured:
+    """What one server did: tokens per second of all streams together, and seconds to the first token, a round each."""
+
+    speeds: list[float] = field(default_factory=list)
+    firsts: list[float] = field(default_factory=list)
+
+
+def run(table: Table) -> None:
+    """Both servers side by side, asked in turn."""
+    path = _pulled()
+    threads = usable_cores()
+    with server.serving(NAME, SLOTS, CONTEXT) as ours, server.llama(path, threads, SLOTS, CONTEXT) as theirs:
+        for streams in STREAMS:
+            asyncio.run(_compare(table, ours, theirs, streams))
+        more = pss_mb(ours.pid) - pss_mb(theirs.pid)
+        table.add(
+            "model",
+            "memory beyond llama.cpp's server, proportional",
+            f"{more:6.0f} MB",
+            target=f"under {TARGET_MORE_MB} MB",
+            met=more < TARGET_MORE_MB,
+        )
+
+
+def _pulled() -> Path:
+    """The model's file, downloaded once."""
+    state = server.SCRATCH / "state"
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "models", "pull", NAME]
+    subprocess.run(command, check=True, cwd=server.ROOT, env=server.environment({"PARLEY_STATE_DIR": str(state)}))
+    return CATALOGUE[NAME].path(state)
+
+
+async def _compare(table: Table, ours: server.Server, theirs: server.Server, streams: int) -> None:
+    found = {ours.name: Measured(), theirs.name: Measured()}
+    async with load.session() as client:
+        for number in range(ROUNDS + 1):
+            # Who is first in a round changes: what else the machine does hits both alike.
+            for each in (ours, theirs) if number % 2 else (theirs, ours):
+                speed, first = await _round(client, each, streams)
+                if number:  # the first one warms up
+                    found[each.name].speeds.append(speed)
+                    found[each.name].firsts.append(first)
+    speeds = {name: median(measured.speeds) for name, measured in found.items()}
+    firsts = {name: median(measured.firsts) for name, measured in found.items()}
+    ratio = speeds[ours.name] / speeds[theirs.name]
+    what = f"{streams} stream{'s' if streams > 1 else ''}"
+    told = f"{ratio:5.3f} ({speeds[ours.name]:.1f}, {speeds[theirs.name]:.1f})"
+    target = f"over {TARGET_RATIO:g}"
+    table.add("model", f"{what}: tokens/s over llama.cpp's", told, target=target, met=ratio > TARGET_RATIO)
+    table.add("model", f"{what}: first token, ours", f"{firsts[ours.name] * 1e3:6.1f} ms")
+    table.add("model", f"{what}: first token, llama.cpp's", f"{firsts[theirs.name] * 1e3:6.1f} ms")
+
+
+async def _round(client: load.Client, found: server.Server, streams: int) -> tuple[float, float]:
+    asked = {"stream": True, "max_tokens": TOKENS, "temperature": 1, "logit_bias": ENDLESS}
+    begin = time.perf_counter()
+    results = await asyncio.gather(
+        *(
+            load.stream(
+                client, found, json.dumps(load.chat(found, f"{PROMPT} {number}", seed=number, **asked)).encode()
+            )
+            for number in range(streams)
+        )
+    )
+    spent = time.perf_counter() - begin
+    if not all(result.done and result.status == 200 for result in results):
+        raise RuntimeError(f"{found.name} did not end its streams: {results}")
+    return streams * TOKENS / spent, median(result.first for result in results)
