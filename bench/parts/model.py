@@ -1,4 +1,4 @@
-"""A real model, SmolLM2, through us and through llama.cpp's own server: tokens per second, the first of them, memory."""
+"""A real model through us and through llama.cpp's own server: tokens per second, the first of them, and memory."""
 
 from __future__ import annotations
 
@@ -87,14 +87,8 @@ async def _compare(table: Table, ours: server.Server, theirs: server.Server, str
 async def _round(client: load.Client, found: server.Server, streams: int) -> tuple[float, float]:
     asked = {"stream": True, "max_tokens": TOKENS, "temperature": 1, "logit_bias": ENDLESS}
     begin = time.perf_counter()
-    results = await asyncio.gather(
-        *(
-            load.stream(
-                client, found, json.dumps(load.chat(found, f"{PROMPT} {number}", seed=number, **asked)).encode()
-            )
-            for number in range(streams)
-        )
-    )
+    bodies = [load.chat(found, f"{PROMPT} {number}", seed=number, **asked) for number in range(streams)]
+    results = await asyncio.gather(*(load.stream(client, found, json.dumps(body).encode()) for body in bodies))
     spent = time.perf_counter() - begin
     if not all(result.done and result.status == 200 for result in results):
         raise RuntimeError(f"{found.name} did not end its streams: {results}")

@@ -1,5 +1,5 @@
-"""``python -m tests.models [NAME ...]``: asks every model of the zoo, or those with a part of these names, for everything
-a model may be asked for. Asked of all, the verdicts are written into ``docs/models.md``."""
+"""``python -m tests.models [NAME ...]``: asks every model of the zoo, or those with a part of these names, for all that
+there is to ask. Once all have passed, the verdicts are written into ``docs/models.md``."""
 
 from __future__ import annotations
 
