@@ -14,12 +14,12 @@ _VERBOSITY = {"verbosity"}
 # The marks between which models think, each with the one that ends it.
 CLOSINGS = {
     "<think>": "</think>",
+    "<|channel>thought": "<channel|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
     "[THINK]": "[/THINK]",
     "<|channel|>analysis<|message|>": "<|end|>",
-    "<|START_THINKING|>": "<|END_THINKING|>",
     "<seed:think>": "</seed:think>",
     "<mm:think>": "</mm:think>",
-    "<|channel>thought": "<channel|>",
     "Here are my reasoning steps:": "[BEGIN FINAL RESPONSE]",
 }
 

@@ -4,6 +4,7 @@ there is to ask. Once all have passed, the verdicts are written into ``docs/mode
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ _ENVIRONMENT = {"PARLEY_MODEL_CONTEXT": "2048", "PARLEY_LOG_LEVEL": "warning"}
 def ask(name: str, path: Path) -> dict[str, str]:
     """The verdict on each feature of a model."""
     found: dict[str, str] = {}
+    begin = time.monotonic()
     try:
         with serve("llama", {**_ENVIRONMENT, "PARLEY_MODEL": str(path)}) as server:
             for feature, verdict, why in verdicts(server):
@@ -31,6 +33,8 @@ def ask(name: str, path: Path) -> dict[str, str]:
     except StartError as error:
         print(f"{name}: {error}", flush=True)
         found = dict.fromkeys(CHECKS, FAILED)
+    passed = sum(verdict != FAILED for verdict in found.values())
+    print(f"{name}: {passed} of {len(CHECKS)} in {time.monotonic() - begin:.0f} s", flush=True)
     return found
 
 

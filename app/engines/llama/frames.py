@@ -9,7 +9,7 @@ how the template renders an answer of the past.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from ...jsontypes import Json
@@ -65,10 +65,14 @@ async def find_frame(render: Render, on: Json, off: Json) -> Frame:
     if opening is not None and closing is not None and after[1]:
         return Frame(lead or "", opening, closing[0], after[0])
     # Many templates leave the thoughts of the past out.
+    known = (frame for frame in usual_frames(lead or "") if frame.open(prompt) == prompt)
+    return next(known, Frame(lead or ""))
+
+
+def usual_frames(lead: str) -> Iterator[Frame]:
+    """The frames of models by the marks between which they think."""
     for begin, end in CLOSINGS.items():
-        if prompt.rstrip().endswith(begin):
-            return Frame(lead or "", begin, end, f"{end}\n\n")
-    return Frame(lead or "")
+        yield Frame(lead, begin, end, f"{end}\n\n" if begin == "<think>" else end)
 
 
 def _between(prompt: str, past: str, mark: str) -> str | None:

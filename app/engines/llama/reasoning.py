@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import ServerError, UnsupportedParameter
 from ...jsontypes import Json
-from .frames import Frame, Render, find_frame
+from .frames import Frame, Render, find_frame, usual_frames
 
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITIES = ("low", "medium", "high")
@@ -131,13 +131,20 @@ async def find_out(render: Render, answer: Answer) -> Reasoning:
     kwargs = {word: await prompt(chat_template_kwargs={"verbosity": word}) for word in VERBOSITIES}
     no_verbosity = await prompt(chat_template_kwargs={"verbosity": _NO_WORD})
     frame = await find_frame(render, _ON, _OFF if switch else {})
+    bounded = frame.thinks and await _is_bounded(answer, frame, on or "")
+    if not frame.thinks:
+        # What the template does not show llama.cpp may know all the same.
+        for usual in usual_frames(frame.lead):
+            if await _is_bounded(answer, usual, on or ""):
+                frame, bounded = usual, True
+                break
     opened = on is not None and frame.thinks and frame.open(on) == on
     return Reasoning(
         efforts=efforts,
         verbosities=_words(kwargs, no_verbosity, plain),
         can_stop=switch or (selective and silent is not None and silent != nothing),
         switch=switch,
-        bounded=frame.thinks and await _is_bounded(answer, frame, on or ""),
+        bounded=bounded,
         opened=opened,
         frame=frame,
     )
