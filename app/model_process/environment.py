@@ -15,6 +15,11 @@ _KEPT_PREFIXES = (
     *("GGML_", "MTMD_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_"),
     *("CUDA_", "HIP_", "ROCR_", "ROCM_", "HSA_", "VK_", "MESA_", "ONEAPI_", "SYCL_", "ZE_", "MTL_", "MUSA_"),
 )
+# Threads that wait for each other spin, by default so long that they take the cores from those they wait for when
+# others want these too: two threads are then a tenth as fast as one. After this many rounds, some microseconds, they
+# sleep, which costs next to nothing on cores that are free.
+_SPINS = {"GOMP_SPINCOUNT": "1000"}
+_SPINNING = frozenset({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"})
 _SECRET = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 
 
@@ -28,6 +33,8 @@ def needed(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(name)
     }
+    if not kept.keys() & _SPINNING:
+        kept |= _SPINS
     here = str(Path(__file__).resolve().parents[2])
     inherited = environ.get("PYTHONPATH")
     return {**kept, "PYTHONPATH": os.pathsep.join([here, inherited] if inherited else [here])}

@@ -17,7 +17,7 @@ from .table import SMOLLM2, write
 # Servers that are asked at a time.
 _AT_ONCE = 2
 # Enough for each check, and thoughts of noise end soon: they may take a quarter.
-_ENVIRONMENT = {"PARLEY_MODEL_CONTEXT": "2048", "PARLEY_LOG_LEVEL": "warning"}
+_ENVIRONMENT = {"PARLEY_MODEL_CONTEXT": "2048", "PARLEY_MODEL_THREADS": "1", "PARLEY_LOG_LEVEL": "warning"}
 
 
 def ask(name: str, path: Path) -> dict[str, str]:
