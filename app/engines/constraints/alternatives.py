@@ -57,15 +57,22 @@ def _exclusive(children: list[list[Parts]]) -> list[Parts]:
     as_given = [[Facts(parts) for parts in child] for child in children]
     tagged = [[_tagged(parts) for parts in child] for child in children]
     for demanded, facts in ((children, as_given), (tagged, [[Facts(parts) for parts in child] for child in tagged])):
-        if all(
-            _are_apart(made, other)
-            for index, child in enumerate(facts)
-            for made in child
-            for position, others in enumerate(as_given)
-            if position != index
-            for other in others
-        ):
-            return [parts for child in demanded for parts in child]
+        result: list[Parts] = []
+        for index, child in enumerate(facts):
+            others = [other for position, found in enumerate(as_given) if position != index for other in found]
+            for parts, made in zip(demanded[index], child, strict=True):
+                apart = [_set_apart(made, other) for other in others]
+                if any(found is None for found in apart):
+                    break
+                left_out = dict.fromkeys(sorted(set().union(*filter(None, apart))), False)
+                # What is said beside the branches must not bring in again what tells them apart.
+                kept = {"type": sorted(made.kinds), "properties": left_out}
+                result.append(parts if made.listed is not None else (*parts, Place(kept, None)))
+            else:
+                continue
+            break
+        else:
+            return result
     raise Unsayable
 
 
@@ -75,16 +82,16 @@ def _tagged(parts: Parts) -> Parts:
     return (*parts, Place({"required": tags}, None)) if tags and kinds(parts) == ["object"] else parts
 
 
-def _are_apart(made: Facts, other: Facts) -> bool:
-    """Whether no text that is made of one alternative obeys another."""
-    if made.listed is not None:
-        return not any(map(other.obeyed.by, made.listed))
+def _set_apart(made: Facts, other: Facts) -> set[str] | None:
+    """The properties without which no text that is made of one alternative obeys another; None: some may."""
     if not other.allowed & made.kinds:
-        return True
+        return set()
+    if made.listed is not None and not any(isinstance(value, dict | list) for value in made.listed):
+        return None if any(map(other.obeyed.by, made.listed)) else set()
     if made.kinds != {"object"}:
-        return False
-    return (
-        bool(made.names and other.required - made.names)
-        or any(made.required - closed for closed in other.closed)
-        or any(not made.fixed[name] & other.fixed.get(name, made.fixed[name]) for name in made.required & {*made.fixed})
-    )
+        return None
+    # That an object has other properties than another may have says nothing: it may be that `Schema` only wants none.
+    if any(not made.fixed[name] & other.fixed.get(name, made.fixed[name]) for name in made.required & {*made.fixed}):
+        return set()
+    missing = sorted(other.required - made.names) if made.names else []
+    return {missing[0]} if missing else None

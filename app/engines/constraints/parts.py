@@ -125,9 +125,8 @@ def names_of(parts: Parts) -> list[str]:
 
 
 class Facts:
-    """What tells an alternative from others: ``kinds`` are made, ``allowed`` others may have; ``fixed`` are the texts
-    that properties may have, where these are listed, and ``closed`` the only names that it allows, if so, once for each
-    of its parts."""
+    """What tells an alternative from others. ``kinds`` are those made of it, ``allowed`` those that it allows; ``fixed``
+    are the texts that properties may have, where these are listed."""
 
     def __init__(self, parts: Parts) -> None:
         schemas = [part.schema for part in parts]
@@ -139,11 +138,6 @@ class Facts:
             self.allowed |= {"integer", "number"}
         self.names = set(names_of(parts))
         self.required = {name for schema in schemas for name in schema.get("required", ())}
-        self.closed = [
-            set(schema.get("properties", {}))
-            for schema in schemas
-            if schema.get("additionalProperties") is False and not schema.get("patternProperties")
-        ]
         self.fixed: dict[str, set[str]] = {}
         for schema in schemas:
             for name, child in schema.get("properties", {}).items():
