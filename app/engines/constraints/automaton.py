@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .expressions import ANY, LAST, Anchor, Class, Node, Ranges, Repeat, Sequence, Unsayable, common, parse, united
 
-MOST_STATES = 4_000
+MOST_STATES = 2_500
 # What it takes to make one, in steps of about a microsecond.
 _MOST_STEPS = 200_000
 
@@ -31,6 +31,25 @@ class Automaton:
     def is_empty(self) -> bool:
         """Whether no text fits."""
         return not self.ends[0] and not self.moves[0]
+
+    def longest(self) -> int | None:
+        """How many characters a text may have; None: any number."""
+        lengths: dict[int, int] = {}
+        left = [(0, False)]
+        open_states = set()
+        while left:
+            state, is_done = left.pop()
+            if is_done:
+                open_states.discard(state)
+                lengths[state] = max((1 + lengths[target] for _, target in self.moves[state]), default=0)
+            elif state not in lengths:
+                open_states.add(state)
+                left.append((state, True))
+                for _, target in self.moves[state]:
+                    if target in open_states:
+                        return None
+                    left.append((target, False))
+        return lengths[0]
 
 
 @functools.lru_cache(maxsize=256)

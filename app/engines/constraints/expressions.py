@@ -6,6 +6,7 @@ that whoever checks them refuses.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 # Inclusive ranges of code points, sorted and apart from each other.
@@ -69,6 +70,8 @@ Node = Class | Anchor | Sequence | Choice | Repeat
 
 def united(ranges: list[tuple[int, int]]) -> Ranges:
     """Any ranges, as `Ranges`."""
+    if len(ranges) == 1:
+        return (ranges[0],)
     result: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if result and low <= result[-1][1] + 1:
@@ -78,6 +81,7 @@ def united(ranges: list[tuple[int, int]]) -> Ranges:
     return tuple(result)
 
 
+@functools.lru_cache(maxsize=4_096)
 def common(one: Ranges, other: Ranges) -> Ranges:
     """What is in both."""
     found = []

@@ -6,10 +6,11 @@ surrogates are left out, for half a character is none.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 
-from .automaton import MOST_STATES, Automaton, both, of_length, of_pattern
-from .expressions import ANY, Ranges, common, united, without
+from .automaton import Automaton, both, of_length, of_pattern
+from .expressions import ANY, Ranges, Unsayable, common, united, without
 from .rules import Branches, Item, Ref, Rules
 
 _HEX: Ranges = ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
@@ -68,6 +69,8 @@ _NAMES = {
 }
 # As long may a name be of which more is said.
 _SHORT_NAME = 63
+# Bounds of lengths in place of larger ones.
+_SHORTER = (1_000, 250, 60)
 
 
 def any_string(rules: Rules, least: int = 0, most: int | None = None) -> Ref:
@@ -107,11 +110,16 @@ def strings(least: int, most: int | None, patterns: list[str], formats: list[str
         else:
             found.append(whole(_FORMATS[form]))
     automaton = functools.reduce(both, found)
-    if least or most is not None:
-        # A long text is as well as any: what is bound by more than its length may be shorter than it might.
-        bound = max(least, MOST_STATES // len(automaton.moves) - 1)
-        automaton = both(automaton, of_length(least, most if most is None else min(most, bound)))
-    return automaton
+    longest = automaton.longest()
+    if most is not None and longest is not None and longest <= most:
+        most = None
+    if not least and most is None:
+        return automaton
+    # A shorter text is as well as a long one, where telling a long one takes too much.
+    for bound in (most, *(bound for bound in _SHORTER if least <= bound < (most or 0))):
+        with contextlib.suppress(Unsayable):
+            return both(automaton, of_length(least, bound))
+    raise Unsayable
 
 
 def whole(pattern: str) -> Automaton:

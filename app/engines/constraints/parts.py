@@ -125,8 +125,8 @@ def names_of(parts: Parts) -> list[str]:
 
 
 class Facts:
-    """What tells an alternative from others. ``kinds`` are those made of it, ``allowed`` those that it allows; ``fixed``
-    are the texts that properties may have, where these are listed."""
+    """What tells an alternative from others. ``kinds`` are made of it, ``allowed`` those that it allows; ``fixed`` are
+    the texts that properties may have, where these are listed."""
 
     def __init__(self, parts: Parts) -> None:
         schemas = [part.schema for part in parts]

@@ -140,7 +140,7 @@ class Rules:
         while left:
             name = left.pop()
             if name not in kept:
-                kept[name] = [branch for branch in map(ending.reduced, self._rules[name]) if branch is not None]
+                kept[name] = [found for branch in self._rules[name] if (found := _reduced(branch, ending)) is not None]
                 left += [item.name for branch in kept[name] for item in branch if isinstance(item, Ref)]
         lines = [f"root ::= {root}", *(f"{name} ::= {_branches(found)}" for name, found in kept.items())]
         text = "\n".join(lines) + "\n"
@@ -148,31 +148,37 @@ class Rules:
             raise Unsayable
         return text
 
-    def _ending(self) -> _Ending:
+    def _ending(self) -> set[str]:
         """The rules that have a text with an end."""
-        ending = _Ending()
-        users: dict[str, list[str]] = {}
+        ending: set[str] = set()
+        left: list[str] = []
+        # Each branch, as its rule and what it still waits for, by each of the rules that it waits for.
+        waiting: dict[str, list[tuple[str, set[str]]]] = {}
         for name, branches in self._rules.items():
             for branch in branches:
-                for item in branch:
-                    if isinstance(item, Ref) and item.least:
-                        users.setdefault(item.name, []).append(name)
-        left = [*self._rules]
+                needed = {item.name for item in branch if isinstance(item, Ref) and item.least}
+                for rule in needed:
+                    waiting.setdefault(rule, []).append((name, needed))
+                if not needed:
+                    left.append(name)
         while left:
-            name = left.pop()
-            if name not in ending and any(ending.reduced(branch) is not None for branch in self._rules[name]):
-                ending.add(name)
-                left += users.get(name, ())
+            rule = left.pop()
+            if rule not in ending:
+                ending.add(rule)
+                for name, needed in waiting.get(rule, ()):
+                    needed.discard(rule)
+                    if not needed:
+                        left.append(name)
         return ending
 
 
-class _Ending(set[str]):
-    def reduced(self, branch: tuple[Item, ...]) -> tuple[Item, ...] | None:
-        """A branch without what has no end; None: it has none itself."""
-        if all(not isinstance(item, Ref) or item.name in self for item in branch):
-            return branch
-        kept = tuple(item for item in branch if not isinstance(item, Ref) or item.name in self or item.least)
-        return kept if all(not isinstance(item, Ref) or item.name in self for item in kept) else None
+def _reduced(branch: tuple[Item, ...], ending: set[str]) -> tuple[Item, ...] | None:
+    """A branch without what has no end; None: it has none itself."""
+    if all(item.name in ending for item in branch if isinstance(item, Ref)):
+        return branch
+    if any(item.name not in ending for item in branch if isinstance(item, Ref) and item.least):
+        return None
+    return tuple(item for item in branch if not isinstance(item, Ref) or item.name in ending)
 
 
 class _Tree(dict[str, "_Tree"]):
