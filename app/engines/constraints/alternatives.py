@@ -84,10 +84,10 @@ def _tagged(parts: Parts) -> Parts:
 
 def _set_apart(made: Facts, other: Facts) -> set[str] | None:
     """The properties without which no text that is made of one alternative obeys another; None: some may."""
+    if made.listed is not None:
+        return None if any(_may_obey(value, other) for value in made.listed) else set()
     if not other.allowed & made.kinds:
         return set()
-    if made.listed is not None and not any(isinstance(value, dict | list) for value in made.listed):
-        return None if any(map(other.obeyed.by, made.listed)) else set()
     if made.kinds != {"object"}:
         return None
     # That an object has other properties than another may have says nothing: it may be that `Schema` only wants none.
@@ -95,3 +95,9 @@ def _set_apart(made: Facts, other: Facts) -> set[str] | None:
         return set()
     missing = sorted(other.required - made.names) if made.names else []
     return {missing[0]} if missing else None
+
+
+def _may_obey(value: object, other: Facts) -> bool:
+    if isinstance(value, dict | list):
+        return ("object" if isinstance(value, dict) else "array") in other.allowed
+    return other.obeyed.by(value)

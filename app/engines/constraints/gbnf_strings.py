@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 
-from .automaton import Automaton, both, of_length, of_pattern
+from .automaton import MOST_STATES, Automaton, both, of_length, of_pattern
 from .expressions import ANY, Ranges, Unsayable, common, united, without
 from .rules import Branches, Item, Ref, Rules
 
@@ -69,8 +69,6 @@ _NAMES = {
 }
 # As long may a name be of which more is said.
 _SHORT_NAME = 63
-# Bounds of lengths in place of larger ones.
-_SHORTER = (1_000, 250, 60)
 
 
 def any_string(rules: Rules, least: int = 0, most: int | None = None) -> Ref:
@@ -115,11 +113,13 @@ def strings(least: int, most: int | None, patterns: list[str], formats: list[str
         most = None
     if not least and most is None:
         return automaton
+    with contextlib.suppress(Unsayable):
+        return both(automaton, of_length(least, most))
     # A shorter text is as well as a long one, where telling a long one takes too much.
-    for bound in (most, *(bound for bound in _SHORTER if least <= bound < (most or 0))):
-        with contextlib.suppress(Unsayable):
-            return both(automaton, of_length(least, bound))
-    raise Unsayable
+    bound = MOST_STATES // len(automaton.moves) - 1
+    if most is None or not least <= bound < most:
+        raise Unsayable
+    return both(automaton, of_length(least, bound))
 
 
 def whole(pattern: str) -> Automaton:

@@ -15,9 +15,9 @@ from .expressions import Ranges, Unsayable
 
 LONGEST = 500_000  # characters of a grammar
 # Repetitions of all rules together, as llama.cpp writes each of them out.
-MOST_REPEATS = 100_000
-# Of the automata of all rules, of about a microsecond.
-_MOST_STEPS = 500_000
+MOST_REPEATS = 200_000
+# What it may take to make the automata of all rules, some four to a microsecond.
+_MOST_STEPS = 1_500_000
 # llama.cpp has 2,000 for one repetition.
 _BLOCK = 500
 
