@@ -1,0 +1,103 @@
+"""What a schema comes to for one value: a choice of plain schemas, each of which demands something of it together.
+
+References are followed, and ``allOf``, ``anyOf`` and ``oneOf`` multiplied out. A schema refers to the root that it
+stands in: the nearest one around it that has an ``$id``, or the outermost.
+"""
+
+from __future__ import annotations
+
+from .expressions import Unsayable
+from .limits import resolve
+from .parts import RELEVANT, Facts, Parts, Place, kinds
+
+_MOST = 1_000
+# Pairs of branches that are told apart.
+_MOST_PAIRS = 50_000
+
+
+def alternatives(places: tuple[Place, ...]) -> list[Parts]:
+    """The ways to obey all of some schemas.
+
+    Raises:
+        Unsayable: there are too many; or one must be taken and no other, and they cannot be told apart.
+    """
+    result: list[Parts] = [()]
+    for place in places:
+        result = _product(result, _of(place))
+    return result
+
+
+def _of(place: Place) -> list[Parts]:
+    schema = place.schema
+    if isinstance(schema, bool):
+        return [()] if schema else []
+    own = {key: value for key, value in schema.items() if key in RELEVANT}
+    result: list[Parts] = [(Place(own, place.root),)] if own else [()]
+    if "$ref" in schema:
+        result = _product(result, _of(place.child(resolve(place.root, schema["$ref"]))))
+    for child in schema.get("allOf", ()):
+        result = _product(result, _of(place.child(child)))
+    if "anyOf" in schema:
+        result = _product(result, [parts for child in schema["anyOf"] for parts in _of(place.child(child))])
+    if "oneOf" in schema:
+        result = _product(result, _exclusive([_of(place.child(child)) for child in schema["oneOf"]]))
+    return result
+
+
+def _product(one: list[Parts], other: list[Parts]) -> list[Parts]:
+    if len(one) * len(other) > _MOST:
+        raise Unsayable
+    return [(*a, *b) for a in one for b in other]
+
+
+def _exclusive(children: list[list[Parts]]) -> list[Parts]:
+    """The alternatives of branches of which exactly one may fit. What tells them apart is demanded where that helps."""
+    if sum(map(len, children)) ** 2 > _MOST_PAIRS:
+        raise Unsayable
+    as_given = [[Facts(parts) for parts in child] for child in children]
+    tagged = [[_tagged(parts) for parts in child] for child in children]
+    for demanded, facts in ((children, as_given), (tagged, [[Facts(parts) for parts in child] for child in tagged])):
+        result: list[Parts] = []
+        for index, child in enumerate(facts):
+            others = [other for position, found in enumerate(as_given) if position != index for other in found]
+            for parts, made in zip(demanded[index], child, strict=True):
+                apart = [_set_apart(made, other) for other in others]
+                if any(found is None for found in apart):
+                    break
+                left_out = dict.fromkeys(sorted(set().union(*filter(None, apart))), False)
+                # What is said beside the branches must not bring in again what tells them apart.
+                kept = {"type": sorted(made.kinds), "properties": left_out}
+                result.append(parts if made.listed is not None else (*parts, Place(kept, None)))
+            else:
+                continue
+            break
+        else:
+            return result
+    raise Unsayable
+
+
+def _tagged(parts: Parts) -> Parts:
+    """An alternative that has the properties of which the texts are listed."""
+    tags = [*Facts(parts).fixed]
+    return (*parts, Place({"required": tags}, None)) if tags and kinds(parts) == ["object"] else parts
+
+
+def _set_apart(made: Facts, other: Facts) -> set[str] | None:
+    """The properties without which no text that is made of one alternative obeys another; None: some may."""
+    if made.listed is not None:
+        return None if any(_may_obey(value, other) for value in made.listed) else set()
+    if not other.allowed & made.kinds:
+        return set()
+    if made.kinds != {"object"}:
+        return None
+    # That an object has other properties than another may have says nothing: it may be that `Schema` only wants none.
+    if any(not made.fixed[name] & other.fixed.get(name, made.fixed[name]) for name in made.required & {*made.fixed}):
+        return set()
+    missing = sorted(other.required - made.names) if made.names else []
+    return {missing[0]} if missing else None
+
+
+def _may_obey(value: object, other: Facts) -> bool:
+    if isinstance(value, dict | list):
+        return ("object" if isinstance(value, dict) else "array") in other.allowed
+    return other.obeyed.by(value)
