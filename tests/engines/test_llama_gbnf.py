@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.engines.constraints.gbnf import grammar_of
+from app.engines.constraints.gbnf.grammar import grammar_of
 from app.engines.constraints.schema import Schema
 from app.jsontypes import Json
 from app.model_process.child import ChildOptions

@@ -72,7 +72,8 @@ def _calls_schema(tools: Tools) -> Json | None:
     calls: list[Json] = []
     for tool in tools.callable.values():
         pattern = None if tool.grammar is None else tool.grammar.pattern
-        arguments = tool.schema.body
+        # References within it are to itself.
+        arguments = {"$id": tool.name, **tool.schema.body}
         if tool.grammar is not None:
             if pattern is None:
                 return None

@@ -12,6 +12,7 @@ import hashlib
 
 from ...fairness import FairSemaphore
 from .binding import Binding
+from .gbnf.grammar import grammar_of
 from .grammar import can_be_obeyed
 
 # How many grammars that were understood are remembered.
@@ -40,6 +41,20 @@ class Trials:
                 if not await self._understands(part, client):
                     raise part.refuse()
             raise binding.refuse()
+
+    async def translate(self, binding: Binding, client: str | None) -> str:
+        """The binding in llama.cpp's own language.
+
+        Raises:
+            BadRequest: it cannot be said there.
+        """
+        if binding.schema is None:
+            raise binding.refuse()
+        async with self._turns.hold(client):
+            grammar = await asyncio.to_thread(grammar_of, binding.schema)
+        if grammar is None:
+            raise binding.refuse()
+        return grammar
 
     async def _understands(self, binding: Binding, client: str | None) -> bool:
         grammar = binding.grammar

@@ -12,7 +12,6 @@ from ...model_process.vocabulary import Vocabulary
 from ..asked import Asked
 from ..base import Refuse, without_refused
 from ..constraints import binding as bindings
-from ..constraints import gbnf
 from ..constraints.binding import Binding
 from ..constraints.calls import CallReader, Found
 from ..constraints.format import FormatCheck
@@ -138,10 +137,7 @@ class Preparation:
     async def _bind(self, payload: Json, binding: Binding) -> None:
         """Have llama.cpp obey a binding."""
         if self.vocabulary.cut:
-            grammar = None if binding.schema is None else gbnf.grammar_of(binding.schema)
-            if grammar is None:
-                raise binding.refuse()
-            payload["grammar"] = grammar
+            payload["grammar"] = await self.trials.translate(binding, self.slot.client)
             return
         await self.trials.check(binding, self.slot.client)
         payload["grammar"] = binding.grammar

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from app.engines.constraints.automaton import Automaton, both, of_length, of_pattern
-from app.engines.constraints.expressions import Unsayable, parse
-from app.engines.constraints.gbnf_numbers import numbers
+from app.engines.constraints.gbnf.automaton import Automaton, both, of_length, of_pattern
+from app.engines.constraints.gbnf.expressions import Unsayable, parse
+from app.engines.constraints.gbnf.numbers import numbers
 
 from .random_schemas import random_pattern
 

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from app.engines.constraints.gbnf import grammar_of
-from app.engines.constraints.rules import LONGEST
+from app.engines.constraints.gbnf.grammar import grammar_of
+from app.engines.constraints.gbnf.rules import LONGEST
 from app.engines.constraints.schema import Schema, read
 from app.errors import BadRequest
 

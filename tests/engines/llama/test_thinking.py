@@ -102,7 +102,7 @@ def test_a_model_that_always_thinks_does_so_before_a_bound_answer_too(planned: P
 def test_a_model_of_whose_thoughts_nothing_is_known_refuses_to_think_before_a_bound_answer(
     planned: Planned, more: Json, together_with: str | None
 ) -> None:
-    ask = partial(planned, ScriptedProcess(renders=wording, marks=False), "reasoning", **more)
+    ask = partial(planned, ScriptedProcess(renders=wording, bounded=False, marks=False), "reasoning", **more)
     if together_with is None:
         assert ask(reasoning_effort="low").way.payload["reasoning_effort"] == "low"
         return

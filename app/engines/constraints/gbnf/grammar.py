@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ...contract.schemas import compile_schema
-from ...jsontypes import Json
-from . import gbnf_numbers, gbnf_strings
+from ....contract.schemas import compile_schema
+from ....jsontypes import Json
+from . import numbers, strings
 from .alternatives import alternatives
 from .automaton import both
 from .expressions import Unsayable
@@ -89,13 +89,13 @@ class _Grammar:
         if depth in self._made:
             return self._made[depth]
         branches: Branches = [
-            (gbnf_strings.any_string(self._rules),),
+            (strings.any_string(self._rules),),
             (self._number((), integers=False),),
             *(("true",), ("false",), ("null",)),
         ]
         if depth:
             inner = self._any(depth - 1)
-            branches += self._members((gbnf_strings.any_string(self._rules), ": ", inner))
+            branches += self._members((strings.any_string(self._rules), ": ", inner))
             branches += self._elements(inner, 0, None)
         self._made[depth] = self._rules.named(branches)
         return self._made[depth]
@@ -109,16 +109,16 @@ class _Grammar:
         key = (least, most, *patterns, None, *formats)
         if key not in self._made:
             nothing = most is not None and least > most
-            made = None if nothing else gbnf_strings.string(self._rules, least, most, patterns, formats)
+            made = None if nothing else strings.string(self._rules, least, most, patterns, formats)
             self._made[key] = made or self._rules.named([])
         return self._made[key]
 
     def _number(self, parts: Parts, *, integers: bool) -> Ref:
-        own = [{k: v for k, v in part.schema.items() if k in gbnf_numbers.KEYWORDS} for part in parts]
+        own = [{k: v for k, v in part.schema.items() if k in numbers.KEYWORDS} for part in parts]
         key = (integers, repr([schema for schema in own if schema]))
         if key not in self._made:
-            automaton = gbnf_numbers.numbers(own, integers=integers)
-            self._made[key] = gbnf_strings.digits(self._rules, automaton)
+            automaton = numbers.numbers(own, integers=integers)
+            self._made[key] = strings.digits(self._rules, automaton)
         return self._made[key]
 
     def _array(self, parts: Parts) -> Branches:
@@ -210,16 +210,16 @@ class _Grammar:
         rest = [part.child(part.schema[more]) for part in parts if more in part.schema]
         patterns = [(part, part.schema["patternProperties"]) for part in parts if part.schema.get("patternProperties")]
         if not patterns:
-            return self._members((gbnf_strings.any_string(self._rules), ": ", self._value_or_any(rest)))
+            return self._members((strings.any_string(self._rules), ": ", self._value_or_any(rest)))
         if len(patterns) > 1 or len(parts) > 1:
             raise Unsayable
         ((part, schemas),) = patterns
-        automata = {pattern: gbnf_strings.strings(0, None, [pattern], []) for pattern in schemas}
+        automata = {pattern: strings.strings(0, None, [pattern], []) for pattern in schemas}
         members: Branches = []
         for index, (pattern, schema) in enumerate(schemas.items()):
             if any(not both(automata[pattern], automata[other]).is_empty for other in [*schemas][:index]):
                 raise Unsayable
-            name = gbnf_strings.string(self._rules, 0, None, [pattern], [])
+            name = strings.string(self._rules, 0, None, [pattern], [])
             members.append((name, ": ", self._value((part.child(schema),))))
         return self._members((self._rules.named(members),))
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...jsontypes import Json
-from .checker import Checker, TooManySteps
+from ....jsontypes import Json
+from ..checker import Checker, TooManySteps
 from .expressions import Unsayable
 
 _OF_KIND = {

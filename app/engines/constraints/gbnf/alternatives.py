@@ -6,8 +6,8 @@ stands in: the nearest one around it that has an ``$id``, or the outermost.
 
 from __future__ import annotations
 
+from ..limits import resolve
 from .expressions import Unsayable
-from .limits import resolve
 from .parts import RELEVANT, Facts, Parts, Place, kinds
 
 _MOST = 1_000

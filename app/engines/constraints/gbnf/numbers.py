@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from ...jsontypes import Json
+from ....jsontypes import Json
 from .automaton import Automaton, both, of_pattern
 from .expressions import Unsayable
 

@@ -1,0 +1,1 @@
+"""JSON schemas as grammars in llama.cpp's own language, for vocabularies that LLGuidance is told wrong."""
