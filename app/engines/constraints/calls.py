@@ -117,12 +117,13 @@ class _TextSplitter:
 
 class CallReader:
     """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence;
-    ``quoted``: the texts for grammars are in JSON."""
+    ``bound``: it was bound to calls that fit, and where it was not, what is no call is said; ``quoted``: the texts for
+    grammars are in JSON."""
 
-    def __init__(self, tools: Tools, found: Found, *, may_stop: bool, quoted: bool = False) -> None:
+    def __init__(self, tools: Tools, found: Found, *, may_stop: bool, bound: bool = True, quoted: bool = False) -> None:
         self._tools = tools
         self._quoted = quoted
-        self._bound = found is not Found.PARSED
+        self._bound = bound and found is not Found.PARSED
         self._may_stop = may_stop
         self._splitter = _TextSplitter(found)
         self._calls: dict[int, _Call] = {}
@@ -145,6 +146,8 @@ class CallReader:
         if reason is not None:
             rest, text = self._splitter.end()
             said += rest
+            if text is not None and not self._bound and not _are_calls(text, tools):
+                said, text = f"{said}{MARK}{text}", None
             fragments = fragments if text is None else _split(text, tools, self._quoted)
         if said:
             message["content"] = said
@@ -218,6 +221,15 @@ def _split(text: str, tools: Tools, quoted: bool) -> Iterator[ToolCall]:
         place = text.find("{", end)
         if place < 0:
             return
+
+
+def _are_calls(text: str, tools: Tools) -> bool:
+    """Whether a text is nothing but calls that are whole."""
+    functions = [call["function"] for call in _split(text, tools, quoted=False)]
+    return bool(functions) and all(
+        each["name"] in tools.callable and _Call(tools.callable[each["name"]], 0, pieces=[each["arguments"]]).is_whole()
+        for each in functions
+    )
 
 
 def _first(call: _Call, tools: Tools) -> Message:

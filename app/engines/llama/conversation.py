@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...jsontypes import Json
+from ..constraints.binding import MARK
 from .frames import Render
 
 # How many forms of conversations are remembered.
@@ -187,6 +188,10 @@ def _no_system(messages: list[Json]) -> list[Json]:
     return _alternating([{**each, "role": "user"} if each["role"] == "system" else each for each in messages])
 
 
+def _call_as_words(function: Json) -> str:
+    return f'{MARK}\n{{"name": {json.dumps(function["name"])}, "arguments": {function["arguments"]}}}\n</tool_call>'
+
+
 def _calls_as_words(messages: list[Json]) -> list[Json]:
     """Calls and their results as what the assistant and the user say."""
     result: list[Json] = []
@@ -195,11 +200,11 @@ def _calls_as_words(messages: list[Json]) -> list[Json]:
         if message.get("tool_calls"):
             functions = [call["function"] for call in message["tool_calls"]]
             names |= {call.get("id"): call["function"]["name"] for call in message["tool_calls"]}
-            texts = [message["content"], *(f"{each['name']}({each['arguments']})" for each in functions)]
+            texts = [message["content"], *map(_call_as_words, functions)]
             message = {"role": "assistant", "content": _BETWEEN.join(text for text in texts if text)}
         elif message["role"] == "tool":
-            name = names.get(message.get("tool_call_id")) or message.get("name") or "the tool"
-            message = {**_joined("user", [{"content": f"The result of {json.dumps(name)}:"}, message])}
+            name = names.get(message.get("tool_call_id")) or message.get("name") or "the call"
+            message = _joined("user", [{"content": f"Result of {name}:"}, message])
         result.append(message)
     return _alternating(result)
 

@@ -30,6 +30,7 @@ from .plan import LlamaPlan
 from .preparing import Preparation
 from .process import ModelProcess
 from .reasoning import Reasoning, find_out
+from .toolbox import Toolbox, with_tools
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -70,6 +71,7 @@ class LlamaEngine:
         self._vocabulary = vocabulary or Vocabulary()
         self._trials = Trials()
         self._conversation = Conversation(self._process.render)
+        self._toolbox = Toolbox(self._process.render)
         self._reasoning: Reasoning | None = None
         self._frame: Frame | None = None
 
@@ -107,8 +109,11 @@ class LlamaEngine:
         )
         # Megabytes of base64 are read beside the event loop.
         payload = await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation()
-        has_tools = tools is not None and bool(tools.shown)
-        payload["messages"] = await self._conversation.fitted(payload["messages"], tools=has_tools)
+        shown = tools.shown if tools is not None else []
+        taught = bool(shown) and not await self._toolbox.shows(shown)
+        if taught:
+            payload["messages"] = with_tools(payload["messages"], shown)
+        payload["messages"] = await self._conversation.fitted(payload["messages"], tools=bool(shown) and not taught)
         preparation = Preparation(
             process=self._process,
             trials=self._trials,
@@ -120,6 +125,7 @@ class LlamaEngine:
             request=request,
             asked=asked,
             payload=payload,
+            taught=taught,
             slot=slot_request(request, client),
         )
         return await preparation.plan(tools, form, refuse)

@@ -31,7 +31,7 @@ _FORMAT = "response_format"
 @dataclass(slots=True, kw_only=True)
 class Preparation:
     """One request. ``payload`` is what llama.cpp is told in any case, and what it may read the answer for is
-    ``asked``; ``capabilities`` are those of the model."""
+    ``asked``; ``capabilities`` are those of the model. ``taught``: the tools are told in the messages."""
 
     process: ModelProcess
     trials: Trials
@@ -43,6 +43,7 @@ class Preparation:
     request: Json
     asked: Asked
     payload: Json
+    taught: bool
     slot: SlotRequest
 
     async def plan(self, tools: Tools | None, form: Schema | None, refuse: Refuse) -> LlamaPlan:
@@ -60,9 +61,9 @@ class Preparation:
         if tools.must:
             self._leave_out(refuse, tools.param)
             return self._plan(await self._way(binding, tools.param, tools=tools, found=found))
-        # What is called must be asked for again when something binds its arguments that llama.cpp's parser does not
-        # know. Where the schemas are many and large there is no time for that.
-        parsed = () if found is not Found.PARSED else tools.callable.values()
+        # What is called must be asked for again when something binds its arguments that nothing has bound yet. Where
+        # the schemas are many and large there is no time for that.
+        parsed = () if binding is not None else tools.callable.values()
         again = [tools.only(tool.name) for tool in parsed if tool.grammar or (tool.strict and not tools.are_large)]
         kind = None if form is None else _FORMAT
         self._leave_out(refuse, tools.param if again else kind)
@@ -90,15 +91,15 @@ class Preparation:
     async def _binding(self, tools: Tools) -> tuple[Binding | None, Found]:
         """What binds an answer with calls, and where its calls will be."""
         if tools.must:
-            marked = not self.vocabulary.cut and await self.process.marks_calls()
+            marked = not self.vocabulary.cut and (self.taught or await self.process.marks_calls())
             return bindings.to_calls(tools, marked=marked), Found.EVERYWHERE
         # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
         # probabilities only once the answer is whole.
         wanted = tools.are_strict or self.asked.alternatives is not None
         exact = not (tools.are_large or self.vocabulary.cut)
-        if wanted and exact and await self.process.marks_calls():
+        if wanted and exact and (self.taught or await self.process.marks_calls()):
             return bindings.to_words_or_calls(tools), Found.AT_MARK
-        return None, Found.PARSED
+        return None, Found.AT_MARK if self.taught else Found.PARSED
 
     async def _way(
         self,
@@ -119,17 +120,19 @@ class Preparation:
             await self._bind(payload, binding)
             if found is not Found.AT_MARK:
                 written = await self._written(payload["max_tokens"])
-        elif tools is not None:
+        elif tools is not None and found is Found.PARSED:
             payload.update(tools.payload())
         shown = shown or tools
-        if shown is not None and shown.shown:
+        if shown is not None and shown.shown and not self.taught:
             # The template has the tools from here, whatever llama.cpp makes of the others.
             payload["chat_template_kwargs"] = {**payload["chat_template_kwargs"], "tools": shown.shown}
         may_stop = bool(payload["stop"])
-        silent, stops = take_silence(payload), take_stops(payload, self.asked, thinks="reasoning" in self.capabilities)
+        silent, stops = take_silence(payload), take_stops(payload)
         stage: Callable[[], Stage] | None = None
         if tools is not None:
-            stage = partial(CallReader, tools, found, may_stop=may_stop, quoted=self.vocabulary.cut)
+            stage = partial(
+                CallReader, tools, found, may_stop=may_stop, bound=binding is not None, quoted=self.vocabulary.cut
+            )
         elif form is not None:
             stage = partial(FormatCheck, form, may_stop=may_stop)
         return Way(payload, silent, stops, stage, written, None if binding is None else binding.refuse())

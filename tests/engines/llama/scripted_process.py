@@ -51,7 +51,7 @@ class ScriptedProcess(ModelProcess):
         self,
         *answers: Answer,
         marks: bool = True,
-        renders: Callable[[Json], str | None] = lambda payload: json.dumps(payload["messages"]),
+        renders: Callable[[Json], str | None] = lambda payload: json.dumps([payload["messages"], _tools(payload)]),
         bounded: bool = True,
     ) -> None:
         super().__init__(lambda: ("/nowhere/s.sock", "k"))
@@ -108,6 +108,10 @@ class ScriptedProcess(ModelProcess):
                 yield step.body if isinstance(step, Whole) else [_data(event) for event in together]
         finally:
             self.open -= 1
+
+
+def _tools(payload: Json) -> Any:
+    return payload.get("chat_template_kwargs", {}).get("tools")
 
 
 def _data(event: Any) -> bytes:

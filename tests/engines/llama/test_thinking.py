@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,19 +22,27 @@ from .scripted_process import CONTEXT_LENGTH, ScriptedProcess
 Planned = Callable[..., LlamaPlan]
 
 
+def tools(payload: Json) -> str:
+    return json.dumps(payload.get("chat_template_kwargs", {}).get("tools"))
+
+
 def opening(payload: Json) -> str:
     """The prompt begins the thoughts, or says that there are none."""
-    return "no" if payload.get("chat_template_kwargs", {}).get("enable_thinking") is False else "yes <think>"
+    return (
+        tools(payload) + "no"
+        if payload.get("chat_template_kwargs", {}).get("enable_thinking") is False
+        else tools(payload) + "yes <think>"
+    )
 
 
-def always(_: Json) -> str:
-    return "<think>"
+def always(payload: Json) -> str:
+    return f"{tools(payload)} <think>"
 
 
 def wording(payload: Json) -> str:
     """The prompt says the word of the effort, and knows one verbosity."""
     verbosity = payload.get("chat_template_kwargs", {}).get("verbosity")
-    return f"{payload.get('reasoning_effort')} {verbosity == 'low'}"
+    return f"{tools(payload)} {payload.get('reasoning_effort')} {verbosity == 'low'}"
 
 
 def test_what_the_template_can_be_told_is_found_out_once_and_only_where_it_knows_of_it(planned: Planned) -> None:

@@ -25,7 +25,7 @@ class LlamaDialect(Dialect):
         body |= {name: value for name, value in merged.items() if name not in TRANSLATED | OURS}
         body["model"] = upstream.name
         self.choose_tools(body, asked.tool_choice)
-        silent, stops = take_silence(body), take_stops(body, asked, thinks="reasoning" in model.capabilities)
+        silent, stops = take_silence(body), take_stops(body)
         read = partial(LlamaReader, asked, silent=silent, stops=stops)
         # It gives no log probabilities in a stream when it has tools.
         return Written(asked, body, read, whole=asked.alternatives is not None and "tools" in body)

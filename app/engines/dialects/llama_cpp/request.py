@@ -97,10 +97,11 @@ def take_silence(payload: Json) -> bool:
     return silent
 
 
-def take_stops(payload: Json, asked: Asked, *, thinks: bool) -> Sequence[str]:
-    """The stop sequences that llama.cpp is not told of, since each token is to keep its log probability, or since it
-    would end an answer at one in its thoughts. With tools it alone can find them."""
-    if "tools" in payload or (asked.alternatives is None and not thinks):
+def take_stops(payload: Json) -> Sequence[str]:
+    """The stop sequences that llama.cpp is not told of: it overlooks one beside a character that comes in pieces, would
+    end an answer at one in its thoughts, and joins the log probabilities of tokens that may begin one. With tools it
+    alone can find them."""
+    if "tools" in payload:
         return ()
     stops: str | list[str] = payload["stop"]
     payload["stop"] = []
