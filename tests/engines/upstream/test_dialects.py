@@ -240,12 +240,14 @@ def test_llama_cpp_gets_seeds_stops_biases_and_penalties_as_it_reads_them(script
         presence_penalty=1,
     )
     assert 0 <= body["seed"] < 2**32 - 1
-    assert body["stop"] == ["END"]
+    # It would hold back tokens that may begin a stop sequence, and overlook some: they are found here.
+    assert body["stop"] == []
     assert body["logit_bias"] == [[15, -100]]
     assert body["repeat_last_n"] == 512
-    # It would hold back tokens that may begin a stop sequence, and lose their log probabilities.
     told = sent(scripted(completion(), dialect="llama.cpp"), logprobs=True, stop="END")
     assert (told["top_logprobs"], told["stop"]) == (1, [])
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    assert sent(scripted(completion(), dialect="llama.cpp"), tools=tools, stop=["", "END"])["stop"] == ["END"]
 
 
 def test_what_llama_cpp_would_get_wrong_is_refused(scripted: Make) -> None:
