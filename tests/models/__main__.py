@@ -17,7 +17,7 @@ from .table import SMOLLM2, write
 # Servers that are asked at a time.
 _AT_ONCE = 2
 # Enough for each check, and thoughts of noise end soon: they may take a quarter.
-_ENVIRONMENT = {"PARLEY_MODEL_CONTEXT": "2048", "PARLEY_MODEL_THREADS": "1", "PARLEY_LOG_LEVEL": "warning"}
+ENVIRONMENT = {"PARLEY_MODEL_CONTEXT": "2048", "PARLEY_MODEL_THREADS": "1", "PARLEY_LOG_LEVEL": "warning"}
 
 
 def ask(name: str, path: Path) -> dict[str, str]:
@@ -25,7 +25,7 @@ def ask(name: str, path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     begin = time.monotonic()
     try:
-        with serve("llama", {**_ENVIRONMENT, "PARLEY_MODEL": str(path)}) as server:
+        with serve("llama", {**ENVIRONMENT, "PARLEY_MODEL": str(path)}) as server:
             for feature, verdict, why in verdicts(server):
                 found[feature] = verdict
                 if verdict == FAILED:
