@@ -93,7 +93,9 @@ class Answer:
                     yield item
         except errors.Unreadable:
             prompt = await self.prompt(self.way)
-            async with aclosing(self._text(prompt)) as rest:
+            # What was read before may have another rounding, and noise is made of roundings: with the same seed the
+            # same is said.
+            async with aclosing(self._text(prompt, afresh=True)) as rest:
                 async for item in rest:
                     for left in told.untold(item):
                         yield left
@@ -132,9 +134,12 @@ class Answer:
                 for delta in thoughts.feed(item):
                     yield delta
 
-    async def _text(self, prompt: str, spent: Usage | None = None) -> Deltas:
-        """What follows a prompt, as it is. ``spent`` is what thoughts before it took."""
+    async def _text(self, prompt: str, spent: Usage | None = None, *, afresh: bool = False) -> Deltas:
+        """What follows a prompt, as it is. ``spent`` is what thoughts before it took; ``afresh``: all of the prompt is
+        read, though its beginning may have been read before."""
         payload = as_text(self.way.payload, prompt) | {"seed": self.seed}
+        if afresh:
+            payload["cache_prompt"] = False
         if spent is not None:
             payload["max_tokens"] = max(1, payload["max_tokens"] - spent["completion_tokens"])
         reader = self._reader(TextReader)
