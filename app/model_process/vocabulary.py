@@ -11,8 +11,9 @@ import re
 import struct
 from dataclasses import dataclass
 
-# What llama.cpp tidies up: a space (in the spelling of byte pairs) before these.
-_UNTIDY = re.compile(rb"\xc4\xa0(?:[?!.,]|'(?:\xc4\xa0|s|m|re|ve))")
+# What llama.cpp tidies up: a space, in one of its spellings, before these.
+_SPACE = "(?:\u0120|\u2581| )".encode()
+_UNTIDY = re.compile(_SPACE + rb"(?:[?!.,]|'(?:" + _SPACE + rb"|s|m|re|ve))")
 
 _ARRAY_HEAD = struct.Struct("<IQ")
 
@@ -31,9 +32,7 @@ def vocabulary(kind: str | None, prefix: bool | None, tokens: bytes) -> Vocabula
     texts, ``tokens`` its array of tokens, as GGUF has it: a type, a count, and each token behind its length."""
     if kind == "llama":
         return Vocabulary(cut=prefix is not False)
-    if kind in ("gpt2", "t5"):
-        return Vocabulary(cut=bool(prefix), untidy=_untidy(tokens))
-    return Vocabulary(cut=bool(prefix))
+    return Vocabulary(cut=bool(prefix), untidy=_untidy(tokens))
 
 
 def _untidy(tokens: bytes) -> tuple[int, ...]:
