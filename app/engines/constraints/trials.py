@@ -23,11 +23,16 @@ _AT_ONCE = 2
 _SMALL = 1_500
 
 
+# Translations that are remembered, each of at most so many characters.
+_TRANSLATED, _LONGEST_KEPT = 64, 50_000
+
+
 class Trials:
     """Tries each grammar once."""
 
     def __init__(self) -> None:
         self._understood: set[bytes] = set()
+        self._translated: dict[bytes, str] = {}
         self._turns = FairSemaphore(_AT_ONCE)
 
     async def check(self, binding: Binding, client: str | None) -> None:
@@ -46,14 +51,29 @@ class Trials:
         """The binding in llama.cpp's own language.
 
         Raises:
-            BadRequest: it cannot be said there.
+            BadRequest: it cannot be said there; the error names the part that is at fault.
         """
-        if binding.schema is None:
-            raise binding.refuse()
-        async with self._turns.hold(client):
-            grammar = await asyncio.to_thread(grammar_of, binding.schema)
+        grammar = await self._said(binding, client)
         if grammar is None:
+            for part in binding.parts:  # which of them is it?
+                if await self._said(part, client) is None:
+                    raise part.refuse()
             raise binding.refuse()
+        return grammar
+
+    async def _said(self, binding: Binding, client: str | None) -> str | None:
+        schema = binding.schema
+        if schema is None:
+            return None
+        key = hashlib.blake2b(binding.grammar.encode()).digest()
+        if key in self._translated:
+            return self._translated[key]
+        async with self._turns.hold(client):
+            grammar = await asyncio.to_thread(grammar_of, schema)
+        if grammar is not None and len(grammar) <= _LONGEST_KEPT:
+            if len(self._translated) >= _TRANSLATED:
+                self._translated.clear()
+            self._translated[key] = grammar
         return grammar
 
     async def _understands(self, binding: Binding, client: str | None) -> bool:

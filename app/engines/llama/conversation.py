@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ from .frames import Render
 # How many forms of conversations are remembered.
 _REMEMBERED = 1024
 _LONGEST_PERIOD = 4
+# A form is bounded, whatever a conversation is.
+_LONGEST_FORM = 64
+_MOST_CALLS = 4
+_LONGEST_ID = 32
 
 _SHORT_ID = 9
 
@@ -53,25 +57,19 @@ class Conversation:
         them in none. ``tools``: the template is given tools."""
         if [message["role"] for message in messages] == ["user"]:
             return messages
-        apart = _words_apart(messages)
-        if await self._shows(messages, tools=tools):
-            return messages
-        if len(apart) > len(messages) and await self._shows(apart, tools=tools):
-            return apart
-        fitted, changed = messages, messages
+        form = messages
         for fit in (None, *_FITS):
-            if fit is not None:
-                changed = fit(fitted)
-                if changed == fitted:
-                    continue
-            fitted = changed
-            # What is said beside a call many templates leave out.
-            if await self._shows(fitted, tools=tools, beside_calls=False):
-                return fitted
+            changed = form if fit is None else fit(form)
+            if fit is not None and changed == form:
+                continue
+            form = changed
+            for each in (form, _words_apart(form)):
+                if await self._shows(each, tools=tools):
+                    return each
         return messages
 
-    async def _shows(self, messages: list[Json], *, tools: bool, beside_calls: bool = True) -> bool:
-        form = tuple(_shortened(_turn(message, beside_calls) for message in messages))
+    async def _shows(self, messages: list[Json], *, tools: bool) -> bool:
+        form = _shortened(map(_turn, messages))
         if (form, tools) not in self._shown:
             if len(self._shown) >= _REMEMBERED:
                 self._shown.clear()
@@ -82,14 +80,15 @@ class Conversation:
         return self._shown[form, tools]
 
 
-def _turn(message: Json, beside_calls: bool) -> _Turn:
+def _turn(message: Json) -> _Turn:
     calls = message.get("tool_calls") or ()
-    says = bool(message.get("content")) and (beside_calls or not calls)
-    return _Turn(message["role"], says, len(calls), max((len(call["id"] or "") for call in calls), default=0))
+    length = max((len(call["id"] or "") for call in calls), default=0)
+    return _Turn(message["role"], bool(message.get("content")), min(len(calls), _MOST_CALLS), min(length, _LONGEST_ID))
 
 
-def _shortened(turns: Iterator[_Turn]) -> list[_Turn]:
-    """Turns without what repeats itself: a hundred questions and answers are like two."""
+def _shortened(turns: Iterable[_Turn]) -> tuple[_Turn, ...]:
+    """Turns without what repeats itself: a hundred questions and answers are like two. Where nothing does, the first and
+    the last ones."""
     kept: list[_Turn] = []
     for turn in turns:
         kept.append(turn)
@@ -100,7 +99,7 @@ def _shortened(turns: Iterator[_Turn]) -> list[_Turn]:
             if len(kept) >= 2 * period and kept[-period:] == kept[-2 * period : -period]:
                 del kept[-period:]
                 break
-    return kept
+    return tuple(kept if len(kept) <= _LONGEST_FORM else kept[: _LONGEST_FORM // 2] + kept[-_LONGEST_FORM // 2 :])
 
 
 def _marked(form: tuple[_Turn, ...]) -> Iterator[Json]:
@@ -173,7 +172,8 @@ def _alternating(messages: list[Json]) -> list[Json]:
     for message in messages:
         last = result[-1] if result else None
         if last is not None and last["role"] == message["role"] != "tool" and not last.get("tool_calls"):
-            result[-1] = {**message, **_joined(message["role"], [last, message])}
+            joined = _joined(message["role"], [last, message])
+            result[-1] = {**joined, "tool_calls": message["tool_calls"]} if message.get("tool_calls") else joined
         else:
             if message["role"] == "assistant" and (last is None or last["role"] == "system"):
                 result.append({"role": "user", "content": _NOTHING})
@@ -219,11 +219,28 @@ _FITS: tuple[Callable[[list[Json]], list[Json]], ...] = (
 
 
 def _joined(role: str, messages: list[Json]) -> Json:
-    """One message of what several say, parts of pictures and sounds where some have them."""
-    contents = [message["content"] for message in messages if message["content"]]
-    if all(isinstance(content, str) for content in contents):
-        return {"role": role, "content": _BETWEEN.join(contents)}
+    """One message of what several say, with parts of pictures and sounds where some have them. Where they have several
+    names, each text begins with its own."""
+    names = {message.get("name") for message in messages}
+    contents = [_named(message) if len(names) > 1 else message["content"] for message in messages if message["content"]]
+    joined: Json = {"role": role}
+    thoughts = [message["reasoning_content"] for message in messages if message.get("reasoning_content")]
+    if thoughts:
+        joined["reasoning_content"] = _BETWEEN.join(thoughts)
+    if len(names) == 1 and (name := names.pop()) is not None:
+        joined["name"] = name
+    texts = [content for content in contents if isinstance(content, str)]
+    if len(texts) == len(contents):
+        return {**joined, "content": _BETWEEN.join(texts)}
     parts: list[Json] = []
     for content in contents:
         parts += [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return {"role": role, "content": parts}
+    return {**joined, "content": parts}
+
+
+def _named(message: Json) -> str | list[Json]:
+    """What a message says, behind the name of who says it."""
+    name, content = message.get("name"), message["content"]
+    if name is None:
+        return content  # type: ignore[no-any-return]  # a text or a list of parts
+    return f"{name}: {content}" if isinstance(content, str) else [{"type": "text", "text": f"{name}:"}, *content]

@@ -25,12 +25,13 @@ from ..constraints.trials import Trials
 from ..dialects.llama_cpp.request import translate
 from ..media.media import Media, in_messages
 from .conversation import Conversation
-from .frames import Frame, find_frame
+from .frames import find_frame
+from .once import Once
 from .plan import LlamaPlan
 from .preparing import Preparation
 from .process import ModelProcess
 from .reasoning import Reasoning, find_out
-from .toolbox import Toolbox, with_tools
+from .toolbox import shows_tools, with_tools
 
 # No vocabulary has tokens of more characters.
 _LONGEST_TOKEN = 512
@@ -71,9 +72,13 @@ class LlamaEngine:
         self._vocabulary = vocabulary or Vocabulary()
         self._trials = Trials()
         self._conversation = Conversation(self._process.render)
-        self._toolbox = Toolbox(self._process.render)
-        self._reasoning: Reasoning | None = None
-        self._frame: Frame | None = None
+        process = self._process
+        knows = model.capabilities & {"reasoning", "verbosity"}
+        # What the model can be told about thinking: asked only of one whose template knows of it.
+        self._reasoning = Once(partial(find_out, process.render, process.answer)) if knows else None
+        # What stands around the answers of one whose template does not.
+        self._frame = Once(partial(find_frame, process.render, {}, {}))
+        self._shows_tools = Once(partial(shows_tools, process.render))
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -110,15 +115,15 @@ class LlamaEngine:
         # Megabytes of base64 are read beside the event loop.
         payload = await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation()
         shown = tools.shown if tools is not None else []
-        taught = bool(shown) and not await self._toolbox.shows(shown)
+        taught = bool(shown) and not await self._shows_tools.get()
         if taught:
             payload["messages"] = with_tools(payload["messages"], shown)
         payload["messages"] = await self._conversation.fitted(payload["messages"], tools=bool(shown) and not taught)
         preparation = Preparation(
             process=self._process,
             trials=self._trials,
-            reasoning=await self._find_out(),
-            find_frame=self._find_frame,
+            reasoning=Reasoning() if self._reasoning is None else await self._reasoning.get(),
+            find_frame=self._frame.get,
             vocabulary=self._vocabulary,
             capabilities=self._model.capabilities,
             context_length=self._context_length,
@@ -129,19 +134,6 @@ class LlamaEngine:
             slot=slot_request(request, client),
         )
         return await preparation.plan(tools, form, refuse)
-
-    async def _find_out(self) -> Reasoning:
-        """What the model can be told about thinking: asked once, and only of one whose template knows of it."""
-        if self._reasoning is None:
-            knows = self._model.capabilities & {"reasoning", "verbosity"}
-            self._reasoning = await find_out(self._process.render, self._process.answer) if knows else Reasoning()
-        return self._reasoning
-
-    async def _find_frame(self) -> Frame:
-        """What stands around the answers of a model that knows nothing of thinking."""
-        if self._frame is None:
-            self._frame = await find_frame(self._process.render, {}, {})
-        return self._frame
 
     def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:
         """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds and gigabytes on

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...model_process.slots import SlotRequest
 from ..asked import Asked
@@ -14,6 +14,7 @@ from ..collecting import collect
 from ..dialects.llama_cpp.request import fold_seed
 from .answer import Answer, Way
 from .choosing import Chooser
+from .once import Once
 from .process import ModelProcess
 
 
@@ -31,7 +32,7 @@ class LlamaPlan:
     in_format: Way | None = None
     calls: dict[str, Way] = field(default_factory=dict)
     # What was written out for a way once, for all choices.
-    _prompts: dict[int, asyncio.Future[str]] = field(default_factory=dict)
+    _prompts: dict[int, Once[str]] = field(default_factory=dict)
 
     def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
@@ -71,7 +72,5 @@ class LlamaPlan:
                 yield delta
 
     async def _prompt(self, way: Way) -> str:
-        writing = self._prompts.get(id(way))
-        if writing is None:
-            writing = self._prompts[id(way)] = asyncio.ensure_future(self.process.prompt(way.payload))
-        return await asyncio.shield(writing)
+        writing = self._prompts.setdefault(id(way), Once(partial(self.process.prompt, way.payload)))
+        return await writing.get()

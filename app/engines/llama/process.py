@@ -103,7 +103,7 @@ class ModelProcess:
         """The prompt that llama.cpp makes of a request; None when the model's template refuses it."""
         try:
             answer = await self._open_server().post("/apply-template", encode(payload), explain=errors.quietly)
-        except (BadRequest, ServerError):
+        except BadRequest:
             return None
         prompt = _object(answer).get("prompt")
         return prompt if isinstance(prompt, str) else None
@@ -144,14 +144,15 @@ class ModelProcess:
         if payload.get("logprobs") and payload.get("tools"):
             async with contextlib.AsyncExitStack() as waiting:
                 slot = await waiting.enter_async_context(self._slot(asked))
-                body = encode({**payload, **slot.payload()})
+                body = encode(_in_slot(payload, slot))
                 asking = asyncio.ensure_future(self._ask(body, slot, waiting.pop_all()))
             asking.add_done_callback(_heard)
             # llama.cpp works on to the end of such an answer whoever leaves: so long it has its slot.
             yield await asyncio.shield(asking)
             return
         async with self._slot(asked) as slot:
-            body = encode({**payload, **slot.payload(), "stream": True, "stream_options": {"include_usage": True}})
+            streamed = {"stream": True, "stream_options": {"include_usage": True}}
+            body = encode({**_in_slot(payload, slot), **streamed})
             path = _TEXT_PATH if "prompt" in payload else _PATH
             async with contextlib.aclosing(self._open_server().stream(path, body)) as steps:
                 async for events in steps:
@@ -219,6 +220,14 @@ def _object(body: bytes) -> Json:
         return parse(body)
     except UpstreamFailed:
         raise ServerError(errors.UNUSABLE) from None
+
+
+def _in_slot(payload: Json, slot: Slot) -> Json:
+    """A request for a slot, in which what was read is made use of where both allow it."""
+    made = {**payload, **slot.payload()}
+    if payload.get("cache_prompt") is False:
+        made["cache_prompt"] = False
+    return made
 
 
 def _is_error(events: Events) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 
@@ -10,8 +9,17 @@ from ...jsontypes import Json
 from ..constraints.binding import MARK
 from .frames import Render
 
-# How many sets of tools are remembered.
-_REMEMBERED = 256
+# A tool with a name that no template has, and with what tools have: templates fail at some of it.
+_NAME = "xTOOLx"
+_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "a": {"type": "string", "enum": ["b"], "description": "c"},
+        "d": {"type": "array", "items": {"type": "object", "properties": {"e": {"type": ["integer", "null"]}}}},
+    },
+    "required": ["a"],
+}
+_TRIAL: Json = {"type": "function", "function": {"name": _NAME, "description": "f", "parameters": _SCHEMA}}
 
 _HEAD = "You can call these functions:"
 _FORM = f"""To call one, write its name and its arguments so, and nothing else:
@@ -21,23 +29,10 @@ _FORM = f"""To call one, write its name and its arguments so, and nothing else:
 The result follows as a message."""
 
 
-class Toolbox:
-    """Whether the template behind ``render`` shows the model its tools."""
-
-    def __init__(self, render: Render) -> None:
-        self._render = render
-        self._shown: dict[bytes, bool] = {}
-
-    async def shows(self, tools: Sequence[Json]) -> bool:
-        """Whether the template shows all of them."""
-        key = hashlib.blake2b(json.dumps(tools).encode()).digest()
-        if key not in self._shown:
-            if len(self._shown) >= _REMEMBERED:
-                self._shown.clear()
-            ask = {"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": {"tools": tools}}
-            prompt = await self._render(ask)
-            self._shown[key] = prompt is not None and all(tool["function"]["name"] in prompt for tool in tools)
-        return self._shown[key]
+async def shows_tools(render: Render) -> bool:
+    """Whether the template behind ``render`` shows the model its tools, of any kind."""
+    ask = {"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": {"tools": [_TRIAL]}}
+    return _NAME in (await render(ask) or "")
 
 
 def with_tools(messages: list[Json], tools: Sequence[Json]) -> list[Json]:

@@ -53,7 +53,7 @@ class Automaton:
         return lengths[0]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=32)
 def of_pattern(pattern: str) -> Automaton:
     """The texts in which a pattern is found.
 

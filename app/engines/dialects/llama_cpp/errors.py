@@ -16,6 +16,8 @@ _log = logging.getLogger("parley")
 
 _TOO_LONG = "exceed_context_size_error"
 _CANNOT_DECODE = "Failed to load image or audio file"
+# What a template raises, or is at a loss with, has status 500.
+_TEMPLATE = re.compile("While executing |Jinja Exception|Unable to generate parser for this template")
 _NOT_READ = "The model produced output that does not match the expected"
 
 _BROKEN_OFF = "The engine ended before its answer was complete. Retry in a moment."
@@ -94,7 +96,7 @@ def refusal(status: int, error: Json) -> ApiError:
         return EngineUnavailable("The engine cannot answer now. Retry in a moment.")
     if str(error.get("message")).startswith(_NOT_READ):
         return Unreadable("The model gave an answer that cannot be read. Ask again.")
-    if status in (400, 413, 422):
+    if status in (400, 413, 422) or _TEMPLATE.search(str(error.get("message"))):
         return TemplateRefused(
             "The model cannot work with these messages: its chat template takes them in other roles, or in another "
             "order.",
