@@ -33,12 +33,14 @@ _TOOL: Json = {"type": "function", "function": {"name": "f", "description": "", 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What matters of a message: its role, whether it has a text, how many calls, and how long their ids are."""
+    """What matters of a message: its role, whether it has a text, how many calls, how long their ids are, and whether
+    these have more than letters and digits, or not all one length."""
 
     role: str
     says: bool
     calls: int = 0
     id_length: int = 0
+    odd_ids: bool = False
 
 
 class Conversation:
@@ -53,22 +55,24 @@ class Conversation:
         them in none. ``tools``: the template is given tools."""
         if [message["role"] for message in messages] == ["user"]:
             return messages
-        apart = _words_apart(messages)
         if await self._shows(messages, tools=tools):
             return messages
-        if len(apart) > len(messages) and await self._shows(apart, tools=tools):
-            return apart
-        fitted, changed = messages, messages
+        fitted = messages
         for fit in (None, *_FITS):
-            if fit is not None:
-                changed = fit(fitted)
-                if changed == fitted:
-                    continue
+            changed = messages if fit is None else fit(fitted)
+            if fit is not None and changed == fitted:
+                continue
             fitted = changed
-            # What is said beside a call many templates leave out.
             if await self._shows(fitted, tools=tools, beside_calls=False):
-                return fitted
+                return await self._with_words(fitted, tools=tools)
         return messages
+
+    async def _with_words(self, messages: list[Json], *, tools: bool) -> list[Json]:
+        """Messages with what is said beside calls, which many templates leave out, before these where that helps."""
+        apart = _words_apart(messages)
+        if len(apart) == len(messages) or await self._shows(messages, tools=tools):
+            return messages
+        return apart if await self._shows(apart, tools=tools) else messages
 
     async def _shows(self, messages: list[Json], *, tools: bool, beside_calls: bool = True) -> bool:
         form = tuple(_shortened(_turn(message, beside_calls) for message in messages))
@@ -85,7 +89,9 @@ class Conversation:
 def _turn(message: Json, beside_calls: bool) -> _Turn:
     calls = message.get("tool_calls") or ()
     says = bool(message.get("content")) and (beside_calls or not calls)
-    return _Turn(message["role"], says, len(calls), max((len(call["id"] or "") for call in calls), default=0))
+    ids = [call["id"] or "" for call in calls]
+    odd = len({*map(len, ids)}) > 1 or any(not (each.isascii() and each.isalnum()) for each in ids if each)
+    return _Turn(message["role"], says, len(calls), max(map(len, ids), default=0), odd)
 
 
 def _shortened(turns: Iterator[_Turn]) -> list[_Turn]:
@@ -111,7 +117,7 @@ def _marked(form: tuple[_Turn, ...]) -> Iterator[Json]:
         if turn.calls:
             open_calls = [
                 {
-                    "id": f"{at:03}{number:03}".ljust(turn.id_length, "0")[-turn.id_length :],
+                    "id": _marked_id(f"{at:03}{number:03}", turn),
                     "type": "function",
                     "function": {"name": f"f{at}f", "arguments": "{}"},
                 }
@@ -122,6 +128,11 @@ def _marked(form: tuple[_Turn, ...]) -> Iterator[Json]:
             call = open_calls.pop(0) if len(open_calls) > 1 else open_calls[0]
             message |= {"tool_call_id": call["id"], "name": call["function"]["name"]}
         yield message
+
+
+def _marked_id(number: str, turn: _Turn) -> str:
+    made = number.ljust(turn.id_length, "0")[-turn.id_length :]
+    return f"_{made[1:]}" if turn.odd_ids else made
 
 
 def _marks(messages: list[Json]) -> Iterator[str]:

@@ -1,0 +1,316 @@
+"""A conversation that the model's template cannot show is put in a form that it can, and says the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from app.engines.llama.conversation import Conversation
+from app.jsontypes import Json
+
+from .templates import Template, rendering, told
+
+Messages = list[Json]
+
+
+def says(role: str, text: str) -> Json:
+    return {"role": role, "content": text}
+
+
+def calls(*ids: str, text: str = "") -> Json:
+    made = [{"id": each, "type": "function", "function": {"name": "look_up", "arguments": "{}"}} for each in ids]
+    return {"role": "assistant", "content": text, "tool_calls": made}
+
+
+def result(call_id: str, text: str) -> Json:
+    return {"role": "tool", "content": text, "tool_call_id": call_id, "name": "look_up"}
+
+
+def texts(messages: Messages) -> list[str]:
+    """What is said, in order, but for what says nothing."""
+    found = []
+    for message in messages:
+        content = message["content"]
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        found += [part.get("text") or part[part["type"]] for part in parts]
+    return [text for text in found if text not in ("", ".")]
+
+
+def chat(payload: Json) -> str:
+    """Shows all that it is given."""
+    lines = [json.dumps(told(payload, "tools"))]
+    for message in payload["messages"]:
+        lines.append(f"{message['role']} {message.get('tool_call_id')}: {' '.join(map(str, texts([message])))}")
+        lines += [f"{call['id']} calls {call['function']['name']}" for call in message.get("tool_calls", ())]
+    return "\n".join(lines)
+
+
+def refusing(demand: Callable[[Messages], bool]) -> Template:
+    return lambda payload: chat(payload) if demand(payload["messages"]) else None
+
+
+def without(left_out: Callable[[Json], Json | None]) -> Template:
+    """Leaves something out without a word."""
+
+    def template(payload: Json) -> str:
+        kept = [left_out(message) for message in payload["messages"]]
+        return chat({**payload, "messages": [message for message in kept if message is not None]})
+
+    return template
+
+
+def roles(messages: Messages) -> list[str]:
+    return [message["role"] for message in messages]
+
+
+def one_system(messages: Messages) -> bool:
+    return roles(messages).count("system") <= 1
+
+
+def system_first(messages: Messages) -> bool:
+    return "system" not in roles(messages)[1:]
+
+
+def no_system(messages: Messages) -> bool:
+    return "system" not in roles(messages)
+
+
+def alternating(messages: Messages) -> bool:
+    turns = [each["role"] for each in messages if each["role"] in ("user", "assistant") and not each.get("tool_calls")]
+    return all(role == ("user", "assistant")[at % 2] for at, role in enumerate(turns))
+
+
+def user_first(messages: Messages) -> bool:
+    return next((role for role in roles(messages) if role != "system"), "user") == "user"
+
+
+def short_ids(messages: Messages) -> bool:
+    ids = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+    ids += [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+    return all(re.fullmatch("[a-zA-Z0-9]{9}", each) for each in ids)
+
+
+def mistral(messages: Messages) -> bool:
+    return system_first(messages) and alternating(messages) and short_ids(messages)
+
+
+def gemma(messages: Messages) -> bool:
+    return no_system(messages) and alternating(messages)
+
+
+def user_alone(message: Json) -> Json | None:
+    return message if message["role"] == "user" else None
+
+
+def no_tools(message: Json) -> Json | None:
+    if message["role"] == "tool":
+        return None
+    return {name: value for name, value in message.items() if name != "tool_calls"}
+
+
+def no_calls(message: Json) -> Json | None:
+    return {name: value for name, value in message.items() if name != "tool_calls"}
+
+
+def no_results(message: Json) -> Json | None:
+    return None if message["role"] == "tool" else message
+
+
+def no_words_beside(message: Json) -> Json | None:
+    return {**message, "content": ""} if message.get("tool_calls") else message
+
+
+def no_system_shown(message: Json) -> Json | None:
+    return None if message["role"] == "system" else message
+
+
+DEMANDS = (one_system, system_first, no_system, alternating, user_first, short_ids, mistral, gemma)
+SILENT = (no_tools, no_calls, no_results, no_words_beside, no_system_shown)
+TEMPLATES: dict[str, Template] = {
+    **{each.__name__: refusing(each) for each in DEMANDS},
+    **{each.__name__: without(each) for each in SILENT},
+    "gemma without tools": lambda payload: (
+        without(no_tools)(payload) if gemma([each for each in payload["messages"] if each["role"] != "tool"]) else None
+    ),
+}
+LONG_ID = "call_0123456789abcdef01234567"
+ODD_ID = "call_time"
+CONVERSATIONS: dict[str, Messages] = {
+    "system": [says("system", "S1"), says("user", "U1")],
+    "two systems": [says("system", "S1"), says("system", "S2"), says("user", "U1")],
+    "a late system": [says("user", "U1"), says("assistant", "A1"), says("system", "S1"), says("user", "U2")],
+    "nothing but systems": [says("system", "S1"), says("system", "S2")],
+    "users in a row": [says("user", "U1"), says("user", "U2"), says("assistant", "A1"), says("user", "U3")],
+    "assistants in a row": [says("user", "U1"), says("assistant", "A1"), says("assistant", "A2"), says("user", "U2")],
+    "assistant first": [says("assistant", "A1"), says("user", "U1")],
+    "assistant after system": [says("system", "S1"), says("assistant", "A1"), says("user", "U1")],
+    "call": [says("user", "U1"), calls(LONG_ID), result(LONG_ID, "R1")],
+    "a call with an odd id": [says("user", "U1"), calls(ODD_ID), result(ODD_ID, "R1")],
+    "ids of many lengths": [says("user", "U1"), calls("abcdefgh1", "a"), result("abcdefgh1", "R1"), result("a", "R2")],
+    "calls": [
+        *(says("system", "S1"), says("user", "U1"), calls(LONG_ID, "b"), result(LONG_ID, "R1"), result("b", "R2")),
+        *(says("assistant", "A1"), says("user", "U2"), calls("c"), result("c", "R3"), says("assistant", "A2")),
+        says("user", "U3"),
+    ],
+}
+ORDINARY: dict[str, Messages] = {
+    "one user": [says("user", "U1")],
+    "questions": [says("user", "U1"), says("assistant", "A1"), says("user", "U2")],
+}
+
+
+async def fitting(template: Template, messages: Messages, *, tools: bool = False) -> Messages:
+    return await Conversation(rendering(template)).fitted(messages, tools=tools)
+
+
+def fitted(template: Template, messages: Messages, *, tools: bool = False) -> Messages:
+    before = json.dumps(messages)
+    made = asyncio.run(fitting(template, messages, tools=tools))
+    assert json.dumps(messages) == before, "what was given stays as it is"
+    return made
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_conversation_takes_a_form_that_shows_all_that_is_said_in_order(template: str, conversation: str) -> None:
+    given = CONVERSATIONS[conversation]
+    made = fitted(TEMPLATES[template], given)
+    prompt = TEMPLATES[template]({"messages": made})
+    assert prompt is not None
+    said = re.findall(r"\b[SUAR]\d\b", prompt)
+    assert said == texts(given)
+    assert prompt.count("look_up") >= sum(len(message.get("tool_calls", ())) for message in given)
+
+
+@pytest.mark.parametrize("conversation", ["call", "calls", "a call with an odd id"])
+@pytest.mark.parametrize("template", ["short_ids", "mistral", "alternating", "one_system"])
+def test_ids_of_results_are_still_those_of_their_calls(template: str, conversation: str) -> None:
+    given = CONVERSATIONS[conversation]
+
+    def ids(messages: Messages) -> tuple[list[str], list[str]]:
+        called = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+        return called, [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+
+    called, answered = ids(fitted(TEMPLATES[template], given))
+    assert called == answered
+    assert len(called) == len({*called}) == len(ids(given)[0])
+    assert (called == ids(given)[0]) is ("short_ids" not in template and "mistral" not in template)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("conversation", ORDINARY)
+def test_an_ordinary_conversation_is_untouched(template: str, conversation: str) -> None:
+    given = ORDINARY[conversation]
+    assert fitted(TEMPLATES[template], given) is given
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS)
+def test_what_the_template_can_show_is_untouched(conversation: str) -> None:
+    given = CONVERSATIONS[conversation]
+    assert fitted(chat, given) is given
+
+
+def test_what_no_form_can_show_is_left_as_it_was() -> None:
+    given = CONVERSATIONS["calls"]
+    assert fitted(lambda _: None, given) is given
+    assert fitted(lambda _: "something else", given) is given
+
+
+def test_words_beside_a_call_that_would_be_left_out_are_said_before_it() -> None:
+    given = [says("user", "U1"), calls("a", text="A1"), result("a", "R1")]
+    made = fitted(TEMPLATES["no_words_beside"], given)
+    assert made == [given[0], says("assistant", "A1"), calls("a"), given[2]]
+    assert fitted(chat, given) is given
+
+
+@pytest.mark.parametrize("demand", [one_system, system_first, short_ids])
+def test_words_beside_a_call_are_said_before_it_in_any_form(demand: Callable[[Messages], bool]) -> None:
+    system = [says("system", "S1"), says("system", "S2")]
+    given = [*system, says("user", "U1"), calls(LONG_ID, text="A1"), result(LONG_ID, "R1")]
+
+    def template(payload: Json) -> str | None:
+        return without(no_words_beside)(payload) if demand(payload["messages"]) else None
+
+    prompt = template({"messages": fitted(template, given)})
+    assert prompt is not None
+    assert re.findall(r"\b[SUAR]\d\b", prompt) == texts(given)
+
+
+def test_words_beside_a_call_stay_there_where_they_can_stand_nowhere_else() -> None:
+    given = [says("system", "S1"), says("system", "S2"), says("user", "U1"), calls("a", text="A1"), result("a", "R1")]
+
+    def strict(payload: Json) -> str | None:
+        messages = payload["messages"]
+        twice = any(one["role"] == other["role"] for one, other in pairwise(messages))
+        return None if twice else without(no_words_beside)(payload)
+
+    made = fitted(strict, given)
+    assert texts(made) == ["S1\n\nS2", "U1", "A1", "R1"]
+    assert roles(made) == ["system", "user", "assistant", "tool"]
+
+
+PICTURE: Json = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
+SOUND: Json = {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}
+
+
+def test_pictures_and_sounds_stay_where_messages_are_joined() -> None:
+    shown = {"role": "user", "content": [{"type": "text", "text": "U2"}, PICTURE]}
+    heard = {"role": "user", "content": [SOUND]}
+    made = fitted(TEMPLATES["alternating"], [says("user", "U1"), shown, heard, says("assistant", "A1")])
+    parts = [{"type": "text", "text": "U1"}, {"type": "text", "text": "U2"}, PICTURE, SOUND]
+    assert made[:2] == [{"role": "user", "content": parts}, says("assistant", "A1")]
+
+
+def test_a_call_in_words_says_its_name_its_arguments_and_whose_result_follows() -> None:
+    made = fitted(TEMPLATES["no_tools"], CONVERSATIONS["call"])
+    assert roles(made) == ["user", "assistant", "user"]
+    assert '{"name": "look_up", "arguments": {}}' in made[1]["content"]
+    assert "look_up" in made[2]["content"]
+    assert made[2]["content"].endswith("R1")
+
+
+def test_the_template_is_given_tools_where_the_model_is() -> None:
+    asked: list[Json] = []
+    conversation = Conversation(rendering(chat, asked))
+    for tools in (True, False):
+        asyncio.run(conversation.fitted(CONVERSATIONS["call"], tools=tools))
+    assert [bool(told(payload, "tools")) for payload in asked] == [True, False]
+
+
+def turns(count: int, secret: str) -> Messages:
+    """A long conversation of which each turn has texts of its own."""
+    one: Callable[[int], Messages] = lambda at: [  # noqa: E731
+        *(says("user", f"{secret} {at}"), calls(f"call_{at:04}"), result(f"call_{at:04}", f"{secret} {at}")),
+        says("assistant", f"{secret} {at}"),
+    ]
+    return [says("system", secret), *(message for at in range(count) for message in one(at)), says("user", secret)]
+
+
+@pytest.mark.parametrize("template", [chat, TEMPLATES["one_system"]], ids=["all", "one system"])
+def test_a_form_is_asked_about_once_with_marks_however_long_the_conversation(template: Template) -> None:
+    asked: list[Json] = []
+    conversation = Conversation(rendering(template, asked))
+
+    async def all_of_them() -> list[Messages]:
+        given = [turns(count, secret) for count, secret in ((2, "SECRET"), (300, "SECRET"), (301, "OTHER SECRET"))]
+        return [await conversation.fitted(each, tools=False) for each in given]
+
+    asyncio.run(all_of_them())
+    assert len(asked) == 1
+    assert "SECRET" not in json.dumps(asked)
+    assert len(asked[0]["messages"]) < 12
+
+
+def test_what_repeats_itself_is_put_in_another_form_all_the_same() -> None:
+    secret = "S1"
+    made = fitted(TEMPLATES["mistral"], turns(50, secret))
+    assert mistral(made)
+    assert len(made) == 202
+    many: Any = [says("user", f"U{at}") for at in range(300)]
+    assert texts(fitted(TEMPLATES["alternating"], many)) == ["\n\n".join(f"U{at}" for at in range(300))]
