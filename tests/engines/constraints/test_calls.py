@@ -295,7 +295,8 @@ def test_texts_for_grammars_may_be_quoted_in_json(text: str, found: Found) -> No
 
 
 def test_a_quoted_text_obeys_its_grammar_unless_it_is_cut_off() -> None:
-    for text in (QUOTED.replace("12", "a"), QUOTED.replace('"12"', "12"), QUOTED[:-4]):
+    wrong = [(QUOTED.replace("12", "a"), "stop"), (QUOTED[:-4], "stop"), (QUOTED.replace("12", "1"), "length")]
+    for text, reason in wrong:
         with pytest.raises(ServerError):
-            made(words(text), tools(), Found.EVERYWHERE, quoted=True)
+            made(words(text, reason=reason), tools(), Found.EVERYWHERE, quoted=True)
     assert made(words(QUOTED[:-4], reason="length"), tools(), Found.EVERYWHERE, quoted=True).finish_reason == "length"

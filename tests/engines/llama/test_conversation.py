@@ -200,6 +200,19 @@ def test_a_form_is_asked_about_once_with_marks_however_long_the_conversation(tem
     assert len(asked[0]["messages"]) < 12
 
 
+def test_a_row_of_messages_of_one_role_is_one_form_however_long_and_one_message_is_none() -> None:
+    asked: list[Json] = []
+    conversation = Conversation(rendering(chat, asked))
+    for count in (300, 301, 1):
+        asyncio.run(conversation.fitted([says("user", f"U{at}") for at in range(count)], tools=False))
+    assert [len(payload["messages"]) for payload in asked] == [2]
+
+
+def test_what_the_system_says_stays_its_own_where_others_must_take_turns() -> None:
+    given = [says("system", "S1"), says("user", "U1"), says("user", "U2")]
+    assert fitted(TEMPLATES["alternating"], given) == [given[0], says("user", "U1\n\nU2")]
+
+
 def test_what_repeats_itself_is_put_in_another_form_all_the_same() -> None:
     secret = "S1"
     made = fitted(TEMPLATES["mistral"], turns(50, secret))

@@ -91,6 +91,17 @@ def test_a_template_that_refuses_answers_of_the_past_shows_thoughts_that_it_begi
     assert frame_of(lambda payload: template(payload) if asks(payload) else None) == frame
 
 
+def test_what_a_past_answer_has_in_the_place_of_what_the_prompt_begins_is_no_lead() -> None:
+    def other(payload: Json) -> str:
+        shown = [
+            {**each, "content": f"<answer>{each['content']}"} if each["role"] == "assistant" else each
+            for each in payload["messages"]
+        ]
+        return plain({**payload, "messages": shown}) + ("<think>\n" if asks(payload) else "")
+
+    assert frame_of(other) == Frame("", "<think>", "</think>", "</think>\n\n")
+
+
 def test_what_is_long_is_no_frame() -> None:
     def wordy(payload: Json) -> str:
         shown = [
