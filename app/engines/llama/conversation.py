@@ -20,7 +20,7 @@ from .frames import Render
 
 # How many forms of conversations are remembered.
 _REMEMBERED = 1024
-_LONGEST_PERIOD = 4
+_LONGEST_PERIOD = 8
 
 _SHORT_ID = 9
 

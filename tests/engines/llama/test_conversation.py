@@ -176,22 +176,26 @@ def test_the_template_is_given_tools_where_the_model_is() -> None:
     assert [bool(told(payload, "tools")) for payload in asked] == [True, False]
 
 
-def turns(count: int, secret: str) -> Messages:
+def turns(count: int, secret: str, parallel: int = 1) -> Messages:
     """A long conversation of which each turn has texts of its own."""
-    one: Callable[[int], Messages] = lambda at: [  # noqa: E731
-        *(says("user", f"{secret} {at}"), calls(f"call_{at:04}"), result(f"call_{at:04}", f"{secret} {at}")),
-        says("assistant", f"{secret} {at}"),
-    ]
-    return [says("system", secret), *(message for at in range(count) for message in one(at)), says("user", secret)]
+    made = [says("system", secret)]
+    for at in range(count):
+        ids = [f"call_{at:03}{number}" for number in range(parallel)]
+        made += [says("user", f"{secret} {at}"), calls(*ids), *(result(each, f"{secret} {at}") for each in ids)]
+        made.append(says("assistant", f"{secret} {at}"))
+    return [*made, says("user", secret)]
 
 
+@pytest.mark.parametrize("parallel", [1, 2, 4])
 @pytest.mark.parametrize("template", [chat, TEMPLATES["one_system"]], ids=["all", "one system"])
-def test_a_form_is_asked_about_once_with_marks_however_long_the_conversation(template: Template) -> None:
+def test_a_form_is_asked_about_once_with_marks_however_long_the_conversation(template: Template, parallel: int) -> None:
     asked: list[Json] = []
     conversation = Conversation(rendering(template, asked))
 
     async def all_of_them() -> list[Messages]:
-        given = [turns(count, secret) for count, secret in ((2, "SECRET"), (300, "SECRET"), (301, "OTHER SECRET"))]
+        given = [
+            turns(count, secret, parallel) for count, secret in ((2, "SECRET"), (300, "SECRET"), (301, "OTHER SECRET"))
+        ]
         return [await conversation.fitted(each, tools=False) for each in given]
 
     asyncio.run(all_of_them())
