@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigurationError
-from .gguf_cursor import Cursor, Damaged, Ends
+from .gguf_cursor import ARRAY, Cursor, Damaged, Ends
 from .vocabulary import Vocabulary, vocabulary
 
 _WANTED = frozenset(
@@ -153,7 +153,7 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
         wanted = key in _WANTED or key.endswith((".context_length", ".embedding_length"))
         kind, begin = cursor.u32(), cursor.at
         value = cursor.value(kind, wanted=wanted)
-        if key == _TOKENS:
+        if key == _TOKENS and kind == ARRAY:
             tokens = slice(begin, cursor.at)
         if wanted:
             known[key] = value

@@ -21,7 +21,7 @@ _SCALARS: Mapping[int, str] = {
 }
 
 _STRING = 8
-_ARRAY = 9
+ARRAY = 9
 
 # Far above any real file, far below what would keep a start busy.
 _DEEPEST_ARRAY = 4
@@ -94,7 +94,7 @@ class Cursor:
                 return self.text(_LONGEST_TEMPLATE)
             self.skip_texts(1)
             return None
-        if kind == _ARRAY:
+        if kind == ARRAY:
             self.skip_array(_DEEPEST_ARRAY)
             return None
         raise Damaged(f"value type {kind} is unknown")
@@ -105,7 +105,7 @@ class Cursor:
             self.skip(count * struct.calcsize(_SCALARS[kind]))
         elif kind == _STRING:
             self.skip_texts(count)
-        elif kind == _ARRAY and depth > 0:
+        elif kind == ARRAY and depth > 0:
             for _ in range(count):
                 self.skip_array(depth - 1)
         else:

@@ -16,6 +16,7 @@ _SPACE = "(?:\u0120|\u2581| )".encode()
 _UNTIDY = re.compile(_SPACE + rb"(?:[?!.,]|'(?:" + _SPACE + rb"|s|m|re|ve))")
 
 _ARRAY_HEAD = struct.Struct("<IQ")
+_TEXTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,17 @@ def vocabulary(kind: str | None, prefix: bool | None, tokens: bytes) -> Vocabula
 
 
 def _untidy(tokens: bytes) -> tuple[int, ...]:
-    places = [found.start() for found in _UNTIDY.finditer(tokens)]
-    if not places:
+    places = [found.span() for found in _UNTIDY.finditer(tokens)]
+    if not places or _ARRAY_HEAD.unpack_from(tokens)[0] != _TEXTS:
         return ()
     found: list[int] = []
     length = struct.Struct("<Q").unpack_from
     at, next_place = _ARRAY_HEAD.size, 0
     for token in range(_ARRAY_HEAD.unpack_from(tokens)[1]):
         at += 8 + length(tokens, at)[0]
-        while next_place < len(places) and places[next_place] < at:
-            if not found or found[-1] != token:
+        while next_place < len(places) and places[next_place][0] < at:
+            # What goes beyond the token is the length of the next.
+            if places[next_place][1] <= at and (not found or found[-1] != token):
                 found.append(token)
             next_place += 1
         if next_place == len(places):

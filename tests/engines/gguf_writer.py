@@ -34,7 +34,8 @@ class Tensor:
 
 
 def write(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
-    """Write a GGUF file of version 3; booleans, integers, floats, texts and lists of floats are known."""
+    """Write a GGUF file of version 3; booleans, integers, floats, texts, and lists of floats or
+    texts are known."""
     header = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)))
     for key, value in metadata.items():
         header += _text(key) + _value(value)
@@ -62,6 +63,8 @@ def _value(value: Any) -> bytes:
         return struct.pack("<If", 6, value)
     if isinstance(value, str):
         return struct.pack("<I", 8) + _text(value)
+    if all(isinstance(each, str) for each in value):
+        return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(_text, value))
     return struct.pack(f"<IIQ{len(value)}f", 9, 6, len(value), *value)
 
 

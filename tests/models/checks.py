@@ -312,11 +312,14 @@ def _effort(model: Reached) -> str:
         if "choices" not in told:
             expect(told["error"]["param"] == "reasoning_effort", f"{told}")
             continue
-        told = model.ask(reasoning_effort=effort, max_completion_tokens=400, response_format=FORMAT)
-        if "choices" in told:
-            fits(told["choices"][0]["message"]["content"], SCHEMA)
-        else:
-            expect(told["error"]["param"] == "reasoning_effort", f"{told}")
+        for bound in ({"response_format": FORMAT}, {"tools": [WEATHER], "tool_choice": "required"}):
+            told = model.ask(reasoning_effort=effort, max_completion_tokens=400, **bound)
+            if "choices" not in told:
+                expect(told["error"]["param"] == "reasoning_effort", f"{told}")
+            elif "tools" in bound:
+                expect(valid_calls(told["choices"][0]["message"]), f"no call: {told}")
+            else:
+                fits(told["choices"][0]["message"]["content"], SCHEMA)
     return HONOURED if honoured else REFUSED
 
 

@@ -146,16 +146,18 @@ class CallReader:
         if reason is not None:
             rest, text = self._splitter.end()
             said += rest
-            if text is not None and not self._bound and not _are_calls(text, tools):
-                said, text = f"{said}{MARK}{text}", None
-            fragments = fragments if text is None else _split(text, tools, self._quoted)
+            if text is not None and self._bound:
+                fragments = [call for call, _, _ in _split(text, tools, self._quoted)]
+            elif text is not None:
+                fragments, rest = _free_calls(text, tools)
+                said += rest
         if said:
             message["content"] = said
         messages = [message] if message else []
         messages += [told for fragment in fragments for told in self._fragment(fragment)]
         if reason is not None:
             messages += _ends(calls, tools)
-            if text is not None and not calls and reason != "length" and not self._may_stop:
+            if text is not None and self._bound and not calls and reason != "length" and not self._may_stop:
                 raise ServerError("The model did not call a tool. Ask again.")
             if self._bound:
                 reason = self._reason(reason)
@@ -201,8 +203,9 @@ class CallReader:
         return "function_call" if self._tools.functions else "tool_calls"
 
 
-def _split(text: str, tools: Tools, quoted: bool) -> Iterator[ToolCall]:
-    """The calls in a text that is nothing but calls, in llama.cpp's form; the last may be cut off."""
+def _split(text: str, tools: Tools, quoted: bool) -> Iterator[tuple[ToolCall, int, int]]:
+    """The calls in a text that is nothing but calls, in llama.cpp's form, with where each begins and ends; the last may
+    be cut off."""
     place = max(text.find("{"), 0)
     for index in range(MOST_CALLS if tools.many else 1):
         opening = _OPENING.match(text, place)
@@ -217,19 +220,33 @@ def _split(text: str, tools: Tools, quoted: bool) -> Iterator[ToolCall]:
                 _, end = llama_schema.read_first(text, begin)
             except (ValueError, RecursionError):
                 end = len(text)
-        yield {"index": index, "function": {"name": opening[1], "arguments": text[begin:end]}}
+        yield {"index": index, "function": {"name": opening[1], "arguments": text[begin:end]}}, opening.start(), end
         place = text.find("{", end)
         if place < 0:
             return
 
 
-def _are_calls(text: str, tools: Tools) -> bool:
-    """Whether a text is nothing but calls that are whole."""
-    functions = [call["function"] for call in _split(text, tools, quoted=False)]
-    return bool(functions) and all(
-        each["name"] in tools.callable and _Call(tools.callable[each["name"]], 0, pieces=[each["arguments"]]).is_whole()
-        for each in functions
-    )
+# What stands around calls that a model writes between marks.
+_AROUND = re.compile(r"\s*\}?\s*(?:</?tool_call>\s*)*")
+
+
+def _free_calls(text: str, tools: Tools) -> tuple[list[ToolCall], str]:
+    """The calls in what follows a mark in an answer that nothing has bound, and what is left to say of it. Where a call
+    is not whole, or of a tool that there is not, there are none."""
+    calls: list[ToolCall] = []
+    said, place = "", 0
+    for call, begin, end in _split(text, tools, quoted=False):
+        function = call["function"]
+        tool = tools.callable.get(function["name"])
+        if tool is None or not _Call(tool, 0, pieces=[function["arguments"]]).is_whole():
+            return [], f"{MARK}{text}"
+        calls.append(call)
+        said += _AROUND.sub("", text[place:begin], count=1)
+        place = end
+    rest = text[place:]
+    around = _AROUND.match(rest)
+    said += rest[around.end() :] if around else rest
+    return calls, said if calls else f"{MARK}{text}"
 
 
 def _first(call: _Call, tools: Tools) -> Message:

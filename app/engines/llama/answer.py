@@ -20,6 +20,7 @@ from ..base import Delta, Deltas, StreamItem, Usage, usage_of
 from ..dialects.drift import Drift
 from ..dialects.llama_cpp import errors
 from ..dialects.llama_cpp.reader import LlamaReader, TextReader
+from ..dialects.llama_cpp.stops import StopCutter
 from ..transport.events import MISSING_DONE
 from ..transport.replicas import Events
 from .frames import Frame
@@ -93,27 +94,37 @@ class Answer:
                     yield item
         except errors.Unreadable:
             prompt = await self.prompt(self.way)
-            # What was read before may have another rounding, and noise is made of roundings: with the same seed the
-            # same is said.
-            async with aclosing(self._text(prompt, afresh=True)) as rest:
+            # The prompt is read afresh: what was read before may have another rounding, and with the same seed the same
+            # is to be said.
+            # The stop sequences are none of what was told: thoughts.
+            cutter = StopCutter(self.way.stops, logprobs=self.asked.alternatives is not None)
+            reader = self._reader(TextReader, stops=())
+            payload = as_text(self.way.payload, prompt) | {"seed": self.seed, "cache_prompt": False}
+            async with aclosing(self._items(payload, reader)) as rest:
                 async for item in rest:
                     for left in told.untold(item):
-                        yield left
+                        if isinstance(left, dict):
+                            yield left
+                        elif not cutter.met:
+                            for delta in cutter.cut(left):
+                                yield delta
 
     async def _bound(self, written: Written) -> Deltas:
-        prompt = await self.prompt(self.way)
+        asked = await self.prompt(self.way)
+        spent = None
         if not written.thinks:
-            spent = None
-            prompt += written.frame.lead
+            prompt = asked + written.frame.lead
         else:
-            thoughts = Thoughts(written.frame.open(prompt))
+            thoughts = Thoughts(written.frame.open(asked))
             async with aclosing(self._thoughts(thoughts, written)) as deltas:
                 async for delta in deltas:
                     yield delta
             spent = thoughts.usage
             prompt = f"{thoughts.prompt}{thoughts.text}{written.frame.after}"
+        # What we wrote is not the prompt's.
+        ours = await self.process.count_tokens(prompt[len(asked) :]) if spent is None else 0
         try:
-            async with aclosing(self._text(prompt, spent)) as items:
+            async with aclosing(self._text(prompt, spent, ours)) as items:
                 async for item in items:
                     yield item
         except errors.TemplateRefused as error:  # but a template has nothing to do with it
@@ -134,26 +145,24 @@ class Answer:
                 for delta in thoughts.feed(item):
                     yield delta
 
-    async def _text(self, prompt: str, spent: Usage | None = None, *, afresh: bool = False) -> Deltas:
-        """What follows a prompt, as it is. ``spent`` is what thoughts before it took; ``afresh``: all of the prompt is
-        read, though its beginning may have been read before."""
+    async def _text(self, prompt: str, spent: Usage | None, ours: int) -> Deltas:
+        """What follows a prompt. ``spent`` is what thoughts before it took, ``ours`` how many of its tokens do not
+        count."""
         payload = as_text(self.way.payload, prompt) | {"seed": self.seed}
-        if afresh:
-            payload["cache_prompt"] = False
         if spent is not None:
             payload["max_tokens"] = max(1, payload["max_tokens"] - spent["completion_tokens"])
         reader = self._reader(TextReader)
         async with aclosing(self._items(payload, reader)) as items:
             async for item in items:
-                if spent is not None and isinstance(item, dict) and "usage" in item:
-                    yield {"usage": _sum(spent, item["usage"])}
+                if isinstance(item, dict) and "usage" in item:
+                    yield {"usage": _less(item["usage"], ours) if spent is None else _sum(spent, item["usage"])}
                 else:
                     yield item
 
-    def _reader(self, kind: type[LlamaReader]) -> LlamaReader:
+    def _reader(self, kind: type[LlamaReader], stops: Sequence[str] | None = None) -> LlamaReader:
+        stops = self.way.stops if stops is None else stops
         # What our own process strays in is of no interest to anybody.
-        way = self.way
-        return kind(self.asked, Drift(""), silent=way.silent, stops=way.stops, own=True, error=errors.error_of)
+        return kind(self.asked, Drift(""), silent=self.way.silent, stops=stops, own=True, error=errors.error_of)
 
     async def _items(self, payload: Json, reader: LlamaReader) -> Deltas:
         """What a reader makes of llama.cpp's answer."""
@@ -177,6 +186,12 @@ def _sum(thoughts: Usage, answer: Usage) -> Usage:
         cached=thoughts["prompt_tokens_details"]["cached_tokens"],
         reasoning=spent,
     )
+
+
+def _less(usage: Usage, ours: int) -> Usage:
+    """A usage without tokens of the prompt that do not count."""
+    prompt, made = max(usage["prompt_tokens"] - ours, 0), usage["completion_tokens"]
+    return usage_of(prompt, made, cached=min(usage["prompt_tokens_details"]["cached_tokens"], prompt))
 
 
 def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:

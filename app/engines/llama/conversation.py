@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +21,12 @@ from .frames import Render
 
 # How many forms of conversations are remembered.
 _REMEMBERED = 1024
-_LONGEST_PERIOD = 4
+_LONGEST_PERIOD = 8
 # A form is bounded, whatever a conversation is.
 _LONGEST_FORM = 64
 _MOST_CALLS = 4
-_LONGEST_ID = 32
 
-_SHORT_ID = 9
+_SHORT = re.compile("[a-zA-Z0-9]{9}")
 
 # Says nothing, in the place of somebody who must have spoken.
 _NOTHING = "."
@@ -37,12 +37,13 @@ _TOOL: Json = {"type": "function", "function": {"name": "f", "description": "", 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What matters of a message: its role, whether it has a text, how many calls, and how long their ids are."""
+    """What matters of a message: its role, whether it has a text, how many calls, and whether all their ids are such as
+    Mistral's templates demand."""
 
     role: str
     says: bool
     calls: int = 0
-    id_length: int = 0
+    short_ids: bool = False
 
 
 class Conversation:
@@ -57,15 +58,15 @@ class Conversation:
         them in none. ``tools``: the template is given tools."""
         if [message["role"] for message in messages] == ["user"]:
             return messages
-        form = messages
-        for fit in (None, *_FITS):
-            changed = form if fit is None else fit(form)
-            if fit is not None and changed == form:
-                continue
-            form = changed
-            for each in (form, _words_apart(form)):
-                if await self._shows(each, tools=tools):
-                    return each
+        forms = [messages]
+        for fit in _FITS:
+            changed = fit(forms[-1])
+            if changed != forms[-1]:
+                forms.append(changed)
+        ways = [way for form in forms for way in (form, _words_apart(form))]
+        for form in (*ways, *map(_calls_as_words, forms)):
+            if await self._shows(form, tools=tools):
+                return form
         return messages
 
     async def _shows(self, messages: list[Json], *, tools: bool) -> bool:
@@ -82,13 +83,13 @@ class Conversation:
 
 def _turn(message: Json) -> _Turn:
     calls = message.get("tool_calls") or ()
-    length = max((len(call["id"] or "") for call in calls), default=0)
-    return _Turn(message["role"], bool(message.get("content")), min(len(calls), _MOST_CALLS), min(length, _LONGEST_ID))
+    short = bool(calls) and all(_SHORT.fullmatch(call["id"] or "") for call in calls)
+    return _Turn(message["role"], bool(message.get("content")), min(len(calls), _MOST_CALLS), short)
 
 
 def _shortened(turns: Iterable[_Turn]) -> tuple[_Turn, ...]:
-    """Turns without what repeats itself: a hundred questions and answers are like two. Where nothing does, the first and
-    the last ones."""
+    """Turns without what repeats itself: a hundred questions and answers are like two. Where nothing does, the first
+    and the last ones."""
     kept: list[_Turn] = []
     for turn in turns:
         kept.append(turn)
@@ -110,7 +111,7 @@ def _marked(form: tuple[_Turn, ...]) -> Iterator[Json]:
         if turn.calls:
             open_calls = [
                 {
-                    "id": f"{at:03}{number:03}".ljust(turn.id_length, "0")[-turn.id_length :],
+                    "id": f"{at:04}{number:05}" if turn.short_ids else f"call_{at}_{number}",
                     "type": "function",
                     "function": {"name": f"f{at}f", "arguments": "{}"},
                 }
@@ -135,7 +136,7 @@ def _short_ids(messages: list[Json]) -> list[Json]:
     """Ids of calls as Mistral's templates demand them."""
 
     def short(call_id: str | None) -> str:
-        return hashlib.blake2b((call_id or "").encode(), digest_size=8).hexdigest()[:_SHORT_ID]
+        return hashlib.blake2b((call_id or "").encode(), digest_size=8).hexdigest()[:9]
 
     result: list[Json] = []
     for message in messages:
@@ -204,7 +205,7 @@ def _calls_as_words(messages: list[Json]) -> list[Json]:
             message = {"role": "assistant", "content": _BETWEEN.join(text for text in texts if text)}
         elif message["role"] == "tool":
             name = names.get(message.get("tool_call_id")) or message.get("name") or "the call"
-            message = _joined("user", [{"content": f"Result of {name}:"}, message])
+            message = _joined("user", [{"content": f"Result of {name}:"}, {"content": message["content"]}])
         result.append(message)
     return _alternating(result)
 
@@ -214,7 +215,6 @@ _FITS: tuple[Callable[[list[Json]], list[Json]], ...] = (
     _one_system,
     _alternating,
     _no_system,
-    _calls_as_words,
 )
 
 

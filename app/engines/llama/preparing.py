@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...jsontypes import Json
@@ -64,7 +64,9 @@ class Preparation:
         # What is called must be asked for again when something binds its arguments that nothing has bound yet. Where
         # the schemas are many and large there is no time for that.
         parsed = () if binding is not None else tools.callable.values()
-        again = [tools.only(tool.name) for tool in parsed if tool.grammar or (tool.strict and not tools.are_large)]
+        again = [
+            tools.only(tool.name) for tool in parsed if tool.kind == "custom" or (tool.strict and not tools.are_large)
+        ]
         kind = None if form is None else _FORMAT
         self._leave_out(refuse, tools.param if again else kind)
         plan = self._plan(await self._way(binding, kind, tools=tools, found=found, shown=tools))
@@ -73,7 +75,11 @@ class Preparation:
         for only in again:
             (name,) = only.callable
             one, found = await self._binding(only)
-            plan.calls[name] = await self._way(one, only.param, tools=only, found=found)
+            way = await self._way(one, only.param, tools=only, found=found)
+            if form is None and way.written is not None:
+                # Its thoughts were told before it called.
+                way = replace(way, written=replace(way.written, budget=0))
+            plan.calls[name] = way
         return plan
 
     def _plan(self, way: Way) -> LlamaPlan:

@@ -3,6 +3,8 @@ here."""
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -67,41 +69,48 @@ class Thoughts:
 
 @dataclass(slots=True)
 class Remainder:
-    """What of an answer was told before its parser failed, and what is left to tell of its text: the end that follows
-    the last of what was told, marks included."""
+    """What is left to tell of an answer's text when llama.cpp's parser failed in the middle: what follows all that was
+    told. What was told is found in the text piece by piece, for there are marks between."""
 
-    _pieces: dict[str, str] = field(default_factory=dict)
-    _called: bool = False
+    _told: deque[str] = field(default_factory=deque)
+    _calls: dict[int, str] = field(default_factory=dict)
     _text: str = ""
 
     def tell(self, item: StreamItem) -> None:
         """An item was told."""
         if isinstance(item, dict):
             return
-        self._called |= "tool_calls" in item.message
+        for call in item.message.get("tool_calls", ()):
+            index = call.get("index", 0)
+            self._calls[index] = self._calls.get(index, "") + (call.get("function") or {}).get("arguments", "")
         for name in ("reasoning_content", "content"):
             text = item.message.get(name)
             if isinstance(text, str) and text:
-                self._pieces[name] = self._pieces.get(name, "") + text
+                self._told.append(text)
 
     def untold(self, item: StreamItem) -> Iterator[StreamItem]:
         """What is left to tell of an item of the text."""
-        if isinstance(item, dict) or not (self._pieces or self._called):
+        if isinstance(item, dict) or not (self._told or self._calls):
             yield item
             return
-        text = item.message.pop("content", None) or ""
-        if self._called:  # it was understood as a call
-            text = ""
-        while text and self._pieces:
-            self._text += text
-            name, piece = next(iter(self._pieces.items()))
-            place = self._text.find(piece)
-            text = ""
-            if place >= 0:
-                text, self._text = self._text[place + len(piece) :], ""
-                del self._pieces[name]
-        if text:
-            item.message["content"] = text
-        if item.message or item.finish_reason is not None:
-            item.logprobs = None
-            yield item
+        if self._calls:
+            # Calls were begun, and are all that there will be of the answer.
+            if item.finish_reason is not None:
+                yield Delta(item.index, {}, "stop" if all(map(_is_whole, self._calls.values())) else "length")
+            return
+        self._text += item.message.pop("content", None) or ""
+        while self._told and (place := self._text.find(self._told[0])) >= 0:
+            self._text = self._text[place + len(self._told.popleft()) :]
+        if self._text and (not self._told or item.finish_reason is not None):
+            yield Delta(item.index, {"content": self._text})
+            self._text = ""
+        if item.finish_reason is not None:
+            yield Delta(item.index, {}, item.finish_reason)
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True

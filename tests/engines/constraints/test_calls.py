@@ -39,9 +39,9 @@ def tools(*given: Json, **request: Any) -> Tools:
     return found
 
 
-def made(deltas: Iterable[Delta], given: Tools, found: Found, *, may_stop: bool = False) -> Choice:
+def made(deltas: Iterable[Delta], given: Tools, found: Found, *, may_stop: bool = False, **more: bool) -> Choice:
     """The choice that the deltas add up to."""
-    reader = CallReader(given, found, may_stop=may_stop)
+    reader = CallReader(given, found, may_stop=may_stop, **more)
 
     async def stream() -> Deltas:
         for delta in deltas:
@@ -244,3 +244,59 @@ def test_what_else_a_delta_has_goes_on() -> None:
     thoughts: Message = {"reasoning_content": "Hm"}
     choice = made([Delta(0, thoughts), *words("Hi")], tools(), Found.AT_MARK)
     assert choice.message == {"reasoning_content": "Hm", "content": "Hi"}
+
+
+NO_CALLS = [
+    f"<tool_call>\n{CALL[:-4]}",
+    "<tool_call>",
+    "Well, <tool_call>nonsense</tool_call>",
+    '<tool_call>\n{"name": "other", "arguments": {}}\n</tool_call>',
+    '<tool_call>\n{"name": "get_time", "arguments": [1]}\n</tool_call>',
+    f'<tool_call>\n{CALL}\n</tool_call>\n<tool_call>\n{{"name": "other", "arguments": {{}}}}\n</tool_call>',
+]
+
+
+@pytest.mark.parametrize("text", NO_CALLS)
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_what_nothing_bound_to_calls_and_is_none_is_said(text: str, reason: str) -> None:
+    for pieces in ([text], list(text)):
+        choice = made(words(*pieces, reason=reason), tools(), Found.AT_MARK, bound=False)
+        assert (choice.message, choice.finish_reason) == ({"content": text}, reason)
+
+
+def test_calls_that_nothing_bound_are_made_and_must_fit_only_where_they_are_strict() -> None:
+    text = f"Well, <tool_call>\n{CALL.replace('Rome', 'Bonn')}\n</tool_call>"
+    for pieces in ([text], list(text)):
+        choice = made(words(*pieces), tools(), Found.AT_MARK, bound=False)
+        assert choice.message["content"] == "Well, "
+        assert called(choice) == [("get_weather", '{"city": "Bonn"}')]
+        assert choice.finish_reason == "tool_calls"
+    with pytest.raises(ServerError):
+        made(words(text), tools(function(WEATHER, strict=True)), Found.AT_MARK, bound=False)
+
+
+QUOTED = '{"name": "sum", "arguments": {"input": "12"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (QUOTED, Found.EVERYWHERE),
+        (f"[{QUOTED}, {QUOTED}]", Found.EVERYWHERE),
+        (f"<tool_call>\n{QUOTED}\n</tool_call>\n<tool_call>\n{QUOTED}\n</tool_call>", Found.AT_MARK),
+    ],
+    ids=range(3),
+)
+def test_texts_for_grammars_may_be_quoted_in_json(text: str, found: Found) -> None:
+    for pieces in ([text], list(text)):
+        choice = made(words(*pieces), tools(parallel_tool_calls=True), found, quoted=True)
+        assert called(choice) == [("sum", "12")] * text.count("sum")
+        assert choice.finish_reason == "tool_calls"
+
+
+def test_a_quoted_text_obeys_its_grammar_unless_it_is_cut_off() -> None:
+    wrong = [(QUOTED.replace("12", "a"), "stop"), (QUOTED[:-4], "stop"), (QUOTED.replace("12", "1"), "length")]
+    for text, reason in wrong:
+        with pytest.raises(ServerError):
+            made(words(text, reason=reason), tools(), Found.EVERYWHERE, quoted=True)
+    assert made(words(QUOTED[:-4], reason="length"), tools(), Found.EVERYWHERE, quoted=True).finish_reason == "length"

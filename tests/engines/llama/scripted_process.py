@@ -14,6 +14,7 @@ from app.engines.base import Model
 from app.engines.llama import engine as llama
 from app.engines.llama.engine import CAPABILITIES, LlamaEngine
 from app.engines.llama.process import ModelProcess
+from app.engines.transport.events import MISSING_DONE
 from app.engines.transport.replicas import Events
 from app.jsontypes import Json
 from app.model_process.slots import SlotRequest
@@ -36,6 +37,23 @@ def calling(name: str, *arguments: str) -> Answer:
     head = {"index": 0, "id": "x", "type": "function", "function": {"name": name, "arguments": ""}}
     more = [chunk({"tool_calls": [{"index": 0, "function": {"arguments": text}}]}) for text in arguments]
     return [chunk(ROLE), chunk({"tool_calls": [head]}), *more, chunk({}, "tool_calls"), last_chunk()]
+
+
+def writing(*texts: str, end: str = "eos", read: int = 3, cached: int = 0) -> Answer:
+    """What follows a prompt, each text a token; ``end`` is llama.cpp's word for why it ends, ``read`` and ``cached``
+    are the tokens of the prompt."""
+
+    def piece(made: int, text: str, **more: Any) -> Json:
+        timings = {"cache_n": cached, "prompt_n": read, "predicted_n": made}
+        return {"content": text, "stop": False, "timings": timings, **more}
+
+    pieces = [piece(made, text, **_probable(text)) for made, text in enumerate(texts, 1)]
+    return [*pieces, piece(len(texts), "", stop=True, stop_type=end), MISSING_DONE]
+
+
+def _probable(text: str) -> Json:
+    entry = {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
+    return {"completion_probabilities": [entry]}
 
 
 class ScriptedProcess(ModelProcess):
@@ -105,7 +123,7 @@ class ScriptedProcess(ModelProcess):
                 if isinstance(step, Exception):
                     raise step
                 together = step if isinstance(step, list) else [step]
-                yield step.body if isinstance(step, Whole) else [_data(event) for event in together]
+                yield step.body if isinstance(step, Whole) else [_data(event, payload) for event in together]
         finally:
             self.open -= 1
 
@@ -114,7 +132,9 @@ def _tools(payload: Json) -> Any:
     return payload.get("chat_template_kwargs", {}).get("tools")
 
 
-def _data(event: Any) -> bytes:
+def _data(event: Any, payload: Json) -> bytes:
+    if isinstance(event, dict) and "n_probs" not in payload:
+        event = {name: value for name, value in event.items() if name != "completion_probabilities"}
     return event if isinstance(event, bytes) else json.dumps(event).encode()
 
 

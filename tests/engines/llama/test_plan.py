@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,14 +21,11 @@ from app.errors import ApiError, EngineUnavailable, ServerError
 from app.jsontypes import Json
 from app.model_process.slots import slot_request
 
-from ...patience import PATIENCE
 from ...turns import turns_of_others
-from ..asking import prepare
 from ..chunks import ROLE, chunk, completion, last_chunk
 from ..scripted_replicas import Whole
-from .scripted_process import ScriptedProcess, calling, engine_on, saying
+from .scripted_process import ScriptedProcess, calling, saying
 
-T = TypeVar("T")
 HELLO = [{"role": "user", "content": "Hello!"}]
 TIME: Json = {"type": "function", "function": {"name": "get_time"}}
 SUM: Json = {
@@ -36,21 +33,6 @@ SUM: Json = {
     "custom": {"name": "sum", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[0-9]+"}}},
 }
 MOOD: Json = {"type": "json_schema", "json_schema": {"name": "m", "schema": {"enum": ["good", "bad"]}}}
-
-
-@pytest.fixture
-def using(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """What ``use`` gives of the plan of a request to a process."""
-
-    def run(process: ScriptedProcess, use: Callable[[LlamaPlan], Awaitable[T]], *more: str, **request: Any) -> T:
-        async def test() -> T:
-            plan = await prepare(engine_on(process, *more, monkeypatch=monkeypatch), {"messages": HELLO, **request})
-            assert isinstance(plan, LlamaPlan)
-            return await use(plan)
-
-        return asyncio.run(asyncio.wait_for(test(), PATIENCE))
-
-    return run
 
 
 Using = Callable[..., Any]

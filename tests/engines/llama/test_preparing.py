@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.engines.base import Completion
 from app.engines.constraints import binding as bindings
 from app.engines.constraints import trials
 from app.engines.constraints.binding import Binding
@@ -20,8 +21,9 @@ from app.engines.llama.answer import Way
 from app.engines.llama.plan import LlamaPlan
 from app.jsontypes import Json
 
-from .requests import MOOD, NAMED, PLAIN, STRICT, SUM, form, function
-from .scripted_process import ScriptedProcess
+from .requests import HELLO, MOOD, NAMED, PLAIN, STRICT, SUM, form, function
+from .scripted_process import ScriptedProcess, saying
+from .templates import plain
 
 Planned = Callable[..., LlamaPlan]
 
@@ -161,3 +163,74 @@ def test_what_was_understood_once_is_not_tried_again(planned: Planned, tried: li
     process = ScriptedProcess()
     planned(process, times=3, response_format=form(MOOD))
     assert len(tried) == 1
+
+
+def blind(payload: Json) -> str:
+    """A template without a place for tools."""
+    return plain({"messages": payload["messages"]})
+
+
+def test_tools_that_the_template_leaves_out_are_told_in_a_system_message(planned: Planned) -> None:
+    plan = planned(ScriptedProcess(renders=blind, marks=False), tools=[PLAIN, function("time")])
+    told, *rest = plan.way.payload["messages"]
+    assert told["role"] == "system"
+    assert '"weather"' in told["content"]
+    assert '"time"' in told["content"]
+    assert rest == HELLO
+    assert (names(plan.way), names(plan.way, "shown")) == (None, None)
+    assert bound(plan.way, None)
+    assert (stage(plan.way), plan.in_format, plan.calls) == (CallReader, None, {})
+
+
+def test_tools_that_are_told_in_words_go_with_what_the_system_says(planned: Planned) -> None:
+    said = [{"role": "system", "content": "Be kind."}, *HELLO]
+    one_system = lambda payload: blind(payload) if _systems(payload) < 2 else None  # noqa: E731
+    plan = planned(ScriptedProcess(renders=one_system, marks=False), tools=[PLAIN], messages=said)
+    first, *rest = plan.way.payload["messages"]
+    assert '"weather"' in first["content"]
+    assert first["content"].endswith("Be kind.")
+    assert rest == HELLO
+
+
+def _systems(payload: Json) -> int:
+    return sum(message["role"] == "system" for message in payload["messages"])
+
+
+@pytest.mark.parametrize("more", [{"tools": [STRICT]}, {"tools": [PLAIN], "logprobs": True}, {"tools": [SUM]}], ids=str)
+def test_calls_of_tools_that_are_told_in_words_are_bound_between_marks_where_they_must_fit(
+    planned: Planned, more: Json
+) -> None:
+    plan = planned(ScriptedProcess(renders=blind, marks=False), **more)
+    assert bound(plan.way, bindings.to_words_or_calls(tools(*more["tools"])))
+    assert plan.way.written is None, "words may come before calls"
+    assert plan.calls == {}
+
+
+def test_a_call_that_must_be_made_of_tools_that_are_told_in_words_is_bound_to_marks(planned: Planned) -> None:
+    plan = planned(ScriptedProcess(renders=blind, marks=False), tools=[PLAIN], tool_choice="required")
+    assert bound(plan.way, bindings.to_calls(tools(PLAIN, tool_choice="required"), marked=True))
+    assert plan.way.written is not None
+
+
+async def whole(plan: LlamaPlan) -> Completion:
+    return await plan.complete()
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+def test_calls_of_tools_that_are_told_in_words_are_found_at_marks(using: Callable[..., Any], pieces: int) -> None:
+    text = 'Well, <tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
+    cut = [text[at : at + pieces] for at in range(0, len(text), pieces)]
+    (choice,) = using(ScriptedProcess(saying(*cut), renders=blind, marks=False), whole, tools=[PLAIN]).choices
+    assert choice.message["content"] == "Well, "
+    assert choice.message["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
+    assert choice.finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+@pytest.mark.parametrize(
+    "text", ["Hi", 'Well, <tool_call>\n{"name": "weather"', "<tool_call> is a mark", '<tool_call>\n{"name": "f"}']
+)
+def test_words_that_are_no_whole_call_of_a_tool_are_said(using: Callable[..., Any], text: str, reason: str) -> None:
+    process = ScriptedProcess(saying(text, reason=reason), renders=blind, marks=False)
+    (choice,) = using(process, whole, tools=[PLAIN]).choices
+    assert (choice.message, choice.finish_reason) == ({"content": text}, reason)
