@@ -246,35 +246,6 @@ def test_what_else_a_delta_has_goes_on() -> None:
     assert choice.message == {"reasoning_content": "Hm", "content": "Hi"}
 
 
-NO_CALLS = [
-    f"<tool_call>\n{CALL[:-4]}",
-    "<tool_call>",
-    "Well, <tool_call>nonsense</tool_call>",
-    '<tool_call>\n{"name": "other", "arguments": {}}\n</tool_call>',
-    '<tool_call>\n{"name": "get_time", "arguments": [1]}\n</tool_call>',
-    f'<tool_call>\n{CALL}\n</tool_call>\n<tool_call>\n{{"name": "other", "arguments": {{}}}}\n</tool_call>',
-]
-
-
-@pytest.mark.parametrize("text", NO_CALLS)
-@pytest.mark.parametrize("reason", ["stop", "length"])
-def test_what_nothing_bound_to_calls_and_is_none_is_said(text: str, reason: str) -> None:
-    for pieces in ([text], list(text)):
-        choice = made(words(*pieces, reason=reason), tools(), Found.AT_MARK, bound=False)
-        assert (choice.message, choice.finish_reason) == ({"content": text}, reason)
-
-
-def test_calls_that_nothing_bound_are_made_and_must_fit_only_where_they_are_strict() -> None:
-    text = f"Well, <tool_call>\n{CALL.replace('Rome', 'Bonn')}\n</tool_call>"
-    for pieces in ([text], list(text)):
-        choice = made(words(*pieces), tools(), Found.AT_MARK, bound=False)
-        assert choice.message["content"] == "Well, "
-        assert called(choice) == [("get_weather", '{"city": "Bonn"}')]
-        assert choice.finish_reason == "tool_calls"
-    with pytest.raises(ServerError):
-        made(words(text), tools(function(WEATHER, strict=True)), Found.AT_MARK, bound=False)
-
-
 QUOTED = '{"name": "sum", "arguments": {"input": "12"}}'
 
 

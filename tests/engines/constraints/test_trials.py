@@ -143,3 +143,23 @@ def test_what_cannot_be_said_in_llama_cpps_language_is_refused() -> None:
     with pytest.raises(BadRequest) as caught:
         asyncio.run(Trials().translate(Binding("answer: /a/", "where"), None))
     assert caught.value.param == "where"
+
+
+def test_what_cannot_be_said_in_llama_cpps_language_names_the_part() -> None:
+    bad = {"name": "bad", "parameters": {"type": "object", "properties": {"a": {"pattern": r"^\p{L}$"}}}}
+    with pytest.raises(BadRequest) as caught:
+        asyncio.run(Trials().translate(required({"name": "good"}, bad), None))
+    assert caught.value.param == "tools[1].function.parameters"
+
+
+def test_what_was_put_in_llama_cpps_language_is_not_put_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Json] = []
+
+    def grammar_of(schema: Json) -> str:
+        said.append(schema)
+        return "root"
+
+    monkeypatch.setattr(trials, "grammar_of", grammar_of)
+    made = Trials()
+    assert [asyncio.run(made.translate(bound(MOOD), None)) for _ in range(3)] == ["root"] * 3
+    assert len(said) == 1

@@ -93,6 +93,12 @@ def test_a_text_ends_at_stop_sequences_too(using: Using) -> None:
     assert made.facts["usage"] == usage_of(3, 4), "it is read to its end"
 
 
+def test_a_text_that_is_asked_for_again_reads_its_prompt_afresh(using: Using) -> None:
+    asked = process([UNREAD], writing("Hi"))
+    using(asked, whole, seed=1)
+    assert [payload["cache_prompt"] for payload in asked.asked] == [True, False]
+
+
 def test_a_text_has_its_log_probabilities(using: Using) -> None:
     made = using(process([UNREAD], writing("Hi", ".")), whole, logprobs=True, top_logprobs=2)
     assert [entry["token"] for entry in made.choices[0].logprobs["content"]] == ["Hi", "."]

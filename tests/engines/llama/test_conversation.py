@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -225,3 +226,13 @@ def test_what_repeats_itself_is_put_in_another_form_all_the_same() -> None:
     assert len(made) == 202
     many: Any = [says("user", f"U{at}") for at in range(300)]
     assert texts(fitted(TEMPLATES["alternating"], many)) == ["\n\n".join(f"U{at}" for at in range(300))]
+
+
+def test_finding_out_a_form_is_bounded_whatever_a_conversation_is() -> None:
+    chance = Random(1)
+    asked: list[Json] = []
+    given = [says(chance.choice(["system", "user", "assistant"]), "a") for _ in range(3_000)]
+    given += [calls("c" * 100_000, "d", text=""), result("d", "R")]
+    asyncio.run(Conversation(rendering(TEMPLATES["alternating"], asked)).fitted(given, tools=False))
+    assert asked
+    assert max(len(json.dumps(payload)) for payload in asked) < 10_000

@@ -167,6 +167,19 @@ def test_an_answer_is_a_stream_with_its_usage_in_a_slot_that_is_told(started: St
     run(test())
 
 
+def test_a_prompt_that_is_to_be_read_afresh_is(started: Started) -> None:
+    replicas = Replicas(events=saying("Hi"))
+
+    async def test() -> None:
+        process = started(replicas, slots=2)
+        await process.start()
+        [each async for each in process.events({**HELLO, "cache_prompt": False}, SlotRequest())]
+        assert replicas.asked[0]["cache_prompt"] is False
+        await process.close()
+
+    run(test())
+
+
 def test_without_slots_llama_cpp_chooses_among_them(started: Started) -> None:
     replicas = Replicas(events=saying("Hi"))
 
