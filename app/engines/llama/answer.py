@@ -93,36 +93,38 @@ class Answer:
                     told.tell(item)
                     yield item
         except errors.Unreadable:
-            prompt = await self.prompt(self.way)
-            # The prompt is read afresh: what was read before may have another rounding, and with the same seed the same
-            # is to be said.
-            # The stop sequences are none of what was told: thoughts.
-            cutter = StopCutter(self.way.stops, logprobs=self.asked.alternatives is not None)
-            reader = self._reader(TextReader, stops=())
-            payload = as_text(self.way.payload, prompt) | {"seed": self.seed, "cache_prompt": False}
-            async with aclosing(self._items(payload, reader)) as rest:
-                async for item in rest:
-                    for left in told.untold(item):
-                        if isinstance(left, dict):
-                            yield left
-                        elif not cutter.met:
-                            for delta in cutter.cut(left):
-                                yield delta
+            async with aclosing(self._unparsed(told)) as items:
+                async for item in items:
+                    yield item
+
+    async def _unparsed(self, told: Remainder) -> Deltas:
+        """The same answer once more, as text, without what was told of it."""
+        # The prompt is read afresh: what was read before may have another rounding, and to the same seed the same is to
+        # be said.
+        afresh = {"seed": self.seed, "cache_prompt": False}
+        payload = as_text(self.way.payload, await self.prompt(self.way)) | afresh
+        # What was told may have stop sequences in it: thoughts.
+        cutter = StopCutter(self.way.stops, logprobs=self.asked.alternatives is not None)
+        async with aclosing(self._items(payload, self._reader(TextReader, stops=()))) as items:
+            async for item in items:
+                for left in told.untold(item):
+                    if isinstance(left, dict):
+                        yield left
+                    elif not cutter.met:
+                        for delta in cutter.cut(left):
+                            yield delta
 
     async def _bound(self, written: Written) -> Deltas:
-        asked = await self.prompt(self.way)
-        spent = None
-        if not written.thinks:
-            prompt = asked + written.frame.lead
-        else:
-            thoughts = Thoughts(written.frame.open(asked))
+        asked, frame = await self.prompt(self.way), written.frame
+        prompt, spent = asked + frame.lead, None
+        if written.thinks:
+            thoughts = Thoughts(frame.open(asked))
             async with aclosing(self._thoughts(thoughts, written)) as deltas:
                 async for delta in deltas:
                     yield delta
-            spent = thoughts.usage
-            prompt = f"{thoughts.prompt}{thoughts.text}{written.frame.after}"
-        # What we wrote is not the prompt's.
-        ours = await self.process.count_tokens(prompt[len(asked) :]) if spent is None else 0
+            prompt, spent = f"{thoughts.prompt}{thoughts.text}{frame.after}", thoughts.usage
+        # What we wrote does not count as the client's.
+        ours = await self.process.count_tokens((prompt if spent is None else thoughts.prompt)[len(asked) :])
         try:
             async with aclosing(self._text(prompt, spent, ours)) as items:
                 async for item in items:
@@ -155,7 +157,7 @@ class Answer:
         async with aclosing(self._items(payload, reader)) as items:
             async for item in items:
                 if isinstance(item, dict) and "usage" in item:
-                    yield {"usage": _less(item["usage"], ours) if spent is None else _sum(spent, item["usage"])}
+                    yield {"usage": _usage(item["usage"], spent, ours)}
                 else:
                     yield item
 
@@ -177,21 +179,14 @@ class Answer:
             yield item
 
 
-def _sum(thoughts: Usage, answer: Usage) -> Usage:
-    """What thoughts and the answer after them took together: the prompt counts once, without the thoughts."""
-    spent = thoughts["completion_tokens"]
-    return usage_of(
-        thoughts["prompt_tokens"],
-        spent + answer["completion_tokens"],
-        cached=thoughts["prompt_tokens_details"]["cached_tokens"],
-        reasoning=spent,
-    )
-
-
-def _less(usage: Usage, ours: int) -> Usage:
-    """A usage without tokens of the prompt that do not count."""
-    prompt, made = max(usage["prompt_tokens"] - ours, 0), usage["completion_tokens"]
-    return usage_of(prompt, made, cached=min(usage["prompt_tokens_details"]["cached_tokens"], prompt))
+def _usage(answer: Usage, thoughts: Usage | None, ours: int) -> Usage:
+    """What an answer, and thoughts before it, took together. The prompt counts once, as the client sent it: without the
+    thoughts, and without ``ours``, the tokens that we wrote."""
+    first = answer if thoughts is None else thoughts
+    spent = 0 if thoughts is None else thoughts["completion_tokens"]
+    prompt = max(first["prompt_tokens"] - ours, 0)
+    cached = min(first["prompt_tokens_details"]["cached_tokens"], prompt)
+    return usage_of(prompt, spent + answer["completion_tokens"], cached=cached, reasoning=spent)
 
 
 def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:

@@ -198,6 +198,7 @@ def test_a_bound_answer_of_no_tokens_has_none(using: Using) -> None:
 # Thoughts before it.
 
 OPENED = f"{PROMPT}<think>\n"
+OURS = len("<think>\n")  # a scripted process counts characters
 
 
 def thinking(thoughts: Answer, answer: Answer) -> ScriptedProcess:
@@ -205,13 +206,13 @@ def thinking(thoughts: Answer, answer: Answer) -> ScriptedProcess:
 
 
 def test_thoughts_come_first_and_the_answer_follows_them(using: Using) -> None:
-    asked = thinking(writing("Well", ", well", "\n", end="word", cached=2), writing(GOOD, read=9))
+    asked = thinking(writing("Well", ", well", "\n", end="word", read=OURS + 3, cached=2), writing(GOOD))
     assert using(asked, streamed, "reasoning", **THINKING) == [
         Delta(0, {"reasoning_content": "Well"}),
         Delta(0, {"reasoning_content": ", well"}),
         Delta(0, {"content": GOOD}),
         Delta(0, {}, "stop"),
-        {"usage": usage_of(5, 4, cached=2, reasoning=3)},
+        {"usage": usage_of(5, 4, cached=2, reasoning=3)},  # without what we wrote
     ]
     first, second = asked.asked
     assert first["prompt"] == OPENED
@@ -234,7 +235,7 @@ def test_thoughts_that_reach_their_bound_are_closed(using: Using) -> None:
 
 
 def test_thoughts_and_answer_share_the_limit_of_tokens(using: Using) -> None:
-    asked = thinking(writing("a", "b", "c", end="limit"), writing('"go', end="limit"))
+    asked = thinking(writing("a", "b", "c", end="limit", read=OURS + 3), writing('"go', end="limit"))
     made = using(asked, whole, "reasoning", max_completion_tokens=7, **THINKING)
     assert [payload["max_tokens"] for payload in asked.asked] == [3, 4]
     assert made.choices[0].finish_reason == "length"
@@ -260,7 +261,7 @@ def test_a_context_that_is_nearly_full_bounds_thoughts(using: Using) -> None:
 
 
 def test_stop_sequences_do_not_end_thoughts(using: Using) -> None:
-    asked = thinking(writing("a END", " b", end="word"), writing('"good', "END"))
+    asked = thinking(writing("a END", " b", end="word", read=OURS + 3), writing('"good', "END"))
     made = using(asked, whole, "reasoning", stop=["END"], **THINKING)
     assert message(made) == {"reasoning_content": "a END b", "content": '"good'}
     assert made.choices[0].finish_reason == "stop"
