@@ -18,8 +18,8 @@ class Call:
     ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
     answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
     clients how they call a field, and the names go into a header and the log. ``body`` and ``client`` are what it was
-    made of, ``log`` are the fields of its line in the log. ``instead_of`` is the id of the model that was asked, once
-    another one answers for it.
+    made of, ``log`` are the fields of its line in the log. ``fallbacks`` are the ids of models to turn to.
+    ``instead_of`` is the id of the model that was asked, once another one answers for it.
     """
 
     model: Model
@@ -30,6 +30,7 @@ class Call:
     body: Json
     client: str | None
     log: Json
+    fallbacks: tuple[str, ...] = ()
     instead_of: str | None = None
 
     @property

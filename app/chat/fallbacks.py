@@ -1,7 +1,7 @@
 """Which model answers instead of one that cannot for the moment.
 
 Only before the first byte, and never for what is wrong with the request: another model would be asked in vain, or
-would answer what was not asked.
+would answer what was not asked. That a model cannot honour a parameter is a reason where the operator says so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..engines.base import Model
-from ..errors import ApiError
+from ..errors import ApiError, UnsupportedParameter
 from ..jsontypes import Json
 from .call import Call
 
@@ -29,7 +29,8 @@ class Fallbacks:
         self._make = make
         self._model = model
         self._call = call
-        self._left = list(call.model.fallbacks)
+        self._by_capability = call.model.fallbacks_by_capability
+        self._left = list(call.fallbacks)
         self._first: ApiError | None = None
 
     def next(self, error: ApiError) -> None:
@@ -39,7 +40,8 @@ class Fallbacks:
             ApiError: there is none; it is the failure of the model that was asked.
         """
         if self._first is None:
-            if error.status not in _OF_THE_MOMENT or not self._left:
+            lacks = isinstance(error, UnsupportedParameter) and self._by_capability
+            if not (error.status in _OF_THE_MOMENT or lacks) or not self._left:
                 raise error
             self._first = error
         call, log = self._call, self._call.log

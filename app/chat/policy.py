@@ -57,18 +57,35 @@ def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
     Raises:
         UnsupportedParameter: under ``refuse``; it names the first.
     """
-    rules = _rules(model.capabilities, model.extra_parameters)
-    found: list[Unsupported] = []
-    for name, value in body.items():
-        node = rules.get(name, _UNKNOWN)
-        if node is not None and value is not None:
-            _find(value, node, (name,), found)
+    found = _lacking(body, model)
     if not found:
         return {name: value for name, value in body.items() if value is not None}, []
     if policy == "refuse":
         raise UnsupportedParameter(found[0].message, param=found[0].param)
     asked = {name: value for name, value in body.items() if value is not None}
     return leave_out(asked, [unsupported.place for unsupported in found])
+
+
+def honours_all(body: Json, model: Model) -> bool:
+    """Whether a model honours all that a request asks for."""
+    return not _lacking(body, model)
+
+
+def best_variant(body: Json, model: Model) -> Model:
+    """Of the kinds of servers that a model runs on, the one that honours the most of a request."""
+    if not model.variants:
+        return model
+    return min(model.variants, key=lambda variant: len(_lacking(body, variant)))
+
+
+def _lacking(body: Json, model: Model) -> list[Unsupported]:
+    rules = _rules(model.capabilities, model.extra_parameters)
+    found: list[Unsupported] = []
+    for name, value in body.items():
+        node = rules.get(name, _UNKNOWN)
+        if node is not None and value is not None:
+            _find(value, node, (name,), found)
+    return found
 
 
 def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:

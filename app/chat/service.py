@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..engines.base import Engine, Model
-from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound
+from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from ..jsontypes import Json
 from . import choices
 from .call import Call
@@ -19,7 +19,7 @@ from .fallbacks import Fallbacks
 from .foreign import Reading
 from .limiter import Limiters
 from .messages import check_conversation
-from .policy import honour
+from .policy import best_variant, honour
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Chat:
         self.policy = policy
         self.limits = limits or Limits()
         self.limiters = limiters or Limiters()
+        self._models: tuple[Model, ...] = ()
         self._names: dict[str, Model] = {}
 
     @property
@@ -74,14 +75,28 @@ class Chat:
             ModelNotFound: there is none.
             EngineUnavailable: it is not known yet which there are.
         """
+        models = self.engine.models
+        if models is not self._models or not models:
+            self._names, self._models = self.models, models
         found = self._names.get(name)
-        if found is None:
-            self._names = self.models
-            found = self._names.get(name)
         if found is None:
             served = ", ".join(map(repr, self._names))
             raise ModelNotFound(f"This server has no such model. It serves: {served}.", param="model")
         return found
+
+    async def meet(self, name: str) -> Model:
+        """As `model`, once it is known what it and its fallbacks honour, which is not waited for long."""
+        model = self.model(name)
+        for each in (model, *map(self.model, model.fallbacks)):
+            if each.meet is not None:
+                await each.meet()
+        return self.model(name)
+
+    async def begin(self, body: Json, log: Json, client: str | None = None) -> Call:
+        """As `prepare`, once it is known what the model honours."""
+        read = body if self.read is None else self.read(body)
+        await self.meet(read["model"])
+        return self._prepare(read, log, client)
 
     def prepare(self, body: Json, log: Json, client: str | None = None) -> Call:
         """What a valid request comes down to. ``client`` is the short name of the key that it came with.
@@ -90,8 +105,9 @@ class Chat:
             ModelNotFound: there is no such model.
             BadRequest: the messages make no conversation, a limit is passed, or a parameter is not supported.
         """
-        if self.read is not None:
-            body = self.read(body)
+        return self._prepare(body if self.read is None else self.read(body), log, client)
+
+    def _prepare(self, body: Json, log: Json, client: str | None) -> Call:
         model = self.model(body["model"])
         log["model"] = model.id
         self._refuse_many_tools(body)
@@ -100,9 +116,33 @@ class Chat:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         _refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
-        return self._call(model, body, client, log)
+        try:
+            call = self._call(model, body, client, log)
+        except UnsupportedParameter:
+            instead = self._instead(model, body, client, log)
+            if instead is None:
+                raise
+            return instead
+        return (self._instead(model, body, client, log) if call.ignored else None) or call
+
+    def _instead(self, model: Model, body: Json, client: str | None, log: Json) -> Call | None:
+        """The call of a fallback that honours all of a request, which its model does not, where the operator wants
+        that."""
+        for index, name in enumerate(model.fallbacks if model.fallbacks_by_capability else (), 1):
+            told: Json = {}
+            try:
+                call = self._call(self.model(name), body, client, told)
+            except ApiError:
+                continue
+            if not call.ignored:
+                call.log, call.instead_of, call.fallbacks = log, model.id, model.fallbacks[index:]
+                log.pop("ignored", None)
+                log.update(told, model=call.model.id, instead_of=model.id, because="unsupported_parameter")
+                return call
+        return None
 
     def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+        model = best_variant(body, model)
         policy = model.unsupported or self.policy
         request, unsupported = honour(body, model, policy=policy)
         request = {name: _plain(value) for name, value in request.items()}
@@ -117,7 +157,7 @@ class Chat:
         n = self._choices(request, model)
         if not model.makes_choices:
             request.pop("n", None)  # its plan is asked so many times
-        call = Call(model, request, n, [], policy == "warn", body, client, log)
+        call = Call(model, request, n, [], policy == "warn", body, client, log, model.fallbacks)
         call.tell_ignored(unsupported)
         return call
 

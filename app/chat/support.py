@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engines.base import Model
+from ..jsontypes import Json
 from .parameters import BY_PATH, PARAMETERS, ChatParameter
 
 
@@ -40,6 +41,30 @@ def support_table(model: Model) -> str:
         for name in sorted(model.extra_parameters)
     ]
     return "\n".join(rows)
+
+
+def support_rows(model: Model) -> list[Json]:
+    """What a model does with each parameter, as objects of the schema `ModelParameter` of the contract."""
+    rows = [_row(parameter, model) for parameter in PARAMETERS]
+    known = {row["name"] for row in rows}
+    beyond = sorted(model.extra_parameters - known)
+    return rows + [{"name": name, "verdict": "honoured", "note": "beyond the API"} for name in beyond]
+
+
+def _row(parameter: ChatParameter, model: Model) -> Json:
+    row: Json = {"name": parameter.name, "verdict": "honoured"}
+    if honours(model, parameter.name):
+        notes = [parameter.effect]
+        if not all(honours(variant, parameter.name) for variant in model.variants):
+            notes.append("by some of the model's servers")
+    else:
+        row["verdict"] = "refused"
+        if parameter.neutral and honours(model, _holder(parameter.name)):
+            row["values"] = list(parameter.neutral)
+        notes = [parameter.instead]
+    if note := "; ".join(filter(None, notes)):
+        row["note"] = note
+    return row
 
 
 def advice(parameter: ChatParameter) -> str:

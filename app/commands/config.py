@@ -16,6 +16,9 @@ from ..configuration.chosen import chosen
 from ..configuration.keys import Configuration, Entry
 from ..configuration.table import keys_table
 from ..configuration.trying import try_templates
+from ..engines.dialects.known import AUTO
+from ..engines.dialects.unknown import UNKNOWN
+from ..engines.recognition import Recognition
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
 from ..engines.upstream import list_upstream_models
@@ -105,26 +108,41 @@ async def _probe_all(configuration: Configuration) -> bool:
             # Nothing in the background, and no second attempt.
             one = replace(options, base_urls=(url,), retries=0, health_path=None, timeouts=timeouts)
             wanted = None if entry is configuration.listed else entry.keys.upstream_model or entry.id
-            asked.append(_probe(entry.told(f"base_urls[{index}]"), one, wanted, entry.keys.dialect))
+            asked.append(_probe(entry.told(f"base_urls[{index}]"), one, wanted, entry.keys.dialect == AUTO))
     results = await asyncio.gather(*asked)
     for line, _ in results:
         click.echo(line)
     return all(well for _, well in results)
 
 
-async def _probe(place: str, options: UpstreamOptions, wanted: str | None, dialect: str) -> tuple[str, bool]:
+async def _probe(place: str, options: UpstreamOptions, wanted: str | None, recognises: bool) -> tuple[str, bool]:
     replicas = Replicas(options)
     await replicas.start()
     begun = time.monotonic()
     try:
-        models = [model.id for model in await list_upstream_models(replicas, dialect)]
+        models = [model.id for model in await list_upstream_models(replicas)]
+        took = f"{place}: answers in {(time.monotonic() - begun) * 1000:.0f} ms"
+        if recognises:
+            took += await _recognised(replicas)
     except ApiError as error:
         return f"{place}: failed ({error.code}): {error.message}", False
     finally:
         await replicas.close()
-    took = f"{place}: answers in {(time.monotonic() - begun) * 1000:.0f} ms"
     if wanted is None:
         return f"{took}, has {', '.join(models)}", True
     if wanted in models:
         return f"{took}, has the model", True
     return f"{took}, but lists no such model as upstream_model says. It lists: {', '.join(models[:20])}", False
+
+
+async def _recognised(replicas: Replicas) -> str:
+    recognition = Recognition(replicas)
+    recognition.start()
+    try:
+        await recognition.known()
+    finally:
+        await recognition.close()
+    kind = next(iter(recognition.met.kinds), UNKNOWN.name)
+    if kind == UNKNOWN.name:
+        return ", is not recognised and asked in OpenAI's words (`parley certify URL` tells what it honours of them)"
+    return f", is recognised as {kind}"

@@ -7,16 +7,21 @@ from functools import partial
 from pathlib import Path
 
 from ..chat.limiter import Bounds, Limiters
+from ..chat.policy import honours_all
+from ..engines.auto import AutoEngine
 from ..engines.base import Engine, Model, reasoning_model
 from ..engines.dialects.dialect import UpstreamModel
+from ..engines.dialects.known import AUTO, KINDS
+from ..engines.dialects.recognising import by_host
 from ..engines.discovery import DiscoveringEngine
 from ..engines.echo import MODEL, EchoEngine
 from ..engines.extra import check_extra
 from ..engines.llama.engine import LlamaEngine
+from ..engines.recognition import Met, Recognition
 from ..engines.registry import Registry
 from ..engines.transport.options import UpstreamOptions
 from ..engines.transport.replicas import Replicas
-from ..engines.upstream import UpstreamEngine, model_of, trial_of
+from ..engines.upstream import UpstreamEngine, as_served, model_of, trial_of, with_length
 from ..model_process.address import address_from_environment
 from ..settings import Settings, state_folder
 from .keys import Configuration, Entry
@@ -93,6 +98,7 @@ def _described(model: Model, entry: Entry) -> Model:
         extra_parameters=frozenset(keys.extra_parameters),
         aliases=keys.aliases,
         fallbacks=keys.fallbacks,
+        fallbacks_by_capability=keys.fallbacks_by_capability,
     )
 
 
@@ -140,17 +146,37 @@ def _upstream(entry: Entry) -> Engine:
     upstream = _upstream_model(entry, model, keys.upstream_model or entry.id)
     options = upstream_options(entry)
     if keys.trial == "completion":
-        options = replace(options, trial=trial_of(upstream, keys.dialect))
-    return UpstreamEngine(upstream, keys.dialect, Replicas(options))
+        hosts = {by_host(url) for url in keys.base_urls}
+        spoken = hosts.pop() if keys.dialect == AUTO and len(hosts) == 1 else keys.dialect
+        options = replace(options, trial=trial_of(upstream, spoken or AUTO))
+    replicas = Replicas(options)
+    if keys.dialect == AUTO:
+        return _recognising(entry, model, upstream.name, replicas, Recognition(replicas))
+    return UpstreamEngine(upstream, keys.dialect, replicas)
 
 
 def _listing(entry: Entry) -> Engine:
     options = upstream_options(entry)
 
-    def relay(model: Model, replicas: Replicas) -> Engine:
+    def relay(model: Model, replicas: Replicas, recognition: Recognition | None) -> Engine:
+        if recognition is not None:
+            return _recognising(entry, model, model.id, replicas, recognition)
         return UpstreamEngine(_upstream_model(entry, model, model.id), entry.keys.dialect, replicas)
 
     return DiscoveringEngine(lambda: Replicas(options), relay, entry.keys.dialect)
+
+
+def _recognising(entry: Entry, model: Model, name: str, replicas: Replicas, recognition: Recognition) -> Engine:
+    """The engine of a model whose servers are recognised. ``name`` is what they call it."""
+
+    def describe(kind: str, met: Met) -> UpstreamModel:
+        length = entry.keys.context_length or met.lengths.get(name)
+        upstream = _upstream_model(entry, with_length(as_served(model, kind), length), name)
+        # Each kind has extra parameters of its own, of which some were asked for.
+        extra = upstream.model.extra_parameters & KINDS[kind].extra_parameters
+        return replace(upstream, model=replace(upstream.model, extra_parameters=extra))
+
+    return AutoEngine(describe, honours_all, replicas, recognition)
 
 
 def _upstream_model(entry: Entry, model: Model, name: str) -> UpstreamModel:

@@ -54,6 +54,11 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         Names,
         "Models that answer instead while this one is overloaded, cannot be reached or is too late; in this order.",
     ] = ()
+    fallbacks_by_capability: Annotated[
+        bool,
+        "Let one of the `fallbacks` answer too when this model cannot honour a parameter, and that one all of them.",
+        COMMON,
+    ] = False
     owned_by: Annotated[str | None, "What `GET /models` says of its owner.", COMMON] = None
     context_length: Annotated[
         Annotated[int, Meta(ge=1, le=1 << 24)] | None,
@@ -99,7 +104,12 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         "Addresses of the replicas, each up to `/v1`: what `/chat/completions` is added to. Required.",
         UPSTREAM,
     ] = ()
-    dialect: Annotated[Dialect, "What kind of server it is, which says what it honours.", UPSTREAM, COMMON] = "openai"
+    dialect: Annotated[
+        Dialect,
+        "What kind of server it is, which says what it honours; with `auto` that is found out, of each replica.",
+        UPSTREAM,
+        COMMON,
+    ] = "auto"
     upstream_model: Annotated[str | None, "What the upstream calls the model. Without it: its id here.", UPSTREAM] = (
         None
     )

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from ..chat.parameters import CAPABILITIES
 from ..engines.base import REASONING_MODELS_LACK
-from ..engines.dialects.known import DIALECTS
+from ..engines.dialects.known import AUTO, possible
 from ..errors import ConfigurationError
 from ..model_files.naming import is_name
 from ..settings import is_key
@@ -132,11 +132,13 @@ def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
         fault = fault_of(url)
         if fault:
             raise fail(f"base_urls[{index}]", fault)
-    dialect = DIALECTS[keys.dialect]
-    whose = f"The dialect {keys.dialect} has"
-    _check_known(entry, keys.extra_parameters, dialect.extra_parameters, "extra_parameters", whose)
+    dialects = possible(keys.dialect)
+    extra = frozenset[str]().union(*(dialect.extra_parameters for dialect in dialects))
+    capabilities = frozenset[str]().union(*(dialect.capabilities for dialect in dialects))
+    whose = "The dialects have" if keys.dialect == AUTO else f"The dialect {keys.dialect} has"
+    _check_known(entry, keys.extra_parameters, extra, "extra_parameters", whose)
     _check_known(entry, keys.capabilities.add, CAPABILITIES, "capabilities.add", "There are")
-    _check_known(entry, keys.capabilities.remove, dialect.capabilities, "capabilities.remove", whose)
+    _check_known(entry, keys.capabilities.remove, capabilities, "capabilities.remove", whose)
     for index, name in enumerate(keys.capabilities.add):
         if keys.reasoning and name in REASONING_MODELS_LACK:
             raise fail(f"capabilities.add[{index}]", "is what a reasoning model lacks. Leave it out, or reasoning.")

@@ -37,13 +37,14 @@ def built_of(engine: Engine) -> Built:
 
 
 def known_models(settings: Settings) -> tuple[Model, ...]:
-    """The models that are served, for commands: an upstream that has to say which it has is asked.
+    """The models that are served, for commands: an upstream that has to say which it has, or what it is, is asked.
 
     Raises:
         ConfigurationError: as `engine_of`, or the upstream does not say.
     """
     engine = engine_of(settings).engine
-    return engine.models or asyncio.run(_ask_models(engine))
+    models = engine.models
+    return models if models and all(model.meet is None for model in models) else asyncio.run(_ask_models(engine))
 
 
 async def _ask_models(engine: Engine) -> tuple[Model, ...]:
@@ -51,7 +52,8 @@ async def _ask_models(engine: Engine) -> tuple[Model, ...]:
     try:
         for _ in range(int(_ASK_SECONDS / _PAUSE)):
             if models := engine.models:
-                return models
+                await asyncio.gather(*(model.meet() for model in models if model.meet is not None))
+                return engine.models
             await asyncio.sleep(_PAUSE)
         raise ConfigurationError("The upstream does not say which models it has.")
     finally:

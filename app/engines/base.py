@@ -8,7 +8,7 @@ side, of keys, or of the document.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
 
@@ -35,7 +35,11 @@ class Model:
     or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
     the engine. ``makes_choices``: one stream of the engine has all ``n`` choices. ``foreign``: the answers are another
     server's, whose fault it is when they break the contract. ``aliases`` are further names by which requests may ask
-    for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot.
+    for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
+    ``fallbacks_by_capability``: also where it cannot honour a parameter that one of them honours. ``knows_length``:
+    ``context_length`` is known, not assumed. ``variants``: it runs on servers of several kinds, these are the model on
+    each, and its own capabilities those of all together. ``meet`` waits, not for long, until it is known what it
+    honours; None: it is.
     """
 
     id: str
@@ -50,6 +54,10 @@ class Model:
     foreign: bool = False
     aliases: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    fallbacks_by_capability: bool = False
+    knows_length: bool = True
+    variants: tuple[Model, ...] = ()
+    meet: Callable[[], Awaitable[None]] | None = None
 
 
 class FunctionCall(TypedDict, total=False):

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from ..errors import ApiError, EngineUnavailable
 from ..jsontypes import Json
 from .base import Engine, Model, Plan, Refuse
+from .dialects.known import AUTO
+from .recognition import Recognition
 from .transport.replicas import Replicas
 from .upstream import list_upstream_models
 
@@ -24,17 +26,23 @@ log = logging.getLogger("parley")
 class DiscoveringEngine:
     """As `base.Engine`, without a model until the upstream has named some.
 
-    ``open_replicas`` gives the way to the upstream, and ``relay`` the engine of one of its models on that way.
+    ``open_replicas`` gives the way to the upstream, and ``relay`` the engine of one of its models on that way, by what
+    is recognised there if ``dialect`` is to be found out. Then it is asked again for its models when it has turned into
+    a server of another kind.
     """
 
     def __init__(
-        self, open_replicas: Callable[[], Replicas], relay: Callable[[Model, Replicas], Engine], dialect: str
+        self,
+        open_replicas: Callable[[], Replicas],
+        relay: Callable[[Model, Replicas, Recognition | None], Engine],
+        dialect: str,
     ) -> None:
         self._open = open_replicas
         self._relay = relay
         self._dialect = dialect
         self._engines: dict[str, Engine] = {}
         self._replicas: Replicas | None = None
+        self._recognition: Recognition | None = None
         self._asking: asyncio.Task[None] | None = None
 
     @property
@@ -45,6 +53,9 @@ class DiscoveringEngine:
         """Begin to ask; does not wait for the answer."""
         self._replicas = self._open()
         await self._replicas.start()
+        if self._dialect == AUTO:
+            self._recognition = Recognition(self._replicas)
+            self._recognition.start()
         self._asking = asyncio.create_task(self._ask(self._replicas))
 
     async def close(self) -> None:
@@ -55,6 +66,8 @@ class DiscoveringEngine:
         engines, self._engines = self._engines, {}
         for engine in engines.values():
             await engine.close()
+        if self._recognition is not None:
+            await self._recognition.close()
         if self._replicas is not None:
             await self._replicas.close()
 
@@ -72,17 +85,27 @@ class DiscoveringEngine:
         return engine
 
     async def _ask(self, replicas: Replicas) -> None:
+        recognition = self._recognition
         pause = _FIRST_PAUSE
         while True:
             try:
+                if recognition is not None:
+                    await recognition.known()
                 models = await list_upstream_models(replicas, self._dialect)
             except ApiError as error:
                 log.warning("the upstream does not tell its models (%s); it is asked again", error.code)
             except Exception:
                 log.exception("the upstream does not tell its models; it is asked again")
             else:
-                self._engines = {model.id: self._relay(model, replicas) for model in models}
+                here = self._engines
+                self._engines = {
+                    model.id: here.get(model.id) or self._relay(model, replicas, recognition) for model in models
+                }
                 log.info("the upstream has %d models", len(self._engines))
-                return
+                if recognition is None:
+                    return
+                await recognition.change()
+                pause = _FIRST_PAUSE
+                continue
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -17,12 +17,19 @@ class Registry:
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines = tuple(engines)
+        self._parts: list[tuple[Model, ...]] = []
+        self._models: tuple[Model, ...] = ()
         self._fixed = {model.id: engine for engine in self.engines for model in engine.models}
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """The models of all; fewer as long as an engine has yet to ask which it has."""
-        return tuple(model for engine in self.engines for model in engine.models)
+        """The models of all; fewer as long as an engine has yet to ask which it has. The same value as the last time
+        if nothing has changed."""
+        parts = [engine.models for engine in self.engines]
+        if parts != self._parts:
+            self._parts = parts
+            self._models = tuple(model for part in parts for model in part)
+        return self._models
 
     async def start(self) -> None:
         """Start all. When one cannot be started those that were are closed, and its failure is raised."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +14,9 @@ from .base import Completion, Deltas, Model, Refuse, without_refused
 from .collecting import collect
 from .dialects.dialect import Dialect, UpstreamModel, Written, refuse_remote_media
 from .dialects.drift import Drift
-from .dialects.known import DIALECTS
+from .dialects.known import AUTO, KINDS
 from .dialects.reading import in_our_words, parse, read_whole
+from .dialects.unknown import UNKNOWN
 from .transport.bodies import encode
 from .transport.options import Trial
 from .transport.replicas import Replicas
@@ -25,13 +26,13 @@ _PATH = "/chat/completions"
 
 class UpstreamEngine:
     """Completions from an upstream, of one model. ``dialect`` is the name of one; ``drift`` counts what its answers
-    needed."""
+    needed, for several engines of the model together if it is given."""
 
-    def __init__(self, upstream: UpstreamModel, dialect: str, replicas: Replicas) -> None:
+    def __init__(self, upstream: UpstreamModel, dialect: str, replicas: Replicas, drift: Drift | None = None) -> None:
         self._upstream = upstream
-        self._dialect = DIALECTS[dialect]
+        self._dialect = KINDS[dialect]
         self._replicas = replicas
-        self.drift = Drift(upstream.model.id)
+        self.drift = drift or Drift(upstream.model.id)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -46,6 +47,14 @@ class UpstreamEngine:
 
     async def ready(self) -> bool:
         return await self._replicas.ready()
+
+    @property
+    def model(self) -> Model:
+        return self._upstream.model
+
+    def rank(self, request: Json) -> tuple[bool, tuple[bool, bool, bool, int]]:
+        """The lower, the rather a request whose parameters it honours should go to it: its values count, then load."""
+        return any(self._dialect.unsupported(request)), self._replicas.rank()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> UpstreamPlan:
         """As `base.Engine.prepare`. Nobody is asked."""
@@ -121,26 +130,31 @@ def model_of(
     model_id: str, dialect: str, *, context_length: int | None = None, owned_by: str = "upstream", created: int = 0
 ) -> Model:
     """A model as an upstream of a dialect serves it, with what the dialect's servers honour."""
-    spoken = DIALECTS[dialect]
-    made = Model(
-        model_id,
-        created,
-        owned_by,
-        "fp_upstream",
-        spoken.capabilities,
-        makes_choices=spoken.makes_choices,
-        foreign=True,
-    )
-    return made if context_length is None else replace(made, context_length=context_length)
+    made = Model(model_id, created, owned_by, "fp_upstream", foreign=True, knows_length=False)
+    return with_length(as_served(made, dialect), context_length)
+
+
+def as_served(model: Model, dialect: str) -> Model:
+    """A model with what the servers of a dialect honour. `AUTO` is what is honoured until it is known better."""
+    spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
+    return replace(model, capabilities=spoken.capabilities, makes_choices=spoken.makes_choices)
+
+
+def with_length(model: Model, context_length: int | None) -> Model:
+    """A model with the length of its context; None: it is not known."""
+    return model if context_length is None else replace(model, context_length=context_length, knows_length=True)
 
 
 def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
     """The smallest request that makes the model of an upstream generate: one token."""
-    request: Json = {"messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 1}
-    return Trial(_PATH, encode(DIALECTS[dialect].write(request, upstream).body))
+    # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
+    limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
+    request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
+    spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
+    return Trial(_PATH, encode(spoken.write(request, upstream).body))
 
 
-async def list_upstream_models(replicas: Replicas, dialect: str = "openai") -> tuple[Model, ...]:
+async def list_upstream_models(replicas: Replicas, dialect: str = AUTO) -> tuple[Model, ...]:
     """The models that an upstream lists, with the length of their context where it tells.
 
     Raises:
@@ -159,13 +173,18 @@ def _model(entry: Any, dialect: str) -> Model | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
         return None
     created, owner = entry.get("created"), entry.get("owned_by")
-    meta = entry.get("meta")
-    told = {**(meta if isinstance(meta, dict) else {}), **entry}
-    lengths = [told.get(name) for name in ("max_model_len", "n_ctx", "n_ctx_train", "context_length")]
     return model_of(
         entry["id"],
         dialect,
-        context_length=next((length for length in lengths if isinstance(length, int) and length > 0), None),
+        context_length=length_of(entry),
         owned_by=owner if isinstance(owner, str) and owner else "upstream",
         created=int(created) if isinstance(created, int | float) else int(time.time()),
     )
+
+
+def length_of(entry: Mapping[str, Any]) -> int | None:
+    """The length of a model's context, in tokens, by its entry in an upstream's list."""
+    meta = entry.get("meta")
+    told = {**(meta if isinstance(meta, dict) else {}), **entry}
+    lengths = (told.get(name) for name in ("max_model_len", "n_ctx", "n_ctx_train", "context_length"))
+    return next((length for length in lengths if isinstance(length, int) and length > 0), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..chat.service import Chat
+from ..chat.support import support_rows
 from ..engines.base import Model
 from ..web.exchange import Reply, Request
 
@@ -16,9 +17,14 @@ async def list_models(request: Request) -> Reply:
 
 
 async def retrieve_model(model: str, request: Request) -> Reply:
-    """``GET /models/{model}``: one of them."""
-    return Reply(_describe(model, request.service(Chat).model(model)))
+    """``GET /models/{model}``: one of them, with what it does with each parameter of a request."""
+    found = await request.service(Chat).meet(model)
+    return Reply({**_describe(model, found), "x_parley": {"parameters": support_rows(found)}})
 
 
 def _describe(name: str, model: Model) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by}
+    told = {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by}
+    if model.knows_length:
+        # By the names of OpenRouter and of vLLM, which clients look for.
+        told["context_length"] = told["max_model_len"] = model.context_length
+    return told

@@ -13,7 +13,7 @@ from app.chat.parameters import CAPABILITIES
 from app.configuration.chosen import chosen
 from app.configuration.keys import Configuration
 from app.configuration.loading import load
-from app.engines.dialects.known import DIALECTS
+from app.engines.dialects.known import AUTO, DIALECTS
 from app.engines.extra import EXTRA_PARAMETERS
 from app.engines.transport.options import Timeouts
 from app.errors import ConfigurationError
@@ -131,7 +131,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         (upstream(urls='["http://"]'), "models.m.base_urls[0]", "must be an address"),
         (upstream(urls=f'["http://[{SECRET}/v1"]'), "models.m.base_urls[0]", "must be an address"),
         (upstream(urls='["http://a/v1", "http://a/v1"]'), "models.m.base_urls[1]", "stands there twice"),
-        (upstream('dialect = "vlm"'), "models.m.dialect", "must be one of: openai, vllm"),
+        (upstream('dialect = "vlm"'), "models.m.dialect", "must be one of: auto, openai, vllm"),
         (upstream('path = "x.gguf"'), "models.m.path", "is a key for the engine llama, and this model's is upstream"),
         ('[models.m]\nengine = "llama"\nbase_urls = ["http://a"]', "models.m.base_urls", "for the engine upstream"),
         (upstream("retries = 1.5"), "models.m.retries", "must be a whole number"),
@@ -160,7 +160,12 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         (upstream('headers = { Content-Length = "5" }'), "models.m.headers.Content-Length", "cannot be set"),
         (upstream("probe_seconds = 0"), "models.m.probe_seconds", "must be a number from 0.1 to 86400"),
         (upstream("max_answer = 0"), "models.m.max_answer", "must be a whole number of at least 1024"),
-        (upstream('extra_parameters = ["topk"]'), "models.m.extra_parameters[0]", "The dialect openai has: none"),
+        (
+            upstream('dialect = "openai"\nextra_parameters = ["topk"]'),
+            "models.m.extra_parameters[0]",
+            "The dialect openai has: none",
+        ),
+        (upstream('extra_parameters = ["topk"]'), "models.m.extra_parameters[0]", "The dialects have: chat_template"),
         (
             upstream('dialect = "vllm"\nextra_parameters = ["topk"]'),
             "models.m.extra_parameters[0]",
@@ -253,7 +258,7 @@ def test_a_model_s_own_key_takes_the_place_of_the_usual_one(tmp_path: Path) -> N
 
 
 def test_each_dialect_of_upstreams_can_be_named() -> None:
-    assert get_args(Dialect) == tuple(DIALECTS)
+    assert get_args(Dialect) == (AUTO, *DIALECTS)
 
 
 def test_every_extra_parameter_and_capability_of_a_dialect_is_known_to_the_tables() -> None:
@@ -272,7 +277,11 @@ def test_every_extra_parameter_and_capability_of_a_dialect_is_known_to_the_table
         ({"upstream_url": "http://a/v1", "upstream_api_key": f"{SECRET} x"}, "PARLEY_UPSTREAM_API_KEY gives a key"),
         ({"upstream_url": "http://a/v1", "model": "x"}, "PARLEY_MODEL is set, but PARLEY_UPSTREAM_URL says"),
         ({"upstream_url": "http://a/v1", "engine": "echo"}, "PARLEY_ENGINE is set, but PARLEY_UPSTREAM_URL says"),
-        ({"upstream_url": "http://a/v1", "extra_parameters": ("top_k",)}, "The dialect openai has: none"),
+        ({"upstream_url": "http://a/v1", "extra_parameters": ("topk",)}, "Did you mean top_k?"),
+        (
+            {"upstream_url": "http://a/v1", "upstream_dialect": "openai", "extra_parameters": ("top_k",)},
+            "The dialect openai has: none",
+        ),
         ({"config": Path("p.toml"), "model_slots": 3}, "PARLEY_MODEL_SLOTS is set, but PARLEY_CONFIG says"),
         ({"config": Path("p.toml"), "upstream_url": "http://a"}, "PARLEY_UPSTREAM_URL is set, but PARLEY_CONFIG says"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from app.engines.base import Model
 from app.engines.dialects.dialect import UpstreamModel
 from app.engines.discovery import DiscoveringEngine
+from app.engines.recognition import Recognition
 from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine, list_upstream_models
 from app.errors import EngineUnavailable, UpstreamFailed
@@ -71,7 +72,8 @@ def engine(replicas: Telling, closed: list[str] | None = None) -> DiscoveringEng
         async def close(self) -> None:
             (closed if closed is not None else []).append(self.models[0].id)
 
-    def relay(model: Model, way: Replicas) -> UpstreamEngine:
+    def relay(model: Model, way: Replicas, recognition: Recognition | None) -> UpstreamEngine:
+        assert recognition is None
         assert way is replicas
         return Relay(UpstreamModel(model, model.id), "vllm", way)
 

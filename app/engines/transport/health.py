@@ -67,7 +67,7 @@ class Health:
     async def _works(self, replica: Replica) -> bool:
         failed = await replica.probe(self._session, self._headers)
         if failed is None and self._options.trial is None:
-            replica.breaker.mended(asyncio.get_running_loop().time())
+            await replica.mend()
         return failed is None and replica.breaker.closed
 
     def watch(self, replica: Replica, *, first: bool = False) -> None:

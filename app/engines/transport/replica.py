@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 import aiohttp
 from multidict import CIMultiDict
@@ -10,7 +11,7 @@ from yarl import URL
 
 from .attempt import HttpRequest, HttpResponse, send
 from .breaker import Breaker
-from .failures import Failed, Verdict
+from .failures import Cause, Failed, Verdict
 from .options import Timeouts, UpstreamOptions
 from .retrying import LONGEST_ASKED_PAUSE
 
@@ -18,21 +19,38 @@ _PROBE_BYTES = 8 << 20
 _PROBE_SECONDS = 5.0
 # What a failed attempt may show of a replica that works.
 _WORKS = (Verdict.BUSY, Verdict.SOUND)
+# How attempts fail when a server ends.
+_LOST = (Cause.UNREACHABLE, Cause.LOST, Cause.BROKEN_OFF)
 # Seconds for which the result of a probe stands in for another one.
 _PROBE_HOLDS = 1.0
 
 
+class Watcher(Protocol):
+    """Is told when a replica was away: what comes back may be another server."""
+
+    def lost(self, replica: Replica) -> None:
+        """A connection to it could not be made, or broke."""
+        ...
+
+    async def back(self, replica: Replica) -> None:
+        """It answers again after it was believed broken; requests go to it once this returns."""
+        ...
+
+
 class Replica:
-    """Knows its outstanding requests and what became of the past ones. ``label`` is its name in the log."""
+    """Knows its outstanding requests and what became of the past ones. ``label`` is its name in the log. ``kind`` is
+    the kind of server that it is, for those who tell kinds apart, and ``watcher`` one of these."""
 
     def __init__(self, options: UpstreamOptions, index: int) -> None:
         self.label = f"replica {index + 1} of {len(options.base_urls)}"
+        self.kind: str | None = None
+        self.watcher: Watcher | None = None
         self.breaker = Breaker()
         self.outstanding = 0
         self.busy_until = 0.0
         self.seen = False  # it has answered since it was last believed broken
         self._options = options
-        self._base_url = options.base_urls[index].rstrip("/")
+        self.base_url = options.base_urls[index].rstrip("/")
         self._urls: dict[str, URL] = {}
         self._probe: asyncio.Task[Failed | None] | None = None
         self._probed = -_PROBE_HOLDS
@@ -42,7 +60,7 @@ class Replica:
         """The address of a path, which is one of a few and never a client's."""
         found = self._urls.get(path)
         if found is None:
-            found = self._urls[path] = URL(self._base_url + path)
+            found = self._urls[path] = URL(self.base_url + path)
         return found
 
     def rank(self, now: float) -> tuple[bool, bool, int]:
@@ -55,6 +73,8 @@ class Replica:
             self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
         if failed.elsewhere:
             self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
+        if self.watcher is not None and failed.cause in _LOST:
+            self.watcher.lost(self)
         if failed.verdict in _WORKS:
             return False
         opened = self.breaker.failed(now, client, failed.verdict)
@@ -85,7 +105,16 @@ class Replica:
         elif self._options.health_path is not None:
             failed = await self.probe(session, get, fresh=True)
         if failed is None or failed.verdict in _WORKS:
-            self.breaker.mended(now())
+            await self.mend()
+
+    async def mend(self) -> None:
+        """Close the breaker, now that a probe was answered, if it has cooled down."""
+        now = asyncio.get_running_loop().time
+        if self.breaker.closed or self.breaker.wait(now()):
+            return
+        if self.watcher is not None:
+            await self.watcher.back(self)
+        self.breaker.mended(now())
 
     async def end_probe(self) -> None:
         """Cancel a probe that is under way."""

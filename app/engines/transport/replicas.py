@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 import aiohttp
 from multidict import CIMultiDict
-from yarl import URL
 
 from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
 from .attempt import HttpRequest, HttpResponse, send, unusable
 from .events import MISSING_DONE, EventParser, EventTooLarge
 from .failures import UNREACHABLE, Failed
+from .headers import headers_of, secrets_of
 from .health import READY_SECONDS, Health
+from .looking import Seen, look
 from .options import UpstreamOptions
 from .patience import Patience
 from .replica import Replica
@@ -31,7 +33,6 @@ from .replica import Replica
 _DONE = b"[DONE]"
 
 log = logging.getLogger("parley")
-
 
 # The error for the client of a failed attempt after which there is no other.
 Explain = Callable[[Failed], ApiError]
@@ -57,10 +58,10 @@ class Replicas:
         self._supervised = supervised
         self._explain = explain
         self._replicas = [Replica(options, index) for index in range(len(options.base_urls))]
-        self._get_headers = _headers(options, "application/json", body=False)
-        self._post_headers = _headers(options, "application/json")
-        self._stream_headers = _headers(options, "text/event-stream, application/json;q=0.9")
-        self.secrets = _secrets(options)
+        self._get_headers = headers_of(options, "application/json", body=False)
+        self._post_headers = headers_of(options, "application/json")
+        self._stream_headers = headers_of(options, "text/event-stream, application/json;q=0.9")
+        self.secrets = secrets_of(options)
         self._session: aiohttp.ClientSession | None = None
         self._budgets = retrying.RetryBudgets()
         self._health: Health | None = None
@@ -92,6 +93,28 @@ class Replicas:
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(probe, READY_SECONDS) is None
         return False
+
+    @property
+    def all(self) -> tuple[Replica, ...]:
+        return tuple(self._replicas)
+
+    def only(self, kind: str) -> Replicas:
+        """The replicas that are of a kind now, with all else shared. It is neither started nor closed by itself."""
+        part = copy.copy(self)
+        part._replicas = [replica for replica in self._replicas if replica.kind == kind]
+        return part
+
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        """The lower, the rather requests should go to these."""
+        now = self._now()
+        return min((not replica.breaker.closed, *replica.rank(now)) for replica in self._replicas)
+
+    async def look(self, replica: Replica, paths: Iterable[str], seconds: float) -> dict[str, Seen]:
+        """What one replica says to GET at its list of models, and at paths of its root, as far as it answers. The key
+        and the headers of the configuration go to the list alone."""
+        if self._session is None:
+            return {}
+        return await look(self._session, replica.base_url, self._get_headers, paths, seconds)
 
     async def get(self, path: str) -> bytes:
         """Ask for a small thing, such as ``/models``; raises as `post`."""
@@ -275,23 +298,3 @@ class Replicas:
 
 def _is_json(content_type: str) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
-
-
-def _headers(options: UpstreamOptions, accept: str, *, body: bool = True) -> CIMultiDict[str]:
-    headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "parley"})
-    if body:
-        headers["Content-Type"] = "application/json"
-    if options.key is not None:
-        headers["Authorization"] = f"Bearer {options.key}"
-    headers.update(options.headers)
-    return headers
-
-
-def _secrets(options: UpstreamOptions) -> tuple[str, ...]:
-    """What no error may show, the longest first."""
-    found = {options.key or "", *options.headers.values(), *options.base_urls}
-    for text in options.base_urls:
-        url = URL(text)
-        # A bare word is the name of a service, and a word that errors may use.
-        found |= {f"{url.host}:{url.port}", url.host if url.host and "." in url.host else ""}
-    return tuple(sorted((secret for secret in found if secret and len(secret) > 3), key=len, reverse=True))

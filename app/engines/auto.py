@@ -1,0 +1,149 @@
+"""The engine of a model whose servers are recognised, each asked in its own dialect.
+
+Where they are of one kind, as they mostly are, this is the engine of that dialect. Where they are of several, a request
+goes to one of a kind that honours all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from ..errors import ApiError, EngineUnavailable, RateLimited
+from ..jsontypes import Json
+from .base import Completion, Deltas, Model, Plan, Refuse
+from .dialects.dialect import UpstreamModel
+from .dialects.drift import Drift
+from .dialects.unknown import UNKNOWN
+from .recognition import Met, Recognition
+from .transport.replicas import Replicas
+from .upstream import UpstreamEngine
+
+# A model as it is on servers of a kind, with the length of its context where they tell it.
+Describe = Callable[[str, Met], UpstreamModel]
+
+# Whether a model honours all parameters of a request.
+Honours = Callable[[Json, Model], bool]
+
+
+class AutoEngine:
+    """As `base.Engine`, of one model."""
+
+    def __init__(self, describe: Describe, honours: Honours, replicas: Replicas, recognition: Recognition) -> None:
+        self._describe = describe
+        self._honours = honours
+        self._replicas = replicas
+        self._recognition = recognition
+        self._of: tuple[Met, bool] | None = None
+        self._engines: tuple[UpstreamEngine, ...] = ()
+        self._models: tuple[Model, ...] = ()
+        self.drift = Drift(describe(UNKNOWN.name, Met()).model.id)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        self._see()
+        return self._models
+
+    async def start(self) -> None:
+        """Begin to find out what the servers are; does not wait for it."""
+        await self._replicas.start()
+        self._recognition.start()
+        self._of = None  # the parts of the replicas are of those that are started
+
+    async def close(self) -> None:
+        self.drift.tell(last=True)
+        await self._recognition.close()
+        await self._replicas.close()
+
+    async def ready(self) -> bool:
+        """Whether a server is recognised, and one can be reached."""
+        return bool(self._recognition.met.kinds) and await self._replicas.ready()
+
+    async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        self._see()
+        engines = self._engines
+        if len(engines) == 1 and not self._recognition.changed:
+            return await engines[0].prepare(request, refuse, client)
+        fit = [engine for engine in engines if self._honours(request, engine.model)]
+        if not fit:
+            # A server was of another kind a moment ago, when the request was found to be honoured.
+            raise EngineUnavailable("The model's engine has changed. Retry in a moment.")
+        fit.sort(key=lambda engine: engine.rank(request))
+        plans: list[Plan] = []
+        first: ApiError | None = None
+        for engine in fit:
+            if plans and engine.rank(request)[0]:
+                break
+            try:
+                plans.append(await engine.prepare(request, refuse, client))
+            except ApiError as error:
+                first = first or error
+        if not plans:
+            assert first is not None
+            raise first
+        return plans[0] if len(plans) == 1 else AnyPlan(tuple(plans))
+
+    def _see(self) -> None:
+        """Take in what was found out since the last time."""
+        seen = self._recognition.met, self._recognition.settled
+        if self._of is not None and self._of[0] is seen[0] and self._of[1] is seen[1]:
+            return
+        met, settled = self._of = seen
+        kinds = met.kinds or (UNKNOWN.name,)
+        self._engines = tuple(
+            UpstreamEngine(
+                self._describe(kind, met),
+                kind,
+                self._replicas.only(kind) if met.kinds else self._replicas,
+                self.drift,
+            )
+            for kind in kinds
+        )
+        model = _together(tuple(engine.model for engine in self._engines))
+        self._models = (model if settled else replace(model, meet=self._recognition.known),)
+
+
+@dataclass(slots=True)
+class AnyPlan:
+    """As `base.Plan`, of several plans for one request: the next is followed where one cannot be."""
+
+    plans: tuple[Plan, ...]
+
+    async def complete(self, choice: int = 0) -> Completion:
+        """As `base.Plan.complete`."""
+        for plan in self.plans[:-1]:
+            try:
+                return await plan.complete(choice)
+            except (EngineUnavailable, RateLimited):
+                continue
+        return await self.plans[-1].complete(choice)
+
+    async def stream(self, choice: int = 0) -> Deltas:
+        """As `base.Plan.stream`."""
+        for plan in self.plans:
+            begun = False
+            try:
+                async with aclosing(plan.stream(choice)) as deltas:
+                    async for delta in deltas:
+                        begun = True
+                        yield delta
+                return
+            except (EngineUnavailable, RateLimited):
+                if begun or plan is self.plans[-1]:
+                    raise
+
+
+def _together(models: tuple[Model, ...]) -> Model:
+    """One model of what it is on several kinds of servers."""
+    first, *others = models
+    if not others:
+        return first
+    # With one meaning for all, whichever kind is chosen: each choice is asked for by itself.
+    variants = tuple(replace(model, makes_choices=False) for model in models)
+    return replace(
+        variants[0],
+        capabilities=frozenset[str]().union(*(model.capabilities for model in models)),
+        extra_parameters=frozenset[str]().union(*(model.extra_parameters for model in models)),
+        variants=variants,
+    )

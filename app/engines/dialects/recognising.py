@@ -1,0 +1,76 @@
+"""Recognises kinds of servers by their own endpoints, headers and words.
+
+A server is what two of its marks say, or one that nothing else bears: what stands between may drop headers, or keep all
+paths but the API's, and some servers answer at each other's paths. A list of models alone is no mark, as a gateway may
+repeat its server's words; so only entries are believed that have what the server itself writes and gateways leave out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from yarl import URL
+
+from ..transport.looking import LISTING, Seen
+
+# What is asked for at the root of a server, besides its list of models.
+LOOKS = ("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness")
+
+
+def by_host(base_url: str) -> str | None:
+    """The kind of a server that is known by its address."""
+    return "openai" if URL(base_url).host == "api.openai.com" else None
+
+
+def recognise(seen: Mapping[str, Seen]) -> str | None:
+    """The kind of the server that gave answers, by their paths; None: nothing tells."""
+    if any(answer.headers.get("server", "").lower().startswith("llama.cpp") for answer in seen.values()):
+        return "llama.cpp"
+    alive = seen.get("/health/liveliness")
+    if any(name.startswith("x-litellm-") for answer in seen.values() for name in answer.headers) or (
+        alive is not None and alive.status == 200 and b"I'm alive!" in alive.body[:100]
+    ):
+        return "litellm"
+    listed = list(entries(seen.get(LISTING)))
+    owners = {entry.get("owned_by") for entry in listed if isinstance(entry.get("owned_by"), str)}
+    if _ok(seen, "/").startswith(b"Ollama is running") or ("library" in owners and _field(seen, "/api/version")):
+        return "ollama"
+    if "llamacpp" in owners and any(isinstance(entry.get("meta"), dict) for entry in listed):
+        return "llama.cpp"
+    # Their own entries name a root; vLLM's have permissions too.
+    rooted = {entry["owned_by"] for entry in listed if "root" in entry and entry.get("owned_by") in owners}
+    model_path = _field(seen, "/get_model_info", "model_path") or _field(seen, "/model_info", "model_path")
+    if "sglang" in rooted or (model_path and any("max_model_len" in entry for entry in listed)):
+        return "sglang"
+    if "vllm" in rooted or (_field(seen, "/version") and any("max_model_len" in entry for entry in listed)):
+        return "vllm"
+    return None
+
+
+def entries(listing: Seen | None) -> Iterator[Mapping[str, Any]]:
+    """The entries of a list of models."""
+    value = _json(listing.body) if listing is not None and listing.status == 200 else None
+    data = value.get("data") if isinstance(value, dict) else None
+    for entry in data if isinstance(data, list) else ():
+        if isinstance(entry, dict):
+            yield entry
+
+
+def _ok(seen: Mapping[str, Seen], path: str) -> bytes:
+    answer = seen.get(path)
+    return answer.body if answer is not None and answer.status == 200 else b""
+
+
+def _field(seen: Mapping[str, Seen], path: str, name: str = "version") -> bool:
+    """Whether the answer at a path is an object with a text of a name."""
+    value = _json(_ok(seen, path))
+    return isinstance(value, dict) and isinstance(value.get(name), str)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

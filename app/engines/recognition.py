@@ -1,0 +1,163 @@
+"""Which kinds of servers an upstream's replicas are: found out at the start, and again each time one was away.
+
+Nobody is asked for the sake of a request. Where a connection failed, the server that comes back may be another: it is
+looked at in the background, and before it gets requests again where it was believed broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .dialects.recognising import LOOKS, by_host, entries, recognise
+from .dialects.unknown import UNKNOWN
+from .transport.looking import LISTING, Seen
+from .transport.replica import Replica
+from .transport.replicas import Replicas
+from .upstream import length_of
+
+# Seconds from one look at a replica to the next: at least, and at most as long as it tells nothing.
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
+
+log = logging.getLogger("parley")
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What is known of the replicas: the kind of ``each``, in their order, None before the first contact; and the
+    ``lengths`` of the contexts of the models that they list, the shortest where they differ."""
+
+    each: tuple[str | None, ...] = ()
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that there are, the most common first."""
+        return tuple(kind for kind, _ in Counter(kind for kind in self.each if kind is not None).most_common())
+
+
+class Recognition:
+    """As `app.engines.transport.replica.Watcher`, of all replicas of an upstream.
+
+    ``met`` is replaced by another value whenever something is found out. ``changed``: a server has turned into one of
+    another kind since the start.
+    """
+
+    def __init__(self, replicas: Replicas) -> None:
+        self.met = Met()
+        self.changed = False
+        self._replicas = replicas
+        self._seconds = replicas.options.timeouts.connect
+        self._lengths: dict[Replica, Mapping[str, int]] = {}
+        self._tasks: dict[Replica, asyncio.Task[None]] = {}
+        self._looked: set[Replica] = set()
+        self._all_looked = asyncio.Event()
+        self._change = asyncio.Event()
+        for replica in replicas.all:
+            replica.watcher = self
+            replica.kind = by_host(replica.base_url)
+        self._look_over()
+
+    @property
+    def settled(self) -> bool:
+        """Whether each replica is known, or was looked at once in vain."""
+        return self._all_looked.is_set()
+
+    def start(self) -> None:
+        """Begin to look; does not wait for what comes of it. The replicas are started."""
+        for replica in self._replicas.all:
+            self.lost(replica)
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def known(self) -> None:
+        """Wait until it is settled, for as long as a connection may take."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_looked.wait(), self._seconds)
+
+    async def change(self) -> None:
+        """Wait until a server has turned into one of another kind."""
+        self._change.clear()
+        await self._change.wait()
+
+    def lost(self, replica: Replica) -> None:
+        task = self._tasks.get(replica)
+        if (task is None or task.done()) and by_host(replica.base_url) is None:
+            self._tasks[replica] = asyncio.create_task(self._look_until_known(replica))
+
+    async def back(self, replica: Replica) -> None:
+        if by_host(replica.base_url) is None:
+            await self._look(replica)
+
+    async def _look_until_known(self, replica: Replica) -> None:
+        if replica in self._looked:
+            await asyncio.sleep(_FIRST_PAUSE)  # it is only now that it went
+        pause = _FIRST_PAUSE
+        while not await self._look(replica) and replica.breaker.closed:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _look(self, replica: Replica) -> bool:
+        """Look at a replica, and take in what it is. Gives whether it told."""
+        try:
+            seen = await self._replicas.look(replica, LOOKS, self._seconds)
+            kind, listing = recognise(seen), seen.get(LISTING)
+            # What fails or refuses may be on its way up, or stand in the way of a server that is known.
+            worst = 500 if replica.kind is None else 201
+            if kind is None and listing is not None and listing.status < worst:
+                kind = UNKNOWN.name
+            if kind is not None:
+                self._take(replica, kind, listing)
+            return kind is not None
+        except Exception:  # whatever a server says, it must not end this
+            log.exception("upstream of %s, %s: could not be recognised", self._replicas.options.name, replica.label)
+            return True
+        finally:
+            self._looked.add(replica)
+            self._look_over()
+
+    def _take(self, replica: Replica, kind: str, listing: Seen | None) -> None:
+        name, before = self._replicas.options.name, replica.kind
+        lengths = {
+            entry["id"]: length
+            for entry in entries(listing)
+            if isinstance(entry.get("id"), str) and (length := length_of(entry)) is not None
+        }
+        replica.kind, self._lengths[replica] = kind, lengths
+        if kind == before:
+            return
+        if kind == UNKNOWN.name:
+            log.warning(
+                "upstream of %s, %s: not recognised, and asked in OpenAI's words; `parley certify URL` tells what it "
+                "honours of them",
+                name,
+                replica.label,
+            )
+        else:
+            log.info("upstream of %s, %s: recognised as %s", name, replica.label, kind)
+        if before is not None:
+            self.changed = True
+            self._change.set()
+
+    def _look_over(self) -> None:
+        """Put together what is known of all."""
+        replicas = self._replicas.all
+        lengths: dict[str, int] = {}
+        for found in self._lengths.values():
+            for model, length in found.items():
+                lengths[model] = min(length, lengths.get(model, length))
+        met = Met(tuple(replica.kind for replica in replicas), lengths)
+        if met != self.met:
+            self.met = met
+        if all(replica.kind is not None or replica in self._looked for replica in replicas):
+            self._all_looked.set()
