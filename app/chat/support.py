@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ..engines.base import Model
@@ -60,7 +61,7 @@ def _row(parameter: ChatParameter, model: Model) -> Json:
     else:
         row["verdict"] = "refused"
         if parameter.neutral and honours(model, _holder(parameter.name)):
-            row["values"] = list(parameter.neutral)
+            row["values"] = [json.dumps(value) for value in parameter.neutral]
         notes = [parameter.instead]
     if note := "; ".join(filter(None, notes)):
         row["note"] = note

@@ -6,6 +6,7 @@ goes to one of a kind that honours all of it.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -69,6 +70,7 @@ class AutoEngine:
         if not fit:
             # A server was of another kind a moment ago, when the request was found to be honoured.
             raise EngineUnavailable("The model's engine has changed. Retry in a moment.")
+        random.shuffle(fit)  # sorting keeps the order of equals
         fit.sort(key=lambda engine: engine.rank(request))
         plans: list[Plan] = []
         first: ApiError | None = None

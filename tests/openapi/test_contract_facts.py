@@ -28,6 +28,8 @@ FLATTENED = {
 }
 # Components that only ours has.
 NAMED_HERE = {
+    "ModelSupport": "what a model does with each parameter, which OpenAI tells nobody",
+    "ModelParameter": "what a model does with each parameter, which OpenAI tells nobody",
     "CustomToolTextFormat": "an inline branch there; unions of components suit client generators",
     "CustomToolGrammarFormat": "an inline branch there; unions of components suit client generators",
     "CustomVoice": "an inline branch there; unions of components suit client generators",
@@ -46,10 +48,13 @@ EXACT = "64 bits, which OpenAI's document rounds"
 NEWER = "OpenAI's own package has it, and its document of August 2026 had not yet"
 THOUGHTS = "what many servers and clients have, and OpenAI has not"
 STREAMED = "OpenAI's document has no form for calls of custom tools in a stream"
+LENGTH = "what clients of many servers look for, and OpenAI tells nobody"
+SUPPORT = "what a model does with each parameter, which OpenAI tells nobody"
 CHUNK = "ChatCompletionMessageToolCallChunk"
 ASSISTANT = "ChatCompletionRequestAssistantMessage"
 ANSWER = "ChatCompletionResponseMessage"
 DELTA = "ChatCompletionStreamResponseDelta"
+ROW = "Model.x_parley|object.parameters|array[]"
 NAME = "^[a-zA-Z0-9_-]{1,64}$"
 
 # The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
@@ -121,6 +126,30 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
     ),
     f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
     "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
+    "Model|object#properties": (
+        ["context_length", "created", "id", "max_model_len", "object", "owned_by", "shutdown_date", "x_parley"],
+        ["created", "id", "object", "owned_by", "shutdown_date"],
+        f"{LENGTH}; {SUPPORT} (x_parley)",
+    ),
+    "Model.context_length#kinds": (["integer"], None, LENGTH),
+    "Model.context_length|integer#minimum": (1, None, LENGTH),
+    "Model.max_model_len#kinds": (["integer"], None, LENGTH),
+    "Model.max_model_len|integer#minimum": (1, None, LENGTH),
+    "Model.x_parley#kinds": (["object"], None, SUPPORT),
+    "Model.x_parley|object#extra keys": ("accepted", None, SUPPORT),
+    "Model.x_parley|object#properties": (["parameters"], None, SUPPORT),
+    "Model.x_parley|object#required": (["parameters"], None, SUPPORT),
+    "Model.x_parley|object.parameters#kinds": (["array"], None, SUPPORT),
+    f"{ROW}#kinds": (["object"], None, SUPPORT),
+    f"{ROW}|object#extra keys": ("accepted", None, SUPPORT),
+    f"{ROW}|object#properties": (["name", "note", "values", "verdict"], None, SUPPORT),
+    f"{ROW}|object#required": (["name", "verdict"], None, SUPPORT),
+    f"{ROW}|object.name#kinds": (["string"], None, SUPPORT),
+    f"{ROW}|object.note#kinds": (["string"], None, SUPPORT),
+    f"{ROW}|object.values#kinds": (["array"], None, SUPPORT),
+    f"{ROW}|object.values|array[]#kinds": (["string"], None, SUPPORT),
+    f"{ROW}|object.verdict#kinds": (["enum"], None, SUPPORT),
+    f"{ROW}|object.verdict|enum#enum": (["honoured", "refused"], None, SUPPORT),
 } | {
     f"{path}#extra keys": ("refused", "accepted", CLOSED)
     for path in (
@@ -349,7 +378,7 @@ def test_every_fact_is_that_of_openai_but_for_the_deliberate_differences() -> No
         ("CreateChatCompletionRequest", "properties/tools/type", ["array", "null"], ".tools#kinds"),
         ("ServiceTier", "anyOf/0/enum", ["auto"], "|enum#enum"),
         ("CompletionUsage", "required", [], "|object#required"),
-        ("Model", "properties", {}, "|object#properties"),
+        ("ListModelsResponse", "properties", {}, "|object#properties"),
         ("StopConfiguration", "oneOf/1/maxItems", 5, "|array#maxItems"),
         ("CreateChatCompletionStreamResponse", "properties/usage/anyOf/1/type", "string", ".usage#kinds"),
     ],

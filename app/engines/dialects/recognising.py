@@ -1,8 +1,8 @@
 """Recognises kinds of servers by their own endpoints, headers and words.
 
-A server is what two of its marks say, or one that nothing else bears: what stands between may drop headers, or keep all
-paths but the API's, and some servers answer at each other's paths. A list of models alone is no mark, as a gateway may
-repeat its server's words; so only entries are believed that have what the server itself writes and gateways leave out.
+One mark is enough where no other kind bears it, for what stands between may drop headers, or all paths but the API's.
+Who owns a model is not: gateways, this server among them, repeat that of their own servers. So it counts beside
+another mark alone, or in an entry that has what only the server itself writes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def recognise(seen: Mapping[str, Seen]) -> str | None:
     ):
         return "litellm"
     listed = list(entries(seen.get(LISTING)))
-    owners = {entry.get("owned_by") for entry in listed if isinstance(entry.get("owned_by"), str)}
+    owners = {_owner(entry) for entry in listed}
     if _ok(seen, "/").startswith(b"Ollama is running") or ("library" in owners and _field(seen, "/api/version")):
         return "ollama"
     if "llamacpp" in owners and any(isinstance(entry.get("meta"), dict) for entry in listed):
         return "llama.cpp"
-    # Their own entries name a root; vLLM's have permissions too.
-    rooted = {entry["owned_by"] for entry in listed if "root" in entry and entry.get("owned_by") in owners}
+    # A root stands in their own entries, and not in what gateways make of them.
+    rooted = {_owner(entry) for entry in listed if "root" in entry}
     model_path = _field(seen, "/get_model_info", "model_path") or _field(seen, "/model_info", "model_path")
     if "sglang" in rooted or (model_path and any("max_model_len" in entry for entry in listed)):
         return "sglang"
@@ -56,6 +56,11 @@ def entries(listing: Seen | None) -> Iterator[Mapping[str, Any]]:
     for entry in data if isinstance(data, list) else ():
         if isinstance(entry, dict):
             yield entry
+
+
+def _owner(entry: Mapping[str, Any]) -> str | None:
+    owner = entry.get("owned_by")
+    return owner if isinstance(owner, str) else None
 
 
 def _ok(seen: Mapping[str, Seen], path: str) -> bytes:

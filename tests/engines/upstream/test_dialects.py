@@ -25,7 +25,7 @@ Make = Callable[..., Front]
 CONTRACT = Path(__file__).parents[3] / "openapi" / "openapi.yaml"
 
 EVENTS = [chunk({"role": "assistant", "content": ""}), chunk({}, "stop"), last_chunk()]
-LOCAL = sorted(set(DIALECTS) - {"openai"})
+LOCAL = sorted(set(DIALECTS) - {"openai", "litellm"})
 PICTURE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
 
 

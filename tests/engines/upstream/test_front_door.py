@@ -79,7 +79,13 @@ def in_front_of(
     upstream: Scripted, folder: Path, models: Any, patience: float = 1, env: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """A server with models that the upstream has by the same names; ``patience`` is in seconds."""
-    entry = {"engine": "upstream", "base_urls": [upstream.base_url], "key_env": "UPSTREAM_KEY", "retries": 0}
+    entry = {
+        "engine": "upstream",
+        "dialect": "openai",
+        "base_urls": [upstream.base_url],
+        "key_env": "UPSTREAM_KEY",
+        "retries": 0,
+    }
     # The one that says nothing at all is the only one whose first byte shall be missed.
     timeouts = {name: {"first_byte": patience if name == "stalled" else PATIENCE, "idle": patience} for name in models}
     file = folder / "parley.json"

@@ -249,7 +249,7 @@ def test_both_tell_which_models_they_have(llama: str, parley: servers.Server) ->
 
     ((_, context),) = asyncio.run(ask(llama, KEY, "llama.cpp"))
     assert context == 512
-    assert asyncio.run(ask(parley.base, parley.key, "openai")) == [("parley-tiny", 8192)]
+    assert asyncio.run(ask(parley.base, parley.key, "openai")) == [("parley-tiny", 4096)]
 
 
 def test_closing_an_answer_ends_it_upstream(live: Make) -> None:
