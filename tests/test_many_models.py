@@ -326,7 +326,8 @@ base_urls = ["http://127.0.0.1:{port}/v1"]
         assert run.exit_code == 1
         lines = run.stdout.splitlines()[2:]
         assert "models.far.base_urls[0]: answers in " in lines[0]
-        assert lines[0].endswith(" ms, has the model")
+        assert " ms, is not recognised and " in lines[0]
+        assert lines[0].endswith(", has the model")
         assert "models.far.base_urls[1]: failed (engine_unavailable)" in lines[1]
         assert "models.wrong.base_urls[0]: answers in " in lines[2]
         assert lines[2].endswith("It lists: parley-echo")

@@ -175,3 +175,59 @@ def test_while_no_model_is_known_yet_there_is_503_and_not_404() -> None:
     response = ask([unknown])
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
+
+
+def by_capability(name: str, *fallbacks: str, lacks: str = "seed", **fields: Any) -> Model:
+    capabilities = MODEL.capabilities | {"sampling", "seed", "verbosity"}
+    return model(name, *fallbacks, fallbacks_by_capability=True, capabilities=capabilities - {lacks}, **fields)
+
+
+@pytest.mark.parametrize("policy", ["refuse", "warn"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_fallback_answers_what_a_model_cannot_honour_where_the_operator_says_so(stream: bool, policy: str) -> None:
+    first = ScriptedEngine(by_capability("first", "second", "third", unsupported=policy))
+    second = ScriptedEngine(model("second", capabilities=frozenset()))
+    third = ScriptedEngine(by_capability("third", lacks="verbosity"))
+    response = ask([first, second, third], stream=stream, seed=7)
+    assert response.status_code == 200
+    assert response.headers["x-fallback-model"] == "third"
+    assert "x-unsupported-parameters" not in response.headers
+    assert [len(engine.asked) for engine in (first, second, third)] == [0, 0, 1]
+    assert third.asked[0]["seed"] == 7
+
+
+def test_a_model_that_honours_all_is_asked_itself() -> None:
+    first, second = ScriptedEngine(by_capability("first", "second")), ScriptedEngine(by_capability("second", lacks=""))
+    response = ask([first, second], temperature=0.5)
+    assert (response.status_code, len(first.asked), len(second.asked)) == (200, 1, 0)
+
+
+def test_what_no_fallback_honours_is_refused_as_by_the_model_that_was_asked() -> None:
+    first, second = ScriptedEngine(by_capability("first", "second")), ScriptedEngine(model("second"))
+    response = ask([first, second], seed=7, verbosity="low")
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "seed"
+    assert (first.asked, second.asked) == ([], [])
+
+
+def test_without_the_operators_word_no_fallback_answers_for_a_parameter() -> None:
+    first = ScriptedEngine(replace(by_capability("first", "second"), fallbacks_by_capability=False))
+    response = ask([first, ScriptedEngine(by_capability("second", lacks=""))], seed=7)
+    assert response.status_code == 400
+    assert "x-fallback-model" not in response.headers
+
+
+def test_what_the_engine_alone_finds_out_that_it_cannot_honour_goes_to_a_fallback_too() -> None:
+    first = ScriptedEngine(by_capability("first", "second"), lacks=["temperature"])
+    second = ScriptedEngine(by_capability("second"))
+    response = ask([first, second], temperature=0.5)
+    assert (response.status_code, response.headers["x-fallback-model"]) == (200, "second")
+
+
+def test_the_fallbacks_after_one_that_stands_in_for_a_parameter_are_those_of_the_model_asked() -> None:
+    first = ScriptedEngine(by_capability("first", "second", "third"))
+    second = failing(by_capability("second", "fourth", lacks=""), EngineUnavailable("x"))
+    third, fourth = ScriptedEngine(by_capability("third", lacks="")), ScriptedEngine(by_capability("fourth", lacks=""))
+    response = ask([first, second, third, fourth], seed=7)
+    assert response.headers["x-fallback-model"] == "third"
+    assert fourth.asked == []

@@ -1,6 +1,7 @@
 """The table of parameters is complete: each property of the contract's request is in it, and each takes effect or is
 refused."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from app.chat.parameters import CAPABILITIES, PARAMETERS, ChatParameter
 from app.chat.policy import honour
-from app.chat.support import plain_value, support_table
+from app.chat.support import plain_value, support_rows, support_table
 from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.properties import property_paths
@@ -201,6 +202,19 @@ def test_the_table_of_a_model_has_a_row_for_each_parameter() -> None:
     assert "| `store` | refused, but for `false` |" in rows
     assert "| `messages[].content[].image_url.detail` | refused |" in rows, "without a picture there is nothing to see"
     assert any(row.startswith("| `top_k` | honoured") for row in rows)
+
+
+def test_the_rows_of_a_model_say_what_its_table_says() -> None:
+    model = Model("m", 0, "o", "f", frozenset({"sampling", "tools"}), extra_parameters=frozenset({"top_k"}))
+    lines = support_table(model).splitlines()[2:]
+    rows = support_rows(model)
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert line.startswith(f"| `{row['name']}` | {row['verdict']}")
+        assert ("values" in row) is ("refused, but for" in line)
+        for value in row.get("values", ()):
+            assert f"`{plain_value(json.loads(value))}`" in line
+    assert rows[-1] == {"name": "top_k", "verdict": "honoured", "note": "beyond the API"}
 
 
 def test_readme_shows_the_table_of_the_bundled_model() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..conftest import Command
+from ..engines.kinds import Server
 
 TWO = """
 [models.say]
@@ -59,3 +64,56 @@ def test_every_key_of_a_file_is_printed(command: Command) -> None:
     done = command("config", "keys")
     assert done.exit_code == 0
     assert all(f"`{name}`" in done.stdout for name in ("engine", "base_urls", "dialect", "timeouts.total"))
+
+
+@contextlib.contextmanager
+def serving(*kinds: str) -> Iterator[list[str]]:
+    """The base URLs of servers of some kinds, in a thread of their own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    servers = [Server(kind) for kind in kinds]
+    try:
+        for server in servers:
+            asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        yield [server.base_url for server in servers]
+    finally:
+        for server in servers:
+            asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.mark.live
+def test_a_probe_says_what_each_replica_is_recognised_as(command: Command, tmp_path: Path) -> None:
+    with serving("vllm", "unknown") as urls:
+        file = tmp_path / "p.toml"
+        file.write_text(f'[models.m]\nengine = "upstream"\nbase_urls = ["{urls[0]}", "{urls[1]}"]\n')
+        done = command("config", "check", "--probe", PARLEY_CONFIG=str(file))
+        assert done.exit_code == 0, done.output
+        line, first, second = done.stdout.splitlines()
+        assert line == "m  upstream  auto, 2 replicas"
+        assert first.startswith(f"{file}: models.m.base_urls[0]: answers in ")
+        assert first.endswith(" ms, is recognised as vllm, has the model")
+        assert "is not recognised and asked in OpenAI's words (`parley certify URL`" in second
+        file.write_text(file.read_text() + 'dialect = "openai"')
+        assert "recognised" not in command("config", "check", "--probe", PARLEY_CONFIG=str(file)).stdout
+
+
+@pytest.mark.live
+def test_the_table_of_a_model_is_that_of_the_server_that_is_recognised(command: Command) -> None:
+    with serving("ollama") as (url,):
+        table = command("models", "show", "m", PARLEY_UPSTREAM_URL=url).stdout
+        assert "| `logit_bias` | refused" in table
+        assert "| `seed` | honoured" in table
+
+
+@pytest.mark.live
+def test_the_table_of_a_configured_model_waits_for_its_server_to_be_recognised(
+    command: Command, tmp_path: Path
+) -> None:
+    with serving("sglang") as (url,):
+        file = tmp_path / "p.toml"
+        file.write_text(f'[models.m]\nengine = "upstream"\nbase_urls = ["{url}"]\n')
+        assert "| `seed` | refused" in command("models", "show", "m", PARLEY_CONFIG=str(file)).stdout

@@ -1,87 +1,32 @@
-"""A model whose servers are recognised is asked in the dialect of each, and by what they honour together."""
+"""A model whose servers are recognised has what their kind honours, and is asked in its words."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.chat.service import Chat
-from app.chat.support import support_rows
 from app.configuration.building import build
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
 from app.engines import recognition
-from app.engines.base import Engine, Model
 from app.engines.dialects.known import KINDS
-from app.errors import ApiError, EngineUnavailable, UnsupportedParameter
-from app.jsontypes import Json
+from app.errors import EngineUnavailable, UnsupportedParameter
 from app.settings import Settings
 from tests.live import free_port
-from tests.patience import PATIENCE, until
+from tests.patience import until
 
 from .kinds import Server
+from .recognised import HELLO, ask, model_of, run, served, served_by, turned
 from .upstream.peers import KEY, llama_server
 
 pytestmark = pytest.mark.live
-
-HELLO: Json = {"model": "m", "messages": [{"role": "user", "content": "Hello!"}]}
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "_FIRST_PAUSE", 0.02)
-
-
-@contextlib.asynccontextmanager
-async def served(folder: Path, *servers: Server, more: str = "") -> AsyncIterator[Chat]:
-    """The domain over a model ``m`` of some servers, which no dialect is said of."""
-    urls = ", ".join(f'"{server.base_url}"' for server in servers)
-    (folder / "p.toml").write_text(f'[models.m]\nengine = "upstream"\nretries = 0\nbase_urls = [{urls}]\n{more}')
-    engine = build(load(folder / "p.toml", {}), Settings()).engine
-    await engine.start()
-    try:
-        yield Chat(engine)
-    finally:
-        await engine.close()
-
-
-@contextlib.asynccontextmanager
-async def served_by(server: Server, folder: Path) -> AsyncIterator[Chat]:
-    """As `served`, over one server that is up when it begins, and known."""
-    await server.__aenter__()
-    async with served(folder, server) as chat:
-        await chat.meet("m")
-        yield chat
-
-
-@contextlib.asynccontextmanager
-async def turned(server: Server, chat: Chat, kind: str) -> AsyncIterator[None]:
-    """The server ends, which a request finds out, and one of another kind comes up in its place."""
-    await server.__aexit__()
-    with pytest.raises(ApiError):
-        await ask(chat)
-    server.kind = kind
-    async with server:
-        await until(lambda: model_of(chat.engine).capabilities == KINDS[kind].capabilities)
-        yield
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, PATIENCE))
-
-
-async def ask(chat: Chat, **fields: Any) -> Json:
-    return await chat.complete(await chat.begin({**HELLO, **fields}, {}))
-
-
-def model_of(engine: Engine) -> Model:
-    (model,) = engine.models
-    return model
 
 
 @pytest.mark.parametrize("kind", KINDS.keys() - {"openai"})
@@ -186,104 +131,6 @@ def test_a_request_that_was_found_honoured_by_the_server_before_is_not_asked_of_
             async with turned(server, chat, "ollama"):
                 with pytest.raises(EngineUnavailable, match="has changed"):
                     await chat.complete(call)
-
-    run(test())
-
-
-def test_a_request_goes_to_the_kind_of_server_that_honours_all_of_it(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with (
-            Server("vllm") as vllm,
-            Server("ollama") as ollama,
-            Server("sglang") as sglang,
-            served(tmp_path, vllm, ollama, sglang) as chat,
-        ):
-            model = await chat.meet("m")
-            assert [variant.capabilities for variant in model.variants] == [
-                KINDS[kind].capabilities for kind in ("vllm", "ollama", "sglang")
-            ]
-            for _ in range(6):
-                await ask(chat, logit_bias={"1": 1}, max_completion_tokens=7)  # not Ollama
-                await ask(chat, prompt_cache_key="k")  # vLLM alone
-            assert (len(vllm.asked) >= 6, ollama.asked) == (True, [])
-            assert all("prompt_cache_key" not in body and "cache_salt" not in body for body in sglang.asked)
-            # Ollama and vLLM; each choice is asked for by itself.
-            for _ in range(12):
-                await ask(chat, seed=1, n=2)
-            assert {body["seed"] for body in ollama.asked} == {1, 2}
-            assert all("n" not in body for body in (*vllm.asked, *ollama.asked))
-            # A value that one of them cannot be told goes to the others.
-            asked = len(ollama.asked)
-            tool = {"type": "function", "function": {"name": "f"}}
-            for _ in range(6):
-                with contextlib.suppress(Exception):  # the servers here call nothing
-                    await ask(chat, tools=[tool], tool_choice="required")
-            assert len(ollama.asked) == asked
-
-    run(test())
-
-
-def test_what_no_kind_honours_is_refused_by_the_name_that_the_best_one_lacks(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with Server("vllm") as vllm, Server("ollama") as ollama, served(tmp_path, ollama, vllm) as chat:
-            with pytest.raises(UnsupportedParameter) as caught:
-                await ask(chat, logit_bias={"1": 1}, prompt_cache_key="k", verbosity="low")
-            assert caught.value.param == "verbosity"
-            assert (vllm.asked, ollama.asked) == ([], [])
-
-    run(test())
-
-
-def test_under_warn_the_kind_that_honours_most_answers_without_the_rest(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with (
-            Server("vllm") as vllm,
-            Server("ollama") as ollama,
-            served(tmp_path, ollama, vllm, more='unsupported = "warn"') as chat,
-        ):
-            call = await chat.begin({**HELLO, "logit_bias": {"1": 1}, "verbosity": "low"}, {})
-            await chat.complete(call)
-            assert call.ignored == ["verbosity"]
-            (body,) = vllm.asked
-            assert body["logit_bias"] == {"1": 1}
-            assert ollama.asked == []
-
-    run(test())
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_kind_that_cannot_answer_for_the_moment_leaves_it_to_another_that_honours_the_request(
-    tmp_path: Path, stream: bool
-) -> None:
-    async def test() -> None:
-        async with Server("vllm") as vllm, Server("ollama") as ollama, served(tmp_path, vllm, ollama) as chat:
-            await chat.meet("m")
-            vllm.status = 503
-            for _ in range(4):
-                if stream:
-                    call = await chat.begin({**HELLO, "stream": True}, {})
-                    assert [chunk async for chunk in chat.stream(call)]
-                else:
-                    await ask(chat)
-            assert len(ollama.asked) == 4
-            ollama.status = 503
-            with pytest.raises(EngineUnavailable):
-                await ask(chat)
-
-    run(test())
-
-
-def test_the_table_says_where_only_some_of_the_servers_honour_a_parameter(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with Server("vllm") as vllm, Server("ollama") as ollama, served(tmp_path, ollama, vllm) as chat:
-            rows = {row["name"]: row for row in support_rows(await chat.meet("m"))}
-            assert rows["logit_bias"] == {
-                "name": "logit_bias",
-                "verdict": "honoured",
-                "note": "by some of the model's servers",
-            }
-            assert rows["seed"] == {"name": "seed", "verdict": "honoured"}
-            assert rows["verbosity"] == {"name": "verbosity", "verdict": "refused", "values": ['"medium"']}
 
     run(test())
 

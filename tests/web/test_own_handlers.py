@@ -139,6 +139,15 @@ CHUNK = {
     },
     "additionalProperties": False,
 }
+# As strict as can be, with one of the fields that OpenAI does not have.
+MODEL: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("id", "object", "owned_by")},
+        **{name: {"type": "integer"} for name in ("created", "context_length")},
+    },
+    "additionalProperties": False,
+}
 FOREIGN = openapi(
     {
         "/v1/chat/completions": {
@@ -202,7 +211,7 @@ FOREIGN = openapi(
             "get": {
                 "operationId": "model_get",
                 "parameters": [{"name": "model_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-                "responses": {"200": OBJECT},
+                "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": MODEL}}}},
             }
         },
     }
@@ -219,7 +228,8 @@ def test_our_handlers_answer_under_the_contract_of_another_author(tmp_path: Path
         # What the document has no room for is left out.
         assert choice["message"] == {"role": "assistant", "content": "hello"}
         assert "logprobs" not in choice
-        assert client.get("/v1/models/parley-echo", headers=BEARER).json()["id"] == "parley-echo"
+        told = client.get("/v1/models/parley-echo", headers=BEARER).json()
+        assert told.keys() == {"id", "object", "created", "owned_by", "context_length"}
         # The rules are theirs.
         refused = client.post("/v1/chat/completions", json={**CHAT, "max_tokens": 0}, headers=BEARER)
         assert error(refused, 400)["param"] == "max_tokens"

@@ -85,7 +85,16 @@ def test_models_are_listed_and_described(echo_server: Server) -> None:
     listed = echo_server.request("GET", "/v1/models", headers=echo_server.bearer).json()
     assert [model["id"] for model in listed["data"]] == ["parley-echo"]
     one = echo_server.request("GET", "/v1/models/parley-echo", headers=echo_server.bearer)
-    assert one.json() == listed["data"][0]
+    told = one.json()
+    rows = {row["name"]: row for row in told.pop("x_parley")["parameters"]}
+    assert told == listed["data"][0]
+    assert told["context_length"] == told["max_model_len"] > 0
+    assert rows["metadata"] == {
+        "name": "metadata",
+        "verdict": "honoured",
+        "note": "comes back with a whole answer",
+    }
+    assert rows["store"] == {"name": "store", "verdict": "refused", "values": ["false"]}
 
 
 def test_a_request_id_of_a_proxy_is_kept_when_it_is_harmless(echo_server: Server) -> None:
