@@ -51,6 +51,7 @@ class Recognition:
     def __init__(self, replicas: Replicas) -> None:
         self.met = Met()
         self.changed = False
+        self._open = False
         self._replicas = replicas
         self._seconds = replicas.options.timeouts.connect
         self._lengths: dict[Replica, Mapping[str, int]] = {}
@@ -70,18 +71,22 @@ class Recognition:
 
     def start(self) -> None:
         """Begin to look; does not wait for what comes of it. The replicas are started."""
+        self._open = True
         for replica in self._replicas.all:
             self.lost(replica)
 
     async def close(self) -> None:
         """End what runs in the background."""
+        self._open = False
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def known(self) -> None:
-        """Wait until it is settled, for as long as a connection may take."""
+        """Wait until it is settled, for as long as a connection may take; not at all where nobody looks."""
+        if not self._open:
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_looked.wait(), self._seconds)
 
@@ -92,7 +97,7 @@ class Recognition:
 
     def lost(self, replica: Replica) -> None:
         task = self._tasks.get(replica)
-        if (task is None or task.done()) and by_host(replica.base_url) is None:
+        if self._open and (task is None or task.done()) and by_host(replica.base_url) is None:
             self._tasks[replica] = asyncio.create_task(self._look_until_known(replica))
 
     async def back(self, replica: Replica) -> None:

@@ -80,7 +80,13 @@ headers = { "x-a" = "b" }
 
 
 @pytest.mark.parametrize(
-    ("dialect", "limit"), [("openai", "max_completion_tokens"), ("llama.cpp", "max_tokens"), ("ollama", "max_tokens")]
+    ("dialect", "limit"),
+    [
+        ("openai", "max_completion_tokens"),
+        ("llama.cpp", "max_tokens"),
+        ("ollama", "max_tokens"),
+        ("auto", "max_tokens"),
+    ],
 )
 def test_a_trial_by_completion_asks_the_upstreams_model_for_one_token_in_the_words_of_its_dialect(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str, limit: str

@@ -72,6 +72,8 @@ def test_each_kind_of_server_is_recognised_and_said_once_in_the_log(
             await until(lambda: len(server.looks) > looked)
             await recognition.close()
             assert not recognition.changed
+            recognition.lost(replicas.all[0])
+            assert all(task.done() for task in recognition._tasks.values()), "what is closed looks no more"
 
     with caplog.at_level(logging.INFO, "parley"):
         run(test())
@@ -195,6 +197,15 @@ def test_openai_is_known_at_once_and_never_looked_at() -> None:
         assert not recognition._tasks
 
     run(test())
+
+
+def test_nobody_waits_where_nobody_looks() -> None:
+    async def test() -> None:
+        recognition = Recognition(Replicas(options("http://127.0.0.1:9/v1")))
+        await recognition.known()
+        assert not recognition.settled
+
+    asyncio.run(asyncio.wait_for(test(), WIDE.connect / 2))
 
 
 def test_nobody_waits_for_a_server_longer_than_for_a_connection() -> None:

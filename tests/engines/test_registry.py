@@ -71,6 +71,7 @@ def test_a_model_that_an_engine_has_only_later_is_found() -> None:
         assert [model.id for model in registry.models] == ["a"]
         late.models = known
         assert [model.id for model in registry.models] == ["a", "b"]
+        assert registry.models is registry.models, "what has not changed is the same value"
         await registry.prepare(asked("b"), refuse)
         assert late.past == ["prepare"]
 
