@@ -21,65 +21,74 @@ def get(value: Any, *path: str | int) -> Any:
     return value
 
 
+def items(value: Any, *path: str | int) -> list[Any]:
+    """The list at a path of a JSON value, empty where there is none."""
+    found = get(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def members(value: Any, *path: str | int) -> Json:
+    """The object at a path of a JSON value, empty where there is none."""
+    found = get(value, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def whole(seen: Seen) -> Json:
     """The completion of an answer; that of a stream is put together from its chunks."""
     if not seen.is_stream:
-        return seen.content if isinstance(seen.content, dict) else {}
+        return members(seen.content)
     choices: dict[int, Json] = {}
     made: Json = {}
     for event in seen.events:
-        if not isinstance(event, dict):
-            continue
-        made |= {name: value for name, value in event.items() if name != "choices" and value is not None}
-        for choice in event.get("choices") or ():
-            if isinstance(choice, dict):
-                _add(choices.setdefault(choice.get("index") or 0, {"message": {}}), choice)
+        made |= {name: value for name, value in members(event).items() if name != "choices" and value is not None}
+        for choice in items(event, "choices"):
+            _add(choices.setdefault(number(get(choice, "index")) or 0, {"message": {}}), choice)
     made["choices"] = [{"index": index, **choice} for index, choice in sorted(choices.items())]
     return made
 
 
-def _add(made: Json, choice: Json) -> None:
+def _add(made: Json, choice: Any) -> None:
     message: Json = made["message"]
-    for name, value in (choice.get("delta") or {}).items():
+    for name, value in members(choice, "delta").items():
         if name == "tool_calls":
-            for call in value or ():
-                _merge(_call(message.setdefault("tool_calls", []), call), call)
-        elif name == "function_call" and isinstance(value, dict):
+            for piece in items(value):
+                # A piece without a number is the first call's, and none has more calls than pieces.
+                calls = message.setdefault("tool_calls", {})
+                _merge(calls.setdefault(number(get(piece, "index")) or 0, {}), piece)
+        elif name == "function_call":
             _merge(message.setdefault("function_call", {}), value)
-        elif isinstance(value, str) and name in ("content", "reasoning_content", "refusal"):
-            message[name] = (message.get(name) or "") + value
+        elif name in ("content", "reasoning_content", "refusal"):
+            if isinstance(value, str):
+                message[name] = message.get(name, "") + value
         elif value is not None:
             message[name] = value
-    if choice.get("finish_reason") is not None:
+    if get(choice, "finish_reason") is not None:
         made["finish_reason"] = choice["finish_reason"]
     tokens = get(choice, "logprobs", "content")
     if isinstance(tokens, list):
         made.setdefault("logprobs", {"content": []})["content"] += tokens
 
 
-def _call(calls: list[Json], piece: Any) -> Json:
-    index = get(piece, "index") or 0
-    while len(calls) <= index:
-        calls.append({})
-    return calls[index]
-
-
 def _merge(made: Json, piece: Any) -> None:
-    for name, value in piece.items() if isinstance(piece, dict) else ():
+    for name, value in members(piece).items():
         if isinstance(value, dict):
-            _merge(made.setdefault(name, {}), value)
-        elif isinstance(value, str) and name in ("arguments", "input"):
-            made[name] = made.get(name, "") + value
+            _merge(made.setdefault(name, {}) if isinstance(made.get(name, {}), dict) else {}, value)
+        elif name in ("arguments", "input") and isinstance(value, str):
+            made[name] = str(made.get(name, "")) + value
         elif value is not None:
             made[name] = value
 
 
 def choices(seen: Seen) -> list[Json]:
-    return [choice for choice in whole(seen).get("choices") or () if isinstance(choice, dict)]
+    return [choice for choice in items(whole(seen), "choices") if isinstance(choice, dict)]
 
 
 def message(seen: Seen, choice: int = 0) -> Json:
-    return get(choices(seen), choice, "message") or {}
+    return members(choices(seen), choice, "message")
 
 
 def text(seen: Seen, choice: int = 0) -> str:
@@ -101,7 +110,7 @@ def said(seen: Seen, choice: int = 0) -> str:
 
 
 def _calls_as_text(made: Json) -> Iterator[str]:
-    for call in made.get("tool_calls") or ():
+    for call in _listed(made):
         yield json.dumps([get(call, "function"), get(call, "custom")], sort_keys=True)
     if made.get("function_call"):
         yield json.dumps(made["function_call"], sort_keys=True)
@@ -114,13 +123,18 @@ def finish(seen: Seen, choice: int = 0) -> str | None:
 
 def count(seen: Seen, *path: str) -> int | None:
     """A number of the token counts."""
-    found = get(whole(seen), "usage", *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return number(get(whole(seen), "usage", *path))
 
 
 def calls(seen: Seen, choice: int = 0) -> list[Json]:
     """The tool calls of a choice."""
-    return [call for call in message(seen, choice).get("tool_calls") or () if isinstance(call, dict)]
+    return [call for call in _listed(message(seen, choice)) if isinstance(call, dict)]
+
+
+def _listed(made: Json) -> list[Any]:
+    """The calls of a message, which stand by number where they came in pieces."""
+    found = made.get("tool_calls")
+    return [found[key] for key in sorted(found)] if isinstance(found, dict) else items(found)
 
 
 def called(call: Json) -> str | None:

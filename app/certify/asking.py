@@ -23,6 +23,8 @@ _DONE = b"[DONE]"
 # Who is asked to wait does so for as many seconds at most, as often.
 _LONGEST_WAIT = 5.0
 _WAITS = 3
+# Levels of a JSON value; no answer of the contract has half as many.
+_DEEPEST = 64
 _WRONG_KEY = "sk-certify-a-wrong-key"
 
 
@@ -52,7 +54,7 @@ class Spent(Exception):
 
 
 class Asking:
-    """One server. ``url`` is what ``/chat/completions`` is added to; ``told`` is called after each answer.
+    """One server. ``url`` is what ``/chat/completions`` is added to.
 
     The same request is sent once, whoever asks for it.
     """
@@ -64,14 +66,12 @@ class Asking:
         evidence: Evidence,
         bounds: Bounds = Bounds(),
         concurrency: int = 4,
-        told: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url.rstrip("/")
         self._key = key
         self._evidence = evidence
         self._bounds = bounds
         self._turns = asyncio.Semaphore(concurrency)
-        self._told = told
         self._asked: dict[str, asyncio.Task[Seen]] = {}
         self._begun = time.monotonic()
         self._session: aiohttp.ClientSession | None = None
@@ -129,7 +129,6 @@ class Asking:
                     break
                 await asyncio.sleep(wait)
             self.tokens += count(seen, "completion_tokens") or len(seen.events)
-            self._told()
             return seen
 
     def _check(self) -> None:
@@ -151,7 +150,7 @@ class Asking:
         """What came of one attempt, and for how long to wait before another one."""
         number = self._evidence.next()
         begun = time.monotonic()
-        raw, reader = bytearray(), _Reader(ask, number)
+        raw, reader = bytearray(), _Reader(ask, number, self._evidence.clean)
         headers: dict[str, str] = {}
         try:
             async with self._open(ask) as response:
@@ -182,12 +181,17 @@ class Asking:
 
     async def leave(self, long: Ask, short: Ask, streams: int) -> Left | None:
         """Time a short request alone, beside some long streams, and once more after those were left in their middle.
-        None: the streams had ended by then, or could not be had."""
-        self._check()
+        None: the streams had ended by then, or could not be had.
+
+        Raises:
+            Spent: it would go beyond a bound.
+            aiohttp.ClientError: a short request was not answered.
+        """
         alone = await self._time(short)
         opened = []
         try:
             for _ in range(streams):
+                self._check()
                 number = self._evidence.next()
                 response = await self._open(long).__aenter__()
                 opened.append(response)
@@ -205,6 +209,7 @@ class Asking:
         return Left(alone, beside, after, streams, number)
 
     async def _time(self, ask: Ask) -> float:
+        self._check()
         seen, _ = await self._send(ask)
         if not seen.accepted:
             raise aiohttp.ClientError(seen.trouble)
@@ -221,7 +226,8 @@ def _wait(status: int, headers: dict[str, str]) -> float | None:
 class _Reader:
     """Takes the bytes of an answer, and gives what was seen of it."""
 
-    def __init__(self, ask: Ask, number: int) -> None:
+    def __init__(self, ask: Ask, number: int, clean: Callable[[str], str]) -> None:
+        self._clean = clean
         self._seen = Seen(ask, number)
         self._parser = EventParser(LARGEST)
         self._events: list[Any] = []
@@ -244,7 +250,7 @@ class _Reader:
             if event.strip() == _DONE:
                 self._done = True
             else:
-                self._events.append(_json(event))
+                self._events.append(_json(self._clean(event.decode(errors="replace"))))
 
     def fail(self, why: str) -> None:
         self._failure = self._failure or why
@@ -261,8 +267,14 @@ class _Reader:
         )
 
 
-def _json(text: str | bytes) -> Any:
+def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return None if _is_deeper(value, _DEEPEST) else value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not levels or any(_is_deeper(item, levels - 1) for item in inner)

@@ -10,6 +10,7 @@ from ..engines.dialects.known import DIALECTS
 from .report import Report
 from .verdicts import Fate, Row
 
+_LACKING: tuple[Fate, ...] = ("broken", "ignored", "refused")
 # What servers say that their models belong to.
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 
@@ -19,20 +20,22 @@ def dialect_of(report: Report) -> str:
     return _OWNERS.get(report.owner.lower(), "openai")
 
 
-def proven(report: Report) -> dict[str, Fate]:
-    """What becomes of each capability: of all parameters that need it the worst, so that what is honoured in part alone
-    is not taken for whole; ``not seen`` where none was seen to be honoured and none is missing."""
-    fates: dict[str, list[Fate]] = {}
-    needs = {parameter.name: parameter.needs for parameter in PARAMETERS if parameter.needs is not None}
-    for row in report.rows:
-        if row.side == "request" and row.path in needs and row.group != "bounds":
-            fates.setdefault(needs[row.path], []).append(row.fate)
-    return {capability: _worst(fates.get(capability, [])) for capability in sorted(CAPABILITIES)}
+def proven(report: Report, dialect: str) -> dict[str, Row | None]:
+    """For each capability the row that tells what becomes of it, None where none does: of all parameters that need it
+    the worst, so that what is honoured in part alone is not taken for whole."""
+    return {capability: _worst(_rows(report, dialect, capability)) for capability in sorted(CAPABILITIES)}
 
 
-def _worst(fates: list[Fate]) -> Fate:
-    order: tuple[Fate, ...] = ("broken", "ignored", "refused", "honoured")
-    return next((fate for fate in order if fate in fates), "not seen")
+def _rows(report: Report, dialect: str, capability: str) -> list[Row]:
+    names = {parameter.name for parameter in PARAMETERS if parameter.needs == capability}
+    if dialect != "openai":
+        # The other dialects say in words that their servers know which tools may be called.
+        names -= {"tool_choice", "parallel_tool_calls"}
+    return [row for row in report.rows if row.side == "request" and row.path in names and row.group != "bounds"]
+
+
+def _worst(rows: list[Row]) -> Row | None:
+    return next((row for fate in (*_LACKING, "honoured") for row in rows if row.fate == fate), None)
 
 
 def block(report: Report, *, dialect: str | None = None, key_env: str | None = None) -> str:
@@ -44,10 +47,10 @@ def block(report: Report, *, dialect: str | None = None, key_env: str | None = N
     """
     name = dialect or dialect_of(report)
     known = DIALECTS[name].capabilities
-    fates = proven(report)
-    add = [capability for capability, fate in fates.items() if fate == "honoured" and capability not in known]
-    lacking = [c for c, fate in fates.items() if fate in ("broken", "ignored", "refused") and c in known]
-    unseen = [c for c, fate in fates.items() if fate in ("not seen", "not probed") and c in known]
+    telling = proven(report, name)
+    add = [c for c, row in telling.items() if row is not None and row.fate == "honoured" and c not in known]
+    lacking = {c: row for c, row in telling.items() if row is not None and row.fate in _LACKING and c in known}
+    unseen = [c for c, row in telling.items() if row is None and c in known]
     lines = [
         f"[models.{_key(report.model)}]",
         'engine = "upstream"',
@@ -57,22 +60,14 @@ def block(report: Report, *, dialect: str | None = None, key_env: str | None = N
         *([f"key_env = {_text(key_env)}"] if key_env else []),
         *([f"capabilities.add = [{', '.join(map(_text, add))}]"] if add else []),
         *([f"capabilities.remove = [{', '.join(map(_text, lacking))}]"] if lacking else []),
-        *(f"# {capability}: {fates[capability]} ({_example(report, capability)})" for capability in lacking),
+        *(
+            f"# {capability}: {row.name} is {row.fate}: {' '.join(row.seen.split())}"
+            for capability, row in lacking.items()
+            if row.named in (None, "no")
+        ),
         *([f"# neither proven nor disproven: {', '.join(unseen)}"] if unseen else []),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _example(report: Report, capability: str) -> str:
-    """The row that tells that a capability is missing."""
-    fate = proven(report)[capability]
-    names = {parameter.name for parameter in PARAMETERS if parameter.needs == capability}
-
-    def tells(row: Row) -> bool:
-        return row.side == "request" and row.path in names and row.fate == fate and row.group != "bounds"
-
-    row = next(row for row in report.rows if tells(row))
-    return " ".join(f"{row.name}: {row.seen}".split())
 
 
 def _text(value: str) -> str:

@@ -52,6 +52,10 @@ class Refusal:
     param: str | None = None
     message: str = ""
 
+    def __str__(self) -> str:
+        """Status and code; some servers give the status for a code."""
+        return " ".join(dict.fromkeys(filter(None, (str(self.status), shortened(self.code or "", 60)))))
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -133,8 +137,8 @@ class Seen:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text in one line of at most so many characters."""
-    line = " ".join(text.split())
+    """A text in one line of at most so many characters, none of which a terminal would obey."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError
-from .answers import count, get, text
+from .answers import count, get, items, text
 from .asking import Asking
 from .exchange import Ask, Seen
 from .probe import HELLO, Base
@@ -25,9 +25,9 @@ async def prepare(asking: Asking, model: str | None, *, has_key: bool) -> tuple[
     listing = await asking.ask(Ask(method="GET", path="/models"))
     if not listing.status:
         raise Unreachable(f"the server cannot be reached: {listing.failure}")
-    listed = get(listing.content, "data") or []
+    listed = items(listing.content, "data")
     found = model or get(listed, 0, "id")
-    if not isinstance(found, str):
+    if not isinstance(found, str) or not found.isprintable():
         raise Unreachable(f"the server does not list its models (status {listing.status}): name one with --model")
     bare = Base(found, None, cold=False, has_key=has_key)
     plain = await asking.ask(Ask(bare.body(HELLO, None, {})))

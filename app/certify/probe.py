@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..jsontypes import Json
+from .answers import said
 from .exchange import Ask, Refusal, Seen, shortened
 from .verdicts import Named, Verdict, broken, ignored, not_seen
 
@@ -18,6 +19,9 @@ Answers = Mapping[str, Seen]
 # without it, which must be answered. ``aid``: it shows more where the server takes it. ``nonsense``: it has a value
 # that the contract forbids.
 Role = Literal["asked", "compare", "aid", "nonsense"]
+
+# What is in every request.
+_PLAIN = ("model", "messages", "temperature", "max_tokens", "max_completion_tokens", "stream")
 
 # Statuses that say nothing of what was asked.
 _OF_OTHER_THINGS = {401: "the key is refused", 403: "the key may not do this", 429: "too many requests"}
@@ -61,7 +65,7 @@ class Step:
 class Probe:
     """``paths`` are the properties that the verdict is about; of ``parts`` it tells that they are refused, ignored or
     broken with the rest, but an effect of their own is not looked for. Without paths it is about how the server
-    behaves. ``check`` says what is looked for."""
+    behaves. ``check`` says what is looked for. ``alone``: other requests at the same time would disturb it."""
 
     group: str
     check: str
@@ -69,6 +73,7 @@ class Probe:
     judge: Callable[[Answers], Verdict]
     paths: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    alone: bool = False
 
 
 HELLO = "Hello! Who are you?"
@@ -87,6 +92,13 @@ def step(
     return Step(name, lambda base, answers: Ask(base.body(prompt, tokens, fields), turn=turn), role)
 
 
+def changed(answers: Answers, reference: str, name: str) -> bool:
+    """Whether an answer is another one than a reference, which was asked for twice and was the same: else a difference
+    tells nothing."""
+    first = said(answers[reference])
+    return first == said(answers[f"{reference} again"]) and first != said(answers[name])
+
+
 def one(name: str, value: Any) -> dict[str, Any]:
     """A field whose name is known only now."""
     return {name: value}
@@ -101,7 +113,7 @@ def verdict_of(probe: Probe, answers: Answers) -> Verdict:
         if seen.trouble:
             return broken(seen.trouble)
         if seen.refusal is not None:
-            return refused(seen.refusal, (*probe.paths, *probe.parts))
+            return refused(seen.refusal, (*probe.paths, *probe.parts, *_special(seen)))
         if seen.status != 200:
             return broken(f"status {seen.status}, which the contract does not have")
     for name, seen in answers.items():
@@ -110,6 +122,11 @@ def verdict_of(probe: Probe, answers: Answers) -> Verdict:
     usable = {name: seen for name, seen in answers.items() if roles[name] in ("asked", "nonsense") or seen.accepted}
     found = probe.judge(usable)
     return _unless_unread(found, [seen for name, seen in usable.items() if roles[name] == "nonsense"])
+
+
+def _special(seen: Seen) -> list[str]:
+    """What a request has beyond a plain one: who refuses the tools need not speak of the choice among them too."""
+    return [name for name in seen.ask.body if name not in _PLAIN] if isinstance(seen.ask.body, dict) else []
 
 
 def _why(seen: Seen) -> str:
@@ -129,9 +146,13 @@ def refused(refusal: Refusal, paths: tuple[str, ...]) -> Verdict:
     if refusal.status in _OF_OTHER_THINGS:
         return not_seen(f"status {refusal.status}: {_OF_OTHER_THINGS[refusal.status]}")
     named = name_in(refusal, paths)
-    how = {"param": f"naming {refusal.param}", "message": "named in its message alone", "no": "without its name"}[named]
-    code = f" {refusal.code}" if refusal.code else ""
-    return Verdict("refused", f"{refusal.status}{code}, {how}: {shortened(refusal.message, 100)}", refusal, named)
+    how = {
+        "param": f"naming {shortened(refusal.param or '', 60)}",
+        "message": "named in its message alone",
+        "no": "without its name",
+    }[named]
+    words = "" if named == "param" else f": {shortened(refusal.message, 100)}"
+    return Verdict("refused", f"{refusal}, {how}{words}", refusal, named)
 
 
 def name_in(refusal: Refusal, paths: tuple[str, ...]) -> Named:

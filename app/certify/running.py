@@ -25,6 +25,8 @@ _STREAMS = 4
 _LONG = "Write a very long story, and do not end it."
 # How many times as long a request must take beside others before that says that these run.
 _SLOWER = 2.5
+# And how many seconds longer: less is chance.
+_LONGER = 0.1
 
 
 async def certify(
@@ -46,8 +48,9 @@ async def certify(
         progress(done, len(probes))
         return found
 
-    rows = [row for found in await asyncio.gather(*map(run, probes)) for row in found]
-    # Alone, for it is about time.
+    together = await asyncio.gather(*(run(probe) for probe in probes if not probe.alone))
+    after = [await run(probe) for probe in probes if probe.alone]
+    rows = [row for found in (*together, *after) for row in found]
     rows.append(await _cancellation(asking, base))
     rows += produced(rules, asking.answers, _fates(rows))
     order = list(dict.fromkeys(row.group for row in rows))
@@ -125,7 +128,7 @@ def cancelled(left: Left | None) -> Verdict:
     if left is None:
         return not_seen("the streams ended before they could be left")
     times = f"{left.alone:.2f} s alone, {left.beside:.2f} s beside {left.streams} streams, {left.after:.2f} s after"
-    if left.beside < _SLOWER * left.alone:
+    if left.beside < max(_SLOWER * left.alone, left.alone + _LONGER):
         return not_seen(f"a short request takes {times}: streams do not slow it")
     if left.after < left.beside / _SLOWER:
         return honoured(f"a short request takes {times} they were left")

@@ -7,25 +7,36 @@ from collections.abc import Iterable, Iterator
 from .report import Report, counts, score
 from .verdicts import FATES, MEANINGS, Row
 
-# Of the contract's answers a few hundred properties are as they should be, or did not come.
+# Of the contract's answers and of bounds there are hundreds; most are as they should be, or did not come.
+_LONG_GROUPS = ("answers", "bounds")
 _QUIET = ("honoured", "not seen")
 
 
 def as_text(report: Report, *, every: bool = False) -> str:
-    """Each group's verdicts, then the table of scores. Without ``every``, of the answers' properties only those that
-    something is wrong with."""
+    """Each group's verdicts, then the table of scores. Without ``every`` what shares a verdict is one line, and of the
+    longest groups only what something is wrong with is shown."""
     lines: list[str] = []
     for name, rows in report.groups.items():
-        shown = [row for row in rows if every or row.side in ("request", "behaviour") or row.fate not in _QUIET]
-        if not shown:
+        shown = [row for row in rows if every or name not in _LONG_GROUPS or row.fate not in _QUIET]
+        told = [(_name(row), [row]) for row in shown] if every else _together(shown)
+        if not told:
             continue
-        width = max(len(_name(row)) for row in shown)
+        width = max(len(called) for called, _ in told)
         lines.append(name)
-        lines += [f"  {_name(row):{width}}  {row.fate:10}  {row.seen}".rstrip() for row in shown]
+        lines += [f"  {called:{width}}  {row.fate:10}  {row.seen}".rstrip() for called, (row, *_) in told]
         lines.append("")
     lines += _scores(report)
     lines += ["", _sentence(report)]
     return "\n".join(lines)
+
+
+def _together(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows that one verdict made, under the name of the first and the number of the others."""
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        key = (row.side, row.path.partition(".")[0], row.fate, row.seen)
+        found.setdefault(key if row.seen and row.path else (row.key,), []).append(row)
+    return [(_name(same[0]) + (f" +{len(same) - 1}" if len(same) > 1 else ""), same) for same in found.values()]
 
 
 def as_markdown(report: Report) -> str:

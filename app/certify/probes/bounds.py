@@ -10,7 +10,7 @@ from ...chat.parameters import PARAMETERS
 from ...contract.document import Document
 from ...jsontypes import Json
 from ..exchange import Seen, having
-from ..probe import Answers, Probe, Step, step
+from ..probe import Answers, Probe, Step, name_in, step
 from ..verdicts import Verdict, broken, honoured, ignored
 from .tools import functions
 
@@ -41,7 +41,7 @@ def bounds(document: Document, pointer: str, fits: Callable[[Json], bool]) -> li
         resolved, _ = document.resolve(inner)
         wrong = _wrong_type(name, fits)
         if wrong is not None:
-            found.append(Probe(GROUP, "another type", (_at("beyond", name, wrong, "nonsense"),), _edges, (name,)))
+            found.append(Probe(GROUP, "another type", (_at("beyond", name, wrong, "nonsense"),), _edges(name), (name,)))
         at, beyond = _edges_of(name, resolved)
         steps = [
             *(_at(f"at {i}", name, value) for i, value in enumerate(at) if _valid(name, value, fits)),
@@ -52,7 +52,7 @@ def bounds(document: Document, pointer: str, fits: Callable[[Json], bool]) -> li
             ),
         ]
         if steps:
-            found.append(Probe(GROUP, "at and beyond its bounds", tuple(steps), _edges, (name,)))
+            found.append(Probe(GROUP, "at and beyond its bounds", tuple(steps), _edges(name), (name,)))
     return found
 
 
@@ -125,24 +125,25 @@ def _items(name: str, number: int) -> list[Any]:
     return [f"qixotl{i}" for i in range(number)]
 
 
-def _edges(answers: Answers) -> Verdict:
-    beyond = [seen for name, seen in answers.items() if name.startswith("beyond")]
-    for seen in beyond:
-        if seen.trouble and seen.status != 200:
-            return broken(f"{_value(seen)}: {seen.trouble}")
-    accepted = [_value(seen) for seen in beyond if seen.status == 200]
-    if accepted:
-        return ignored(f"accepted, though the contract forbids it: {', '.join(accepted)}")
-    unnamed = [seen for seen in beyond if seen.refusal is not None and not seen.refusal.param]
-    at = len(answers) - len(beyond)
-    return honoured(
-        f"{f'{at} accepted at its bounds, ' if at else ''}{len(beyond)} refused"
-        + (", without param" if unnamed else ", each by name")
-    )
+def _edges(name: str) -> Callable[[Answers], Verdict]:
+    """A judge: whether all beyond the bounds of a parameter was refused."""
+
+    def judge(answers: Answers) -> Verdict:
+        beyond = [seen for step, seen in answers.items() if step.startswith("beyond")]
+        for seen in beyond:
+            if seen.trouble and seen.status != 200:
+                return broken(f"{_value(seen, name)}: {seen.trouble}")
+        accepted = [_value(seen, name) for seen in beyond if seen.status == 200]
+        if accepted:
+            return ignored(f"accepted, though the contract forbids it: {', '.join(accepted)}")
+        at = len(answers) - len(beyond)
+        named = all(seen.refusal is None or name_in(seen.refusal, (name,)) == "param" for seen in beyond)
+        accepted_at = f"{at} accepted at its bounds, " if at else ""
+        return honoured(f"{accepted_at}{len(beyond)} refused" + (", by name" if named else ", not all by name"))
+
+    return judge
 
 
-def _value(seen: Seen) -> str:
-    """The last field of a request, which is the one that was set."""
-    name, value = list(seen.ask.body.items())[-1]
-    shown = repr(value)
+def _value(seen: Seen, name: str) -> str:
+    shown = repr(seen.ask.body[name])
     return f"{name} {shown if len(shown) <= 32 else shown[:31] + '…'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..answers import choices, get, is_logprob, joined, logprobs, text
+from ..answers import choices, get, is_logprob, items, joined, logprobs, text
 from ..probe import Answers, Probe, step
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 
@@ -49,7 +49,7 @@ def _alternatives(answers: Answers) -> Verdict:
             if text(answers["four"])
             else not_seen("the answer has no text")
         )
-    counts = {len(get(token, "top_logprobs") or ()) for token in tokens}
+    counts = {len(items(token, "top_logprobs")) for token in tokens}
     if counts == {_ALTERNATIVES}:
         listed = [item for token in tokens for item in token["top_logprobs"]]
         if not all(is_logprob(get(item, "logprob")) for item in listed):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..answers import count, get
-from ..exchange import Ask
+from ..exchange import Ask, shortened
 from ..probe import HELLO, Answers, Base, Probe, Step, name_in, step
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
+from .messages import UNKNOWN
 from .tools import functions
 
 GROUP = "errors"
@@ -26,17 +27,16 @@ def refuses(statuses: tuple[int, ...], param: str = "") -> Callable[[Answers], V
             return ignored(f"it is answered with status {seen.status}")
         if not isinstance(get(seen.content, "error"), dict):
             return broken(f"status {refusal.status} without the contract's envelope: {refusal.message}")
-        code = f" {refusal.code}" if refusal.code else ""
         if refusal.status not in statuses:
-            return ignored(f"status {refusal.status}{code}, where {' or '.join(map(str, statuses))} is meant")
+            return ignored(f"{refusal}, where {' or '.join(map(str, statuses))} is meant")
         if not param:
-            return honoured(f"{refusal.status}{code}")
+            return honoured(f"{refusal}")
         named = {
-            "param": f"naming {refusal.param}",
+            "param": f"naming {shortened(refusal.param or '', 60)}",
             "message": "naming it in the message alone",
             "no": "without naming it",
         }
-        return honoured(f"{refusal.status}{code}, {named[name_in(refusal, (param,))]}")
+        return honoured(f"{refusal}, {named[name_in(refusal, (param,))]}")
 
     return judge
 
@@ -95,9 +95,7 @@ PROBES = (
     _field("an unknown role", "messages[].role", messages=[{"role": "qixotl", "content": "Hello!"}]),
     _field("a message without content", "messages[].content", messages=[{"role": "user"}]),
     _field("an unknown parameter", "zyr_qixotl", zyr_qixotl=1),
-    _wrong(
-        "an unknown model", lambda base: Ask(base.body(HELLO, 4, {"model": "qixotl-4711"})), 404, 400, param="model"
-    ),
+    _wrong("an unknown model", lambda base: Ask(base.body(HELLO, 4, {"model": UNKNOWN})), 404, 400, param="model"),
     _wrong(
         "an error of a stream is no event",
         lambda base: Ask(base.body(HELLO, 4, {"stream": True, "messages": []})),
@@ -127,7 +125,7 @@ PROBES = (
     Probe(
         "models",
         "one that there is not",
-        (Step("wrong", lambda base, answers: Ask(method="GET", path="/models/qixotl-4711"), "nonsense"),),
+        (Step("wrong", lambda base, answers: Ask(method="GET", path=f"/models/{UNKNOWN}"), "nonsense"),),
         refuses((404,)),
     ),
 )

@@ -8,8 +8,8 @@ import zlib
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import count, said
-from ..probe import Answers, Probe, step
+from ..answers import count
+from ..probe import Answers, Probe, changed, step
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "media"
@@ -70,7 +70,7 @@ def _read(answers: Answers) -> Verdict:
     before, after = count(without, "prompt_tokens"), count(once, "prompt_tokens")
     if before is not None and after is not None and after > before:
         return honoured(f"{after - before} more tokens are read with it")
-    if said(without) != said(once):
+    if changed(answers, "without", "once"):
         return honoured("another answer with it")
     return ignored("with it neither the answer changes nor how many tokens are read")
 
@@ -79,7 +79,7 @@ def _detail(answers: Answers) -> Verdict:
     low, high = (count(answers[name], "prompt_tokens") for name in ("low", "high"))
     if low is not None and high is not None and low != high:
         return honoured(f"{low} tokens are read with low, {high} with high")
-    if said(answers["low"]) != said(answers["high"]):
+    if changed(answers, "low", "high"):
         return honoured("another answer with high than with low")
     return not_seen(f"a picture of {_SIDE} x {_SIDE} is read alike with low and high")
 
@@ -101,7 +101,11 @@ def _media(part: Json, paths: str, parts: str = "") -> Probe:
     return Probe(
         GROUP,
         "",
-        (step("once", _asks(part)), step("without", _asks(), role="compare")),
+        (
+            step("once", _asks(part)),
+            step("without", _asks(), role="compare"),
+            step("without again", _asks(), role="compare", turn=1),
+        ),
         _read,
         _content(paths),
         _content(parts),
@@ -127,7 +131,11 @@ PROBES = (
     Probe(
         GROUP,
         "",
-        (step("low", _asks(_image(detail="low"))), step("high", _asks(_image(detail="high")))),
+        (
+            step("low", _asks(_image(detail="low"))),
+            step("low again", _asks(_image(detail="low")), turn=1),
+            step("high", _asks(_image(detail="high"))),
+        ),
         _detail,
         _content("image_url.detail"),
     ),

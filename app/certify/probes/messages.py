@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import count, get, said, whole
-from ..probe import Answers, Probe, step
+from ..answers import count, get, whole
+from ..exchange import shortened
+from ..probe import Answers, Probe, changed, step
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "messages"
+UNKNOWN = "qixotl-4711"
 _LONG = " ".join(f"qixotl {number}" for number in range(12))
 _SHORT = "zyr"
 
@@ -21,7 +23,7 @@ def _reads(always: bool) -> Any:
         before, after = count(short, "prompt_tokens"), count(long, "prompt_tokens")
         if before is not None and after is not None and after > before:
             return honoured(f"{after - before} more tokens are read with a longer one")
-        if said(short) != said(long):
+        if changed(answers, "short", "long"):
             return honoured("another answer with a longer one")
         if always and before is not None and after is not None:
             return ignored("a longer one changes neither the answer nor how many tokens are read")
@@ -75,7 +77,7 @@ def _probe(check: str, make: Any, paths: str, parts: str = "", *, always: bool =
     return Probe(
         GROUP,
         check,
-        (step("short", make(_SHORT)), step("long", make(_LONG))),
+        (step("short", make(_SHORT)), step("short again", make(_SHORT), turn=1), step("long", make(_LONG))),
         _reads(always),
         tuple("messages" + path.removesuffix(".") for path in paths.split()),
         tuple("messages" + path for path in parts.split()),
@@ -88,13 +90,15 @@ def _made_up(answers: Answers) -> Verdict:
 
 
 def _model(answers: Answers) -> Verdict:
-    named = get(whole(answers["plain"]), "model")
-    if not named:
-        return not_seen("the answer does not say which model gave it")
-    return honoured(f"the answer is given by {str(named)[:60]}")
+    named = shortened(str(get(whole(answers["plain"]), "model")), 60)
+    if answers["unknown"].accepted:
+        return ignored(f"asked for a model that there is not, it answers all the same: with {named}")
+    return honoured(f"the answer is given by {named}, and a model that there is not is refused")
 
 
-_MODEL = Probe(GROUP, "", (step("plain"),), _model, ("model",))
+_MODEL = Probe(
+    GROUP, "", (step("plain"), step("unknown", role="nonsense", tokens=4, model=UNKNOWN)), _model, ("model",)
+)
 
 
 PROBES = (

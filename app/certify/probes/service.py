@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ...jsontypes import Json
-from ..answers import choices, count, get, message, said, thoughts, whole
-from ..exchange import CHAT, Ask, having
-from ..probe import Answers, Base, Probe, Step, one, step
+from ..answers import choices, count, get, message, thoughts, whole
+from ..exchange import CHAT, Ask, having, shortened
+from ..probe import Answers, Base, Probe, Step, changed, one, step
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "service"
@@ -55,7 +55,7 @@ def _tier(answers: Answers) -> Verdict:
         return honoured("the answer says that it was served so")
     if served is None:
         return ignored("the answer does not say with which priority it was served")
-    return not_seen(f"asked for flex, and the answer says {str(served)[:40]}")
+    return not_seen(f"asked for flex, and the answer says {shortened(str(served), 40)}")
 
 
 def _cache_key(answers: Answers) -> Verdict:
@@ -93,11 +93,11 @@ def _spoken(answers: Answers) -> Verdict:
 
 def effort(answers: Answers) -> Verdict:
     """Whether more effort makes another answer, or more thoughts."""
-    low, again, high = (answers[name] for name in ("low", "low again", "high"))
+    low, high = answers["low"], answers["high"]
     before, after = count(low, "prompt_tokens"), count(high, "prompt_tokens")
     if before is not None and after is not None and before != after:
         return honoured(f"the model is told: {before} tokens are read with low, {after} with high")
-    if said(low) == said(again) and said(low) != said(high):
+    if changed(answers, "low", "high"):
         return honoured(
             "another answer with high than with low"
             + (f", {len(thoughts(high))} characters of thoughts" if thoughts(high) else "")
@@ -183,6 +183,8 @@ PROBES = (
         ),
         _cache_key,
         ("prompt_cache_key",),
+        # Others would take the place of what was read.
+        alone=True,
     ),
     _inside("prompt_cache_retention", "a cache does not show so soon", "24h"),
     _inside("prompt_cache_options.mode", "a cache does not show so soon", "explicit"),

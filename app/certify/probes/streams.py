@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import count, finish, get, said, text
+from ..answers import count, finish, get, items, members, number, said, text
 from ..exchange import Seen
 from ..probe import Answers, Probe, step
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
@@ -16,8 +16,8 @@ GROUP = "streams"
 
 def _deltas(seen: Seen) -> Iterator[tuple[int, Json]]:
     for event in seen.events:
-        for choice in get(event, "choices") or ():
-            yield get(choice, "index") or 0, choice
+        for choice in items(event, "choices"):
+            yield number(get(choice, "index")) or 0, choice
 
 
 def _stream(answers: Answers) -> Verdict:
@@ -32,12 +32,12 @@ def order(answers: Answers) -> Verdict:
     seen = answers["streamed"]
     if not seen.is_stream:
         return not_seen("there is no stream")
-    if len({get(event, "id") for event in seen.events}) > 1:
+    if len({str(get(event, "id")) for event in seen.events}) > 1:
         return broken("the chunks have several ids")
     first: dict[int, Any] = {}
     ended: set[int] = set()
     for index, choice in _deltas(seen):
-        delta = get(choice, "delta") or {}
+        delta = members(choice, "delta")
         if index in ended and any(delta.get(name) for name in ("content", "tool_calls")):
             return broken("text after the finish_reason")
         first.setdefault(index, delta.get("role"))
@@ -69,6 +69,8 @@ def _same(answers: Answers) -> Verdict:
     whole, again, streamed = (answers[name] for name in ("whole", "whole again", "streamed"))
     if said(whole) != said(again):
         return not_seen("two whole answers at temperature 0 differ already")
+    if said(streamed) != said(answers["streamed again"]):
+        return not_seen("two streamed answers at temperature 0 differ already")
     if said(streamed) != said(whole):
         return ignored(f"streamed {text(streamed)[:40]!r}, whole {text(whole)[:40]!r}")
     if finish(streamed) != finish(whole):
@@ -125,8 +127,10 @@ PROBES = (
             step("whole", tokens=_TOKENS, role="compare"),
             step("whole again", tokens=_TOKENS, role="compare", turn=1),
             step("streamed", tokens=_TOKENS, stream=True),
+            step("streamed again", tokens=_TOKENS, stream=True, turn=1),
         ),
         _same,
+        alone=True,
     ),
     Probe(
         GROUP,
