@@ -99,6 +99,10 @@ class Asking:
     def requests(self) -> int:
         return self._evidence.count
 
+    def clean(self, text: str) -> str:
+        """A text without the key."""
+        return self._evidence.clean(text)
+
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._begun

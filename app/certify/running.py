@@ -55,7 +55,9 @@ async def certify(
     rows += produced(rules, asking.answers, _fates(rows))
     order = list(dict.fromkeys(row.group for row in rows))
     rows.sort(key=lambda row: order.index(row.group))
-    return Report(url, base.model, owner, tuple(rows), asking.requests, asking.tokens, round(asking.seconds, 1))
+    # What was read of an answer may spell the key in other ways than its text, such as the bytes of tokens.
+    told = tuple(replace(row, seen=asking.clean(row.seen)) for row in rows)
+    return Report(url, base.model, owner, told, asking.requests, asking.tokens, round(asking.seconds, 1))
 
 
 async def _run(asking: Asking, base: Base, probe: Probe) -> list[Row]:

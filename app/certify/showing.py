@@ -34,7 +34,7 @@ def _together(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     """Rows that one verdict made, under the name of the first and the number of the others."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        key = (row.side, row.path.partition(".")[0], row.fate, row.seen)
+        key = (row.side, row.path.partition(".")[0].removesuffix("[]"), row.fate, row.seen)
         found.setdefault(key if row.seen and row.path else (row.key,), []).append(row)
     return [(_name(same[0]) + (f" +{len(same) - 1}" if len(same) > 1 else ""), same) for same in found.values()]
 

@@ -263,11 +263,16 @@ def test_an_answer_cut_short_with_another_finish_reason_is_broken() -> None:
     assert verdict("length: finish_reason of an answer cut short", few=few, reference=long).fate == "broken"
 
 
-def test_a_seed_that_once_fails_to_repeat_is_not_called_ignored() -> None:
-    drawn = {"seven": "a", "seven_again": "a", "seven_more": "b", "eight": "c", "nine": "d"}
-    assert verdict("sampling: seed", **{name: whole(text) for name, text in drawn.items()}).fate == "honoured"
-    drawn["seven_again"] = "e"
-    assert verdict("sampling: seed", **{name: whole(text) for name, text in drawn.items()}).fate == "ignored"
+def test_a_seed_is_honoured_by_who_repeats_himself_and_ignored_by_who_never_does() -> None:
+    def drawn(texts: Callable[[int, int], str]) -> Verdict:
+        steps = {f"seed_{seed}_{i}": whole(texts(seed, i)) for seed in (7, 8, 9, 10) for i in range(3)}
+        return verdict("sampling: seed", **steps)
+
+    assert drawn(lambda seed, i: f"{seed}").fate == "honoured"
+    assert drawn(lambda seed, i: f"{seed}" if seed < 9 or i else "another").fate == "honoured"
+    assert drawn(lambda seed, i: f"{seed} {i}").fate == "ignored"
+    assert drawn(lambda seed, i: f"{seed} {i}" if seed == 7 else "the same").fate == "not seen"
+    assert drawn(lambda seed, i: "the same").fate == "not seen"
 
 
 def test_a_call_of_another_tool_than_the_chosen_one_is_not_obedience() -> None:

@@ -3,6 +3,7 @@ the highest temperature, and where the server takes it by a bias that leaves onl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..answers import count, said, text
@@ -72,24 +73,28 @@ def _top_p(answers: Answers) -> Verdict:
     return not_seen(_ALIKE)
 
 
+# Each is asked for several times: one that is the same by chance is no other's.
+_SEEDS = (7, 8, 9, 10)
+
+
 def _seed(answers: Answers) -> Verdict:
     for kind in ("", " flat"):
-        same = [said(answers[f"{i}{kind}"]) for i in ("seven", "seven again", "seven more") if f"{i}{kind}" in answers]
-        others = [said(answers[f"{i}{kind}"]) for i in ("eight", "nine") if f"{i}{kind}" in answers]
-        if len(same) < 3 or not _varied([*same, *others]):
-            continue
-        if len(set(same)) == len(same):
-            return ignored("the same seed three times, and each time another answer")
+        drawn = [_texts(answers, f"seed {seed}{kind}") for seed in _SEEDS]
+        drawn = [texts for texts in drawn if len(texts) == len(_TIMES)]
+        if sum(len(set(texts)) == len(texts) for texts in drawn) > 1:
+            return ignored(f"the same seed {len(_TIMES)} times, and each time another answer")
         # How requests share a processor may change the last digits of a probability, and so a token at times.
-        alike = len(same) - len(set(same)) + 1
-        if _varied(others) and not set(same) & set(others):
-            return honoured(f"the same seed, the same answer {alike} times of {len(same)}; other seeds, other answers")
+        steady = [texts[0] for texts in drawn if not _varied(texts)]
+        if len(set(steady)) > 1:
+            return honoured(f"{len(set(steady))} seeds, {len(set(steady))} answers, each {len(_TIMES)} times the same")
     return not_seen(_ALIKE)
 
 
-def _seeded(name: str, seed: int, turn: int = 0) -> tuple[Step, ...]:
-    fields: dict[str, Any] = {"temperature": 2, "seed": seed, "turn": turn}
-    return (_draw(name, **fields), _draw(f"{name} flat", role="aid", logit_bias=FLAT, **fields))
+def _seeded(seed: int) -> Iterator[Step]:
+    for i in _TIMES:
+        fields: dict[str, Any] = {"temperature": 2, "seed": seed, "turn": i}
+        yield step(f"seed {seed} {i}", _PROMPT, 2 * _FEW, **fields)
+        yield step(f"seed {seed} flat {i}", _PROMPT, 2 * _FEW, role="aid", logit_bias=FLAT, **fields)
 
 
 def changes(answers: Answers, names: tuple[str, ...], reference: str = "reference") -> str | None:
@@ -172,11 +177,7 @@ PROBES = (
         GROUP,
         "",
         (
-            *_seeded("seven", 7),
-            *_seeded("seven again", 7, 1),
-            *_seeded("seven more", 7, 2),
-            *_seeded("eight", 8),
-            *_seeded("nine", 9),
+            *(drawn for seed in _SEEDS for drawn in _seeded(seed)),
             _draw("nonsense", role="nonsense", seed="lucky"),
         ),
         _seed,
