@@ -9,6 +9,7 @@ import click
 import flask
 from msgspec.structs import fields
 
+from .commands.certify import certify
 from .commands.config import config
 from .commands.contract import contract
 from .commands.models import models
@@ -21,7 +22,7 @@ from .web.keys import load_keys
 
 def register(app: flask.Flask) -> None:
     """Add the commands to a Flask application, where ``flask`` finds them."""
-    for command in (_settings, _keys, models, config, contract):
+    for command in (_settings, _keys, models, config, contract, certify):
         app.cli.add_command(command)
 
 
@@ -79,5 +80,5 @@ def parley() -> None:
     """A chat-completions server's commands. To serve: gunicorn -c python:app.serving wsgi:app"""
 
 
-for _command in (_settings, _keys, models, config, contract):
+for _command in (_settings, _keys, models, config, contract, certify):
     parley.add_command(_command)

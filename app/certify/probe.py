@@ -1,0 +1,171 @@
+"""A probe: requests that would show an effect, and a pure function from what was seen to a verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..jsontypes import Json
+from .answers import said
+from .exchange import Ask, Refusal, Seen, shortened
+from .verdicts import Named, Verdict, broken, ignored, not_seen
+
+# The answers to a probe's requests, by the names of its steps.
+Answers = Mapping[str, Seen]
+
+# What a step's request is for. ``asked``: it has the parameter, and its refusal is the parameter's. ``compare``: one
+# without it, which must be answered. ``aid``: it shows more where the server takes it. ``nonsense``: it has a value
+# that the contract forbids.
+Role = Literal["asked", "compare", "aid", "nonsense"]
+
+# What is in every request.
+_PLAIN = ("model", "messages", "temperature", "max_tokens", "max_completion_tokens", "stream")
+
+# Statuses that say nothing of what was asked.
+_OF_OTHER_THINGS = {401: "the key is refused", 403: "the key may not do this", 429: "too many requests"}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every request to a server has, as far as it takes it. ``limit`` is the parameter that it obeys for the most
+    tokens of an answer, None if it has none. ``cold``: it takes the temperature 0."""
+
+    model: str
+    limit: str | None = "max_completion_tokens"
+    cold: bool = True
+    has_key: bool = False
+
+    def body(self, prompt: str | list[Json], tokens: int | None, fields: Mapping[str, Any]) -> Json:
+        """A request with some fields. A prompt is text of the user's, or all messages."""
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        body: Json = {"model": self.model, "messages": messages}
+        if self.cold:
+            body["temperature"] = 0
+        if self.limit is not None and tokens is not None and not {"max_tokens", "max_completion_tokens"} & set(fields):
+            body[self.limit] = tokens
+        return {name: value for name, value in {**body, **fields}.items() if value is not LEFT_OUT}
+
+
+LEFT_OUT = object()
+Make = Callable[[Base, Answers], Ask | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a probe. ``make`` may look at the answers before it; None: there is nothing to be asked."""
+
+    name: str
+    make: Make
+    role: Role = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """``paths`` are the properties that the verdict is about; of ``parts`` it tells that they are refused, ignored or
+    broken with the rest, but an effect of their own is not looked for. Without paths it is about how the server
+    behaves. ``check`` says what is looked for. ``alone``: other requests at the same time would disturb it."""
+
+    group: str
+    check: str
+    steps: tuple[Step, ...]
+    judge: Callable[[Answers], Verdict]
+    paths: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    alone: bool = False
+
+
+HELLO = "Hello! Who are you?"
+
+
+def step(
+    name: str,
+    prompt: str | list[Json] = HELLO,
+    tokens: int | None = 16,
+    *,
+    role: Role = "asked",
+    turn: int = 0,
+    **fields: Any,
+) -> Step:
+    """A step that asks for a completion with some fields."""
+    return Step(name, lambda base, answers: Ask(base.body(prompt, tokens, fields), turn=turn), role)
+
+
+def changed(answers: Answers, reference: str, name: str) -> bool:
+    """Whether an answer is another one than a reference, which was asked for twice and was the same: else a difference
+    tells nothing."""
+    first = said(answers[reference])
+    return first == said(answers[f"{reference} again"]) and first != said(answers[name])
+
+
+def one(name: str, value: Any) -> dict[str, Any]:
+    """A field whose name is known only now."""
+    return {name: value}
+
+
+def verdict_of(probe: Probe, answers: Answers) -> Verdict:
+    """What a probe finds, given what came of its steps."""
+    roles = {step.name: step.role for step in probe.steps}
+    for name, seen in answers.items():
+        if roles[name] != "asked":
+            continue
+        if seen.trouble:
+            return broken(seen.trouble)
+        if seen.refusal is not None:
+            return refused(seen.refusal, (*probe.paths, *probe.parts, *_special(seen)))
+        if seen.status != 200:
+            return broken(f"status {seen.status}, which the contract does not have")
+    for name, seen in answers.items():
+        if roles[name] == "compare" and not seen.accepted:
+            return not_seen(f"the request to compare with was not answered: {_why(seen)}")
+    usable = {name: seen for name, seen in answers.items() if roles[name] in ("asked", "nonsense") or seen.accepted}
+    found = probe.judge(usable)
+    return _unless_unread(found, [seen for name, seen in usable.items() if roles[name] == "nonsense"])
+
+
+def _special(seen: Seen) -> list[str]:
+    """What a request has beyond a plain one: who refuses the tools need not speak of the choice among them too."""
+    return [name for name in seen.ask.body if name not in _PLAIN] if isinstance(seen.ask.body, dict) else []
+
+
+def _why(seen: Seen) -> str:
+    return seen.trouble or f"status {seen.status}"
+
+
+def _unless_unread(found: Verdict, nonsense: list[Seen]) -> Verdict:
+    """Where no effect was seen, whether the parameter is read at all: who accepts for it what the contract forbids does
+    not read it, and cannot honour it."""
+    if found.fate != "not seen" or not nonsense or not all(seen.accepted for seen in nonsense):
+        return found
+    return ignored(f"{found.seen}; and a value that the contract forbids was accepted too")
+
+
+def refused(refusal: Refusal, paths: tuple[str, ...]) -> Verdict:
+    """The verdict about what was refused, with whether the refusal names it."""
+    if refusal.status in _OF_OTHER_THINGS:
+        return not_seen(f"status {refusal.status}: {_OF_OTHER_THINGS[refusal.status]}")
+    named = name_in(refusal, paths)
+    how = {
+        "param": f"naming {shortened(refusal.param or '', 60)}",
+        "message": "named in its message alone",
+        "no": "without its name",
+    }[named]
+    words = "" if named == "param" else f": {shortened(refusal.message, 100)}"
+    return Verdict("refused", f"{refusal}, {how}{words}", refusal, named)
+
+
+def name_in(refusal: Refusal, paths: tuple[str, ...]) -> Named:
+    """How a refusal names one of some properties, or what holds it or is inside it."""
+    param = re.sub(r"\[\d+\]|\.\d+(?=\.|$)", "[]", refusal.param or "")
+    for path in paths:
+        if param and (_holds(param, path) or _holds(path, param)):
+            return "param"
+    for path in paths:
+        if re.search(rf"\b{re.escape(path.replace('[]', '').rpartition('.')[2])}\b", refusal.message):
+            return "message"
+    return "no"
+
+
+def _holds(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith((outer + ".", outer + "["))

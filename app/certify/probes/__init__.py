@@ -1,0 +1,1 @@
+"""All probes, one module for each group."""

@@ -1,0 +1,149 @@
+"""What the contract allows of each parameter, at its edges: at a bound, beyond it, of another type, and the values that
+ask for nothing. All of it follows from the document and from the table of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...chat.parameters import PARAMETERS
+from ...contract.document import Document
+from ...jsontypes import Json
+from ..exchange import Seen, having
+from ..probe import Answers, Probe, Step, name_in, step
+from ..verdicts import Verdict, broken, honoured, ignored
+from .tools import functions
+
+GROUP = "bounds"
+_WRONG: tuple[Any, ...] = ("qixotl", 4711, [True], {"qixotl": 1})
+# A list of more is not sent whole: it takes more of a context than it tells.
+_MOST_ITEMS = 16
+# What stands beside a parameter that means nothing alone.
+_BESIDE: dict[str, Json] = {
+    "top_logprobs": {"logprobs": True},
+    "stream_options": {"stream": True},
+    "tool_choice": {"tools": functions()},
+    "parallel_tool_calls": {"tools": functions()},
+}
+# Neutral values that mean something only beside what is probed elsewhere, or would be sent in a list.
+_ELSEWHERE = ("tool_choice", "function_call")
+
+
+def bounds(document: Document, pointer: str, fits: Callable[[Json], bool]) -> list[Probe]:
+    """The probes of the parameters of a request. ``pointer`` is its schema, ``fits`` says whether a request is valid.
+
+    Raises:
+        ConfigurationError: a reference in the document is broken.
+    """
+    schema, _ = document.resolve({"$ref": f"#{pointer}"})
+    found = []
+    for name, inner in schema["properties"].items():
+        resolved, _ = document.resolve(inner)
+        wrong = _wrong_type(name, fits)
+        if wrong is not None:
+            found.append(Probe(GROUP, "another type", (_at("beyond", name, wrong, "nonsense"),), _edges(name), (name,)))
+        at, beyond = _edges_of(name, resolved)
+        steps = [
+            *(_at(f"at {i}", name, value) for i, value in enumerate(at) if _valid(name, value, fits)),
+            *(
+                _at(f"beyond {i}", name, value, "nonsense")
+                for i, value in enumerate(beyond)
+                if not _valid(name, value, fits)
+            ),
+        ]
+        if steps:
+            found.append(Probe(GROUP, "at and beyond its bounds", tuple(steps), _edges(name), (name,)))
+    return found
+
+
+def neutral() -> Iterator[Probe]:
+    """The probes of the values that ask for what happens anyway."""
+    for parameter in PARAMETERS:
+        if parameter.neutral and "[]" not in parameter.name and parameter.name not in _ELSEWHERE:
+            top = parameter.name.partition(".")[0]
+            steps = (
+                step(f"neutral {i}", tokens=4, **{**_BESIDE.get(top, {}), **having(parameter.name, value)})
+                for i, value in enumerate(parameter.neutral)
+            )
+            values = " and ".join(str(value) for value in parameter.neutral)
+            yield Probe(GROUP, "neutral values", tuple(steps), _accepts(f"accepted: {values}"), (parameter.name,))
+
+
+def _accepts(text: str) -> Callable[[Answers], Verdict]:
+    return lambda answers: honoured(text)
+
+
+def _at(called: str, name: str, value: Any, role: Any = "asked") -> Step:
+    return step(called, tokens=1, role=role, **{**_BESIDE.get(name, {}), name: value})
+
+
+def _body(name: str, value: Any) -> Json:
+    return {"model": "m", "messages": [{"role": "user", "content": "x"}], **_BESIDE.get(name, {}), name: value}
+
+
+def _valid(name: str, value: Any, fits: Callable[[Json], bool]) -> bool:
+    return fits(_body(name, value))
+
+
+def _wrong_type(name: str, fits: Callable[[Json], bool]) -> Any:
+    return next((value for value in _WRONG if not _valid(name, value, fits)), None)
+
+
+def _edges_of(name: str, schema: Json) -> tuple[list[Any], list[Any]]:
+    """Values at the bounds of a schema, and values beyond them."""
+    at, beyond = [], []
+    for bound, sign in (("minimum", -1), ("maximum", 1)):
+        if bound in schema:
+            at.append(schema[bound])
+            beyond.append(schema[bound] + sign * (1 if "integer" in schema["type"] else 0.1))
+    branches = [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    for branch in branches:
+        if (most := branch.get("maxItems")) is not None:
+            if most <= _MOST_ITEMS:
+                at.append(_items(name, most))
+            beyond.append(_items(name, most + 1))
+        if branch.get("minItems"):
+            beyond.append([])
+        if (most := branch.get("maxLength")) is not None:
+            at.append("x" * most)
+            beyond.append("x" * (most + 1))
+        if (most := branch.get("maxProperties")) is not None:
+            at.append({f"key{i}": "x" for i in range(most)})
+            beyond.append({f"key{i}": "x" for i in range(most + 1)})
+        values = branch.get("additionalProperties")
+        if isinstance(values, dict) and "maximum" in values:
+            at.append({"400": values["minimum"], "401": values["maximum"]})
+            beyond += [{"400": values["minimum"] - 1}, {"400": values["maximum"] + 1}]
+    return at, beyond
+
+
+def _items(name: str, number: int) -> list[Any]:
+    if name == "tools":
+        return [{"type": "function", "function": {"name": f"zyr_{i}"}} for i in range(number)]
+    if name == "functions":
+        return [{"name": f"zyr_{i}"} for i in range(number)]
+    return [f"qixotl{i}" for i in range(number)]
+
+
+def _edges(name: str) -> Callable[[Answers], Verdict]:
+    """A judge: whether all beyond the bounds of a parameter was refused."""
+
+    def judge(answers: Answers) -> Verdict:
+        beyond = [seen for step, seen in answers.items() if step.startswith("beyond")]
+        for seen in beyond:
+            if seen.trouble and seen.status != 200:
+                return broken(f"{_value(seen, name)}: {seen.trouble}")
+        accepted = [_value(seen, name) for seen in beyond if seen.status == 200]
+        if accepted:
+            return ignored(f"accepted, though the contract forbids it: {', '.join(accepted)}")
+        at = len(answers) - len(beyond)
+        named = all(seen.refusal is None or name_in(seen.refusal, (name,)) == "param" for seen in beyond)
+        accepted_at = f"{at} accepted at its bounds, " if at else ""
+        return honoured(f"{accepted_at}{len(beyond)} refused" + (", by name" if named else ", not all by name"))
+
+    return judge
+
+
+def _value(seen: Seen, name: str) -> str:
+    shown = repr(seen.ask.body[name])
+    return f"{name} {shown if len(shown) <= 32 else shown[:31] + '…'}"

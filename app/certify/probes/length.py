@@ -1,0 +1,115 @@
+"""What bounds an answer: the most tokens, and texts to stop at."""
+
+from __future__ import annotations
+
+from ..answers import count, finish, text
+from ..exchange import Ask, shortened
+from ..probe import HELLO, Answers, Base, Make, Probe, Step, one, step
+from ..verdicts import Verdict, broken, honoured, ignored, not_seen
+
+GROUP = "length"
+_FEW = 3
+# Enough for a sentence from which to choose a text to stop at.
+LONG = 32
+
+
+def _few(answers: Answers) -> Verdict:
+    few, reference = answers["few"], answers["reference"]
+    came, without = count(few, "completion_tokens"), count(reference, "completion_tokens")
+    words, most = len(text(few).split()), len(text(reference).split())
+    if (came if came is not None else words) > _FEW:
+        return ignored(f"{_FEW} tokens asked, {came if came is not None else f'{words} words'} came")
+    if (without if without is not None else most) <= _FEW:
+        return not_seen("the answer has no more tokens without a limit")
+    return honoured(f"{_FEW} tokens asked, {came if came is not None else f'{words} words'} came")
+
+
+def _reason(answers: Answers) -> Verdict:
+    verdict = _few(answers)
+    if verdict.fate != "honoured":
+        return not_seen("no answer was cut short")
+    reason = finish(answers["few"])
+    return (
+        honoured("length")
+        if reason == "length"
+        else broken(f"an answer that was cut short has finish_reason {reason!r}")
+    )
+
+
+def _limit(name: str) -> Probe:
+    return Probe(
+        GROUP,
+        "",
+        (
+            step("few", tokens=None, **one(name, _FEW)),
+            step("reference", tokens=LONG, role="compare"),
+            step("nonsense", tokens=None, role="nonsense", **one(name, "many")),
+        ),
+        _few,
+        (name,),
+    )
+
+
+def stop_in(answer: str) -> str | None:
+    """A text in the middle of an answer that does not stand in it earlier."""
+    words = answer.split()
+    for word in words[max(1, len(words) // 3) :]:
+        if len(word) > 1 and answer.find(word) > len(words[0]):
+            return word
+    return None
+
+
+def _stopping(many: bool) -> Make:
+    def make(base: Base, answers: Answers) -> Ask | None:
+        stop = stop_in(text(answers["reference"]))
+        if stop is None:
+            return None
+        value = ["\u2603\u2603", "qzxqzx", stop, "\u2602\u2602"] if many else stop
+        return Ask(base.body(HELLO, LONG, {"stop": value}))
+
+    return make
+
+
+def stopped(answers: Answers) -> Verdict:
+    """Whether answers end before the text to stop at, given once alone and once among four."""
+    reference = text(answers["reference"])
+    stop = stop_in(reference)
+    if stop is None or "alone" not in answers:
+        return not_seen("the answer without it is too short to stop in")
+    expected = reference[: reference.find(stop)].rstrip()
+    for name in ("alone", "among"):
+        came = text(answers[name])
+        if stop in came:
+            how = "on its own" if name == "alone" else "in a list of four"
+            return ignored(f"{stop!r}, given {how}, stands in the answer: {shortened(came, 60)!r}")
+    for name in ("alone", "among"):
+        reason = finish(answers[name])
+        if text(answers[name]).rstrip() != expected:
+            return not_seen(f"the answer lacks {stop!r}, but is another one than without it")
+        if reason != "stop":
+            return broken(f"an answer that was stopped has finish_reason {reason!r}")
+    return honoured(f"the answer ends before {stop!r}")
+
+
+PROBES = (
+    _limit("max_completion_tokens"),
+    _limit("max_tokens"),
+    Probe(
+        GROUP,
+        "finish_reason of an answer cut short",
+        (step("few", tokens=_FEW), step("reference", tokens=LONG, role="compare")),
+        _reason,
+    ),
+    Probe(
+        GROUP,
+        "",
+        (
+            step("reference", tokens=LONG, role="compare"),
+            Step("alone", _stopping(False)),
+            Step("among", _stopping(True)),
+            step("nonsense", role="nonsense", stop={"at": "x"}),
+        ),
+        stopped,
+        ("stop",),
+    ),
+)

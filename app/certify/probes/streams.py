@@ -1,0 +1,157 @@
+"""Answers in pieces: their order, their end, and whether they come to the same as a whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...jsontypes import Json
+from ..answers import count, finish, get, items, members, number, said, text
+from ..exchange import Seen
+from ..probe import Answers, Probe, step
+from ..verdicts import Verdict, broken, honoured, ignored, not_seen
+
+GROUP = "streams"
+
+
+def _deltas(seen: Seen) -> Iterator[tuple[int, Json]]:
+    for event in seen.events:
+        for choice in items(event, "choices"):
+            yield number(get(choice, "index")) or 0, choice
+
+
+def _stream(answers: Answers) -> Verdict:
+    seen = answers["streamed"]
+    if not seen.is_stream:
+        return ignored(f"a stream asked, and {seen.media_type or 'something else'} came")
+    return honoured(f"{len(seen.events)} events")
+
+
+def order(answers: Answers) -> Verdict:
+    """Whether the role comes first, nothing after the finish, and the id stays."""
+    seen = answers["streamed"]
+    if not seen.is_stream:
+        return not_seen("there is no stream")
+    if len({str(get(event, "id")) for event in seen.events}) > 1:
+        return broken("the chunks have several ids")
+    first: dict[int, Any] = {}
+    ended: set[int] = set()
+    for index, choice in _deltas(seen):
+        delta = members(choice, "delta")
+        if index in ended and any(delta.get(name) for name in ("content", "tool_calls")):
+            return broken("text after the finish_reason")
+        first.setdefault(index, delta.get("role"))
+        if get(choice, "finish_reason") is not None:
+            if index in ended:
+                return broken("a second finish_reason")
+            ended.add(index)
+    if any(role != "assistant" for role in first.values()):
+        return broken("the first chunk has no role")
+    return honoured("the role first, then the text, then the finish_reason; one id")
+
+
+def ends(answers: Answers) -> Verdict:
+    """Whether each choice has a finish reason, and [DONE] comes last."""
+    for name in ("streamed", "three"):
+        if name not in answers or not answers[name].is_stream:
+            continue
+        seen = answers[name]
+        ended = {index for index, choice in _deltas(seen) if get(choice, "finish_reason") is not None}
+        missing = {index for index, _ in _deltas(seen)} - ended
+        if missing:
+            return broken(f"no finish_reason for choice {min(missing)} of {name}")
+        if not seen.done:
+            return broken("no [DONE] at the end")
+    return honoured("finish_reason, then [DONE]") if answers["streamed"].is_stream else not_seen("there is no stream")
+
+
+def _same(answers: Answers) -> Verdict:
+    whole, again, streamed = (answers[name] for name in ("whole", "whole again", "streamed"))
+    if said(whole) != said(again):
+        return not_seen("two whole answers at temperature 0 differ already")
+    if said(streamed) != said(answers["streamed again"]):
+        return not_seen("two streamed answers at temperature 0 differ already")
+    if said(streamed) != said(whole):
+        return ignored(f"streamed {text(streamed)[:40]!r}, whole {text(whole)[:40]!r}")
+    if finish(streamed) != finish(whole):
+        return broken(f"finish_reason {finish(streamed)!r} in a stream, {finish(whole)!r} in a whole answer")
+    return honoured("streamed and whole the same text")
+
+
+def usage_at_the_end(answers: Answers) -> Verdict:
+    """Whether the token counts come once, in a last chunk without choices, and only where they are asked for."""
+    asked, unasked = answers["asked"], answers["unasked"]
+    if not asked.is_stream:
+        return not_seen("there is no stream")
+    counted = [event for event in asked.events if get(event, "usage")]
+    if not counted:
+        return ignored("asked for, and no chunk has token counts")
+    if counted[-1] is not asked.events[-1] or get(counted[-1], "choices"):
+        return broken("the token counts do not stand in a last chunk of their own")
+    if any(get(event, "usage") for event in unasked.events):
+        return ignored("token counts come unasked too")
+    whole = count(answers["whole"], "completion_tokens") if "whole" in answers else None
+    return honoured(
+        f"a last chunk with {count(asked, 'completion_tokens')} tokens"
+        + (f", as many as a whole answer says: {whole}" if whole == count(asked, "completion_tokens") else "")
+    )
+
+
+def _obfuscation(answers: Answers) -> Verdict:
+    if any(get(event, "obfuscation") for event in answers["padded"].events):
+        return honoured("chunks are padded")
+    return not_seen("no chunk is padded")
+
+
+_TOKENS = 24
+
+PROBES = (
+    Probe(
+        GROUP,
+        "",
+        (step("streamed", tokens=_TOKENS, stream=True), step("nonsense", role="nonsense", stream="yes")),
+        _stream,
+        ("stream",),
+    ),
+    Probe(GROUP, "order of chunks", (step("streamed", tokens=_TOKENS, stream=True),), order),
+    Probe(
+        GROUP,
+        "end of a stream",
+        (step("streamed", tokens=_TOKENS, stream=True), step("three", role="aid", n=3, stream=True)),
+        ends,
+    ),
+    Probe(
+        GROUP,
+        "the same text as whole",
+        (
+            step("whole", tokens=_TOKENS, role="compare"),
+            step("whole again", tokens=_TOKENS, role="compare", turn=1),
+            step("streamed", tokens=_TOKENS, stream=True),
+            step("streamed again", tokens=_TOKENS, stream=True, turn=1),
+        ),
+        _same,
+        alone=True,
+    ),
+    Probe(
+        GROUP,
+        "",
+        (
+            step("asked", tokens=_TOKENS, stream=True, stream_options={"include_usage": True}),
+            step("unasked", tokens=_TOKENS, stream=True, role="compare"),
+            step("whole", tokens=_TOKENS, role="aid"),
+            step("nonsense", role="nonsense", stream=True, stream_options={"include_usage": "yes"}),
+        ),
+        usage_at_the_end,
+        ("stream_options", "stream_options.include_usage"),
+    ),
+    Probe(
+        GROUP,
+        "",
+        (
+            step("padded", tokens=_TOKENS, stream=True, stream_options={"include_obfuscation": True}),
+            step("nonsense", role="nonsense", stream=True, stream_options={"include_obfuscation": "yes"}),
+        ),
+        _obfuscation,
+        ("stream_options.include_obfuscation",),
+    ),
+)

@@ -1,0 +1,94 @@
+"""What came of asking a server: rows, counts, and the score of each group. It is written to a file and read again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from ..jsontypes import Json
+from .verdicts import FATES, Fate, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``url`` and ``model`` are what was asked, ``owner`` is whose the server says that the model is; ``requests``,
+    ``tokens`` and ``seconds`` are what it took."""
+
+    url: str
+    model: str
+    owner: str
+    rows: tuple[Row, ...]
+    requests: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def groups(self) -> dict[str, list[Row]]:
+        """The rows by group, in their order."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.group, []).append(row)
+        return found
+
+    def having(self, fates: Iterable[str]) -> list[Row]:
+        wanted = set(fates)
+        return [row for row in self.rows if row.fate in wanted]
+
+    def to_json(self) -> str:
+        groups = {
+            name: {**{fate: number for fate, number in counts(rows).items() if number}, "score": score(rows)}
+            for name, rows in self.groups.items()
+        }
+        record = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rows"}
+        return json.dumps(
+            {
+                **record,
+                "counts": counts(self.rows),
+                "score": score(self.rows),
+                "groups": groups,
+                "rows": [asdict(row) for row in self.rows],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """A report that was written as JSON.
+
+        Raises:
+            ConfigurationError: the file has none.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            rows = tuple(_row(row) for row in record["rows"])
+            return cls(record["url"], record["model"], record["owner"], rows)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"{path} is no report of certify --json ({type(error).__name__}).") from None
+
+
+def _row(record: Json) -> Row:
+    row = Row(**{**record, "requests": tuple(record["requests"])})
+    if row.fate not in FATES:
+        raise ValueError(row.fate)
+    return row
+
+
+def counts(rows: Iterable[Row]) -> dict[Fate, int]:
+    """How many rows have each fate."""
+    found = Counter(row.fate for row in rows)
+    return {fate: found[fate] for fate in FATES}
+
+
+def score(rows: Iterable[Row]) -> int | None:
+    """The share, in per cent and rounded down, of what is honoured or refused by name, among all that was decided.
+    None: nothing was."""
+    decided = [row for row in rows if row.fate not in ("not seen", "not probed")]
+    if not decided:
+        return None
+    good = sum(row.fate == "honoured" or (row.fate == "refused" and row.named != "no") for row in decided)
+    return 100 * good // len(decided)

@@ -1,0 +1,133 @@
+"""The contract as far as a chat completion goes: which properties it has, and what of an answer breaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..contract.document import Document
+from ..contract.explain import find_fault, path_text
+from ..contract.faults import Fault, Validator
+from ..contract.operations import operations
+from ..contract.piecewise import TooManySteps
+from ..contract.pointers import reference_to
+from ..contract.properties import property_paths
+from ..contract.schemas import Schemas
+from ..errors import ConfigurationError
+from ..jsontypes import Json
+from .exchange import CHAT, Seen
+
+SIDES = ("completion", "chunk", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule of the contract that an answer breaks. ``path`` is the property, empty for the answer as a whole."""
+
+    side: str
+    path: str
+    rule: str
+
+
+class Rules:
+    """What a document says of the operation that answers chats.
+
+    ``request`` are the paths of what a request may have, ``answers`` those of an answer's properties by side: whole
+    (``completion``), in pieces (``chunk``), or a refusal (``error``). ``pointer`` is the schema of a request.
+
+    Raises:
+        ConfigurationError: the document has no such operation, or cannot be read.
+    """
+
+    def __init__(self, document: Document) -> None:
+        chat = next((o for o in operations(document) if (o.method, o.path) == ("post", CHAT)), None)
+        if chat is None:
+            raise ConfigurationError(f"{document.source} has no POST {CHAT}.")
+        self.document = document
+        self.pointer = str(chat.request_schemas["application/json"])
+        event = str(chat.response_schema(200, "text/event-stream"))
+        pointers = {
+            "completion": str(chat.response_schema(200, "application/json")),
+            "chunk": _chunk(document, event),
+            "error": str(chat.response_schema(400, "application/json")),
+        }
+        schemas = Schemas(document)
+        self._request = schemas.validator(self.pointer, "request")
+        self._validators = {side: schemas.validator(pointer, "response") for side, pointer in pointers.items()}
+        self.request = property_paths(document, {"$ref": reference_to(self.pointer)})
+        self.answers = {
+            side: property_paths(document, {"$ref": reference_to(pointer)}) for side, pointer in pointers.items()
+        }
+
+    def fits(self, request: Json) -> bool:
+        """Whether a request keeps to the contract."""
+        return self._request.is_valid(request)
+
+    def parts(self, seen: Seen) -> Iterator[tuple[str, object]]:
+        """The JSON values of an answer, each with its side; none of what is no chat completion."""
+        if seen.status >= 400:
+            if seen.content is not None:
+                yield "error", seen.content
+        elif seen.status == 200 and seen.ask.path == CHAT:
+            for event in seen.events:
+                yield ("error" if isinstance(event, dict) and event.get("error") else "chunk"), event
+            if not seen.is_stream and seen.content is not None:
+                yield "completion", seen.content
+
+    def broken(self, seen: Seen) -> dict[Broken, None]:
+        """The rules that an answer breaks, each once."""
+        return {
+            Broken(side, _property(fault), _rule(fault)): None
+            for side, value in self.parts(seen)
+            for fault in _faults(self._validators[side], value)
+        }
+
+
+def _chunk(document: Document, pointer: str) -> str:
+    """The schema of a chunk among those of an event of a stream."""
+    schema, followed = document.resolve({"$ref": reference_to(pointer)})
+    at = followed or pointer
+    for union in ("anyOf", "oneOf"):
+        for index, branch in enumerate(schema.get(union) or ()):
+            inner, _ = document.resolve(branch)
+            if "choices" in (inner.get("properties") or {}):
+                return f"{at}/{union}/{index}"
+    return at
+
+
+def _faults(validator: Validator, value: object) -> Iterator[Fault]:
+    if validator.is_valid(value):
+        return
+    try:
+        for fault in validator.faults(value):
+            yield from _leaves(fault)
+    except TooManySteps:
+        yield find_fault(validator, value)[0]
+
+
+def _leaves(fault: Fault) -> Iterator[Fault]:
+    """What is wrong by the branch of a union that was meant: the one whose faults lie deepest and are fewest."""
+    branches = [branch for branch in fault.branches if branch]
+    if not branches:
+        yield fault
+        return
+    meant = min(branches, key=lambda branch: (-max(len(inner.path) for inner in branch), len(branch)))
+    for inner in meant:
+        yield from _leaves(inner)
+
+
+def _property(fault: Fault) -> str:
+    path = (*fault.path, str(fault.value)) if fault.keyword == "required" else fault.path
+    return re.sub(r"\[\d+\]", "[]", path_text(path) or "")
+
+
+def _rule(fault: Fault) -> str:
+    if fault.keyword == "required":
+        return "it is missing"
+    if fault.keyword == "type":
+        wanted = fault.value if isinstance(fault.value, str) else " or ".join(map(str, fault.value or ()))
+        return f"its type is not {wanted}"
+    if fault.keyword in ("enum", "const"):
+        return f"it is none of the values allowed: {fault.value}"
+    return f"it breaks the rule {fault.keyword}"

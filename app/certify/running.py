@@ -1,0 +1,139 @@
+"""Asks all probes of a server and judges what came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import aiohttp
+
+from .asking import Asking, Left, Spent
+from .exchange import Ask, Seen
+from .preparing import prepare
+from .probe import Base, Probe, verdict_of
+from .probes.every import every
+from .produced import rows as produced
+from .report import Report
+from .rules import Rules
+from .verdicts import Fate, Row, Verdict, honoured, ignored, not_seen
+
+# Told how many probes are done, and of how many.
+Progress = Callable[[int, int], None]
+
+_STREAMS = 4
+_LONG = "Write a very long story, and do not end it."
+# How many times as long a request must take beside others before that says that these run.
+_SLOWER = 2.5
+# And how many seconds longer: less is chance.
+_LONGER = 0.1
+
+
+async def certify(
+    asking: Asking, rules: Rules, url: str, model: str | None, *, has_key: bool, progress: Progress
+) -> Report:
+    """What a server does with each property of the contract.
+
+    Raises:
+        Unreachable: it does not answer a plain request.
+    """
+    base, owner = await prepare(asking, model, has_key=has_key)
+    probes = every(rules.document, rules.pointer, rules.fits)
+    done = 0
+
+    async def run(probe: Probe) -> list[Row]:
+        nonlocal done
+        found = await _run(asking, base, probe)
+        done += 1
+        progress(done, len(probes))
+        return found
+
+    together = await asyncio.gather(*(run(probe) for probe in probes if not probe.alone))
+    after = [await run(probe) for probe in probes if probe.alone]
+    rows = [row for found in (*together, *after) for row in found]
+    rows.append(await _cancellation(asking, base))
+    rows += produced(rules, asking.answers, _fates(rows))
+    order = list(dict.fromkeys(row.group for row in rows))
+    rows.sort(key=lambda row: order.index(row.group))
+    # What was read of an answer may spell the key in other ways than its text, such as the bytes of tokens.
+    told = tuple(replace(row, seen=asking.clean(row.seen)) for row in rows)
+    return Report(url, base.model, owner, told, asking.requests, asking.tokens, round(asking.seconds, 1))
+
+
+async def _run(asking: Asking, base: Base, probe: Probe) -> list[Row]:
+    answers: dict[str, Seen] = {}
+    try:
+        for step in probe.steps:
+            ask = step.make(base, answers)
+            if ask is not None:
+                answers[step.name] = await asking.ask(ask)
+                if step.role in ("asked", "compare") and not answers[step.name].accepted:
+                    break  # what comes after it tells nothing more
+    except Spent as spent:
+        return list(rows_of(probe, Verdict("not probed", str(spent)), {}))
+    return list(rows_of(probe, verdict_of(probe, answers), answers))
+
+
+def rows_of(probe: Probe, verdict: Verdict, answers: dict[str, Seen]) -> Iterator[Row]:
+    """The rows of a report that a verdict makes: one for each property."""
+    roles = {step.name: step.role for step in probe.steps}
+    shown = next((seen for name, seen in answers.items() if roles[name] == "asked"), None)
+    shown = shown or next(iter(answers.values()), None)
+    row = Row(
+        probe.group,
+        "request",
+        "",
+        probe.check,
+        verdict.fate,
+        verdict.seen,
+        str(shown.ask) if shown is not None else "",
+        tuple(seen.number for seen in answers.values()),
+    )
+    if verdict.refusal is not None:
+        row = replace(row, status=verdict.refusal.status, code=verdict.refusal.code, named=verdict.named)
+    if not probe.paths:
+        yield replace(row, side="behaviour")
+    for path in probe.paths:
+        yield replace(row, path=path)
+    for path in probe.parts:
+        if verdict.fate == "honoured":
+            yield replace(row, path=path, fate="not seen", seen="it is accepted; no effect of its own is looked for")
+        else:
+            yield replace(row, path=path)
+
+
+def _fates(rows: list[Row]) -> dict[str, Fate]:
+    """What becomes of each property of a request, by the first that was found of it."""
+    found: dict[str, Fate] = {}
+    for row in rows:
+        if row.side == "request" and row.group != "bounds":
+            found.setdefault(row.path, row.fate)
+    return found
+
+
+async def _cancellation(asking: Asking, base: Base) -> Row:
+    long = Ask(base.body(_LONG, 2000, {"stream": True, "temperature": 1} if base.cold else {"stream": True}))
+    short = Ask(base.body("Hello!", 8, {}))
+    row = Row("streams", "behaviour", "", "a stream that is left is ended", "not seen", asked=str(long))
+    try:
+        left = await asking.leave(long, short, _STREAMS)
+    except Spent as spent:
+        return replace(row, fate="not probed", seen=str(spent))
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        left = None
+    verdict = cancelled(left)
+    return replace(row, fate=verdict.fate, seen=verdict.seen, requests=(left.number,) if left is not None else ())
+
+
+def cancelled(left: Left | None) -> Verdict:
+    """Whether a server goes on with streams that nobody reads, by how long another request takes meanwhile."""
+    if left is None:
+        return not_seen("the streams ended before they could be left")
+    times = f"{left.alone:.2f} s alone, {left.beside:.2f} s beside {left.streams} streams, {left.after:.2f} s after"
+    if left.beside < max(_SLOWER * left.alone, left.alone + _LONGER):
+        return not_seen(f"a short request takes {times}: streams do not slow it")
+    if left.after < left.beside / _SLOWER:
+        return honoured(f"a short request takes {times} they were left")
+    if left.after > left.beside / 1.2:
+        return ignored(f"a short request takes {times} they were left")
+    return not_seen(f"a short request takes {times} they were left")
