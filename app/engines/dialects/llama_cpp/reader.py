@@ -12,8 +12,8 @@ from ...base import Delta, StreamItem, TokenLogprob, Usage, usage_of
 from .. import mending
 from ..drift import Drift
 from ..reading import error_of, parse
+from ..stops import StopCutter
 from ..stream import StreamReader
-from .stops import StopCutter
 
 
 class LlamaReader(StreamReader):
