@@ -77,7 +77,8 @@ class Guard:
             and len(item.message) == 1
             and type(text := item.message.get("content")) is str
         ):
-            self._spending.count(text)
+            if self._spending.bounded:
+                self._spending.count(text)
             return items
         return [passed for item in items for passed in self._item(item)]
 
@@ -160,11 +161,13 @@ class Guard:
         state.pieces += bool(text)
         state.probable |= bool(entries)
         state.alternatives |= any(isinstance(entry, dict) and entry.get("top_logprobs") for entry in entries)
-        wanted = self._alternatives is not None and not state.probable and state.pieces > 0
-        if wanted and delta.finish_reason is None and state.pieces < _PATIENCE:
+        wanted = self._alternatives is not None and not state.probable
+        # With what says nothing nobody is to hear that the answer has begun.
+        silent = not state.pieces and not any(delta.message.values())
+        if wanted and delta.finish_reason is None and (silent or 0 < state.pieces < _PATIENCE):
             state.waiting.append(delta)
             return
-        if wanted:
+        if wanted and state.pieces:
             self._breaches.tell("logprobs", "it gave none with its text.")
             self._alternatives = None
         waiting, state.waiting = state.waiting, []

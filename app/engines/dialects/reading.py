@@ -121,6 +121,8 @@ def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:
     if index is None:
         drift.count("index_missing")
         index = place
+    if not isinstance(index, int) or not 0 <= index < asked.n:
+        raise UpstreamFailed("The upstream's answer has a choice that was not asked for.")
     source: Any = choice.get("message")
     message = mending.mend_message(source, drift)
     if "refusal" not in source:

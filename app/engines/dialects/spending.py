@@ -19,8 +19,9 @@ class Spending:
 
     def __init__(self, asked: Asked, breaches: Breaches) -> None:
         self.bounded = asked.limit is not None
-        self._limit = asked.limit or 0
-        self._asked = asked
+        self._limit_name = asked.limit_name or ""
+        self._most = asked.n * ((asked.limit or 0) + TOLERANCE)
+        self._most_pieces = asked.n * (2 * (asked.limit or 0) + TOLERANCE)
         self._breaches = breaches
         self._pieces = self._characters = 0
 
@@ -31,10 +32,10 @@ class Spending:
         Raises:
             UpstreamFailed: there were too many.
         """
-        if self.bounded:
+        if self.bounded and text:
             self._pieces += 1
             self._characters += len(text)
-            if self._pieces > self._allowed(2) and self._characters > 2 * self._pieces:
+            if self._pieces > self._most_pieces and self._characters > 2 * self._pieces:
                 self._exceed()
 
     def hold(self, usage: Usage) -> None:
@@ -42,14 +43,11 @@ class Spending:
         made, details = usage["completion_tokens"], usage["completion_tokens_details"]
         # What was predicted in vain is paid for, and stands in no answer.
         made -= details["rejected_prediction_tokens"]
-        if self._asked.limit_name == "max_tokens":
+        if self._limit_name == "max_tokens":
             made -= details["reasoning_tokens"]
-        if self.bounded and made > self._allowed(1):
+        if self.bounded and made > self._most:
             self._exceed()
 
-    def _allowed(self, times: int) -> int:
-        return self._asked.n * (times * self._limit + TOLERANCE)
-
     def _exceed(self) -> None:
-        self._breaches.tell(self._asked.limit_name or "", "its answer has more tokens than it allows.")
+        self._breaches.tell(self._limit_name, "its answer has more tokens than it allows.")
         self.bounded = False
