@@ -86,11 +86,12 @@ class UpstreamPlan:
             return await collect(self.stream(choice))
         with self._in_our_words():
             answer = await self.replicas.post(_PATH, self._body(choice), client=self.client)
-            return self._guard().hold(read_whole(answer, self.written.asked, self.drift))
+            return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
 
     async def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
         reader, guard = self.written.read(self.drift), self._guard()
+        reader.secrets = self.replicas.secrets
         with self._in_our_words():
             if self.written.whole:
                 body = await self.replicas.post(_PATH, self._body(choice), client=self.client)
@@ -139,7 +140,7 @@ class UpstreamPlan:
         try:
             yield
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal, self.replicas.secrets) from None
+            raise in_our_words(refusal, self.written.asked.limit_name, self.replicas.secrets) from None
         finally:
             self.drift.tell()
 

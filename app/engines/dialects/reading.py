@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any, cast
 
 import jiter
@@ -20,8 +19,12 @@ from .drift import Drift
 # As the API has them; a test compares with the contract.
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
-# Types and codes of errors that tell of a fault in the request. No set: what an upstream sends may have no hash.
-_REFUSALS = ("invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter")
+_STATUS = re.compile("[45][0-9]{2}")
+# Both names of one limit; and one name twice, once both have become the one that the client uses.
+_LIMIT = re.compile(r"\bmax_(?:completion_)?tokens\b")
+_TWICE = re.compile(r"(['\"`]?\b(max_(?:completion_)?tokens)\b['\"`]?)(?: or | and |/)['\"`]?\2\b['\"`]?")
+# What dialects call a parameter otherwise than the API does.
+_THEIR_NAMES = {"cache_salt": "prompt_cache_key"}
 
 # As vLLM, SGLang and Ollama say it, without a code.
 _TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
@@ -43,23 +46,29 @@ def parse(data: bytes) -> Json:
     return answer
 
 
-def error_of(answer: Json) -> ApiError | None:
+def error_of(answer: Json, secrets: tuple[str, ...] = ()) -> ApiError | None:
     """What an upstream tells as an error in a body or event that came with 200, if it does; not `in_our_words` yet."""
     if answer.get("error") is None and answer.get("object") != "error":
         return None
     error = answer.get("error", answer)
     told: Json = error if isinstance(error, dict) else {"message": error}
     codes = (told.get(name) for name in ("status_code", "status", "code"))
-    status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 500)
-    if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
-        status = 400
-    return failed_by_status(status, {}, json.dumps({"error": told}).encode()).error
+    # LiteLLM writes its codes as texts.
+    numbers = (int(code) if isinstance(code, str) and _STATUS.fullmatch(code) else code for code in codes)
+    status = next((code for code in numbers if isinstance(code, int) and 400 <= code < 600), 500)
+    return failed_by_status(status, {}, json.dumps({"error": told}).encode(), secrets).error
 
 
-def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiError:
+def in_our_words(refusal: UpstreamRefused, limit_name: str | None = None, secrets: tuple[str, ...] = ()) -> ApiError:
     """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
-    know."""
-    told = without(secrets, refusal.error)
+    know, and parameters are called what the client calls them, ``limit_name`` the most tokens of an answer."""
+    told = {"message": None, "param": None, **without(secrets, refusal.error)}
+    if limit_name is not None:
+        for name, text in told.items():
+            if name in ("message", "param") and isinstance(text, str):
+                told[name] = _TWICE.sub(r"\1", _LIMIT.sub(limit_name, text))
+    if isinstance(told["param"], str):
+        told["param"] = _THEIR_NAMES.get(told["param"], told["param"])
     refusal = UpstreamRefused(refusal.status, told, refusal.headers)
     if told.get("type") == "exceed_context_size_error":
         taken, size = (
@@ -73,7 +82,7 @@ def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiEr
     return refusal
 
 
-def read_whole(data: bytes, asked: Asked, drift: Drift) -> Completion:
+def read_whole(data: bytes, asked: Asked, drift: Drift, secrets: tuple[str, ...] = ()) -> Completion:
     """A whole answer.
 
     Raises:
@@ -81,7 +90,7 @@ def read_whole(data: bytes, asked: Asked, drift: Drift) -> Completion:
         ApiError: it tells of an error.
     """
     answer = parse(data)
-    error = error_of(answer)
+    error = error_of(answer, secrets)
     if error is not None:
         raise error
     choices = answer.get("choices")

@@ -34,7 +34,7 @@ class _Open:
 
 class StreamReader:
     """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
-    may still come is not wanted."""
+    may still come is not wanted. ``secrets`` are cut out of what the upstream tells as an error."""
 
     # What an event may have, and what one that brings nothing but text may have.
     _names: ClassVar[frozenset[str]] = mending.TOP
@@ -49,13 +49,14 @@ class StreamReader:
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
         self._usage: Any = None
+        self.secrets: tuple[str, ...] = ()
         self.done = False
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
         """What a whole answer tells that came instead of a stream; raises as `feed`."""
         self._drift.count("whole_for_stream")
         self.done = True
-        return [*in_deltas(read_whole(body, self._asked, self._drift))]
+        return [*in_deltas(read_whole(body, self._asked, self._drift, self.secrets))]
 
     def feed(self, data: bytes) -> Sequence[StreamItem]:
         """What the data of an event tell.
@@ -92,7 +93,7 @@ class StreamReader:
         """As `feed`, of an event that is parsed."""
         choices = event.get("choices")
         drift = self._drift
-        error = error_of(event)
+        error = error_of(event, self.secrets)
         if error is not None:
             raise error
         if event.get("usage") is not None:

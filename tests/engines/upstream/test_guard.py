@@ -3,7 +3,9 @@ the upstream's failure, or passed on and named where that is the policy. All go 
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,13 @@ import httpx2
 import pytest
 
 from app.jsontypes import Json
+from tests.patience import PATIENCE
 
 from ..chunks import ROLE, chunk, completion, last_chunk
 from .peers import Front, error_of, text_of
+from .scripted import EVENTS_HEAD, event, serving
+from .scripted import chunk as piece
+from .scripted import whole as answer_with
 
 Make = Callable[..., Front]
 
@@ -430,3 +436,56 @@ def test_a_usage_that_does_not_add_up_is_mended_or_left_out(scripted: Make, name
         assert usage | expected == usage
         assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert set(front.engine.drift.counts) - {"usage_missing"} == ({kind} if kind else set())
+
+
+@pytest.mark.live
+def test_an_upstream_that_goes_on_after_a_stop_sequence_loses_its_reader(live: Make) -> None:
+    gone = threading.Event()
+
+    async def answer(connection: Any) -> None:
+        await connection.send(EVENTS_HEAD)
+        for each in texts("Hi ", "EN", "D"):
+            await connection.send(piece(event(each)))
+        for number in range(10_000):
+            await connection.send(piece(event(chunk({"content": f" {number}"}))))
+            await asyncio.sleep(0.001)
+            if connection.reader.at_eof():
+                gone.set()
+                return
+
+    with serving(answer) as upstream:
+        chunks = live(upstream.base_url, "openai").stream(stop="END")
+        assert text_of(chunks) == "Hi "
+        assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+        assert gone.wait(PATIENCE)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("sent", "theirs"), [("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens")]
+)
+def test_a_refusal_calls_the_limit_what_the_client_calls_it(live: Make, sent: str, theirs: str) -> None:
+    refusal = {"message": f"'max_tokens' or 'max_completion_tokens' is too large. Lower {theirs}.", "param": theirs}
+    with serving(answer_with({"error": {**refusal, "code": 400}}, 400)) as upstream:
+        front = live(upstream.base_url, "vllm")
+        for stream in (False, True):
+            error = error_of(front.post(stream=stream, **{sent: 5}), 400)
+            assert error["param"] == sent
+            assert error["message"] == f"'{sent}' is too large. Lower {sent}."
+        assert error_of(front.post(), 400)["param"] == theirs
+
+
+@pytest.mark.live
+def test_pictures_that_the_upstream_cannot_read_are_refused_with_its_reason(live: Make) -> None:
+    said = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    body = {"error": {"code": 500, "message": said, "type": "server_error"}}
+    with serving(answer_with(body, 500)) as upstream:
+        error = error_of(live(upstream.base_url, "llama.cpp").post(), 400)
+    assert error["message"] == said
+
+
+@pytest.mark.parametrize("code", [500, "500", None])
+def test_an_error_event_has_its_reason_too(scripted: Make, code: Any) -> None:
+    event = {"error": {"message": "No room at http://127.0.0.1:9/v1", "code": code}}
+    late = scripted(events=[*texts("Hi"), event]).events()[-1]["error"]
+    assert late["message"] == "The model's engine failed to answer: No room at …."
