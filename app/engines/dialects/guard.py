@@ -135,7 +135,7 @@ class Guard:
         for each in state.cutter.cut(delta):
             for passed in self._looked_at(state, each):
                 # The end waits for the usage, and so does what comes after it.
-                if self._spending.bounded and (state.end or (passed.finish_reason and not state.cutter.reason)):
+                if state.end or (self._spending.bounded and passed.finish_reason and not state.cutter.reason):
                     state.end.append(passed)
                 else:
                     yield passed
