@@ -14,12 +14,13 @@ from ...jsontypes import Json
 
 LONGEST = 300  # characters
 _READ = 4_000  # characters that are looked at
+_CLEANED = 1_000  # characters that are cleaned: what is cut out makes room for more
 
 _CUT = "…"
 
 # Where a client's value, or the names of an operator's models, begin: as pydantic and LiteLLM tell of them.
 _QUOTATION = re.compile(
-    r"""[,\s]*(?:['"](?:input|ctx)['"]\s*:|\[type=\w+,|\binput_value=|\b(?:Received|Available) Model Group)"""
+    r"""(?:['"](?:input|ctx)['"]\s*:|\[type=\w+,|\binput_value=|\b(?:Received|Available) Model Group)"""
 )
 # What wraps another server's words in LiteLLM's and in OpenAI's library's.
 _WRAPPING = re.compile(r"^(?:(?:litellm\.)?[A-Z]\w*(?:Error|Exception)(?::\s*|\s+-\s+)|Error code: \d{3} - )")
@@ -30,7 +31,9 @@ _SECRETS = [
         r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s'\"<>,)\]}]+",
         r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{6,}",
         r"""(?i)\b(?:api[-_ ]?key|secret|password|passwd|authorization)['"]?\s*[:=]\s*['"]?[^\s'",)}]+""",
-        r"\b(?:sk|pk|rk|ak|org|proj|req|gsk|xai|nvapi|hf|ghp|glpat|AIza)[-_]?(?=[A-Za-z]*[-_\d])[\w-]{8,}",
+        r"\bsk-[\w-]{8,}",
+        r"\b(?:pk|rk|ak|org|proj|gsk|xai|nvapi|hf|ghp|glpat)[-_](?=[A-Za-z_-]*\d)[\w-]{8,}",
+        r"\bAIza[\w-]{20,}",
         r"\b(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{40,}={0,2}",
         # Hosts, which are most often told with a port.
         r"\[[0-9a-fA-F:]{2,39}\](?::\d{1,5})?",
@@ -79,6 +82,8 @@ def clean(text: object, secrets: Iterable[str] = ()) -> str:
     if (quotation := _QUOTATION.search(text)) is not None:
         text = text[: quotation.start()].rstrip(" .,;\n")
     line = "".join(character for character in " ".join(text.split()) if character.isprintable())
+    if len(line) > _CLEANED:
+        line = line[:_CLEANED].rpartition(" ")[0]  # half a key is not known for one
     for pattern in _SECRETS:
         line = pattern.sub(_CUT, line)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + _CUT
