@@ -85,6 +85,7 @@ OF_THE_REQUEST: list[Any] = [
     {"message": "audio input is not supported"},
     {"message": "registry.ollama.ai/library/a does not support tools"},
     {"message": "Unsupported param: echo"},
+    {"message": "Failed to parse tools: Unsupported tool type"},
     {"message": "Conversation roles must alternate user/assistant/user/assistant/..."},
     {"message": "Unexpected keys in the request: {'logit_bias'}"},
     {"message": "litellm.UnsupportedParamsError: no"},
