@@ -159,7 +159,7 @@ class UpstreamRefused(ApiError):
     """An engine elsewhere refused the request.
 
     ``error`` is the error object that it sent: what is text in it goes on to the client, cut to a length that fits an
-    error, a numeric code as text.
+    error, a numeric code as text. `app.engines.transport.reasons` has cleaned its message.
     """
 
     type = "invalid_request_error"

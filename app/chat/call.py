@@ -10,16 +10,20 @@ from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .parameters import BY_PATH
 
+# What needs no capability, and what an answer can show not to have been honoured all the same.
+_SHOWN = frozenset({"n", "response_format.json_schema.strict", "tools[].function.strict"})
+
 
 @dataclass(slots=True)
 class Call:
     """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
 
-    ``warns``: what the engine alone finds out that it cannot honour is left out too, and joins ``ignored`` before the
-    answer begins. The names in ``ignored`` are percent-encoded where they are not plain: a document may leave it to
-    clients how they call a field, and the names go into a header and the log. ``body`` and ``client`` are what it was
-    made of, ``log`` are the fields of its line in the log. ``fallbacks`` are the ids of models to turn to.
-    ``instead_of`` is the id of the model that was asked, once another one answers for it.
+    ``warns``: what the engine alone finds out that it cannot honour is left out too, or was not honoured, and joins
+    ``ignored``; what is found out after the answer has begun stands in the log alone. The names in ``ignored`` are
+    percent-encoded where they are not plain: a document may leave it to clients how they call a field, and the names go
+    into a header and the log. ``body`` and ``client`` are what it was made of, ``log`` are the fields of its line in
+    the log. ``fallbacks`` are the ids of models to turn to. ``instead_of`` is the id of the model that was asked, once
+    another one answers for it.
     """
 
     model: Model
@@ -41,9 +45,10 @@ class Call:
     def refuse(self, error: UnsupportedParameter) -> None:
         """As `app.engines.base.Refuse`."""
         parameter = BY_PATH.get(error.param or "")
-        if not self.warns or parameter is None or parameter.needs is None:
+        if not self.warns or parameter is None or (parameter.needs is None and parameter.name not in _SHOWN):
             raise error
-        self.tell_ignored([parameter.name])
+        if parameter.name not in self.ignored:
+            self.tell_ignored([parameter.name])
 
     def become(self, other: Call) -> None:
         """Be answered by the model of another call of the same body instead."""

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..jsontypes import Json
 from .tool_choice import ToolChoice
+
+# The two names of the most tokens of an answer.
+LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 @dataclass(slots=True)
 class Asked:
     """``alternatives`` are those of each token, None: no log probabilities. ``tool_choice`` says which tools may be
-    called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut."""
+    called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut, and obeys the ``schema`` if
+    there is one. ``limit`` is the most tokens of each choice, and ``limit_name`` what the client calls it; ``stops``
+    are the sequences of which none may stand in a text. ``strict`` are the places and schemas of the functions whose
+    arguments must obey them, by name. ``parallel``: several calls may be made at once."""
 
     n: int = 1
     alternatives: int | None = None
     tool_choice: ToolChoice | None = None
     json: bool = False
+    schema: Json | None = None
+    limit: int | None = None
+    limit_name: str | None = None
+    stops: tuple[str, ...] = ()
+    strict: Mapping[str, tuple[int, Json]] = field(default_factory=dict)
+    parallel: bool = True
 
     @classmethod
     def of(cls, request: Json) -> Asked:
         """What a request of the API asks for."""
-        alternatives = int(request.get("top_logprobs") or 0) if request.get("logprobs") else None
-        form = (request.get("response_format") or {}).get("type")
-        bound = form in ("json_object", "json_schema") and not request.get("stop")
-        return cls(request.get("n", 1), alternatives, ToolChoice.of(request), bound)
+        form = request.get("response_format") or {}
+        described = form.get("json_schema") or {}
+        stop = request.get("stop") or ()
+        limit_name = next((name for name in LIMITS if request.get(name) is not None), None)
+        limit = None if limit_name is None else int(request[limit_name])
+        return cls(
+            n=request.get("n", 1),
+            alternatives=int(request.get("top_logprobs") or 0) if request.get("logprobs") else None,
+            tool_choice=ToolChoice.of(request),
+            json=form.get("type") in ("json_object", "json_schema") and not stop,
+            schema=described.get("schema") if described.get("strict") and not stop else None,
+            limit=limit,
+            limit_name=limit_name,
+            # An empty text stands nowhere and everywhere.
+            stops=(stop,) if isinstance(stop, str) else tuple(text for text in stop if text),
+            strict=_strict(request.get("tools") or ()),
+            parallel=request.get("parallel_tool_calls") is not False,
+        )
+
+
+def _strict(tools: list[Json] | tuple[()]) -> dict[str, tuple[int, Json]]:
+    functions = ((index, tool.get("function") or {}) for index, tool in enumerate(tools))
+    return {
+        function["name"]: (index, function["parameters"])
+        for index, function in functions
+        if function.get("strict") and isinstance(function.get("parameters"), dict)
+    }

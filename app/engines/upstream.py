@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UpstreamFailed, UpstreamRefused
 from ..jsontypes import Json
-from .base import Completion, Deltas, Model, Refuse, without_refused
+from .base import Completion, Deltas, Model, Refuse, StreamItem, without_refused
 from .collecting import collect
 from .dialects.dialect import Dialect, UpstreamModel, Written, refuse_remote_media
 from .dialects.drift import Drift
+from .dialects.guard import Guard
 from .dialects.known import AUTO, KINDS
 from .dialects.reading import in_our_words, parse, read_whole
+from .dialects.stream import StreamReader
 from .dialects.unknown import UNKNOWN
 from .transport.bodies import encode
 from .transport.options import Trial
@@ -62,12 +64,13 @@ class UpstreamEngine:
             refuse_remote_media(request["messages"])
         request = without_refused(request, self._dialect.unsupported(request), refuse)
         written = self._dialect.write(request, self._upstream)
-        return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client)
+        return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client, refuse)
 
 
 @dataclass(slots=True)
 class UpstreamPlan:
-    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is."""
+    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is. ``refuse`` also decides about what the
+    answer shows not to have been honoured."""
 
     dialect: Dialect
     written: Written
@@ -75,6 +78,7 @@ class UpstreamPlan:
     replicas: Replicas
     drift: Drift
     client: str | None
+    refuse: Refuse
 
     async def complete(self, choice: int = 0) -> Completion:
         """As `base.Plan.complete`."""
@@ -82,31 +86,46 @@ class UpstreamPlan:
             return await collect(self.stream(choice))
         with self._in_our_words():
             answer = await self.replicas.post(_PATH, self._body(choice), client=self.client)
-            return read_whole(answer, self.written.asked, self.drift)
+            return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
 
     async def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
-        reader = self.written.read(self.drift)
+        reader, guard = self.written.read(self.drift), self._guard()
+        reader.secrets = self.replicas.secrets
         with self._in_our_words():
             if self.written.whole:
-                for delta in reader.feed_whole(await self.replicas.post(_PATH, self._body(choice), client=self.client)):
+                body = await self.replicas.post(_PATH, self._body(choice), client=self.client)
+                for delta in guard.feed(reader.feed_whole(body)):
                     yield delta
             else:
                 body = self._body(choice, stream=True)
                 async with aclosing(self.replicas.stream(_PATH, body, client=self.client)) as steps:
                     async for events in steps:
                         if isinstance(events, bytes):
-                            for delta in reader.feed_whole(events):
+                            for delta in guard.feed(reader.feed_whole(events)):
                                 yield delta
                             break
                         for event in events:
-                            for delta in reader.feed(event):
+                            for delta in guard.feed(reader.feed(event)):
                                 yield delta
-                        if reader.done:
+                        if reader.done or guard.done:
                             break
-            if not reader.done:
-                for delta in reader.end():
-                    yield delta
+            for delta in guard.end(self._end(reader, guard)):
+                yield delta
+
+    def _guard(self) -> Guard:
+        return Guard(self.written.asked, self.drift, self.refuse)
+
+    @staticmethod
+    def _end(reader: StreamReader, guard: Guard) -> Sequence[StreamItem]:
+        if reader.done or guard.done:
+            return ()
+        try:
+            return reader.end()
+        except UpstreamFailed:
+            if not guard.complete:
+                raise
+            return ()  # it ended before the upstream knew
 
     def _body(self, choice: int, *, stream: bool = False) -> bytes:
         body = self.written.body
@@ -121,7 +140,7 @@ class UpstreamPlan:
         try:
             yield
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal, self.replicas.secrets) from None
+            raise in_our_words(refusal, self.written.asked.limit_name, self.replicas.secrets) from None
         finally:
             self.drift.tell()
 

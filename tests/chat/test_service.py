@@ -160,6 +160,17 @@ def test_under_the_policy_warn_what_is_left_out_is_named_in_the_log(ask: Ask) ->
     assert caught.value.param == "reasoning_effort"
 
 
+def test_what_an_answer_shows_not_to_have_been_honoured_is_named_once_under_the_policy_warn() -> None:
+    log: Json = {}
+    call = Chat(ScriptedEngine(), policy="warn").prepare(body(n=2), log)
+    for name in ("n", "tools[].function.strict", "n", "logprobs"):
+        call.refuse(UnsupportedParameter("It was not.", param=name))
+    assert log["ignored"] == "n,tools[].function.strict,logprobs"
+    strict = Chat(ScriptedEngine()).prepare(body(n=2), {})
+    with pytest.raises(UnsupportedParameter):
+        strict.refuse(UnsupportedParameter("It was not.", param="n"))
+
+
 def test_names_that_are_not_plain_are_written_plainly() -> None:
     log: Json = {}
     call = Chat(ScriptedEngine(), policy="warn").prepare(body(**{"a,\r\nb": 1, "c[0].d": 2}), log)

@@ -55,6 +55,13 @@ class Schema:
         except (ValueError, RecursionError, TooManySteps):
             return False
 
+    def breaks(self, value: object) -> bool:
+        """Whether a value certainly does not obey the schema: one that it takes very long to tell of may do so."""
+        try:
+            return not self._checker.fits(value)
+        except TooManySteps:
+            return False
+
 
 def accepted(schema: Any, param: str) -> Schema:
     """As `Schema`; one that comes again, as with each choice of a request, is not read again."""

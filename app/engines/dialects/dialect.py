@@ -15,7 +15,7 @@ from typing import Any
 
 from ...errors import BadRequest, UnsupportedParameter
 from ...jsontypes import Json
-from ..asked import Asked
+from ..asked import LIMITS, Asked
 from ..base import Model
 from ..tool_choice import ToolChoice, name_of
 from .drift import Drift
@@ -25,9 +25,6 @@ COMMON = frozenset({"sampling", "stop", "length", "max_tokens", "penalties", "lo
 
 # Kept here: the server answers for them itself, and an upstream would ignore them or do something else.
 OURS = frozenset({"metadata", "user", "safety_identifier", "store", "model", "n", "stream", "stream_options"})
-
-# The two names of the most tokens of an answer.
-LIMITS = ("max_completion_tokens", "max_tokens")
 
 # What vLLM and SGLang would take from the model's own recommendations.
 NEUTRAL = {"temperature": 1, "top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}
@@ -104,6 +101,8 @@ class Dialect:
                     body[name] = sha256(request[name].encode()).hexdigest()
         self.choose_tools(body, asked.tool_choice)
         self.adapt(body)
+        if body.get("min_tokens"):
+            asked.stops = ()  # before so many tokens they end nothing
         return Written(asked, body, partial(StreamReader, asked))
 
     def body(self, request: Json, upstream: UpstreamModel) -> Json:

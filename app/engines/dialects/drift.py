@@ -1,4 +1,5 @@
-"""Counts what is mended in the answers of an upstream, so that its operator learns where it strays from the API."""
+"""Counts what is mended in the answers of an upstream, and what it did not honour, so that its operator learns where it
+strays from the API."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _PAUSE = 60.0
 
 
 class Drift:
-    """What one upstream's answers needed, by kind; ``counts`` only ever grows.
+    """Where one upstream's answers strayed, by kind; ``counts`` only ever grows.
 
     The kinds are fixed names, never texts that an upstream sent.
     """
@@ -36,5 +37,5 @@ class Drift:
         new = {kind: count - self._told.get(kind, 0) for kind, count in sorted(self.counts.items())}
         told = ", ".join(f"{kind} {count}" for kind, count in new.items() if count)
         if told:
-            _log.info("upstream %s: mended in its answers: %s", self.upstream, told)
+            _log.info("upstream %s: strayed in its answers: %s", self.upstream, told)
             self._told, self._told_at = dict(self.counts), now

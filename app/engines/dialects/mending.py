@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
-from ..base import Logprobs, Message, ToolCall, Usage
+from ..base import CompletionDetails, Logprobs, Message, PromptDetails, ToolCall, Usage
 from .drift import Drift
 
 # What servers add of their own, by name; what has none here is counted as "other".
@@ -38,6 +38,9 @@ _MEMBERS = frozenset(
 
 # JSON has no infinity: a token that cannot be has this log probability.
 _IMPOSSIBLE = -9999.0
+
+# More are a mistake: numbers that JSON's readers agree on end here.
+_MOST_TOKENS = 2**53
 
 _PROMPT_DETAILS = ("cached_tokens", "audio_tokens")
 _COMPLETION_DETAILS = (
@@ -191,21 +194,55 @@ def mend_usage(usage: Any, drift: Drift) -> Usage | None:
         if usage is not None:
             drift.count("usage_no_object")
         return None
-    made = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    prompt, completion = made["prompt_tokens"], made["completion_tokens"]
-    if made["total_tokens"] is None and isinstance(prompt, int) and isinstance(completion, int):
+    prompt, completion, total = (_number(usage.get(f"{name}_tokens")) for name in ("prompt", "completion", "total"))
+    if prompt is None or completion is None:
+        drift.count("usage_no_numbers")
+        return None
+    prompt_details = _details(usage.get("prompt_tokens_details"), _PROMPT_DETAILS, prompt, drift)
+    thoughts = usage.get("completion_tokens_details")
+    hidden = _number(thoughts.get("reasoning_tokens")) if isinstance(thoughts, dict) else None
+    if hidden and total == prompt + completion + hidden:
+        # Some count the hidden tokens in the total alone; here they are a part of the answer's.
+        drift.count("usage_without_thoughts")
+        completion += hidden
+    if usage.get("total_tokens") is None:
         drift.count("usage_without_total")
-        made["total_tokens"] = prompt + completion
-    for name, details in (
-        ("prompt_tokens_details", _PROMPT_DETAILS),
-        ("completion_tokens_details", _COMPLETION_DETAILS),
-    ):
-        given = usage.get(name)
-        if not isinstance(given, dict):
-            drift.count("usage_without_details")
-            given = {}
-        made[name] = {**dict.fromkeys(details, 0), **{key: value for key, value in given.items() if value is not None}}
-    return cast(Usage, made)
+    elif total != prompt + completion:
+        drift.count("usage_total_wrong")
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": cast(PromptDetails, prompt_details),
+        "completion_tokens_details": cast(
+            CompletionDetails, _details(thoughts, _COMPLETION_DETAILS, completion, drift)
+        ),
+    }
+
+
+def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Json:
+    """The parts of a count of tokens. None is more than the whole; what is no number of tokens counts for nothing."""
+    if not isinstance(given, dict):
+        drift.count("usage_without_details")
+        given = {}
+    made: Json = dict.fromkeys(names, 0)
+    for name, value in given.items():
+        if value is None:
+            continue
+        number = _number(value)
+        # What was predicted in vain is no part of an answer.
+        if number is None or (number > whole and name != "rejected_prediction_tokens"):
+            drift.count("usage_details_wrong")
+            number = 0 if number is None else whole
+        made[name] = number
+    return made
+
+
+def _number(value: Any) -> int | None:
+    """A number of tokens, which may have been written as a float."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
 
 
 def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:

@@ -1,10 +1,9 @@
-"""Reads an upstream's whole answer, sees that it is what was asked for, and knows its errors."""
+"""Reads an upstream's whole answer, and knows its errors."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import jiter
@@ -20,8 +19,12 @@ from .drift import Drift
 # As the API has them; a test compares with the contract.
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
-# Types and codes of errors that tell of a fault in the request. No set: what an upstream sends may have no hash.
-_REFUSALS = ("invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter")
+_STATUS = re.compile("[45][0-9]{2}")
+# Both names of one limit; and one name twice, once both have become the one that the client uses.
+_LIMIT = re.compile(r"\bmax_(?:completion_)?tokens\b")
+_TWICE = re.compile(r"(['\"`]?\b(max_(?:completion_)?tokens)\b['\"`]?)(?: or | and |/)['\"`]?\2\b['\"`]?")
+# What dialects call a parameter otherwise than the API does.
+_THEIR_NAMES = {"cache_salt": "prompt_cache_key"}
 
 # As vLLM, SGLang and Ollama say it, without a code.
 _TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
@@ -43,23 +46,29 @@ def parse(data: bytes) -> Json:
     return answer
 
 
-def error_of(answer: Json) -> ApiError | None:
+def error_of(answer: Json, secrets: tuple[str, ...] = ()) -> ApiError | None:
     """What an upstream tells as an error in a body or event that came with 200, if it does; not `in_our_words` yet."""
     if answer.get("error") is None and answer.get("object") != "error":
         return None
     error = answer.get("error", answer)
     told: Json = error if isinstance(error, dict) else {"message": error}
     codes = (told.get(name) for name in ("status_code", "status", "code"))
-    status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 500)
-    if told.get("type") in _REFUSALS or told.get("code") in _REFUSALS:
-        status = 400
-    return failed_by_status(status, {}, json.dumps({"error": told}).encode()).error
+    # LiteLLM writes its codes as texts.
+    numbers = (int(code) if isinstance(code, str) and _STATUS.fullmatch(code) else code for code in codes)
+    status = next((code for code in numbers if isinstance(code, int) and 400 <= code < 600), 500)
+    return failed_by_status(status, {}, json.dumps({"error": told}).encode(), secrets).error
 
 
-def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiError:
+def in_our_words(refusal: UpstreamRefused, limit_name: str | None = None, secrets: tuple[str, ...] = ()) -> ApiError:
     """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
-    know."""
-    told = without(secrets, refusal.error)
+    know, and parameters are called what the client calls them, ``limit_name`` the most tokens of an answer."""
+    told = {"message": None, "param": None, **without(secrets, refusal.error)}
+    if limit_name is not None:
+        for name, text in told.items():
+            if name in ("message", "param") and isinstance(text, str):
+                told[name] = _TWICE.sub(r"\1", _LIMIT.sub(limit_name, text))
+    if isinstance(told["param"], str):
+        told["param"] = _THEIR_NAMES.get(told["param"], told["param"])
     refusal = UpstreamRefused(refusal.status, told, refusal.headers)
     if told.get("type") == "exceed_context_size_error":
         taken, size = (
@@ -73,22 +82,22 @@ def in_our_words(refusal: UpstreamRefused, secrets: Iterable[str] = ()) -> ApiEr
     return refusal
 
 
-def read_whole(data: bytes, asked: Asked, drift: Drift) -> Completion:
+def read_whole(data: bytes, asked: Asked, drift: Drift, secrets: tuple[str, ...] = ()) -> Completion:
     """A whole answer.
 
     Raises:
-        UpstreamFailed: it has no choices, too few of them, or not what was asked for.
+        UpstreamFailed: it has no choices, too many of them, or one that cannot be understood.
         ApiError: it tells of an error.
     """
     answer = parse(data)
-    error = error_of(answer)
+    error = error_of(answer, secrets)
     if error is not None:
         raise error
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UpstreamFailed("The upstream's answer has no choices.")
-    if len(choices) != asked.n:
-        raise UpstreamFailed(f"The upstream's answer has not the {asked.n} choices that were asked for.")
+    if len(choices) > asked.n:
+        raise UpstreamFailed("The upstream's answer has more choices than were asked for.")
     mending.mend_identity(answer, "chat.completion", drift)
     mending.count_extras(answer, mending.TOP, drift)
     facts = facts_of(answer, drift)
@@ -121,6 +130,8 @@ def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:
     if index is None:
         drift.count("index_missing")
         index = place
+    if not isinstance(index, int) or not 0 <= index < asked.n:
+        raise UpstreamFailed("The upstream's answer has a choice that was not asked for.")
     source: Any = choice.get("message")
     message = mending.mend_message(source, drift)
     if "refusal" not in source:
@@ -135,10 +146,8 @@ def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:
             del message["content"]
     reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(names), drift=drift)
     if reason is None:
+        drift.count("finish_reason_missing")
         raise UpstreamFailed("The upstream's answer does not say why it ended.")
-    check_calls(names, reason, asked)
-    if asked.json and reason == "stop" and message.get("refusal") is None:
-        check_json(message.get("content"))
     logprobs = mending.mend_logprobs(choice.get("logprobs"), asked.alternatives, drift)
     return Choice(index, message, reason, logprobs)
 
@@ -148,28 +157,10 @@ def _name(call: ToolCall) -> str:
     return body.get("name", "")
 
 
-def check_json(text: str | None) -> None:
-    """Do nothing when a text is JSON: some servers drop a schema that they do not understand without a word.
-
-    Raises:
-        UpstreamFailed: it is not.
-    """
+def is_json(text: str) -> bool:
+    """Whether a text is JSON, which has neither NaN nor infinities."""
     try:
-        jiter.from_json((text or "").encode(), cache_mode="none")
-    except (ValueError, AttributeError):  # an upstream's text may be none
-        raise UpstreamFailed("The upstream's model did not answer in the format that was asked for.") from None
-
-
-def check_calls(names: Sequence[str], reason: str, asked: Asked) -> None:
-    """Do nothing when the tools called are such as may be called, and one is called where one must be.
-
-    Raises:
-        UpstreamFailed: they are not.
-    """
-    choice = asked.tool_choice
-    if choice is None:
-        return
-    if any(name not in choice.names for name in names):
-        raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
-    if choice.must and not choice.functions and not names and reason in ("stop", "tool_calls"):
-        raise UpstreamFailed("The upstream's model did not call a tool, as it had to. Ask again.")
+        jiter.from_json(text.encode(), allow_inf_nan=False, cache_mode="none")
+    except ValueError:
+        return False
+    return True

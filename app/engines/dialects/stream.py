@@ -18,25 +18,23 @@ from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
 from .mending import CHOICE
-from .reading import check_calls, check_json, error_of, facts_of, parse, read_whole
+from .reading import error_of, facts_of, parse, read_whole
 
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
 
 @dataclass(slots=True)
 class _Open:
-    """A choice of a stream: the name that each of its calls has so far, by index, and their ids, and its text
-    where that must be JSON."""
+    """A choice of a stream: the name that each of its calls has so far, by index, and their ids."""
 
     names: dict[int, str]
     ids: dict[int, str]
-    texts: list[str]
     finished: bool = False
 
 
 class StreamReader:
     """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
-    may still come is not wanted."""
+    may still come is not wanted. ``secrets`` are cut out of what the upstream tells as an error."""
 
     # What an event may have, and what one that brings nothing but text may have.
     _names: ClassVar[frozenset[str]] = mending.TOP
@@ -46,17 +44,19 @@ class StreamReader:
         self._asked = asked
         self._drift = drift
         self._open: dict[int, _Open] = {}
-        self._passes_plain = asked.n == 1 and not asked.json
+        self._passes_plain = asked.n == 1
+        self._done_missing = False
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
         self._usage: Any = None
+        self.secrets: tuple[str, ...] = ()
         self.done = False
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
         """What a whole answer tells that came instead of a stream; raises as `feed`."""
         self._drift.count("whole_for_stream")
         self.done = True
-        return [*in_deltas(read_whole(body, self._asked, self._drift))]
+        return [*in_deltas(read_whole(body, self._asked, self._drift, self.secrets))]
 
     def feed(self, data: bytes) -> Sequence[StreamItem]:
         """What the data of an event tell.
@@ -67,6 +67,7 @@ class StreamReader:
         """
         if data == MISSING_DONE:
             self._drift.count("done_missing")
+            self._done_missing = True
             return ()
         event = parse(data)
         # The next characters of the text, and nothing else?
@@ -92,7 +93,7 @@ class StreamReader:
         """As `feed`, of an event that is parsed."""
         choices = event.get("choices")
         drift = self._drift
-        error = error_of(event)
+        error = error_of(event, self.secrets)
         if error is not None:
             raise error
         if event.get("usage") is not None:
@@ -129,7 +130,7 @@ class StreamReader:
         message = mending.mend_message(source, drift)
         state = self._open.get(index)
         if state is None:
-            state = self._open[index] = _Open({}, {}, [])
+            state = self._open[index] = _Open({}, {})
             if source.get("role") is None:
                 drift.count("role_chunk_missing")
             elif "content" in source and source["content"] is None and not message.get("tool_calls"):
@@ -139,9 +140,6 @@ class StreamReader:
         calls = message.get("tool_calls")
         if isinstance(calls, list):
             message["tool_calls"] = [self._fragment(call, state) for call in calls]
-        text = message.get("content")
-        if self._asked.json and isinstance(text, str):
-            state.texts.append(text)
         reason = mending.mend_reason(choice.get("finish_reason"), calls=bool(state.names), drift=drift)
         if reason is not None:
             if state.finished:
@@ -149,9 +147,6 @@ class StreamReader:
                 reason = None
             else:
                 state.finished = True
-                check_calls(list(state.names.values()), reason, self._asked)
-                if self._asked.json and reason == "stop" and state.texts:
-                    check_json("".join(state.texts))
                 if any(message.values()):
                     drift.count("finish_reason_on_a_delta")
         logprobs = mending.mend_logprobs(choice.get("logprobs"), self._asked.alternatives, drift)
@@ -185,12 +180,14 @@ class StreamReader:
         return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
 
     def end(self) -> Sequence[StreamItem]:
-        """The last facts, with the usage.
+        """The last facts, with the usage. An answer that ended in good order may lack some of several choices.
 
         Raises:
             UpstreamFailed: the answer is not finished.
         """
-        if len(self._open) != self._asked.n or not all(choice.finished for choice in self._open.values()):
+        finished = sum(choice.finished for choice in self._open.values())
+        if finished < self._asked.n and (not finished or self._done_missing):
+            self._drift.count("finish_reason_missing")
             raise UpstreamFailed(_CUT_OFF)
         usage = mending.mend_usage(self._usage, self._drift)
         if usage is None:

@@ -20,7 +20,7 @@ from ..base import Delta, Deltas, StreamItem, Usage, usage_of
 from ..dialects.drift import Drift
 from ..dialects.llama_cpp import errors
 from ..dialects.llama_cpp.reader import LlamaReader, TextReader
-from ..dialects.llama_cpp.stops import StopCutter
+from ..dialects.stops import StopCutter
 from ..transport.events import MISSING_DONE
 from ..transport.replicas import Events
 from .frames import Frame

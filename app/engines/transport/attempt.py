@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ...errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
-from .failures import LATE, UNREACHABLE, UNUSABLE, Cause, Failed, Verdict, failed_by_status
+from .failures import LATE, LOST, UNREACHABLE, UNUSABLE, Cause, Failed, Verdict, failed_by_status
 from .options import Timeouts
 
 _LARGEST_ERROR = 64 << 10  # bytes of an error's body that are read
@@ -183,7 +183,7 @@ def _failed_opening(error: Exception, *, begun: bool) -> Failed:
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
         return Failed(Cause.UNUSABLE, "the answer is not HTTP", UpstreamFailed(UNUSABLE))
     reason = f"connection lost before the {'body' if begun else 'answer'} began"
-    return Failed(Cause.LOST, reason, UpstreamFailed(UNUSABLE), repeatable=True)
+    return Failed(Cause.LOST, reason, UpstreamFailed(LOST), repeatable=True)
 
 
 def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
@@ -193,4 +193,4 @@ def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
 def _failed_reading(error: Exception) -> Failed:
     if isinstance(error, UpstreamTimeout):
         return Failed(Cause.LATE, "stalled in the middle of the answer", error, Verdict.FAULTY)
-    return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(UNUSABLE))
+    return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(LOST))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 from ...jsontypes import Json
-from . import retrying
+from . import reasons, retrying
 
 # Statuses by which an upstream speaks of the request itself.
 _OF_THE_REQUEST = frozenset({400, 409, 413, 422})
@@ -20,7 +20,8 @@ _REPEATABLE = frozenset({408, 429, 502, 503, 504, 529})
 # What OpenAI says with 429 when no waiting helps. No set: what an upstream sends may have no hash.
 _NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
-UNUSABLE = "The model's engine sent an answer that cannot be used. Retry in a moment."
+UNUSABLE = "The model's engine sent an answer that cannot be used."
+LOST = "The connection to the model's engine was lost. Retry in a moment."
 UNREACHABLE = "The model's engine cannot be reached. Retry in a moment."
 LATE = "The model's engine did not answer in time. Retry in a moment."
 _CREDENTIALS = (
@@ -75,34 +76,43 @@ class Failed(Exception):
 
 
 def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> Failed:
-    """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says."""
+    """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says. The client
+    is told the reason that the upstream gives, but for what only its operator can mend: that stands in the log."""
     error = error_object(body, secrets)
+    why = reasons.of(error, secrets)
     wait = retrying.retry_after(headers)
     seconds = None if wait is None else min(math.ceil(wait), retrying.LONGEST_TOLD)
 
     failed = partial(Failed, Cause.STATUS, status=status, retry_after=wait, told=error)
-    reason = f"status {status}"
+    reason, because = f"status {status}", f": {why}" if why else ""
     if status in (401, 402, 403, 407) or (status == 429 and error.get("code", error.get("type")) in _NO_CREDIT):
-        reason += ": it does not accept our key or account"
+        reason += f": it does not accept our key or account{because}"
         return failed(reason, UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True)
-    if status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error)):
+    of_the_request = status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error))
+    if of_the_request or (status in (500, 501) and reasons.is_of_the_request(error)):
         # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
-        return failed(reason, UpstreamRefused(400 if status in (409, 422) else status, error), Verdict.SOUND)
+        told = {**error, "message": why}
+        return failed(reason, UpstreamRefused(status if status in (400, 404, 413) else 400, told), Verdict.SOUND)
     if 400 <= status < 500 and status not in _REPEATABLE:
-        reason += ": it does not know our model or path"
+        reason += f": it does not know our model or path{because}"
         return failed(reason, UpstreamFailed(_ADDRESS), Verdict.SOUND, elsewhere=True)
+    reason += because
     if status == 429:
         later = 1 if seconds is None else seconds
-        busy = RateLimited("The model's engine has too many requests. Retry later.", retry_after=later)
+        message = reasons.sentence("The model's engine has too many requests", why)
+        busy = RateLimited(f"{message} Retry later.", retry_after=later)
         return failed(reason, busy, Verdict.BUSY, repeatable=True)
     if status in (503, 529):
-        away = EngineUnavailable("The model's engine cannot answer now. Retry in a moment.", retry_after=seconds or 1)
+        message = reasons.sentence("The model's engine cannot answer now", why)
+        away = EngineUnavailable(f"{message} Retry in a moment.", retry_after=seconds or 1)
         return failed(reason, away, Verdict.FAULTY, repeatable=True)
     if status in (408, 504):
         verdict = Verdict.BUSY if status == 408 else Verdict.FAULTY
         return failed(reason, UpstreamTimeout(LATE), verdict, repeatable=True)
     # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
-    return failed(reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY, repeatable=status in _REPEATABLE)
+    passing = status in _REPEATABLE
+    message = reasons.sentence("The model's engine failed to answer", why) + (" Retry in a moment." if passing else "")
+    return failed(reason, UpstreamFailed(message), Verdict.FAULTY, repeatable=passing)
 
 
 def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
@@ -117,7 +127,10 @@ def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
     found: Any = value.get("error", value) if isinstance(value, dict) else None
     error: Json = found if isinstance(found, dict) else {"message": found} if isinstance(found, str) else {}
     detail = error.get("detail")
-    if "message" not in error and isinstance(detail, str):
+    if "message" not in error and isinstance(detail, dict):
+        inner = detail.get("error", detail)
+        error = inner if isinstance(inner, dict) else {"message": inner}
+    elif "message" not in error and isinstance(detail, str):
         error = {**error, "message": detail}
     elif "message" not in error and isinstance(detail, list) and detail and isinstance(detail[0], dict):
         place = detail[0].get("loc")

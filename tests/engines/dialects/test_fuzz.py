@@ -1,4 +1,4 @@
-"""Whatever an upstream sends, reading it gives deltas or one of our errors, and never anything else."""
+"""Whatever an upstream sends, reading and guarding it gives deltas or one of our errors, and never anything else."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from random import Random
 import pytest
 
 from app.engines.asked import Asked
-from app.engines.base import Completion, Deltas, StreamItem
+from app.engines.base import Completion, Deltas, Refuse, StreamItem
 from app.engines.collecting import collect
 from app.engines.dialects.drift import Drift
+from app.engines.dialects.guard import Guard
 from app.engines.dialects.llama_cpp import errors
 from app.engines.dialects.llama_cpp.reader import LlamaReader
-from app.engines.dialects.reading import error_of, in_our_words
+from app.engines.dialects.reading import error_of, in_our_words, read_whole
 from app.engines.dialects.stream import StreamReader
 from app.engines.tool_choice import ToolChoice
 from app.engines.transport.failures import failed_by_status
 from app.errors import ApiError, UpstreamRefused
 
+from ..asking import refuse
 from . import garbage
 
 TOOLS = ToolChoice(("get_time",))
@@ -30,8 +32,13 @@ ASKED = [
     Asked(tool_choice=TOOLS),
     Asked(n=2, tool_choice=TOOLS),
     Asked(alternatives=0, tool_choice=TOOLS),
-    Asked(alternatives=2, json=True),
+    Asked(alternatives=2, json=True, schema={"type": "object"}),
+    Asked(alternatives=1, limit=1, limit_name="max_tokens", stops=("b", "Hm"), tool_choice=TOOLS),
+    Asked(limit=1, limit_name="max_tokens", tool_choice=TOOLS, strict={"get_time": (0, {"type": "object"})}),
+    Asked(n=2, stops=("a",), tool_choice=ToolChoice(("get_time",), must=True), parallel=False),
 ]
+# Nothing that is not honoured is passed on, or all of it.
+POLICIES: list[Refuse] = [refuse, lambda error: None]
 READERS: dict[str, Callable[[Asked], StreamReader]] = {
     "any": lambda asked: StreamReader(asked, Drift("")),
     "llama.cpp": lambda asked: LlamaReader(asked, Drift("")),
@@ -59,8 +66,9 @@ def test_a_stream_with_anything_in_it_is_read_or_refused(name: str, asked: Asked
         place = random.randrange(len(events))
         events[place] = garbage.spoiled(random, events[place])
         with contextlib.suppress(ApiError):
-            deltas = [delta for event in events for delta in reader.feed(json.dumps(event).encode())]
-            deltas += reader.end()
+            guard = Guard(asked, Drift(""), random.choice(POLICIES))
+            deltas = [delta for event in events for delta in guard.feed(reader.feed(json.dumps(event).encode()))]
+            deltas += guard.end(reader.end())
             if isinstance(reader, LlamaReader):  # whose streams are put together to whole answers
                 together(deltas)
 
@@ -72,9 +80,11 @@ def test_a_whole_answer_with_anything_in_it_is_read_or_refused(asked: Asked) -> 
         answer = json.dumps(garbage.spoiled(random, garbage.whole(random))).encode()
         for make in READERS.values():
             with contextlib.suppress(ApiError):
-                reader = make(asked)
-                reader.feed_whole(answer)
-                reader.end()
+                reader, guard = make(asked), Guard(asked, Drift(""), random.choice(POLICIES))
+                guard.feed(reader.feed_whole(answer))
+                [*guard.end(reader.end())]
+        with contextlib.suppress(ApiError):
+            Guard(asked, Drift(""), random.choice(POLICIES)).hold(read_whole(answer, asked, Drift("")))
 
 
 def test_an_error_object_with_anything_in_it_is_read() -> None:

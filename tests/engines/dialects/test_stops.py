@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.engines.base import Delta
-from app.engines.dialects.llama_cpp.stops import StopCutter
+from app.engines.dialects.stops import StopCutter
 
 
 def _cut(tokens: list[str], stops: list[str]) -> tuple[str, list[str], bool]:

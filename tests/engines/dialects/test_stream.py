@@ -13,6 +13,7 @@ import pytest
 from app.engines.asked import Asked
 from app.engines.base import Delta, StreamItem, usage_of
 from app.engines.dialects.drift import Drift
+from app.engines.dialects.guard import Guard
 from app.engines.dialects.llama_cpp.reader import LlamaReader
 from app.engines.dialects.stream import StreamReader
 from app.engines.tool_choice import ToolChoice
@@ -20,6 +21,7 @@ from app.engines.transport.events import MISSING_DONE, EventParser
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed
 from app.jsontypes import Json
 
+from ..asking import refuse
 from ..chunks import ROLE, chunk, last_chunk
 from . import garbage
 
@@ -30,10 +32,11 @@ HEAD = {"id": "call_1", "type": "function", "function": {"name": "get_time", "ar
 
 
 def read(events: Iterable[Any], asked: Asked | None = None, drift: Drift | None = None) -> Told:
-    """All that a stream tells."""
-    reader = StreamReader(asked or Asked(), drift or Drift(""))
-    deltas = [delta for event in events for delta in reader.feed(json.dumps(event).encode())]
-    return [*deltas, *reader.end()]
+    """All that a stream tells, held to what was asked."""
+    asked, drift = asked or Asked(), drift or Drift("")
+    reader, guard = StreamReader(asked, drift), Guard(asked, drift, refuse)
+    deltas = [delta for event in events for delta in guard.feed(reader.feed(json.dumps(event).encode()))]
+    return [*deltas, *guard.end(reader.end())]
 
 
 def test_a_good_stream_is_its_deltas_and_the_usage_last() -> None:
@@ -61,7 +64,7 @@ class Looking(StreamReader):
 
 
 @pytest.mark.parametrize(
-    ("asked", "passes"), [(Asked(), True), (Asked(n=2), False), (Asked(json=True), False)], ids=["words", "two", "json"]
+    ("asked", "passes"), [(Asked(), True), (Asked(n=2), False), (Asked(json=True), True)], ids=["words", "two", "json"]
 )
 def test_an_event_of_text_alone_is_passed_on_without_a_look_where_nothing_needs_one(asked: Asked, passes: bool) -> None:
     reader = Looking(asked, Drift(""))
@@ -160,10 +163,9 @@ def test_a_stream_without_done_is_whole_when_its_choices_are() -> None:
     [
         ([], Asked()),
         ([chunk(ROLE), chunk({"content": "a"})], Asked()),
-        ([chunk(ROLE), chunk({}, "stop")], Asked(n=2)),
-        ([chunk(ROLE), chunk({}, "stop"), chunk(ROLE, index=1)], Asked(n=2)),
+        ([chunk(ROLE), chunk(ROLE, index=1)], Asked(n=2)),
     ],
-    ids=["nothing", "no end", "one of two", "the second without end"],
+    ids=["nothing", "no end", "two without end"],
 )
 def test_a_stream_that_ends_before_its_choices_is_a_failure(events: list[Json], asked: Asked) -> None:
     with pytest.raises(UpstreamFailed, match="before the answer was finished"):

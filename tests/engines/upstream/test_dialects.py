@@ -244,7 +244,9 @@ def test_llama_cpp_gets_seeds_stops_biases_and_penalties_as_it_reads_them(script
     assert body["stop"] == []
     assert body["logit_bias"] == [[15, -100]]
     assert body["repeat_last_n"] == 512
-    told = sent(scripted(completion(), dialect="llama.cpp"), logprobs=True, stop="END")
+    entry = {"token": "Hi.", "logprob": -0.5, "bytes": [72, 105, 46], "top_logprobs": []}
+    probable = completion({"logprobs": {"content": [entry], "refusal": None}})
+    told = sent(scripted(probable, dialect="llama.cpp"), logprobs=True, stop="END")
     assert (told["top_logprobs"], told["stop"]) == (1, [])
     tools = [{"type": "function", "function": {"name": "f"}}]
     assert sent(scripted(completion(), dialect="llama.cpp"), tools=tools, stop=["", "END"])["stop"] == ["END"]

@@ -402,7 +402,6 @@ UNUSABLE: dict[str, Any] = {
     "content of another type": completion(message(content=7)),
     "no reason for the end": completion({"finish_reason": None}),
     "a reason that the contract does not have": completion({"finish_reason": "eos"}),
-    "tokens that are no number": completion(usage={"prompt_tokens": "3", "completion_tokens": 2, "total_tokens": 5}),
     "a call that is none": completion(calling(7)),
     "more choices than asked for": completion() | {"choices": completion()["choices"] * 2},
     "half a surrogate pair": json.dumps(completion(message(content="\ud800"))).encode(),

@@ -86,10 +86,10 @@ def test_a_refusal_without_an_error_object_is_one_all_the_same(body: bytes) -> N
 
 def test_what_a_refusal_says_is_cut_and_cleaned() -> None:
     error = refused(
-        {"error": {"message": "a\n\x1b[31m\ud83d" + "x" * 9999, "code": "a b\n", "type": "c\nd", "param": "p" * 999}}
+        {"error": {"message": "a\n\x1b[31m\ud83d " + "x " * 9999, "code": "a b\n", "type": "c\nd", "param": "p" * 999}}
     )
-    assert len(error.message) == 2000
-    assert error.message.startswith("a [31mxx")
+    assert len(error.message) == 300
+    assert error.message.startswith("a [31m x x")
     assert error.code is None
     assert error.type == "invalid_request_error"
     assert error.param is not None
@@ -123,7 +123,8 @@ def test_a_key_that_the_upstream_refuses_is_the_operators_to_mend(
     assert (error.status, error.code, error.headers) == (502, "upstream_error", {})
     assert "operator must mend the key" in error.message
     assert KEY not in error.message
-    assert f"upstream of m, replica 1 of 1: status {status}: it does not accept our key or account" in caplog.messages
+    reason = "it does not accept our key or account: Incorrect API key provided: …"
+    assert f"upstream of m, replica 1 of 1: status {status}: {reason}" in caplog.messages
     assert KEY not in caplog.text
 
 
@@ -137,6 +138,7 @@ def test_a_model_or_path_that_the_upstream_does_not_know_is_the_operators_to_men
     error = refused({"error": {"message": "The model `x` does not exist.", "code": "model_not_found"}}, status)
     assert (error.status, error.code) == (502, "upstream_error")
     assert "operator must mend the configuration" in error.message
+    assert "`x`" not in error.message
 
 
 def test_a_404_that_names_a_parameter_is_about_the_request() -> None:
@@ -146,10 +148,29 @@ def test_a_404_that_names_a_parameter_is_about_the_request() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 500, 502, 599])
-def test_a_failure_of_the_upstream_is_a_bad_gateway_without_its_words(status: int) -> None:
-    error = refused({"error": {"message": "Traceback: /secret/path"}}, status)
+def test_a_failure_of_the_upstream_is_a_bad_gateway_with_its_reason(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "parley"):
+        error = refused({"error": {"message": "No room in /secret/path"}}, status)
     assert (error.status, error.code) == (502, "upstream_error")
+    if status >= 400:
+        assert "failed to answer: No room in …." in error.message
+        assert f"upstream of m, replica 1 of 1: status {status}: No room in …" in caplog.messages
     assert "secret" not in error.message
+    # Only a gateway's failure passes by itself.
+    assert ("Retry" in error.message) == (status == 502)
+
+
+@pytest.mark.parametrize("body", [{}, {"error": {"message": "Traceback (most recent call last): x"}}], ids=str)
+def test_a_failure_that_gives_no_reason_says_just_that(body: Any) -> None:
+    assert refused(body, 500).message == "The model's engine failed to answer."
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, "cannot answer now: Loading"), (429, "too many requests: Loading")])
+def test_a_failure_of_the_moment_has_its_reason_and_says_to_come_again(status: int, said: str) -> None:
+    error = refused({"error": {"message": "Loading model."}}, status)
+    assert f"{said} model. Retry" in error.message
 
 
 @pytest.mark.parametrize("status", [408, 504])

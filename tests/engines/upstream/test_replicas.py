@@ -14,7 +14,7 @@ from app.engines.transport import breaker, health, replica
 from app.engines.transport.breaker import CONSECUTIVE
 from app.engines.transport.options import Trial
 from app.engines.transport.replicas import Replicas
-from app.errors import ApiError, EngineUnavailable, UpstreamFailed
+from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamRefused
 from tests import jumping
 from tests.patience import until
 
@@ -106,6 +106,11 @@ def test_what_a_client_gets_wrong_and_what_is_merely_busy_breaks_nothing() -> No
             for client in 10 * ("a", "b", "c"):
                 with pytest.raises(ApiError):
                     await replicas.post("/chat/completions", b"{}", client=client)
+        # As llama.cpp's server answers pictures that its model cannot read.
+        upstream.answers = [whole({"error": {"message": "image input is not supported", "code": 500}}, 500)]
+        for client in 10 * ("a", "b", "c"):
+            with pytest.raises(UpstreamRefused, match="image input"):
+                await replicas.post("/chat/completions", b"{}", client=client)
         upstream.answers = [GOOD]
         assert await post(replicas)
 

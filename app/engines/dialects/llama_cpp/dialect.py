@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from ....jsontypes import Json
-from ...asked import Asked
-from ..dialect import COMMON, LIMITS, OURS, Dialect, UpstreamModel, Written
+from ...asked import LIMITS, Asked
+from ..dialect import COMMON, OURS, Dialect, UpstreamModel, Written
 from .reader import LlamaReader
 from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
 
@@ -27,6 +27,8 @@ class LlamaDialect(Dialect):
         self.choose_tools(body, asked.tool_choice)
         silent, stops = take_silence(body), take_stops(body)
         read = partial(LlamaReader, asked, silent=silent, stops=stops)
+        if stops:
+            asked.stops = ()  # the reader finds them
         # It gives no log probabilities in a stream when it has tools.
         return Written(asked, body, read, whole=asked.alternatives is not None and "tools" in body)
 

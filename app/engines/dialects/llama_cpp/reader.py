@@ -12,8 +12,8 @@ from ...base import Delta, StreamItem, TokenLogprob, Usage, usage_of
 from .. import mending
 from ..drift import Drift
 from ..reading import error_of, parse
+from ..stops import StopCutter
 from ..stream import StreamReader
-from .stops import StopCutter
 
 
 class LlamaReader(StreamReader):
@@ -39,7 +39,7 @@ class LlamaReader(StreamReader):
         silent: bool = False,
         stops: Sequence[str] = (),
         own: bool = False,
-        error: Callable[[Json], ApiError | None] = error_of,
+        error: Callable[[Json], ApiError | None] | None = None,
     ) -> None:
         super().__init__(asked, drift)
         self._silent = silent
@@ -66,7 +66,7 @@ class LlamaReader(StreamReader):
     def read(self, event: Json) -> list[StreamItem]:
         if self.done:
             return []
-        error = self._error(event)
+        error = error_of(event, self.secrets) if self._error is None else self._error(event)
         if error is not None:
             raise error
         timings = event.get("timings")

@@ -1,7 +1,8 @@
 """Ends an answer at a stop sequence, token by token.
 
 llama.cpp keeps tokens back while they may begin a stop sequence, and then gives them as one, with the log probability
-of the last; and it ends an answer at a stop sequence in its thoughts. So in some requests it is not told of them.
+of the last; and it ends an answer at a stop sequence in its thoughts. So in some requests it is not told of them. Other
+servers are told, and some go on past them all the same.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...base import Delta, Message, TokenLogprob
+from ..base import Delta, Message, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,280 @@
+"""Holds an upstream's answer to what was asked for: what can be seen to be otherwise goes no further.
+
+It stands between a reader and the domain, for whole answers and for streams alike. A breach is mended where it is
+certain how: a text ends at the first stop sequence in it, and after the last token that was allowed where each can be
+seen; calls beyond the one allowed are left out; no arguments at all are an empty object. Any other is the upstream's
+failure, or, where the operator's policy is ``warn``, passed on and named. Each is counted by what was not honoured.
+There is no I/O in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...errors import UpstreamFailed
+from ..asked import Asked
+from ..base import Choice, Completion, Delta, Logprobs, Message, Refuse, StreamItem, ToolCall
+from . import arguments
+from .breaches import Breaches
+from .drift import Drift
+from .pieces import Cutter, part_of
+from .reading import is_json
+from .spending import Spending
+
+# Pieces of text that wait for the first log probabilities. A piece may come before its own, as one held back does.
+_PATIENCE = 8
+
+_ENDED = ("stop", "tool_calls", "function_call")
+
+
+class _State:
+    """What is known of a choice: its text and calls as far as they are looked at, its kept-back deltas, its end."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.cutter = Cutter(asked)
+        self.texts: list[str] = []
+        self.refused = False
+        self.calls: dict[int, arguments.Call] = {}
+        self.pieces = 0  # of text
+        self.probable = self.alternatives = False  # log probabilities have come, and such of alternatives
+        self.waiting: list[Delta] = []
+        self.end: list[Delta] = []  # kept back until it is known how many tokens there were
+        self.finished = False
+
+
+class Guard:
+    """Holds one answer: what a reader gives goes to `feed`, and `end` is called after the last, or all at once to
+    `hold`. ``refuse`` is that of `base.Engine.prepare`. ``done``: all that was asked for has come, and what the
+    upstream still says is not wanted."""
+
+    def __init__(self, asked: Asked, drift: Drift, refuse: Refuse) -> None:
+        self._asked = asked
+        self._drift = drift
+        self._breaches = Breaches(drift, refuse)
+        self._spending = Spending(asked, self._breaches)
+        self._alternatives = asked.alternatives
+        self._states: dict[int, _State] = {}
+        self._plain = asked.n == 1 and not asked.stops and not asked.json and asked.alternatives is None
+        self.done = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all choices have ended, as far as each was looked at."""
+        return len(self._states) == self._asked.n and all(state.finished for state in self._states.values())
+
+    def feed(self, items: Sequence[StreamItem]) -> Sequence[StreamItem]:
+        """What may go on of what a reader gave.
+
+        Raises:
+            UpstreamFailed: the answer is not what was asked for.
+        """
+        if (
+            self._plain
+            and len(items) == 1
+            and type(item := items[0]) is Delta
+            and item.finish_reason is None
+            and len(item.message) == 1
+            and type(text := item.message.get("content")) is str
+        ):
+            if self._spending.bounded:
+                self._spending.count(text)
+            return items
+        return [passed for item in items for passed in self._item(item)]
+
+    def hold(self, answer: Completion) -> Completion:
+        """A whole answer as it may go on; raises as `feed`."""
+        for choice in answer.choices:
+            self._whole(choice)
+        if len(answer.choices) < self._asked.n:
+            self._miss_choices()
+        if "usage" in answer.facts and not any(state.cutter.reason for state in self._states.values()):
+            self._spending.hold(answer.facts["usage"])
+        return answer
+
+    def end(self, items: Sequence[StreamItem] = ()) -> Iterator[StreamItem]:
+        """The last of a stream, with the ``items`` that its reader gave at its end; raises as `feed`."""
+        for item in items:
+            yield from self._item(item)
+        yield from self._release()
+        finished = sum(state.finished for state in self._states.values())
+        if self._asked.n > 1 and finished < self._asked.n:
+            self._miss_choices()
+            for index, state in self._states.items():
+                if not state.finished:
+                    yield Delta(index, {}, "stop")
+
+    def _item(self, item: StreamItem) -> Iterator[StreamItem]:
+        if isinstance(item, Delta):
+            yield from self._delta(item)
+            return
+        if "usage" in item:
+            if not any(state.cutter.reason for state in self._states.values()):
+                self._spending.hold(item["usage"])
+            yield from self._release()
+        yield item
+
+    def _release(self) -> Iterator[Delta]:
+        for state in self._states.values():
+            yield from state.end
+            state.end = []
+
+    def _state(self, index: int) -> _State:
+        found = self._states.get(index)
+        if found is None:
+            found = self._states[index] = _State(self._asked)
+        return found
+
+    def _delta(self, delta: Delta) -> Iterator[Delta]:
+        state = self._state(delta.index)
+        if state.cutter.reason:
+            if delta.message.get("content") or "tool_calls" in delta.message:
+                self.done = self.complete
+            return
+        self._drop_calls(state, delta.message)
+        for each in state.cutter.cut(delta):
+            for passed in self._looked_at(state, each):
+                # The end waits for the usage, and so does what comes after it.
+                if state.end or (self._spending.bounded and passed.finish_reason and not state.cutter.reason):
+                    state.end.append(passed)
+                else:
+                    yield passed
+        if state.cutter.reason:
+            self._drift.count(f"not_honoured.{'stop' if state.cutter.reason == 'stop' else self._asked.limit_name}")
+
+    def _looked_at(self, state: _State, delta: Delta) -> Iterator[Delta]:
+        message = delta.message
+        text = message.get("content")
+        if isinstance(text, str) and text:
+            if self._asked.json:
+                state.texts.append(text)
+            self._spending.count(text)
+        state.refused |= bool(message.get("refusal"))
+        for index, call in arguments.of(message):
+            state.calls.setdefault(index, arguments.Call()).add(call)
+        yield from self._with_logprobs(state, delta)
+
+    def _with_logprobs(self, state: _State, delta: Delta) -> Iterator[Delta]:
+        """Those that may go on with one: text waits for the first log probabilities, where they are asked for."""
+        text = delta.message.get("content")
+        entries = _entries(delta.logprobs)
+        state.pieces += bool(text)
+        state.probable |= bool(entries)
+        state.alternatives |= any(isinstance(entry, dict) and entry.get("top_logprobs") for entry in entries)
+        wanted = self._alternatives is not None and not state.probable
+        # With what says nothing nobody is to hear that the answer has begun.
+        silent = not state.pieces and not any(delta.message.values())
+        if wanted and delta.finish_reason is None and (silent or 0 < state.pieces < _PATIENCE):
+            state.waiting.append(delta)
+            return
+        if wanted and state.pieces:
+            self._breaches.tell("logprobs", "it gave none with its text.")
+            self._alternatives = None
+        waiting, state.waiting = state.waiting, []
+        yield from waiting
+        if delta.finish_reason is not None and not state.finished:
+            state.finished = True
+            yield from self._ends(state, delta)
+        yield delta
+
+    def _ends(self, state: _State, delta: Delta) -> Iterator[Delta]:
+        """What is to come before the end of a choice; all that is known only then is looked at."""
+        reason = str(delta.finish_reason)
+        if self._alternatives and state.probable and not state.alternatives:
+            self._breaches.tell("top_logprobs", "it gave no alternatives.")
+            self._alternatives = 0
+        if state.cutter.reason:
+            return
+        self._check_choice(state, reason)
+        if reason not in _ENDED:
+            return
+        if self._asked.json and reason == "stop" and not state.refused:
+            self._check_text("".join(state.texts))
+        for index, call in state.calls.items():
+            if call.kind == "function" and not call.text.strip():
+                self._drift.count("arguments_missing")
+                yield Delta(delta.index, _more(index, "{}"))
+            elif call.kind == "function":
+                self._check_arguments(call)
+
+    def _whole(self, choice: Choice) -> None:
+        """As a stream of one delta. Only what is mended changes in the choice."""
+        state = self._states[len(self._states)] = _State(self._asked)
+        message, calls = choice.message, choice.message.get("tool_calls")
+        self._drop_calls(state, message)
+        delta = Delta(0, message.copy(), choice.finish_reason, choice.logprobs)
+        deltas = list(state.cutter.cut(delta))
+        for each in deltas:
+            for _ in self._looked_at(state, each):
+                pass
+        if state.cutter.reason:
+            for name in ("tool_calls", "function_call"):
+                message.pop(name, None)  # type: ignore[misc]
+            message["content"] = "".join(each.message.get("content") or "" for each in deltas)
+            choice.finish_reason = state.cutter.reason
+            choice.logprobs = part_of(choice.logprobs, deltas)
+            self._drift.count(f"not_honoured.{'stop' if state.cutter.reason == 'stop' else self._asked.limit_name}")
+        for call in calls if isinstance(calls, list) and choice.finish_reason in _ENDED else ():
+            if not str(call.get("function", {}).get("arguments", "{}")).strip():
+                call["function"]["arguments"] = "{}"
+
+    def _drop_calls(self, state: _State, message: Message) -> None:
+        """Leave out the calls beyond the first, where there may be one alone."""
+        calls: Any = message.get("tool_calls")
+        if self._asked.parallel or not isinstance(calls, list):
+            return
+        first = next(iter(state.calls), None)
+        kept: list[ToolCall] = []
+        for place, call in enumerate(calls):
+            index = call.get("index", place)
+            first = index if first is None else first
+            if index == first:
+                kept.append(call)
+            elif "name" in (call.get("function") or call.get("custom") or ()):
+                self._drift.count("not_honoured.parallel_tool_calls")
+        message["tool_calls"] = kept
+        if not kept:
+            del message["tool_calls"]
+
+    def _check_choice(self, state: _State, reason: str) -> None:
+        choice = self._asked.tool_choice
+        if choice is None:
+            return
+        if any(call.name not in choice.names for call in state.calls.values()):
+            self._drift.count("not_honoured.tools")
+            raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
+        if choice.must and not state.calls and reason in _ENDED:
+            message = "The upstream's model did not call a tool, as it had to. Ask again."
+            self._breaches.tell(choice.param, message=message)
+
+    def _check_text(self, text: str) -> None:
+        if not is_json(text):
+            message = "The upstream's model did not answer in the format that was asked for."
+            self._breaches.tell("response_format", message=message)
+        elif self._asked.schema is not None and arguments.breaks(text, self._asked.schema):
+            self._breaches.tell("response_format.json_schema.strict", "its answer does not obey the schema.")
+
+    def _check_arguments(self, call: arguments.Call) -> None:
+        if not is_json(call.text):
+            if not self._asked.stops:  # which may end an answer anywhere
+                message = "The upstream's model called a tool with arguments that are no JSON. Ask again."
+                self._breaches.tell("tools", message=message)
+        elif call.name in self._asked.strict:
+            index, schema = self._asked.strict[call.name]
+            if arguments.breaks(call.text, schema):
+                row = "tools[].function.strict"
+                self._breaches.tell(f"tools[{index}].function.strict", "the arguments do not obey the schema.", row=row)
+
+    def _miss_choices(self) -> None:
+        self._breaches.tell("n", "it did not make and finish as many choices as were asked for.")
+
+
+def _more(index: int, text: str) -> Message:
+    if index == arguments.OLD:
+        return {"function_call": {"arguments": text}}
+    return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
+
+
+def _entries(logprobs: Logprobs | None) -> list[Any]:
+    found: Any = logprobs.get("content") if isinstance(logprobs, dict) else None
+    return found if isinstance(found, list) else []
