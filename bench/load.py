@@ -26,11 +26,11 @@ def chat(server: Server, *contents: str, **parameters: Any) -> dict[str, Any]:
     return {"model": server.model, "messages": messages, **parameters}
 
 
-def session() -> aiohttp.ClientSession:
-    """A client session without a limit of connections of its own."""
+def session(*, keep: bool = True) -> aiohttp.ClientSession:
+    """A client session without a limit of connections of its own. ``keep``: they are used again."""
     return aiohttp.ClientSession(
         headers=HEADERS,
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, force_close=not keep),
         timeout=aiohttp.ClientTimeout(total=_SECONDS),
         # An answer of a thousand events should cost the client little: it shares the machine with the server.
         read_bufsize=1 << 20,
