@@ -86,7 +86,7 @@ async def _compare(table: Table, ours: server.Server, theirs: server.Server, str
 
 
 async def _round(client: load.Client, found: server.Server, streams: int) -> tuple[float, float]:
-    # The likeliest tokens: drawing them is dearer to us, who draw from all as the API says, where llama.cpp draws from 40.
+    # The likeliest tokens: drawing from all, as the API says, is dearer than drawing from 40, as llama.cpp does.
     asked = {"stream": True, "max_tokens": TOKENS, "temperature": 0, "logit_bias": ENDLESS}
     begin = time.perf_counter()
     bodies = [load.chat(found, f"{PROMPT} {number}", seed=number, **asked) for number in range(streams)]
