@@ -79,6 +79,8 @@ class Asking:
 
     async def __aenter__(self) -> Asking:
         self._session = aiohttp.ClientSession(
+            # A connection that the server ends while it is idle says nothing of the request that comes next.
+            connector=aiohttp.TCPConnector(force_close=True),
             timeout=aiohttp.ClientTimeout(total=self._bounds.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,

@@ -14,18 +14,23 @@ from . import table, zoo
 from .__main__ import ENVIRONMENT
 from .checks import CHECKS, FAILED, HONOURED, REFUSED, verdicts
 
-EVERY = tuple(CHECKS)
 HANDFUL = {
     # A vocabulary of SentencePiece, and no place for tools.
-    "microsoft-Phi-3.5-mini-instruct": EVERY,
+    "microsoft-Phi-3.5-mini-instruct": (
+        "schema",
+        "tools by choice",
+        "tools, required",
+        "custom tools",
+        "a tool's result",
+    ),
     # It demands an order of roles, and ids of a length.
-    "mistralai-Mistral-Nemo-Instruct-2407": EVERY,
+    "mistralai-Mistral-Nemo-Instruct-2407": ("system and developer", "turns", "a tool's result", "tools, required"),
     # Its thoughts and words are in channels, without which llama.cpp's parser reads nothing.
-    "openai-gpt-oss-120b": ("plain", "stream", "schema", "tools by choice", "tools, required", "log probabilities"),
+    "openai-gpt-oss-120b": ("plain", "stream", "schema", "tools by choice"),
     # It always thinks.
-    "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": ("stream", "schema, streamed", "tools, named"),
+    "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": ("schema, streamed", "tools, named"),
     # It thinks when it is told to.
-    "Qwen-Qwen3-0.6B": ("plain", "effort"),
+    "Qwen-Qwen3-0.6B": ("effort",),
 }
 
 
