@@ -24,7 +24,7 @@ class LlamaReader(StreamReader):
     says of itself goes no further. ``error`` makes our error of an event that tells of one.
     """
 
-    # Whether an answer has ended without a mark that says so.
+    # Whether the last event of a text was read: texts have no [DONE] after it.
     finished = False
 
     # We ask for timings.
