@@ -1,17 +1,24 @@
 """Clients and servers generated from the contract have the operation that generated clients already know.
 
 The known ones are documents made by openapi-generator 7.26 from OpenAI's description. Only the address of the
-server, the sentences, the codes of failures, headers of answers and the stream's media type may differ.
+server, the sentences, the codes of failures, headers of answers and the stream's media type may differ. The contract's
+form in OpenAPI 3.0 gives the same.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from ..openapi import SHARED, contract
-from .generating import generate
+from app.contract.document import Document
+from app.contract.loading import to_json
+from app.documents.convert.document import to_3_0
+
+from ..openapi import CONTRACT, SHARED, contract
+from .generating import FOLDER, generate
 
 SEEDS = SHARED / "seeds"
 
@@ -23,6 +30,17 @@ GENERATORS: dict[str, tuple[list[str], str, str]] = {
     "rust-server": ([], "docs/chat_api.md", "# chat_api"),
     "php-symfony": ([], "docs/Api/ChatApiInterface.md", "ChatApiInterface"),
 }
+
+
+def _older() -> Path:
+    """The contract in OpenAPI 3.0, as a file."""
+    path = FOLDER / "openapi-3.0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_json(to_3_0(Document.load(CONTRACT)).content, CONTRACT))
+    return path
+
+
+FORMS: dict[str, Callable[[], Path]] = {"3.1": lambda: CONTRACT, "3.0": _older}
 
 
 def _seed(words: str) -> str:
@@ -57,11 +75,12 @@ def _essence(text: str) -> list[str]:
 
 @pytest.mark.live
 @pytest.mark.clients
+@pytest.mark.parametrize("form", ["3.1", "3.0"])
 @pytest.mark.parametrize("generator", GENERATORS)
-def test_a_generated_client_has_the_known_operation(generator: str) -> None:
+def test_a_generated_client_has_the_known_operation(generator: str, form: str) -> None:
     options, document, words = GENERATORS[generator]
     seed = _seed(words)
-    folder = generate(generator, options, name=f"seeds/{generator}")
+    folder = generate(generator, options, name=f"seeds/{form}/{generator}", document=FORMS[form]())
     generated = (folder / document).read_text(encoding="utf-8")
     known = _essence(seed)
     assert any("POST" in line for line in known)
