@@ -79,7 +79,7 @@ class Settings(Table, frozen=True, kw_only=True):
     config: Annotated[
         Path | None,
         "Configuration file in TOML, YAML or JSON that says which models are served, instead of the settings that "
-        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_DELAY`.",
+        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS`.",
     ] = None
     upstream_url: Annotated[
         str | None,
@@ -124,6 +124,10 @@ class Settings(Table, frozen=True, kw_only=True):
         "`typical_p`, `repeat_penalty`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
     ] = ()
     echo_delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks of the `echo` engine."] = 0.0
+    echo_calls_tools: Annotated[
+        bool,
+        "The `echo` engine calls the first tool by its own choice too, unless the last message is a tool's result.",
+    ] = False
     model_probe: Annotated[
         float,
         Meta(ge=0, le=DAY),

@@ -180,7 +180,7 @@ class Chat:
             )
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
         tokens = n * (model.context_length if limit is None else min(limit, model.context_length))
-        if n > 1 and tokens > self.limits.tokens:
+        if n > 1 and tokens > self.limits.tokens and not model.bounds_choices:
             raise BadRequest(
                 f"Invalid value for 'n': the choices could come to more than the {self.limits.tokens} tokens that this "
                 "server makes for a request; ask for fewer choices, or set 'max_completion_tokens'.",

@@ -131,7 +131,7 @@ def _echo(entry: Entry) -> Engine:
         id=entry.id,
         context_length=keys.context_length or MODEL.context_length,
     )
-    return EchoEngine(delay=keys.delay, model=_described(model, entry))
+    return EchoEngine(delay=keys.delay, calls_tools=keys.calls_tools, model=_described(model, entry))
 
 
 def _upstream(entry: Entry) -> Engine:
