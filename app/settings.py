@@ -121,7 +121,7 @@ class Settings(Table, frozen=True, kw_only=True):
     extra_parameters: Annotated[
         Names,
         "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
-        "`typical_p`, `repeat_penalty`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
+        "`typical_p`, `repeat_penalty`, `ignore_eos`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
     ] = ()
     echo_delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks of the `echo` engine."] = 0.0
     echo_calls_tools: Annotated[

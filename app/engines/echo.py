@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import BadRequest, ConfigurationError, ContextLengthExceeded
 from ..jsontypes import Json
+from .asked import Asked
 from .base import Completion, Delta, Deltas, Message, Model, Refuse, ToolCall, Usage, usage_of
 from .collecting import collect
 from .constraints.format import schema_of
@@ -37,7 +38,18 @@ LONGEST_ANSWER = 4 * LONGEST
 CONTEXT_LENGTH = LONGEST
 
 CAPABILITIES = frozenset(
-    {"sampling", "seed", "stop", "length", "max_tokens", "response_format", "tools", "functions", "custom_tools"}
+    {
+        "sampling",
+        "seed",
+        "stop",
+        "length",
+        "max_tokens",
+        "response_format",
+        "tools",
+        "functions",
+        "custom_tools",
+        "continuous_usage",
+    }
 )
 
 MODEL = Model(
@@ -95,13 +107,14 @@ class EchoEngine:
             pieces, reason = _limited(_tokens(_stopped(text, request)), request)
             deltas = [{"content": piece} for piece in pieces]
         usage = usage_of(sum(len(text.split()) for text in texts), len(pieces))
-        return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay)
+        counts = Asked.of(request).counts
+        return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
 
     async def _input(self, tool: Tool, text: str) -> str:
         """What the tool is called with: for a custom one what was said, for a function an instance of its schema."""
         if tool.grammar is not None:
             raise BadRequest(
-                f"This model cannot write by a grammar, which the tool {tool.name!r} has.",
+                "This model cannot write by a grammar, and the tool that it has to call has one.",
                 param="tools",
                 code="unsupported_value",
             )
@@ -128,13 +141,15 @@ class EchoEngine:
 
 @dataclass(slots=True)
 class EchoPlan:
-    """As `base.Plan`; each choice is the same. ``deltas`` are what its message is made of, of ``size`` characters."""
+    """As `base.Plan`; each choice is the same. ``deltas`` are what its message is made of, of ``size`` characters;
+    ``counts``: a stream tells its usage so far with each."""
 
     deltas: list[Message]
     size: int
     reason: str
     usage: Usage
     delay: float
+    counts: bool
 
     def _bound(self, choice: int) -> None:
         """Refuse the choices beyond what an answer may have, and the request with them.
@@ -162,10 +177,15 @@ class EchoPlan:
                 yield item
 
     async def _stream(self, delay: float | None) -> Deltas:
+        # What a call calls costs nothing, its arguments and texts do.
+        prompt, made = self.usage["prompt_tokens"], self.usage["completion_tokens"] - len(self.deltas)
         for message in self.deltas:
             if delay is not None:
                 # Without a pause too, others get their turn between two chunks.
                 await asyncio.sleep(delay)
+            made += 1
+            if self.counts:
+                yield {"usage": usage_of(prompt, made)}
             yield Delta(0, message)
         yield Delta(0, {}, self.reason)
         yield {"usage": self.usage}

@@ -59,6 +59,7 @@ class Pages:
             f"{base}/openapi-3.0.json": self._older_json,
             "/livez": self._livez,
             "/healthz": self._healthz,
+            "/health": self._healthz,
         }
         self.rules = {rule: view for rule, view in rules.items() if not paths.methods(rule)}
 

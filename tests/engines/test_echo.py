@@ -168,3 +168,13 @@ def test_a_schema_that_nothing_fits_is_refused_by_name() -> None:
     with pytest.raises(BadRequest) as caught:
         message(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
     assert caught.value.param == "response_format.json_schema.schema"
+
+
+def test_a_stream_counts_its_tokens_as_it_goes_where_that_is_asked_for() -> None:
+    async def ask(**fields: Any) -> list[Any]:
+        said = {"messages": [{"role": "user", "content": "Hello you there!"}], **fields}
+        plan = await EchoEngine().prepare(said, _never)
+        return [item["usage"]["completion_tokens"] async for item in plan.stream() if isinstance(item, dict)]
+
+    assert asyncio.run(ask()) == [3]
+    assert asyncio.run(ask(stream_options={"continuous_usage_stats": True})) == [1, 2, 3, 3]

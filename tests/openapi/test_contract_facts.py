@@ -48,9 +48,11 @@ EXACT = "64 bits, which OpenAI's document rounds"
 NEWER = "OpenAI's own package has it, and its document of August 2026 had not yet"
 THOUGHTS = "what many servers and clients have, and OpenAI has not"
 STREAMED = "OpenAI's document has no form for calls of custom tools in a stream"
+COUNTS = "what load generators made for vLLM ask for, and OpenAI has not"
 LENGTH = "what clients of many servers look for, and OpenAI tells nobody"
 SUPPORT = "what a model does with each parameter, which OpenAI tells nobody"
 CHUNK = "ChatCompletionMessageToolCallChunk"
+OPTIONS = "ChatCompletionStreamOptions"
 ASSISTANT = "ChatCompletionRequestAssistantMessage"
 ANSWER = "ChatCompletionResponseMessage"
 DELTA = "ChatCompletionStreamResponseDelta"
@@ -123,6 +125,12 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
         ["audio", "content", "function_call", "name", "reasoning_content", "refusal", "role", "tool_calls"],
         ["audio", "content", "function_call", "name", "refusal", "role", "tool_calls"],
         THOUGHTS,
+    ),
+    f"{OPTIONS}.continuous_usage_stats#kinds": (["boolean"], None, COUNTS),
+    f"{OPTIONS}|object#properties": (
+        ["continuous_usage_stats", "include_obfuscation", "include_usage"],
+        ["include_obfuscation", "include_usage"],
+        COUNTS,
     ),
     f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
     "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
