@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from ..live import Server
+from . import pages
 from .generating import FOLDER, generate, needs, put, run
 
 pytestmark = [pytest.mark.live, pytest.mark.clients]
@@ -28,7 +28,7 @@ def client() -> Path:
     folder = generate("typescript-fetch", OPTIONS)
     built = folder / "dist" / ".built"
     if not built.exists() or built.stat().st_mtime < (folder / ".generated").stat().st_mtime:
-        for command in _block(folder / "README.md", "bash", "npm run build").splitlines():
+        for command in pages.block(folder / "README.md", "bash", "npm run build").splitlines():
             run(command.split(), folder)
         built.touch()
     return folder
@@ -63,7 +63,7 @@ def test_a_typescript_program_talks_to_parley(program: Path, llama_server: Serve
 
 
 def test_the_example_of_the_generated_readme_runs_as_it_is_printed(program: Path, llama_server: Server) -> None:
-    example = _block(program.parent / "typescript-fetch" / "README.md", "ts", "createChatCompletion")
+    example = pages.block(program.parent / "typescript-fetch" / "README.md", "ts", "createChatCompletion")
     key = 'accessToken: "YOUR BEARER TOKEN",'
     assert key in example
     # The contract's address is a path alone, so the server's goes in beside the key.
@@ -73,11 +73,3 @@ def test_the_example_of_the_generated_readme_runs_as_it_is_printed(program: Path
     printed = run(["node", "dist/example.js"], program, seconds=60)
     assert "object: 'chat.completion'" in printed
     assert "finishReason: 'stop'" in printed
-
-
-def _block(page: Path, language: str, word: str) -> str:
-    """The first block of code of that language with a word in it."""
-    for found in re.finditer(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
-        if word in found[1]:
-            return found[1]
-    raise AssertionError(f"{page} has no {language} block with {word!r}")
