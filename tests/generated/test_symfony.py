@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,8 @@ def bundle() -> Path:
 def application(bundle: Path) -> Path:
     """A Symfony application: ours, configured by the blocks of the bundle's README, with the handler of our page."""
     folder = FOLDER / "symfony"
+    # With it goes the container that Symfony compiled of an earlier state.
+    shutil.rmtree(folder, ignore_errors=True)
     put(OURS, folder)
     readme = bundle / "README.md"
     (folder / "config" / "bundles.php").write_text("<?php\n" + pages.block(readme, "php", "OpenAPIServerBundle::class"))
@@ -55,9 +58,6 @@ def application(bundle: Path) -> Path:
     (folder / "config" / "services.yaml").write_text(pages.block(readme, "yaml", "open_api_server.api"))
     handler = folder / "src" / "Acme" / "MyBundle" / "Api" / "ChatApi.php"
     handler.write_text(pages.block(pages.PAGE, "php", "class ChatApi"))
-    # The container that Symfony compiled of an earlier state.
-    for cached in sorted((folder / "var").rglob("*"), reverse=True):
-        cached.rmdir() if cached.is_dir() else cached.unlink()
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ OPTIONS = ("--additional-properties=npmName=parley-client,npmVersion=1.0.0", "--
 OURS = Path(__file__).parent / "typescript"
 NODE = 20
 
+# What the page's example of a stream leaves out.
+_AROUND_THE_STREAM = """\
+import { CreateChatCompletionStreamResponseFromJSON } from "parley-client";
+import { chat, request as greeting } from "./client.js";
+import { events } from "./events.js";
+const request = greeting({ temperature: 0 });
+"""
+
 
 @pytest.fixture(scope="module")
 def client() -> Path:
@@ -29,7 +38,8 @@ def client() -> Path:
     built = folder / "dist" / ".built"
     if not built.exists() or built.stat().st_mtime < (folder / ".generated").stat().st_mtime:
         for command in pages.block(folder / "README.md", "bash", "npm run build").splitlines():
-            run(command.split(), folder)
+            # Installing would run the build too.
+            run(command.split(), folder, {"npm_config_ignore_scripts": "true"})
         built.touch()
     return folder
 
@@ -38,9 +48,10 @@ def client() -> Path:
 def program(client: Path) -> Path:
     """Our program, with the generated package installed."""
     folder = FOLDER / "typescript"
+    shutil.rmtree(folder / "src", ignore_errors=True)
     put(OURS, folder)
     if not (folder / "node_modules" / "parley-client").exists():
-        run(["npm", "ci", "--no-audit", "--no-fund"], folder)
+        run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
     return folder
 
 
@@ -50,7 +61,7 @@ def test_the_generated_client_compiles_under_strict_rules(client: Path) -> None:
 
 def test_a_typescript_program_talks_to_parley(program: Path, llama_server: Server, echo_server: Server) -> None:
     run(["npx", "--no-install", "tsc"], program)
-    tests = sorted(str(path.relative_to(program)) for path in (program / "dist").glob("*.test.js"))
+    tests = sorted(f"dist/{path.stem}.js" for path in OURS.glob("src/*.test.ts"))
     env = {
         "PARLEY_BASE_URL": llama_server.base,
         "ECHO_BASE_URL": echo_server.base,
@@ -62,14 +73,30 @@ def test_a_typescript_program_talks_to_parley(program: Path, llama_server: Serve
     assert f"# pass {written}\n" in printed
 
 
-def test_the_example_of_the_generated_readme_runs_as_it_is_printed(program: Path, llama_server: Server) -> None:
+def test_the_examples_of_the_generated_readme_and_of_our_page_run_as_they_are_printed(
+    program: Path, llama_server: Server
+) -> None:
     example = pages.block(program.parent / "typescript-fetch" / "README.md", "ts", "createChatCompletion")
     key = 'accessToken: "YOUR BEARER TOKEN",'
     assert key in example
     # The contract's address is a path alone, so the server's goes in beside the key.
     example = example.replace(key, f'accessToken: "{llama_server.key}", basePath: "{llama_server.base}",')
-    (program / "src" / "example.ts").write_text(example, encoding="utf-8")
+    stream = pages.block(pages.PAGE, "ts", "createChatCompletionRaw")
+    examples = {
+        "example": example,
+        "failure": pages.block(pages.PAGE, "ts", "instanceof ResponseError"),
+        "stream": _AROUND_THE_STREAM + stream,
+    }
+    for name, text in examples.items():
+        (program / "src" / f"{name}.example.ts").write_text(text, encoding="utf-8")
     run(["npx", "--no-install", "tsc"], program)
-    printed = run(["node", "dist/example.js"], program, seconds=60)
-    assert "object: 'chat.completion'" in printed
-    assert "finishReason: 'stop'" in printed
+    env = {
+        "PARLEY_BASE_URL": llama_server.base,
+        "ECHO_BASE_URL": llama_server.base,
+        "PARLEY_API_KEY": llama_server.key,
+    }
+    printed = {name: run(["node", f"dist/{name}.example.js"], program, env, seconds=60) for name in examples}
+    assert "object: 'chat.completion'" in printed["example"]
+    assert "finishReason: 'stop'" in printed["example"]
+    assert f"\n```\n{printed['failure']}```\n" in pages.PAGE.read_text(encoding="utf-8")
+    assert "hello" in printed["stream"].lower()
