@@ -11,7 +11,8 @@ import pytest
 from ..live import KEY, Server, free_port
 from ..openapi import component_accepts
 from .comparing import Row, answer, compare, table
-from .generating import generate, needs, put, run
+from .generating import generate, needs, put
+from .maven import package
 from .pages import hold, options
 from .requests import requests
 from .serving import serving
@@ -28,10 +29,10 @@ def micronaut() -> Iterator[str]:
     needs("java", "javac", "mvn")
     folder = generate(GENERATOR, options(GENERATOR), name="micronaut")
     put(SOURCES, folder)
-    run(["mvn", "-B", "-ntp", "-q", "package", "-Dmaven.test.skip=true"], folder)
+    jar = package(folder, "mvn package", "target/openapi-micronaut-1.0.0.jar")
     port = free_port()
     env = {"MICRONAUT_SERVER_HOST": "127.0.0.1", "MICRONAUT_SERVER_PORT": str(port), "API_KEY": KEY}
-    with serving(["java", "-jar", "target/openapi-micronaut-1.0.0.jar"], folder, port, env):
+    with serving(["java", "-jar", str(jar)], folder, port, env):
         yield f"http://127.0.0.1:{port}/v1"
 
 
