@@ -30,9 +30,21 @@ class Row:
         return self.theirs < 300 <= self.ours
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered, whole."""
+
+    status: int
+    body: bytes
+
+
 def ask(base: str, key: str, request: Request) -> int:
-    """The status with which the server at ``base``, an address up to ``/v1``, answers a request; its body is read to
-    the end.
+    """The status with which a server answers a request, as `answer` has it."""
+    return answer(base, key, request).status
+
+
+def answer(base: str, key: str, request: Request) -> Answer:
+    """What the server at ``base``, an address up to ``/v1``, answers to a request.
 
     Raises:
         OSError, http.client.HTTPException: it did not answer.
@@ -47,9 +59,8 @@ def ask(base: str, key: str, request: Request) -> int:
         connection.request(
             request.method, address.path + request.path, request.body or None, {**headers, **request.headers}
         )
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        response = connection.getresponse()
+        return Answer(response.status, response.read())
     finally:
         connection.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from ..openapi import ROOT
@@ -12,6 +13,28 @@ from ..openapi import ROOT
 PAGE = ROOT / "docs" / "clients.md"
 # Set, it has the tests write their tables instead.
 WRITE = "PARLEY_WRITE_DOCS"
+
+
+def options(generator: str, *words: str) -> list[str]:
+    """The options with which the page has a generator called: in its one command with these words, what stands after
+    the output folder.
+
+    Raises:
+        AssertionError: the page has no such command, or several.
+    """
+    page = PAGE.read_text(encoding="utf-8").replace("\\\n", " ")
+    called = [shlex.split(line) for line in page.splitlines() if line.startswith("openapi-generator-cli generate ")]
+    found = [command for command in called if generator in command and set(words) <= set(command)]
+    assert len(found) == 1, f"docs/clients.md calls {generator} {len(found)} times with {words}"
+    asked, document, folder, *rest = _pairs(found[0][2:])
+    assert asked == ("-g", generator)
+    assert document == ("-i", "openapi/openapi.yaml")
+    assert folder[0] == "-o"
+    return [word for pair in rest for word in pair]
+
+
+def _pairs(words: list[str]) -> list[tuple[str, str]]:
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 def hold(name: str, table: str) -> None:

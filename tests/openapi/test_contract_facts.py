@@ -134,6 +134,7 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = {
     ),
     f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
     "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
+    "ReasoningEffort#default": (None, ["medium"], "generated clients send it, and models that do not reason refuse it"),
     "Model|object#properties": (
         ["context_length", "created", "id", "max_model_len", "object", "owned_by", "shutdown_date", "x_parley"],
         ["created", "id", "object", "owned_by", "shutdown_date"],

@@ -1,0 +1,37 @@
+"""Generated Java projects, built by Maven as their README says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .generating import needs, run
+
+# What a build would also do: compile and run generated tests that are empty, and write pages. It takes minutes.
+_LEFT_OUT = ("-Dmaven.test.skip=true", "-Dmaven.javadoc.skip=true", "-Dmaven.source.skip=true")
+
+
+def package(folder: Path, command: str, jar: str) -> Path:
+    """The jar that a Maven command makes of the project in a folder; made again only when a source is younger.
+
+    Raises:
+        AssertionError: Maven failed.
+    """
+    needs("java", "javac", "mvn")
+    made = folder / jar
+    sources = [folder / "pom.xml", *(path for path in (folder / "src").rglob("*") if path.is_file())]
+    if not made.exists() or made.stat().st_mtime <= max(path.stat().st_mtime for path in sources):
+        run([*command.split(), "-B", "-ntp", "-q", *_LEFT_OUT], folder)
+    return made
+
+
+def block(page: Path, language: str, word: str) -> str:
+    """The one code block of a page in that language that has a word in it.
+
+    Raises:
+        AssertionError: there is none, or there are several.
+    """
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found: list[str] = [each for each in blocks if word in each]
+    assert len(found) == 1, f"{page.name} has {len(found)} blocks in {language} with {word!r}"
+    return found[0].strip()
