@@ -100,3 +100,11 @@ def test_the_examples_of_the_generated_readme_and_of_our_page_run_as_they_are_pr
     assert "finishReason: 'stop'" in printed["example"]
     assert f"\n```\n{printed['failure']}```\n" in pages.PAGE.read_text(encoding="utf-8")
     assert "hello" in printed["stream"].lower()
+
+
+def test_a_client_made_of_the_document_that_a_server_serves_knows_its_address(echo_server: Server) -> None:
+    document = f"{echo_server.base}/openapi.json"
+    folder = generate(
+        "typescript-fetch", ["--global-property=supportingFiles"], name="typescript-served", document=document
+    )
+    assert f'BASE_PATH = "{echo_server.base}"' in (folder / "runtime.ts").read_text(encoding="utf-8")
