@@ -19,6 +19,7 @@ from .fallbacks import Fallbacks
 from .foreign import Reading
 from .limiter import Limiters
 from .messages import check_conversation
+from .nulls import without_nulls
 from .policy import best_variant, honour
 
 _COUNTS = "continuous_usage_stats"
@@ -111,6 +112,7 @@ class Chat:
         return self._prepare(body if self.read is None else self.read(body), log, client)
 
     def _prepare(self, body: Json, log: Json, client: str | None, unknown: Sequence[str] = ()) -> Call:
+        body = without_nulls(body)
         model = self.model(body["model"])
         if unknown and (model.unsupported or self.policy) == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
@@ -191,8 +193,9 @@ class Chat:
                 code="integer_above_max_value",
             )
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
-        tokens = n * (model.context_length if limit is None else min(limit, model.context_length))
-        if n > 1 and tokens > self.limits.tokens and not model.bounds_choices:
+        assumed = model.assumed_answer or model.context_length
+        tokens = n * (assumed if limit is None else min(limit, model.context_length))
+        if n > 1 and tokens > self.limits.tokens:
             raise BadRequest(
                 f"Invalid value for 'n': the choices could come to more than the {self.limits.tokens} tokens that this "
                 "server makes for a request; ask for fewer choices, or set 'max_completion_tokens'.",

@@ -37,8 +37,8 @@ class Model:
     server's, whose fault it is when they break the contract. ``aliases`` are further names by which requests may ask
     for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
     ``fallbacks_by_capability``: also where it cannot honour a parameter that one of them honours. ``knows_length``:
-    ``context_length`` is known, not assumed. ``bounds_choices``: the engine itself bounds what the choices of a request
-    may come to. ``more_context``: what those are told besides whose conversation does not fit. ``variants``: it runs on
+    ``context_length`` is known, not assumed. ``assumed_answer``: the tokens that a choice is taken to come to where a
+    request sets no limit; None: the whole context. ``more_context``: what those are told besides whose conversation does not fit. ``variants``: it runs on
     servers of several kinds, these are the model on each, and its own capabilities those of all together. ``meet``
     waits, not for long, until it is known what it honours; None: it is.
     """
@@ -57,7 +57,7 @@ class Model:
     fallbacks: tuple[str, ...] = ()
     fallbacks_by_capability: bool = False
     knows_length: bool = True
-    bounds_choices: bool = False
+    assumed_answer: int | None = None
     more_context: str = ""
     variants: tuple[Model, ...] = ()
     meet: Callable[[], Awaitable[None]] | None = None

@@ -59,7 +59,8 @@ MODEL = Model(
     fingerprint="fp_echo_2",
     capabilities=CAPABILITIES,
     context_length=CONTEXT_LENGTH,
-    bounds_choices=True,
+    # Its choices together are bounded in characters.
+    assumed_answer=8192,
 )
 
 
