@@ -38,9 +38,9 @@ class Model:
     for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
     ``fallbacks_by_capability``: also where it cannot honour a parameter that one of them honours. ``knows_length``:
     ``context_length`` is known, not assumed. ``assumed_answer``: the tokens that a choice is taken to come to where a
-    request sets no limit; None: the whole context. ``more_context``: what those are told besides whose conversation does not fit. ``variants``: it runs on
-    servers of several kinds, these are the model on each, and its own capabilities those of all together. ``meet``
-    waits, not for long, until it is known what it honours; None: it is.
+    request sets no limit; None: the whole context. ``more_context``: what those are told besides whose conversation
+    does not fit. ``variants``: it runs on servers of several kinds, these are the model on each, and its own
+    capabilities those of all together. ``meet`` waits, not for long, until it is known what it honours; None: it is.
     """
 
     id: str
