@@ -29,7 +29,8 @@ _PARTS = (
 class Document:
     """An OpenAPI document.
 
-    ``content`` is the document as written, ``base_path`` the path of its first server without a slash at the end,
+    ``content`` is the document as written, ``paths`` what is served of it, ``base_path`` the path of its first server
+    without a slash at the end,
     ``json_bytes`` and ``yaml_bytes`` what is served, ``files`` what it was read from.
     """
 
@@ -46,7 +47,7 @@ class Document:
         if not re.match(r"3\.[01](\.|$)", version):
             found = f"openapi: {version}" if version else "no openapi version"
             raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
-        if not isinstance(content.get("paths"), dict):
+        if not isinstance(content.get("paths", {} if may_lack_paths(content) else None), dict):
             raise DocumentError(f"{source} has no paths, so there is nothing to serve.")
         for name, kind, told in _PARTS:
             if content.get(name) is not None and not isinstance(content[name], kind):
@@ -54,6 +55,8 @@ class Document:
         self.content = content
         self.source = source
         self.version = version
+        # 3.1 has documents without, of webhooks or components alone.
+        self.paths: Json = content.get("paths", {})
         self.base_path = base_path(content.get("servers"))
         self.json_bytes = json_bytes if json_bytes is not None else to_json(content, source)
         # JSON is YAML 1.2 too, so a document that was never written as YAML can be served as it is.
@@ -102,6 +105,11 @@ class Document:
         """Paths and components with every schema in 2020-12 form, at the same pointers as in the document."""
         parts = {name: self.content[name] for name in ("paths", "components", FILES) if name in self.content}
         return upgrade(parts, version=self.version, resolve=lambda node: self.resolve(node)[0], direction=direction)
+
+
+def may_lack_paths(content: Json) -> bool:
+    """Whether a document may be without paths (OpenAPI 3.1.1, section 4.8.1): one of webhooks or components."""
+    return not str(content.get("openapi", "")).startswith("3.0") and bool({"webhooks", "components"} & content.keys())
 
 
 def base_path(servers: object) -> str:

@@ -96,7 +96,7 @@ def operations(document: Document) -> list[Operation]:
     found: dict[str, Operation] = {}
     keys: set[str] = set()
     unreachable, derived = [], []
-    for path, item in document.content["paths"].items():
+    for path, item in document.paths.items():
         if path.startswith("x-"):
             continue
         _check_path(document, path)
@@ -110,7 +110,9 @@ def operations(document: Document) -> list[Operation]:
         for method in METHODS:
             if method not in item:
                 continue
-            given = item[method].get("operationId") if isinstance(item[method], dict) else None
+            node, there = document.resolve(item[method])
+            at = there or f"{pointer}/{method}"
+            given = node.get("operationId") if isinstance(node, dict) else None
             name = str(given) if given else derived_id(method, path)
             if given and name in found:
                 raise DocumentError(
@@ -122,7 +124,7 @@ def operations(document: Document) -> list[Operation]:
             key = unused(re.sub(r"\W", "_", name), keys)
             keys.add(key)
             try:
-                found[name] = _operation(document, name, key, path, method, item, pointer)
+                found[name] = _operation(document, name, key, path, method, node, at, item, pointer)
             except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
                 raise DocumentError(
                     f"{document.source}: the operation {method.upper()} {path} is not as OpenAPI has it "
@@ -157,9 +159,10 @@ def unused(name: str, taken: Container[str]) -> str:
     return free
 
 
-def _operation(document: Document, name: str, key: str, path: str, method: str, item: Any, pointer: str) -> Operation:
-    node = item[method]
-    base = f"{pointer}/{method}"
+def _operation(
+    document: Document, name: str, key: str, path: str, method: str, node: Any, base: str, item: Any, pointer: str
+) -> Operation:
+    """The operation ``node`` at the pointer ``base``, of a path item at ``pointer``."""
     body, body_pointer = document.resolve(node.get("requestBody") or {})
     responses = {}
     for status, response in (node.get("responses") or {}).items():
