@@ -118,7 +118,8 @@ def forced(client: OpenAI, model: str) -> None:
             "temperature": 0,
             "max_completion_tokens": _TOKENS,
         }
-        for answer in (client.chat.completions.create(**fields), _streamed(client, fields)):
+        answers: list[Any] = [client.chat.completions.create(**fields), _streamed(client, fields)]
+        for answer in answers:
             if answer.choices[0].finish_reason == "length":
                 continue  # an argument may be as long as the model likes
             assert answer.choices[0].message.tool_calls
@@ -128,7 +129,7 @@ def forced(client: OpenAI, model: str) -> None:
             assert isinstance(json.loads(call.function.arguments), dict)
 
 
-def _streamed(client: OpenAI, fields: dict[str, Any]) -> ChatCompletion:
+def _streamed(client: OpenAI, fields: dict[str, Any]) -> Any:
     with client.chat.completions.stream(**fields) as events:
         for _ in events:
             pass

