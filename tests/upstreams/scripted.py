@@ -45,7 +45,7 @@ def ask(vices: tuple[str, ...] = (HONEST, *SPOILT, *OWN)) -> dict[str, Outcome]:
         upstreams = {}
         for number, vice in enumerate(vices):
             url = stack.enter_context(serve(scripted(rules, "" if vice == HONEST else vice)))
-            upstreams[f"vice-{number}"] = Upstream(url, MODEL, seconds=1)
+            upstreams[f"vice-{number}"] = Upstream(url, MODEL, seconds=2 if vice == "hangs" else 20)
         with front(upstreams) as parley, ThreadPoolExecutor(_AT_ONCE) as pool:
             found = list(pool.map(lambda model: _ask(parley, model), upstreams))
         return {

@@ -99,9 +99,14 @@ def _llama_cpp(port: int, behind: str) -> list[str]:
     return [sys.executable, "-m", "bench.llama", GGUF, str(port), "1", "4", str(_CONTEXT)]
 
 
+# It keeps what log probabilities need only when it is told to, and ends an answer when another request comes unless it
+# is told not to.
+_PATIENT = ["--logits_all", "true", "--interrupt_requests", "false"]
+
+
 def _llama_cpp_python(port: int, behind: str) -> list[str]:
     options = ["--model", GGUF, "--host", "127.0.0.1", "--port", str(port), "--n_ctx", str(_CONTEXT)]
-    return [_LLAMA_CPP_PYTHON.program("python"), "-m", "llama_cpp.server", *options, "--n_threads", "1"]
+    return [_LLAMA_CPP_PYTHON.program("python"), "-m", "llama_cpp.server", *options, "--n_threads", "1", *_PATIENT]
 
 
 def _transformers(port: int, behind: str) -> list[str]:

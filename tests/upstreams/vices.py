@@ -177,7 +177,6 @@ OWN = (
     "html errors",
     "wrong envelope",
     "hangs",
-    "deaf",
 )
 
 

@@ -116,6 +116,8 @@ class Dialect:
             for other in LIMITS:
                 body.pop(other, None)
             body[name if self.keeps_limit and name in request else self.limit] = limit
+        if body.get("top_logprobs") == 0:
+            del body["top_logprobs"]  # as if it were not there, but for servers that then give nothing at all
         if self.roles:
             body["messages"] = [
                 {**message, "role": role} if (role := self.roles.get(message["role"])) else message

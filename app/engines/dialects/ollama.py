@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...errors import UnsupportedParameter
 from ...jsontypes import Json
-from ..tool_choice import ToolChoice
-from .dialect import COMMON, Dialect, unsupported
+from .dialect import COMMON
+from .unforced import UnforcedDialect
 
 
 @dataclass(frozen=True)
-class OllamaDialect(Dialect):
-    """Cannot be made to call a tool, nor to call no more than one."""
-
-    def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
-        if ToolChoice.of(request).must:
-            yield unsupported("tool_choice", "cannot be made to call a tool. Send tool_choice auto or none.")
-        if ToolChoice.of(request).names and request.get("parallel_tool_calls") is False:
-            yield unsupported("parallel_tool_calls", "may call several tools at once. Leave it out or send true.")
+class OllamaDialect(UnforcedDialect):
+    """Takes texts in one part alone."""
 
     def adapt(self, body: Json) -> None:
-        body.pop("tool_choice", None)
+        super().adapt(body)
         if isinstance(body.get("stop"), str):
             body["stop"] = [body["stop"]]
         body["messages"] = [_joined(message) for message in body["messages"]]

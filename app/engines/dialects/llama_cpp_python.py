@@ -1,0 +1,50 @@
+"""llama-cpp-python's server, which has the API's parameters of some years ago."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import UnsupportedParameter
+from ...jsontypes import Json
+from ..tool_choice import ToolChoice, name_of
+from .dialect import COMMON, Dialect, unsupported
+
+
+@dataclass(frozen=True)
+class LlamaCppPythonDialect(Dialect):
+    """Binds an answer to the arguments of one tool that is named, or to a JSON schema in words of its own."""
+
+    def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
+        choice = ToolChoice.of(request)
+        if choice.must and len(choice.names) != 1:
+            yield unsupported("tool_choice", "cannot be made to call one of several tools. Name one in tool_choice.")
+        if choice.names and request.get("parallel_tool_calls") is False and not choice.must:
+            yield unsupported("parallel_tool_calls", "may call several tools at once. Leave it out or send true.")
+
+    def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
+        super().choose_tools(body, choice)
+        body.pop("parallel_tool_calls", None)
+        if choice is not None and choice.must and body.get("tools"):
+            body["tool_choice"] = {"type": "function", "function": {"name": name_of(body["tools"][0])}}
+
+    def adapt(self, body: Json) -> None:
+        form = body.get("response_format") or {}
+        if form.get("type") == "json_schema":
+            body["response_format"] = {"type": "json_object", "schema": form["json_schema"].get("schema") or {}}
+        if body.get("logprobs"):
+            # Without alternatives it gives no log probabilities at all.
+            body["top_logprobs"] = max(body.get("top_logprobs") or 0, 1)
+
+
+LLAMA_CPP_PYTHON = LlamaCppPythonDialect(
+    "llama-cpp-python",
+    COMMON | {"seed", "logit_bias"},
+    makes_choices=False,
+    defaults={"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1},
+    limit="max_tokens",
+    roles={"developer": "system"},
+    names=False,
+    cancels=False,
+    extra_parameters=frozenset({"top_k", "min_p", "repeat_penalty", "min_tokens"}),
+)

@@ -1,0 +1,46 @@
+"""What real servers take otherwise than the API has it, as it was found by asking them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.jsontypes import Json
+
+from ..chunks import ROLE, chunk, completion, last_chunk
+from .peers import Front
+from .test_dialects import EVENTS, sent, tool
+from .test_guard import entry
+
+Make = Callable[..., Front]
+
+
+def test_vllm_draws_from_one_token_where_it_would_make_one_choice_alone(scripted: Make) -> None:
+    choices = [{"index": index} for index in range(2)]
+    answer = completion() | {"choices": [{**completion()["choices"][0], **choice} for choice in choices]}
+    body = sent(scripted(answer, dialect="vllm"), n=2, temperature=0)
+    assert (body["n"], body["temperature"], body["top_k"]) == (2, 1, 1)
+    assert sent(scripted(completion(), dialect="vllm"), temperature=0)["temperature"] == 0
+
+
+@pytest.mark.parametrize("dialect", ["openai", "litellm", "vllm"])
+def test_no_alternatives_are_asked_for_by_leaving_their_number_out(scripted: Make, dialect: str) -> None:
+    told = completion({"logprobs": {"content": [entry("Hi")], "refusal": None}})
+    assert "top_logprobs" not in sent(scripted(told, dialect=dialect), logprobs=True, top_logprobs=0)
+
+
+def test_llama_cpp_python_is_told_in_its_own_words_what_binds_an_answer(scripted: Make) -> None:
+    schema: Json = {"type": "object"}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    front = scripted(events=EVENTS, dialect="llama-cpp-python")
+    body = sent(front, response_format=form, stream=True)
+    assert body["response_format"] == {"type": "json_object", "schema": schema}
+    named = {"type": "function", "function": {"name": "b"}}
+    made = {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "b", "arguments": "{}"}}]}
+    called = scripted(
+        events=[chunk(ROLE), chunk(made), chunk({}, "tool_calls"), last_chunk()], dialect="llama-cpp-python"
+    )
+    body = sent(called, tools=[tool("a"), tool("b")], tool_choice=named)
+    assert (body["tools"], body["tool_choice"]) == ([tool("b")], named)
+    assert sent(scripted(events=EVENTS, dialect="llama-cpp-python"), max_completion_tokens=5)["max_tokens"] == 5
