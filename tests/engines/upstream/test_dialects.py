@@ -119,7 +119,6 @@ REFUSED: list[tuple[str, Json]] = [
     ("llama-cpp-python", {"tools": [tool("f"), tool("g")], "tool_choice": "required"}),
     ("llama-cpp-python", {"tools": [tool("f")], "parallel_tool_calls": False}),
     ("litellm", {"functions": [{"name": "f"}]}),
-    ("litellm", {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}),
     ("transformers", {"logprobs": True}),
     ("transformers", {"presence_penalty": 1}),
     ("transformers", {"response_format": {"type": "json_object"}}),

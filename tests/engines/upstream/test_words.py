@@ -33,8 +33,8 @@ def test_no_alternatives_are_asked_for_by_leaving_their_number_out(scripted: Mak
 def test_llama_cpp_python_is_told_in_its_own_words_what_binds_an_answer(scripted: Make) -> None:
     schema: Json = {"type": "object"}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    front = scripted(events=EVENTS, dialect="llama-cpp-python")
-    body = sent(front, response_format=form, stream=True)
+    events = [EVENTS[0], chunk({"content": "{}"}), *EVENTS[1:]]
+    body = sent(scripted(events=events, dialect="llama-cpp-python"), response_format=form, stream=True)
     assert body["response_format"] == {"type": "json_object", "schema": schema}
     named = {"type": "function", "function": {"name": "b"}}
     made = {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "b", "arguments": "{}"}}]}
