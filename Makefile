@@ -41,7 +41,7 @@ models: $(VENV)/.test
 # Asks real servers, each in an environment of its own, by themselves and through Parley, in some forty minutes on two
 # cores, and writes the tables in docs/upstreams.md. It downloads four gigabytes with pip, and compiles.
 upstreams: $(VENV)/.test
-	$(BIN)/python -m tests.upstreams
+	$(BIN)/python -m tests.upstreams --write
 
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.

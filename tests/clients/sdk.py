@@ -206,7 +206,6 @@ CHECKS: dict[str, Check] = {
     "schema": parsed,
     "log probabilities": logprobs,
     "errors": errors,
-    "too long": too_long,
     "leaving": leaving,
 }
 

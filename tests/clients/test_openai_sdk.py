@@ -48,7 +48,7 @@ def test_models(client: OpenAI) -> None:
     sdk.models(client, "parley-tiny")
 
 
-@pytest.mark.parametrize("name", ["n", "tools, forced", "schema", "too long", "leaving"])
+@pytest.mark.parametrize("name", ["n", "tools, forced", "schema", "leaving"])
 def test_what_any_model_must_do_ours_does(client: OpenAI, name: str) -> None:
     sdk.CHECKS[name](client, "parley-tiny")
 
@@ -58,6 +58,10 @@ def test_errors_are_the_exceptions_that_the_sdk_has_for_them(client: OpenAI) -> 
     with pytest.raises(openai.BadRequestError) as unsupported:
         client.chat.completions.create(model="parley-tiny", messages=HELLO, store=True, stream=True)
     assert unsupported.value.code == "unsupported_parameter"
+
+
+def test_a_conversation_that_is_too_long_is_told_by_its_code(client: OpenAI) -> None:
+    sdk.too_long(client, "parley-tiny")
 
 
 def test_a_tool_is_called_answered_and_the_answer_used(client: OpenAI) -> None:

@@ -1,6 +1,6 @@
-"""``python -m tests.upstreams [NAME ...]``: asks every server, or those of these names, by itself and through Parley;
-``scripted`` is the scripted one with each vice. What came of all of them, asked together, goes into
-``docs/upstreams.md``. The exit status is 1 where something wrong reaches a client."""
+"""``python -m tests.upstreams [--write] [NAME ...]``: asks every server, or those of these names, by itself and through
+Parley; ``scripted`` is the scripted one with each vice. With ``--write`` the rows of ``docs/upstreams.md`` are written
+anew for what was asked. The exit status is 1 where something wrong reaches a client."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .environments import Unavailable
 from .servers import SERVERS, Server
 
 SCRIPTED = "scripted"
+WRITE = "--write"
 
 
 def ask_server(server: Server) -> tuple[tuple[str, ...], bool]:
@@ -56,25 +57,26 @@ def ask_scripted() -> tuple[dict[str, scripted.Outcome], bool]:
     return outcomes, not told
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
+    names = [name for name in arguments if name != WRITE]
     known = [*SERVERS, SCRIPTED]
     if unknown := [name for name in names if name not in known]:
         print(f"There is no {unknown[0]!r} among {', '.join(known)}.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     asked = names or known
-    rows, well = [], []
+    well = []
     for server in SERVERS.values():
         if server.name in asked:
             row, good = ask_server(server)
-            rows.append(row)
             well.append(good)
+            if WRITE in arguments:
+                table.write_server(row)
     if SCRIPTED in asked:
         outcomes, good = ask_scripted()
         well.append(good)
-    if not names and all(well):
-        table.write_servers(rows)
-        table.write_vices(outcomes)
+        if WRITE in arguments:
+            table.write_vices(outcomes)
     print(f"{sum(well)} passed, {len(well) - sum(well)} failed")
     return not all(well)
 

@@ -160,7 +160,7 @@ SERVERS = {
             seconds=300,
             environment=_TORCH,
             converts=True,
-            env={"HF_HUB_CACHE": str(_HUB)},
+            env={"HF_HUB_CACHE": str(_HUB), "OMP_NUM_THREADS": "1"},
         ),
         Server(
             "vLLM",
@@ -170,7 +170,7 @@ SERVERS = {
             seconds=600,
             environment=_TORCH,
             converts=True,
-            env={"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"},
+            env={"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"},
         ),
     )
 }

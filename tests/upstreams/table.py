@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..live import ROOT
 from .asking import Found
 from .scripted import Outcome
+from .servers import SERVERS
 
 PAGE = ROOT / "docs" / "upstreams.md"
 
@@ -20,9 +21,10 @@ def _marks(name: str) -> tuple[str, str]:
     return f"<!-- begin of {name} -->\n", f"<!-- end of {name} -->\n"
 
 
-def write_servers(rows: Iterable[tuple[str, ...]]) -> None:
-    """Put rows of the servers into the page."""
-    _write("servers", SERVERS_HEAD, rows)
+def write_server(row: tuple[str, ...]) -> None:
+    """Put the row of a server into the page; those of others stay."""
+    found = {each[0]: tuple(each) for each in rows("servers")[1:]} | {row[0]: row}
+    _write("servers", SERVERS_HEAD, [found[name] for name in SERVERS if name in found])
 
 
 def write_vices(outcomes: Mapping[str, Outcome]) -> None:
@@ -35,7 +37,7 @@ def rows(name: str) -> list[list[str]]:
     begin, end = _marks(name)
     lines = PAGE.read_text().partition(begin)[2].partition(end)[0].splitlines()
     cells = [[cell.strip() for cell in line.strip("|\n ").split(" | ")] for line in lines]
-    return [cells[0], *cells[2:]]
+    return [*cells[:1], *cells[2:]]
 
 
 def server_row(name: str, version: str, found: Found) -> tuple[str, ...]:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...errors import UnsupportedParameter
 from ...jsontypes import Json
+from ..asked import LIMITS
+from .dialect import unsupported
 from .unforced import UnforcedDialect
 
 
 @dataclass(frozen=True)
 class TransformersDialect(UnforcedDialect):
-    """Reads the arguments of calls that were made, and fails where one has none."""
+    """Reads the arguments of calls that were made, and fails where one has none; it writes a token at least."""
+
+    def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
+        yield from super().unsupported(request)
+        for name in LIMITS:
+            if request.get(name) == 0:
+                yield unsupported(name, "writes at least one token.")
+        for index, message in enumerate(request["messages"]):
+            for number, call in enumerate(message.get("tool_calls") or ()):
+                if call["type"] == "custom":
+                    yield unsupported(f"messages[{index}].tool_calls[{number}].custom", "knows no custom tools.")
 
     def adapt(self, body: Json) -> None:
         super().adapt(body)
+        if "logit_bias" in body:
+            # It takes numbers with a point alone, and one of them at least.
+            body["logit_bias"] = {token: float(bias) for token, bias in body["logit_bias"].items()}
+            if not body["logit_bias"]:
+                del body["logit_bias"]
         body.pop("parallel_tool_calls", None)
         if isinstance(body.get("stop"), str):
             body["stop"] = [body["stop"]]

@@ -9,7 +9,7 @@ import pytest
 from app.jsontypes import Json
 
 from ..chunks import ROLE, chunk, completion, last_chunk
-from .peers import Front
+from .peers import Front, error_of
 from .test_dialects import EVENTS, sent, tool
 from .test_guard import entry
 
@@ -44,3 +44,22 @@ def test_llama_cpp_python_is_told_in_its_own_words_what_binds_an_answer(scripted
     body = sent(called, tools=[tool("a"), tool("b")], tool_choice=named)
     assert (body["tools"], body["tool_choice"]) == ([tool("b")], named)
     assert sent(scripted(events=EVENTS, dialect="llama-cpp-python"), max_completion_tokens=5)["max_tokens"] == 5
+
+
+def test_transformers_gets_biases_with_a_point_and_none_that_are_empty(scripted: Make) -> None:
+    front = scripted(events=EVENTS, dialect="transformers")
+    body = sent(front, logit_bias={"5": 100})
+    assert (body["logit_bias"], type(body["logit_bias"]["5"])) == ({"5": 100.0}, float)
+    assert "logit_bias" not in sent(front, logit_bias={})
+
+
+def test_transformers_is_not_asked_for_what_it_fails_at(scripted: Make) -> None:
+    call = {"id": "c", "type": "custom", "custom": {"name": "note", "input": "x"}}
+    history = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "done"},
+    ]
+    front = scripted(events=EVENTS, dialect="transformers")
+    assert error_of(front.post(messages=history), 400)["param"] == "messages[1].tool_calls[0].custom"
+    assert error_of(front.post(max_tokens=0), 400)["param"] == "max_tokens"
