@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...errors import UnsupportedParameter
 from ...jsontypes import Json
 from ..tool_choice import ToolChoice, name_of
-from .dialect import COMMON, Dialect, unsupported
+from .dialect import COMMON, Dialect, UpstreamModel, Written, custom_calls, joined, unsupported
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class LlamaCppPythonDialect(Dialect):
         if choice.names and request.get("parallel_tool_calls") is False and not choice.must:
             yield unsupported("parallel_tool_calls", "may call several tools at once. Leave it out or send true.")
 
+        yield from custom_calls(request["messages"])
+
+    def write(self, request: Json, upstream: UpstreamModel) -> Written:
+        written = super().write(request, upstream)
+        written.whole = written.asked.usage  # its streams do not tell it
+        return written
+
     def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
         super().choose_tools(body, choice)
         body.pop("parallel_tool_calls", None)
@@ -29,6 +36,13 @@ class LlamaCppPythonDialect(Dialect):
             body["tool_choice"] = {"type": "function", "function": {"name": name_of(body["tools"][0])}}
 
     def adapt(self, body: Json) -> None:
+        # It takes text in one part alone, and no null.
+        body["messages"] = [
+            {name: value for name, value in joined(message).items() if value is not None}
+            if message["role"] == "assistant"
+            else joined(message)
+            for message in body["messages"]
+        ]
         form = body.get("response_format") or {}
         if form.get("type") == "json_schema":
             body["response_format"] = {"type": "json_object", "schema": form["json_schema"].get("schema") or {}}
@@ -45,6 +59,5 @@ LLAMA_CPP_PYTHON = LlamaCppPythonDialect(
     limit="max_tokens",
     roles={"developer": "system"},
     names=False,
-    cancels=False,
     extra_parameters=frozenset({"top_k", "min_p", "repeat_penalty", "min_tokens"}),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...jsontypes import Json
-from .dialect import COMMON
+from .dialect import COMMON, joined
 from .unforced import UnforcedDialect
 
 
@@ -17,17 +17,7 @@ class OllamaDialect(UnforcedDialect):
         super().adapt(body)
         if isinstance(body.get("stop"), str):
             body["stop"] = [body["stop"]]
-        body["messages"] = [_joined(message) for message in body["messages"]]
-
-
-def _joined(message: Json) -> Json:
-    """A message with its parts of text as one: Ollama would make a message of each. A refusal is what was said."""
-    content = message.get("content")
-    if content is None and message.get("refusal"):
-        return {name: value for name, value in message.items() if name != "refusal"} | {"content": message["refusal"]}
-    if isinstance(content, list) and all(part["type"] in ("text", "refusal") for part in content):
-        return {**message, "content": "".join(part[part["type"]] for part in content)}
-    return message
+        body["messages"] = [joined(message) for message in body["messages"]]
 
 
 OLLAMA = OllamaDialect(

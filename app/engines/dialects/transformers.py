@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...errors import UnsupportedParameter
 from ...jsontypes import Json
 from ..asked import LIMITS
-from .dialect import unsupported
+from .dialect import custom_calls, unsupported
 from .unforced import UnforcedDialect
 
 
@@ -21,10 +21,7 @@ class TransformersDialect(UnforcedDialect):
         for name in LIMITS:
             if request.get(name) == 0:
                 yield unsupported(name, "writes at least one token.")
-        for index, message in enumerate(request["messages"]):
-            for number, call in enumerate(message.get("tool_calls") or ()):
-                if call["type"] == "custom":
-                    yield unsupported(f"messages[{index}].tool_calls[{number}].custom", "knows no custom tools.")
+        yield from custom_calls(request["messages"])
 
     def adapt(self, body: Json) -> None:
         super().adapt(body)

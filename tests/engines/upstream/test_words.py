@@ -41,9 +41,30 @@ def test_llama_cpp_python_is_told_in_its_own_words_what_binds_an_answer(scripted
     called = scripted(
         events=[chunk(ROLE), chunk(made), chunk({}, "tool_calls"), last_chunk()], dialect="llama-cpp-python"
     )
-    body = sent(called, tools=[tool("a"), tool("b")], tool_choice=named)
+    body = sent(called, tools=[tool("a"), tool("b")], tool_choice=named, stream=True)
     assert (body["tools"], body["tool_choice"]) == ([tool("b")], named)
-    assert sent(scripted(events=EVENTS, dialect="llama-cpp-python"), max_completion_tokens=5)["max_tokens"] == 5
+    assert sent(scripted(completion(), dialect="llama-cpp-python"), max_completion_tokens=5)["max_tokens"] == 5
+
+
+def test_llama_cpp_python_gets_texts_in_one_part_and_no_null(scripted: Make) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    history: list[Json] = [
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "done"},
+    ]
+    body = sent(scripted(completion(), dialect="llama-cpp-python"), messages=history)
+    assert body["messages"] == [
+        {"role": "user", "content": "ab"},
+        {"role": "assistant", "tool_calls": [call]},
+        history[2],
+    ]
+
+
+def test_llama_cpp_python_is_asked_for_a_whole_answer_where_a_stream_is_to_tell_its_tokens(scripted: Make) -> None:
+    front = scripted(completion(), EVENTS, dialect="llama-cpp-python")
+    assert "stream" not in sent(front, stream=True, stream_options={"include_usage": True})
+    assert sent(front, stream=True)["stream"] is True
 
 
 def test_transformers_gets_biases_with_a_point_and_none_that_are_empty(scripted: Make) -> None:
