@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..live import ROOT
 from .asking import Found
-from .scripted import Outcome
+from .scripted import HONEST, Outcome
 from .servers import SERVERS
 
 PAGE = ROOT / "docs" / "upstreams.md"
@@ -28,8 +28,9 @@ def write_server(row: tuple[str, ...]) -> None:
 
 
 def write_vices(outcomes: Mapping[str, Outcome]) -> None:
-    """Put what became of each vice into the page."""
-    _write("vices", VICES_HEAD, [_vice(*each) for each in outcomes.items()])
+    """Put what became of each vice into the page, without what is counted of the server that has none."""
+    always = outcomes[HONEST].strays
+    _write("vices", VICES_HEAD, [_vice(*each, always) for each in outcomes.items()])
 
 
 def rows(name: str) -> list[list[str]]:
@@ -52,12 +53,16 @@ def missing_row(name: str, why: str) -> tuple[str, ...]:
     return (name, "", f"not asked: {why}", "", "", "", "")
 
 
-def _vice(vice: str, outcome: Outcome) -> tuple[str, ...]:
+def _vice(vice: str, outcome: Outcome, always: tuple[str, ...]) -> tuple[str, ...]:
     told = [
         *([f"refused or failed by name: {_listed(outcome.refused)}"] if outcome.refused else []),
         *([f"failed: {_listed(outcome.failed)}"] if outcome.failed else []),
     ]
-    return (vice, NOTHING if outcome.unasked else "; ".join(told) or MENDED, _listed(outcome.strays))
+    return (
+        vice,
+        NOTHING if outcome.unasked else "; ".join(told) or MENDED,
+        _listed(stray for stray in outcome.strays if stray not in always),
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -36,19 +36,18 @@ class LlamaCppPythonDialect(Dialect):
             body["tool_choice"] = {"type": "function", "function": {"name": name_of(body["tools"][0])}}
 
     def adapt(self, body: Json) -> None:
-        # It takes text in one part alone, and no null.
-        body["messages"] = [
-            {name: value for name, value in joined(message).items() if value is not None}
-            if message["role"] == "assistant"
-            else joined(message)
-            for message in body["messages"]
-        ]
+        body["messages"] = [_told(joined(message)) for message in body["messages"]]
         form = body.get("response_format") or {}
         if form.get("type") == "json_schema":
             body["response_format"] = {"type": "json_object", "schema": form["json_schema"].get("schema") or {}}
         if body.get("logprobs"):
             # Without alternatives it gives no log probabilities at all.
             body["top_logprobs"] = max(body.get("top_logprobs") or 0, 1)
+
+
+def _told(message: Json) -> Json:
+    """A message as it takes it, which is without null, and as templates do, which is with a content."""
+    return {"content": "", **{name: value for name, value in message.items() if value is not None}}
 
 
 LLAMA_CPP_PYTHON = LlamaCppPythonDialect(

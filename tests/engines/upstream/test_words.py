@@ -56,7 +56,7 @@ def test_llama_cpp_python_gets_texts_in_one_part_and_no_null(scripted: Make) -> 
     body = sent(scripted(completion(), dialect="llama-cpp-python"), messages=history)
     assert body["messages"] == [
         {"role": "user", "content": "ab"},
-        {"role": "assistant", "tool_calls": [call]},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
         history[2],
     ]
 
