@@ -15,6 +15,7 @@ from .generating import generate, needs, put
 from .maven import package
 from .pages import hold, options
 from .requests import requests
+from .seeds import essence, seed
 from .serving import serving
 
 pytestmark = [pytest.mark.live, pytest.mark.clients]
@@ -24,15 +25,21 @@ SOURCES = Path(__file__).parent / "micronaut"
 
 
 @pytest.fixture(scope="module")
-def micronaut() -> Iterator[str]:
-    """The address of the generated server, whose controller gives one answer to all that reaches it."""
+def project() -> Path:
+    """What the generator makes, with a controller of ours."""
     needs("java", "javac", "mvn")
     folder = generate(GENERATOR, options(GENERATOR), name="micronaut")
     put(SOURCES, folder)
-    jar = package(folder, "mvn package", "target/openapi-micronaut-1.0.0.jar")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def micronaut(project: Path) -> Iterator[str]:
+    """The address of the generated server, whose controller gives one answer to all that reaches it."""
+    jar = package(project, "mvn package", "target/openapi-micronaut-1.0.0.jar")
     port = free_port()
     env = {"MICRONAUT_SERVER_HOST": "127.0.0.1", "MICRONAUT_SERVER_PORT": str(port), "API_KEY": KEY}
-    with serving(["java", "-jar", str(jar)], folder, port, env):
+    with serving(["java", "-jar", str(jar)], project, port, env):
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -40,6 +47,11 @@ def micronaut() -> Iterator[str]:
 def rows(micronaut: str, llama_server: Server) -> list[Row]:
     """What became of the same requests here and there."""
     return compare((micronaut, KEY), (llama_server.base, llama_server.key), requests())
+
+
+def test_the_operation_of_the_micronaut_server_is_the_known_one(project: Path) -> None:
+    page = (project / "docs" / "controllers" / "ChatController.md").read_text(encoding="utf-8")
+    assert essence(page) == essence(seed("ChatController.java"))
 
 
 def test_a_generated_micronaut_server_gives_answers_that_the_contract_allows(micronaut: str) -> None:

@@ -1,8 +1,4 @@
-"""Clients and servers generated from the contract have the operation that generated clients already know.
-
-The known ones are documents made by openapi-generator 7.26 from OpenAI's description. Only the address of the
-server, the sentences, the codes of failures, headers of answers and the stream's media type may differ.
-"""
+"""Clients and servers generated from the contract have the operation that generated clients already know."""
 
 from __future__ import annotations
 
@@ -10,10 +6,8 @@ import re
 
 import pytest
 
-from ..openapi import SHARED, contract
 from .generating import generate
-
-SEEDS = SHARED / "seeds"
+from .seeds import essence, seed
 
 # generator -> (its options, the document of the chat operation, words that only its seed has)
 GENERATORS: dict[str, tuple[list[str], str, str]] = {
@@ -25,47 +19,16 @@ GENERATORS: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-def _seed(words: str) -> str:
-    texts = [path.read_text(encoding="utf-8") for path in sorted(SEEDS.glob("*.txt"))]
-    if not texts:
-        pytest.skip("the known documents are not beside the checkout (../shared/seeds)")
-    found = [text for text in texts if words in text]
-    assert len(found) == 1
-    return found[0]
-
-
-def _essence(text: str) -> list[str]:
-    """The lines of a generated document, without what may differ."""
-    operation = contract()["paths"]["/chat/completions"]["post"]
-    sentences = ("Creates a model response", operation["summary"], operation["description"].split()[0])
-    lines = []
-    for line in text.splitlines():
-        if line.startswith(("All URIs are relative", *sentences)):
-            continue
-        if "setBasePath" in line or "console.log" in line:
-            continue
-        if re.match(r"\| \*\*[345]\d\d\*\* ", line):
-            continue
-        line = re.sub(r"^(\| \*\*200\*\* \| OK \|).*", r"\1", line)
-        line = re.sub(r"(\*\*POST\*\* /chat/completions \|).*", r"\1", line)
-        line = re.sub(r"(createChatCompletionRequest: ).*", r"\1", line)
-        line = re.sub(r", `?text/event-stream`?", "", line)
-        if line.strip():
-            lines.append(line.rstrip())
-    return lines
-
-
 @pytest.mark.live
 @pytest.mark.clients
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generated_client_has_the_known_operation(generator: str) -> None:
     options, document, words = GENERATORS[generator]
-    seed = _seed(words)
+    known = essence(seed(words))
     folder = generate(generator, options, name=f"seeds/{generator}")
     generated = (folder / document).read_text(encoding="utf-8")
-    known = _essence(seed)
     assert any("POST" in line for line in known)
     assert any("CreateChatCompletionResponse" in line for line in known)
-    assert _essence(generated) == known
+    assert essence(generated) == known
     # Nothing that the generator had to invent a name for.
     assert [path.name for path in folder.rglob("*") if re.match(r"(?i)inline_?object", path.name)] == []
