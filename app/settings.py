@@ -79,7 +79,7 @@ class Settings(Table, frozen=True, kw_only=True):
     config: Annotated[
         Path | None,
         "Configuration file in TOML, YAML or JSON that says which models are served, instead of the settings that "
-        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_DELAY`.",
+        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS`.",
     ] = None
     upstream_url: Annotated[
         str | None,
@@ -121,9 +121,13 @@ class Settings(Table, frozen=True, kw_only=True):
     extra_parameters: Annotated[
         Names,
         "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
-        "`typical_p`, `repeat_penalty`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
+        "`typical_p`, `repeat_penalty`, `ignore_eos`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
     ] = ()
     echo_delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks of the `echo` engine."] = 0.0
+    echo_calls_tools: Annotated[
+        bool,
+        "The `echo` engine calls the first tool by its own choice too, unless the last message is a tool's result.",
+    ] = False
     model_probe: Annotated[
         float,
         Meta(ge=0, le=DAY),

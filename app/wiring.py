@@ -163,6 +163,7 @@ def wire(
         from .web.mocks import Mocks
 
         mocks = Mocks(document, schemas)
+    warns = settings.unsupported == "warn" or built.warns
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Handler | None) -> OperationView:
@@ -191,6 +192,7 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
+        tolerant=frozenset(each.key for each in chat_operations(settings, found) if warns),
     )
     app = application(
         "parley",

@@ -12,9 +12,11 @@ from connexion.lifecycle import ConnexionResponse
 from connexion.resolver import Resolver
 
 from app.contract.document import Document
+from app.contract.structure import transform
+from app.documents.convert.document import to_3_0
+from app.jsontypes import Json
 
 from .answer import ANSWER
-from .downgrade import downgrade
 from .server import KEY, ROOT
 
 
@@ -28,13 +30,18 @@ def create_chat_completion(body: dict[str, Any]) -> ConnexionResponse:
     return ConnexionResponse(200, content_type="application/json", body=ANSWER)
 
 
+def _without_null_defaults(node: Json) -> Json:
+    """Connexion refuses a document in which the default of a parameter that may be null is null."""
+    return {key: value for key, value in node.items() if not (key == "default" and value is None)}
+
+
 def _models(**_: Any) -> ConnexionResponse:
     return ConnexionResponse(200, content_type="application/json", body='{"object": "list", "data": []}')
 
 
 def create_app() -> FlaskApp:
     """The application, an ASGI callable."""
-    document = downgrade(Document.load(ROOT / "openapi" / "openapi.yaml").content)
+    document = transform(to_3_0(Document.load(ROOT / "openapi" / "openapi.yaml")).content, _without_null_defaults)
     for scheme in document["components"]["securitySchemes"].values():
         scheme["x-bearerInfoFunc"] = "bench.stock.bearer_info"
     app = FlaskApp(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -23,7 +24,8 @@ class Call:
     percent-encoded where they are not plain: a document may leave it to clients how they call a field, and the names go
     into a header and the log. ``body`` and ``client`` are what it was made of, ``log`` are the fields of its line in
     the log. ``fallbacks`` are the ids of models to turn to. ``instead_of`` is the id of the model that was asked, once
-    another one answers for it.
+    another one answers for it. ``unknown`` are the names of fields that no model is told of, as the contract does not
+    know them.
     """
 
     model: Model
@@ -36,6 +38,7 @@ class Call:
     log: Json
     fallbacks: tuple[str, ...] = ()
     instead_of: str | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def asks_once(self) -> bool:
@@ -55,8 +58,9 @@ class Call:
         self.instead_of = self.instead_of or self.model.id
         self.model, self.request, self.n = other.model, other.request, other.n
         self.ignored, self.warns = other.ignored, other.warns
+        self.tell_ignored(self.unknown)
 
-    def tell_ignored(self, names: list[str]) -> None:
+    def tell_ignored(self, names: Sequence[str]) -> None:
         """Take note of parameters that are left out."""
         self.ignored += [quote(name, safe="[].") for name in names]
         if self.ignored:

@@ -37,8 +37,9 @@ async def complete(plan: Plan, n: int) -> Completion:
     return Completion([choice for answer in answers for choice in answer.choices[:1]], facts)
 
 
-async def stream(plan: Plan, n: int) -> Deltas:
-    """As `Plan.stream`, with the deltas of ``n`` choices as they come, and the usage of all at the end."""
+async def stream(plan: Plan, n: int, *, counts: bool = False) -> Deltas:
+    """As `Plan.stream`, with the deltas of ``n`` choices as they come, and the usage of all at the end;
+    ``counts``: also that of all so far, once each has begun."""
     queue: asyncio.Queue[tuple[int, StreamItem | BaseException | None]] = asyncio.Queue(_WAITING * n)
 
     async def read(number: int) -> None:
@@ -65,6 +66,8 @@ async def stream(plan: Plan, n: int) -> Deltas:
                 yield delta
             elif "usage" in delta:
                 usages[number] = delta.pop("usage")
+                if counts and len(usages) == n:
+                    yield {"usage": _sum([usages[each] for each in sorted(usages)])}
             if isinstance(delta, dict) and delta:
                 yield delta
         if len(usages) == n:

@@ -68,16 +68,17 @@ def completion(answer: Completion, model: Model, *, metadata: Json | None = None
 class ChunkWriter:
     """The chunks of one completion: each delta goes to `feed`, and `end` is called after the last.
 
-    ``obfuscate`` pads chunks so that the sizes of what goes over the wire do not tell the words. ``usage`` is what the
-    engine has told so far.
+    ``counts``: every chunk has the usage so far, as soon as an engine tells it. ``obfuscate`` pads chunks so that the
+    sizes of what goes over the wire do not tell the words. ``usage`` is what the engine has told so far.
     """
 
-    def __init__(self, model: Model, *, include_usage: bool, obfuscate: bool = False) -> None:
+    def __init__(self, model: Model, *, include_usage: bool, counts: bool = False, obfuscate: bool = False) -> None:
         self.usage: Usage | None = None
         self._include_usage = include_usage
+        self._counts = counts
         self._obfuscate = obfuscate
         self._frame = _identity("chat.completion.chunk", model)
-        if include_usage:
+        if include_usage or counts:
             self._frame["usage"] = None
         self._unfinished: dict[int, bool] = {}
 
@@ -127,6 +128,8 @@ class ChunkWriter:
 
     def _note(self, facts: Facts) -> list[Json]:
         self.usage = facts.get("usage") or self.usage
+        if self._counts:
+            self._frame["usage"] = self.usage
         self._frame.update((name, value) for name, value in facts.items() if name in _ENGINE_KNOWS)
         if "moderation" in facts:
             return [{**self._frame, "choices": [], "moderation": facts["moderation"]}]

@@ -52,8 +52,9 @@ class Fallbacks:
                 other = self._make(model, call.body, call.client, told)
             except ApiError:
                 continue  # by its capabilities it would have to refuse the request
-            call.become(other)
             log.pop("ignored", None)
+            call.become(other)
+            told.pop("ignored", None)  # the call has told of it, and of what no model is told of
             log.update(told, model=model.id, instead_of=call.instead_of, because=self._first.code)
             return
         raise self._first

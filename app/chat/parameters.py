@@ -80,6 +80,12 @@ PARAMETERS = (
     ChatParameter("stream_options"),
     ChatParameter("stream_options.include_usage"),
     ChatParameter("stream_options.include_obfuscation", effect="pads chunks; off unless asked for"),
+    ChatParameter(
+        "stream_options.continuous_usage_stats",
+        "continuous_usage",
+        (False,),
+        effect="every chunk has the counts so far",
+    ),
     ChatParameter("n", effect="each choice is an answer of its own; with a seed each has one that follows from it"),
     ChatParameter("user", effect="written to the request log as a digest"),
     ChatParameter("safety_identifier", effect="written to the request log as a digest"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ..engines.base import Engine, Model
-from ..errors import ApiError, BadRequest, EngineUnavailable, ModelNotFound, UnsupportedParameter
+from ..engines.base import Deltas, Engine, Model, Plan
+from ..errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from ..jsontypes import Json
 from . import choices
 from .call import Call
@@ -19,7 +19,10 @@ from .fallbacks import Fallbacks
 from .foreign import Reading
 from .limiter import Limiters
 from .messages import check_conversation
+from .nulls import without_nulls
 from .policy import best_variant, honour
+
+_COUNTS = "continuous_usage_stats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,12 @@ class Chat:
                 await each.meet()
         return self.model(name)
 
-    async def begin(self, body: Json, log: Json, client: str | None = None) -> Call:
-        """As `prepare`, once it is known what the model honours."""
+    async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Call:
+        """As `prepare`, once it is known what the model honours. ``unknown`` are the names of fields that the contract
+        does not know and the body came without: as other parameters, they are refused, or named, by the policy."""
         read = body if self.read is None else self.read(body)
         await self.meet(read["model"])
-        return self._prepare(read, log, client)
+        return self._prepare(read, log, client, unknown)
 
     def prepare(self, body: Json, log: Json, client: str | None = None) -> Call:
         """What a valid request comes down to. ``client`` is the short name of the key that it came with.
@@ -107,8 +111,11 @@ class Chat:
         """
         return self._prepare(body if self.read is None else self.read(body), log, client)
 
-    def _prepare(self, body: Json, log: Json, client: str | None) -> Call:
+    def _prepare(self, body: Json, log: Json, client: str | None, unknown: Sequence[str] = ()) -> Call:
+        body = without_nulls(body)
         model = self.model(body["model"])
+        if unknown and (model.unsupported or self.policy) == "refuse":
+            raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         log["model"] = model.id
         self._refuse_many_tools(body)
         for name in ("user", "safety_identifier"):
@@ -116,6 +123,13 @@ class Chat:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         _refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
+        call = self._able(model, body, client, log)
+        call.unknown = tuple(unknown)
+        call.tell_ignored(call.unknown)
+        return call
+
+    def _able(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+        """The call of the model, or of a fallback of it that is to answer what it cannot honour."""
         try:
             call = self._call(model, body, client, log)
         except UnsupportedParameter:
@@ -179,7 +193,8 @@ class Chat:
                 code="integer_above_max_value",
             )
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
-        tokens = n * (model.context_length if limit is None else min(limit, model.context_length))
+        assumed = model.assumed_answer or model.context_length
+        tokens = n * (assumed if limit is None else min(limit, model.context_length))
         if n > 1 and tokens > self.limits.tokens:
             raise BadRequest(
                 f"Invalid value for 'n': the choices could come to more than the {self.limits.tokens} tokens that this "
@@ -202,7 +217,7 @@ class Chat:
                     plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
             except ApiError as error:
-                fallbacks.next(error)
+                fallbacks.next(_advised(error, call.model))
                 continue
             if "usage" in answer.facts:
                 call.log["tokens"] = answer.facts["usage"]["total_tokens"]
@@ -217,7 +232,7 @@ class Chat:
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     plan = await self.engine.prepare(call.request, call.refuse, call.client)
                     writer = _writer(call)
-                    async with aclosing(plan.stream() if call.asks_once else choices.stream(plan, call.n)) as deltas:
+                    async with aclosing(_deltas(plan, call)) as deltas:
                         async for delta in deltas:
                             for chunk in writer.feed(delta):
                                 begun = True
@@ -227,7 +242,7 @@ class Chat:
             except ApiError as error:
                 if begun:
                     raise
-                fallbacks.next(error)
+                fallbacks.next(_advised(error, call.model))
                 continue
             if writer.usage is not None:
                 call.log["tokens"] = writer.usage["total_tokens"]
@@ -238,13 +253,28 @@ class Chat:
         return call.model.foreign or any(self.model(other).foreign for other in call.model.fallbacks)
 
 
+def _deltas(plan: Plan, call: Call) -> Deltas:
+    return plan.stream() if call.asks_once else choices.stream(plan, call.n, counts=_option(call, _COUNTS))
+
+
+def _option(call: Call, name: str) -> bool:
+    return bool(call.request.get("stream_options", {}).get(name))
+
+
 def _writer(call: Call) -> ChunkWriter:
-    options = call.request.get("stream_options", {})
     return ChunkWriter(
         call.model,
-        include_usage=bool(options.get("include_usage")),
-        obfuscate=bool(options.get("include_obfuscation")),
+        include_usage=_option(call, "include_usage"),
+        counts=_option(call, _COUNTS),
+        obfuscate=_option(call, "include_obfuscation"),
     )
+
+
+def _advised(error: ApiError, model: Model) -> ApiError:
+    """The error, with what the model's own has to say of more context."""
+    if isinstance(error, ContextLengthExceeded) and model.more_context:
+        return ContextLengthExceeded(f"{error.message} {model.more_context}", param=error.param)
+    return error
 
 
 def _refuse_options_of_no_stream(body: Json) -> None:

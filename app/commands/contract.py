@@ -21,6 +21,7 @@ from ..documents.lint.findings import counts
 from ..errors import ConfigurationError
 from ..settings import Settings
 from ..wiring import handlers_of
+from .convert import convert_command
 from .coverage import coverage_command
 
 NO_HANDLER = "501"
@@ -37,6 +38,7 @@ def contract() -> None:
 
 
 contract.add_command(coverage_command)
+contract.add_command(convert_command)
 
 
 @contract.command("check")

@@ -31,12 +31,14 @@ from .model_file import ServedModel, served_model
 @dataclass(frozen=True, slots=True)
 class Built:
     """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``limiters``
-    keep load off the models. ``extra`` are the parameters beyond the API's that some model takes."""
+    keep load off the models. ``extra`` are the parameters beyond the API's that some model takes. ``warns``: some
+    model has the policy to go on without what it cannot honour."""
 
     engine: Engine
     served: tuple[ServedModel, ...]
     limiters: Limiters
     extra: frozenset[str]
+    warns: bool = False
 
 
 def build(configuration: Configuration, settings: Settings) -> Built:
@@ -61,7 +63,8 @@ def build(configuration: Configuration, settings: Settings) -> Built:
     bounds = {entry.id: _bounds(entry, settings) for entry in configuration.models}
     usual = Bounds(settings.max_in_flight, settings.max_waiting, settings.max_wait)
     extra = frozenset(name for entry in configuration.entries for name in entry.keys.extra_parameters)
-    return Built(Registry(engines), tuple(served), Limiters(usual, bounds), extra)
+    warns = any(entry.keys.unsupported == "warn" for entry in configuration.entries)
+    return Built(Registry(engines), tuple(served), Limiters(usual, bounds), extra, warns)
 
 
 def served_models(configuration: Configuration, settings: Settings) -> tuple[ServedModel, ...]:
@@ -131,7 +134,7 @@ def _echo(entry: Entry) -> Engine:
         id=entry.id,
         context_length=keys.context_length or MODEL.context_length,
     )
-    return EchoEngine(delay=keys.delay, model=_described(model, entry))
+    return EchoEngine(delay=keys.delay, calls_tools=keys.calls_tools, model=_described(model, entry))
 
 
 def _upstream(entry: Entry) -> Engine:

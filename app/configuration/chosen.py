@@ -16,7 +16,7 @@ from .loading import anchored, checked_upstream, load
 _UPSTREAM = ("upstream_url", "upstream_api_key", "upstream_dialect")
 _MODEL = (
     *("engine", "model", "mmproj", "chat_template", "model_id"),
-    *("model_context", "model_threads", "model_slots", "echo_delay"),
+    *("model_context", "model_threads", "model_slots", "echo_delay", "echo_calls_tools"),
 )
 
 # The settings that stand in for keys of a model.
@@ -79,7 +79,12 @@ def _upstream(settings: Settings) -> Entry:
 
 def _local(settings: Settings) -> Entry:
     if settings.engine == "echo":
-        keys = ModelKeys(engine="echo", delay=settings.echo_delay, extra_parameters=settings.extra_parameters)
+        keys = ModelKeys(
+            engine="echo",
+            delay=settings.echo_delay,
+            calls_tools=settings.echo_calls_tools,
+            extra_parameters=settings.extra_parameters,
+        )
         return _OfSettings(id=MODEL.id, at="", source="", keys=keys)
     keys = ModelKeys(
         engine="llama",

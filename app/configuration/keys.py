@@ -99,6 +99,11 @@ class ModelKeys(Table, frozen=True, kw_only=True):
     ] = 0
     slots: Annotated[int, Meta(ge=1, le=256), "Requests that it works on at once; more wait.", LLAMA, COMMON] = 4
     delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks.", For(("echo",)), COMMON] = 0.0
+    calls_tools: Annotated[
+        bool,
+        "Whether it calls the first tool by its own choice too, unless the last message is a result.",
+        For(("echo",)),
+    ] = False
     base_urls: Annotated[
         Names,
         "Addresses of the replicas, each up to `/v1`: what `/chat/completions` is added to. Required.",

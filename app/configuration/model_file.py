@@ -23,6 +23,10 @@ from .keys import Entry
 
 BUNDLED_MODEL = Path(__file__).parents[1] / "model" / "tiny-q8_0.gguf"
 BUNDLED_ID = "parley-tiny"
+_MORE_CONTEXT = (
+    "This is the tiny model that comes with the server: `parley models pull smollm2` gets one with 8192 tokens of "
+    "context, served with PARLEY_MODEL=smollm2."
+)
 _LONGEST_DEFAULT_CONTEXT = 8192
 
 
@@ -105,6 +109,7 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
             capabilities=CAPABILITIES | chat_template.capabilities(template.text) | _senses(projector),
             context_length=context,
             extra_parameters=frozenset(asked.extra_parameters),
+            more_context=_MORE_CONTEXT if bundled else "",
         ),
         ChildOptions(
             model=str(path),

@@ -33,7 +33,7 @@ def engine_of(settings: Settings) -> Built:
 def built_of(engine: Engine) -> Built:
     """An engine that was not configured."""
     extra = frozenset(name for model in engine.models for name in model.extra_parameters)
-    return Built(engine, (), Limiters(), extra)
+    return Built(engine, (), Limiters(), extra, any(model.unsupported == "warn" for model in engine.models))
 
 
 def known_models(settings: Settings) -> tuple[Model, ...]:

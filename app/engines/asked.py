@@ -18,7 +18,8 @@ class Asked:
     called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut, and obeys the ``schema`` if
     there is one. ``limit`` is the most tokens of each choice, and ``limit_name`` what the client calls it; ``stops``
     are the sequences of which none may stand in a text. ``strict`` are the places and schemas of the functions whose
-    arguments must obey them, by name. ``parallel``: several calls may be made at once."""
+    arguments must obey them, by name. ``parallel``: several calls may be made at once.
+    ``counts``: a stream tells its usage so far with each piece."""
 
     n: int = 1
     alternatives: int | None = None
@@ -30,6 +31,7 @@ class Asked:
     stops: tuple[str, ...] = ()
     strict: Mapping[str, tuple[int, Json]] = field(default_factory=dict)
     parallel: bool = True
+    counts: bool = False
 
     @classmethod
     def of(cls, request: Json) -> Asked:
@@ -51,6 +53,7 @@ class Asked:
             stops=(stop,) if isinstance(stop, str) else tuple(text for text in stop if text),
             strict=_strict(request.get("tools") or ()),
             parallel=request.get("parallel_tool_calls") is not False,
+            counts=bool((request.get("stream_options") or {}).get("continuous_usage_stats")),
         )
 
 

@@ -37,9 +37,10 @@ class Model:
     server's, whose fault it is when they break the contract. ``aliases`` are further names by which requests may ask
     for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
     ``fallbacks_by_capability``: also where it cannot honour a parameter that one of them honours. ``knows_length``:
-    ``context_length`` is known, not assumed. ``variants``: it runs on servers of several kinds, these are the model on
-    each, and its own capabilities those of all together. ``meet`` waits, not for long, until it is known what it
-    honours; None: it is.
+    ``context_length`` is known, not assumed. ``assumed_answer``: the tokens that a choice is taken to come to where a
+    request sets no limit; None: the whole context. ``more_context``: what those are told besides whose conversation
+    does not fit. ``variants``: it runs on servers of several kinds, these are the model on each, and its own
+    capabilities those of all together. ``meet`` waits, not for long, until it is known what it honours; None: it is.
     """
 
     id: str
@@ -56,6 +57,8 @@ class Model:
     fallbacks: tuple[str, ...] = ()
     fallbacks_by_capability: bool = False
     knows_length: bool = True
+    assumed_answer: int | None = None
+    more_context: str = ""
     variants: tuple[Model, ...] = ()
     meet: Callable[[], Awaitable[None]] | None = None
 
@@ -215,7 +218,8 @@ class Plan(Protocol):
     seed of its own that follows from it. Where the model makes its choices itself there is one call for all."""
 
     def stream(self, choice: int = 0) -> Deltas:
-        """Answer in deltas, in which every choice is finished once, and facts, of which the usage comes last.
+        """Answer in deltas, in which every choice is finished once, and facts, of which the usage comes last. Where the
+        request asks for it, the usage so far also comes before each delta, with what that adds.
 
         Closing it stops the generation.
 

@@ -42,8 +42,10 @@ def _join(message: Json, delta: Json) -> None:
                         _join(call.setdefault(member, {}), body)
                     elif member != "index":
                         call[member] = body
-        elif isinstance(value, dict) and isinstance(before, dict):
-            _join(before, value)
+        elif isinstance(value, dict):
+            # A copy from the start: the delta is the engine's, which may give it again.
+            message[name] = before if isinstance(before, dict) else {}
+            _join(message[name], value)
         else:
             message[name] = before + value if isinstance(value, str) and isinstance(before, str) else value
 

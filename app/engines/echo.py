@@ -1,19 +1,29 @@
 """A deterministic engine without a model: it answers with the words of the conversation's last message.
 
-For benchmarks, for the tests of clients, and for ours. A token is a word with the space before it. There is one
-outcome with probability one, so temperature, top_p and seed change nothing by their own meaning.
+For benchmarks, for the tests of clients and agents, and for ours. A token is a word with the space before it. There is
+one outcome with probability one, so temperature, top_p and seed change nothing by their own meaning.
+
+Where the answer must be a call, it calls the first tool that may be called, with the smallest arguments that fit its
+schema; where it must be JSON, it is the smallest value that fits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadRequest, ContextLengthExceeded
+from ..errors import BadRequest, ConfigurationError, ContextLengthExceeded
 from ..jsontypes import Json
-from .base import Choice, Completion, Delta, Deltas, Model, Refuse, Usage, usage_of
+from .asked import Asked
+from .base import Completion, Delta, Deltas, Message, Model, Refuse, ToolCall, Usage, usage_of
+from .collecting import collect
+from .constraints.format import schema_of
+from .constraints.schema import Schema
+from .constraints.tools import Tool, Tools, tools_of
 
 _TOKEN = re.compile(r"\s*\S+")
 
@@ -24,19 +34,46 @@ LONGEST = 1 << 20
 # tokens alone would let an answer have a hundred times the request.
 LONGEST_ANSWER = 4 * LONGEST
 
-CAPABILITIES = frozenset({"sampling", "seed", "stop", "length", "max_tokens"})
+# Words cost nothing to remember, so that agents with long prompts can be tried.
+CONTEXT_LENGTH = LONGEST
+
+CAPABILITIES = frozenset(
+    {
+        "sampling",
+        "seed",
+        "stop",
+        "length",
+        "max_tokens",
+        "response_format",
+        "tools",
+        "functions",
+        "custom_tools",
+        "continuous_usage",
+    }
+)
 
 MODEL = Model(
-    "parley-echo", created=1_763_596_800, owned_by="parley", fingerprint="fp_echo_1", capabilities=CAPABILITIES
+    "parley-echo",
+    created=1_763_596_800,
+    owned_by="parley",
+    fingerprint="fp_echo_2",
+    capabilities=CAPABILITIES,
+    context_length=CONTEXT_LENGTH,
+    # Its choices together are bounded in characters.
+    assumed_answer=8192,
 )
 
 
 class EchoEngine:
-    """Serves one model. ``delay`` is the pause between two chunks in seconds."""
+    """Serves one model. ``delay`` is the pause between two chunks in seconds. ``calls_tools``: it calls the first tool
+    by its own choice too, unless the last message is a tool's result."""
 
-    def __init__(self, *, delay: float = 0.0, model: Model = MODEL) -> None:
+    def __init__(self, *, delay: float = 0.0, calls_tools: bool = False, model: Model = MODEL) -> None:
         self.delay = delay
+        self.calls_tools = calls_tools
         self.models: tuple[Model, ...] = (model,)
+        # One search at a time leaves the event loop its turns.
+        self._searching = asyncio.Lock()
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -49,32 +86,78 @@ class EchoEngine:
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
         """As `base.Engine.prepare`."""
-        texts = [_text(message.get("content")) for message in request["messages"]]
+        messages = request["messages"]
+        texts = [_text(message.get("content")) for message in messages]
         if sum(map(len, texts)) > LONGEST:
             raise ContextLengthExceeded(
                 f"This model's context holds {LONGEST} characters, and the messages have more. Shorten the messages.",
                 param="messages",
             )
-        tokens, reason = _answer(request, texts)
-        prompt = sum(len(text.split()) for text in texts)
-        return EchoPlan(tokens, reason, usage_of(prompt, len(tokens)), self.delay)
+        text = next((stripped for text in reversed(texts) if (stripped := text.strip())), "…")
+        tools, schema = await tools_of(request), schema_of(request)
+        chooses = self.calls_tools and messages[-1]["role"] not in ("tool", "function")
+        if tools is not None and (tools.must or chooses):
+            tool = next(iter(tools.callable.values()))
+            pieces, reason = _limited(_tokens(await self._input(tool, text)), request)
+            deltas = _call(tool, tools, f"call_{len(messages)}", pieces)
+            if reason == "stop":
+                reason = "function_call" if tools.functions else "tool_calls"
+        else:
+            if schema is not None:
+                text = await self._instance(schema)
+            pieces, reason = _limited(_tokens(_stopped(text, request)), request)
+            deltas = [{"content": piece} for piece in pieces]
+        usage = usage_of(sum(len(text.split()) for text in texts), len(pieces))
+        counts = Asked.of(request).counts
+        return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
+
+    async def _input(self, tool: Tool, text: str) -> str:
+        """What the tool is called with: for a custom one what was said, for a function an instance of its schema."""
+        if tool.grammar is not None:
+            raise BadRequest(
+                "This model cannot write by a grammar, and the tool that it has to call has one.",
+                param="tools",
+                code="unsupported_value",
+            )
+        if tool.kind == "custom":
+            return text
+        return await self._instance(tool.schema)
+
+    async def _instance(self, schema: Schema) -> str:
+        """An instance of a schema, as JSON."""
+        # Imported here: nobody else on the serving path makes values.
+        from ..documents.samples.alone import instance
+        from ..documents.samples.samples import NoInstance
+
+        try:
+            async with self._searching:
+                return json.dumps(await asyncio.to_thread(instance, schema.body), ensure_ascii=False)
+        except (NoInstance, ConfigurationError):
+            raise BadRequest(
+                f"Invalid schema for '{schema.param}': this model found no value that fits it.",
+                param=schema.param,
+                code="invalid_value",
+            ) from None
 
 
 @dataclass(slots=True)
 class EchoPlan:
-    """As `base.Plan`; each choice is the same."""
+    """As `base.Plan`; each choice is the same. ``deltas`` are what its message is made of, of ``size`` characters;
+    ``counts``: a stream tells its usage so far with each."""
 
-    tokens: list[str]
+    deltas: list[Message]
+    size: int
     reason: str
     usage: Usage
     delay: float
+    counts: bool
 
     def _bound(self, choice: int) -> None:
         """Refuse the choices beyond what an answer may have, and the request with them.
 
         It is done before the first wait, so that a stream has not begun.
         """
-        if (choice + 1) * sum(map(len, self.tokens)) > LONGEST_ANSWER:
+        if (choice + 1) * self.size > LONGEST_ANSWER:
             raise BadRequest(
                 f"Invalid value for 'n': the choices would come to more than the {LONGEST_ANSWER} characters that this "
                 "model gives for a request; ask for fewer choices, or shorten the last message.",
@@ -85,15 +168,26 @@ class EchoPlan:
     async def complete(self, choice: int = 0) -> Completion:
         self._bound(choice)
         if self.delay:
-            await asyncio.sleep(self.delay * len(self.tokens))
-        return Completion([Choice(0, {"content": "".join(self.tokens)}, self.reason)], {"usage": self.usage})
+            await asyncio.sleep(self.delay * len(self.deltas))
+        return await collect(self._stream(None))
 
     async def stream(self, choice: int = 0) -> Deltas:
         self._bound(choice)
-        for token in self.tokens:
-            # Without a pause too, others get their turn between two chunks.
-            await asyncio.sleep(self.delay)
-            yield Delta(0, {"content": token})
+        async with aclosing(self._stream(self.delay)) as items:
+            async for item in items:
+                yield item
+
+    async def _stream(self, delay: float | None) -> Deltas:
+        # What a call calls costs nothing, its arguments and texts do.
+        prompt, made = self.usage["prompt_tokens"], self.usage["completion_tokens"] - len(self.deltas)
+        for message in self.deltas:
+            if delay is not None:
+                # Without a pause too, others get their turn between two chunks.
+                await asyncio.sleep(delay)
+            made += 1
+            if self.counts:
+                yield {"usage": usage_of(prompt, made)}
+            yield Delta(0, message)
         yield Delta(0, {}, self.reason)
         yield {"usage": self.usage}
 
@@ -109,15 +203,35 @@ def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.rstrip())
 
 
-def _answer(request: Json, texts: list[str]) -> tuple[list[str], str]:
-    """The tokens of the answer and why it ends."""
-    text = next((stripped for text in reversed(texts) if (stripped := text.strip())), "…")
+def _stopped(text: str, request: Json) -> str:
+    """The text up to the first of the request's stop sequences in it."""
     stops = request.get("stop") or ()
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:
             text = text[:at]
-    tokens = _tokens(text)
+    return text
+
+
+def _limited(tokens: list[str], request: Json) -> tuple[list[str], str]:
+    """As many tokens as are asked for, and why there are no more."""
     limit = request.get("max_completion_tokens", request.get("max_tokens"))
     if limit is not None and len(tokens) > limit:
         return tokens[:limit], "length"
     return tokens, "stop"
+
+
+def _call(tool: Tool, tools: Tools, call_id: str, pieces: list[str]) -> list[Message]:
+    """The deltas of a call: what it calls first, then its arguments or its input in pieces."""
+    if tools.functions:
+        return [
+            {"function_call": {"name": tool.name, "arguments": ""}},
+            *(Message(function_call={"arguments": piece}) for piece in pieces),
+        ]
+    first: ToolCall = {"index": 0, "id": call_id, "type": tool.kind}
+    if tool.kind == "custom":
+        first["custom"] = {"name": tool.name, "input": ""}
+        more = [ToolCall(index=0, custom={"input": piece}) for piece in pieces]
+    else:
+        first["function"] = {"name": tool.name, "arguments": ""}
+        more = [ToolCall(index=0, function={"arguments": piece}) for piece in pieces]
+    return [Message(tool_calls=[call]) for call in (first, *more)]

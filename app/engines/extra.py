@@ -91,7 +91,7 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
 }
 
 # Those of them that the engine beside the server takes.
-LLAMA_PARAMETERS = ("top_k", "min_p", "typical_p", "repeat_penalty")
+LLAMA_PARAMETERS = ("top_k", "min_p", "typical_p", "repeat_penalty", "ignore_eos")
 
 
 def check_extra(names: Iterable[str], known: Collection[str], at: str = "PARLEY_EXTRA_PARAMETERS") -> None:

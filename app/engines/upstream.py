@@ -128,9 +128,12 @@ class UpstreamPlan:
             return ()  # it ended before the upstream knew
 
     def _body(self, choice: int, *, stream: bool = False) -> bytes:
-        body = self.written.body
+        body, asked = self.written.body, self.written.asked
         if stream:
-            body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+            options = (
+                {"include_usage": True, "continuous_usage_stats": True} if asked.counts else {"include_usage": True}
+            )
+            body = {**body, "stream": True, "stream_options": options}
         if choice and self.seed is not None:
             body = {**body, "seed": self.dialect.seed(int(self.seed) + choice)}
         return encode(body)

@@ -18,7 +18,7 @@ async def create_chat_completion(body: Json, request: Request) -> Reply | Stream
     another model answers than was asked for, the header ``x-fallback-model`` names it, as the answer itself does.
     """
     chat = request.service(Chat)
-    call = await chat.begin(body, request.log, request.key_name)
+    call = await chat.begin(body, request.log, request.key_name, request.unknown)
     if body.get("stream"):
         # Who answers, and what is not honoured, is known once the first event is there.
         return Stream(chat.stream(call), partial(_headers, call), foreign=chat.may_be_foreign(call))

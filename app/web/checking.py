@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..contract.explain import check, explain
+from ..contract.explain import explain
 from ..contract.faults import Validator
 from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, split_type
 from ..contract.operations import Body, Operation
 from ..contract.schemas import Schemas
+from ..contract.unknown import without_unknown
 from ..errors import BadRequest, UnsupportedMediaType
 from ..frameworks.connexion import operation_of
 from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json
@@ -53,10 +54,14 @@ class _BodyCheck:
 
 
 class OperationCheck:
-    """The check of one operation, an ASGI application that calls the next one when all is well."""
+    """The check of one operation, an ASGI application that calls the next one when all is well. ``tolerant``: its
+    handler answers for fields of a JSON body that the document does not know, and gets the body without them."""
 
-    def __init__(self, next_app: ASGIApp, operation: Operation, schemas: Schemas, limits: BodyLimits) -> None:
+    def __init__(
+        self, next_app: ASGIApp, operation: Operation, schemas: Schemas, limits: BodyLimits, *, tolerant: bool = False
+    ) -> None:
         self.next_app = next_app
+        self.tolerant = tolerant
         self.required = operation.request_required
         self.types = MediaTypes({name: _body_check(body, schemas) for name, body in operation.request.items()})
         self.has_body = bool(operation.request)
@@ -86,7 +91,7 @@ class OperationCheck:
             raw = await self.reader.read(headers, receive)
             exchange.raw_body, exchange.body_read = raw, True
             if raw:
-                exchange.body = await self._parse(media_type, options, found, raw)
+                exchange.body = await self._parse(media_type, options, found, raw, exchange)
             elif self.required:
                 raise _missing_body()
         await self.next_app(scope, receive, send)
@@ -116,13 +121,18 @@ class OperationCheck:
         finally:
             folder.remove()
 
-    async def _parse(self, media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes) -> object:
+    async def _parse(
+        self, media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes, exchange: Exchange
+    ) -> object:
         most = self.limits.max_values
         if is_json(media_type):
             await scan(raw, most)
             body = parse_json(raw)
-            if found.validator is not None:
-                check(found.validator, body)
+            if found.validator is None or found.validator.is_valid(body):
+                return body
+            if not self.tolerant:
+                raise explain(found.validator, body)
+            body, exchange.unknown = without_unknown(found.validator, body)
             return body
         if media_type == FORM and found.form is not None:
             return await found.form.body(await read_urlencoded(raw, most), most)
@@ -177,13 +187,23 @@ def _default_type(types: MediaTypes[_BodyCheck]) -> str:
 
 
 class CheckMiddleware:
-    """Holds what is routed to an operation against it, where Connexion's own validation of requests would."""
+    """Holds what is routed to an operation against it, where Connexion's own validation of requests would.
+    ``tolerant`` are the keys of operations that are, as `OperationCheck` tells."""
 
     def __init__(
-        self, app: ASGIApp, *, operations: Mapping[str, Operation], schemas: Schemas, limits: BodyLimits
+        self,
+        app: ASGIApp,
+        *,
+        operations: Mapping[str, Operation],
+        schemas: Schemas,
+        limits: BodyLimits,
+        tolerant: frozenset[str] = frozenset(),
     ) -> None:
         self.app = app
-        self._checks = {key: OperationCheck(app, operation, schemas, limits) for key, operation in operations.items()}
+        self._checks = {
+            key: OperationCheck(app, operation, schemas, limits, tolerant=key in tolerant)
+            for key, operation in operations.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = operation_of(scope) if scope["type"] == "http" else None

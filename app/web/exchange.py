@@ -24,6 +24,7 @@ class Exchange:
     key_name: str | None = None
     body: object = None
     raw_body: bytes = b""
+    unknown: list[str] = field(default_factory=list)
     body_read: bool = False
     parameters: Json = field(default_factory=dict)
     log: Json = field(default_factory=dict)
@@ -45,6 +46,8 @@ class Request:
 
     ``key_name`` is the short name of the key, ``log`` holds fields for the request's line in the log (never bodies),
     `service` gives what the application was wired with, ``headers`` are those that came, names in lower case.
+    ``unknown`` are the paths of fields that the document does not know and the body is given without, where the handler
+    answers for them.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Request:
     log: Json
     services: Mapping[type, object]
     headers: Sequence[tuple[bytes, bytes]] = ()
+    unknown: Sequence[str] = ()
 
     def lines(self, name: str) -> list[str]:
         """The values of all headers of a name, which is given in lower case."""

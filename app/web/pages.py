@@ -4,17 +4,20 @@ and whether it lives and can answer. A path of the document wins over any of the
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import flask
 import flask_swagger_ui
 
 from ..contract.document import Document
 from ..contract.routing import Paths
+from ..errors import DocumentError, NotFound
 from .exchange import Reply
+from .older_form import OlderForm
 from .view import PENDING, PendingReply, ReplyEncoder
 
 _OWN = Path(__file__).parent / "ui"
@@ -24,6 +27,8 @@ _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# What is shown is asked for again each time, and answered briefly where it is the same.
+_SHOWN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 _PUBLIC_ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
 
 
@@ -36,6 +41,7 @@ class Pages:
         self.ready = ready
         base = document.base_path
         self.ui = f"{base}/ui/"
+        self._older = OlderForm(document)
         self.tags = {
             media_type: _tag(body)
             for media_type, body in (
@@ -50,8 +56,10 @@ class Pages:
             self.ui: self._swagger_ui,
             f"{base}/openapi.json": self._json,
             f"{base}/openapi.yaml": self._yaml,
+            f"{base}/openapi-3.0.json": self._older_json,
             "/livez": self._livez,
             "/healthz": self._healthz,
+            "/health": self._healthz,
         }
         self.rules = {rule: view for rule, view in rules.items() if not paths.methods(rule)}
 
@@ -105,6 +113,21 @@ class Pages:
     def _yaml(self) -> flask.Response:
         return self._document(self.document.yaml_bytes, "application/yaml")
 
+    def _older_json(self) -> flask.Response:
+        tags = flask.request.if_none_match
+
+        async def answer() -> Reply:
+            try:
+                body, tag = await self._older.read()
+            except DocumentError:
+                raise NotFound("A reference in this document is broken, so it cannot be put in OpenAPI 3.0.") from None
+            headers = {"etag": f'"{tag}"', **_SHOWN}
+            if tags.contains_weak(tag):
+                return Reply(None, 304, headers)
+            return Reply(body, 200, {**headers, "content-type": "application/json"})
+
+        return _pending(answer())
+
     def _document(self, body: bytes, media_type: str) -> flask.Response:
         return self._shown(body, self.tags[media_type], media_type)
 
@@ -112,8 +135,7 @@ class Pages:
         """An answer with bytes that all answers share: none has a copy of its own while a client reads it."""
         response = flask.Response(body, mimetype=media_type)
         response.headers["etag"] = f'"{tag}"'
-        response.headers["cache-control"] = "no-cache"
-        response.headers["x-content-type-options"] = "nosniff"
+        response.headers.update(_SHOWN)
         response.make_conditional(flask.request)
         return response
 
@@ -130,8 +152,12 @@ class Pages:
                 return Reply({"status": "ok"}, 200, headers)
             return Reply({"status": "unavailable"}, 503, {**headers, "retry-after": "1"})
 
-        flask.request.environ[PENDING] = PendingReply(ReplyEncoder(), answer())
-        return flask.Response()  # never sent: the bridge sends what the coroutine gives
+        return _pending(answer())
+
+
+def _pending(reply: Coroutine[Any, Any, Reply]) -> flask.Response:
+    flask.request.environ[PENDING] = PendingReply(ReplyEncoder(), reply)
+    return flask.Response()  # never sent: the bridge sends what the coroutine gives
 
 
 def _tag(body: bytes) -> str:

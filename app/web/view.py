@@ -149,7 +149,9 @@ class OperationView(ReplyEncoder):
             if name == "body":
                 arguments[name] = exchange.body
             elif name == "request":
-                arguments[name] = Request(exchange.request_id, exchange.key_name, exchange.log, self.services, headers)
+                arguments[name] = Request(
+                    exchange.request_id, exchange.key_name, exchange.log, self.services, headers, exchange.unknown
+                )
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments

@@ -252,11 +252,13 @@ class Scripted:
         options = body.get("stream_options") or {}
         frame = {**{name: made[name] for name in ("id", "created", "model")}, "object": "chat.completion.chunk"}
         counted = options.get("include_usage") and "no usage chunk" not in self._vices
+        counts = options.get("continuous_usage_stats")
         events: list[Json] = []
 
         def send(choice: Json) -> None:
             padding = {"obfuscation": "xx"} if options.get("include_obfuscation") else {}
-            events.append({**frame, "choices": [choice], **padding, **({"usage": None} if counted else {})})
+            usage = {"usage": made["usage"]} if counts else {"usage": None} if counted else {}
+            events.append({**frame, "choices": [choice], **padding, **usage})
 
         for choice in made["choices"]:
             index, message = choice["index"], choice["message"]

@@ -158,3 +158,21 @@ def test_a_fact_beside_the_usage_goes_on() -> None:
     plan = ScriptedPlan(lambda choice: [*answer()[:-1], {"usage": usage_of(1, 1), "service_tier": "flex"}])
     facts = [fact for fact in asyncio.run(streamed(plan, 2)) if isinstance(fact, dict)]
     assert facts == [{"service_tier": "flex"}, {"service_tier": "flex"}, {"usage": usage_of(1, 2)}]
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_the_usage_of_all_choices_so_far_is_told_where_it_is_asked_for(counts: bool) -> None:
+    def script(choice: int) -> Iterable[Step]:
+        for made in (1, 2):
+            yield {"usage": usage_of(3, made)}
+            yield Delta(0, {"content": "a"})
+        yield Delta(0, {}, "stop")
+        yield {"usage": usage_of(3, 2)}
+
+    async def ask() -> list[StreamItem]:
+        return [delta async for delta in choices.stream(ScriptedPlan(script), 2, counts=counts)]
+
+    told = [item["usage"]["completion_tokens"] for item in asyncio.run(ask()) if isinstance(item, dict)]
+    assert told[-1] == 4
+    assert told == sorted(told)
+    assert len(told) > 2 if counts else len(told) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -18,8 +19,10 @@ ROLE = {"role": "assistant", "content": "", "refusal": None}
 LOGPROBS: Logprobs = {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}], "refusal": None}
 
 
-def written(*deltas: StreamItem, include_usage: bool = False, obfuscate: bool = False) -> list[Json]:
-    writer = ChunkWriter(MODEL, include_usage=include_usage, obfuscate=obfuscate)
+def written(
+    *deltas: StreamItem, include_usage: bool = False, counts: bool = False, obfuscate: bool = False
+) -> list[Json]:
+    writer = ChunkWriter(MODEL, include_usage=include_usage, counts=counts, obfuscate=obfuscate)
     return [*(chunk for delta in deltas for chunk in writer.feed(delta)), *writer.end()]
 
 
@@ -153,3 +156,24 @@ def test_metadata_comes_back_and_what_the_engine_knows_better_is_told() -> None:
     assert made["metadata"] == {"a": "b"}
     assert made.items() >= facts.items()
     assert "usage" not in made, "it is not known"
+
+
+def test_every_chunk_has_the_counts_so_far_where_they_are_asked_for() -> None:
+    told: list[StreamItem] = []
+    for made, text in enumerate("ab", 1):
+        told += [{"usage": usage_of(3, made)}, Delta(0, {"content": text})]
+    told += [Delta(0, {}, "stop"), {"usage": usage_of(3, 2)}]
+    chunks = written(*told, counts=True)
+    assert [each["usage"]["completion_tokens"] for each in chunks] == [1, 1, 2, 2]
+    assert all(each["choices"] for each in chunks)
+    assert written(*told, counts=True, include_usage=True)[-1] == {
+        **{name: value for name, value in chunks[-1].items() if name not in ("id", "choices", "created")},
+        "id": ANY,
+        "created": ANY,
+        "choices": [],
+    }
+
+
+def test_before_the_counts_are_known_they_are_null() -> None:
+    chunks = written(Delta(0, {"content": "a"}), Delta(0, {}, "stop"), {"usage": usage_of(3, 1)}, counts=True)
+    assert [each["usage"] for each in chunks] == [None, None, None]

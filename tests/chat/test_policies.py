@@ -73,6 +73,7 @@ PROBES: dict[str, dict[str, Any]] = {
     "stream_options": {"stream": True, "stream_options": {}},
     "stream_options.include_usage": {"stream": True, "stream_options": {"include_usage": True}},
     "stream_options.include_obfuscation": {"stream": True, "stream_options": {"include_obfuscation": True}},
+    "stream_options.continuous_usage_stats": {"stream": True, "stream_options": {"continuous_usage_stats": True}},
     "n": {"n": 2},
     "user": {"user": "u"},
     "safety_identifier": {"safety_identifier": "s"},
@@ -374,12 +375,33 @@ def test_a_field_of_any_name_is_named_safely(open_document: Path, name: str) -> 
     assert len(refused.json()["error"]["param"]) < 100
 
 
-@pytest.mark.parametrize("policy", ["refuse", "warn"])
-def test_under_our_own_contract_a_field_that_is_no_parameter_is_an_error_under_every_policy(
-    policy: Unsupported,
-) -> None:
-    response = ask(EchoEngine(), Settings(api_keys=("k",), unsupported=policy), top_k=1)
-    assert error_of(response) == (400, "unknown_parameter", "top_k")
+def test_a_field_that_our_own_contract_does_not_know_is_an_error_or_named_by_the_policy() -> None:
+    tool = {"type": "function", "function": {"name": "f", "extra": 1}}
+    other = {"type": "function", "function": {"name": "g"}, "more": {}}
+    fields: dict[str, Any] = {"top_k": 1, "num_ctx": 2, "tools": [tool, other]}
+    assert error_of(ask(EchoEngine(), **fields)) == (400, "unknown_parameter", "top_k")
+    engine = Listening()
+    response = ask(engine, Settings(api_keys=("k",), unsupported="warn"), **fields)
+    assert response.status_code == 200
+    named = "top_k, num_ctx, tools[0].function.extra, tools[1].more"
+    assert response.headers["x-unsupported-parameters"] == named
+    functions = [{"type": "function", "function": {"name": name}} for name in "fg"]
+    assert engine.asked == {"model": "parley-echo", **said(), "tools": functions}
+
+
+def test_a_field_that_the_contract_does_not_know_follows_the_policy_of_the_model() -> None:
+    lenient = engine_with(unsupported="warn")
+    assert ask(lenient, top_k=1).headers["x-unsupported-parameters"] == "top_k"
+    strict = engine_with(unsupported="refuse")
+    settings = Settings(api_keys=("k",), unsupported="warn")
+    assert error_of(ask(strict, settings, top_k=1)) == (400, "unknown_parameter", "top_k")
+
+
+def test_what_else_is_wrong_with_a_request_is_an_error_beside_fields_that_are_not_known() -> None:
+    settings = Settings(api_keys=("k",), unsupported="warn")
+    response = ask(EchoEngine(), settings, top_k=1, temperature="hot")
+    assert error_of(response) == (400, "invalid_type", "temperature")
+    assert error_of(ask(EchoEngine(), settings, top_k=1, model=None)) == (400, "invalid_type", "model")
 
 
 # -- parameters beyond the API -----------------------------------------------------------------------------------

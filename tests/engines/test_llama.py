@@ -160,6 +160,22 @@ def test_a_stream_equals_the_whole_answer(engine: LlamaEngine) -> None:
         assert pieces[-1]["usage"][name] == whole["usage"][name]
 
 
+def test_a_stream_counts_its_tokens_as_it_goes_where_that_is_asked_for(engine: LlamaEngine) -> None:
+    pieces = _stream(engine, temperature=0, stream_options={"continuous_usage_stats": True})
+    counts = [piece["usage"]["completion_tokens"] for piece in pieces if "usage" in piece]
+    assert counts == sorted(counts)
+    assert counts[0] <= 1
+    assert counts[-1] == len(set(counts) - {0})
+
+
+def test_the_end_of_a_text_can_be_ignored_where_nothing_binds_it(engine: LlamaEngine) -> None:
+    completion = _complete(engine, temperature=0, ignore_eos=True, max_tokens=60)
+    assert completion["choices"][0]["finish_reason"] == "length"
+    assert completion["usage"]["completion_tokens"] == 60
+    with pytest.raises(BadRequest, match="cannot go with tools or a response format"):
+        _complete(engine, ignore_eos=True, response_format={"type": "json_object"})
+
+
 def test_a_prompt_beyond_the_context_is_refused_in_both_modes(engine: LlamaEngine) -> None:
     messages = [{"role": "user", "content": "hello there " * 3000}]
     for ask in (_complete, _stream):

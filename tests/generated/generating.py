@@ -30,15 +30,17 @@ def needs(*programs: str) -> None:
 
 
 def generate(
-    generator: str, options: Sequence[str] = (), *, name: str | None = None, document: Path = CONTRACT
+    generator: str, options: Sequence[str] = (), *, name: str | None = None, document: Path | str = CONTRACT
 ) -> Path:
     """The folder with what a generator makes of a document, made again only when either has changed.
 
     What was built in it stays, so that a second build is short. ``name`` is the folder's, by default the generator's.
+    A document that is a URL counts as changed when the URL has.
     """
+    content = document.read_bytes() if isinstance(document, Path) else document.encode()
     jar = _jar()
     folder = FOLDER / (name or generator)
-    asked = [generator, *options, version("openapi-generator-cli"), hashlib.sha256(document.read_bytes()).hexdigest()]
+    asked = [generator, *options, version("openapi-generator-cli"), hashlib.sha256(content).hexdigest()]
     stamp = folder / _STAMP
     if stamp.exists() and json.loads(stamp.read_text()) == asked:
         return folder

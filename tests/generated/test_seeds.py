@@ -1,12 +1,20 @@
-"""Clients and servers generated from the contract have the operation that generated clients already know."""
+"""Clients and servers generated from the contract have the operation that generated clients already know, and so have
+those generated from its form in OpenAPI 3.0."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from .generating import generate
+from app.contract.document import Document
+from app.contract.loading import to_json
+from app.documents.convert.document import to_3_0
+
+from ..openapi import CONTRACT
+from .generating import FOLDER, generate
 from .seeds import essence, seed
 
 # generator -> (its options, the document of the chat operation, words that only its seed has)
@@ -19,13 +27,25 @@ GENERATORS: dict[str, tuple[list[str], str, str]] = {
 }
 
 
+def _older() -> Path:
+    """The contract in OpenAPI 3.0, as a file."""
+    path = FOLDER / "openapi-3.0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_json(to_3_0(Document.load(CONTRACT)).content, CONTRACT))
+    return path
+
+
+FORMS: dict[str, Callable[[], Path]] = {"3.1": lambda: CONTRACT, "3.0": _older}
+
+
 @pytest.mark.live
 @pytest.mark.clients
+@pytest.mark.parametrize("form", ["3.1", "3.0"])
 @pytest.mark.parametrize("generator", GENERATORS)
-def test_a_generated_client_has_the_known_operation(generator: str) -> None:
+def test_a_generated_client_has_the_known_operation(generator: str, form: str) -> None:
     options, document, words = GENERATORS[generator]
     known = essence(seed(words))
-    folder = generate(generator, options, name=f"seeds/{generator}")
+    folder = generate(generator, options, name=f"seeds/{form}/{generator}", document=FORMS[form]())
     generated = (folder / document).read_text(encoding="utf-8")
     assert any("POST" in line for line in known)
     assert any("CreateChatCompletionResponse" in line for line in known)

@@ -59,7 +59,7 @@ def test_the_contract_has_each_parameter_value_and_bound_that_the_types_know() -
         ("ReasoningEffort", "anyOf/0/enum/6", f"{REQUEST}.reasoning_effort: 'max'"),
         (
             "ChatCompletionRequestMessageContentPartImage",
-            "properties/image_url/properties/detail/enum/3",
+            "properties/image_url/properties/detail/anyOf/0/enum/3",
             f"{REQUEST}.messages[user].content[image_url].image_url.detail: 'original'",
         ),
         (

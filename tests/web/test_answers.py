@@ -33,7 +33,7 @@ class ErringPlan(EchoPlan):
     """Gives what it is told to give; an exception among the pieces is raised."""
 
     def __init__(self, whole: Completion | None, pieces: tuple[Delta | Facts | Exception, ...]) -> None:
-        super().__init__([], "stop", usage_of(0, 0), 0.0)
+        super().__init__([], 0, "stop", usage_of(0, 0), 0.0, False)
         self.whole = whole
         self.pieces = pieces
         self.closed = False

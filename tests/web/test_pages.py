@@ -9,14 +9,27 @@ from urllib.parse import urljoin
 import pytest
 import yaml
 
+from app.contract.document import Document
+from app.documents.convert.document import to_3_0
 from app.engines.echo import EchoEngine
 
 from ..live import Server
+from ..openapi import CONTRACT
 from .inprocess import Client, application, served
 
 _ROOT = Path(__file__).parents[2]
 _UI_FILES = ["", "start.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"]
-_PAGES = ["/", "/v1/ui", "/v1/ui/", "/v1/ui/start.js", "/v1/openapi.json", "/v1/openapi.yaml", "/livez", "/healthz"]
+_PAGES = [
+    "/",
+    "/v1/ui",
+    "/v1/ui/",
+    "/v1/ui/start.js",
+    "/v1/openapi.json",
+    "/v1/openapi.yaml",
+    "/v1/openapi-3.0.json",
+    "/livez",
+    "/healthz",
+]
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +146,14 @@ def test_every_page_carries_a_request_id_and_needs_no_key(echo_server: Server, p
     assert answer.status in (200, 307)
     assert answer.headers.get_all("x-request-id") == [answer.headers["x-request-id"]]
     assert len(answer.headers.get_all("date") or ()) == 1
+
+
+def test_the_document_is_shown_in_openapi_3_0_too_and_briefly_where_it_is_known(site: Client) -> None:
+    answer = site.request("GET", "/v1/openapi-3.0.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == to_3_0(Document.load(CONTRACT)).content
+    again = site.request("GET", "/v1/openapi-3.0.json", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
 
 
 def test_a_page_is_shown_to_a_wrong_key_too(site: Client) -> None:

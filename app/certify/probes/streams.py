@@ -97,6 +97,17 @@ def usage_at_the_end(answers: Answers) -> Verdict:
     )
 
 
+def _continuous(answers: Answers) -> Verdict:
+    events = [event for event in answers["counted"].events if get(event, "choices")]
+    counts = [number(get(event, "usage", "completion_tokens")) for event in events]
+    told = [made for made in counts if made is not None]
+    if not told:
+        return ignored("asked for, and no chunk with a choice has token counts")
+    if told != sorted(told):
+        return broken("the token counts go down from one chunk to the next")
+    return honoured(f"{len(told)} of {len(counts)} chunks with the tokens so far, up to {told[-1]}")
+
+
 def _obfuscation(answers: Answers) -> Verdict:
     if any(get(event, "obfuscation") for event in answers["padded"].events):
         return honoured("chunks are padded")
@@ -153,5 +164,15 @@ PROBES = (
         ),
         _obfuscation,
         ("stream_options.include_obfuscation",),
+    ),
+    Probe(
+        GROUP,
+        "",
+        (
+            step("counted", tokens=_TOKENS, stream=True, stream_options={"continuous_usage_stats": True}),
+            step("nonsense", role="nonsense", stream=True, stream_options={"continuous_usage_stats": "yes"}),
+        ),
+        _continuous,
+        ("stream_options.continuous_usage_stats",),
     ),
 )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
 from ..asked import Asked
-from ..base import Completion, Delta, Facts, Message, StreamItem, ToolCall
+from ..base import Completion, Delta, Facts, Message, StreamItem, ToolCall, Usage
 from ..transport.events import MISSING_DONE
 from . import mending
 from .drift import Drift
@@ -44,7 +44,7 @@ class StreamReader:
         self._asked = asked
         self._drift = drift
         self._open: dict[int, _Open] = {}
-        self._passes_plain = asked.n == 1
+        self._passes_plain = asked.n == 1 and not asked.counts
         self._done_missing = False
         self._plain = False  # the one choice has begun and not ended
         self._begun = False
@@ -110,7 +110,14 @@ class StreamReader:
             facts = {"moderation": event["moderation"]}
         deltas = [self._choice(choice) for choice in choices]
         self._plain = self._passes_plain and 0 in self._open and not self._open[0].finished
+        if self._asked.counts and deltas and (usage := self._so_far(event)) is not None:
+            facts["usage"] = usage
         return [facts, *deltas] if facts else [*deltas]
+
+    def _so_far(self, event: Json) -> Usage | None:
+        """The usage up to an event, its own pieces with it, where the event tells."""
+        told = event.get("usage")
+        return None if told is None else mending.mend_usage(told, self._drift)
 
     def _choice(self, choice: Any) -> Delta:
         drift = self._drift

@@ -31,7 +31,7 @@ class VLLMDialect(SGLangDialect):
 VLLM = VLLMDialect(
     "vllm",
     # A model that reads no pictures or sounds refuses them by name.
-    COMMON | {"seed", "logit_bias", "images", "audio_input", "prompt_cache_key"},
+    COMMON | {"seed", "logit_bias", "images", "audio_input", "prompt_cache_key", "continuous_usage"},
     defaults=NEUTRAL,
     roles={"developer": "system"},
     extra_parameters=SAMPLERS | {"chat_template_kwargs", "thinking_token_budget", "priority"},
@@ -40,7 +40,7 @@ VLLM = VLLMDialect(
 SGLANG = SGLangDialect(
     "sglang",
     # Seeds need a server that was started to be deterministic.
-    COMMON | {"logit_bias"},
+    COMMON | {"logit_bias", "continuous_usage"},
     defaults=NEUTRAL,
     roles={"developer": "system"},
     extra_parameters=SAMPLERS | {"chat_template_kwargs", "regex", "ebnf"},

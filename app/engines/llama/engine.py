@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from ...errors import ContextLengthExceeded
+from ...errors import BadRequest, ContextLengthExceeded
 from ...jsontypes import Json
 from ...model_process.address import address_from_environment
 from ...model_process.slots import slot_request
@@ -42,7 +42,7 @@ _MEDIA = ("image_url", "input_audio")
 # What llama.cpp can be made to do, in the words of the parameter table.
 CAPABILITIES = frozenset(
     {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
-    | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key"}
+    | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key", "continuous_usage"}
 )
 
 
@@ -99,10 +99,17 @@ class LlamaEngine:
         """As `base.Engine.prepare`."""
         form = schema_of(request, most=self._max_schemas)
         tools = await tools_of(request, most=self._max_schemas)
+        if request.get("ignore_eos") and (form is not None or tools is not None):
+            raise BadRequest(
+                "'ignore_eos' cannot go with tools or a response format: what they bind must end.",
+                param="ignore_eos",
+                code="invalid_value",
+            )
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"], tools.shown if tools is not None else [])
         # What the answer is held to besides is for the constraints to say.
-        asked = Asked(alternatives=Asked.of(request).alternatives)
+        whole = Asked.of(request)
+        asked = Asked(alternatives=whole.alternatives, counts=whole.counts)
         translation = partial(
             translate,
             request,

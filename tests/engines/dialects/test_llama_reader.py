@@ -63,6 +63,16 @@ def test_a_delta_without_anything_is_left_out() -> None:
     ]
 
 
+def test_the_usage_so_far_comes_before_each_piece_where_it_is_asked_for() -> None:
+    events = [timed(ROLE, 0), timed({"content": "Hi"}, 1), timed({"content": " you"}, 2), timed({}, 2, "stop")]
+    items = told(reader(Asked(counts=True)), *events)
+    counted = [item["usage"]["completion_tokens"] for item in items if isinstance(item, dict) and "usage" in item]
+    assert counted == [0, 1, 2, 2]
+    assert usage(*items)["prompt_tokens"] == 5
+    assert texts(items)[:2] == [({"content": "Hi"}, None), ({"content": " you"}, None)]
+    assert not any(isinstance(item, dict) and "usage" in item for item in told(reader(), *events))
+
+
 def test_thoughts_are_counted_up_to_the_last_of_them() -> None:
     reading = reader()
     thoughts = [timed({"reasoning_content": text}, count) for count, text in ((1, "Well"), (4, ", yes"))]

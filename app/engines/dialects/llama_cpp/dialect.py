@@ -7,6 +7,7 @@ from functools import partial
 
 from ....jsontypes import Json
 from ...asked import LIMITS, Asked
+from ...extra import LLAMA_PARAMETERS
 from ..dialect import COMMON, OURS, Dialect, UpstreamModel, Written
 from .reader import LlamaReader
 from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
@@ -38,10 +39,10 @@ class LlamaDialect(Dialect):
 
 LLAMA_CPP = LlamaDialect(
     "llama.cpp",
-    COMMON | {"seed", "logit_bias", "images", "audio_input"},
+    COMMON | {"seed", "logit_bias", "images", "audio_input", "continuous_usage"},
     # As many choices as it has slots at most, which is for it to know alone.
     makes_choices=False,
     names=False,
     cancels=False,
-    extra_parameters=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "chat_template_kwargs"}),
+    extra_parameters=frozenset({*LLAMA_PARAMETERS, "chat_template_kwargs"}),
 )

@@ -77,7 +77,12 @@ class LlamaReader(StreamReader):
                 result += self._delta(each)
             elif not self._own:
                 result.append(each)
+            elif "usage" in each:
+                result.append({"usage": each["usage"]})
         return result
+
+    def _so_far(self, event: Json) -> Usage | None:
+        return self._usage_so_far() if self._timings and not self._silent else None
 
     def _delta(self, delta: Delta) -> list[StreamItem]:
         if self._silent:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.contract.document import Document
 from bench import server, stock
-from bench.downgrade import downgrade, schema
 
 MESSAGE = {"role": "user", "content": "Hello!"}
 
@@ -44,25 +42,3 @@ def test_stock_connexion_refuses_a_request_that_breaks_the_contract(client: Any,
 
 def test_stock_connexion_refuses_another_key(client: Any) -> None:
     assert post(client, {"model": "parley-echo", "messages": [MESSAGE]}, key="another") == 401
-
-
-def test_the_document_itself_stays_as_it_is() -> None:
-    document = Document.load(server.ROOT / "openapi" / "openapi.yaml")
-    converted = downgrade(document.content)
-    assert converted["openapi"] == "3.0.3"
-    assert document.content == Document.load(server.ROOT / "openapi" / "openapi.yaml").content
-
-
-@pytest.mark.parametrize(
-    ("newer", "older"),
-    [
-        ({"type": ["string", "null"]}, {"type": "string", "nullable": True}),
-        ({"const": "a"}, {"enum": ["a"]}),
-        ({"exclusiveMinimum": 0}, {"minimum": 0, "exclusiveMinimum": True}),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"type": "integer", "nullable": True}),
-        ({"$ref": "#/components/schemas/A", "description": "a"}, {"$ref": "#/components/schemas/A"}),
-        ({"properties": {"examples": {"type": "string"}}}, {"properties": {"examples": {"type": "string"}}}),
-    ],
-)
-def test_a_schema_is_said_in_the_words_of_3_0(newer: Any, older: Any) -> None:
-    assert schema(newer) == older

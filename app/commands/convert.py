@@ -1,0 +1,67 @@
+"""``flask --app wsgi contract convert``: a document in another version of the standard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import yaml
+
+from ..contract.document import Document
+from ..contract.loading import to_json
+from ..documents.convert.document import to_3_0
+from ..errors import ConfigurationError
+from ..jsontypes import Json
+
+_NOTE = {True: "looser", False: "not said"}
+
+
+@click.command("convert")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to", "version", type=click.Choice(["3.0"]), required=True, help="The version of OpenAPI.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, YAML or JSON by its name. Without it: print what the document was written in.",
+)
+def convert_command(file: Path, version: str, output: Path | None) -> None:
+    """Write a document in another version of OpenAPI, as one file.
+
+    What that version cannot say is left out and named on the standard error output: as `looser` where the document
+    then allows what it did not.
+    """
+    try:
+        document = Document.load(file)
+        converted = to_3_0(document)
+        text = _text(converted.content, output or file)
+    except ConfigurationError as error:
+        raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
+    for loss in converted.losses:
+        click.echo(f"{_NOTE[loss.looser]}: {loss.what}, at {loss.pointer}", err=True)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as blocks, and nothing by reference."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def _text(content: Json, file: Path) -> str:
+    if file.suffix == ".json":
+        return to_json(content, file).decode() + "\n"
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

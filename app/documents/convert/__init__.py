@@ -1,0 +1,1 @@
+"""OpenAPI documents in another version of the standard."""
