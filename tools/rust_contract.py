@@ -10,6 +10,7 @@ contract takes, and more:
 * a nullable array of numbers may be absent, and is not null;
 * no `default`: it is what a server assumes, and ``rust-server`` would send it;
 * a union of one is that one;
+* a time has 64 bits: without a format for it, it would have 32, which end in 2038;
 * the body of a stream is a text.
 """
 
@@ -48,6 +49,8 @@ def rust_contract(document: Json) -> Json:
 def _rewritten(schema: Json) -> Json:
     """A schema without what Rust cannot have, and the schemas in it likewise."""
     schema = {key: value for key, value in schema.items() if key not in ("discriminator", "default")}
+    if schema.get("format") == "unixtime":
+        schema["format"] = "int64"
     if "anyOf" in schema:
         schema["oneOf"] = schema.pop("anyOf")
     if "oneOf" in schema:

@@ -1,9 +1,11 @@
-"""The tables in ``docs/clients.md``, which the tests that build the clients hold to be what they saw."""
+"""What stands on pages: the tables in ``docs/clients.md``, which the tests that build the clients hold to be what they
+saw, and blocks of code, which they run."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from ..openapi import ROOT
 
@@ -27,3 +29,16 @@ def hold(name: str, table: str) -> None:
     assert written == page or os.environ.get(WRITE), (
         f"the table {name!r} in docs/clients.md is not what was seen; `{WRITE}=1 make clients` writes it"
     )
+
+
+def block(page: Path, language: str, word: str) -> str:
+    """The first block of code of that language in a page of Markdown that has a word in it.
+
+    Raises:
+        AssertionError: there is none.
+    """
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    for found in blocks:
+        if word in found:
+            return str(found)
+    raise AssertionError(f"{page} has no {language} block with {word!r}")

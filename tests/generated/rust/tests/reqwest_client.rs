@@ -121,7 +121,7 @@ async fn a_stream_is_not_for_the_generated_function_but_for_its_client_and_types
     let mut asked = request("Say hello.");
     asked.stream = Some(true);
     let error = create_chat_completion(&server(), asked.clone()).await.unwrap_err().to_string();
-    assert!(error.contains("Received `text/event-stream`"), "{error}");
+    assert!(error.contains("Received `text/event-stream"), "{error}");
 
     let server = server();
     let call = server.client.post(format!("{}/chat/completions", server.base_path)).bearer_auth(key()).json(&asked);
