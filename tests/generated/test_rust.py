@@ -114,14 +114,24 @@ def test_the_example_client_of_the_readme_runs_as_it_is_printed(built: Path, lla
             assert "Ok(OK {" in run([*command, "--port", str(server.port)], built, log)
 
 
-def test_the_command_line_tool_of_the_readme_runs_under_its_own_name(built: Path, llama_server: Server) -> None:
-    (asked,) = _commands(built, "--bin cli --features=cli -- --help")
-    # The README calls it `cli`; it has the name of the crate.
-    command = ["openapi_client" if word == "cli" else word for word in asked[:-1]]
+def test_the_command_line_tool_has_the_name_of_its_crate(built: Path, llama_server: Server) -> None:
+    # Its README says `cli`.
+    assert _commands(built, "--bin cli --features=cli")
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], "max_completion_tokens": 4}
+    tool = str(built / "target" / "debug" / "openapi_client")
     arguments = ["--server-address", llama_server.url, llama_server.key, "create-chat-completion", json.dumps(body)]
-    printed = run([*command, *arguments], built)
-    assert printed.startswith("OK\nbody: {")
+    assert run([tool, *arguments], built).startswith("OK\nbody: {")
+
+
+def test_the_page_calls_the_generators_as_they_were_called_here() -> None:
+    page = pages.PAGE.read_text(encoding="utf-8").replace("\\\n", "")
+    called = [
+        shlex.split(line) for line in page.splitlines() if line.startswith("openapi-generator-cli generate -g rust")
+    ]
+    assert [command[3:] for command in called] == [
+        ["rust", "-i", "rust.yaml", "-o", "openapi"],
+        ["rust-server", "-i", "rust.yaml", "-o", "openapi_client", *OPTIONS],
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ use openapi_client::{CreateChatCompletionResponse as Answer, ListModelsResponse,
 use parley_programs::{events, key, url, MODEL};
 use serde_json::{from_value, json, Value};
 use swagger::{make_context, make_context_ty, AuthData, ContextBuilder, EmptyContext, OneOf2, Push, XSpanIdString};
+use validator::Validate;
 
 type Context = make_context_ty!(ContextBuilder, EmptyContext, Option<AuthData>, XSpanIdString);
 
@@ -110,6 +111,20 @@ async fn a_refusal_names_the_parameter() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_request_knows_its_own_bounds_and_not_those_of_its_messages() {
+    let mut asked = request("Say hello.");
+    assert!(asked.validate().is_ok());
+    asked.temperature = Some(3.0);
+    assert!(asked.validate().is_err());
+    let nothing: Vec<models::ChatCompletionRequestUserMessageContentPart> = vec![];
+    let content = models::ChatCompletionRequestUserMessageContent::from(OneOf2::B(nothing));
+    let role = models::ChatCompletionRequestUserMessageRole::User;
+    let empty = swagger::OneOf6::C(models::ChatCompletionRequestUserMessage::new(content, role));
+    let asked = models::CreateChatCompletionRequest::new(vec![empty.into()], MODEL.into());
+    assert!(asked.validate().is_ok());
 }
 
 #[tokio::test]
