@@ -72,6 +72,10 @@ class Settings(Table, frozen=True, kw_only=True):
     basic_auth: Annotated[
         bool, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
     ] = False
+    lenient: Annotated[
+        bool,
+        "What of the document cannot be used is left out, named at the start, and answers 501; all else is served.",
+    ] = False
     reload: Annotated[bool, "For development: each worker follows changes of the document while it runs."] = False
     mock: Annotated[
         Mock,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import DocumentError
+from ..errors import DocumentError, UnusablePart
 from ..jsontypes import Json
 from .loading import load, to_json
 from .pointers import look_up, pointer_in
@@ -42,6 +42,7 @@ class Document:
         json_bytes: bytes | None = None,
         yaml_bytes: bytes | None = None,
         files: tuple[Path, ...] = (),
+        lenient: bool = False,
     ) -> None:
         version = str(content.get("openapi", ""))
         if not re.match(r"3\.[01](\.|$)", version):
@@ -62,12 +63,14 @@ class Document:
         # JSON is YAML 1.2 too, so a document that was never written as YAML can be served as it is.
         self.yaml_bytes = yaml_bytes if yaml_bytes is not None else self.json_bytes
         self.files = files
+        self.lenient = lenient
         # Whether requests and answers are held against different forms of a schema.
         self.has_directions = has_directions(self.json_bytes)
 
     @classmethod
-    def load(cls, path: Path, *, cache: Path | None = None) -> Document:
-        """Read a YAML or JSON file, with the files beside it that it refers to.
+    def load(cls, path: Path, *, cache: Path | None = None, lenient: bool = False) -> Document:
+        """Read a YAML or JSON file, with the files beside it that it refers to. ``lenient``: what of it cannot be used
+        is to be left out, and all else served.
 
         Raises:
             DocumentError: a file cannot be read or is not an OpenAPI document.
@@ -79,6 +82,7 @@ class Document:
             json_bytes=loaded.json,
             yaml_bytes=loaded.yaml,
             files=loaded.files,
+            lenient=lenient,
         )
 
     def resolve(self, node: object) -> tuple[Any, str | None]:
@@ -93,18 +97,26 @@ class Document:
                 return node, pointer
             reference = node["$ref"]
             if not reference.startswith("#/"):
-                raise DocumentError(f"{self.source}: the reference {reference} leaves the document.")
+                raise UnusablePart(f"{self.source}: the reference {reference} leaves the document.")
             pointer = pointer_in(reference)
             try:
                 node = look_up(self.content, pointer)
             except LookupError:
-                raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
-        raise DocumentError(f"{self.source}: references go round in circles at {pointer}.")
+                raise UnusablePart(f"{self.source}: the reference {reference} points nowhere.") from None
+        raise UnusablePart(f"{self.source}: references go round in circles at {pointer}.")
 
     def schema_source(self, direction: Direction | None = None) -> Json:
         """Paths and components with every schema in 2020-12 form, at the same pointers as in the document."""
         parts = {name: self.content[name] for name in ("paths", "components", FILES) if name in self.content}
-        return upgrade(parts, version=self.version, resolve=lambda node: self.resolve(node)[0], direction=direction)
+        return upgrade(parts, version=self.version, resolve=self._target, direction=direction)
+
+    def _target(self, node: object) -> Any:
+        try:
+            return self.resolve(node)[0]
+        except DocumentError:
+            if not self.lenient:
+                raise
+            return None
 
 
 def may_lack_paths(content: Json) -> bool:

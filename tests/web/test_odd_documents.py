@@ -10,6 +10,7 @@ import pytest
 
 from app.contract.document import Document
 from app.documents.lint.check import check_document
+from app.errors import DocumentError
 from app.settings import Mock
 
 from .inprocess import BEARER, application, error, openapi
@@ -172,3 +173,46 @@ def test_a_number_as_text_may_have_any_exponent_that_a_float_has(
 ) -> None:
     with asked(tmp_path, parameter("query", "x", {"type": "number"}), version) as client:
         assert client.post(f"/a?x={text}").status_code == status
+
+
+GOOD: Any = {"get": {"operationId": "good", "responses": answers({"type": "integer"})}}
+BAD: dict[str, Any] = {
+    "a broken reference": {"requestBody": {"$ref": "#/components/requestBodies/None"}, "responses": answers({})},
+    "a schema that leads nowhere": takes({"$ref": "#/components/schemas/None"}),
+    "a schema that is none": takes({"type": "text"}),
+    "a scheme that is not there": {"responses": answers({}), "security": [{"none": []}]},
+    "a parameter without a name": {"parameters": [{"in": "query"}], "responses": answers({})},
+    "an operation that leads nowhere": {"$ref": "#/x-nowhere"},
+    "an operation that is none": [],
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("fault", BAD)
+def test_a_lenient_server_leaves_out_what_cannot_be_used_and_names_it(
+    tmp_path: Path, version: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = BAD[fault]
+    content = openapi({"/good": GOOD, "/bad": {"post": bad}}, version, **OPEN)
+    with pytest.raises(DocumentError), application(content, tmp_path, mock="all"):
+        pass
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        told = error(client.post("/bad", json={}), 501)
+        assert told["code"] == "not_implemented"
+        assert str(tmp_path) not in told["message"]
+    assert "post_bad answers 501" in caplog.text
+
+
+def test_a_lenient_server_leaves_out_a_path_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paths = {"/good": GOOD, "bad": GOOD, "/worse": {"$ref": "#/x-nowhere"}, "/worst": []}
+    with application(openapi(paths, **OPEN), tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        assert client.get("/worse").status_code == 404
+    assert caplog.text.count("left out: ") == 3
+
+
+def test_in_a_lenient_document_the_second_operation_of_a_name_has_another(tmp_path: Path) -> None:
+    content = openapi({"/a": GOOD, "/b": GOOD}, **OPEN)
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/a").status_code == client.get("/b").status_code == 200
