@@ -8,22 +8,24 @@ from .explain import explain, find_fault, path_text
 from .faults import Validator
 from .pointers import JsonPath
 
-# Places with unknown fields that are looked for; a body with more of them is refused.
-_MOST_PLACES = 16
 
-
-def without_unknown(validator: Validator, instance: object) -> tuple[object, list[str]]:
-    """A valid instance, made of an invalid one by leaving out the fields that no schema knows, and their paths.
+def without_unknown(validator: Validator, instance: object, most: int) -> tuple[object, list[str]]:
+    """A valid instance, made of an invalid one by leaving out the fields that no schema knows, and their paths. At most
+    so many places are looked for that have some, as each costs a look at all; nor may one have more of them than are
+    told of at once.
 
     Raises:
         BadRequest: something else is wrong with it.
     """
     left: Any = instance
     names: list[str] = []
-    for _ in range(_MOST_PLACES):
-        fault, _found = find_fault(validator, left)
-        if fault.keyword not in ("additionalProperties", "unevaluatedProperties") or not fault.value:
+    places: set[JsonPath] = set()
+    while len(places) < most:
+        fault, _ = find_fault(validator, left)
+        is_unknown = fault.keyword in ("additionalProperties", "unevaluatedProperties") and bool(fault.value)
+        if not is_unknown or fault.path in places:
             break
+        places.add(fault.path)
         unknown = frozenset(map(str, fault.value))
         names += [path_text((*fault.path, name)) or "" for name in fault.value]
         left = _without(left, fault.path, unknown)

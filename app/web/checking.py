@@ -6,6 +6,7 @@ before 400. What an operation needs is made once, at start; a body is read once,
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ from .urlencoded import read_urlencoded
 from .values import scan
 
 log = logging.getLogger("parley")
+
+_LARGE = 16 << 10  # bytes of a body
+# Places with fields that the document does not know, in a body and in a large one.
+_MOST_PLACES = 128
+_MOST_IN_LARGE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,10 @@ class OperationCheck:
                 return body
             if not self.tolerant:
                 raise explain(found.validator, body)
-            body, exchange.unknown = without_unknown(found.validator, body)
+            if len(raw) <= _LARGE:
+                body, exchange.unknown = without_unknown(found.validator, body, _MOST_PLACES)
+            else:  # beside the event loop
+                body, exchange.unknown = await asyncio.to_thread(without_unknown, found.validator, body, _MOST_IN_LARGE)
             return body
         if media_type == FORM and found.form is not None:
             return await found.form.body(await read_urlencoded(raw, most), most)
