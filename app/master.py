@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from .configuration.addresses import refuse_own
@@ -22,7 +22,7 @@ from .configuration.model_file import ServedModel
 from .configuration.served import engine_of
 from .configuration.trying import try_templates
 from .contract.document import Document
-from .contract.operations import operations
+from .contract.operations import Operation, operations
 from .errors import ConfigurationError
 from .frameworks import import_connexion
 from .frameworks.gunicorn import (
@@ -63,6 +63,9 @@ class Master:
         self._settings = settings
         # The path below which the document's operations lie, known once it has been read.
         self._base_path = ""
+        # What can be tried at once: the operation that a model answers, and one that wants nothing.
+        self._chat: Operation | None = None
+        self._plain: Operation | None = None
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
@@ -103,13 +106,16 @@ class Master:
         )
         body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
         json = "'Content-Type: application/json'"
-        print(
-            f"Parley serves {serves} at {base}\n"
-            f"  Swagger UI  {base}/ui/\n"
-            f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
-            f"  Try it      curl {option}{base}/chat/completions -H {bearer} -H {json} -d {body}",
-            flush=True,
-        )
+        lines = [
+            f"Parley serves {serves} at {base}",
+            f"  Swagger UI  {base}/ui/",
+            f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}",
+        ]
+        if self._chat is not None:
+            lines.append(f"  Try it      curl {option}{root}{self._chat.url} -H {bearer} -H {json} -d {body}")
+        elif self._plain is not None:
+            lines.append(f"  Try it      curl {option}{root}{self._plain.url} -H {bearer}")
+        print("\n".join(lines), flush=True)
 
     def _check_addresses(self, addresses: Sequence[Address]) -> None:
         if load_keys(self._settings).generated is None or self._settings.allow_generated_key:
@@ -125,16 +131,18 @@ class Master:
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
         """Have the model processes running that workers forked from now on need."""
         import_connexion()
-        from .wiring import contract_path, needs_engine
+        from .wiring import chat_operations, contract_path, needs_engine
 
-        document = Document.load(contract_path(self._settings))
+        document = Document.load(contract_path(self._settings), lenient=self._settings.lenient)
+        found = operations(document)
         self._base_path = document.base_path
+        self._chat, self._plain = next(iter(chat_operations(self._settings, found)), None), _plain(found)
         if self._settings.mock == "all":
             return
         configuration = chosen(self._settings)
         refuse_own(configuration, server.cfg.address)
         wanted: tuple[ServedModel, ...] = ()
-        if needs_engine(self._settings, operations(document)):
+        if needs_engine(self._settings, found):
             self._fetch(configuration)
             wanted = served_models(configuration, self._settings)
         new = [served for served in wanted if served.launch not in self._pool.launched]
@@ -182,6 +190,17 @@ class Master:
         if self._preparing:
             self._preparing = False
             raise _Stop
+
+
+def _plain(found: Iterable[Operation]) -> Operation | None:
+    """The first operation that wants nothing but a key."""
+    plain = (
+        operation
+        for operation in found
+        if operation.method == "get" and not operation.fault and "{" not in operation.path
+        if not any(parameter.required for parameter in operation.parameters)
+    )
+    return next(plain, None)
 
 
 def worker_folder() -> str | None:

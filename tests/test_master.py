@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -267,3 +268,23 @@ def test_mocks_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     server = Server(("127.0.0.1", 80))
     started(server, mock="all").when_ready(server)
     assert "Parley serves mocks at " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("paths", "tried"),
+    [
+        ({"/a/{b}": {"get": {}}, "/pets": {"get": {"responses": {}}}}, "/pets"),
+        ({"/": {"get": {"responses": {}}}}, "/"),
+        ({"/pets": {"post": {"responses": {}}}}, None),
+    ],
+)
+def test_what_can_be_tried_is_an_operation_of_the_document_in_force(
+    paths: Any, tried: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    server = Server(("127.0.0.1", 8080))
+    started(server, spec=tmp_path / "api.json", mock="missing").when_ready(server)
+    said = capsys.readouterr().out
+    line = f'  Try it      curl http://127.0.0.1:8080{tried} -H "Authorization: Bearer $OPENAI_API_KEY"\n'
+    assert line in said if tried else "Try it" not in said
