@@ -9,8 +9,9 @@ from .openai import OPENAI
 LITELLM = replace(
     OPENAI,
     name="litellm",
-    # It has no `moderation` and no `prompt_cache_options`, whose capabilities these are.
-    capabilities=OPENAI.capabilities - {"moderation", "prompt_cache", "prompt_cache_retention"},
+    # It has no `moderation` and no `prompt_cache_options`, whose capabilities these are. Most of what stands behind it
+    # tells no log probabilities of a prompt.
+    capabilities=OPENAI.capabilities - {"moderation", "prompt_cache", "prompt_cache_retention", "prompt_logprobs"},
     # Its streams of several choices give a finish reason to one alone.
     makes_choices=False,
     # It stands with the operator, and fetches pictures itself for servers that do not.

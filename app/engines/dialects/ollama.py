@@ -27,6 +27,10 @@ class OllamaDialect(Dialect):
             body["stop"] = [body["stop"]]
         body["messages"] = [_joined(message) for message in body["messages"]]
 
+    def adapt_text(self, body: Json) -> None:
+        if isinstance(body.get("stop"), str):
+            body["stop"] = [body["stop"]]
+
 
 def _joined(message: Json) -> Json:
     """A message with its parts of text as one: Ollama would make a message of each. A refusal is what was said."""
@@ -40,10 +44,11 @@ def _joined(message: Json) -> Json:
 
 OLLAMA = OllamaDialect(
     "ollama",
-    COMMON | {"seed"},
+    COMMON | {"seed", "suffix", "dimensions"},
     makes_choices=False,
     defaults={"temperature": 1, "top_p": 1},
     limit="max_tokens",
     roles={"developer": "system"},
     names=False,
+    packs=False,
 )

@@ -1,0 +1,78 @@
+"""The domain of embeddings: models, policy, load and fallbacks are those of the chat."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..chat.call import Call
+from ..chat.fallbacks import Fallbacks
+from ..chat.service import Chat
+from ..engines.base import Embedded, EmbeddingEngine, Model
+from ..errors import ApiError, BadRequest, UnsupportedParameter
+from ..jsontypes import Json
+from .parameters import EMBEDDING, TOKENS
+from .vectors import as_base64, as_numbers
+
+
+class Embeddings(Chat):
+    """As `Chat`, of embeddings: `embed` instead of completions. In a call's request ``input`` is a list of texts, or of
+    lists of tokens."""
+
+    table = EMBEDDING
+
+    def _check(self, body: Json) -> None:
+        texts = body["input"]
+        if texts == "" or (isinstance(texts, list) and "" in texts):
+            raise BadRequest(
+                "Invalid value for 'input': an empty text has no vector. Send texts of a character at least.",
+                param="input",
+                code="invalid_value",
+            )
+
+    def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
+        request["input"] = _inputs(request["input"])
+        if TOKENS not in model.capabilities and any(isinstance(each, list) for each in request["input"]):
+            raise UnsupportedParameter(
+                "Unsupported parameter: 'input' cannot be tokens with this model. Send text.", param="input"
+            )
+        return 1
+
+    async def embed(self, call: Call) -> Json:
+        """The answer with the vectors. Where another model answers instead, the call becomes that one's.
+
+        Raises:
+            ApiError: the engine refuses the request or cannot answer.
+        """
+        fallbacks = Fallbacks(self._call, self.model, call)
+        engine = cast(EmbeddingEngine, self.engine)
+        while True:
+            try:
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
+                    made = await engine.embed(call.request, call.refuse, call.client)
+            except ApiError as error:
+                fallbacks.next(error)
+                continue
+            call.log["tokens"] = made.tokens
+            return _answer(made, call)
+
+
+def _answer(made: Embedded, call: Call) -> Json:
+    written = as_base64 if call.request.get("encoding_format") == "base64" else as_numbers
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": written(vector)}
+            for index, vector in enumerate(made.vectors)
+        ],
+        "model": call.model.id,
+        "usage": {"prompt_tokens": made.tokens, "total_tokens": made.tokens},
+    }
+
+
+def _inputs(given: Any) -> list[Any]:
+    """The texts of a request, each a text or a list of ids."""
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given[0], int | float):
+        return [[int(token) for token in given]]
+    return [each if isinstance(each, str) else [int(token) for token in each] for each in given]

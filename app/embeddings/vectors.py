@@ -1,0 +1,22 @@
+"""Vectors in the two forms of the API: numbers, and 32-bit floats in base64, the low byte first."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+
+Vector = Sequence[float] | bytes
+
+
+def as_numbers(vector: Vector) -> Sequence[float]:
+    """A vector as a list of numbers."""
+    if isinstance(vector, bytes):
+        return struct.unpack(f"<{len(vector) // 4}f", vector)
+    return vector
+
+
+def as_base64(vector: Vector) -> str:
+    """A vector as a text."""
+    data = vector if isinstance(vector, bytes) else struct.pack(f"<{len(vector)}f", *vector)
+    return base64.b64encode(data).decode()
