@@ -9,11 +9,9 @@ from collections.abc import Sequence
 Vector = Sequence[float] | bytes
 
 
-def as_numbers(vector: Vector) -> Sequence[float]:
+def as_numbers(vector: Vector) -> list[float]:
     """A vector as a list of numbers."""
-    if isinstance(vector, bytes):
-        return struct.unpack(f"<{len(vector) // 4}f", vector)
-    return vector
+    return [*(struct.unpack(f"<{len(vector) // 4}f", vector) if isinstance(vector, bytes) else vector)]
 
 
 def as_base64(vector: Vector) -> str:

@@ -247,7 +247,9 @@ class ModelProcess:
     async def embed(self, inputs: list[str] | list[list[int]], client: str | None) -> bytes:
         """llama.cpp's answer with the embeddings of some texts."""
         async with self._permits.hold(client):
-            return await self._open_server().post("/v1/embeddings", encode({"input": inputs}), explain=errors.quietly)
+            return await self._open_server().post(
+                "/v1/embeddings", encode({"input": inputs, "encoding_format": "base64"}), explain=errors.quietly
+            )
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens a text has."""

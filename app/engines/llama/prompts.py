@@ -1,8 +1,8 @@
 """The log probabilities of a prompt's tokens, which llama.cpp gives of tokens alone that it makes.
 
 So it is made to make each of them after those before it, by a bias that leaves the log probabilities as they are: they
-are those of the model before anything is drawn. What was read stays in the slot, so that a token costs as much as one of
-an answer.
+are those of the model before anything is drawn. What was read stays in the slot, so that a token costs as much as one
+of an answer.
 """
 
 from __future__ import annotations
