@@ -18,7 +18,7 @@ from .dialects.stream import StreamReader
 from .dialects.texts import EchoReader
 from .transport.bodies import encode
 from .transport.failures import Failed
-from .transport.replicas import Explain, Replicas
+from .transport.replicas import Replicas
 
 CHAT_PATH = "/chat/completions"
 TEXT_PATH = "/completions"
@@ -54,7 +54,6 @@ class UpstreamPlan:
     refuse: Refuse
 
     path: ClassVar[str] = CHAT_PATH
-    explain: ClassVar[Explain | None] = None
     read_from: ClassVar[str] = "messages"
 
     async def complete(self, choice: int = 0) -> Completion:
@@ -62,9 +61,7 @@ class UpstreamPlan:
         if not self.dialect.cancels:
             return await collect(self.stream(choice))
         with self._in_our_words():
-            answer = await self.replicas.post(
-                self.path, self._body(choice), explain=type(self).explain, client=self.client
-            )
+            answer = await self.replicas.post(self.path, self._body(choice), client=self.client)
             return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
 
     def stream(self, choice: int = 0) -> Deltas:
@@ -76,16 +73,12 @@ class UpstreamPlan:
         reader.secrets = self.replicas.secrets
         with self._in_our_words():
             if whole:
-                body = await self.replicas.post(
-                    self.path, self._body(choice), explain=type(self).explain, client=self.client
-                )
+                body = await self.replicas.post(self.path, self._body(choice), client=self.client)
                 for delta in guard.feed(reader.feed_whole(body)):
                     yield delta
             else:
                 body = self._body(choice, stream=True)
-                async with aclosing(
-                    self.replicas.stream(self.path, body, explain=type(self).explain, client=self.client)
-                ) as steps:
+                async with aclosing(self.replicas.stream(self.path, body, client=self.client)) as steps:
                     async for events in steps:
                         if isinstance(events, bytes):
                             for delta in guard.feed(reader.feed_whole(events)):
@@ -140,7 +133,6 @@ class TextPlan(UpstreamPlan):
     """As `UpstreamPlan`, of a completion of a text."""
 
     path: ClassVar[str] = TEXT_PATH
-    explain: ClassVar[Explain | None] = staticmethod(unknown_there)
     read_from: ClassVar[str] = "prompt"
 
     async def complete(self, choice: int = 0) -> Completion:
@@ -161,9 +153,7 @@ class TextPlan(UpstreamPlan):
         assert isinstance(reader, EchoReader)
         reader.secrets = self.replicas.secrets
         with self._in_our_words():
-            body = await self.replicas.post(
-                self.path, self._body(choice), explain=type(self).explain, client=self.client
-            )
+            body = await self.replicas.post(self.path, self._body(choice), client=self.client)
             told = [*guard.feed(reader.feed_whole(body)), *guard.end(self._end(reader, guard))]
         for head in reader.heads:
             yield head

@@ -75,14 +75,16 @@ class UpstreamEngine:
             )
             request = {name: value for name, value in request.items() if name != "echo"}
         written = self._dialect.write_text(request, self._upstream)
-        return TextPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client, refuse)
+        replicas = self._replicas.explaining(unknown_there)
+        return TextPlan(self._dialect, written, request.get("seed"), replicas, self.drift, client, refuse)
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
         """As `base.EmbeddingEngine.embed`."""
         body = self._dialect.write_embedding(request, self._upstream)
         secrets = self._replicas.secrets
         try:
-            answer = await self._replicas.post(VECTORS_PATH, encode(body), explain=unknown_there, client=client)
+            replicas = self._replicas.explaining(unknown_there)
+            answer = await replicas.post(VECTORS_PATH, encode(body), client=client)
             dimensions = request.get("dimensions")
             return read_vectors(answer, len(request["input"]), self.drift, dimensions=dimensions, secrets=secrets)
         except UpstreamRefused as refusal:

@@ -49,9 +49,7 @@ class ScriptedReplicas(Replicas):
         self.asked.append(json.loads(body))
         return self._told()
 
-    async def stream(
-        self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None
-    ) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         self.asked.append(json.loads(body))
         self.open += 1
         try:

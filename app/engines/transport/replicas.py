@@ -104,6 +104,12 @@ class Replicas:
         part._replicas = [replica for replica in self._replicas if replica.kind == kind]
         return part
 
+    def explaining(self, explain: Explain) -> Replicas:
+        """The same replicas, with other words for failed attempts; for a request, as `only` is for a while."""
+        part = copy.copy(self)
+        part._explain = explain
+        return part
+
     def rank(self) -> tuple[bool, bool, bool, int]:
         """The lower, the rather requests should go to these."""
         now = self._now()
@@ -134,11 +140,9 @@ class Replicas:
         """
         return await self._whole("POST", path, body, explain or self._explain, client)
 
-    async def stream(
-        self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None
-    ) -> AsyncGenerator[Events, None]:
+    async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         """Post JSON and give the data of events, without ``[DONE]``, those together that came together; closing closes
-        the connection. ``explain`` and ``client`` are as for `post`.
+        the connection. ``client`` is as for `post`.
 
         A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
         although a stream was asked for is given as bytes.
@@ -146,9 +150,8 @@ class Replicas:
         Raises:
             as `post`, also between events.
         """
-        explain = explain or self._explain
-        replica, answer = await self._open("POST", path, body, self._stream_headers, explain, client)
-        with self._reading(replica, answer, explain, client):
+        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain, client)
+        with self._reading(replica, answer, self._explain, client):
             if _is_json(answer.content_type):
                 yield await answer.read_all(self.options.max_answer)
                 return

@@ -182,7 +182,6 @@ def test_a_server_that_does_not_repeat_the_prompt_as_asked_is_seen() -> None:
         "unfinished",
         "too long",
         "no text",
-        "reason",
         "no logprobs",
         "broken",
     ],
