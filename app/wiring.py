@@ -83,11 +83,11 @@ def handlers_of(settings: Settings) -> Handlers:
 
 def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
     """Those of some operations that the chat handler answers."""
-    return [operation for operation, domain in _model_operations(settings, found) if domain is Chat]
+    return [operation for operation, domain in model_operations(settings, found) if domain is Chat]
 
 
-def _model_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type[Chat]]]:
-    """Those of some operations that models answer, each with what answers it."""
+def model_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type[Chat]]]:
+    """Those of some operations that models answer, each with the domain that answers it."""
     handlers = handlers_of(settings)
     pairs = ((operation, handlers.find(operation)) for operation in found)
     return [
@@ -105,7 +105,7 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     document = Document.load(contract_path(settings))
     names = sorted(extra)
     if names:
-        for operation, domain in _model_operations(settings, operations(document)):
+        for operation, domain in model_operations(settings, operations(document)):
             taken = [name for name in names if domain is Chat or name not in OF_CHATS_ALONE]
             if domain is not Embeddings:
                 document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in taken})
@@ -117,18 +117,18 @@ def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
     if settings.mock == "all":
         return False
-    return bool(settings.handlers or settings.reload or _model_operations(settings, found))
+    return bool(settings.handlers or settings.reload or model_operations(settings, found))
 
 
 def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type[Chat], Reading]:
     """How requests are read under a document that is not ours, by what answers them."""
-    theirs = _model_operations(settings, found) if settings.spec is not None else []
+    theirs = model_operations(settings, found) if settings.spec is not None else []
     if not theirs:
         return {}
     ours = Document.load(_own_contract())
     schemas = Schemas(ours, lazy=True)
     readings: dict[type[Chat], Reading] = {}
-    for own, domain in _model_operations(Settings(), operations(ours)):
+    for own, domain in model_operations(Settings(), operations(ours)):
         pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is domain]
         spared = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
         validator = schemas.validator(str(own.request_schemas["application/json"]), "request")
@@ -220,7 +220,7 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
-        tolerant=frozenset(each.key for each, _ in _model_operations(settings, found) if warns),
+        tolerant=frozenset(each.key for each, _ in model_operations(settings, found) if warns),
     )
     app = application(
         "parley",

@@ -78,6 +78,7 @@ def main(folder: Path) -> None:
     weights = _weights(folder / "model.safetensors")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
+    tokenizer.no_truncation()
     texts = json.load(sys.stdin)
     json.dump([vector(weights, tokenizer.encode(text).ids) for text in texts], sys.stdout)
 
