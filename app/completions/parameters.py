@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..chat.parameters import ChatParameter
 from ..chat.tables import Table
-from ..engines.base import COMPLETIONS
+from ..chat.token_lists import TOKENS, takes
+from ..engines.base import COMPLETIONS, Model
+from ..jsontypes import Json
 
 TEXT = Table(
     COMPLETIONS,
@@ -43,7 +45,16 @@ TEXT = Table(
     ),
 )
 
-# The capabilities that no parameter has for itself: prompts of tokens, and the log probabilities of a prompt.
-TOKENS = "token_prompts"
+# The log probabilities of a prompt, a capability that no parameter has for itself.
 PROMPT_LOGPROBS = "prompt_logprobs"
 CAPABILITIES = TEXT.capabilities | {TOKENS, PROMPT_LOGPROBS}
+
+
+def able(request: Json, model: Model) -> bool:
+    """Whether a model can be given the prompt of a request, and can say it again as it is asked to."""
+    prompt = request["prompt"]
+    by_engine = request.get("echo") and (request.get("logprobs") is not None or not takes(prompt, _TEXT_ALONE))
+    return takes(prompt, model) and (not by_engine or PROMPT_LOGPROBS in model.capabilities)
+
+
+_TEXT_ALONE = Model("", 0, "", "")

@@ -9,12 +9,13 @@ from typing import Any, cast
 from ..chat import choices
 from ..chat.call import Call
 from ..chat.service import Chat, refuse_options_of_no_stream
+from ..chat.token_lists import listed, narrowed, refuse_tokens
 from ..engines.base import Completion, Delta, Deltas, Model, Plan, StreamItem, TextEngine, Usage, usage_of
-from ..errors import BadRequest, UnsupportedParameter
+from ..errors import BadRequest
 from ..jsontypes import Json
 from .answers import TextWriter, text_completion
 from .best import best
-from .parameters import TEXT, TOKENS
+from .parameters import TEXT, able
 
 # The tokens of a choice where nobody says how many.
 _USUAL_TOKENS = 16
@@ -57,15 +58,11 @@ class Completions(Chat):
         if body.get("best_of") == body.get("n", 1):
             # All that are made are given, which asks for nothing.
             body = {name: value for name, value in body.items() if name != "best_of"}
-        return super()._call(model, body, client, log)
+        return super()._call(narrowed(model, body, able), body, client, log)
 
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
-        prompts = _prompts(request["prompt"])
-        if TOKENS not in model.capabilities and any(isinstance(prompt, list) for prompt in prompts):
-            raise UnsupportedParameter(
-                "Unsupported parameter: 'prompt' cannot be tokens with this model. Send text.", param="prompt"
-            )
-        request["prompt"] = prompts
+        refuse_tokens("prompt", request["prompt"], model)
+        prompts = request["prompt"] = listed(request["prompt"])
         request.setdefault("max_tokens", _USUAL_TOKENS)
         given = request.get("n", 1)
         made: int = request.pop("best_of", given)
@@ -188,12 +185,3 @@ def _sum(usages: list[Usage]) -> Usage:
         cached=sum(usage["prompt_tokens_details"]["cached_tokens"] for usage in usages),
         reasoning=sum(usage["completion_tokens_details"]["reasoning_tokens"] for usage in usages),
     )
-
-
-def _prompts(prompt: Any) -> list[Any]:
-    """The prompts of a request, each a text or a list of ids."""
-    if isinstance(prompt, str):
-        return [prompt]
-    if isinstance(prompt[0], int | float):
-        return [[int(token) for token in prompt]]
-    return [each if isinstance(each, str) else [int(token) for token in each] for each in prompt]

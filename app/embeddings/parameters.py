@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..chat.parameters import ChatParameter
 from ..chat.tables import Table
-from ..engines.base import EMBEDDINGS
+from ..chat.token_lists import TOKENS, takes
+from ..engines.base import EMBEDDINGS, Model
+from ..jsontypes import Json
 
 EMBEDDING = Table(
     EMBEDDINGS,
@@ -17,6 +19,9 @@ EMBEDDING = Table(
     ),
 )
 
-# The capability that no parameter has for itself: texts that are given as the ids of their tokens.
-TOKENS = "token_prompts"
 CAPABILITIES = EMBEDDING.capabilities | {TOKENS}
+
+
+def able(request: Json, model: Model) -> bool:
+    """Whether a model can be given the texts of a request."""
+    return takes(request["input"], model)

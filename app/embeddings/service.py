@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from ..chat.call import Call
 from ..chat.fallbacks import Fallbacks
 from ..chat.service import Chat
+from ..chat.token_lists import listed, narrowed, refuse_tokens
 from ..engines.base import Embedded, EmbeddingEngine, Model
-from ..errors import ApiError, BadRequest, UnsupportedParameter
+from ..errors import ApiError, BadRequest
 from ..jsontypes import Json
-from .parameters import EMBEDDING, TOKENS
+from .parameters import EMBEDDING, able
 from .vectors import as_base64, as_numbers
 
 
@@ -29,12 +30,12 @@ class Embeddings(Chat):
                 code="invalid_value",
             )
 
+    def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+        return super()._call(narrowed(model, body, able), body, client, log)
+
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
-        request["input"] = _inputs(request["input"])
-        if TOKENS not in model.capabilities and any(isinstance(each, list) for each in request["input"]):
-            raise UnsupportedParameter(
-                "Unsupported parameter: 'input' cannot be tokens with this model. Send text.", param="input"
-            )
+        refuse_tokens("input", request["input"], model)
+        request["input"] = listed(request["input"])
         return 1
 
     async def embed(self, call: Call) -> Json:
@@ -67,12 +68,3 @@ def _answer(made: Embedded, call: Call) -> Json:
         "model": call.model.id,
         "usage": {"prompt_tokens": made.tokens, "total_tokens": made.tokens},
     }
-
-
-def _inputs(given: Any) -> list[Any]:
-    """The texts of a request, each a text or a list of ids."""
-    if isinstance(given, str):
-        return [given]
-    if isinstance(given[0], int | float):
-        return [[int(token) for token in given]]
-    return [each if isinstance(each, str) else [int(token) for token in each] for each in given]

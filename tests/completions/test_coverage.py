@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.chat.coverage import Surface, coverage
+from app.chat.produced import FAILURE
 from app.completions.produced import TEXTS
 from app.configuration.model_file import served_model
 from app.contract.document import Document
@@ -18,7 +19,7 @@ from app.engines.base import Model
 from app.settings import Settings
 from app.wiring import model_operations
 
-from ..chat.test_coverage import FAILURE, observed, paths_of
+from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file
 from ..conftest import Command
 from ..foreign import OPENAIS, foreign
