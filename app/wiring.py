@@ -178,12 +178,15 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     readings = _foreign_readings(settings, document, found)
-    services: dict[type, object] = {
+    services = {
         domain: domain(
             engine, policy=settings.unsupported, limits=limits, read=readings.get(domain), limiters=built.limiters
         )
         for domain in _DOMAINS.values()
     }
+    for operation, domain in model_operations(settings, found) if settings.spec is not None else ():
+        if pointer := operation.response_schema(200, "application/json"):
+            services[domain].fit(schemas.validator(pointer))
     if settings.mock == "off":
         mocks = None
     else:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from ..contract.faults import Validator
 from ..engines.base import Completion, Deltas, Engine, Model
 from ..errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from ..jsontypes import Json
 from . import choices
 from .call import Call
-from .combinations import check_combinations
+from .combinations import check_combinations, refuse_options_of_no_stream
 from .completion import ChunkWriter, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
@@ -64,6 +65,9 @@ class Chat:
         self.limiters = limiters or Limiters()
         self._models: tuple[Model, ...] = ()
         self._names: dict[str, Model] = {}
+
+    def fit(self, validator: Validator) -> None:
+        """Have whole answers fit another author's document, whose validator of them this is. Those of chats do."""
 
     @property
     def models(self) -> dict[str, Model]:
@@ -290,15 +294,6 @@ def _advised(error: ApiError, model: Model) -> ApiError:
     if isinstance(error, ContextLengthExceeded) and model.more_context:
         return ContextLengthExceeded(f"{error.message} {model.more_context}", param=error.param)
     return error
-
-
-def refuse_options_of_no_stream(body: Json) -> None:
-    if not body.get("stream") and any((body.get("stream_options") or {}).values()):
-        raise BadRequest(
-            "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",
-            param="stream_options",
-            code="invalid_value",
-        )
 
 
 def _plain(value: Any) -> Any:

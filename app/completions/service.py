@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from ..chat import choices
 from ..chat.call import Call
-from ..chat.service import Chat, refuse_options_of_no_stream
+from ..chat.combinations import refuse_options_of_no_stream
+from ..chat.service import Chat
 from ..chat.token_lists import listed, narrowed, refuse_tokens
 from ..engines.base import Completion, Delta, Deltas, Model, Plan, StreamItem, TextEngine, Usage, usage_of
 from ..errors import BadRequest

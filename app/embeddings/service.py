@@ -8,6 +8,7 @@ from ..chat.call import Call
 from ..chat.fallbacks import Fallbacks
 from ..chat.service import Chat
 from ..chat.token_lists import listed, narrowed, refuse_tokens
+from ..contract.faults import Validator
 from ..engines.base import Embedded, EmbeddingEngine, Model
 from ..errors import ApiError, BadRequest
 from ..jsontypes import Json
@@ -17,9 +18,20 @@ from .vectors import as_base64, as_numbers
 
 class Embeddings(Chat):
     """As `Chat`, of embeddings: `embed` instead of completions. In a call's request ``input`` is a list of texts, or of
-    lists of tokens."""
+    lists of tokens.
+
+    ``packs``: the document has a form for vectors in base64. Where another author's has none, as OpenAI's own has not,
+    they are given as numbers, which OpenAI's SDKs read too, and the parameter is named as not honoured.
+    """
 
     table = EMBEDDING
+    packs = True
+
+    def fit(self, validator: Validator) -> None:
+        entry = {"object": "embedding", "index": 0, "embedding": "AAAAAA=="}
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        answer = {"object": "list", "data": [entry], "model": "m", "usage": usage}
+        self.packs &= validator.is_valid(answer)
 
     def _check(self, body: Json) -> None:
         texts = body["input"]
@@ -31,7 +43,11 @@ class Embeddings(Chat):
             )
 
     def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
-        return super()._call(narrowed(model, body, able), body, client, log)
+        call = super()._call(narrowed(model, body, able), body, client, log)
+        if not self.packs and call.request.get("encoding_format") == "base64":
+            del call.request["encoding_format"]
+            call.tell_ignored(["encoding_format"])
+        return call
 
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
         refuse_tokens("input", request["input"], model)
