@@ -44,8 +44,8 @@ class Chat:
     ``limiters`` keep load off the models.
     """
 
-    # The other operations on models do as chats do but for what is theirs alone: their parameters, `_check`, what a
-    # request must be, `_complete_request`, what its engine gets, and how answers are asked for and told.
+    # Other operations do as chats do but for what is theirs: their parameters, `_check`, what a request must be,
+    # `_complete_request`, what its engine gets, and how answers are asked for and told.
     table = CHAT
     writer: type[ChunkWriter] = ChunkWriter
 

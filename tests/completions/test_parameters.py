@@ -9,14 +9,19 @@ import pytest
 
 from app.chat.parameters import ChatParameter
 from app.chat.policy import honour
-from app.chat.support import support_rows
+from app.chat.support import support_rows, support_table
 from app.completions.parameters import TEXT
+from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.properties import property_paths
 from app.embeddings.parameters import EMBEDDING
 from app.engines.base import COMPLETIONS, EMBEDDINGS, Model
+from app.engines.dialects.known import DIALECTS
 from app.errors import UnsupportedParameter
 from app.jsontypes import Json
+from tests.configuration.entries import model_file
+from tests.conftest import Command
+from tests.live import ROOT
 from tests.openapi import component_accepts
 
 TABLES = {"CreateCompletionRequest": TEXT, "CreateEmbeddingRequest": EMBEDDING}
@@ -76,3 +81,31 @@ def test_every_parameter_is_told_for_a_model() -> None:
         refused = {row["name"] for row in rows if row["verdict"] == "refused"}
         assert refused == {parameter.name for parameter in table.parameters if parameter.needs}
         assert all(component_accepts("ModelParameter", row) for row in rows)
+
+
+def test_readme_has_the_table_of_the_bundled_model() -> None:
+    assert support_table(served_model(model_file()).model, TEXT) in (ROOT / "README.md").read_text()
+
+
+def test_readme_tells_what_servers_of_each_kind_honour() -> None:
+    text = (ROOT / "README.md").read_text()
+    rows = {
+        "prompts and texts as tokens": "token_prompts",
+        "`echo` with `logprobs`": "prompt_logprobs",
+        **{f"`{name}`": name for name in ("suffix", "dimensions", "logit_bias", "seed")},
+        "`continuous_usage_stats`": "continuous_usage",
+    }
+    assert "| | openai | vllm | sglang | llama.cpp | ollama | litellm |" in text
+    for row, capability in rows.items():
+        told = ["yes" if capability in dialect.capabilities else "refused" for dialect in DIALECTS.values()]
+        assert f"| {row} | {' | '.join(told)} |" in text
+    # Whatever else the tables know, servers of each kind honour.
+    others = (TEXT.capabilities | EMBEDDING.capabilities) - {*rows.values()}
+    assert all(others <= dialect.capabilities for dialect in DIALECTS.values())
+
+
+def test_the_command_shows_the_table_of_each_operation_of_a_model(command: Command) -> None:
+    shown = command("models", "show", "parley-echo", PARLEY_ENGINE="echo").stdout
+    assert shown.count("| Parameter | With this model |") == 3
+    assert "| `encoding_format` | honoured: made here where the engine has the other form |" in shown
+    assert command("models", "show", "parley-tiny", PARLEY_ENGINE="llama").stdout.count("| Parameter |") == 2
