@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 from ..chat.call import Call
@@ -13,7 +14,12 @@ from ..engines.base import Embedded, EmbeddingEngine, Model
 from ..errors import ApiError, BadRequest
 from ..jsontypes import Json
 from .parameters import EMBEDDING, able
-from .vectors import as_base64, as_numbers
+from .vectors import as_base64, as_numbers, length_of
+
+# Numbers of an answer. What is checked and written number by number keeps everybody else waiting; base64 does not.
+MOST_NUMBERS = 1 << 20
+
+_MANY = 128
 
 
 class Embeddings(Chat):
@@ -70,11 +76,20 @@ class Embeddings(Chat):
                 fallbacks.next(error)
                 continue
             call.log["tokens"] = made.tokens
-            return _answer(made, call)
+            # Vector by vector beside the event loop, where there are many.
+            return _answer(made, call) if len(made.vectors) < _MANY else await asyncio.to_thread(_answer, made, call)
 
 
 def _answer(made: Embedded, call: Call) -> Json:
-    written = as_base64 if call.request.get("encoding_format") == "base64" else as_numbers
+    packed = call.request.get("encoding_format") == "base64"
+    if not packed and length_of(made.vectors[0]) * len(made.vectors) > MOST_NUMBERS:
+        raise BadRequest(
+            f"Invalid value for 'encoding_format': as numbers this server gives at most {MOST_NUMBERS} for a request. "
+            "Send base64, or fewer texts at a time.",
+            param="encoding_format",
+            code="invalid_value",
+        )
+    written = as_base64 if packed else as_numbers
     return {
         "object": "list",
         "data": [

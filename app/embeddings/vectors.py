@@ -18,3 +18,8 @@ def as_base64(vector: Vector) -> str:
     """A vector as a text."""
     data = vector if isinstance(vector, bytes) else struct.pack(f"<{len(vector)}f", *vector)
     return base64.b64encode(data).decode()
+
+
+def length_of(vector: Vector) -> int:
+    """How many numbers a vector has."""
+    return len(vector) // 4 if isinstance(vector, bytes) else len(vector)

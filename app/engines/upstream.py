@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import UnsupportedParameter, UpstreamFailed, UpstreamRefused
 from ..jsontypes import Json
-from .base import CHAT, Embedded, Model, Refuse, without_refused
+from .base import CHAT, COMPLETIONS, Embedded, Model, Refuse, without_refused
 from .dialects.dialect import UpstreamModel, refuse_remote_media
 from .dialects.drift import Drift
 from .dialects.known import AUTO, KINDS
 from .dialects.reading import in_our_words, parse
 from .dialects.unknown import UNKNOWN
 from .dialects.vectors import read_vectors
-from .relaying import CHAT_PATH, VECTORS_PATH, TextPlan, UpstreamPlan, unknown_there
+from .relaying import CHAT_PATH, TEXT_PATH, VECTORS_PATH, TextPlan, UpstreamPlan, unknown_there
 from .transport.bodies import encode
 from .transport.options import Trial
 from .transport.replicas import Replicas
+
+# Bytes of an answer with embeddings, which take some 20 ms to read.
+_LARGE = 1 << 20
 
 
 class UpstreamEngine:
@@ -85,8 +90,16 @@ class UpstreamEngine:
         try:
             replicas = self._replicas.explaining(unknown_there)
             answer = await replicas.post(VECTORS_PATH, encode(body), client=client)
-            dimensions = request.get("dimensions")
-            return read_vectors(answer, len(request["input"]), self.drift, dimensions=dimensions, secrets=secrets)
+            read = partial(
+                read_vectors,
+                answer,
+                len(request["input"]),
+                self.drift,
+                dimensions=request.get("dimensions"),
+                secrets=secrets,
+            )
+            # Vector by vector beside the event loop, where there are many.
+            return read() if len(answer) < _LARGE else await asyncio.to_thread(read)
         except UpstreamRefused as refusal:
             raise in_our_words(refusal, secrets=secrets, param="input") from None
         finally:
@@ -118,12 +131,17 @@ def with_length(model: Model, context_length: int | None) -> Model:
 
 
 def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
-    """The smallest request that makes the model of an upstream generate: one token."""
-    # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
-    limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
-    request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
+    """The smallest request that makes the model of an upstream work: for one token, or for a vector."""
     spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
-    return Trial(CHAT_PATH, encode(spoken.write(request, upstream).body))
+    operations = upstream.model.operations
+    if CHAT in operations:
+        # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
+        limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
+        request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
+        return Trial(CHAT_PATH, encode(spoken.write(request, upstream).body))
+    if COMPLETIONS in operations:
+        return Trial(TEXT_PATH, encode(spoken.write_text({"prompt": "Hi", "max_tokens": 1}, upstream).body))
+    return Trial(VECTORS_PATH, encode(spoken.write_embedding({"input": ["Hi"]}, upstream)))
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = AUTO) -> tuple[Model, ...]:

@@ -139,6 +139,16 @@ def test_dimensions_are_refused_by_name_where_the_servers_ignore_them(dialect: s
     assert warned.headers == {"x-unsupported-parameters": "dimensions"}
 
 
+def test_many_numbers_are_given_in_base64_alone() -> None:
+    long = packed([0.5] * 4096)
+    front = Operations(answer(*[entry(n, long) for n in range(257)]))
+    error = front.refusal("embed", input=["a"] * 257)
+    assert (error["status"], error["param"]) == (400, "encoding_format")
+    found = front.embed(input=["a"] * 257, encoding_format="base64")
+    assert [each["embedding"] for each in found["data"]] == [long] * 257
+    assert len(front.asked) == 2
+
+
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_server_without_the_operation_is_told_of_by_the_model(status: int) -> None:
     error = unknown_there(failed_by_status(status, {}, b'{"detail": "Not Found"}'))
