@@ -68,6 +68,7 @@ CAPABILITIES = frozenset(
         "custom_tools",
         "continuous_usage",
         "dimensions",
+        "token_prompts",
     }
 )
 
@@ -132,17 +133,21 @@ class EchoEngine:
         return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
-        """As `base.TextEngine.prepare_text`: what follows a prompt is its words again."""
+        """As `base.TextEngine.prepare_text`: what follows a prompt is its words again. Those of tokens are their ids."""
         conversation = {name: value for name, value in request.items() if name not in ("prompt", "echo")}
-        messages = [{"role": "user", "content": request["prompt"]}]
+        text = _words(request["prompt"])
         try:
-            return await self.prepare({**conversation, "messages": messages}, refuse, client)
+            plan = await self.prepare({**conversation, "messages": [{"role": "user", "content": text}]}, refuse, client)
         except ContextLengthExceeded as error:
             raise ContextLengthExceeded(error.message.replace("messages", "prompt"), param="prompt") from None
+        if request.get("echo"):
+            plan.deltas.insert(0, {"content": text})
+            plan.size += len(text)
+        return plan
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
         """As `base.EmbeddingEngine.embed`: a vector of the length 1 that only the same text has."""
-        texts: list[str] = request["input"]
+        texts = [_words(text) for text in request["input"]]
         if sum(map(len, texts)) > LONGEST:
             raise ContextLengthExceeded(
                 f"This model reads {LONGEST} characters for a request, and the texts have more. Shorten them.",
@@ -247,6 +252,10 @@ def _text(content: Any) -> str:
 def _tokens(text: str) -> list[str]:
     # Without the space at the end, at each character of which the search for a word would begin anew.
     return _TOKEN.findall(text.rstrip())
+
+
+def _words(text: str | list[int]) -> str:
+    return text if isinstance(text, str) else " ".join(map(str, text))
 
 
 def _vector(text: str, size: int) -> list[float]:
