@@ -23,8 +23,9 @@ _USUAL_TOKENS = 16
 
 
 class Completions(Chat):
-    """As `Chat`, of completions. In a call's request ``prompt`` is a list, each of which gets as many choices; the
-    engine is asked for one after the other. What it need not know of ``echo`` and ``best_of`` is done here."""
+    """As `Chat`, of completions. In a call's request ``prompt`` is a list, for each of which the engine is asked by
+    itself, and ``best`` says how many of the choices are given. What the engine need not know of ``echo`` and
+    ``best_of`` is done here."""
 
     table = TEXT
     writer = TextWriter
@@ -98,8 +99,8 @@ class Completions(Chat):
                 answer.choices = best(answer.choices, given)
             for choice in answer.choices:
                 choice.index += number * (given or n)
-                if given is not None and call.request.get("logprobs") is None:
-                    choice.logprobs = None
+                if "logprobs" not in call.request:
+                    choice.logprobs = None  # they were for us
                 if _echoes(call.request, prompt):
                     choice.message["content"] = prompt + (choice.message.get("content") or "")
         usages = [answer.facts.pop("usage", None) for answer in answers]
@@ -155,6 +156,8 @@ async def _in_one(streams: Sequence[Deltas], request: Json, n: int) -> Deltas:
         async for number, item in items:
             if isinstance(item, Delta):
                 item.index += number * n
+                if "logprobs" not in request:
+                    item.logprobs = None  # they were for the engine
                 if item.index not in begun:
                     begun.add(item.index)
                     prompt = request["prompt"][number]

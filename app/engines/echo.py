@@ -133,7 +133,7 @@ class EchoEngine:
         return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
-        """As `base.TextEngine.prepare_text`: what follows a prompt is its words again. Those of tokens are their ids."""
+        """As `base.TextEngine.prepare_text`: a prompt is followed by its words again. Those of tokens are their ids."""
         conversation = {name: value for name, value in request.items() if name not in ("prompt", "echo")}
         text = _words(request["prompt"])
         try:

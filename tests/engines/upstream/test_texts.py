@@ -149,6 +149,17 @@ def test_the_prompts_own_log_probabilities_come_from_servers_that_have_them() ->
     assert made["logprobs"]["text_offset"] == [0, 3, 4, 6]
 
 
+def test_tokens_are_repeated_as_the_text_that_the_server_has_for_them() -> None:
+    told = answer(choice("a b c", "length", logprobs=lists("a", " b", " c")))
+    front = Operations(told, dialect="vllm")
+    (made,) = front.complete(prompt=[1, 2], echo=True, max_tokens=1)["choices"]
+    assert (made["text"], made["logprobs"]) == ("a b c", None)
+    assert (front.asked[0]["echo"], front.asked[0]["logprobs"]) == (True, 0)
+    pieces = front.stream(prompt=[1, 2], echo=True, max_tokens=1)
+    assert "".join(piece["choices"][0]["text"] for piece in pieces) == "a b c"
+    assert all(piece["choices"][0]["logprobs"] is None for piece in pieces)
+
+
 def test_stop_sequences_in_the_prompt_end_nothing_and_those_after_it_do() -> None:
     told = lists("a", " b", " c", " b", " d")
     front = Operations(answer(choice("a b c b d", "length", logprobs=told)), dialect="vllm")
