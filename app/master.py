@@ -56,6 +56,14 @@ class _Stop(BaseException):
     """The server is to end while a reload is prepared."""
 
 
+# For each operation of models a request that shows what it does: its path, and what it asks for.
+_EXAMPLES = (
+    ("chat", "/chat/completions", '"messages": [{"role": "user", "content": "Hello!"}]'),
+    ("completions", "/completions", '"prompt": "Hello!"'),
+    ("embeddings", "/embeddings", '"input": "Hello!"'),
+)
+
+
 class Master:
     """The hooks of gunicorn that ``app/serving.py`` sets."""
 
@@ -101,13 +109,15 @@ class Master:
         bearer = (
             f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
         )
-        body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
+        able = models[0].operations if models else {"chat"}
+        path, asked = next((row[1:] for row in _EXAMPLES if row[0] in able), _EXAMPLES[0][1:])
+        body = f"""'{{"model": "{model}", {asked}}}'"""
         json = "'Content-Type: application/json'"
         print(
             f"Parley serves {serves} at {base}\n"
             f"  Swagger UI  {base}/ui/\n"
             f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}\n"
-            f"  Try it      curl {option}{base}/chat/completions -H {bearer} -H {json} -d {body}",
+            f"  Try it      curl {option}{base}{path} -H {bearer} -H {json} -d {body}",
             flush=True,
         )
 

@@ -118,4 +118,11 @@ def test_it_answers_no_conversation_and_says_what_it_answers(client: OpenAI, ser
     verdicts = {row["name"]: row["verdict"] for row in told["embedding_parameters"]}
     assert verdicts["dimensions"] == "refused"
     assert verdicts["input"] == "honoured"
-    assert server.log_line("/v1/embeddings").count("model=letters")
+    assert server.log_line("path=/v1/embeddings").count("model=letters")
+
+
+@pytest.mark.live
+def test_the_start_shows_how_to_ask_it(server: Server) -> None:
+    line = server.log_line("Try it")
+    assert f"{server.base}/embeddings -H" in line
+    assert line.endswith("""-d '{"model": "letters", "input": "Hello!"}'""")
