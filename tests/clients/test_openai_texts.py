@@ -66,6 +66,8 @@ def test_characters_of_several_tokens_have_log_probabilities_in_a_prompt_too(cli
     assert told.tokens[-1] == "!"
     assert told.text_offset[-1] == 1
     assert all(value < 0 for value in told.token_logprobs[1:])
+    alone = complete(client, prompt="日", max_tokens=0, echo=True, logprobs=0).choices[0].logprobs
+    assert alone.token_logprobs == pytest.approx(told.token_logprobs[:-1], abs=0.01)
 
 
 def test_the_best_of_several_is_given(client: OpenAI) -> None:

@@ -41,7 +41,7 @@ class Probabilities:
             UnsupportedParameter: there are too many parts of characters.
             ApiError: the process does not answer.
         """
-        parts = sum(piece.text is None for piece in pieces[1:])
+        parts = sum(not piece.text for piece in pieces[1:])
         if parts * self._size > _MOST_LOOKED_THROUGH:
             raise UnsupportedParameter(
                 "Unsupported parameter: 'echo' is not supported with 'logprobs' for a prompt with so many characters "
@@ -50,14 +50,15 @@ class Probabilities:
             )
         found = [_entry(piece, None, []) for piece in pieces[:1]]
         ids = [piece.token for piece in pieces]
-        whole = next((piece.token for piece in pieces if piece.text), None)
+        letters = await self._process.tokens("a") if parts else []
+        whole = next((piece.token for piece in (*pieces, *letters) if piece.text), None)
         async with self._process.one_by_one(self._slot) as make:
             for place, piece in enumerate(pieces[1:], 1):
                 if piece.text:
                     told = await self._ask(make, ids[:place], piece.token, max(1, self._alternatives))
                     value = told["logprob"]
                 else:
-                    # llama.cpp tells nothing of the part of a character: it is looked for among all others.
+                    # llama.cpp tells nothing of what is no text by itself: it is looked for among all others.
                     told = await self._ask(make, ids[:place], whole, self._size)
                     others = [each["logprob"] for each in told["top_logprobs"] if each.get("id") == piece.token]
                     value = others[0] if others else told["top_logprobs"][-1]["logprob"]
