@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import BadRequest, ContextLengthExceeded
@@ -20,7 +21,6 @@ from ..dialects.llama_cpp.reader import TextReader
 from ..dialects.llama_cpp.request import fold_seed, take_silence, take_stops, translate_text
 from ..dialects.texts import asked_of
 from .answer import end_of, read_events
-from .once import Once
 from .process import ModelProcess
 from .prompts import Probabilities
 from .text import TOLD
@@ -63,23 +63,31 @@ async def prepare_text(process: ModelProcess, request: Json, context_length: int
     slot = slot_request({"messages": [{"prompt": prompt}]}, client)
     head = None
     if request.get("echo"):
-        head = Once(Prompt(process, prompt, asked.alternatives, slot, context_length).read)
+        head = Prompt(process, prompt, asked.alternatives, slot, context_length)
     return TextPlan(process, asked, request.get("seed"), slot, payload, silent, stops, head)
 
 
 @dataclass(slots=True)
 class Prompt:
     """A prompt as the beginning of an answer, with the log probabilities of its tokens where ``alternatives`` of each
-    are asked for."""
+    are asked for. It is read once for all choices, and no further when the client leaves."""
 
     process: ModelProcess
     prompt: Any
     alternatives: int | None
     slot: SlotRequest
     context_length: int
+    _read: tuple[str, list[TokenLogprob] | None] | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self) -> tuple[str, list[TokenLogprob] | None]:
         """Its text, and the log probabilities."""
+        async with self._reading:
+            if self._read is None:
+                self._read = await self._find()
+            return self._read
+
+    async def _find(self) -> tuple[str, list[TokenLogprob] | None]:
         with _of_prompts():
             text = self.prompt if isinstance(self.prompt, str) else await self.process.text(self.prompt)
             if self.alternatives is None:
@@ -110,7 +118,7 @@ class TextPlan:
     payload: Json
     silent: bool
     stops: Sequence[str]
-    head: Once[tuple[str, list[TokenLogprob] | None]] | None = None
+    head: Prompt | None = None
 
     async def complete(self, choice: int = 0) -> Completion:
         """As `base.Plan.complete`."""
@@ -123,7 +131,7 @@ class TextPlan:
     async def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
         if self.head is not None:
-            text, entries = await self.head.get()
+            text, entries = await self.head.read()
             yield Delta(0, {"content": text}, None, None if entries is None else {"content": entries, "refusal": None})
         seed = secrets.randbits(31) if self.seed is None else fold_seed(int(self.seed) + choice)
         reader = TextReader(
