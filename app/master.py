@@ -56,6 +56,14 @@ class _Stop(BaseException):
     """The server is to end while a reload is prepared."""
 
 
+# For each operation of models a request that shows what it does: its path, and what it asks for.
+_EXAMPLES = (
+    ("chat", "/chat/completions", '"messages": [{"role": "user", "content": "Hello!"}]'),
+    ("completions", "/completions", '"prompt": "Hello!"'),
+    ("embeddings", "/embeddings", '"input": "Hello!"'),
+)
+
+
 class Master:
     """The hooks of gunicorn that ``app/serving.py`` sets."""
 
@@ -63,9 +71,7 @@ class Master:
         self._settings = settings
         # The path below which the document's operations lie, known once it has been read.
         self._base_path = ""
-        # What can be tried at once: the operation that a model answers, and one that wants nothing.
-        self._chat: Operation | None = None
-        self._plain: Operation | None = None
+        self._operations: list[Operation] = []
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
@@ -104,17 +110,20 @@ class Master:
         bearer = (
             f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
         )
-        body = f"""'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'"""
+        able = models[0].operations if models else {"chat"}
+        path, asked = next((row[1:] for row in _EXAMPLES if row[0] in able), _EXAMPLES[0][1:])
+        body = f"""'{{"model": "{model}", {asked}}}'"""
         json = "'Content-Type: application/json'"
         lines = [
             f"Parley serves {serves} at {base}",
             f"  Swagger UI  {base}/ui/",
             f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}",
         ]
-        if self._chat is not None:
-            lines.append(f"  Try it      curl {option}{root}{self._chat.url} -H {bearer} -H {json} -d {body}")
-        elif self._plain is not None:
-            lines.append(f"  Try it      curl {option}{root}{self._plain.url} -H {bearer}")
+        asking = next((each for each in self._operations if each.method == "post" and each.path.endswith(path)), None)
+        if asking is not None:
+            lines.append(f"  Try it      curl {option}{root}{asking.url} -H {bearer} -H {json} -d {body}")
+        elif (plain := _plain(self._operations)) is not None:
+            lines.append(f"  Try it      curl {option}{root}{plain.url} -H {bearer}")
         print("\n".join(lines), flush=True)
 
     def _check_addresses(self, addresses: Sequence[Address]) -> None:
@@ -131,12 +140,12 @@ class Master:
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
         """Have the model processes running that workers forked from now on need."""
         import_connexion()
-        from .wiring import chat_operations, contract_path, needs_engine
+        from .wiring import contract_path, needs_engine
 
         document = Document.load(contract_path(self._settings), lenient=self._settings.lenient)
         found = operations(document)
         self._base_path = document.base_path
-        self._chat, self._plain = next(iter(chat_operations(self._settings, found)), None), _plain(found)
+        self._operations = found
         if self._settings.mock == "all":
             return
         configuration = chosen(self._settings)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from connexion import FlaskApp
 
 from .chat.foreign import SPARE, Reading, reading
 from .chat.service import Chat, Limits
+from .completions.service import Completions
 from .configuration.building import Built
 from .configuration.served import built_of, engine_of
 from .contract.document import Document
@@ -26,10 +27,13 @@ from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
+from .embeddings.service import Embeddings
 from .engines.base import Engine
-from .engines.extra import EXTRA_PARAMETERS
+from .engines.extra import EXTRA_PARAMETERS, OF_CHATS_ALONE
 from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
 from .handlers.chat import create_chat_completion
+from .handlers.completions import create_completion
+from .handlers.embeddings import create_embedding
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
 from .settings import Settings
@@ -47,6 +51,12 @@ from .web.view import SCOPE, OperationView
 
 OWN_HANDLERS = "app.handlers"
 
+# The operations that models answer, by their handlers, and what answers them.
+_DOMAINS: Mapping[Handler, type[Chat]] = {
+    create_chat_completion: Chat,
+    create_completion: Completions,
+    create_embedding: Embeddings,
+}
 
 log = logging.getLogger("parley")
 
@@ -74,8 +84,16 @@ def handlers_of(settings: Settings) -> Handlers:
 
 def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
     """Those of some operations that the chat handler answers."""
+    return [operation for operation, domain in model_operations(settings, found) if domain is Chat]
+
+
+def model_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type[Chat]]]:
+    """Those of some operations that models answer, each with the domain that answers it."""
     handlers = handlers_of(settings)
-    return [operation for operation in found if handlers.find(operation) is create_chat_completion]
+    pairs = ((operation, handlers.find(operation)) for operation in found)
+    return [
+        (operation, _DOMAINS[handler]) for operation, handler in pairs if handler is not None and handler in _DOMAINS
+    ]
 
 
 def served_document(settings: Settings, extra: Iterable[str]) -> Document:
@@ -88,29 +106,35 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     document = Document.load(contract_path(settings), lenient=settings.lenient)
     names = sorted(extra)
     if names:
-        for operation in chat_operations(settings, operations(document)):
-            document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in names})
+        for operation, domain in model_operations(settings, operations(document)):
+            taken = [name for name in names if domain is Chat or name not in OF_CHATS_ALONE]
+            if domain is not Embeddings:
+                document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in taken})
     return document
 
 
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
+    """Whether a model is needed: when an operation of the document is answered by one, and when one may
     be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
     if settings.mock == "all":
         return False
-    return bool(settings.handlers or settings.reload or chat_operations(settings, found))
+    return bool(settings.handlers or settings.reload or model_operations(settings, found))
 
 
-def _foreign_reading(settings: Settings, document: Document, found: list[Operation]) -> Reading | None:
-    """How the chat handler reads requests under a document that is not ours."""
-    chats = chat_operations(settings, found) if settings.spec is not None else []
-    if not chats:
-        return None
+def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type[Chat], Reading]:
+    """How requests are read under a document that is not ours, by what answers them."""
+    theirs = model_operations(settings, found) if settings.spec is not None else []
+    if not theirs:
+        return {}
     ours = Document.load(_own_contract())
-    (chat,) = chat_operations(Settings(), operations(ours))
-    validator = Schemas(ours, lazy=True).validator(str(chat.request_schemas["application/json"]), "request")
-    pointers = (operation.request_schemas.get("application/json") for operation in chats)
-    return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
+    schemas = Schemas(ours, lazy=True)
+    readings: dict[type[Chat], Reading] = {}
+    for own, domain in model_operations(Settings(), operations(ours)):
+        pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is domain]
+        spared = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
+        validator = schemas.validator(str(own.request_schemas["application/json"]), "request")
+        readings[domain] = reading(validator, spared, domain.table)
+    return readings
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -157,9 +181,16 @@ def wire(
     handlers.check_names(found)
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
-    read = _foreign_reading(settings, document, found)
-    chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
-    services: dict[type, object] = {Chat: chat}
+    readings = _foreign_readings(settings, document, found)
+    services = {
+        domain: domain(
+            engine, policy=settings.unsupported, limits=limits, read=readings.get(domain), limiters=built.limiters
+        )
+        for domain in _DOMAINS.values()
+    }
+    for operation, domain in model_operations(settings, found) if settings.spec is not None else ():
+        if pointer := operation.response_schema(200, "application/json"):
+            services[domain].fit(schemas.validator(pointer))
     if settings.mock == "off":
         mocks = None
     else:
@@ -198,7 +229,7 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
-        tolerant=frozenset(each.key for each in chat_operations(settings, found) if warns),
+        tolerant=frozenset(each.key for each, _ in model_operations(settings, found) if warns),
     )
     app = application(
         "parley",

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from ..engines.base import Model
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
-from .parameters import BY_PATH
+from .tables import CHAT, Table
 
 # What needs no capability, and what an answer can show not to have been honoured all the same.
 _SHOWN = frozenset(
-    {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict"}
+    {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict", "echo"}
 )
 
 
@@ -27,7 +27,7 @@ class Call:
     into a header and the log. ``body`` and ``client`` are what it was made of, ``log`` are the fields of its line in
     the log. ``fallbacks`` are the ids of models to turn to. ``instead_of`` is the id of the model that was asked, once
     another one answers for it. ``unknown`` are the names of fields that no model is told of, as the contract does not
-    know them.
+    know them. ``table`` has the parameters of its operation.
     """
 
     model: Model
@@ -41,15 +41,20 @@ class Call:
     fallbacks: tuple[str, ...] = ()
     instead_of: str | None = None
     unknown: tuple[str, ...] = ()
+    table: Table = CHAT
 
     @property
     def asks_once(self) -> bool:
         """Whether one stream of the engine has all the choices."""
         return self.n == 1 or self.model.makes_choices
 
+    def option(self, name: str) -> bool:
+        """Whether one of the options for streams is on."""
+        return bool(self.request.get("stream_options", {}).get(name))
+
     def refuse(self, error: UnsupportedParameter) -> None:
         """As `app.engines.base.Refuse`."""
-        parameter = BY_PATH.get(error.param or "")
+        parameter = self.table.by_path.get(error.param or "")
         if not self.warns or parameter is None or (parameter.needs is None and parameter.name not in _SHOWN):
             raise error
         if parameter.name not in self.ignored:
@@ -67,3 +72,13 @@ class Call:
         self.ignored += [quote(name, safe="[].") for name in names]
         if self.ignored:
             self.log["ignored"] = ",".join(self.ignored)[:500]
+
+    def headers(self) -> dict[str, str]:
+        """What the headers of its answer tell: what the model could not honour, in ``x-unsupported-parameters``, and
+        the model that answered instead of the one that was asked, in ``x-fallback-model``."""
+        told = {}
+        if self.ignored:
+            told["x-unsupported-parameters"] = ", ".join(self.ignored)[:1000]
+        if self.instead_of is not None:
+            told["x-fallback-model"] = quote(self.model.id, safe="/:@+ ")
+        return told

@@ -7,9 +7,9 @@ affair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 from ..engines.base import Completion, CompletionDetails, Delta, Deltas, Plan, StreamItem, Usage
 from ..jsontypes import Json
@@ -20,11 +20,7 @@ _WAITING = 16
 
 async def complete(plan: Plan, n: int) -> Completion:
     """As `Plan.complete`, with ``n`` choices. When one fails, the others are ended."""
-    tasks = [asyncio.create_task(plan.complete(number)) for number in range(n)]
-    try:
-        answers = await asyncio.gather(*tasks)
-    finally:
-        await _end(tasks)
+    answers = await together([plan.complete(number) for number in range(n)])
     for number, answer in enumerate(answers):
         answer.choices[0].index = number
     # An engine may not know its usage.
@@ -37,31 +33,22 @@ async def complete(plan: Plan, n: int) -> Completion:
     return Completion([choice for answer in answers for choice in answer.choices[:1]], facts)
 
 
+async def together(asked: Sequence[Coroutine[Any, Any, Completion]]) -> list[Completion]:
+    """Answers that are waited for side by side, in their order. When one fails, the others are ended."""
+    tasks = [asyncio.create_task(each) for each in asked]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await _end(tasks)
+
+
 async def stream(plan: Plan, n: int, *, counts: bool = False) -> Deltas:
     """As `Plan.stream`, with the deltas of ``n`` choices as they come, and the usage of all at the end;
     ``counts``: also that of all so far, once each has begun."""
-    queue: asyncio.Queue[tuple[int, StreamItem | BaseException | None]] = asyncio.Queue(_WAITING * n)
-
-    async def read(number: int) -> None:
-        try:
-            async with aclosing(plan.stream(number)) as deltas:
-                async for delta in deltas:
-                    await queue.put((number, delta))
-            await queue.put((number, None))
-        except Exception as exception:
-            await queue.put((number, exception))
-
-    tasks = [asyncio.create_task(read(number)) for number in range(n)]
     usages: dict[int, Usage] = {}
-    left = n
-    try:
-        while left:
-            number, delta = await queue.get()
-            if isinstance(delta, BaseException):
-                raise delta
-            if delta is None:
-                left -= 1
-            elif isinstance(delta, Delta):
+    async with aclosing(merged([plan.stream(number) for number in range(n)])) as items:
+        async for number, delta in items:
+            if isinstance(delta, Delta):
                 delta.index = number
                 yield delta
             elif "usage" in delta:
@@ -70,8 +57,35 @@ async def stream(plan: Plan, n: int, *, counts: bool = False) -> Deltas:
                     yield {"usage": _sum([usages[each] for each in sorted(usages)])}
             if isinstance(delta, dict) and delta:
                 yield delta
-        if len(usages) == n:
-            yield {"usage": _sum([usages[number] for number in sorted(usages)])}
+    if len(usages) == n:
+        yield {"usage": _sum([usages[number] for number in sorted(usages)])}
+
+
+async def merged(streams: Sequence[Deltas]) -> AsyncGenerator[tuple[int, StreamItem], None]:
+    """What several streams give, as it comes, each with the number of its stream. Closing it, or the failure of one,
+    ends all."""
+    queue: asyncio.Queue[tuple[int, StreamItem | BaseException | None]] = asyncio.Queue(_WAITING * len(streams))
+
+    async def read(number: int, source: Deltas) -> None:
+        try:
+            async with aclosing(source) as deltas:
+                async for delta in deltas:
+                    await queue.put((number, delta))
+            await queue.put((number, None))
+        except Exception as exception:
+            await queue.put((number, exception))
+
+    tasks = [asyncio.create_task(read(number, source)) for number, source in enumerate(streams)]
+    left = len(streams)
+    try:
+        while left:
+            number, delta = await queue.get()
+            if isinstance(delta, BaseException):
+                raise delta
+            if delta is None:
+                left -= 1
+            else:
+                yield number, delta
     finally:
         await _end(tasks)
 

@@ -29,3 +29,13 @@ def check_combinations(request: Json) -> None:
             code="missing_required_parameter",
         )
     check_tool_choice(request)
+
+
+def refuse_options_of_no_stream(body: Json) -> None:
+    """Do nothing when options for streams come with a stream alone; raises as `check_combinations`."""
+    if not body.get("stream") and any((body.get("stream_options") or {}).values()):
+        raise BadRequest(
+            "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",
+            param="stream_options",
+            code="invalid_value",
+        )

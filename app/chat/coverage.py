@@ -15,16 +15,26 @@ from ..contract.document import Document
 from ..contract.operations import Operation
 from ..contract.properties import property_paths
 from ..engines.base import Model
-from .parameters import BY_PATH
 from .produced import CHUNK, COMPLETION, Produced
 from .support import honours, support
+from .tables import CHAT, Table
 
-SIDES = ("request", "completion", "chunk")
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What our tables know of an operation: its parameters, and the properties of its ``answers``, by what each kind of
+    them is called, with the media type that it has."""
+
+    table: Table
+    answers: Mapping[str, tuple[str, Mapping[str, Produced]]]
+
+
+CHATS = Surface(CHAT, {"completion": ("application/json", COMPLETION), "chunk": ("text/event-stream", CHUNK)})
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What becomes of one property. ``side`` is one of `SIDES`."""
+    """What becomes of one property. ``side`` is ``request``, or what its `Surface` calls a kind of answer."""
 
     side: str
     path: str
@@ -32,17 +42,17 @@ class Line:
     note: str = ""
 
 
-def coverage(document: Document, operation: Operation, model: Model) -> list[Line]:
-    """A line for each property of an operation's request, its whole answers and its chunks, in the document's order.
+def coverage(document: Document, operation: Operation, model: Model, surface: Surface = CHATS) -> list[Line]:
+    """A line for each property of an operation's request and its answers of each kind, in the document's order.
 
     Raises:
         ConfigurationError: a reference in the document is broken.
     """
-    return [
-        *(_asked(path, model) for path in _paths(document, operation.request_schemas.get("application/json"))),
-        *_given("completion", _paths(document, operation.response_schema(200, "application/json")), COMPLETION, model),
-        *_given("chunk", _paths(document, operation.response_schema(200, "text/event-stream")), CHUNK, model),
-    ]
+    asked = _paths(document, operation.request_schemas.get("application/json"))
+    lines = [_asked(path, model, surface.table) for path in asked]
+    for side, (media, table) in surface.answers.items():
+        lines += _given(side, _paths(document, operation.response_schema(200, media)), table, model)
+    return lines
 
 
 def totals(lines: Iterable[Line]) -> str:
@@ -58,16 +68,16 @@ def _paths(document: Document, pointer: str | None) -> list[str]:
     return property_paths(document, {"$ref": f"#{pointer}"}) if pointer else []
 
 
-def _asked(path: str, model: Model) -> Line:
+def _asked(path: str, model: Model, table: Table) -> Line:
     if path in model.extra_parameters:
         return Line("request", path, "honoured", "beyond the API")
-    parameter = BY_PATH.get(path)
+    parameter = table.by_path.get(path)
     if parameter is None:
         # At the top the policy sees to it; further down nobody does.
         return Line("request", path, "unknown" if "." in path else "refused", "" if "." in path else "not of the API")
-    if honours(model, path):
+    if honours(model, path, table):
         return Line("request", path, "honoured", parameter.effect if path == parameter.name else "")
-    return Line("request", path, "refused", support(parameter, model).removeprefix("refused").removeprefix(", "))
+    return Line("request", path, "refused", support(parameter, model, table).removeprefix("refused").removeprefix(", "))
 
 
 def _given(side: str, paths: Iterable[str], table: Mapping[str, Produced], model: Model) -> Iterable[Line]:

@@ -16,8 +16,9 @@ from ..engines.base import Model
 from ..engines.tool_choice import reference_of
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
-from .parameters import PARAMETERS, ChatParameter
+from .parameters import ChatParameter
 from .support import advice
+from .tables import CHAT, Table
 
 # Parameters that mean nothing once no tool is left.
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
@@ -47,7 +48,7 @@ class _Node:
     inner: dict[str, _Node] = field(default_factory=dict)
 
 
-def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
+def honour(body: Json, model: Model, *, policy: str, table: Table = CHAT) -> tuple[Json, list[str]]:
     """The request as the model gets it, without what asks for nothing, and the paths of what it cannot honour.
 
     A field that the table does not know, which the document let pass, is one that the model cannot honour, unless it
@@ -57,7 +58,7 @@ def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
     Raises:
         UnsupportedParameter: under ``refuse``; it names the first.
     """
-    found = _lacking(body, model)
+    found = _lacking(body, model, table)
     if not found:
         return {name: value for name, value in body.items() if value is not None}, []
     if policy == "refuse":
@@ -66,20 +67,19 @@ def honour(body: Json, model: Model, *, policy: str) -> tuple[Json, list[str]]:
     return leave_out(asked, [unsupported.place for unsupported in found])
 
 
-def honours_all(body: Json, model: Model) -> bool:
+def honours_all(body: Json, model: Model, table: Table = CHAT) -> bool:
     """Whether a model honours all that a request asks for."""
-    return not _lacking(body, model)
+    return table.operation in model.operations and not _lacking(body, model, table)
 
 
-def best_variant(body: Json, model: Model) -> Model:
+def best_variant(body: Json, model: Model, table: Table = CHAT) -> Model:
     """Of the kinds of servers that a model runs on, the one that honours the most of a request."""
-    if not model.variants:
-        return model
-    return min(model.variants, key=lambda variant: len(_lacking(body, variant)))
+    able = [variant for variant in model.variants if table.operation in variant.operations]
+    return min(able, key=lambda variant: len(_lacking(body, variant, table)), default=model)
 
 
-def _lacking(body: Json, model: Model) -> list[Unsupported]:
-    rules = _rules(model.capabilities, model.extra_parameters)
+def _lacking(body: Json, model: Model, table: Table) -> list[Unsupported]:
+    rules = _rules(model.capabilities, model.extra_parameters, table)
     found: list[Unsupported] = []
     for name, value in body.items():
         node = rules.get(name, _UNKNOWN)
@@ -114,10 +114,10 @@ _UNKNOWN = _Node(ChatParameter(""))
 
 
 @lru_cache(maxsize=256)
-def _rules(capabilities: frozenset[str], extra: frozenset[str]) -> dict[str, _Node | None]:
+def _rules(capabilities: frozenset[str], extra: frozenset[str], table: Table) -> dict[str, _Node | None]:
     """For each name of a request what there is to look for; None: nothing."""
     rules: dict[str, _Node | None] = dict.fromkeys(extra)
-    for parameter in PARAMETERS:
+    for parameter in table.parameters:
         top, *rest = parameter.name.replace("[]", "").split(".")
         rules.setdefault(top, None)
         if parameter.needs is None or parameter.needs in capabilities:

@@ -34,7 +34,7 @@ ALWAYS = Produced()
 Rows = dict[str, Produced]
 
 
-def _rows(produced: Produced, names: str | Iterable[str], below: str = "") -> Rows:
+def rows(produced: Produced, names: str | Iterable[str], below: str = "") -> Rows:
     """The same for several names, which may stand in one text, below a path."""
     listed = names.split() if isinstance(names, str) else names
     return {f"{below}.{name}" if below else name: produced for name in listed}
@@ -46,40 +46,41 @@ def _logprobs() -> Rows:
     at = "choices[].logprobs"
     return {
         at: Produced(note="null unless asked for"),
-        **_rows(Produced("logprobs"), "content refusal", at),
-        **_rows(Produced("logprobs"), (*token, *alternative), f"{at}.content[]"),
-        **_rows(Produced(never="a refusal is text of the answer here"), (*token, *alternative), f"{at}.refusal[]"),
+        **rows(Produced("logprobs"), "content refusal", at),
+        **rows(Produced("logprobs"), (*token, *alternative), f"{at}.content[]"),
+        **rows(Produced(never="a refusal is text of the answer here"), (*token, *alternative), f"{at}.refusal[]"),
     }
 
 
-def _usage() -> Rows:
+def usage() -> Rows:
+    """The token counts of an answer."""
     apart = Produced(never="not counted apart")
     return {
-        **_rows(ALWAYS, "usage"),
-        **_rows(ALWAYS, "prompt_tokens completion_tokens total_tokens", "usage"),
-        **_rows(ALWAYS, "prompt_tokens_details completion_tokens_details", "usage"),
-        **_rows(ALWAYS, "cached_tokens audio_tokens", "usage.prompt_tokens_details"),
-        **_rows(apart, "text_tokens image_tokens cache_write_tokens", "usage.prompt_tokens_details"),
-        **_rows(ALWAYS, "reasoning_tokens audio_tokens", "usage.completion_tokens_details"),
-        **_rows(ALWAYS, "accepted_prediction_tokens rejected_prediction_tokens", "usage.completion_tokens_details"),
-        **_rows(apart, "text_tokens", "usage.completion_tokens_details"),
+        **rows(ALWAYS, "usage"),
+        **rows(ALWAYS, "prompt_tokens completion_tokens total_tokens", "usage"),
+        **rows(ALWAYS, "prompt_tokens_details completion_tokens_details", "usage"),
+        **rows(ALWAYS, "cached_tokens audio_tokens", "usage.prompt_tokens_details"),
+        **rows(apart, "text_tokens image_tokens cache_write_tokens", "usage.prompt_tokens_details"),
+        **rows(ALWAYS, "reasoning_tokens audio_tokens", "usage.completion_tokens_details"),
+        **rows(ALWAYS, "accepted_prediction_tokens rejected_prediction_tokens", "usage.completion_tokens_details"),
+        **rows(apart, "text_tokens", "usage.completion_tokens_details"),
     }
 
 
 def _moderation() -> Rows:
     needs = Produced("moderation")
     judgement = "type model flagged categories category_scores category_applied_input_types"
-    rows = _rows(needs, "moderation moderation.input moderation.output")
+    found = rows(needs, "moderation moderation.input moderation.output")
     for side in ("moderation.input", "moderation.output"):
-        rows |= _rows(needs, "type model results code message", side)
-        rows |= _rows(needs, judgement, f"{side}.results[]")
-    return rows
+        found |= rows(needs, "type model results code message", side)
+        found |= rows(needs, judgement, f"{side}.results[]")
+    return found
 
 
 _IDENTITY = {
-    **_rows(ALWAYS, "id object created model choices system_fingerprint"),
+    **rows(ALWAYS, "id object created model choices system_fingerprint"),
     "service_tier": Produced(note="always `default`"),
-    **_rows(ALWAYS, "index finish_reason", "choices[]"),
+    **rows(ALWAYS, "index finish_reason", "choices[]"),
 }
 
 # What stands in the last event of a stream that fails.
@@ -91,40 +92,40 @@ _DELTA = "choices[].delta"
 COMPLETION: Mapping[str, Produced] = {
     **_IDENTITY,
     "metadata": Produced(note="as it was sent"),
-    **_rows(ALWAYS, "message", "choices[]"),
-    **_rows(ALWAYS, "role content", _MESSAGE),
+    **rows(ALWAYS, "message", "choices[]"),
+    **rows(ALWAYS, "role content", _MESSAGE),
     f"{_MESSAGE}.refusal": Produced(note="always null"),
     f"{_MESSAGE}.reasoning_content": Produced("reasoning"),
     f"{_MESSAGE}.annotations": Produced(note="empty without a search of the web"),
-    **_rows(
+    **rows(
         Produced("web_search"),
         "type url_citation url_citation.start_index url_citation.end_index url_citation.url url_citation.title",
         f"{_MESSAGE}.annotations[]",
     ),
-    **_rows(Produced("tools"), "tool_calls", _MESSAGE),
-    **_rows(Produced("tools"), "id type function function.name function.arguments", f"{_MESSAGE}.tool_calls[]"),
-    **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_MESSAGE}.tool_calls[]"),
-    **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _MESSAGE),
-    **_rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _MESSAGE),
+    **rows(Produced("tools"), "tool_calls", _MESSAGE),
+    **rows(Produced("tools"), "id type function function.name function.arguments", f"{_MESSAGE}.tool_calls[]"),
+    **rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_MESSAGE}.tool_calls[]"),
+    **rows(Produced("functions"), "function_call function_call.name function_call.arguments", _MESSAGE),
+    **rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _MESSAGE),
     **_logprobs(),
-    **_usage(),
+    **usage(),
     **_moderation(),
 }
 
 CHUNK: Mapping[str, Produced] = {
     **_IDENTITY,
     "obfuscation": Produced(note="when asked for"),
-    **_rows(ALWAYS, "delta", "choices[]"),
-    **_rows(ALWAYS, "role content", _DELTA),
+    **rows(ALWAYS, "delta", "choices[]"),
+    **rows(ALWAYS, "role content", _DELTA),
     f"{_DELTA}.refusal": Produced(note="always null"),
     f"{_DELTA}.reasoning_content": Produced("reasoning"),
-    **_rows(Produced("tools"), "tool_calls", _DELTA),
-    **_rows(Produced("tools"), "index id type function function.name function.arguments", f"{_DELTA}.tool_calls[]"),
-    **_rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_DELTA}.tool_calls[]"),
-    **_rows(Produced("functions"), "function_call function_call.name function_call.arguments", _DELTA),
-    **_rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _DELTA),
+    **rows(Produced("tools"), "tool_calls", _DELTA),
+    **rows(Produced("tools"), "index id type function function.name function.arguments", f"{_DELTA}.tool_calls[]"),
+    **rows(Produced("custom_tools"), "custom custom.name custom.input", f"{_DELTA}.tool_calls[]"),
+    **rows(Produced("functions"), "function_call function_call.name function_call.arguments", _DELTA),
+    **rows(Produced("audio"), "audio audio.id audio.expires_at audio.data audio.transcript", _DELTA),
     **_logprobs(),
-    **_usage(),
+    **usage(),
     **_moderation(),
-    **_rows(Produced(note="when the answer fails after its beginning"), FAILURE),
+    **rows(Produced(note="when the answer fails after its beginning"), FAILURE),
 }

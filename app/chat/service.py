@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ..engines.base import Deltas, Engine, Model, Plan
+from ..contract.faults import Validator
+from ..engines.base import Completion, Deltas, Engine, Model
 from ..errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from ..jsontypes import Json
 from . import choices
 from .call import Call
-from .combinations import check_combinations
+from .combinations import check_combinations, refuse_options_of_no_stream
 from .completion import ChunkWriter, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
@@ -21,6 +22,7 @@ from .limiter import Limiters
 from .messages import check_conversation
 from .nulls import without_nulls
 from .policy import best_variant, honour
+from .tables import CHAT, check_operation
 
 _COUNTS = "continuous_usage_stats"
 
@@ -42,6 +44,11 @@ class Chat:
     ``limiters`` keep load off the models.
     """
 
+    # Other operations do as chats do but for what is theirs: their parameters, `_check`, what a request must be,
+    # `_complete_request`, what its engine gets, and how answers are asked for and told.
+    table = CHAT
+    writer: type[ChunkWriter] = ChunkWriter
+
     def __init__(
         self,
         engine: Engine,
@@ -58,6 +65,9 @@ class Chat:
         self.limiters = limiters or Limiters()
         self._models: tuple[Model, ...] = ()
         self._names: dict[str, Model] = {}
+
+    def fit(self, validator: Validator) -> None:
+        """Have whole answers fit another author's document, whose validator of them this is. Those of chats do."""
 
     @property
     def models(self) -> dict[str, Model]:
@@ -117,16 +127,20 @@ class Chat:
         if unknown and (model.unsupported or self.policy) == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         log["model"] = model.id
-        self._refuse_many_tools(body)
         for name in ("user", "safety_identifier"):
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
-        _refuse_options_of_no_stream(body)
-        check_conversation(body["messages"])
+        self._check(body)
         call = self._able(model, body, client, log)
         call.unknown = tuple(unknown)
         call.tell_ignored(call.unknown)
         return call
+
+    def _check(self, body: Json) -> None:
+        """Do nothing when a request is one, whichever model answers it; raises as `prepare`."""
+        self._refuse_many_tools(body)
+        refuse_options_of_no_stream(body)
+        check_conversation(body["messages"])
 
     def _able(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
         """The call of the model, or of a fallback of it that is to answer what it cannot honour."""
@@ -156,11 +170,21 @@ class Chat:
         return None
 
     def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
-        model = best_variant(body, model)
+        model = best_variant(body, model, self.table)
+        check_operation(model, self.table.operation)
         policy = model.unsupported or self.policy
-        request, unsupported = honour(body, model, policy=policy)
+        request, unsupported = honour(body, model, policy=policy, table=self.table)
         request = {name: _plain(value) for name, value in request.items()}
         request["model"] = model.id
+        n = self._complete_request(request, model, client)
+        if not model.makes_choices:
+            request.pop("n", None)  # its plan is asked so many times
+        call = Call(model, request, n, [], policy == "warn", body, client, log, model.fallbacks, table=self.table)
+        call.tell_ignored(unsupported)
+        return call
+
+    def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
+        """Make of a request what its engine gets, and give the number of choices; raises as `prepare`."""
         check_combinations(request)
         if "prompt_cache_key" in request:
             # Another client's key of the same name is another key: it must not tell what this one's requests were.
@@ -168,12 +192,7 @@ class Chat:
         if "max_tokens" in request and "max_completion_tokens" in request:
             # Two limits of the same thing: the lower one keeps both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
-        n = self._choices(request, model)
-        if not model.makes_choices:
-            request.pop("n", None)  # its plan is asked so many times
-        call = Call(model, request, n, [], policy == "warn", body, client, log, model.fallbacks)
-        call.tell_ignored(unsupported)
-        return call
+        return self._choices(request, model)
 
     def _refuse_many_tools(self, body: Json) -> None:
         for name in ("tools", "functions"):
@@ -214,14 +233,20 @@ class Chat:
         while True:
             try:
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
-                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
-                    answer = await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
+                    answer = await self._answer(call)
             except ApiError as error:
                 fallbacks.next(_advised(error, call.model))
                 continue
             if "usage" in answer.facts:
                 call.log["tokens"] = answer.facts["usage"]["total_tokens"]
-            return completion(answer, call.model, metadata=call.request.get("metadata"))
+            return self._told(answer, call)
+
+    async def _answer(self, call: Call) -> Completion:
+        plan = await self.engine.prepare(call.request, call.refuse, call.client)
+        return await (plan.complete() if call.asks_once else choices.complete(plan, call.n))
+
+    def _told(self, answer: Completion, call: Call) -> Json:
+        return completion(answer, call.model, metadata=call.request.get("metadata"))
 
     async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
         """The chunks of the completion; raises as `complete` does, also between chunks."""
@@ -230,9 +255,8 @@ class Chat:
         while True:
             try:
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
-                    plan = await self.engine.prepare(call.request, call.refuse, call.client)
-                    writer = _writer(call)
-                    async with aclosing(_deltas(plan, call)) as deltas:
+                    writer = self._writer(call)
+                    async with aclosing(await self._deltas(call)) as deltas:
                         async for delta in deltas:
                             for chunk in writer.feed(delta):
                                 begun = True
@@ -248,26 +272,21 @@ class Chat:
                 call.log["tokens"] = writer.usage["total_tokens"]
             return
 
+    async def _deltas(self, call: Call) -> Deltas:
+        plan = await self.engine.prepare(call.request, call.refuse, call.client)
+        return plan.stream() if call.asks_once else choices.stream(plan, call.n, counts=call.option(_COUNTS))
+
+    def _writer(self, call: Call) -> ChunkWriter:
+        return self.writer(
+            call.model,
+            include_usage=call.option("include_usage"),
+            counts=call.option(_COUNTS),
+            obfuscate=call.option("include_obfuscation"),
+        )
+
     def may_be_foreign(self, call: Call) -> bool:
         """Whether another server may make the answer."""
         return call.model.foreign or any(self.model(other).foreign for other in call.model.fallbacks)
-
-
-def _deltas(plan: Plan, call: Call) -> Deltas:
-    return plan.stream() if call.asks_once else choices.stream(plan, call.n, counts=_option(call, _COUNTS))
-
-
-def _option(call: Call, name: str) -> bool:
-    return bool(call.request.get("stream_options", {}).get(name))
-
-
-def _writer(call: Call) -> ChunkWriter:
-    return ChunkWriter(
-        call.model,
-        include_usage=_option(call, "include_usage"),
-        counts=_option(call, _COUNTS),
-        obfuscate=_option(call, "include_obfuscation"),
-    )
 
 
 def _advised(error: ApiError, model: Model) -> ApiError:
@@ -275,15 +294,6 @@ def _advised(error: ApiError, model: Model) -> ApiError:
     if isinstance(error, ContextLengthExceeded) and model.more_context:
         return ContextLengthExceeded(f"{error.message} {model.more_context}", param=error.param)
     return error
-
-
-def _refuse_options_of_no_stream(body: Json) -> None:
-    if not body.get("stream") and any((body.get("stream_options") or {}).values()):
-        raise BadRequest(
-            "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",
-            param="stream_options",
-            code="invalid_value",
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,10 @@ import sys
 import click
 
 from ..chat.support import support_table
+from ..chat.tables import CHAT
+from ..completions.parameters import TEXT
 from ..configuration.served import known_models
+from ..embeddings.parameters import EMBEDDING
 from ..errors import ConfigurationError
 from ..model_files.catalogue import CATALOGUE
 from ..model_files.fetching import fetch
@@ -16,6 +19,8 @@ from ..model_files.reference import PREFIX
 from ..model_files.storing import megabytes
 from ..settings import Settings, state_folder
 from .told import ToldGroup
+
+_TABLES = (CHAT, TEXT, EMBEDDING)
 
 
 @click.group("models", cls=ToldGroup)
@@ -45,10 +50,11 @@ def list_models() -> None:
 @models.command("show")
 @click.argument("model_id")
 def show_model(model_id: str) -> None:
-    """Print what a model does with each parameter of a request."""
+    """Print what a model does with each parameter of a request, of a conversation first."""
     for model in known_models(Settings.from_environment()):
         if model_id in (model.id, *model.aliases):
-            click.echo(support_table(model))
+            tables = [table for table in _TABLES if table.operation in model.operations]
+            click.echo("\n\n".join(support_table(model, table) for table in tables))
             return
     raise click.ClickException("there is no such model; see `models list`")
 

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from ..chat.limiter import Bounds, Limiters
-from ..chat.policy import honours_all
 from ..engines.auto import AutoEngine
-from ..engines.base import Engine, Model, reasoning_model
+from ..engines.base import OPERATIONS, Engine, Model, reasoning_model
 from ..engines.dialects.dialect import UpstreamModel
 from ..engines.dialects.known import AUTO, KINDS
 from ..engines.dialects.recognising import by_host
 from ..engines.discovery import DiscoveringEngine
 from ..engines.echo import MODEL, EchoEngine
 from ..engines.extra import check_extra
+from ..engines.llama.embedding import LlamaEmbedder
 from ..engines.llama.engine import LlamaEngine
 from ..engines.recognition import Met, Recognition
 from ..engines.registry import Registry
@@ -24,6 +24,7 @@ from ..engines.transport.replicas import Replicas
 from ..engines.upstream import UpstreamEngine, as_served, model_of, trial_of, with_length
 from ..model_process.address import address_from_environment
 from ..settings import Settings, state_folder
+from .capabilities import honours
 from .keys import Configuration, Entry
 from .model_file import ServedModel, served_model
 
@@ -116,6 +117,8 @@ def _bounds(entry: Entry, settings: Settings) -> Bounds:
 
 def _llama(served: ServedModel, model: Model, number: int, settings: Settings) -> Engine:
     """The engine of the server's model process with a number. ``model`` is what is said of it."""
+    if served.options.embeds:
+        return LlamaEmbedder(model, address=partial(address_from_environment, number))
     return LlamaEngine(
         model,
         context_length=served.options.context_length,
@@ -179,15 +182,20 @@ def _recognising(entry: Entry, model: Model, name: str, replicas: Replicas, reco
         extra = upstream.model.extra_parameters & KINDS[kind].extra_parameters
         return replace(upstream, model=replace(upstream.model, extra_parameters=extra))
 
-    return AutoEngine(describe, honours_all, replicas, recognition)
+    return AutoEngine(describe, honours, replicas, recognition)
 
 
 def _upstream_model(entry: Entry, model: Model, name: str) -> UpstreamModel:
     """A model that its upstream calls by a name, with what a configuration says of it."""
     keys = entry.keys
-    capabilities = (model.capabilities | frozenset(keys.capabilities.add)) - frozenset(keys.capabilities.remove)
+    added, removed = frozenset(keys.capabilities.add), frozenset(keys.capabilities.remove)
+    model = replace(
+        model,
+        capabilities=(model.capabilities | added - OPERATIONS) - removed,
+        operations=(model.operations | added & OPERATIONS) - removed,
+    )
     return UpstreamModel(
-        _described(replace(model, capabilities=capabilities), entry),
+        _described(model, entry),
         name,
         extra=keys.extra_body,
         remote_media=keys.remote_media,

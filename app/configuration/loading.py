@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import structs
 
-from ..chat.parameters import CAPABILITIES
 from ..engines.base import REASONING_MODELS_LACK
 from ..engines.dialects.known import AUTO, possible
 from ..errors import ConfigurationError
@@ -20,6 +19,7 @@ from ..model_files.naming import is_name
 from ..settings import is_key
 from ..tables import Fail, did_you_mean, path_of, read
 from .addresses import fault_of
+from .capabilities import NAMES
 from .chat_template import CHATML
 from .files import read_file
 from .keys import ENGINES, Configuration, Entry, FileKeys, ModelKeys, engines_of, is_common
@@ -134,10 +134,10 @@ def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
             raise fail(f"base_urls[{index}]", fault)
     dialects = possible(keys.dialect)
     extra = frozenset[str]().union(*(dialect.extra_parameters for dialect in dialects))
-    capabilities = frozenset[str]().union(*(dialect.capabilities for dialect in dialects))
+    capabilities = frozenset[str]().union(*(dialect.capabilities | dialect.operations for dialect in dialects))
     whose = "The dialects have" if keys.dialect == AUTO else f"The dialect {keys.dialect} has"
     _check_known(entry, keys.extra_parameters, extra, "extra_parameters", whose)
-    _check_known(entry, keys.capabilities.add, CAPABILITIES, "capabilities.add", "There are")
+    _check_known(entry, keys.capabilities.add, NAMES, "capabilities.add", "There are")
     _check_known(entry, keys.capabilities.remove, capabilities, "capabilities.remove", whose)
     for index, name in enumerate(keys.capabilities.add):
         if keys.reasoning and name in REASONING_MODELS_LACK:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..engines.base import Model
 from ..engines.extra import LLAMA_PARAMETERS, check_extra
-from ..engines.llama.engine import CAPABILITIES
+from ..engines.llama import embedding
+from ..engines.llama.engine import CAPABILITIES, OPERATIONS
 from ..errors import ConfigurationError
 from ..model_files.naming import locate
 from ..model_process import gguf
@@ -28,6 +29,8 @@ _MORE_CONTEXT = (
     "context, served with PARLEY_MODEL=smollm2."
 )
 _LONGEST_DEFAULT_CONTEXT = 8192
+# All of a text is read in one step, whose memory grows with the square of its length.
+_LONGEST_DEFAULT_TEXT = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class ServedModel:
     @property
     def remark(self) -> str | None:
         """What an operator should know of the model, in a sentence."""
-        if self.template.text is not None:
+        if self.template.text is not None or self.options.embeds:
             return None
         return (
             f"{self.options.model} has no chat template: llama.cpp writes conversations in ChatML marks "
@@ -76,7 +79,8 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
     template = _template(entry, file)
     trained = file.context_length or _LONGEST_DEFAULT_CONTEXT
     bundled = asked.path is None
-    context = asked.context_length or min(trained, _LONGEST_DEFAULT_CONTEXT)
+    usual = _LONGEST_DEFAULT_TEXT if file.embeds else _LONGEST_DEFAULT_CONTEXT
+    context = asked.context_length or min(trained, usual)
     # More threads than cores wait for each other; the bundled model is too small to gain from a second one.
     threads = asked.threads or (1 if bundled else usable_cores())
     if context * asked.slots >= 2**31:
@@ -106,10 +110,13 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
             created=int(status.st_mtime),
             owned_by="parley" if bundled else "user",
             fingerprint=f"fp_{fingerprint}",
-            capabilities=CAPABILITIES | chat_template.capabilities(template.text) | _senses(projector),
+            capabilities=embedding.CAPABILITIES
+            if file.embeds
+            else CAPABILITIES | chat_template.capabilities(template.text) | _senses(projector),
             context_length=context,
             extra_parameters=frozenset(asked.extra_parameters),
             more_context=_MORE_CONTEXT if bundled else "",
+            operations=embedding.OPERATIONS if file.embeds else OPERATIONS,
         ),
         ChildOptions(
             model=str(path),
@@ -118,6 +125,7 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
             threads=threads,
             projector=str(projector.path) if projector is not None else "",
             chat_template=template.text or "" if asked.chat_template is not None else "",
+            embeds=file.embeds,
         ),
         file.vocabulary,
         template,

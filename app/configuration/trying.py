@@ -20,7 +20,7 @@ def try_templates(models: Iterable[ServedModel]) -> None:
     for served in models:
         template = served.template
         bundled = served.options.model == str(BUNDLED_MODEL) and not served.options.chat_template
-        if template.text is None or bundled:
+        if template.text is None or bundled or served.options.embeds:
             continue
         if template.text not in verdicts:
             verdicts[template.text] = refusal(template.text, BUNDLED_MODEL)

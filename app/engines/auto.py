@@ -7,13 +7,13 @@ goes to one of a kind that honours all of it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from ..errors import ApiError, EngineUnavailable, RateLimited
 from ..jsontypes import Json
-from .base import Completion, Deltas, Model, Plan, Refuse
+from .base import CHAT, COMPLETIONS, EMBEDDINGS, Completion, Deltas, Embedded, Model, Plan, Refuse
 from .dialects.dialect import UpstreamModel
 from .dialects.drift import Drift
 from .dialects.unknown import UNKNOWN
@@ -24,8 +24,8 @@ from .upstream import UpstreamEngine
 # A model as it is on servers of a kind, with the length of its context where they tell it.
 Describe = Callable[[str, Met], UpstreamModel]
 
-# Whether a model honours all parameters of a request.
-Honours = Callable[[Json, Model], bool]
+# Whether a model honours all parameters of a request for an operation.
+Honours = Callable[[Json, Model, str], bool]
 
 
 class AutoEngine:
@@ -62,23 +62,48 @@ class AutoEngine:
         return bool(self._recognition.met.kinds) and await self._replicas.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        return await self._prepared(CHAT, request, lambda engine: engine.prepare(request, refuse, client))
+
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        return await self._prepared(COMPLETIONS, request, lambda engine: engine.prepare_text(request, refuse, client))
+
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        *others, last = self._fit(EMBEDDINGS, request)
+        for engine in others:
+            try:
+                return await engine.embed(request, refuse, client)
+            except (EngineUnavailable, RateLimited):
+                continue
+        return await last.embed(request, refuse, client)
+
+    def _fit(self, operation: str, request: Json) -> list[UpstreamEngine]:
+        """The engines that honour a request, those that it should rather go to first.
+
+        Raises:
+            EngineUnavailable: there is none.
+        """
         self._see()
         engines = self._engines
         if len(engines) == 1 and not self._recognition.changed:
-            return await engines[0].prepare(request, refuse, client)
-        fit = [engine for engine in engines if self._honours(request, engine.model)]
+            return [*engines]
+        fit = [engine for engine in engines if self._honours(request, engine.model, operation)]
         if not fit:
             # A server was of another kind a moment ago, when the request was found to be honoured.
             raise EngineUnavailable("The model's engine has changed. Retry in a moment.")
         random.shuffle(fit)  # sorting keeps the order of equals
-        fit.sort(key=lambda engine: engine.rank(request))
+        fit.sort(key=lambda engine: engine.rank(request, operation))
+        return fit
+
+    async def _prepared(
+        self, operation: str, request: Json, prepare: Callable[[UpstreamEngine], Awaitable[Plan]]
+    ) -> Plan:
         plans: list[Plan] = []
         first: ApiError | None = None
-        for engine in fit:
-            if plans and engine.rank(request)[0]:
+        for engine in self._fit(operation, request):
+            if plans and engine.rank(request, operation)[0]:
                 break
             try:
-                plans.append(await engine.prepare(request, refuse, client))
+                plans.append(await prepare(engine))
             except ApiError as error:
                 first = first or error
         if not plans:
@@ -147,5 +172,6 @@ def _together(models: tuple[Model, ...]) -> Model:
         variants[0],
         capabilities=frozenset[str]().union(*(model.capabilities for model in models)),
         extra_parameters=frozenset[str]().union(*(model.extra_parameters for model in models)),
+        operations=frozenset[str]().union(*(model.operations for model in models)),
         variants=variants,
     )

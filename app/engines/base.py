@@ -8,7 +8,7 @@ side, of keys, or of the document.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
 
@@ -20,6 +20,11 @@ from ..jsontypes import Json
 REASONING_MODELS_LACK = frozenset({"sampling", "penalties", "logit_bias", "logprobs", "max_tokens"})
 
 
+# What a model may be asked for, in the words of a configuration.
+CHAT, COMPLETIONS, EMBEDDINGS = "chat", "completions", "embeddings"
+OPERATIONS = frozenset({CHAT, COMPLETIONS, EMBEDDINGS})
+
+
 def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
     """The capabilities that are left to an engine whose model reasons."""
     return capabilities - REASONING_MODELS_LACK
@@ -29,7 +34,9 @@ def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
 class Model:
     """A model that an engine serves.
 
-    ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter table asks for.
+    ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter tables ask for. ``operations``, of
+    `OPERATIONS`, are what it may be asked for: its engine is a `TextEngine` where it goes on with texts, and an
+    `EmbeddingEngine` where it makes embeddings.
     ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
     and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
     or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
@@ -61,6 +68,7 @@ class Model:
     more_context: str = ""
     variants: tuple[Model, ...] = ()
     meet: Callable[[], Awaitable[None]] | None = None
+    operations: frozenset[str] = frozenset({CHAT})
 
 
 class FunctionCall(TypedDict, total=False):
@@ -264,5 +272,39 @@ class Engine(Protocol):
 
         Raises:
             ApiError: the engine refuses the request or cannot be asked now.
+        """
+        ...
+
+
+class TextEngine(Engine, Protocol):
+    """An engine with models that go on with texts."""
+
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        """As `Engine.prepare`, of a request for a completion with one ``prompt``, a text or the ids of its tokens.
+
+        The plan's deltas have the text for content, and log probabilities as a chat has them. Where ``echo`` is in the
+        request, the prompt is the first delta of each choice; the domain leaves it out where it knows the prompt's text
+        and needs none of its log probabilities.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Embedded:
+    """The vectors of a request's texts, in their order, each as numbers or as 32-bit floats, the low byte first; and
+    the ``tokens`` that the texts have together."""
+
+    vectors: list[Sequence[float] | bytes]
+    tokens: int
+
+
+class EmbeddingEngine(Engine, Protocol):
+    """An engine with models that make embeddings."""
+
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        """The vectors for a request, as validated, without the parameters that were null. Cancelling ends the work.
+
+        Raises:
+            ApiError: the engine refuses the request or cannot answer now.
         """
         ...

@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import cast
 
 from ..errors import ApiError, EngineUnavailable
 from ..jsontypes import Json
-from .base import Engine, Model, Plan, Refuse
+from .base import Embedded, EmbeddingEngine, Engine, Model, Plan, Refuse, TextEngine
 from .dialects.known import AUTO
 from .recognition import Recognition
 from .transport.replicas import Replicas
@@ -77,6 +78,12 @@ class DiscoveringEngine:
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
         return await self._engine(request).prepare(request, refuse, client)
+
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        return await cast(TextEngine, self._engine(request)).prepare_text(request, refuse, client)
+
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        return await cast(EmbeddingEngine, self._engine(request)).embed(request, refuse, client)
 
     def _engine(self, request: Json) -> Engine:
         engine = self._engines.get(request["model"])

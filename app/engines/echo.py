@@ -11,15 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import shake_256
 from typing import Any
 
 from ..errors import BadRequest, ConfigurationError, ContextLengthExceeded
 from ..jsontypes import Json
 from .asked import Asked
-from .base import Completion, Delta, Deltas, Message, Model, Refuse, ToolCall, Usage, usage_of
+from .base import (
+    OPERATIONS,
+    Completion,
+    Delta,
+    Deltas,
+    Embedded,
+    Message,
+    Model,
+    Refuse,
+    ToolCall,
+    Usage,
+    usage_of,
+)
 from .collecting import collect
 from .constraints.format import schema_of
 from .constraints.schema import Schema
@@ -33,6 +47,10 @@ LONGEST = 1 << 20
 # Characters of all choices of an answer together. A word counts as one token however long it is, so that the bounds on
 # tokens alone would let an answer have a hundred times the request.
 LONGEST_ANSWER = 4 * LONGEST
+
+# Numbers of a vector unless a request says how many, and of all vectors of an answer.
+DIMENSIONS = 64
+MOST_NUMBERS = 1 << 18
 
 # Words cost nothing to remember, so that agents with long prompts can be tried.
 CONTEXT_LENGTH = LONGEST
@@ -49,6 +67,8 @@ CAPABILITIES = frozenset(
         "functions",
         "custom_tools",
         "continuous_usage",
+        "dimensions",
+        "token_prompts",
     }
 )
 
@@ -61,6 +81,7 @@ MODEL = Model(
     context_length=CONTEXT_LENGTH,
     # Its choices together are bounded in characters.
     assumed_answer=8192,
+    operations=OPERATIONS,
 )
 
 
@@ -110,6 +131,36 @@ class EchoEngine:
         usage = usage_of(sum(len(text.split()) for text in texts), len(pieces))
         counts = Asked.of(request).counts
         return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
+
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
+        """As `base.TextEngine.prepare_text`: a prompt is followed by its words again. Those of tokens are their ids."""
+        conversation = {name: value for name, value in request.items() if name not in ("prompt", "echo")}
+        text = _words(request["prompt"])
+        try:
+            plan = await self.prepare({**conversation, "messages": [{"role": "user", "content": text}]}, refuse, client)
+        except ContextLengthExceeded as error:
+            raise ContextLengthExceeded(error.message.replace("messages", "prompt"), param="prompt") from None
+        if request.get("echo"):
+            plan.deltas.insert(0, {"content": text})
+            plan.size += len(text)
+        return plan
+
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        """As `base.EmbeddingEngine.embed`: a vector of the length 1 that only the same text has."""
+        texts = [_words(text) for text in request["input"]]
+        if sum(map(len, texts)) > LONGEST:
+            raise ContextLengthExceeded(
+                f"This model reads {LONGEST} characters for a request, and the texts have more. Shorten them.",
+                param="input",
+            )
+        size = request.get("dimensions", DIMENSIONS)
+        if size * len(texts) > MOST_NUMBERS:
+            raise BadRequest(
+                f"Invalid value for 'dimensions': this model gives at most {MOST_NUMBERS} numbers for a request.",
+                param="dimensions",
+                code="integer_above_max_value",
+            )
+        return Embedded([_vector(text, size) for text in texts], sum(len(text.split()) for text in texts))
 
     async def _input(self, tool: Tool, text: str) -> str:
         """What the tool is called with: for a custom one what was said, for a function an instance of its schema."""
@@ -201,6 +252,17 @@ def _text(content: Any) -> str:
 def _tokens(text: str) -> list[str]:
     # Without the space at the end, at each character of which the search for a word would begin anew.
     return _TOKEN.findall(text.rstrip())
+
+
+def _words(text: str | list[int]) -> str:
+    return text if isinstance(text, str) else " ".join(map(str, text))
+
+
+def _vector(text: str, size: int) -> list[float]:
+    drawn = shake_256(text.encode("utf-8", "replace")).digest(2 * size)
+    numbers = [int.from_bytes(drawn[at : at + 2], "little") - 32767.5 for at in range(0, 2 * size, 2)]
+    length = math.hypot(*numbers)
+    return [number / length for number in numbers]
 
 
 def _stopped(text: str, request: Json) -> str:

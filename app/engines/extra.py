@@ -90,6 +90,9 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
     },
 }
 
+# Those of them that mean nothing where there is no conversation.
+OF_CHATS_ALONE = frozenset({"chat_template_kwargs", "thinking_token_budget"})
+
 # Those of them that the engine beside the server takes.
 LLAMA_PARAMETERS = ("top_k", "min_p", "typical_p", "repeat_penalty", "ignore_eos")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import cast
 
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
-from .base import Engine, Model, Plan, Refuse
+from .base import Embedded, EmbeddingEngine, Engine, Model, Plan, Refuse, TextEngine
 
 
 class Registry:
@@ -64,6 +65,14 @@ class Registry:
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
         """As `base.Engine.prepare`."""
         return await self._engine(request["model"]).prepare(request, refuse, client)
+
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
+        """As `base.TextEngine.prepare_text`, of a model that goes on with texts."""
+        return await cast(TextEngine, self._engine(request["model"])).prepare_text(request, refuse, client)
+
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        """As `base.EmbeddingEngine.embed`, of a model that makes embeddings."""
+        return await cast(EmbeddingEngine, self._engine(request["model"])).embed(request, refuse, client)
 
     def _engine(self, model_id: str) -> Engine:
         engine = self._fixed.get(model_id)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..errors import UpstreamFailed, UpstreamRefused
+from ..errors import UnsupportedParameter, UpstreamFailed, UpstreamRefused
 from ..jsontypes import Json
-from .base import Completion, Deltas, Model, Refuse, StreamItem, without_refused
-from .collecting import collect
-from .dialects.dialect import Dialect, UpstreamModel, Written, refuse_remote_media
+from .base import CHAT, COMPLETIONS, Embedded, Model, Refuse, without_refused
+from .dialects.dialect import UpstreamModel, refuse_remote_media
 from .dialects.drift import Drift
-from .dialects.guard import Guard
 from .dialects.known import AUTO, KINDS
-from .dialects.reading import in_our_words, parse, read_whole
-from .dialects.stream import StreamReader
+from .dialects.reading import in_our_words, parse
 from .dialects.unknown import UNKNOWN
+from .dialects.vectors import read_vectors
+from .relaying import CHAT_PATH, TEXT_PATH, VECTORS_PATH, TextPlan, UpstreamPlan, unknown_there
 from .transport.bodies import encode
 from .transport.options import Trial
 from .transport.replicas import Replicas
 
-_PATH = "/chat/completions"
+# Bytes of an answer with embeddings, which take some 20 ms to read.
+_LARGE = 1 << 20
 
 
 class UpstreamEngine:
@@ -54,9 +55,9 @@ class UpstreamEngine:
     def model(self) -> Model:
         return self._upstream.model
 
-    def rank(self, request: Json) -> tuple[bool, tuple[bool, bool, bool, int]]:
+    def rank(self, request: Json, operation: str = CHAT) -> tuple[bool, tuple[bool, bool, bool, int]]:
         """The lower, the rather a request whose parameters it honours should go to it: its values count, then load."""
-        return any(self._dialect.unsupported(request)), self._replicas.rank()
+        return operation == CHAT and any(self._dialect.unsupported(request)), self._replicas.rank()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> UpstreamPlan:
         """As `base.Engine.prepare`. Nobody is asked."""
@@ -66,84 +67,41 @@ class UpstreamEngine:
         written = self._dialect.write(request, self._upstream)
         return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client, refuse)
 
-
-@dataclass(slots=True)
-class UpstreamPlan:
-    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is. ``refuse`` also decides about what the
-    answer shows not to have been honoured."""
-
-    dialect: Dialect
-    written: Written
-    seed: int | None
-    replicas: Replicas
-    drift: Drift
-    client: str | None
-    refuse: Refuse
-
-    async def complete(self, choice: int = 0) -> Completion:
-        """As `base.Plan.complete`."""
-        if not self.dialect.cancels:
-            return await collect(self.stream(choice))
-        with self._in_our_words():
-            answer = await self.replicas.post(_PATH, self._body(choice), client=self.client)
-            return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
-
-    async def stream(self, choice: int = 0) -> Deltas:
-        """As `base.Plan.stream`."""
-        reader, guard = self.written.read(self.drift), self._guard()
-        reader.secrets = self.replicas.secrets
-        with self._in_our_words():
-            if self.written.whole:
-                body = await self.replicas.post(_PATH, self._body(choice), client=self.client)
-                for delta in guard.feed(reader.feed_whole(body)):
-                    yield delta
-            else:
-                body = self._body(choice, stream=True)
-                async with aclosing(self.replicas.stream(_PATH, body, client=self.client)) as steps:
-                    async for events in steps:
-                        if isinstance(events, bytes):
-                            for delta in guard.feed(reader.feed_whole(events)):
-                                yield delta
-                            break
-                        for event in events:
-                            for delta in guard.feed(reader.feed(event)):
-                                yield delta
-                        if reader.done or guard.done:
-                            break
-            for delta in guard.end(self._end(reader, guard)):
-                yield delta
-
-    def _guard(self) -> Guard:
-        return Guard(self.written.asked, self.drift, self.refuse)
-
-    @staticmethod
-    def _end(reader: StreamReader, guard: Guard) -> Sequence[StreamItem]:
-        if reader.done or guard.done:
-            return ()
-        try:
-            return reader.end()
-        except UpstreamFailed:
-            if not guard.complete:
-                raise
-            return ()  # it ended before the upstream knew
-
-    def _body(self, choice: int, *, stream: bool = False) -> bytes:
-        body, asked = self.written.body, self.written.asked
-        if stream:
-            options = (
-                {"include_usage": True, "continuous_usage_stats": True} if asked.counts else {"include_usage": True}
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> TextPlan:
+        """As `base.TextEngine.prepare_text`. Nobody is asked."""
+        if "echo" in request and "prompt_logprobs" not in self.model.capabilities:
+            # What the domain left to us: log probabilities of the prompt, or the text of tokens.
+            what = "'logprobs'" if "logprobs" in request else "a prompt of tokens"
+            refuse(
+                UnsupportedParameter(
+                    f"Unsupported parameter: 'echo' is not supported with {what} with this model. Leave it out.",
+                    param="echo",
+                )
             )
-            body = {**body, "stream": True, "stream_options": options}
-        if choice and self.seed is not None:
-            body = {**body, "seed": self.dialect.seed(int(self.seed) + choice)}
-        return encode(body)
+            request = {name: value for name, value in request.items() if name != "echo"}
+        written = self._dialect.write_text(request, self._upstream)
+        replicas = self._replicas.explaining(unknown_there)
+        return TextPlan(self._dialect, written, request.get("seed"), replicas, self.drift, client, refuse)
 
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
+    async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
+        """As `base.EmbeddingEngine.embed`."""
+        body = self._dialect.write_embedding(request, self._upstream)
+        secrets = self._replicas.secrets
         try:
-            yield
+            replicas = self._replicas.explaining(unknown_there)
+            answer = await replicas.post(VECTORS_PATH, encode(body), client=client)
+            read = partial(
+                read_vectors,
+                answer,
+                len(request["input"]),
+                self.drift,
+                dimensions=request.get("dimensions"),
+                secrets=secrets,
+            )
+            # Vector by vector beside the event loop, where there are many.
+            return read() if len(answer) < _LARGE else await asyncio.to_thread(read)
         except UpstreamRefused as refusal:
-            raise in_our_words(refusal, self.written.asked.limit_name, self.replicas.secrets) from None
+            raise in_our_words(refusal, secrets=secrets, param="input") from None
         finally:
             self.drift.tell()
 
@@ -159,7 +117,12 @@ def model_of(
 def as_served(model: Model, dialect: str) -> Model:
     """A model with what the servers of a dialect honour. `AUTO` is what is honoured until it is known better."""
     spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
-    return replace(model, capabilities=spoken.capabilities, makes_choices=spoken.makes_choices)
+    return replace(
+        model,
+        capabilities=spoken.capabilities,
+        makes_choices=spoken.makes_choices,
+        operations=spoken.operations,
+    )
 
 
 def with_length(model: Model, context_length: int | None) -> Model:
@@ -168,12 +131,17 @@ def with_length(model: Model, context_length: int | None) -> Model:
 
 
 def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
-    """The smallest request that makes the model of an upstream generate: one token."""
-    # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
-    limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
-    request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
+    """The smallest request that makes the model of an upstream work: for one token, or for a vector."""
     spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
-    return Trial(_PATH, encode(spoken.write(request, upstream).body))
+    operations = upstream.model.operations
+    if CHAT in operations:
+        # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
+        limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
+        request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
+        return Trial(CHAT_PATH, encode(spoken.write(request, upstream).body))
+    if COMPLETIONS in operations:
+        return Trial(TEXT_PATH, encode(spoken.write_text({"prompt": "Hi", "max_tokens": 1}, upstream).body))
+    return Trial(VECTORS_PATH, encode(spoken.write_embedding({"input": ["Hi"]}, upstream)))
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = AUTO) -> tuple[Model, ...]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from urllib.parse import quote
-
-from ..chat.call import Call
 from ..chat.service import Chat
 from ..jsontypes import Json
 from ..web.exchange import Reply, Request, Stream
@@ -21,15 +17,6 @@ async def create_chat_completion(body: Json, request: Request) -> Reply | Stream
     call = await chat.begin(body, request.log, request.key_name, request.unknown)
     if body.get("stream"):
         # Who answers, and what is not honoured, is known once the first event is there.
-        return Stream(chat.stream(call), partial(_headers, call), foreign=chat.may_be_foreign(call))
+        return Stream(chat.stream(call), call.headers, foreign=chat.may_be_foreign(call))
     answer = await chat.complete(call)
-    return Reply(answer, headers=_headers(call), foreign=call.model.foreign)
-
-
-def _headers(call: Call) -> dict[str, str]:
-    headers = {}
-    if call.ignored:
-        headers["x-unsupported-parameters"] = ", ".join(call.ignored)[:1000]
-    if call.instead_of is not None:
-        headers["x-fallback-model"] = quote(call.model.id, safe="/:@+ ")
-    return headers
+    return Reply(answer, headers=call.headers(), foreign=call.model.foreign)

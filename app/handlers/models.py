@@ -6,8 +6,18 @@ from typing import Any
 
 from ..chat.service import Chat
 from ..chat.support import support_rows
+from ..chat.tables import CHAT
+from ..completions.parameters import TEXT
+from ..embeddings.parameters import EMBEDDING
 from ..engines.base import Model
 from ..web.exchange import Reply, Request
+
+# The operationId of each operation, where the table of its parameters is told, and the table.
+_TOLD = (
+    ("createChatCompletion", "parameters", CHAT),
+    ("createCompletion", "completion_parameters", TEXT),
+    ("createEmbedding", "embedding_parameters", EMBEDDING),
+)
 
 
 async def list_models(request: Request) -> Reply:
@@ -19,7 +29,7 @@ async def list_models(request: Request) -> Reply:
 async def retrieve_model(model: str, request: Request) -> Reply:
     """``GET /models/{model}``: one of them, with what it does with each parameter of a request."""
     found = await request.service(Chat).meet(model)
-    return Reply({**_describe(model, found), "x_parley": {"parameters": support_rows(found)}})
+    return Reply({**_describe(model, found), "x_parley": _support(found)})
 
 
 def _describe(name: str, model: Model) -> dict[str, Any]:
@@ -28,3 +38,9 @@ def _describe(name: str, model: Model) -> dict[str, Any]:
         # By the names of OpenRouter and of vLLM, which clients look for.
         told["context_length"] = told["max_model_len"] = model.context_length
     return told
+
+
+def _support(model: Model) -> dict[str, Any]:
+    able = [told for told in _TOLD if told[2].operation in model.operations]
+    tables = {name: support_rows(model, table) for _, name, table in able}
+    return {"operations": [operation for operation, _, _ in able], "parameters": [], **tables}

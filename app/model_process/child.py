@@ -50,7 +50,7 @@ class ChildOptions:
     ``context_length`` is in tokens and holds for each of the ``slots``, the answers generated side by side.
     ``threads`` are those that compute; more than the cores at hand make it very slow. ``projector`` is the file that
     turns pictures or sounds into what the model reads, or empty. ``chat_template`` is the text of one, or a name that
-    llama.cpp knows, instead of the model's own; or empty.
+    llama.cpp knows, instead of the model's own; or empty. ``embeds``: it makes embeddings, and nothing else.
     """
 
     model: str
@@ -59,6 +59,7 @@ class ChildOptions:
     threads: int = 1
     projector: str = ""
     chat_template: str = ""
+    embeds: bool = False
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -122,6 +123,9 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     if options.projector:
         parameters.mmproj.path = options.projector
         parameters.n_batch = parameters.n_ubatch = 512  # some models must see all of a picture in one step
+    if options.embeds:
+        parameters.embedding = True
+        parameters.n_batch = parameters.n_ubatch = options.context_length  # all of a text is read in one step
     parameters.chat_template = options.chat_template
     parameters.media_path = ""  # no files
     parameters.video_ffmpeg_bin_dir = os.devnull  # no programs for what llama.cpp cannot decode itself

@@ -21,6 +21,7 @@ _WANTED = frozenset(
 )
 _TOKENS = "tokenizer.ggml.tokens"
 PROJECTOR = "clip"  # the architecture of a projector
+_POOLINGS = (1, 2, 3)  # by which a text becomes one vector: the mean, the first, and the last
 
 _DEFAULT_ALIGNMENT = 32
 # Far above any real file, far below what would keep a start busy.
@@ -71,7 +72,7 @@ class GgufFile:
 
     ``context_length`` is in tokens, ``size`` in bytes; ``vocabulary`` is what grammars must know of its tokens. Of a
     projector: whether it ``sees`` and ``hears``, and the ``widths`` of its tensors outside of the encoders, one of
-    which is that of the model's embeddings.
+    which is that of the model's embeddings. ``embeds``: it makes one vector of a text, as its kind of pooling says.
     """
 
     path: Path
@@ -85,6 +86,7 @@ class GgufFile:
     sees: bool = False
     hears: bool = False
     widths: frozenset[int] = frozenset()
+    embeds: bool = False
 
 
 def read(path: str | Path) -> GgufFile:
@@ -150,7 +152,7 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
     tokens = slice(0, 0)
     for _ in range(entries):
         key = cursor.text()
-        wanted = key in _WANTED or key.endswith((".context_length", ".embedding_length"))
+        wanted = key in _WANTED or key.endswith((".context_length", ".embedding_length", ".pooling_type"))
         kind, begin = cursor.u32(), cursor.at
         value = cursor.value(kind, wanted=wanted)
         if key == _TOKENS and kind == ARRAY:
@@ -192,6 +194,7 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
         sees=known.get("clip.has_vision_encoder") is True,
         hears=known.get("clip.has_audio_encoder") is True,
         widths=widths if architecture == PROJECTOR else frozenset(),
+        embeds=length("pooling_type") in _POOLINGS,
     )
 
 

@@ -117,6 +117,35 @@ base_urls = ["http://a/v1"]
     assert trials[1] is None
 
 
+@pytest.mark.parametrize(
+    ("removed", "operations", "path"),
+    [
+        ("", {"chat", "completions", "embeddings"}, "/chat/completions"),
+        ('"chat", "seed"', {"completions", "embeddings"}, "/completions"),
+        ('"chat", "completions"', {"embeddings"}, "/embeddings"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["vllm", "auto"])
+def test_an_upstream_is_asked_for_what_the_operator_says_that_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str, removed: str, operations: set[str], path: str
+) -> None:
+    made: list[UpstreamOptions] = []
+    monkeypatch.setattr(building, "Replicas", lambda options: made.append(options) or Replicas(options))
+    text = f"""
+[models.m]
+engine = "upstream"
+dialect = "{dialect}"
+base_urls = ["http://a/v1"]
+trial = "completion"
+capabilities = {{ remove = [{removed}] }}
+"""
+    (model,) = built(tmp_path, text).engine.models
+    assert model.operations == operations
+    assert ("seed" in model.capabilities) == ("seed" not in removed)
+    assert made[0].trial is not None
+    assert made[0].trial.path == path
+
+
 def test_a_header_that_cannot_be_set_is_refused_with_the_place_of_its_model(tmp_path: Path) -> None:
     text = '[models.m]\nengine = "upstream"\nbase_urls = ["http://a/v1"]\nheaders = { host = "x" }'
     with pytest.raises(ConfigurationError, match=r"p\.toml: models\.m\.headers\.host is a header that cannot be set"):

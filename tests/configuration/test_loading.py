@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from app.chat.parameters import CAPABILITIES
+from app.configuration.capabilities import CAPABILITIES
 from app.configuration.chosen import chosen
 from app.configuration.keys import Configuration
 from app.configuration.loading import load

@@ -23,13 +23,15 @@ _FORMS = {F32: "f", F16: "e"}
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """``shape`` is in ggml's order, the fastest dimension first; ``values`` are all of them."""
+    """``shape`` is in ggml's order, the fastest dimension first; ``values`` are all of them, as they are or packed."""
 
     shape: tuple[int, ...]
-    values: Sequence[float]
+    values: Sequence[float] | bytes
     kind: int = F32
 
     def packed(self) -> bytes:
+        if isinstance(self.values, bytes):
+            return self.values
         return struct.pack(f"<{len(self.values)}{_FORMS[self.kind]}", *self.values)
 
 
@@ -68,7 +70,7 @@ def _value(value: Any) -> bytes:
     return struct.pack(f"<IIQ{len(value)}f", 9, 6, len(value), *value)
 
 
-class _Weights:
+class Weights:
     """Random tensors, the same for the same seed."""
 
     def __init__(self, seed: int) -> None:
@@ -118,7 +120,7 @@ def write_projector(path: Path, embedding: int, *, images: bool = True, audio: b
     """A projector for a model whose embeddings have the width given: in the manner of LLaVA 1.5 a picture becomes
     `IMAGE_TOKENS` of them, in that of Ultravox half a minute of sound `AUDIO_TOKENS`."""
     metadata: dict[str, Any] = {"general.architecture": "clip", "clip.use_gelu": True}
-    weights = _Weights(1)
+    weights = Weights(1)
     if images:
         _add_eyes(metadata, weights, embedding)
     if audio:
@@ -138,7 +140,7 @@ def _encoder(kind: str, embedding: int, blocks: int) -> dict[str, Any]:
     }
 
 
-def _add_eyes(metadata: dict[str, Any], weights: _Weights, embedding: int) -> None:
+def _add_eyes(metadata: dict[str, Any], weights: Weights, embedding: int) -> None:
     blocks = 2  # the last one is not asked
     metadata |= _encoder("vision", embedding, blocks)
     metadata |= {
@@ -158,7 +160,7 @@ def _add_eyes(metadata: dict[str, Any], weights: _Weights, embedding: int) -> No
     weights.linear("mm.2", embedding, embedding)
 
 
-def _add_ears(metadata: dict[str, Any], weights: _Weights, embedding: int) -> None:
+def _add_ears(metadata: dict[str, Any], weights: Weights, embedding: int) -> None:
     metadata |= _encoder("audio", embedding, 1)
     metadata |= {
         "clip.audio.projector_type": "ultravox",

@@ -70,6 +70,17 @@ KINDS: Mapping[str, Answers] = {
 }
 
 
+_USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
+_ANSWERS: dict[str, Json] = {
+    "/chat/completions": completion(),
+    "/completions": {
+        **{"id": "c", "object": "text_completion", "created": 1, "model": "m", "usage": {**_USAGE, "total_tokens": 2}},
+        "choices": [{"index": 0, "text": "a", "logprobs": None, "finish_reason": "stop"}],
+    },
+    "/embeddings": {"object": "list", "data": [{"index": 0, "embedding": [0.5, 1.0]}], "usage": _USAGE},
+}
+
+
 def seen(kind: str, *paths: str) -> dict[str, Seen]:
     """What a server of a kind says, at these paths or at all."""
     return {
@@ -99,7 +110,8 @@ class Server:
 
     async def __aenter__(self) -> Server:
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._complete)
+        for path in _ANSWERS:
+            app.router.add_post(f"/v1{path}", self._complete)
         app.router.add_get("/{path:.*}", self._tell)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -115,7 +127,8 @@ class Server:
     async def _complete(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
         return web.json_response(
-            completion() if self.status == 200 else {"error": {"message": "x"}}, status=self.status
+            _ANSWERS[request.path.removeprefix("/v1")] if self.status == 200 else {"error": {"message": "x"}},
+            status=self.status,
         )
 
     async def _tell(self, request: web.Request) -> web.Response:

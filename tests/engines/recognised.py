@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from app.chat.service import Chat
+from app.completions.service import Completions
 from app.configuration.building import build
 from app.configuration.loading import load
+from app.embeddings.service import Embeddings
 from app.engines.base import Engine, Model
 from app.engines.dialects.known import KINDS
 from app.errors import ApiError
@@ -61,6 +63,18 @@ async def turned(server: Server, chat: Chat, kind: str) -> AsyncIterator[None]:
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, PATIENCE))
+
+
+async def ask_for_text(chat: Chat, **fields: Any) -> Json:
+    """A completion of a text by the models of a chat."""
+    completions = Completions(chat.engine)
+    return await completions.complete(await completions.begin({"model": "m", "prompt": "a", **fields}, {}))
+
+
+async def ask_for_vector(chat: Chat, **fields: Any) -> Json:
+    """An embedding by the models of a chat."""
+    embeddings = Embeddings(chat.engine)
+    return await embeddings.embed(await embeddings.begin({"model": "m", "input": "a", **fields}, {}))
 
 
 async def ask(chat: Chat, **fields: Any) -> Json:

@@ -13,7 +13,7 @@ from app.engines.dialects.known import KINDS
 from app.errors import EngineUnavailable, UnsupportedParameter
 
 from .kinds import Server
-from .recognised import HELLO, ask, run, served
+from .recognised import HELLO, ask, ask_for_text, ask_for_vector, run, served
 
 pytestmark = pytest.mark.live
 
@@ -52,6 +52,27 @@ def test_a_request_goes_to_the_kind_of_server_that_honours_all_of_it(tmp_path: P
                 with contextlib.suppress(Exception):  # the servers here call nothing
                     await ask(chat, tools=[tool], tool_choice="required")
             assert len(ollama.asked) == asked
+
+    run(test())
+
+
+def test_so_does_a_request_for_a_text_or_a_vector(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Server("vllm") as vllm, Server("ollama") as ollama, served(tmp_path, vllm, ollama) as chat:
+            await chat.meet("m")
+            for _ in range(6):
+                await ask_for_text(chat, prompt=[1, 2])  # not Ollama, and so is a vector of tokens
+                await ask_for_vector(chat, input=[1, 2])
+            assert (len(vllm.asked), ollama.asked) == (12, [])
+            for _ in range(6):
+                await ask_for_text(chat, suffix="z")
+            assert [body["suffix"] for body in ollama.asked] == ["z"] * 6
+            # What one cannot do for the moment, the other does.
+            for away in (vllm, ollama):
+                away.status = 503
+                assert (await ask_for_text(chat))["choices"][0]["text"] == "a"
+                assert (await ask_for_vector(chat))["data"][0]["embedding"] == [0.5, 1.0]
+                away.status = 200
 
     run(test())
 

@@ -109,3 +109,15 @@ def test_all_engines_are_closed_also_when_one_fails_at_it() -> None:
         assert good.past == ["close"]
 
     asyncio.run(test())
+
+
+def test_texts_and_vectors_are_made_by_the_engine_of_their_model_too() -> None:
+    async def test() -> None:
+        registry = Registry((Engine("a"), Engine("b")))
+        plan = await registry.prepare_text({"model": "b", "prompt": "x y"}, refuse)
+        assert (await plan.complete()).choices[0].message["content"] == "x y"
+        assert (await registry.embed({"model": "b", "input": ["x y"]}, refuse)).tokens == 2
+        with pytest.raises(EngineUnavailable):
+            await registry.embed({"model": "c", "input": ["x"]}, refuse)
+
+    asyncio.run(test())

@@ -11,8 +11,11 @@ from app.contract.pointers import pointer_to
 
 from . import CONTRACT, Json, accepts, component_accepts, contract, schemas
 
+_BY_A_MODEL = {"200", "400", "401", "403", "404", "408", "413", "415", "429", "500", "502", "503", "504"}
 OPERATIONS = {
-    "createChatCompletion": {"200", "400", "401", "403", "404", "408", "413", "415", "429", "500", "502", "503", "504"},
+    "createChatCompletion": _BY_A_MODEL,
+    "createCompletion": _BY_A_MODEL,
+    "createEmbedding": _BY_A_MODEL,
     "listModels": {"200", "401", "403", "429", "500", "503"},
     "retrieveModel": {"200", "401", "403", "404", "429", "500", "503"},
 }

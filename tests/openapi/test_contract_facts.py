@@ -38,6 +38,12 @@ NAMED_HERE = {
     "CreateChatCompletionStreamEvent": "an event that tells of an error has no schema there",
     "ChatCompletionStreamChoiceList": "an inline array there; rust-server's generator needs the name",
     "ChatCompletionStreamChoice": "inline there; the items of a named array suit client generators better by name",
+    "CompletionChoice": "inline there; the items of a named array suit client generators better by name",
+    "CompletionLogprobs": "inline there; here whole answers and streams share it",
+    "CreateCompletionStreamEvent": "an event that tells of an error has no schema there",
+    "CreateCompletionStreamResponse": "a whole answer there, in which no choice has yet to end",
+    "CompletionStreamChoice": "a whole answer's there, in which no choice has yet to end",
+    "EmbeddingUsage": "inline there; a name suits client generators better",
 }
 
 PROSE = "a bound that OpenAI states in prose alone"
@@ -51,147 +57,201 @@ STREAMED = "OpenAI's document has no form for calls of custom tools in a stream"
 COUNTS = "what load generators made for vLLM ask for, and OpenAI has not"
 LENGTH = "what clients of many servers look for, and OpenAI tells nobody"
 SUPPORT = "what a model does with each parameter, which OpenAI tells nobody"
+EMPTY = "an empty list asks for nothing"
+FIRST = "what OpenAI's servers say of a token before which there is nothing"
+PACKED = "base64 is a text, which OpenAI's document overlooks"
 CHUNK = "ChatCompletionMessageToolCallChunk"
 OPTIONS = "ChatCompletionStreamOptions"
 ASSISTANT = "ChatCompletionRequestAssistantMessage"
 ANSWER = "ChatCompletionResponseMessage"
 DELTA = "ChatCompletionStreamResponseDelta"
-ROW = "Model.x_parley|object.parameters|array[]"
+SUPPORTED = "Model.x_parley|object"
 NAME = "^[a-zA-Z0-9_-]{1,64}$"
+TEXT = "CreateCompletionRequest"
+LOGPROBS = "CreateCompletionResponse.choices|array[]|object.logprobs|object"
 
 # The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
-DIFFERENCES: dict[str, tuple[object, object, str]] = {
-    "ChatCompletionFunctions.name|string#pattern": (NAME, None, PROSE),
-    "CustomToolChatCompletions.custom|object.name|string#pattern": (NAME, None, PROSE),
-    "FunctionObject.name|string#pattern": (NAME, None, PROSE),
-    "ResponseFormatJsonSchema.json_schema|object.name|string#pattern": (NAME, None, PROSE),
-    "Metadata|object#maxProperties": (16, None, PROSE),
-    "Metadata|object#longest key": (64, None, PROSE),
-    "Metadata|object.*|string#maxLength": (512, None, PROSE),
-    "CreateChatCompletionRequest.logit_bias|object.*|integer#minimum": (-100, None, PROSE),
-    "CreateChatCompletionRequest.logit_bias|object.*|integer#maximum": (100, None, PROSE),
-    "CreateChatCompletionRequest.tools|array#maxItems": (128, None, "as many as `functions`; OpenAI's limit"),
-    "CreateChatCompletionRequest.max_tokens|integer#minimum": (0, None, COUNT),
-    "CreateChatCompletionRequest.max_completion_tokens|integer#minimum": (0, None, COUNT),
-    "CreateChatCompletionRequest.seed|integer#minimum": (-(2**63), -9223372036854776000, EXACT),
-    "CreateChatCompletionRequest.seed|integer#maximum": (2**63 - 1, 9223372036854776000, EXACT),
-    "CreateChatCompletionRequest.seed|integer#format": ("int64", None, "generators take 32 bits otherwise"),
-    "CreateChatCompletionRequest.model#kinds": (["string"], ["enum", "string"], VALUES),
-    "CreateChatCompletionRequest.model|string#minLength": (1, None, "an empty name names no model"),
-    "VoiceIdsShared#kinds": (["string"], ["enum", "string"], VALUES),
-    f"{CHUNK}|object#properties": (
-        ["custom", "function", "id", "index", "type"],
-        ["function", "id", "index", "type"],
-        STREAMED,
-    ),
-    f"{CHUNK}.type|enum#enum": (["custom", "function"], ["function"], STREAMED),
-    f"{CHUNK}.custom#kinds": (["object"], None, STREAMED),
-    f"{CHUNK}.custom|object#extra keys": ("accepted", None, STREAMED),
-    f"{CHUNK}.custom|object#properties": (["input", "name"], None, STREAMED),
-    f"{CHUNK}.custom|object#required": ([], None, STREAMED),
-    f"{CHUNK}.custom|object.input#kinds": (["string"], None, STREAMED),
-    f"{CHUNK}.custom|object.name#kinds": (["string"], None, STREAMED),
-    "CreateChatCompletionRequest.safety_identifier|string#maxLength": (128, 64, NEWER),
-    "ChatCompletionRequestMessageContentPartImage.image_url|object.detail|enum#enum": (
-        ["auto", "high", "low", "original"],
-        ["auto", "high", "low"],
-        NEWER,
-    ),
-    "PromptCacheBreakpointParam|object#properties": (["mode", "ttl"], ["mode"], NEWER),
-    "PromptCacheBreakpointParam.ttl#kinds": (["enum", "null"], None, NEWER),
-    "PromptCacheBreakpointParam.ttl|enum#enum": (["12h", "30m"], None, NEWER),
-    f"{DELTA}|object#properties": (
-        ["audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
-        ["content", "function_call", "refusal", "role", "tool_calls"],
-        f"{NEWER} (audio); {THOUGHTS} (reasoning_content)",
-    ),
-    f"{DELTA}.audio#kinds": (["object"], None, NEWER),
-    f"{DELTA}.audio|object#extra keys": ("accepted", None, NEWER),
-    f"{DELTA}.audio|object#properties": (["data", "expires_at", "id", "transcript"], None, NEWER),
-    f"{DELTA}.audio|object#required": ([], None, NEWER),
-    f"{DELTA}.audio|object.data#kinds": (["string"], None, NEWER),
-    f"{DELTA}.audio|object.expires_at#kinds": (["integer"], None, NEWER),
-    f"{DELTA}.audio|object.expires_at|integer#format": ("unixtime", None, NEWER),
-    f"{DELTA}.audio|object.id#kinds": (["string"], None, NEWER),
-    f"{DELTA}.audio|object.transcript#kinds": (["string"], None, NEWER),
-    f"{DELTA}.reasoning_content#kinds": (["string"], None, THOUGHTS),
-    f"{ANSWER}|object#properties": (
-        ["annotations", "audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
-        ["annotations", "audio", "content", "function_call", "refusal", "role", "tool_calls"],
-        THOUGHTS,
-    ),
-    f"{ANSWER}.reasoning_content#kinds": (["string"], None, THOUGHTS),
-    f"{ASSISTANT}|object#properties": (
-        ["audio", "content", "function_call", "name", "reasoning_content", "refusal", "role", "tool_calls"],
-        ["audio", "content", "function_call", "name", "refusal", "role", "tool_calls"],
-        THOUGHTS,
-    ),
-    f"{OPTIONS}.continuous_usage_stats#kinds": (["boolean", "null"], None, COUNTS),
-    f"{OPTIONS}|object#properties": (
-        ["continuous_usage_stats", "include_obfuscation", "include_usage"],
-        ["include_obfuscation", "include_usage"],
-        COUNTS,
-    ),
-    f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
-    "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
-    "ReasoningEffort#default": (None, ["medium"], "generated clients send it, and models that do not reason refuse it"),
-    "Model|object#properties": (
-        ["context_length", "created", "id", "max_model_len", "object", "owned_by", "shutdown_date", "x_parley"],
-        ["created", "id", "object", "owned_by", "shutdown_date"],
-        f"{LENGTH}; {SUPPORT} (x_parley)",
-    ),
-    "Model.context_length#kinds": (["integer"], None, LENGTH),
-    "Model.context_length|integer#minimum": (1, None, LENGTH),
-    "Model.max_model_len#kinds": (["integer"], None, LENGTH),
-    "Model.max_model_len|integer#minimum": (1, None, LENGTH),
-    "Model.x_parley#kinds": (["object"], None, SUPPORT),
-    "Model.x_parley|object#extra keys": ("accepted", None, SUPPORT),
-    "Model.x_parley|object#properties": (["parameters"], None, SUPPORT),
-    "Model.x_parley|object#required": (["parameters"], None, SUPPORT),
-    "Model.x_parley|object.parameters#kinds": (["array"], None, SUPPORT),
-    f"{ROW}#kinds": (["object"], None, SUPPORT),
-    f"{ROW}|object#extra keys": ("accepted", None, SUPPORT),
-    f"{ROW}|object#properties": (["name", "note", "values", "verdict"], None, SUPPORT),
-    f"{ROW}|object#required": (["name", "verdict"], None, SUPPORT),
-    f"{ROW}|object.name#kinds": (["string"], None, SUPPORT),
-    f"{ROW}|object.note#kinds": (["string"], None, SUPPORT),
-    f"{ROW}|object.values#kinds": (["array"], None, SUPPORT),
-    f"{ROW}|object.values|array[]#kinds": (["string"], None, SUPPORT),
-    f"{ROW}|object.verdict#kinds": (["enum"], None, SUPPORT),
-    f"{ROW}|object.verdict|enum#enum": (["honoured", "refused"], None, SUPPORT),
-} | {
-    f"{path}#extra keys": ("refused", "accepted", CLOSED)
-    for path in (
-        "ChatCompletionAllowedTools|object",
-        "ChatCompletionAllowedToolsChoice|object",
-        "ChatCompletionFunctionCallOption|object",
-        "ChatCompletionFunctions|object",
-        "ChatCompletionNamedToolChoice|object",
-        "ChatCompletionNamedToolChoice.function|object",
-        "ChatCompletionNamedToolChoiceCustom|object",
-        "ChatCompletionNamedToolChoiceCustom.custom|object",
-        "ChatCompletionStreamOptions|object",
-        "ChatCompletionTool|object",
-        "CreateChatCompletionRequest|object",
-        "CreateChatCompletionRequest.audio|object",
-        "CreateChatCompletionRequest.web_search_options|object",
-        "CreateChatCompletionRequest.web_search_options|object.user_location|object",
-        "CustomToolChatCompletions|object",
-        "CustomToolChatCompletions.custom|object",
-        "CustomToolChatCompletions.custom|object.format|object grammar.grammar|object",
-        "FunctionObject|object",
-        "ModerationConfigParam|object",
-        "ModerationParam|object",
-        "ModerationPolicyParam|object",
-        "PredictionContent|object",
-        "PromptCacheOptionsParam|object",
-        "ResponseFormatJsonObject|object",
-        "ResponseFormatJsonSchema|object",
-        "ResponseFormatJsonSchema.json_schema|object",
-        "ResponseFormatText|object",
-        "WebSearchLocation|object",
-    )
-}
+DIFFERENCES: dict[str, tuple[object, object, str]] = (
+    {
+        "ChatCompletionFunctions.name|string#pattern": (NAME, None, PROSE),
+        "CustomToolChatCompletions.custom|object.name|string#pattern": (NAME, None, PROSE),
+        "FunctionObject.name|string#pattern": (NAME, None, PROSE),
+        "ResponseFormatJsonSchema.json_schema|object.name|string#pattern": (NAME, None, PROSE),
+        "Metadata|object#maxProperties": (16, None, PROSE),
+        "Metadata|object#longest key": (64, None, PROSE),
+        "Metadata|object.*|string#maxLength": (512, None, PROSE),
+        "CreateChatCompletionRequest.logit_bias|object.*|integer#minimum": (-100, None, PROSE),
+        "CreateChatCompletionRequest.logit_bias|object.*|integer#maximum": (100, None, PROSE),
+        "CreateChatCompletionRequest.tools|array#maxItems": (128, None, "as many as `functions`; OpenAI's limit"),
+        "CreateChatCompletionRequest.max_tokens|integer#minimum": (0, None, COUNT),
+        "CreateChatCompletionRequest.max_completion_tokens|integer#minimum": (0, None, COUNT),
+        "CreateChatCompletionRequest.seed|integer#minimum": (-(2**63), -9223372036854776000, EXACT),
+        "CreateChatCompletionRequest.seed|integer#maximum": (2**63 - 1, 9223372036854776000, EXACT),
+        "CreateChatCompletionRequest.seed|integer#format": ("int64", None, "generators take 32 bits otherwise"),
+        "CreateChatCompletionRequest.model#kinds": (["string"], ["enum", "string"], VALUES),
+        "CreateChatCompletionRequest.model|string#minLength": (1, None, "an empty name names no model"),
+        "VoiceIdsShared#kinds": (["string"], ["enum", "string"], VALUES),
+        f"{CHUNK}|object#properties": (
+            ["custom", "function", "id", "index", "type"],
+            ["function", "id", "index", "type"],
+            STREAMED,
+        ),
+        f"{CHUNK}.type|enum#enum": (["custom", "function"], ["function"], STREAMED),
+        f"{CHUNK}.custom#kinds": (["object"], None, STREAMED),
+        f"{CHUNK}.custom|object#extra keys": ("accepted", None, STREAMED),
+        f"{CHUNK}.custom|object#properties": (["input", "name"], None, STREAMED),
+        f"{CHUNK}.custom|object#required": ([], None, STREAMED),
+        f"{CHUNK}.custom|object.input#kinds": (["string"], None, STREAMED),
+        f"{CHUNK}.custom|object.name#kinds": (["string"], None, STREAMED),
+        "CreateChatCompletionRequest.safety_identifier|string#maxLength": (128, 64, NEWER),
+        "ChatCompletionRequestMessageContentPartImage.image_url|object.detail|enum#enum": (
+            ["auto", "high", "low", "original"],
+            ["auto", "high", "low"],
+            NEWER,
+        ),
+        "PromptCacheBreakpointParam|object#properties": (["mode", "ttl"], ["mode"], NEWER),
+        "PromptCacheBreakpointParam.ttl#kinds": (["enum", "null"], None, NEWER),
+        "PromptCacheBreakpointParam.ttl|enum#enum": (["12h", "30m"], None, NEWER),
+        f"{DELTA}|object#properties": (
+            ["audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
+            ["content", "function_call", "refusal", "role", "tool_calls"],
+            f"{NEWER} (audio); {THOUGHTS} (reasoning_content)",
+        ),
+        f"{DELTA}.audio#kinds": (["object"], None, NEWER),
+        f"{DELTA}.audio|object#extra keys": ("accepted", None, NEWER),
+        f"{DELTA}.audio|object#properties": (["data", "expires_at", "id", "transcript"], None, NEWER),
+        f"{DELTA}.audio|object#required": ([], None, NEWER),
+        f"{DELTA}.audio|object.data#kinds": (["string"], None, NEWER),
+        f"{DELTA}.audio|object.expires_at#kinds": (["integer"], None, NEWER),
+        f"{DELTA}.audio|object.expires_at|integer#format": ("unixtime", None, NEWER),
+        f"{DELTA}.audio|object.id#kinds": (["string"], None, NEWER),
+        f"{DELTA}.audio|object.transcript#kinds": (["string"], None, NEWER),
+        f"{DELTA}.reasoning_content#kinds": (["string"], None, THOUGHTS),
+        f"{ANSWER}|object#properties": (
+            ["annotations", "audio", "content", "function_call", "reasoning_content", "refusal", "role", "tool_calls"],
+            ["annotations", "audio", "content", "function_call", "refusal", "role", "tool_calls"],
+            THOUGHTS,
+        ),
+        f"{ANSWER}.reasoning_content#kinds": (["string"], None, THOUGHTS),
+        f"{ASSISTANT}|object#properties": (
+            ["audio", "content", "function_call", "name", "reasoning_content", "refusal", "role", "tool_calls"],
+            ["audio", "content", "function_call", "name", "refusal", "role", "tool_calls"],
+            THOUGHTS,
+        ),
+        f"{OPTIONS}.continuous_usage_stats#kinds": (["boolean", "null"], None, COUNTS),
+        f"{OPTIONS}|object#properties": (
+            ["continuous_usage_stats", "include_obfuscation", "include_usage"],
+            ["include_obfuscation", "include_usage"],
+            COUNTS,
+        ),
+        f"{ASSISTANT}.reasoning_content#kinds": (["null", "string"], None, THOUGHTS),
+        "StopConfiguration#default": ([None], ["<|endoftext|>", None], "two defaults contradict each other"),
+        "ReasoningEffort#default": (
+            None,
+            ["medium"],
+            "generated clients send it, and models that do not reason refuse it",
+        ),
+        "Model|object#properties": (
+            ["context_length", "created", "id", "max_model_len", "object", "owned_by", "shutdown_date", "x_parley"],
+            ["created", "id", "object", "owned_by", "shutdown_date"],
+            f"{LENGTH}; {SUPPORT} (x_parley)",
+        ),
+        "Model.context_length#kinds": (["integer"], None, LENGTH),
+        "Model.context_length|integer#minimum": (1, None, LENGTH),
+        "Model.max_model_len#kinds": (["integer"], None, LENGTH),
+        "Model.max_model_len|integer#minimum": (1, None, LENGTH),
+        "Model.x_parley#kinds": (["object"], None, SUPPORT),
+        "Model.x_parley|object#extra keys": ("accepted", None, SUPPORT),
+        f"{SUPPORTED}#properties": (
+            ["completion_parameters", "embedding_parameters", "operations", "parameters"],
+            None,
+            SUPPORT,
+        ),
+        f"{SUPPORTED}#required": (["operations", "parameters"], None, SUPPORT),
+        f"{SUPPORTED}.operations#kinds": (["array"], None, SUPPORT),
+        f"{SUPPORTED}.operations|array[]#kinds": (["enum"], None, SUPPORT),
+        f"{SUPPORTED}.operations|array[]|enum#enum": (
+            ["createChatCompletion", "createCompletion", "createEmbedding"],
+            None,
+            SUPPORT,
+        ),
+        f"{TEXT}.model#kinds": (["string"], ["enum", "string"], VALUES),
+        f"{TEXT}.model|string#minLength": (1, None, "an empty name names no model"),
+        f"{TEXT}.prompt#kinds": (
+            ["array of array", "array of integer", "array of string", "string"],
+            ["array of array", "array of integer", "array of string", "null", "string"],
+            "a prompt must be there, by OpenAI's document too, and null is none",
+        ),
+        f"{TEXT}.prompt#default": (None, ["", "<|endoftext|>"], "it must be there"),
+        f"{TEXT}.prompt|array of string#minItems": (1, None, EMPTY),
+        f"{TEXT}.prompt|array of string[]#default": (None, [""], "an item of a list is there"),
+        f"{TEXT}.logit_bias|object.*|integer#minimum": (-100, None, PROSE),
+        f"{TEXT}.logit_bias|object.*|integer#maximum": (100, None, PROSE),
+        f"{LOGPROBS}.token_logprobs|array[]#kinds": (["null", "number"], ["number"], FIRST),
+        f"{LOGPROBS}.top_logprobs|array[]#kinds": (["null", "object"], ["object"], FIRST),
+        "CreateEmbeddingRequest.model#kinds": (["string"], ["enum", "string"], VALUES),
+        "CreateEmbeddingRequest.model|string#minLength": (1, None, "an empty name names no model"),
+        "CreateEmbeddingRequest.input#default": (None, [""], "it must be there"),
+        "CreateEmbeddingRequest.input|array of string[]#default": (None, [""], "an item of a list is there"),
+        "Embedding.embedding#kinds": (["array", "string"], ["array"], PACKED),
+    }
+    | {
+        f"{SUPPORTED}.{table}{fact}": (value, None, SUPPORT)
+        for table in ("parameters", "completion_parameters", "embedding_parameters")
+        for fact, value in {
+            "#kinds": ["array"],
+            "|array[]#kinds": ["object"],
+            "|array[]|object#extra keys": "accepted",
+            "|array[]|object#properties": ["name", "note", "values", "verdict"],
+            "|array[]|object#required": ["name", "verdict"],
+            "|array[]|object.name#kinds": ["string"],
+            "|array[]|object.note#kinds": ["string"],
+            "|array[]|object.values#kinds": ["array"],
+            "|array[]|object.values|array[]#kinds": ["string"],
+            "|array[]|object.verdict#kinds": ["enum"],
+            "|array[]|object.verdict|enum#enum": ["honoured", "refused"],
+        }.items()
+    }
+    | {
+        f"{path}#extra keys": ("refused", "accepted", CLOSED)
+        for path in (
+            "ChatCompletionAllowedTools|object",
+            "ChatCompletionAllowedToolsChoice|object",
+            "ChatCompletionFunctionCallOption|object",
+            "ChatCompletionFunctions|object",
+            "ChatCompletionNamedToolChoice|object",
+            "ChatCompletionNamedToolChoice.function|object",
+            "ChatCompletionNamedToolChoiceCustom|object",
+            "ChatCompletionNamedToolChoiceCustom.custom|object",
+            "ChatCompletionStreamOptions|object",
+            "ChatCompletionTool|object",
+            "CreateChatCompletionRequest|object",
+            "CreateCompletionRequest|object",
+            "CreateChatCompletionRequest.audio|object",
+            "CreateChatCompletionRequest.web_search_options|object",
+            "CreateChatCompletionRequest.web_search_options|object.user_location|object",
+            "CustomToolChatCompletions|object",
+            "CustomToolChatCompletions.custom|object",
+            "CustomToolChatCompletions.custom|object.format|object grammar.grammar|object",
+            "FunctionObject|object",
+            "ModerationConfigParam|object",
+            "ModerationParam|object",
+            "ModerationPolicyParam|object",
+            "PredictionContent|object",
+            "PromptCacheOptionsParam|object",
+            "ResponseFormatJsonObject|object",
+            "ResponseFormatJsonSchema|object",
+            "ResponseFormatJsonSchema.json_schema|object",
+            "ResponseFormatText|object",
+            "WebSearchLocation|object",
+        )
+    }
+)
+
+OPERATIONS = (
+    *(("/chat/completions", "post"), ("/completions", "post"), ("/embeddings", "post")),
+    *(("/models", "get"), ("/models/{model}", "get")),
+)
 
 BOUNDS = (
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -211,7 +271,8 @@ class Reading:
         return dict(self._facts(self.components[component], component))
 
     def _facts(self, schema: Json, path: str) -> Iterator[tuple[str, object]]:
-        alternatives = {self._kind(each): each for each in self._alternatives(schema)}
+        several = sum(each.get("type") == "array" for each in self._alternatives(schema)) > 1
+        alternatives = {self._kind(each, several): each for each in self._alternatives(schema)}
         # The null of a union may be written twice; no other alternative may hide another.
         others = [each for each in self._alternatives(schema) if each != {"type": "null"}]
         assert len(others) == len(alternatives.keys() - {"null"}), f"{path}: two alternatives look alike"
@@ -291,9 +352,12 @@ class Reading:
         return said
 
     @staticmethod
-    def _kind(schema: Json) -> str:
+    def _kind(schema: Json, several: bool = False) -> str:
+        """What an alternative is called; where there are several arrays, by their items."""
         if "$ref" in schema:
             return f"={schema['$ref']}"
+        if schema["type"] == "array" and several:
+            return f"array of {schema['items']['type']}"
         if schema["type"] == "string" and "enum" in schema:
             return "enum"
         tag = schema.get("properties", {}).get("type", {}).get("enum", [])
@@ -322,9 +386,8 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def _closure(document: Json) -> frozenset[str]:
-    """The components that the three operations, a stream's events and errors are made of."""
-    paths = document["paths"]
-    wanted = [paths["/chat/completions"]["post"], paths["/models"]["get"], paths["/models/{model}"]["get"]]
+    """The components that the operations, a stream's events and errors are made of."""
+    wanted = [document["paths"][path][method] for path, method in OPERATIONS]
     waiting = {"CreateChatCompletionStreamResponse", "ErrorResponse", *_references(wanted)}
     found: set[str] = set()
     while waiting:
@@ -366,7 +429,7 @@ def _adds_null(path: str, ours: Json, theirs: Json) -> bool:
 @cache
 def _of_requests() -> frozenset[str]:
     """The components that a request is made of."""
-    found, waiting = set[str](), {"CreateChatCompletionRequest"}
+    found, waiting = set[str](), {"CreateChatCompletionRequest", TEXT, "CreateEmbeddingRequest"}
     while waiting:
         name = waiting.pop()
         found.add(name)
@@ -376,7 +439,7 @@ def _of_requests() -> frozenset[str]:
 
 def test_the_components_are_those_of_openai_but_for_the_named_ones() -> None:
     ours, theirs = _closure(contract()), _closure(_theirs())
-    assert len(theirs) == 75
+    assert len(theirs) == 80
     assert theirs - ours == set(FLATTENED)
     assert ours - theirs == set(NAMED_HERE)
     assert ours == set(contract()["components"]["schemas"])
@@ -427,7 +490,7 @@ def test_a_departure_from_openai_would_be_seen(component: str, path: str, value:
 def test_the_operations_bear_openai_names_paths_and_bodies() -> None:
     event = {"$ref": "#/components/schemas/CreateChatCompletionStreamEvent"}
     chunk, _error = contract()["components"]["schemas"]["CreateChatCompletionStreamEvent"]["anyOf"]
-    for path, method in (("/chat/completions", "post"), ("/models", "get"), ("/models/{model}", "get")):
+    for path, method in OPERATIONS:
         ours, theirs = contract()["paths"][path][method], _theirs()["paths"][path][method]
         assert (ours["operationId"], ours["tags"]) == (theirs["operationId"], theirs["tags"])
         assert [(each["name"], each["in"]) for each in ours.get("parameters", [])] == [
@@ -438,6 +501,8 @@ def test_the_operations_bear_openai_names_paths_and_bodies() -> None:
             right = theirs.get(place, {}) if place == "requestBody" else theirs[place]["200"]
             # An event is a chunk there, and here, besides, what tells of an error.
             schemas = {kind: media["schema"] for kind, media in left.get("content", {}).items()}
+            if path == "/completions":
+                schemas.pop("text/event-stream", None)  # which OpenAI's document does not mention
             assert {kind: chunk if schema == event else schema for kind, schema in schemas.items()} == {
                 kind: media["schema"] for kind, media in right.get("content", {}).items()
             }
@@ -449,6 +514,7 @@ def test_none_of_the_nulls_that_openai_writes_in_the_manner_of_3_0_is_overlooked
     leftovers = {name: len(list(_nullable(components[name]))) for name in _closure(_theirs())}
     assert {name: count for name, count in leftovers.items() if count} == {
         "CreateChatCompletionRequest": 14,
+        "CreateCompletionRequest": 14,
         "StopConfiguration": 2,
         "CreateChatCompletionStreamResponse": 5,
     }

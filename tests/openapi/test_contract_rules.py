@@ -12,6 +12,8 @@ from app.contract.pointers import look_up
 from . import Json, accepts, component_accepts, contract
 
 REQUEST = "CreateChatCompletionRequest"
+TEXT = "CreateCompletionRequest"
+EMBEDDING = "CreateEmbeddingRequest"
 PLAIN: Json = {"model": "parley-tiny", "messages": [{"role": "user", "content": "Hello!"}]}
 FUNCTION: Json = {"type": "function", "function": {"name": "f"}}
 GRAMMAR: Json = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a+"}}
@@ -106,12 +108,13 @@ def test_what_the_caller_describes_in_json_schema_is_free() -> None:
 
 def test_null_is_accepted_for_every_property_that_may_be_left_out_and_for_no_other() -> None:
     tried = 0
-    for pointer, required in _properties(f"/components/schemas/{REQUEST}"):
-        # A turn that only calls tools has no content, and a function may have given nothing.
-        may_be_null = not required or pointer.endswith("FunctionMessage/properties/content")
-        assert accepts(pointer, None) == may_be_null, pointer
-        tried += 1
-    assert tried > 120
+    for name in (REQUEST, TEXT, EMBEDDING):
+        for pointer, required in _properties(f"/components/schemas/{name}"):
+            # A turn that only calls tools has no content, and a function may have given nothing.
+            may_be_null = not required or pointer.endswith("FunctionMessage/properties/content")
+            assert accepts(pointer, None) == may_be_null, pointer
+            tried += 1
+    assert tried > 140
 
 
 def _properties(pointer: str) -> Iterator[tuple[str, bool]]:
@@ -294,3 +297,40 @@ def test_a_chunk_may_have_no_choices_and_null_for_its_usage() -> None:
     assert component_accepts(name, {**chunk, "choices": [{**choice, "logprobs": None}]})
     assert not component_accepts(name, {**chunk, "choices": [{**choice, "logprobs": {"content": None}}]})
     assert not component_accepts(name, {**chunk, "choices": None})
+
+
+@pytest.mark.parametrize(("name", "what"), [(TEXT, "prompt"), (EMBEDDING, "input")])
+def test_texts_are_one_or_several_or_their_tokens(name: str, what: str) -> None:
+    good: list[Any] = ["a", ["a"], ["a", "b"], [1, 2], [[1, 2], [3]]]
+    bad: list[Any] = [[], [[]], ["a", 1], [1, [2]], [1.5], {"a": 1}, 1, None, [None]]
+    assert [value for value in good if not component_accepts(name, {"model": "m", what: value})] == []
+    assert [value for value in bad if component_accepts(name, {"model": "m", what: value})] == []
+    assert not component_accepts(name, {"model": "m"})
+    assert not component_accepts(name, {what: "a"})
+    assert not component_accepts(name, {"model": "m", what: "a", "inputs": 1})
+
+
+def test_2048_texts_may_be_embedded_at_a_time() -> None:
+    assert component_accepts(EMBEDDING, {"model": "m", "input": ["a"] * 2048})
+    assert not component_accepts(EMBEDDING, {"model": "m", "input": ["a"] * 2049})
+    assert component_accepts(EMBEDDING, {"model": "m", "input": "a", "encoding_format": "base64", "dimensions": 1})
+    assert not component_accepts(EMBEDDING, {"model": "m", "input": "a", "encoding_format": "int8"})
+    assert not component_accepts(EMBEDDING, {"model": "m", "input": "a", "dimensions": 0})
+
+
+@pytest.mark.parametrize(("name", "lowest", "highest"), [("logprobs", 0, 5), ("best_of", 0, 20), ("n", 1, 128)])
+def test_a_number_of_a_completion_is_accepted_up_to_its_bounds(name: str, lowest: int, highest: int) -> None:
+    for value, good in ((lowest, True), (highest, True), (lowest - 1, False), (highest + 1, False), (True, False)):
+        assert component_accepts(TEXT, {"model": "m", "prompt": "a", name: value}) == good
+
+
+def test_a_vector_is_numbers_or_a_text_and_a_choice_of_a_whole_completion_has_ended() -> None:
+    vector = {"object": "embedding", "index": 0}
+    for embedding, good in (([0.5, -1], True), ("AAAA", True), ([None], False), (1, False)):
+        assert component_accepts("Embedding", {**vector, "embedding": embedding}) == good
+    choice = {"index": 0, "text": "a", "logprobs": None, "finish_reason": None}
+    assert component_accepts("CompletionStreamChoice", choice)
+    assert not component_accepts("CompletionChoice", choice)
+    assert component_accepts("CompletionChoice", {**choice, "finish_reason": "stop"})
+    first = {"tokens": ["a"], "token_logprobs": [None], "top_logprobs": [None], "text_offset": [0]}
+    assert component_accepts("CompletionLogprobs", first)

@@ -16,10 +16,11 @@ from typing import Any
 from ...errors import BadRequest, UnsupportedParameter
 from ...jsontypes import Json
 from ..asked import LIMITS, Asked
-from ..base import Model
+from ..base import OPERATIONS, Model
 from ..tool_choice import ToolChoice, name_of
 from .drift import Drift
 from .stream import StreamReader
+from .texts import EchoReader, TextStreamReader, asked_of
 
 COMMON = frozenset({"sampling", "stop", "length", "max_tokens", "penalties", "logprobs", "response_format", "tools"})
 
@@ -28,6 +29,12 @@ OURS = frozenset({"metadata", "user", "safety_identifier", "store", "model", "n"
 
 # What vLLM and SGLang would take from the model's own recommendations.
 NEUTRAL = {"temperature": 1, "top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}
+
+# Of an operator's fields of the body, those that completions of a text do not have.
+_OF_CHATS = frozenset(
+    {*LIMITS, "logprobs", "top_logprobs", "response_format", "chat_template_kwargs", "reasoning_effort", "verbosity"}
+    | {"tools", "tool_choice", "parallel_tool_calls", "modalities", "audio", "web_search_options", "prediction"}
+)
 
 SAMPLERS = frozenset({"top_k", "min_p", "min_tokens", "ignore_eos", "stop_token_ids", "repetition_penalty"})
 
@@ -46,12 +53,14 @@ class UpstreamModel:
 @dataclass(slots=True)
 class Written:
     """A request in the words of a dialect. ``read`` makes the reader of a stream. ``whole``: the server must be asked
-    for a whole answer although a stream is wanted."""
+    for a whole answer although a stream is wanted. ``echoes``: the answer to a completion has the prompt too, and
+    ``read`` makes an `EchoReader`."""
 
     asked: Asked
     body: Json
     read: Callable[[Drift], StreamReader]
     whole: bool = False
+    echoes: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,8 @@ class Dialect:
     it obeys the choice of a tool by its name. ``identifies``: it may know users, by a digest. ``fetches``: it may be
     given addresses of pictures, for it stands in no network of ours. ``cancels``: it ends a whole answer too when its
     reader goes. ``extra_parameters`` are those beyond the API that it honours, for operators to let through.
+    ``operations`` are those that its servers have, for models of one kind or another. ``packs``: it gives embeddings
+    in base64 when asked.
     """
 
     name: str
@@ -80,6 +91,8 @@ class Dialect:
     fetches: bool = False
     cancels: bool = True
     extra_parameters: frozenset[str] = frozenset()
+    operations: frozenset[str] = OPERATIONS
+    packs: bool = True
 
     def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
         """An error for each parameter of a request whose value the server cannot honour."""
@@ -95,15 +108,49 @@ class Dialect:
         asked = Asked.of(request)
         if asked.n != 1:
             body["n"] = asked.n
-        if self.identifies:
-            for name in ("user", "safety_identifier"):
-                if request.get(name) is not None:
-                    body[name] = sha256(request[name].encode()).hexdigest()
+        self._identify(body, request)
         self.choose_tools(body, asked.tool_choice)
         self.adapt(body)
         if body.get("min_tokens"):
             asked.stops = ()  # before so many tokens they end nothing
         return Written(asked, body, partial(StreamReader, asked))
+
+    def write_text(self, request: Json, upstream: UpstreamModel) -> Written:
+        """As `write`, of a request for a completion of one prompt."""
+        asked = asked_of(request)
+        body: Json = {"model": upstream.name, **self.defaults}
+        body.update((name, value) for name, value in upstream.extra.items() if name not in _OF_CHATS)
+        body.update((name, value) for name, value in request.items() if name not in OURS)
+        if asked.n != 1:
+            body["n"] = asked.n
+        self._identify(body, request)
+        self.adapt_text(body)
+        if body.get("min_tokens"):
+            asked.stops = ()
+        if not request.get("echo"):
+            return Written(asked, body, partial(TextStreamReader, asked))
+        # Log probabilities tell where the prompt ends. Those that nobody asked for are left out again.
+        asked.alternatives = asked.alternatives or 0
+        body.setdefault("logprobs", 0)
+        return Written(asked, body, partial(EchoReader, asked), whole=True, echoes=True)
+
+    def write_embedding(self, request: Json, upstream: UpstreamModel) -> Json:
+        """A request for embeddings as the server gets it."""
+        texts = request["input"]
+        # Not every server takes a list of one list of tokens.
+        body: Json = {"model": upstream.name, "input": texts[0] if len(texts) == 1 else texts}
+        packed = self.packs and request.get("encoding_format") == "base64"
+        body["encoding_format"] = "base64" if packed else "float"
+        if "dimensions" in request:
+            body["dimensions"] = request["dimensions"]
+        self._identify(body, request)
+        return body
+
+    def _identify(self, body: Json, request: Json) -> None:
+        if self.identifies:
+            for name in ("user", "safety_identifier"):
+                if request.get(name) is not None:
+                    body[name] = sha256(request[name].encode()).hexdigest()
 
     def body(self, request: Json, upstream: UpstreamModel) -> Json:
         """What the server gets of a request, apart from tools and what `adapt` sees to."""
@@ -131,6 +178,9 @@ class Dialect:
 
     def adapt(self, body: Json) -> None:
         """Change what else must be changed in a body."""
+
+    def adapt_text(self, body: Json) -> None:
+        """As `adapt`, of a completion."""
 
     def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
         """Say a tool choice in the words that the dialect knows, by leaving out the tools that may not be called."""

@@ -9,11 +9,11 @@ from .openai import OPENAI
 LITELLM = replace(
     OPENAI,
     name="litellm",
-    # It has no `moderation` and no `prompt_cache_options`, whose capabilities the first three are. The others it hands
-    # on to servers that ignore them.
+    # It has no `moderation` and no `prompt_cache_options`, whose capabilities the first three are. Most of what stands
+    # behind it tells no log probabilities of a prompt, and ignores the others, which it hands on.
     capabilities=OPENAI.capabilities
     - {"moderation", "prompt_cache", "prompt_cache_retention"}
-    - {"audio", "functions"},
+    - {"prompt_logprobs", "audio", "functions"},
     # Many that stand behind it obey neither names nor lists of allowed tools.
     names=False,
     allowed=False,

@@ -19,13 +19,18 @@ class OllamaDialect(UnforcedDialect):
             body["stop"] = [body["stop"]]
         body["messages"] = [joined(message) for message in body["messages"]]
 
+    def adapt_text(self, body: Json) -> None:
+        if isinstance(body.get("stop"), str):
+            body["stop"] = [body["stop"]]
+
 
 OLLAMA = OllamaDialect(
     "ollama",
-    COMMON | {"seed"},
+    COMMON | {"seed", "suffix", "dimensions"},
     makes_choices=False,
     defaults={"temperature": 1, "top_p": 1},
     limit="max_tokens",
     roles={"developer": "system"},
     names=False,
+    packs=False,
 )

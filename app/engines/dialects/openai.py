@@ -9,7 +9,8 @@ OPENAI = Dialect(
     COMMON
     | {"seed", "logit_bias", "custom_tools", "functions", "images", "image_detail", "audio_input", "audio"}
     | {"files", "prediction", "web_search", "moderation", "reasoning", "verbosity", "service_tier"}
-    | {"prompt_cache", "prompt_cache_key", "prompt_cache_retention"},
+    | {"prompt_cache", "prompt_cache_key", "prompt_cache_retention"}
+    | {"suffix", "token_prompts", "prompt_logprobs", "dimensions"},
     keeps_limit=True,
     allowed=True,
     identifies=True,

@@ -59,9 +59,16 @@ def error_of(answer: Json, secrets: tuple[str, ...] = ()) -> ApiError | None:
     return failed_by_status(status, {}, json.dumps({"error": told}).encode(), secrets).error
 
 
-def in_our_words(refusal: UpstreamRefused, limit_name: str | None = None, secrets: tuple[str, ...] = ()) -> ApiError:
+def in_our_words(
+    refusal: UpstreamRefused,
+    limit_name: str | None = None,
+    secrets: tuple[str, ...] = (),
+    *,
+    param: str = "messages",
+) -> ApiError:
     """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
-    know, and parameters are called what the client calls them, ``limit_name`` the most tokens of an answer."""
+    know, and parameters are called what the client calls them, ``limit_name`` the most tokens of an answer. ``param``
+    is what the model reads."""
     told = {"message": None, "param": None, **without(secrets, refusal.error)}
     if limit_name is not None:
         for name, text in told.items():
@@ -74,11 +81,12 @@ def in_our_words(refusal: UpstreamRefused, limit_name: str | None = None, secret
         taken, size = (
             count if isinstance(count := told.get(name), int) else 0 for name in ("n_prompt_tokens", "n_ctx")
         )
-        sizes = f"This model's context holds {size} tokens, and the messages take {taken}. " if size and taken else ""
-        return ContextLengthExceeded(f"{sizes}Shorten the messages.", param="messages")
+        sizes = f"This model's context holds {size} tokens, and the {param} takes {taken}. " if size and taken else ""
+        sizes = sizes.replace("messages takes", "messages take")
+        return ContextLengthExceeded(f"{sizes}Shorten the {param}.", param=param)
     message = told.get("message")
     if told.get("code") == "context_length_exceeded" or (isinstance(message, str) and _TOO_LONG.search(message)):
-        return ContextLengthExceeded(refusal.message, param="messages")
+        return ContextLengthExceeded(refusal.message, param=param)
     return refusal
 
 

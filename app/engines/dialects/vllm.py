@@ -16,6 +16,9 @@ class SGLangDialect(Dialect):
         if body.get("top_k") == 0:
             body["top_k"] = -1  # all tokens, in its words and in those of older vLLM
 
+    def adapt_text(self, body: Json) -> None:
+        SGLangDialect.adapt(self, body)
+
 
 @dataclass(frozen=True)
 class VLLMDialect(SGLangDialect):
@@ -34,7 +37,10 @@ class VLLMDialect(SGLangDialect):
 VLLM = VLLMDialect(
     "vllm",
     # A model that reads no pictures or sounds refuses them by name.
-    COMMON | {"seed", "logit_bias", "images", "audio_input", "prompt_cache_key", "continuous_usage"},
+    COMMON
+    | {"seed", "logit_bias", "images", "audio_input", "prompt_cache_key", "continuous_usage"}
+    # A model whose embeddings cannot be shortened refuses that by name.
+    | {"token_prompts", "prompt_logprobs", "dimensions"},
     defaults=NEUTRAL,
     roles={"developer": "system"},
     extra_parameters=SAMPLERS | {"chat_template_kwargs", "thinking_token_budget", "priority"},
@@ -43,8 +49,9 @@ VLLM = VLLMDialect(
 SGLANG = SGLangDialect(
     "sglang",
     # Seeds need a server that was started to be deterministic.
-    COMMON | {"logit_bias", "continuous_usage"},
+    COMMON | {"logit_bias", "continuous_usage", "token_prompts", "prompt_logprobs"},
     defaults=NEUTRAL,
+    packs=False,
     roles={"developer": "system"},
     extra_parameters=SAMPLERS | {"chat_template_kwargs", "regex", "ebnf"},
 )

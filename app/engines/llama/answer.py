@@ -170,12 +170,12 @@ class Answer:
         """What a reader makes of llama.cpp's answer."""
         async with aclosing(self.process.events(payload, self.slot)) as steps:
             async for events in steps:
-                for item in _read(reader, events):
+                for item in read_events(reader, events):
                     yield item
                 if reader.done:
                     return
         uncounted = reader.uncounted
-        for item in _end(reader, await self.process.count_tokens(uncounted) if uncounted else 0):
+        for item in end_of(reader, await self.process.count_tokens(uncounted) if uncounted else 0):
             yield item
 
 
@@ -189,7 +189,7 @@ def _usage(answer: Usage, thoughts: Usage | None, ours: int) -> Usage:
     return usage_of(prompt, spent + answer["completion_tokens"], cached=cached, reasoning=spent)
 
 
-def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
+def read_events(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
     """What came tells. The faults of our own process are not an upstream's."""
     try:
         if isinstance(events, bytes):
@@ -205,7 +205,12 @@ def _read(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
         raise ServerError(errors.UNUSABLE) from None
 
 
-def _end(reader: LlamaReader, thoughts: int) -> Sequence[StreamItem]:
+def end_of(reader: LlamaReader, thoughts: int = 0) -> Sequence[StreamItem]:
+    """The last of what an answer tells.
+
+    Raises:
+        EngineUnavailable: it is not finished.
+    """
     try:
         items = reader.end(thoughts)
     except UpstreamFailed:

@@ -17,7 +17,7 @@ from ...model_process.address import address_from_environment
 from ...model_process.slots import slot_request
 from ...model_process.vocabulary import Vocabulary
 from ..asked import Asked
-from ..base import Model, Refuse
+from ..base import CHAT, COMPLETIONS, Model, Refuse
 from ..constraints.format import schema_of
 from ..constraints.limits import LARGEST_TOGETHER
 from ..constraints.tools import tools_of
@@ -31,10 +31,8 @@ from .plan import LlamaPlan
 from .preparing import Preparation
 from .process import ModelProcess
 from .reasoning import Reasoning, find_out
+from .texts import LONGEST_TOKEN, TextPlan, prepare_text
 from .toolbox import shows_tools, with_tools
-
-# No vocabulary has tokens of more characters.
-_LONGEST_TOKEN = 512
 
 # Parts of messages that are no text.
 _MEDIA = ("image_url", "input_audio")
@@ -43,7 +41,9 @@ _MEDIA = ("image_url", "input_audio")
 CAPABILITIES = frozenset(
     {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
     | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key", "continuous_usage"}
+    | {"token_prompts", "prompt_logprobs"}
 )
+OPERATIONS = frozenset({CHAT, COMPLETIONS})
 
 
 class LlamaEngine:
@@ -142,11 +142,15 @@ class LlamaEngine:
         )
         return await preparation.plan(tools, form, refuse)
 
+    async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> TextPlan:
+        """As `base.TextEngine.prepare_text`."""
+        return await prepare_text(self._process, request, self._context_length, client)
+
     def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:
         """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds and gigabytes on
-        finding out: each message takes a token at least, and no vocabulary has tokens of more than `_LONGEST_TOKEN`
+        finding out: each message takes a token at least, and no vocabulary has tokens of more than `LONGEST_TOKEN`
         characters. All that the model's template may render counts."""
-        most = self._context_length * _LONGEST_TOKEN
+        most = self._context_length * LONGEST_TOKEN
         if len(messages) > self._context_length or _characters(messages) + _characters(tools) > most:
             what = "messages and tools" if tools else "messages"
             raise ContextLengthExceeded(

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import NamedTuple
 
 from ...errors import BadRequest, EngineUnavailable, ServerError, UpstreamFailed
 from ...fairness import FairSemaphore
@@ -31,6 +32,15 @@ _TIMEOUTS = Timeouts(connect=2.0, first_byte=_ANY_TIME, idle=_ANY_TIME, total=_A
 _RENDERED = ("messages", "tools", "tool_choice", "chat_template_kwargs", "reasoning_effort", "reasoning_format")
 # Requests of a worker whose pictures or sounds llama.cpp decodes at a time.
 _PICTURES_AT_ONCE = 4
+
+
+class Piece(NamedTuple):
+    """A token: its id, its text, None where that is no character by itself, and the bytes of that, where they are
+    known."""
+
+    token: int
+    text: str | None
+    data: list[int] | None = None
 
 
 class ModelProcess:
@@ -201,6 +211,46 @@ class ModelProcess:
             self._marks_calls = re.search(form, await self.render(ask) or "") is not None
         return self._marks_calls
 
+    async def tokens(self, text: str) -> list[Piece]:
+        """The tokens of a prompt, with those that the model's vocabulary puts around one."""
+        told = await self._post("/tokenize", {"content": text, "add_special": True, "with_pieces": True})
+        listed = told.get("tokens")
+        if not isinstance(listed, list):
+            raise ServerError(errors.UNUSABLE)
+        return [_piece(each["id"], each["piece"]) for each in listed]
+
+    async def text(self, tokens: list[int]) -> str:
+        """The text of tokens."""
+        text = (await self._post("/detokenize", {"tokens": tokens})).get("content")
+        if not isinstance(text, str):
+            raise ServerError(errors.UNUSABLE)
+        return text
+
+    async def piece(self, token: int) -> Piece:
+        """One token, by its id."""
+        text = await self.text([token])
+        return Piece(token, None if "\N{REPLACEMENT CHARACTER}" in text else text)
+
+    @contextlib.asynccontextmanager
+    async def one_by_one(self, asked: SlotRequest) -> AsyncGenerator[Callable[[Json], Awaitable[Json]], None]:
+        """A way to have short texts made one after the other in the same slot, where each finds read what the one
+        before it has read."""
+        async with self._slot(asked) as slot:
+
+            async def make(payload: Json) -> Json:
+                made = await self._post(_TEXT_PATH, _in_slot(payload, slot))
+                slot.filled, slot.reuse = True, True
+                return made
+
+            yield make
+
+    async def embed(self, inputs: list[str] | list[list[int]], client: str | None) -> bytes:
+        """llama.cpp's answer with the embeddings of some texts."""
+        async with self._permits.hold(client):
+            return await self._open_server().post(
+                "/v1/embeddings", encode({"input": inputs, "encoding_format": "base64"}), explain=errors.quietly
+            )
+
     async def count_tokens(self, text: str) -> int:
         """How many tokens a text has."""
         tokens = (await self._post("/tokenize", {"content": text})).get("tokens") if text else None
@@ -213,6 +263,10 @@ class ModelProcess:
         if self._server is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         return self._server
+
+
+def _piece(token: int, piece: str | list[int]) -> Piece:
+    return Piece(token, piece) if isinstance(piece, str) else Piece(token, None, piece)
 
 
 def _object(body: bytes) -> Json:

@@ -18,7 +18,7 @@ _OF_CHATS = frozenset(
 )
 
 # What llama.cpp says at the end of a text; otherwise it repeats the prompt there.
-_TOLD = ["content", "stop", "stop_type", "timings"]
+TOLD = ["content", "stop", "stop_type", "timings"]
 
 
 def as_text(payload: Json, prompt: str) -> Json:
@@ -28,7 +28,7 @@ def as_text(payload: Json, prompt: str) -> Json:
     text["prompt"] = {"prompt_string": prompt, "multimodal_data": media} if media else prompt
     if payload.get("logprobs"):
         text["n_probs"] = payload["top_logprobs"]
-    text["response_fields"] = _TOLD
+    text["response_fields"] = TOLD
     return text
 
 

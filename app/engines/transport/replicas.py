@@ -104,6 +104,12 @@ class Replicas:
         part._replicas = [replica for replica in self._replicas if replica.kind == kind]
         return part
 
+    def explaining(self, explain: Explain) -> Replicas:
+        """The same replicas, with other words for failed attempts; for a request, as `only` is for a while."""
+        part = copy.copy(self)
+        part._explain = explain
+        return part
+
     def rank(self) -> tuple[bool, bool, bool, int]:
         """The lower, the rather requests should go to these."""
         now = self._now()

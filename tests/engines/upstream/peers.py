@@ -30,7 +30,7 @@ KEY = "sk-test"
 BEARER = {"authorization": f"Bearer {KEY}"}
 MODEL = ROOT / "app" / "model" / "tiny-q8_0.gguf"
 
-_SCHEMAS = Schemas(Document.load(ROOT / "openapi" / "openapi.yaml"))
+SCHEMAS = Schemas(Document.load(ROOT / "openapi" / "openapi.yaml"))
 
 _LLAMA_SERVER = """
 import sys, time
@@ -129,7 +129,7 @@ class Front:
 
 
 def _check(name: str, value: Json) -> None:
-    faults = list(_SCHEMAS.validator(f"/components/schemas/{name}").faults(value))
+    faults = list(SCHEMAS.validator(f"/components/schemas/{name}").faults(value))
     assert not faults, faults
     _has_no_extras(value)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.chat.parameters import CAPABILITIES
+from app.configuration.capabilities import CAPABILITIES
 from app.engines.dialects.known import DIALECTS
 from app.engines.dialects.reading import TIERS
 from app.engines.upstream import list_upstream_models

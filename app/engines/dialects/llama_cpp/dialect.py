@@ -9,8 +9,9 @@ from ....jsontypes import Json
 from ...asked import LIMITS, Asked
 from ...extra import LLAMA_PARAMETERS
 from ..dialect import COMMON, OURS, Dialect, UpstreamModel, Written
+from ..texts import LlamaTextReader, asked_of
 from .reader import LlamaReader
-from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate
+from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate, translate_text
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,24 @@ class LlamaDialect(Dialect):
         # It gives no log probabilities in a stream when it has tools.
         return Written(asked, body, read, whole=asked.alternatives is not None and "tools" in body)
 
+    def write_text(self, request: Json, upstream: UpstreamModel) -> Written:
+        asked = asked_of(request)
+        extra = {name: value for name, value in upstream.extra.items() if name in LLAMA_PARAMETERS}
+        body = translate_text({**extra, **request}, asked, context_length=upstream.model.context_length)
+        body["model"] = upstream.name
+        if asked.alternatives is not None:
+            body["logprobs"] = max(1, asked.alternatives)  # asked for none, it gives nothing at all
+        silent, stops = take_silence(body), take_stops(body)
+        asked.stops = ()  # the reader finds them
+        return Written(asked, body, partial(LlamaTextReader, asked, silent=silent, stops=stops))
+
     def seed(self, seed: int) -> int:
         return fold_seed(seed)
 
 
 LLAMA_CPP = LlamaDialect(
     "llama.cpp",
-    COMMON | {"seed", "logit_bias", "images", "audio_input", "continuous_usage"},
+    COMMON | {"seed", "logit_bias", "images", "audio_input", "continuous_usage", "token_prompts"},
     # As many choices as it has slots at most, which is for it to know alone.
     makes_choices=False,
     names=False,

@@ -89,6 +89,23 @@ def translate(
     }
 
 
+def translate_text(request: Json, asked: Asked, *, context_length: int, vocabulary_size: int | None = None) -> Json:
+    """As `translate`, of a request for a completion of one prompt, apart from log probabilities, which llama.cpp's
+    ways to complete a text call by several names."""
+    chat = {**request, "messages": [], "max_completion_tokens": request["max_tokens"]}
+    payload = translate(
+        chat,
+        asked,
+        context_length=context_length,
+        media=lambda part, place: part,
+        most_tokens=context_length,
+        vocabulary_size=vocabulary_size,
+    )
+    for name in ("messages", "logprobs", "top_logprobs"):
+        payload.pop(name, None)
+    return {**payload, "prompt": request["prompt"]}
+
+
 def take_silence(payload: Json) -> bool:
     """Whether an answer is to have no token at all. llama.cpp cannot do that: it makes one, and nobody sees it."""
     silent: bool = payload.get("max_tokens") == 0

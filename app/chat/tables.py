@@ -1,0 +1,54 @@
+"""The tables of parameters, one for each operation that models are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from ..engines import base
+from ..engines.base import Model
+from ..errors import BadRequest
+from .parameters import PARAMETERS, ChatParameter
+
+# What each operation is called for its clients: what a model does, and the path that it answers.
+_CALLED = {
+    base.CHAT: ("answer conversations", "/chat/completions"),
+    base.COMPLETIONS: ("go on with texts", "/completions"),
+    base.EMBEDDINGS: ("make embeddings", "/embeddings"),
+}
+
+
+class Table:
+    """The parameters of an ``operation``, one of `base.OPERATIONS`."""
+
+    def __init__(self, operation: str, parameters: tuple[ChatParameter, ...]) -> None:
+        self.operation = operation
+        self.parameters = parameters
+
+    @cached_property
+    def by_path(self) -> Mapping[str, ChatParameter]:
+        return {path: parameter for parameter in self.parameters for path in parameter.paths}
+
+    @cached_property
+    def capabilities(self) -> frozenset[str]:
+        """What its parameters need of a model."""
+        return frozenset(parameter.needs for parameter in self.parameters if parameter.needs is not None)
+
+
+CHAT = Table(base.CHAT, PARAMETERS)
+
+
+def check_operation(model: Model, operation: str) -> None:
+    """Do nothing when a model may be asked for an operation.
+
+    Raises:
+        BadRequest: it may not.
+    """
+    if operation not in model.operations:
+        does, _ = _CALLED[operation]
+        paths = " and ".join(f"POST {path}" for name, (_, path) in _CALLED.items() if name in model.operations)
+        raise BadRequest(
+            f"This model does not {does}: ask it by {paths or 'no operation'}, or name another model.",
+            param="model",
+            code="unsupported_operation",
+        )

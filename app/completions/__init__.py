@@ -1,0 +1,1 @@
+"""The completion of texts: as the chat, without conversations."""

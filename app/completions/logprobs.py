@@ -1,0 +1,44 @@
+"""The log probabilities of a text as the API for completions has them: in lists side by side."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable
+from typing import Any
+
+from ..engines.base import TokenLogprob
+from ..jsontypes import Json
+
+
+class Lists:
+    """Those of one choice, piece by piece. There is no I/O in here."""
+
+    def __init__(self) -> None:
+        self._offset = 0  # in characters, from the beginning of the text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, entries: Iterable[TokenLogprob]) -> Json:
+        """The lists for the next tokens. A token before which there is nothing has a log probability of None."""
+        made: Json = {"text_offset": [], "token_logprobs": [], "tokens": [], "top_logprobs": []}
+        for entry in entries:
+            value: Any = entry["logprob"]
+            made["tokens"].append(entry["token"])
+            made["token_logprobs"].append(value)
+            made["text_offset"].append(self._offset)
+            made["top_logprobs"].append(None if value is None else _likeliest(entry))
+            self._offset += self._length(entry)
+        return made
+
+    def _length(self, entry: TokenLogprob) -> int:
+        """The characters that a token adds; one that comes in several tokens counts with the last of them."""
+        told = entry.get("bytes")
+        if told is None:
+            return len(entry["token"])
+        return len(self._decoder.decode(bytes(told)))
+
+
+def _likeliest(entry: TokenLogprob) -> dict[str, float]:
+    """The likeliest tokens in a token's place, with itself, the likeliest first."""
+    found = {other["token"]: other["logprob"] for other in entry.get("top_logprobs", ())}
+    found.setdefault(entry["token"], entry["logprob"])
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))

@@ -1,0 +1,30 @@
+"""All that models can do, in the words of a configuration."""
+
+from __future__ import annotations
+
+from ..chat.parameters import CAPABILITIES as OF_CHATS
+from ..chat.policy import honours_all
+from ..chat.tables import CHAT
+from ..completions.parameters import CAPABILITIES as OF_TEXTS
+from ..completions.parameters import TEXT
+from ..completions.parameters import able as able_to_go_on
+from ..embeddings.parameters import CAPABILITIES as OF_EMBEDDINGS
+from ..embeddings.parameters import EMBEDDING
+from ..embeddings.parameters import able as able_to_embed
+from ..engines.base import COMPLETIONS, EMBEDDINGS, OPERATIONS, Model
+from ..jsontypes import Json
+
+CAPABILITIES = OF_CHATS | OF_TEXTS | OF_EMBEDDINGS
+
+# With the operations, of which a model may have some alone.
+NAMES = CAPABILITIES | OPERATIONS
+
+_TABLES = {table.operation: table for table in (CHAT, TEXT, EMBEDDING)}
+# What a table cannot tell, for it depends on the form of a value.
+_ABLE = {COMPLETIONS: able_to_go_on, EMBEDDINGS: able_to_embed}
+
+
+def honours(request: Json, model: Model, operation: str) -> bool:
+    """Whether a model honours all parameters of a request for an operation."""
+    able = _ABLE.get(operation)
+    return honours_all(request, model, _TABLES[operation]) and (able is None or able(request, model))

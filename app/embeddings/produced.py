@@ -1,0 +1,21 @@
+"""Every property of an answer with embeddings, as `app.chat.produced` has those of a completion."""
+
+from __future__ import annotations
+
+from ..chat.coverage import Surface
+from ..chat.produced import ALWAYS, rows
+from .parameters import EMBEDDING
+
+VECTORS = Surface(
+    EMBEDDING,
+    {
+        "embeddings": (
+            "application/json",
+            {
+                **rows(ALWAYS, "object data model usage"),
+                **rows(ALWAYS, "object index embedding", "data[]"),
+                **rows(ALWAYS, "prompt_tokens total_tokens", "usage"),
+            },
+        )
+    },
+)

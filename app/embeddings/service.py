@@ -1,0 +1,101 @@
+"""The domain of embeddings: models, policy, load and fallbacks are those of the chat."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from ..chat.call import Call
+from ..chat.fallbacks import Fallbacks
+from ..chat.service import Chat
+from ..chat.token_lists import listed, narrowed, refuse_tokens
+from ..contract.faults import Validator
+from ..engines.base import Embedded, EmbeddingEngine, Model
+from ..errors import ApiError, BadRequest
+from ..jsontypes import Json
+from .parameters import EMBEDDING, able
+from .vectors import as_base64, as_numbers, length_of
+
+# Numbers of an answer. What is checked and written number by number keeps everybody else waiting; base64 does not.
+MOST_NUMBERS = 1 << 20
+
+_MANY = 128
+
+
+class Embeddings(Chat):
+    """As `Chat`, of embeddings: `embed` instead of completions. In a call's request ``input`` is a list of texts, or of
+    lists of tokens.
+
+    ``packs``: the document has a form for vectors in base64. Where another author's has none, as OpenAI's own has not,
+    they are given as numbers, which OpenAI's SDKs read too, and the parameter is named as not honoured.
+    """
+
+    table = EMBEDDING
+    packs = True
+
+    def fit(self, validator: Validator) -> None:
+        entry = {"object": "embedding", "index": 0, "embedding": "AAAAAA=="}
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        answer = {"object": "list", "data": [entry], "model": "m", "usage": usage}
+        self.packs &= validator.is_valid(answer)
+
+    def _check(self, body: Json) -> None:
+        texts = body["input"]
+        if texts == "" or (isinstance(texts, list) and "" in texts):
+            raise BadRequest(
+                "Invalid value for 'input': an empty text has no vector. Send texts of a character at least.",
+                param="input",
+                code="invalid_value",
+            )
+
+    def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+        call = super()._call(narrowed(model, body, able), body, client, log)
+        if not self.packs and call.request.get("encoding_format") == "base64":
+            del call.request["encoding_format"]
+            call.tell_ignored(["encoding_format"])
+        return call
+
+    def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
+        refuse_tokens("input", request["input"], model)
+        request["input"] = listed(request["input"])
+        return 1
+
+    async def embed(self, call: Call) -> Json:
+        """The answer with the vectors. Where another model answers instead, the call becomes that one's.
+
+        Raises:
+            ApiError: the engine refuses the request or cannot answer.
+        """
+        fallbacks = Fallbacks(self._call, self.model, call)
+        engine = cast(EmbeddingEngine, self.engine)
+        while True:
+            try:
+                async with self.limiters.of(call.model.id).permit(call.n, call.client):
+                    made = await engine.embed(call.request, call.refuse, call.client)
+            except ApiError as error:
+                fallbacks.next(error)
+                continue
+            call.log["tokens"] = made.tokens
+            # Vector by vector beside the event loop, where there are many.
+            return _answer(made, call) if len(made.vectors) < _MANY else await asyncio.to_thread(_answer, made, call)
+
+
+def _answer(made: Embedded, call: Call) -> Json:
+    packed = call.request.get("encoding_format") == "base64"
+    if not packed and length_of(made.vectors[0]) * len(made.vectors) > MOST_NUMBERS:
+        raise BadRequest(
+            f"Invalid value for 'encoding_format': as numbers this server gives at most {MOST_NUMBERS} for a request. "
+            "Send base64, or fewer texts at a time.",
+            param="encoding_format",
+            code="invalid_value",
+        )
+    written = as_base64 if packed else as_numbers
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": written(vector)}
+            for index, vector in enumerate(made.vectors)
+        ],
+        "model": call.model.id,
+        "usage": {"prompt_tokens": made.tokens, "total_tokens": made.tokens},
+    }

@@ -1,0 +1,161 @@
+"""A request on its way to an upstream, and the answer on its way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import ApiError, BadRequest, UpstreamFailed, UpstreamRefused
+from .base import Completion, Deltas, Refuse, StreamItem
+from .collecting import collect
+from .dialects.dialect import Dialect, Written
+from .dialects.drift import Drift
+from .dialects.guard import Guard
+from .dialects.reading import in_our_words, read_whole
+from .dialects.stream import StreamReader
+from .dialects.texts import EchoReader
+from .transport.bodies import encode
+from .transport.failures import Failed
+from .transport.replicas import Replicas
+
+CHAT_PATH = "/chat/completions"
+TEXT_PATH = "/completions"
+VECTORS_PATH = "/embeddings"
+
+# How servers say that they do not have an operation.
+_UNKNOWN = frozenset({404, 405, 501})
+
+
+def unknown_there(failed: Failed) -> ApiError:
+    """The error for a failed attempt at an operation that a server may not have, or not for each of its models."""
+    if failed.status in _UNKNOWN and isinstance(failed.error, UpstreamFailed):
+        return BadRequest(
+            "The engine of this model does not know this operation, or does not have it for this model. Name another "
+            "model.",
+            param="model",
+            code="unsupported_operation",
+        )
+    return failed.error
+
+
+@dataclass(slots=True)
+class UpstreamPlan:
+    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is. ``refuse`` also decides about what the
+    answer shows not to have been honoured."""
+
+    dialect: Dialect
+    written: Written
+    seed: int | None
+    replicas: Replicas
+    drift: Drift
+    client: str | None
+    refuse: Refuse
+
+    path: ClassVar[str] = CHAT_PATH
+    read_from: ClassVar[str] = "messages"
+
+    async def complete(self, choice: int = 0) -> Completion:
+        """As `base.Plan.complete`."""
+        if not self.dialect.cancels:
+            return await collect(self.stream(choice))
+        with self._in_our_words():
+            answer = await self.replicas.post(self.path, self._body(choice), client=self.client)
+            return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
+
+    def stream(self, choice: int = 0) -> Deltas:
+        """As `base.Plan.stream`."""
+        return self._deltas(choice, whole=self.written.whole)
+
+    async def _deltas(self, choice: int, *, whole: bool) -> Deltas:
+        reader, guard = self.written.read(self.drift), self._guard()
+        reader.secrets = self.replicas.secrets
+        with self._in_our_words():
+            if whole:
+                body = await self.replicas.post(self.path, self._body(choice), client=self.client)
+                for delta in guard.feed(reader.feed_whole(body)):
+                    yield delta
+            else:
+                body = self._body(choice, stream=True)
+                async with aclosing(self.replicas.stream(self.path, body, client=self.client)) as steps:
+                    async for events in steps:
+                        if isinstance(events, bytes):
+                            for delta in guard.feed(reader.feed_whole(events)):
+                                yield delta
+                            break
+                        for event in events:
+                            for delta in guard.feed(reader.feed(event)):
+                                yield delta
+                        if reader.done or guard.done:
+                            break
+            for delta in guard.end(self._end(reader, guard)):
+                yield delta
+
+    def _guard(self) -> Guard:
+        return Guard(self.written.asked, self.drift, self.refuse)
+
+    @staticmethod
+    def _end(reader: StreamReader, guard: Guard) -> Sequence[StreamItem]:
+        if reader.done or guard.done:
+            return ()
+        try:
+            return reader.end()
+        except UpstreamFailed:
+            if not guard.complete:
+                raise
+            return ()  # it ended before the upstream knew
+
+    def _body(self, choice: int, *, stream: bool = False) -> bytes:
+        body, asked = self.written.body, self.written.asked
+        if stream:
+            options = (
+                {"include_usage": True, "continuous_usage_stats": True} if asked.counts else {"include_usage": True}
+            )
+            body = {**body, "stream": True, "stream_options": options}
+        if choice and self.seed is not None:
+            body = {**body, "seed": self.dialect.seed(int(self.seed) + choice)}
+        return encode(body)
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except UpstreamRefused as refusal:
+            limit = self.written.asked.limit_name
+            raise in_our_words(refusal, limit, self.replicas.secrets, param=self.read_from) from None
+        finally:
+            self.drift.tell()
+
+
+@dataclass(slots=True)
+class TextPlan(UpstreamPlan):
+    """As `UpstreamPlan`, of a completion of a text."""
+
+    path: ClassVar[str] = TEXT_PATH
+    read_from: ClassVar[str] = "prompt"
+
+    async def complete(self, choice: int = 0) -> Completion:
+        """As `base.Plan.complete`."""
+        whole = self.dialect.cancels or self.written.whole
+        return await collect(self._told(choice, whole=whole))
+
+    def stream(self, choice: int = 0) -> Deltas:
+        """As `base.Plan.stream`."""
+        return self._told(choice, whole=self.written.whole)
+
+    def _told(self, choice: int, *, whole: bool) -> Deltas:
+        return self._after_prompt(choice) if self.written.echoes else self._deltas(choice, whole=whole)
+
+    async def _after_prompt(self, choice: int) -> Deltas:
+        """The answer to a request for the prompt too, which is always asked for as a whole."""
+        reader, guard = self.written.read(self.drift), self._guard()
+        assert isinstance(reader, EchoReader)
+        reader.secrets = self.replicas.secrets
+        with self._in_our_words():
+            body = await self.replicas.post(self.path, self._body(choice), client=self.client)
+            told = [*guard.feed(reader.feed_whole(body)), *guard.end(self._end(reader, guard))]
+        for head in reader.heads:
+            yield head
+        for item in told:
+            yield item

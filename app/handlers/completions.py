@@ -1,0 +1,17 @@
+"""Operations with the tag ``Completions``."""
+
+from __future__ import annotations
+
+from ..completions.service import Completions
+from ..jsontypes import Json
+from ..web.exchange import Reply, Request, Stream
+
+
+async def create_completion(body: Json, request: Request) -> Reply | Stream:
+    """``POST /completions``: what follows a prompt, whole or as it comes; headers tell as for a chat."""
+    completions = request.service(Completions)
+    call = await completions.begin(body, request.log, request.key_name, request.unknown)
+    if call.body.get("stream"):
+        return Stream(completions.stream(call), call.headers, foreign=completions.may_be_foreign(call))
+    answer = await completions.complete(call)
+    return Reply(answer, headers=call.headers(), foreign=call.model.foreign)

@@ -1,0 +1,15 @@
+"""Operations with the tag ``Embeddings``."""
+
+from __future__ import annotations
+
+from ..embeddings.service import Embeddings
+from ..jsontypes import Json
+from ..web.exchange import Reply, Request
+
+
+async def create_embedding(body: Json, request: Request) -> Reply:
+    """``POST /embeddings``: a vector for each text; headers tell as for a chat."""
+    embeddings = request.service(Embeddings)
+    call = await embeddings.begin(body, request.log, request.key_name, request.unknown)
+    answer = await embeddings.embed(call)
+    return Reply(answer, headers=call.headers(), foreign=call.model.foreign)

@@ -1,0 +1,1 @@
+"""The domain of completions, and what tests of it share."""

@@ -1,0 +1,1 @@
+"""A real model for embeddings, served and compared with what its weights come to."""
