@@ -13,7 +13,7 @@ from pathlib import Path
 import flask
 from connexion import FlaskApp
 
-from .chat.foreign import SPARE, Reading, reading
+from .chat.foreign import KNOWN, SPARE, Reading, reading
 from .chat.service import Chat, Limits
 from .configuration.building import Built
 from .configuration.served import built_of, engine_of
@@ -29,8 +29,11 @@ from .engines.base import Engine
 from .engines.extra import EXTRA_PARAMETERS
 from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
 from .handlers.chat import create_chat_completion
+from .handlers.responses import create_response
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
+from .responses.parameters import KNOWN as KNOWN_OF_RESPONSES
+from .responses.service import Responses
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
@@ -92,24 +95,39 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     return document
 
 
+def response_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
+    """Those of some operations that the handler of responses answers."""
+    handlers = handlers_of(settings)
+    return [operation for operation in found if handlers.find(operation) is create_response]
+
+
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by the chat handler, and when one may
-    be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    """Whether a model is needed: when an operation of the document is answered by a handler that asks one, and when one
+    may be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
     if settings.mock == "all":
         return False
-    return bool(settings.handlers or settings.reload or chat_operations(settings, found))
+    asks = chat_operations(settings, found) or response_operations(settings, found)
+    return bool(settings.handlers or settings.reload or asks)
 
 
-def _foreign_reading(settings: Settings, document: Document, found: list[Operation]) -> Reading | None:
-    """How the chat handler reads requests under a document that is not ours."""
-    chats = chat_operations(settings, found) if settings.spec is not None else []
-    if not chats:
+def _foreign_reading(
+    settings: Settings,
+    document: Document,
+    found: list[Operation],
+    answered: Callable[[Settings, Iterable[Operation]], list[Operation]],
+    known: frozenset[str],
+) -> Reading | None:
+    """How a handler reads requests under a document that is not ours. ``answered`` gives the operations that it
+    answers, ``known`` are the parameters of ours."""
+    theirs = answered(settings, found) if settings.spec is not None else []
+    if not theirs:
         return None
-    ours = Document.load(_own_contract())
-    (chat,) = chat_operations(Settings(), operations(ours))
-    validator = Schemas(ours, lazy=True).validator(str(chat.request_schemas["application/json"]), "request")
-    pointers = (operation.request_schemas.get("application/json") for operation in chats)
-    return reading(validator, {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()})
+    document_of_ours = Document.load(_own_contract())
+    (ours,) = answered(Settings(), operations(document_of_ours))
+    validator = Schemas(document_of_ours, lazy=True).validator(str(ours.request_schemas["application/json"]), "request")
+    pointers = (operation.request_schemas.get("application/json") for operation in theirs)
+    given = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
+    return reading(validator, given, known)
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -153,9 +171,10 @@ def wire(
     handlers.check_names(found)
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
-    read = _foreign_reading(settings, document, found)
+    read = _foreign_reading(settings, document, found, chat_operations, KNOWN)
     chat = Chat(engine, policy=settings.unsupported, limits=limits, read=read, limiters=built.limiters)
-    services: dict[type, object] = {Chat: chat}
+    read = _foreign_reading(settings, document, found, response_operations, KNOWN_OF_RESPONSES)
+    services: dict[type, object] = {Chat: chat, Responses: Responses(chat, read=read)}
     if settings.mock == "off":
         mocks = None
     else:
@@ -192,7 +211,12 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
-        tolerant=frozenset(each.key for each in chat_operations(settings, found) if warns),
+        tolerant=frozenset(
+            each.key
+            for answered in (chat_operations, response_operations)
+            for each in answered(settings, found)
+            if warns
+        ),
     )
     app = application(
         "parley",

@@ -23,7 +23,8 @@ _ENGINE_KNOWS = ("service_tier", "system_fingerprint")
 _BLOCK = 64
 
 
-def _padding(size: int) -> str:
+def padding(size: int) -> str:
+    """Random characters that bring a text of some size up to the next multiple."""
     return secrets.token_hex(_BLOCK // 2)[: -size % _BLOCK]
 
 
@@ -145,5 +146,5 @@ class ChunkWriter:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         made = {**self._frame, "choices": [choice]}
         if self._obfuscate:
-            made["obfuscation"] = _padding(len(json.dumps(choice)))
+            made["obfuscation"] = padding(len(json.dumps(choice)))
         return made

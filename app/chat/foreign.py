@@ -22,12 +22,12 @@ Reading = Callable[[Any], Json]
 # What our answers may have besides, where their document requires it: some want the role in every delta.
 SPARE: Mapping[PathPattern, Any] = {("choices", None, "delta", "role"): "assistant"}
 
-_KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)
+KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)
 
 
-def reading(own: Validator, defaults: Mapping[str, Any]) -> Reading:
+def reading(own: Validator, defaults: Mapping[str, Any], known: frozenset[str] = KNOWN) -> Reading:
     """How to read a request under another contract. ``own`` is the validator of our request schema, ``defaults`` what
-    their document gives for properties of its request."""
+    their document gives for properties of its request, ``known`` the names of ours."""
 
     def read(body: Any) -> Json:
         """The body as the domain takes it.
@@ -43,9 +43,9 @@ def reading(own: Validator, defaults: Mapping[str, Any]) -> Reading:
             name: value
             for name, value in body.items()
             # Null asks for nothing, whether ours says so or not.
-            if value is not None and (name in _KNOWN or name not in defaults or defaults[name] != value)
+            if value is not None and (name in known or name not in defaults or defaults[name] != value)
         }
-        check(own, {name: value for name, value in asked.items() if name in _KNOWN})
+        check(own, {name: value for name, value in asked.items() if name in known})
         return asked
 
     return read
