@@ -145,6 +145,7 @@ class _Conversation:
                 code="invalid_value",
             )
         self.add({"role": "tool", "tool_call_id": item["call_id"]}, place, f"{place}.output")
+        self._places.note(f"messages[{len(self.messages) - 1}].tool_call_id", f"{place}.call_id")
         output = item["output"]
         self.messages[-1]["content"] = output if isinstance(output, str) else [_text(part) for part in output] or ""
 

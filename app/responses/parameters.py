@@ -58,7 +58,7 @@ PARAMETERS = (
     _P(
         "input[].type",
         "messages[].role",
-        refused=f"{_NO_TOOLS} Send messages, thoughts, and calls of functions and custom tools with their outputs.",
+        refused="Send messages, thoughts, and calls of functions and custom tools with their outputs.",
         takes=(
             *("message", "function_call", "function_call_output"),
             *("custom_tool_call", "custom_tool_call_output", "reasoning"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import ApiError
+from .parameters import LOGPROBS
 
 # A path in quotes, as errors name one.
 _QUOTED = re.compile(r"'([a-z_]\w*(?:\[\d+\]|\.\w+)*)'")
@@ -23,6 +24,10 @@ _ALWAYS = {
     "tool_choice.custom": "tool_choice",
     "tool_choice.allowed_tools": "tool_choice",
 }
+
+
+# What to do about a parameter that has other values here than in the chat request.
+_ADVICE = {"logprobs": ("Leave it out or send false.", f"Leave '{LOGPROBS}' out.")}
 
 
 class Places:
@@ -47,6 +52,8 @@ class Places:
 
     def translate(self, error: ApiError) -> ApiError:
         """The error, in the words of the client's request."""
+        if error.param in _ADVICE:
+            error.message = error.message.replace(*_ADVICE[error.param])
         error.message = _QUOTED.sub(lambda found: f"'{self.of(found[1])}'", error.message)
         if error.param is not None:
             error.param = self.of(error.param)

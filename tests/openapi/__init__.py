@@ -12,12 +12,15 @@ from urllib.parse import quote
 
 import jsonschema
 import jsonschema_rs
-import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from app.contract.document import Document
+
 ROOT = Path(__file__).parents[2]
 CONTRACT = ROOT / "openapi" / "openapi.yaml"
+# All that it is made of.
+FILES = (CONTRACT, CONTRACT.with_name("responses.yaml"))
 # Reference material that is not part of the project; tests that need it skip where it is absent.
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -26,9 +29,8 @@ Json = dict[str, Any]
 
 @cache
 def contract() -> Json:
-    """The document, as plain JSON values."""
-    loaded: Json = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
-    return loaded
+    """The document as it is served, its files put together, as plain JSON values."""
+    return Document.load(CONTRACT).content
 
 
 def schemas() -> Json:
