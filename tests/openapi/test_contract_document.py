@@ -167,7 +167,9 @@ def test_every_discriminator_maps_each_value_of_its_tag_to_the_branch_that_has_i
         assert sorted(set(mapping.values())) == sorted(branches), pointer
         for target in branches:
             branch = schemas()[target.rsplit("/", 1)[1]]
-            assert branch["properties"][tag]["enum"] == [v for v, mapped in mapping.items() if mapped == target], pointer
+            assert branch["properties"][tag]["enum"] == [v for v, mapped in mapping.items() if mapped == target], (
+                pointer
+            )
             assert tag in branch["required"], pointer
             checked += 1
     assert checked >= 60

@@ -203,7 +203,7 @@ def test_log_probabilities_come_with_their_text() -> None:
             "top_logprobs": [{"token": "é", "logprob": -1.0, "bytes": [195, 169]}],
         }
     ]
-    by_kind = {kind: event for kind, event in zip(kinds(found), found, strict=True)}
+    by_kind = dict(zip(kinds(found), found, strict=True))
     assert by_kind["output_text.delta"]["logprobs"] == by_kind["output_text.done"]["logprobs"] == told
     assert by_kind["content_part.done"]["part"]["logprobs"] == told
 
@@ -227,7 +227,7 @@ ANSWERS: list[Json] = [
 @pytest.mark.parametrize("reason", ["stop", "length"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_a_stream_comes_to_the_response_that_a_whole_answer_is(answer: Json, reason: str, fits: Any) -> None:
-    fields = {"instructions": "Be brief.", "metadata": {"a": "b"}, "reasoning": {"effort": "low"}}
+    fields: Json = {"instructions": "Be brief.", "metadata": {"a": "b"}, "reasoning": {"effort": "low"}}
     logprobs, message = answer.get("logprobs"), {name: each for name, each in answer.items() if name != "logprobs"}
     whole = response(asked(**fields), completion(reason, logprobs=logprobs, **message))
     assert fits(whole)

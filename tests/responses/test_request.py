@@ -226,7 +226,7 @@ def test_what_has_another_name_in_a_chat() -> None:
 
 
 def test_what_has_the_same_name_in_a_chat_stays_as_it_is() -> None:
-    fields = {
+    fields: Json = {
         "temperature": 0.5,
         "top_p": 0.5,
         "parallel_tool_calls": False,
@@ -249,7 +249,8 @@ def test_alternatives_need_log_probabilities() -> None:
 
 def test_null_asks_for_nothing() -> None:
     names = ("instructions", "tools", "tool_choice", "text", "reasoning", "include", "store", "previous_response_id")
-    assert asked(**dict.fromkeys(names)).chat == asked().chat
+    nothing: Json = dict.fromkeys(names)
+    assert asked(**nothing).chat == asked().chat
 
 
 ALLOWED: Json = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}

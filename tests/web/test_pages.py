@@ -90,7 +90,9 @@ def test_the_files_of_the_document_are_served_as_one(site: Client) -> None:
     as_json = site.request("GET", "/v1/openapi.json")
     assert (as_json.status, as_json.headers["content-type"]) == (200, "application/json")
     served = as_json.json()
-    written = {name: yaml.safe_load((_ROOT / "openapi" / f"{name}.yaml").read_bytes()) for name in ("openapi", "responses")}
+    written = {
+        name: yaml.safe_load((_ROOT / "openapi" / f"{name}.yaml").read_bytes()) for name in ("openapi", "responses")
+    }
     assert set(served) == set(written["openapi"])
     assert list(served["paths"]) == list(written["openapi"]["paths"])
     assert served["paths"]["/responses"]["post"]["operationId"] == "createResponse"
