@@ -52,7 +52,7 @@ def frame(asked: Asked, made: Json) -> Json:
         "top_p": body.get("top_p", 1),
         "truncation": "disabled",
         "usage": None,
-        "user": body.get("user"),
+        **({"user": body["user"]} if "user" in body else {}),
     }
 
 
