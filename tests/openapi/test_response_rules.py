@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from . import Json, accepts, component_accepts, properties
+from app.contract.document import Document
+from app.contract.explain import explain
+from app.contract.schemas import Schemas
+
+from . import CONTRACT, Json, accepts, component_accepts, properties
 
 REQUEST = "CreateResponse"
 PLAIN: Json = {"model": "parley-tiny", "input": "Hello!"}
@@ -125,3 +129,20 @@ def test_a_number_is_accepted_up_to_its_bounds_and_not_beyond() -> None:
         assert not accepted(**{name: highest + 1})
     assert accepted(max_output_tokens=16)
     assert not accepted(max_output_tokens=15)
+
+
+@pytest.mark.parametrize(
+    ("item", "param"),
+    [
+        ({"role": "tool", "content": "x"}, "role"),
+        ({"content": "x"}, "role"),
+        ({"role": "user"}, "content"),
+        ({"role": "user", "content": [{"text": "x"}]}, "content[0].type"),
+        ({"type": "reasoning"}, "summary"),
+        ({"type": "function_call", "call_id": "1", "name": "f"}, "arguments"),
+        ({"type": "function_call_output", "call_id": "1", "output": [{"type": "text"}]}, "output[0].type"),
+    ],
+)
+def test_what_is_wrong_with_an_item_is_told_by_its_kind(item: Json, param: str) -> None:
+    validator = Schemas(Document.load(CONTRACT)).validator(f"/components/schemas/{REQUEST}", "request")
+    assert explain(validator, {**PLAIN, "input": [item]}).param == f"input[0].{param}"
