@@ -6,6 +6,7 @@ together until something of another's follows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BadRequest, UnsupportedParameter
@@ -37,12 +38,38 @@ def messages_of(body: Json, places: Places) -> list[Json]:
     return conversation.messages
 
 
+@dataclass(slots=True)
+class _Turn:
+    """What the model gave in one turn, whose message is the last one."""
+
+    message: Json
+    thoughts: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    @property
+    def has_spoken(self) -> bool:
+        return bool(self.words or self.refusals)
+
+    def end(self) -> None:
+        """Put what was collected into the message."""
+        calls = self.message.pop("tool_calls", None)
+        words = "".join(self.words)
+        # A turn of thoughts alone says nothing, in words; one that calls or refuses needs none.
+        self.message["content"] = words or (None if calls or self.refusals else "")
+        if self.thoughts:
+            self.message["reasoning_content"] = "\n\n".join(self.thoughts)
+        if self.refusals:
+            self.message["refusal"] = "".join(self.refusals)
+        if calls:
+            self.message["tool_calls"] = calls
+
+
 class _Conversation:
     def __init__(self, places: Places) -> None:
         self.messages: list[Json] = []
         self._places = places
-        # The assistant's turn that is being put together, which is the last message.
-        self._turn: Json | None = None
+        self._turn: _Turn | None = None
         # The ids of calls without an output, each with its place.
         self._waiting: dict[str, str] = {}
 
@@ -58,7 +85,7 @@ class _Conversation:
         elif item["role"] == "assistant":
             self._say(item, place)
         else:
-            self._turn = None
+            self._end_turn()
             self._refuse_waiting()
             self.add({"role": item["role"]}, place)
             self.messages[-1]["content"] = self._parts(item, place)
@@ -73,56 +100,49 @@ class _Conversation:
 
     def close(self) -> None:
         """Nothing follows."""
+        self._end_turn()
         self._refuse_waiting()
-        for message in self.messages:
-            if message["content"] == "" and ("tool_calls" in message or "refusal" in message):
-                message["content"] = None  # as the chat has it
 
     # -- the model's own turn
 
-    def _open(self, place: str) -> Json:
-        """The turn to go on with."""
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.end()
+            self._turn = None
+
+    def _open(self, place: str, *, again: bool) -> _Turn:
+        """The turn to go on with; ``again``: what has spoken before was another one, unless it has called too."""
+        if again and self._turn is not None and self._turn.has_spoken and not self._waiting:
+            self._end_turn()
         if self._turn is None:
             self._refuse_waiting()
-            # A turn of thoughts alone says nothing.
-            self._turn = {"role": "assistant", "content": ""}
-            self.add(self._turn, place)
+            self._turn = _Turn({"role": "assistant"})
+            self.add(self._turn.message, place)
         return self._turn
 
     def _think(self, item: Json, place: str) -> None:
         thoughts = "\n\n".join(part["text"] for part in item.get("content") or item["summary"])
-        if not thoughts:
-            return
-        if self._turn is not None and (self._turn["content"] or "refusal" in self._turn) and not self._waiting:
-            self._turn = None
-        turn = self._open(place)
-        before = turn.get("reasoning_content")
-        turn["reasoning_content"] = thoughts if before is None else f"{before}\n\n{thoughts}"
-        self._places.note(f"messages[{len(self.messages) - 1}].reasoning_content", place)
+        if thoughts:
+            self._open(place, again=True).thoughts.append(thoughts)
+            self._places.note(f"messages[{len(self.messages) - 1}].reasoning_content", place)
 
     def _say(self, item: Json, place: str) -> None:
         content = item["content"]
-        texts, refusals = [], []
-        for index, part in enumerate(
-            [{"type": "output_text", "text": content}] if isinstance(content, str) else content
-        ):
+        words, refusals = [], []
+        for index, part in enumerate(() if isinstance(content, str) else content):
             if part["type"] == "refusal":
                 refusals.append(part["refusal"])
             elif part["type"] in ("output_text", "input_text"):
-                texts.append(part["text"])
+                words.append(part["text"])
             else:
                 raise _misplaced(f"{place}.content[{index}]", "The model itself gives text alone.")
-        if self._turn is not None and (self._turn["content"] or "refusal" in self._turn) and not self._waiting:
-            self._turn = None
-        turn = self._open(place)
-        turn["content"] += "".join(texts)
-        if refusals:
-            turn["refusal"] = "".join(refusals)
+        turn = self._open(place, again=True)
+        turn.words += [content] if isinstance(content, str) else words
+        turn.refusals += refusals
         self._places.note(f"messages[{len(self.messages) - 1}].content", f"{place}.content")
 
     def _call(self, item: Json, place: str) -> None:
-        turn = self._open(place)
-        calls = turn.setdefault("tool_calls", [])
+        calls = self._open(place, again=False).message.setdefault("tool_calls", [])
         at = f"messages[{len(self.messages) - 1}].tool_calls[{len(calls)}]"
         self._places.note(at, place)
         self._places.note(f"{at}.id", f"{place}.call_id")
@@ -137,7 +157,7 @@ class _Conversation:
             calls.append({"id": item["call_id"], "type": "custom", "custom": custom})
 
     def _answer(self, item: Json, place: str) -> None:
-        self._turn = None
+        self._end_turn()
         if self._waiting.pop(item["call_id"], None) is None:
             raise BadRequest(
                 f"Invalid value for '{place}.call_id': an output must follow the call that it is of, once.",

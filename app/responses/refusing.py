@@ -3,8 +3,8 @@ named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.policy import without
@@ -14,9 +14,32 @@ from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .parameters import PARAMETERS, ResponseParameter
 
-_REFUSED = tuple(
-    (parameter, tuple(parameter.name.replace("[]", ".[]").split("."))) for parameter in PARAMETERS if parameter.refused
-)
+
+@dataclass(slots=True)
+class _Node:
+    """A step of paths: the row that is about what is there (``parameter``), or what there is to look for inside, in
+    properties (``inner``) or in the items of a list (``items``)."""
+
+    parameter: ResponseParameter | None = None
+    inner: dict[str, _Node] = field(default_factory=dict)
+    items: _Node | None = None
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for parameter in PARAMETERS:
+        if parameter.refused:
+            node = root
+            for step in parameter.name.replace("[]", ".[]").split("."):
+                if step == "[]":
+                    node.items = node = node.items or _Node()
+                else:
+                    node = node.inner.setdefault(step, _Node())
+            node.parameter = parameter
+    return root
+
+
+_RULES = _tree()
 # Parameters that mean nothing once no tool is left.
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 
@@ -35,7 +58,8 @@ def refuse(body: Json, policy: str) -> tuple[Json, list[str]]:
     Raises:
         UnsupportedParameter: under the policy ``refuse``, or for what makes another request of it; it names the first.
     """
-    found = [each for parameter, steps in _REFUSED for each in _search(body, parameter, steps)]
+    found: list[_Found] = []
+    _search(body, _RULES, (), found)
     for each in found:
         if policy == "refuse" or each.parameter.always:
             name = path_text(each.place)
@@ -45,21 +69,25 @@ def refuse(body: Json, policy: str) -> tuple[Json, list[str]]:
     return _left(body, [each.place for each in found]) if found else (body, [])
 
 
-def _search(body: Json, parameter: ResponseParameter, steps: tuple[str, ...]) -> Iterator[_Found]:
-    for place, value in _values(body, steps, ()):
-        if not any(_same(value, taken) for taken in parameter.takes):
-            yield _Found(place[: len(place) - parameter.carrier], parameter)
-
-
-def _values(value: Any, steps: tuple[str, ...], at: JsonPath) -> Iterator[tuple[JsonPath, Any]]:
-    """The values at a path, each with its place."""
-    if not steps:
-        yield at, value
-    elif steps[0] == "[]":
-        for index, item in enumerate(value) if isinstance(value, list) else ():
-            yield from _values(item, steps[1:], (*at, index))
-    elif isinstance(value, dict) and value.get(steps[0]) is not None:
-        yield from _values(value[steps[0]], steps[1:], (*at, steps[0]))
+def _search(value: Any, node: _Node, at: JsonPath, found: list[_Found]) -> None:
+    """Add what is not honoured of a value."""
+    inside: Iterable[tuple[str | int, Any, _Node]]
+    if node.items is not None and isinstance(value, list):
+        inside = ((index, item, node.items) for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        inside = ((name, value.get(name), below) for name, below in node.inner.items())
+    else:
+        return
+    for key, below, rules in inside:
+        if below is None:
+            continue
+        parameter = rules.parameter
+        if parameter is None:
+            if not isinstance(below, str):
+                _search(below, rules, (*at, key), found)
+        elif not any(_same(below, taken) for taken in parameter.takes):
+            place = (*at, key)
+            found.append(_Found(place[: len(place) - parameter.carrier], parameter))
 
 
 def _same(value: Any, taken: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,6 +16,22 @@ from ..jsontypes import Json
 from .events import ResponseWriter
 from .output import response
 from .request import Asked, read
+
+# Items and parts of items of an input that are read at once, in a few milliseconds.
+_MOST_AT_ONCE = 500
+
+
+def _is_long(body: Json) -> bool:
+    items = body["input"]
+    if isinstance(items, str):
+        return False
+    size = len(items)
+    for item in items:
+        for name in ("content", "output"):
+            parts = item.get(name)
+            if isinstance(parts, list):
+                size += len(parts)
+    return size > _MOST_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,8 @@ class Responses:
         policy = self.chat.model(given["model"]).unsupported or self.chat.policy
         if unknown and policy == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
-        asked = read(given, policy)
+        # A long one takes a while, in which others are served.
+        asked = await asyncio.to_thread(read, given, policy) if _is_long(given) else read(given, policy)
         try:
             call = await self.chat.begin(asked.chat, log, client)
         except ApiError as error:

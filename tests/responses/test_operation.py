@@ -117,6 +117,12 @@ def test_an_answer_that_is_too_long_is_incomplete(echo: Client) -> None:
     assert len(answer["output"][0]["content"][0]["text"].split()) == 16
 
 
+def test_a_long_conversation_is_read_aside(echo: Client) -> None:
+    items = [{"role": "user", "content": [{"type": "input_text", "text": str(number)}]} for number in range(400)]
+    assert text(ask(echo, items)) == "399"
+    assert error(ask(echo, [*items, PICTURE]), 400)["param"] == "input[400].content[0]"
+
+
 PICTURE: Json = {"role": "user", "content": [{"type": "input_image", "image_url": "data:,"}]}
 
 
