@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models clients tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models clients upstreams tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -42,6 +42,11 @@ models: $(VENV)/.test
 # Node, PHP; one that is missing is skipped), and runs them. The first time they fetch what they depend on.
 clients: $(VENV)/.test
 	$(BIN)/python -m pytest tests/generated -m clients -n 2 --dist loadfile
+
+# Asks real servers, each in an environment of its own, by themselves and through Parley, in some forty minutes on two
+# cores, and writes the tables in docs/upstreams.md. It downloads four gigabytes with pip, and compiles.
+upstreams: $(VENV)/.test
+	$(BIN)/python -m tests.upstreams --write
 
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.

@@ -3,6 +3,7 @@
     ParleyError                        (not an answer: ends a start or a command)
     └─ ConfigurationError              a setting, a key file or a model file is wrong
        └─ DocumentError                the document is
+          └─ UnusablePart              a part of it, while the rest could be served
     ApiError                           any failure that a client is told of
     ├─ BadRequest              400     the request breaks the contract or a limit of the model
     │  ├─ UnsupportedParameter         valid, but this model cannot honour it
@@ -54,6 +55,10 @@ class DocumentError(ConfigurationError):
     """
 
     files: tuple[Path, ...] = ()
+
+
+class UnusablePart(DocumentError):
+    """A part of the document cannot be used; a lenient server serves the rest."""
 
 
 class ApiError(Exception):

@@ -18,6 +18,7 @@ __all__ = [
     "bind",
     "control_socket_disable",
     "graceful_timeout",
+    "header_map",
     "keepalive",
     "on_starting",
     "proc_name",
@@ -45,6 +46,9 @@ asgi_loop = "asyncio"
 graceful_timeout = _settings.graceful_timeout
 # Longer than clients keep idle connections, so that they close first and never send into a closing one.
 keepalive = 75
+# A document may have parameters and keys in headers with an underscore in their names, which gunicorn would drop: in a
+# WSGI environment they are the same as those with a hyphen. They do not get into ours (`app.web.bridge`).
+header_map = "dangerous"
 # How long the worker waits for a piece of a body by itself: our own limit comes first, with an answer.
 timeout = int(_settings.body_timeout) + 60
 # Its default lies in the home folder, the same for every server on the machine.

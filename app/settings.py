@@ -18,7 +18,9 @@ from .tables import SECRET, Names, Table, base_type, read
 PREFIX = "PARLEY_"
 DAY = 86400
 
-Dialect = Literal["auto", "openai", "vllm", "sglang", "llama.cpp", "ollama", "litellm"]
+Dialect = Literal[
+    "auto", "openai", "vllm", "sglang", "llama.cpp", "llama-cpp-python", "ollama", "transformers", "litellm"
+]
 Mock = Literal["off", "missing", "all"]
 Unsupported = Literal["refuse", "warn"]
 # What names the file of a model.
@@ -70,6 +72,10 @@ class Settings(Table, frozen=True, kw_only=True):
     basic_auth: Annotated[
         bool, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
     ] = False
+    lenient: Annotated[
+        bool,
+        "What of the document cannot be used is left out, named at the start, and answers 501; all else is served.",
+    ] = False
     reload: Annotated[bool, "For development: each worker follows changes of the document while it runs."] = False
     mock: Annotated[
         Mock,
@@ -89,8 +95,8 @@ class Settings(Table, frozen=True, kw_only=True):
     upstream_api_key: Annotated[str | None, "Key of that server.", SECRET] = None
     upstream_dialect: Annotated[
         Dialect,
-        "What kind of server it is: `openai`, `vllm`, `sglang`, `llama.cpp`, `ollama` or `litellm`; with `auto` that "
-        "is found out.",
+        "What kind of server it is: `openai`, `vllm`, `sglang`, `llama.cpp`, `llama-cpp-python`, `ollama`, "
+        "`transformers` or `litellm`; with `auto` that is found out.",
     ] = "auto"
     engine: Annotated[Literal["llama", "echo"], "Where answers come from: `llama` (a model) or `echo` (a toy)."] = (
         "llama"

@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import ConfigurationError, DocumentError
+from .errors import ConfigurationError, DocumentError, UnusablePart
 from .frameworks import import_connexion
 from .frameworks.gunicorn import load_failure, wsgi_worker
 
@@ -68,4 +68,6 @@ def told(error: ConfigurationError) -> str:
     text = str(error)
     if not isinstance(error, DocumentError):
         return text
-    return f"{text}{'' if text.endswith('.') else '.'} All that is wrong with it: flask --app wsgi contract check FILE"
+    lenience = " PARLEY_LENIENT=1 serves the rest." if isinstance(error, UnusablePart) else ""
+    end = "" if text.endswith(".") else "."
+    return f"{text}{end}{lenience} All that is wrong with it: flask --app wsgi contract check FILE"

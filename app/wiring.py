@@ -20,6 +20,7 @@ from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.extend import extend_request
 from .contract.handlers import Handler, Handlers
+from .contract.lenience import usable
 from .contract.operations import Operation, operations
 from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
@@ -87,7 +88,7 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     Raises:
         ConfigurationError: the document or a package of handlers cannot be used.
     """
-    document = Document.load(contract_path(settings))
+    document = Document.load(contract_path(settings), lenient=settings.lenient)
     names = sorted(extra)
     if names:
         for operation in chat_operations(settings, operations(document)):
@@ -162,11 +163,14 @@ def wire(
     document = served_document(settings, built.extra)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
-    # What cannot be compiled ends the start, not a request.
-    schemas.try_all({pointer for operation in found for pointer in operation.schemas})
     security = Security(document, allow_basic=settings.basic_auth)
+    # What cannot be used ends the start, or is left out; it never ends a request.
+    if document.lenient:
+        found = usable(found, schemas, security)
+    else:
+        schemas.try_all({pointer for operation in found for pointer in operation.schemas})
     routes = routing_view(document, found, security)
-    security.report(found)
+    security.report(operation for operation in found if not operation.fault)
     handlers = handlers_of(settings)
     handlers.check_names(found)
     chats = needs_engine(settings, found)
@@ -186,7 +190,9 @@ def wire(
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Handler | None) -> OperationView:
-        if mocks is not None and (handler is None or settings.mock == "all"):
+        if operation.fault:
+            handler = None
+        elif mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
         ours = getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
         # Our own answers, in the words of another author's document.

@@ -183,7 +183,7 @@ def serve(
             server.key = _key(environ)
             yield server
         finally:
-            _stop(server)
+            stop(server)
 
 
 def free_port() -> int:
@@ -220,7 +220,8 @@ def _wait(server: Server, path: str) -> None:
         raise StartError(f"The server did not answer {path} in {PATIENCE:g} s", None, server.log()) from None
 
 
-def _stop(server: Server) -> None:
+def stop(server: Server) -> None:
+    """End a server, unless it has ended; its log stays until its block is left."""
     if server.process.poll() is not None:
         return
     workers = server.workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -45,7 +46,17 @@ def test_a_wrong_document_is_told_with_how_to_see_all_that_is_wrong_with_it(
     said = failure(capsys)
     assert said.startswith(f"parley: {tmp_path / 'api.json'} has no openapi version")
     assert said.endswith(" All that is wrong with it: flask --app wsgi contract check FILE\n")
+    assert "PARLEY_LENIENT" not in said
     assert said.count("\n") == 1
+
+
+def test_the_refusal_of_a_part_of_a_document_names_how_to_serve_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bad = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"bad": {}}}
+    (tmp_path / "api.json").write_text(json.dumps(bad))
+    monkeypatch.setenv("PARLEY_SPEC", str(tmp_path / "api.json"))
+    assert " PARLEY_LENIENT=1 serves the rest." in failure(capsys)
 
 
 def test_under_gunicorn_it_is_the_exception_that_ends_the_master(monkeypatch: pytest.MonkeyPatch) -> None:

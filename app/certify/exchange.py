@@ -92,15 +92,17 @@ class Seen:
         if not 400 <= self.status < 500:
             return None
         error = self.content.get("error") if isinstance(self.content, dict) else None
-        if not isinstance(error, dict):
-            return Refusal(self.status, message=shortened(self.head, _QUOTED))
-        code, param = error.get("code"), error.get("param")
-        return Refusal(
-            self.status,
-            None if code is None else str(code),
-            None if param is None else str(param),
-            str(error.get("message") or ""),
-        )
+        return _refusal(self.status, error) or Refusal(self.status, message=shortened(self.head, _QUOTED))
+
+    @property
+    def blame(self) -> Refusal | None:
+        """What a failure says that names the parameter that could not be honoured, in an answer or at the end of a
+        stream; None if it is no failure, or names none."""
+        error = self._failed
+        if self.status >= 500:
+            error = self.content.get("error") if isinstance(self.content, dict) else None
+        found = _refusal(self.status, error)
+        return found if found is not None and found.param else None
 
     @property
     def trouble(self) -> str:
@@ -118,7 +120,7 @@ class Seen:
                 return "a stream without an event"
             if any(not isinstance(event, dict) for event in self.events):
                 return "an event whose data is no JSON object"
-            failed = next((event["error"] for event in self.events if event.get("error")), None)
+            failed = self._failed
             if failed is not None:
                 said = failed.get("message") if isinstance(failed, dict) else failed
                 return f"a stream that failed: {shortened(str(said), _QUOTED)}"
@@ -128,12 +130,31 @@ class Seen:
         return ""
 
     @property
+    def _failed(self) -> Any:
+        """The error in a stream; None if there is none."""
+        events = (event for event in self.events if isinstance(event, dict))
+        return next((event["error"] for event in events if event.get("error")), None)
+
+    @property
     def _said(self) -> str:
         error = self.content.get("error") if isinstance(self.content, dict) else None
         return str(error.get("message")) if isinstance(error, dict) else self.head
 
     def numbered(self, number: int) -> Seen:
         return replace(self, number=number)
+
+
+def _refusal(status: int, error: Any) -> Refusal | None:
+    """An error object as a refusal; None if it is no object."""
+    if not isinstance(error, dict):
+        return None
+    code, param = error.get("code"), error.get("param")
+    return Refusal(
+        status,
+        None if code is None else str(code),
+        None if param is None else str(param),
+        str(error.get("message") or ""),
+    )
 
 
 def shortened(text: str, most: int) -> str:

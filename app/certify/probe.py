@@ -110,10 +110,14 @@ def verdict_of(probe: Probe, answers: Answers) -> Verdict:
     for name, seen in answers.items():
         if roles[name] != "asked":
             continue
+        paths = (*probe.paths, *probe.parts, *_special(seen))
+        if seen.blame is not None and name_in(seen.blame, paths) == "param":
+            # The server saw that it was not honoured, and passes nothing on as if it were.
+            return refused(seen.blame, paths)
         if seen.trouble:
             return broken(seen.trouble)
         if seen.refusal is not None:
-            return refused(seen.refusal, (*probe.paths, *probe.parts, *_special(seen)))
+            return refused(seen.refusal, paths)
         if seen.status != 200:
             return broken(f"status {seen.status}, which the contract does not have")
     for name, seen in answers.items():

@@ -14,8 +14,8 @@ FATES: tuple[Fate, ...] = get_args(Fate)
 MEANINGS: dict[Fate, str] = {
     "honoured": "an effect was seen",
     "ignored": "accepted, and certainly without effect",
-    "refused": "refused by the server",
-    "broken": "5xx, an answer outside the contract, or one that does not end",
+    "refused": "refused by the server, or failed by its name",
+    "broken": "another 5xx, an answer outside the contract, or one that does not end",
     "not seen": "accepted, but no effect that could be told from chance or from the model's habits",
     "not probed": "not asked for",
 }

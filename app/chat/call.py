@@ -12,7 +12,9 @@ from ..jsontypes import Json
 from .parameters import BY_PATH
 
 # What needs no capability, and what an answer can show not to have been honoured all the same.
-_SHOWN = frozenset({"n", "response_format.json_schema.strict", "tools[].function.strict"})
+_SHOWN = frozenset(
+    {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict"}
+)
 
 
 @dataclass(slots=True)

@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 import click
 
 from ..contract.document import Document
-from ..settings import Settings
+from ..settings import Dialect, Settings
 from ..wiring import contract_path
 from .told import ToldGroup
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SERVER = "server"
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _new_file = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
-_DIALECTS = click.Choice(["openai", "vllm", "sglang", "llama.cpp", "ollama"])
+_DIALECTS = click.Choice([name for name in get_args(Dialect) if name != "auto"])
 
 
 class _Failed(click.ClickException):
@@ -97,7 +97,8 @@ def server(
 
     URL is what `/chat/completions` is added to; one without a path gets `/v1`. Honoured: an effect was seen. Ignored:
     accepted, and certainly without effect. Refused: by an error, which names it or not. Broken: an answer outside the
-    contract, a 5xx, or no end. Not seen: accepted, and without an effect that could be told from chance.
+    contract, a 5xx that does not name it, or no end. Not seen: accepted, and without an effect that could be told
+    from chance.
 
     The key is read from the variable alone, and stands in nothing that is printed or written. No redirect is followed.
     The exit status is 1 when a verdict is one of --fail-on, and 2 when the server cannot be asked.

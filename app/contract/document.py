@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import DocumentError
+from ..errors import DocumentError, UnusablePart
 from ..jsontypes import Json
 from .loading import load, to_json
 from .pointers import look_up, pointer_in
@@ -29,7 +29,8 @@ _PARTS = (
 class Document:
     """An OpenAPI document.
 
-    ``content`` is the document as written, ``base_path`` the path of its first server without a slash at the end,
+    ``content`` is the document as written, ``paths`` what is served of it, ``base_path`` the path of its first server
+    without a slash at the end,
     ``json_bytes`` and ``yaml_bytes`` what is served, ``files`` what it was read from.
     """
 
@@ -41,12 +42,13 @@ class Document:
         json_bytes: bytes | None = None,
         yaml_bytes: bytes | None = None,
         files: tuple[Path, ...] = (),
+        lenient: bool = False,
     ) -> None:
         version = str(content.get("openapi", ""))
         if not re.match(r"3\.[01](\.|$)", version):
             found = f"openapi: {version}" if version else "no openapi version"
             raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
-        if not isinstance(content.get("paths"), dict):
+        if not isinstance(content.get("paths", {} if may_lack_paths(content) else None), dict):
             raise DocumentError(f"{source} has no paths, so there is nothing to serve.")
         for name, kind, told in _PARTS:
             if content.get(name) is not None and not isinstance(content[name], kind):
@@ -54,17 +56,21 @@ class Document:
         self.content = content
         self.source = source
         self.version = version
+        # 3.1 has documents without, of webhooks or components alone.
+        self.paths: Json = content.get("paths", {})
         self.base_path = base_path(content.get("servers"))
         self.json_bytes = json_bytes if json_bytes is not None else to_json(content, source)
         # JSON is YAML 1.2 too, so a document that was never written as YAML can be served as it is.
         self.yaml_bytes = yaml_bytes if yaml_bytes is not None else self.json_bytes
         self.files = files
+        self.lenient = lenient
         # Whether requests and answers are held against different forms of a schema.
         self.has_directions = has_directions(self.json_bytes)
 
     @classmethod
-    def load(cls, path: Path, *, cache: Path | None = None) -> Document:
-        """Read a YAML or JSON file, with the files beside it that it refers to.
+    def load(cls, path: Path, *, cache: Path | None = None, lenient: bool = False) -> Document:
+        """Read a YAML or JSON file, with the files beside it that it refers to. ``lenient``: what of it cannot be used
+        is to be left out, and all else served.
 
         Raises:
             DocumentError: a file cannot be read or is not an OpenAPI document.
@@ -76,6 +82,7 @@ class Document:
             json_bytes=loaded.json,
             yaml_bytes=loaded.yaml,
             files=loaded.files,
+            lenient=lenient,
         )
 
     def resolve(self, node: object) -> tuple[Any, str | None]:
@@ -90,18 +97,31 @@ class Document:
                 return node, pointer
             reference = node["$ref"]
             if not reference.startswith("#/"):
-                raise DocumentError(f"{self.source}: the reference {reference} leaves the document.")
+                raise UnusablePart(f"{self.source}: the reference {reference} leaves the document.")
             pointer = pointer_in(reference)
             try:
                 node = look_up(self.content, pointer)
             except LookupError:
-                raise DocumentError(f"{self.source}: the reference {reference} points nowhere.") from None
-        raise DocumentError(f"{self.source}: references go round in circles at {pointer}.")
+                raise UnusablePart(f"{self.source}: the reference {reference} points nowhere.") from None
+        raise UnusablePart(f"{self.source}: references go round in circles at {pointer}.")
 
     def schema_source(self, direction: Direction | None = None) -> Json:
         """Paths and components with every schema in 2020-12 form, at the same pointers as in the document."""
         parts = {name: self.content[name] for name in ("paths", "components", FILES) if name in self.content}
-        return upgrade(parts, version=self.version, resolve=lambda node: self.resolve(node)[0], direction=direction)
+        return upgrade(parts, version=self.version, resolve=self._target, direction=direction)
+
+    def _target(self, node: object) -> Any:
+        try:
+            return self.resolve(node)[0]
+        except DocumentError:
+            if not self.lenient:
+                raise
+            return None
+
+
+def may_lack_paths(content: Json) -> bool:
+    """Whether a document may be without paths (OpenAPI 3.1.1, section 4.8.1): one of webhooks or components."""
+    return not str(content.get("openapi", "")).startswith("3.0") and bool({"webhooks", "components"} & content.keys())
 
 
 def base_path(servers: object) -> str:

@@ -34,6 +34,12 @@ def is_json(media_type: str) -> bool:
     return subtype == "json" or subtype.endswith("+json")
 
 
+def is_text(media_type: str) -> bool:
+    """Whether bodies of a type (without parameters) are texts that a schema can say something of. XML is none: what a
+    schema says is of what is told in it."""
+    return media_type.startswith("text/") and media_type != "text/xml"
+
+
 class MediaTypes(Generic[T]):
     """The entries of a ``content`` map. The closest one wins: a type with parameters before the same without, before
     ``type/*``, before ``*/*``."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..errors import DocumentError
+from ..errors import DocumentError, UnusablePart
+from ..jsontypes import Json
 from .document import Document, base_path, templates
 from .events import event_data
 from .forms import Encoding, Form
@@ -45,7 +46,8 @@ class Operation:
     ``id`` is the operationId, or one made of method and path; ``key`` is the same in letters that every framework
     takes, and no other operation's. ``base`` is the path of the server that it belongs to. ``request`` maps the media
     types and ranges of the body, in lower case, to what it must be; ``responses`` maps a status (``200``, ``4XX``,
-    ``default``) to media types and the pointers of their schemas.
+    ``default``) to media types and the pointers of their schemas. ``fault``: why it cannot be used, and answers nothing
+    but that, in a lenient document.
     """
 
     id: str
@@ -59,6 +61,13 @@ class Operation:
     request_required: bool
     responses: Mapping[str, Mapping[str, str | None]]
     security: list[Any] | None = field(default=None)
+    fault: str = ""
+
+    def unusable(self, fault: str) -> Operation:
+        """The operation as one that cannot be used: nothing is asked of requests, and nothing is promised."""
+        return replace(
+            self, parameters=(), request={}, request_required=False, responses={}, security=None, tag=None, fault=fault
+        )
 
     @property
     def url(self) -> str:
@@ -96,38 +105,50 @@ def operations(document: Document) -> list[Operation]:
     found: dict[str, Operation] = {}
     keys: set[str] = set()
     unreachable, derived = [], []
-    for path, item in document.content["paths"].items():
+    for path, item in document.paths.items():
         if path.startswith("x-"):
             continue
-        _check_path(document, path)
         if "?" in path:
             unreachable.append(path)
             continue
-        item, pointer = document.resolve(item)
-        pointer = pointer or pointer_to("paths", path)
-        if not isinstance(item, dict):
-            raise DocumentError(f"{document.source}: the path {path} has no operations; it is no object.")
+        try:
+            item, pointer = _path_item(document, path, item)
+        except DocumentError as error:
+            if not document.lenient:
+                raise
+            log.warning("left out: %s", error)
+            continue
         for method in METHODS:
             if method not in item:
                 continue
-            given = item[method].get("operationId") if isinstance(item[method], dict) else None
+            try:
+                node, there = document.resolve(item[method])
+            except DocumentError:
+                if not document.lenient:
+                    raise
+                node, there = None, None
+            at = there or f"{pointer}/{method}"
+            given = node.get("operationId") if isinstance(node, dict) else None
             name = str(given) if given else derived_id(method, path)
             if given and name in found:
-                raise DocumentError(
-                    f"{document.source}: the operationId {name} stands at more than one operation; give each its own."
-                )
+                if not document.lenient:
+                    raise UnusablePart(
+                        f"{document.source}: the operationId {name} stands at more than one operation; give each its "
+                        "own."
+                    )
+                given, name = None, derived_id(method, path)
             if not given:
                 name = unused(name, found)
                 derived.append(name)
             key = unused(re.sub(r"\W", "_", name), keys)
             keys.add(key)
             try:
-                found[name] = _operation(document, name, key, path, method, item, pointer)
-            except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
-                raise DocumentError(
-                    f"{document.source}: the operation {method.upper()} {path} is not as OpenAPI has it "
-                    f"({type(error).__name__})."
-                ) from error
+                found[name] = _operation(document, name, key, path, method, node, at, item, pointer)
+            except DocumentError as error:
+                if not document.lenient:
+                    raise
+                base = base_path(document.content.get("servers"))
+                found[name] = Operation(name, key, method, base, path, None, (), {}, False, {}, fault=str(error))
     if unreachable:
         log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
     if derived:
@@ -135,12 +156,21 @@ def operations(document: Document) -> list[Operation]:
     return list(found.values())
 
 
+def _path_item(document: Document, path: str, item: object) -> tuple[Json, str]:
+    """The path item of a path, and its pointer."""
+    _check_path(document, path)
+    item, pointer = document.resolve(item)
+    if not isinstance(item, dict):
+        raise UnusablePart(f"{document.source}: the path {path} has no operations; it is no object.")
+    return item, pointer or pointer_to("paths", path)
+
+
 def _check_path(document: Document, path: str) -> None:
     if not path.startswith("/"):
-        raise DocumentError(f"{document.source}: the path {path or repr(path)} does not begin with a slash.")
+        raise UnusablePart(f"{document.source}: the path {path or repr(path)} does not begin with a slash.")
     names = list(templates(path))
     if len(set(names)) < len(names):
-        raise DocumentError(f"{document.source}: the path {path} has two parameters of the same name.")
+        raise UnusablePart(f"{document.source}: the path {path} has two parameters of the same name.")
 
 
 def derived_id(method: str, path: str) -> str:
@@ -157,9 +187,26 @@ def unused(name: str, taken: Container[str]) -> str:
     return free
 
 
-def _operation(document: Document, name: str, key: str, path: str, method: str, item: Any, pointer: str) -> Operation:
-    node = item[method]
-    base = f"{pointer}/{method}"
+def _operation(
+    document: Document, name: str, key: str, path: str, method: str, node: Any, base: str, item: Any, pointer: str
+) -> Operation:
+    """The operation ``node`` at the pointer ``base``, of a path item at ``pointer``.
+
+    Raises:
+        DocumentError: a reference is broken, or a part is not as OpenAPI has it.
+    """
+    try:
+        return _read(document, name, key, path, method, node, base, item, pointer)
+    except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
+        raise UnusablePart(
+            f"{document.source}: the operation {method.upper()} {path} is not as OpenAPI has it "
+            f"({type(error).__name__})."
+        ) from error
+
+
+def _read(
+    document: Document, name: str, key: str, path: str, method: str, node: Any, base: str, item: Any, pointer: str
+) -> Operation:
     body, body_pointer = document.resolve(node.get("requestBody") or {})
     responses = {}
     for status, response in (node.get("responses") or {}).items():
@@ -236,7 +283,7 @@ def _parameters(document: Document, node: Any, item: Any, base: str, item_pointe
         for index, parameter in enumerate(owner.get("parameters") or []):
             parameter, pointer = document.resolve(parameter)
             if not isinstance(parameter, dict) or not {"name", "in"} <= set(parameter):
-                raise DocumentError(
+                raise UnusablePart(
                     f"{document.source}: a parameter at {at + pointer_to('parameters', index)} has no name or no place "
                     "(in)."
                 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from ..errors import DocumentError
+from ..errors import UnusablePart
 from ..jsontypes import Json
 from .document import Document
 from .faults import Fault, Validator
@@ -75,7 +75,7 @@ class Schemas:
         try:
             compiled = compiler.compile({"$ref": URI + reference_to(pointer)})
         except Exception as error:  # each library has its own, and some have several
-            raise DocumentError(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
+            raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
         return _Located(compiled, pointer, compiler.pieces)
 
     def _compiler(self, direction: Direction | None) -> Any:

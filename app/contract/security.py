@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
-from ..errors import DocumentError
+from ..errors import UnusablePart
 from ..jsontypes import Json
 from .document import Document
 from .operations import Operation
@@ -44,14 +44,14 @@ class Security:
         for requirement in required:
             for name in requirement:
                 if name not in self._declared:
-                    raise DocumentError(
+                    raise UnusablePart(
                         f"{self._source}: the operation {operation.id} is secured by {name}, which is not among "
                         "components/securitySchemes."
                     )
         # Who shows a key is known by it also where none is needed.
         ways = sorted((r for r in required if all(name in self.schemes for name in r)), key=lambda r: not r)
         if required and not ways:
-            raise DocumentError(
+            raise UnusablePart(
                 f"{self._source}: the operation {operation.id} can be opened by "
                 f"{' or '.join(self._told(requirement) for requirement in required)} only, and this server has none of "
                 "it. Give it a scheme of type apiKey, or http with bearer; http with basic needs PARLEY_BASIC_AUTH=1."
@@ -66,6 +66,7 @@ class Security:
 
     def report(self, operations: Iterable[Operation]) -> None:
         """Say at start what a reader of the document could take for granted and would be wrong about."""
+        operations = list(operations)
         used = {name for operation in operations for requirement in operation.security or () for name in requirement}
         for name in sorted(used):
             kind = self._declared[name].get("type")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from ..jsontypes import Json
 
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?")
 # References may go round in circles; no text is nested deeper than this.
 _DEEPEST = 16
 
@@ -52,6 +53,13 @@ class Shape:
     def is_scalar(self) -> bool:
         """Whether an instance may be something other than an array or an object."""
         return not self.types or any(kind not in ("array", "object") for kind in self.types)
+
+    def may_hold(self, character: str) -> bool:
+        """Whether an instance, as a text, may have a character of punctuation in it: not one that is a number, a truth
+        or among values without it."""
+        if any(node.get("enum") and character not in "".join(map(str, node["enum"])) for node in self.nodes):
+            return False
+        return not self.types or not set(self.types) <= {"integer", "number", "boolean", "null"}
 
     @cached_property
     def properties(self) -> tuple[str, ...]:
@@ -104,8 +112,8 @@ class Shape:
             if kind in ("integer", "number"):
                 if _INTEGER.fullmatch(text):
                     found.append(int(text))
-                elif kind == "number" and _NUMBER.fullmatch(text):
-                    found.append(float(text))
+                elif kind == "number" and _NUMBER.fullmatch(text) and isfinite(number := float(text)):
+                    found.append(number)
             elif kind == "boolean" and text in ("true", "false"):
                 found.append(text == "true")
             elif kind == "null" and text in ("", "null") and "string" not in self.types:

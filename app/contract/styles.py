@@ -21,6 +21,7 @@ from .shapes import Shape
 Pairs = list[tuple[str, str]]
 
 _MARKS = {"form": (",",), "spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("%7C", "%7c", "|")}
+_COMMA = re.compile("%2C", re.IGNORECASE)
 _DELIMITERS = {style: re.compile("|".join(map(re.escape, marks))) for style, marks in _MARKS.items()}
 # How objects look in each style and explode, for messages.
 _EXAMPLES = {
@@ -156,6 +157,9 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
     elif parameter.explode:
         items = values
     else:
+        # Many clients write each comma as %2C. Where no item can hold a comma it is a delimiter all the same.
+        if parameter.style == "form" and shape.is_array and not shape.items.may_hold(","):
+            values = [_COMMA.sub(",", value) for value in values]
         items = [piece for value in values for piece in delimiter.split(value)]
     if members is None and len(values) == 1 and parameter.style != "deepObject" and not (parameter.explode and items):
         members = _members(items, False, text)

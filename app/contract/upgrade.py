@@ -21,6 +21,8 @@ _FOREIGN: dict[str, str] = {"request": "readOnly", "response": "writeOnly"}
 # OpenAPI 3.1.1, section 4.4.2: the formats of numbers.
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
+_COMPONENTS = "#/components/schemas/"
+
 # As good as `false`, of which jsonschema does not tell the place.
 NOTHING: Json = {"not": {}}
 
@@ -39,6 +41,7 @@ def upgrade(parts: Json, *, version: str, resolve: Resolve, direction: Direction
             return {"$ref": reference}  # OpenAPI 3.0: what stands beside a $ref is ignored
         if foreign is not None:
             _drop_foreign(node, foreign, resolve)
+        _mend(node)
         _turn_exclusive(node)
         _bound_format(node)
         _turn_discriminator(node, resolve)
@@ -55,6 +58,14 @@ def upgrade(parts: Json, *, version: str, resolve: Resolve, direction: Direction
 def has_directions(text: bytes) -> bool:
     """Whether a document, as compact JSON, marks any property as readable or writable only."""
     return b'"readOnly":true' in text or b'"writeOnly":true' in text
+
+
+def _mend(node: Json) -> None:
+    """What is often written and means one thing only: ``type: null`` without quotes, a name that is required twice."""
+    if "type" in node and node["type"] is None:
+        node["type"] = "null"
+    if isinstance(required := node.get("required"), list) and len(set(map(str, required))) < len(required):
+        node["required"] = list(dict.fromkeys(required))
 
 
 def _turn_exclusive(node: Json) -> None:
@@ -107,7 +118,8 @@ def _target(schema: object, resolve: Resolve) -> Any:
 
 def _turn_discriminator(node: Json, resolve: Resolve) -> None:
     """Hold each branch of a union to the values of the discriminator that stand for it (OpenAPI 3.1.1, section
-    4.8.25). A branch that says itself which values it has is left alone: many documents map none."""
+    4.8.25): those of the mapping, and its name. A branch that says itself which values it has is held to those of the
+    mapping among them, and left alone where there are none: many documents map none."""
     discriminator = node.get("discriminator")
     name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
     if not isinstance(name, str) or not isinstance(discriminator, dict):
@@ -122,22 +134,31 @@ def _turn_discriminator(node: Json, resolve: Resolve) -> None:
 
 def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
     reference = branch.get("$ref") if isinstance(branch, dict) else None
-    if not isinstance(reference, str) or not reference.startswith("#/") or _says(branch, name, resolve, 0):
+    if not isinstance(reference, str) or not reference.startswith("#/"):
         return branch
     own = last_token(pointer_in(reference))
-    values = [value for value, target in mapping.items() if target in (reference, own)] or [own]
+    values = [value for value, target in mapping.items() if target in (reference, own)]
+    said = _said(branch, name, resolve, 0)
+    if said is not None:
+        if not values or not all(value in said for value in values):
+            return branch
+    elif not values or (own not in mapping and reference.startswith(_COMPONENTS)):
+        values.append(own)
     held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
     return {"allOf": [branch, held]}
 
 
-def _says(schema: object, name: str, resolve: Resolve, depth: int) -> bool:
-    """Whether a schema fixes the values of a property."""
+def _said(schema: object, name: str, resolve: Resolve, depth: int) -> list[Any] | None:
+    """The values that a schema names for a property; None: it names none."""
     schema = _target(schema, resolve)
     if not isinstance(schema, dict) or depth > 8:
-        return False
+        return None
     properties = schema.get("properties")
     rule = _target(properties.get(name), resolve) if isinstance(properties, dict) else None
-    if isinstance(rule, dict) and ("enum" in rule or "const" in rule):
-        return True
+    if isinstance(rule, dict) and isinstance(rule.get("enum"), list):
+        return list(rule["enum"])
+    if isinstance(rule, dict) and "const" in rule:
+        return [rule["const"]]
     parts = [*(schema.get("allOf") or ()), *(schema.get("oneOf") or ()), *(schema.get("anyOf") or ())]
-    return any(_says(part, name, resolve, depth + 1) for part in parts)
+    found = [said for part in parts if (said := _said(part, name, resolve, depth + 1)) is not None]
+    return [value for said in found for value in said] if found else None

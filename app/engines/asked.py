@@ -18,8 +18,8 @@ class Asked:
     called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut, and obeys the ``schema`` if
     there is one. ``limit`` is the most tokens of each choice, and ``limit_name`` what the client calls it; ``stops``
     are the sequences of which none may stand in a text. ``strict`` are the places and schemas of the functions whose
-    arguments must obey them, by name. ``parallel``: several calls may be made at once.
-    ``counts``: a stream tells its usage so far with each piece."""
+    arguments must obey them, by name. ``parallel``: several calls may be made at once. ``usage``: a stream is to tell
+    its tokens, and with ``counts`` those so far with each piece. ``sound``: the answer is to be spoken too."""
 
     n: int = 1
     alternatives: int | None = None
@@ -32,13 +32,15 @@ class Asked:
     strict: Mapping[str, tuple[int, Json]] = field(default_factory=dict)
     parallel: bool = True
     counts: bool = False
+    usage: bool = False
+    sound: bool = False
 
     @classmethod
     def of(cls, request: Json) -> Asked:
         """What a request of the API asks for."""
         form = request.get("response_format") or {}
         described = form.get("json_schema") or {}
-        stop = request.get("stop") or ()
+        stop, options = request.get("stop") or (), request.get("stream_options") or {}
         limit_name = next((name for name in LIMITS if request.get(name) is not None), None)
         limit = None if limit_name is None else int(request[limit_name])
         return cls(
@@ -53,7 +55,9 @@ class Asked:
             stops=(stop,) if isinstance(stop, str) else tuple(text for text in stop if text),
             strict=_strict(request.get("tools") or ()),
             parallel=request.get("parallel_tool_calls") is not False,
-            counts=bool((request.get("stream_options") or {}).get("continuous_usage_stats")),
+            usage=bool(request.get("stream") and options.get("include_usage")),
+            counts=bool(options.get("continuous_usage_stats")),
+            sound="audio" in (request.get("modalities") or ()),
         )
 
 

@@ -117,7 +117,7 @@ class EchoEngine:
             raise BadRequest(
                 "This model cannot write by a grammar, and the tool that it has to call has one.",
                 param="tools",
-                code="unsupported_value",
+                code="invalid_value",
             )
         if tool.kind == "custom":
             return text

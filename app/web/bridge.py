@@ -252,6 +252,8 @@ def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:
         SCOPE: scope,
     }
     for name, value in scope["headers"]:
+        if b"_" in name:
+            continue  # it would be the same as the one with a hyphen, by which a proxy's could be forged
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         text = value.decode("latin-1")
         if key == "HTTP_CONTENT_TYPE":

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..contract.explain import explain
 from ..contract.faults import Validator
-from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, split_type
+from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, is_text, split_type
 from ..contract.operations import Body, Operation
 from ..contract.schemas import Schemas
 from ..contract.unknown import without_unknown
@@ -136,7 +136,7 @@ class OperationCheck:
             return body
         if media_type == FORM and found.form is not None:
             return await found.form.body(await read_urlencoded(raw, most), most)
-        if not media_type.startswith("text/"):
+        if not is_text(media_type):
             return raw
         readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))
         if found.validator is None:

@@ -230,9 +230,9 @@ def _argument(name: str) -> str:
 
 
 def _not_implemented(operation: Operation) -> Handler:
+    lacks = "what it says of it cannot be used" if operation.fault else "this server has no handler for it"
+
     async def not_implemented() -> Reply:
-        raise NotImplementedOperation(
-            f"The document has the operation {operation.id}, but this server has no handler for it."
-        )
+        raise NotImplementedOperation(f"The document has the operation {operation.id}, but {lacks}.")
 
     return not_implemented

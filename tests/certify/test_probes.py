@@ -205,6 +205,16 @@ def test_a_failure_of_the_server_is_never_taken_for_anything_else(probe: Probe) 
         assert verdict.fate == "broken"
 
 
+@pytest.mark.parametrize(("param", "fate"), [("logprobs", "refused"), ("stop", "broken"), (None, "broken")], ids=str)
+def test_a_failure_that_names_what_could_not_be_honoured_is_a_refusal(param: str | None, fate: str) -> None:
+    error = {"message": "The engine gave none.", "param": param, "code": "upstream_error"}
+    found = judged(BY_NAME["choices: logprobs"], of_error(502, error))
+    assert found.fate == fate
+    late = Seen(Ask({"stream": True, "n": 2}), status=200, media_type="text/event-stream", events=({"error": error},))
+    assert judged(BY_NAME["choices: logprobs"], lambda _: late).fate == fate
+    assert found.fate == "broken" or found.named == "param"
+
+
 VICES = {
     "ignores max_tokens": ("length: max_completion_tokens", "ignored"),
     "leaves stop in": ("length: stop", "ignored"),
@@ -255,6 +265,13 @@ def test_a_model_that_says_no_more_than_the_limit_shows_nothing_of_the_limit() -
 def test_what_has_no_effect_and_takes_nonsense_too_is_ignored() -> None:
     assert verdict("service: user", set=whole(), nonsense=whole()).fate == "ignored"
     assert verdict("service: user", set=whole(), nonsense=of_error(400, {"message": "no"})(Ask({}))).fate == "not seen"
+
+
+def test_arguments_of_a_call_that_no_strict_schema_binds_may_be_what_they_like() -> None:
+    function = {"name": "vex_count", "arguments": '{"vex": "other"}'}
+    called = whole(None, tool_calls=[{"id": "1", "type": "function", "function": function}])
+    assert verdict("tools: tools[].function.parameters", whole=called).fate == "not seen"
+    assert verdict("tools: tools[].function.strict", whole=called).fate == "ignored"
 
 
 def test_an_answer_cut_short_with_another_finish_reason_is_broken() -> None:

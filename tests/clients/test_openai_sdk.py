@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Any, Literal
@@ -10,13 +9,13 @@ from typing import Any, Literal
 import openai
 import pydantic
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import OpenAI
 
 from ..live import Server
+from . import sdk
+from .sdk import HELLO
 
 pytestmark = pytest.mark.live
-
-HELLO: list[Any] = [{"role": "user", "content": "Hello!"}]
 
 
 @pytest.fixture
@@ -25,83 +24,48 @@ def client(llama_server: Server) -> OpenAI:
 
 
 def test_a_completion(client: OpenAI) -> None:
-    completion = client.chat.completions.create(model="parley-tiny", messages=HELLO, temperature=0)
+    completion = sdk.plain(client, "parley-tiny")
     assert "help" in (completion.choices[0].message.content or "")
     assert completion.choices[0].finish_reason == "stop"
-    assert completion.usage is not None
-    assert completion.usage.total_tokens > 0
-    assert completion._request_id
 
 
 def test_a_stream_with_usage(client: OpenAI) -> None:
-    stream = client.chat.completions.create(
-        model="parley-tiny", messages=HELLO, temperature=0, stream=True, stream_options={"include_usage": True}
-    )
-    chunks = list(stream)
+    chunks = sdk.stream(client, "parley-tiny")
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    whole = client.chat.completions.create(model="parley-tiny", messages=HELLO, temperature=0)
-    assert text == whole.choices[0].message.content
-    assert chunks[-1].usage is not None
-    assert len({chunk.id for chunk in chunks}) == 1
+    assert text == sdk.plain(client, "parley-tiny").choices[0].message.content
 
 
 def test_the_stream_helper_accumulates_a_completion(client: OpenAI) -> None:
-    with client.chat.completions.stream(model="parley-tiny", messages=HELLO, temperature=0) as stream:
-        final = stream.get_final_completion()
-    assert "help" in (final.choices[0].message.content or "")
+    assert "help" in (sdk.helper(client, "parley-tiny").choices[0].message.content or "")
 
 
-def test_the_async_client_whole_and_streamed_many_at_once(llama_server: Server) -> None:
-    async def run() -> None:
-        async with AsyncOpenAI(base_url=llama_server.base, api_key=llama_server.key, max_retries=0) as client:
-
-            async def whole() -> str:
-                answer = await client.chat.completions.create(model="parley-tiny", messages=HELLO, temperature=0)
-                return answer.choices[0].message.content or ""
-
-            async def streamed() -> str:
-                stream = await client.chat.completions.create(
-                    model="parley-tiny", messages=HELLO, temperature=0, stream=True
-                )
-                return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
-
-            texts = await asyncio.gather(*(whole() for _ in range(6)), *(streamed() for _ in range(6)))
-            assert len(set(texts)) == 1
-
-    asyncio.run(run())
+def test_the_async_client_whole_and_streamed_many_at_once(client: OpenAI) -> None:
+    assert len(sdk.many_at_once(client, "parley-tiny", 6)) == 1
 
 
 def test_models(client: OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["parley-tiny"]
-    assert client.models.retrieve("parley-tiny").id == "parley-tiny"
+    sdk.models(client, "parley-tiny")
+
+
+@pytest.mark.parametrize("name", ["n", "tools, forced", "schema", "leaving"])
+def test_what_any_model_must_do_ours_does(client: OpenAI, name: str) -> None:
+    sdk.CHECKS[name](client, "parley-tiny")
 
 
 def test_errors_are_the_exceptions_that_the_sdk_has_for_them(client: OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError) as missing:
-        client.chat.completions.create(model="gpt-9", messages=HELLO)
-    assert missing.value.code == "model_not_found"
-    with pytest.raises(openai.NotFoundError):
-        client.models.retrieve("org/name")
-    with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model="parley-tiny", messages=HELLO, temperature=3)
-    assert refused.value.param == "temperature"
+    sdk.errors(client, "parley-tiny")
     with pytest.raises(openai.BadRequestError) as unsupported:
         client.chat.completions.create(model="parley-tiny", messages=HELLO, store=True, stream=True)
     assert unsupported.value.code == "unsupported_parameter"
-    with pytest.raises(openai.AuthenticationError):
-        client.with_options(api_key="wrong").chat.completions.create(model="parley-tiny", messages=HELLO)
-    with pytest.raises(openai.BadRequestError) as unknown:
-        client.chat.completions.create(model="parley-tiny", messages=HELLO, extra_body={"top_k": 1})
-    assert (unknown.value.code, unknown.value.param) == ("unknown_parameter", "top_k")
-    with pytest.raises(openai.BadRequestError) as long:
-        client.chat.completions.create(model="parley-tiny", messages=[{"role": "user", "content": "word " * 5000}])
-    assert long.value.code == "context_length_exceeded"
+
+
+def test_a_conversation_that_is_too_long_is_told_by_its_code(client: OpenAI) -> None:
+    sdk.too_long(client, "parley-tiny")
 
 
 def test_a_tool_is_called_answered_and_the_answer_used(client: OpenAI) -> None:
-    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    tools: list[Any] = [{"type": "function", "function": {"name": "get_weather", "parameters": city}}]
-    messages: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    tools, messages = sdk.TOOLS, [*sdk.WEATHER]
     first = client.chat.completions.create(model="parley-tiny", temperature=0, messages=messages, tools=tools)
     assert first.choices[0].finish_reason == "tool_calls"
     assert first.choices[0].message.tool_calls is not None
@@ -214,14 +178,11 @@ def test_an_answer_obeys_a_model_of_pydantic(client: OpenAI) -> None:
 
 
 def test_log_probabilities_are_those_of_the_words_of_the_answer(client: OpenAI) -> None:
-    choice = client.chat.completions.create(
-        model="parley-tiny", messages=HELLO, temperature=0, logprobs=True, top_logprobs=3
-    ).choices[0]
+    choice = sdk.logprobs(client, "parley-tiny").choices[0]
     assert choice.logprobs is not None
     assert choice.logprobs.content is not None
     assert "".join(entry.token for entry in choice.logprobs.content) == choice.message.content
     for entry in choice.logprobs.content:
-        assert len(entry.top_logprobs) == 3
         assert entry.logprob == max(other.logprob for other in entry.top_logprobs), "the likeliest, at temperature 0"
         assert bytes(entry.bytes or []).decode() == entry.token
 

@@ -30,6 +30,8 @@ _LLAMA: Json = {
 }
 _OLLAMA: Json = {"id": "m", "object": "model", "created": 1764500000, "owned_by": "library"}
 _OPENAI: Json = {"id": "m", "object": "model", "created": 1677610602, "owned_by": "openai"}
+_MINE: Json = {**_OPENAI, "owned_by": "me", "permissions": []}
+_TRANSFORMERS = ("/v1/chat/completions", "/v1/responses", "/load_model", "/reset", "/v1/models", "/health")
 
 # What each gives at a path: status, headers, body.
 Answers = Mapping[str, tuple[int, Mapping[str, str], Any]]
@@ -56,10 +58,15 @@ KINDS: Mapping[str, Answers] = {
         LISTING: (200, {**UVICORN, "x-litellm-version": "1.109.1"}, {"data": [_OPENAI], "object": "list"}),
         "/health/liveliness": (200, UVICORN, "I'm alive!"),
     },
-    # llama-cpp-python's.
-    "unknown": {
-        LISTING: (200, UVICORN, {"object": "list", "data": [{**_OPENAI, "owned_by": "me", "permissions": []}]})
+    "llama-cpp-python": {
+        LISTING: (200, UVICORN, {"object": "list", "data": [_MINE]}),
+        "/openapi.json": (200, UVICORN, {"openapi": "3.1.0", "info": {"title": "🦙 llama.cpp Python API"}}),
     },
+    "transformers": {
+        LISTING: (200, UVICORN, {"object": "list", "data": [{**_MINE, "owned_by": "org"}]}),
+        "/openapi.json": (200, UVICORN, {"info": {"title": "FastAPI"}, "paths": {path: {} for path in _TRANSFORMERS}}),
+    },
+    "unknown": {LISTING: (200, UVICORN, {"object": "list", "data": [_MINE]})},
 }
 
 

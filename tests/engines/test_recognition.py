@@ -92,7 +92,8 @@ def test_the_key_and_the_headers_go_to_the_configured_address_alone() -> None:
             await recognition.known()
             assert {path for path, key in server.looks if key} == {"/v1/models"}
             assert {path for path, key in server.looks if not key} == {
-                *("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness")
+                *("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness"),
+                "/openapi.json",
             }
             assert f"Bearer {KEY}" in [key for _, key in server.looks]
 

@@ -54,6 +54,7 @@ def generate(
         return folder
     stamp.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     command = ["java", "-jar", str(jar), "generate", "-g", generator, "-i", str(document), "-o", str(folder)]
     run([*command, *options], folder)
     stamp.write_text(json.dumps(asked))
@@ -94,6 +95,14 @@ def put(source: Path, target: Path) -> None:
         placed.parent.mkdir(parents=True, exist_ok=True)
         if not placed.exists() or placed.read_bytes() != file.read_bytes():
             shutil.copyfile(file, placed)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what was generated before: of a schema that is gone nothing is to be built any more."""
+    listed = folder / ".openapi-generator" / "FILES"
+    if listed.exists():
+        for name in listed.read_text(encoding="utf-8").splitlines():
+            (folder / name).unlink(missing_ok=True)
 
 
 def _jar() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from .generating import needs, run
@@ -23,15 +22,3 @@ def package(folder: Path, command: str, jar: str) -> Path:
     if not made.exists() or made.stat().st_mtime <= max(path.stat().st_mtime for path in sources):
         run([*command.split(), "-B", "-ntp", "-q", *_LEFT_OUT], folder)
     return made
-
-
-def block(page: Path, language: str, word: str) -> str:
-    """The one code block of a page in that language that has a word in it.
-
-    Raises:
-        AssertionError: there is none, or there are several.
-    """
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    found: list[str] = [each for each in blocks if word in each]
-    assert len(found) == 1, f"{page.name} has {len(found)} blocks in {language} with {word!r}"
-    return found[0].strip()

@@ -1,5 +1,5 @@
 """What stands on pages: the tables in ``docs/clients.md``, which the tests that build the clients hold to be what they
-saw, and blocks of code, which they run."""
+saw, and commands and blocks of code, which they run."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ import pytest
 
 from ..live import KEY, Server
 from .generating import generate, needs, run
-from .maven import block, package
-from .pages import options
+from .maven import package
+from .pages import PAGE, block, options
 from .seeds import essence, seed
 
 pytestmark = [pytest.mark.live, pytest.mark.clients]
@@ -92,10 +92,10 @@ def structures(client: Client, llama_server: Server) -> dict[str, Any]:
     return client.converse(llama_server, "parley-tiny", *names)
 
 
+@pytest.mark.parametrize("client", ["resttemplate"], indirect=True)
 def test_the_operation_of_the_java_client_for_spring_is_the_known_one(client: Client) -> None:
-    if client.library == "resttemplate":
-        page = (client.folder / "docs" / "ChatApi.md").read_text(encoding="utf-8")
-        assert essence(page) == essence(seed("import org.openapitools.client.api.ChatApi;"))
+    page = (client.folder / "docs" / "ChatApi.md").read_text(encoding="utf-8")
+    assert essence(page) == essence(seed("import org.openapitools.client.api.ChatApi;"))
 
 
 def test_a_generated_java_client_has_an_answer(words: dict[str, Any]) -> None:
@@ -155,3 +155,12 @@ def test_the_example_in_the_readme_of_a_generated_java_client_runs(client: Clien
     file = client.folder / "build" / "ChatApiExample.java"
     file.write_text(example, encoding="utf-8")
     assert "content: Say hello." in run(["java", "-cp", client.classpath, str(file)], client.folder)
+
+
+@pytest.mark.parametrize("client", ["native"], indirect=True)
+def test_the_java_example_of_the_page_prints_what_stands_there(client: Client, llama_server: Server) -> None:
+    file = client.folder / "build" / "Hello.java"
+    file.write_text(block(PAGE, "java", "class Hello"), encoding="utf-8")
+    env = {"PARLEY_BASE_URL": llama_server.base, "PARLEY_API_KEY": llama_server.key}
+    printed = run(["java", "-cp", client.classpath, str(file)], client.folder, env)
+    assert f"```\n{printed}```\n" in PAGE.read_text(encoding="utf-8")

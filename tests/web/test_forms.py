@@ -168,7 +168,8 @@ def test_the_fields_of_a_form_get_the_types_of_the_schema(client: Client) -> Non
 
 def test_the_encodings_of_a_form_are_honoured(client: Client) -> None:
     assert body(client.form("name=a&ids=1,2&place[x]=3")) == {"name": "a", "ids": [1, 2], "place": {"x": 3}}
-    assert fault(client.form("name=a&ids=1%2C2")) == ("ids[0]", "invalid_type")
+    # Many clients write each comma so, and no number has one.
+    assert body(client.form("name=a&ids=1%2C2"))["ids"] == [1, 2]
 
 
 def test_names_with_brackets_are_arrays_and_objects(client: Client) -> None:

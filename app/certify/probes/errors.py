@@ -69,6 +69,8 @@ def _usage(answers: Answers) -> Verdict:
             continue
         read, written, total = (count(answers[name], f"{kind}_tokens") for kind in ("prompt", "completion", "total"))
         where = " in a stream" if name == "counted" else ""
+        if name == "whole" and get(answers[name].content, "usage") is None:
+            return not_seen("no token counts, which may be left out")
         if read is None or written is None or total is None:
             return broken(f"no token counts{where}") if name == "whole" else not_seen(f"no token counts{where}")
         if read + written != total:

@@ -80,6 +80,14 @@ def bound(answers: Answers) -> Verdict:
     return honoured("the arguments are the one thing that the schema allows")
 
 
+def bound_if_at_all(answers: Answers) -> Verdict:
+    """As `bound`, where nothing says that the arguments must be so."""
+    found = bound(answers)
+    if found.fate == "ignored" and calls(answers["whole"]):
+        return not_seen("the call has other arguments than the schema allows, to which nothing binds them here")
+    return found
+
+
 def _tools(answers: Answers) -> Verdict:
     for name in ("required", "auto"):
         if name in answers and calls(answers[name]):
@@ -199,7 +207,7 @@ PROBES = (
         GROUP,
         "",
         (_call("whole", tool_choice=_named("function", "vex_count")),),
-        bound,
+        bound_if_at_all,
         ("tools[].function.parameters",),
     ),
     Probe(

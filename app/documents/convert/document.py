@@ -69,7 +69,7 @@ class _Conversion:
             self._lose(place, "a client certificate, which OpenAPI 3.0 cannot ask for", looser=True)
         result = self._fields("document", {**content, "openapi": VERSION, "info": self._info(content.get("info"))}, "")
         result["paths"] = {
-            path: self._path_item(item, pointer_to("paths", path)) for path, item in content["paths"].items()
+            path: self._path_item(item, pointer_to("paths", path)) for path, item in self._document.paths.items()
         }
         if "security" in content:
             result["security"] = self._security(content["security"], "/security")

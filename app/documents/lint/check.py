@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...contract.document import Document
+from ...contract.document import Document, may_lack_paths
 from ...contract.operations import Operation, operations
 from ...contract.schemas import Schemas
 from ...contract.security import Security
@@ -97,7 +97,7 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
             "write openapi: 3.1.0, or a version 3.0",
         )
         return False
-    if not isinstance(content.get("paths"), dict):
+    if not isinstance(content.get("paths", {} if may_lack_paths(content) else None), dict):
         findings.error(root.child("paths"), "not-openapi", "there are no paths, so nothing to serve", "add paths")
         return False
     return True

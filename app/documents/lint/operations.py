@@ -42,17 +42,34 @@ def described(objects: Objects) -> Iterator[Described]:
     """The operations that a router can reach."""
     root = Location(objects.sources.entry, "")
     taken: set[str] = set()
-    for path, item in objects.sources.at(root)["paths"].items():
+    for path, item in (objects.sources.at(root).get("paths") or {}).items():
         followed = objects.follow(root.child("paths", path), item)
         if followed is None or "?" in path or path.startswith("x-"):
             continue
         item_at, item = followed
         for method in METHODS:
-            node = item.get(method) if isinstance(item, dict) else None
-            if isinstance(node, dict):
+            if not isinstance(item, dict) or method not in item:
+                continue
+            at = item_at.child(method)
+            found = objects.follow(at, item[method])
+            _tell_of_reference(objects, at, item[method], is_broken=found is None)
+            if found is not None and isinstance(found[1], dict):
+                at, node = found
                 name = str(node.get("operationId") or unused(derived_id(method, path), taken))
                 taken.add(name)
-                yield Described(path, method, name, item_at.child(method), node, item_at, item)
+                yield Described(path, method, name, at, node, item_at, item)
+
+
+def _tell_of_reference(objects: Objects, at: Location, node: object, *, is_broken: bool) -> None:
+    """The standard has no references for operations; they are followed all the same, as other tools do."""
+    if not (isinstance(node, dict) and "$ref" in node):
+        return
+    if is_broken:
+        message = "the reference of the operation leads nowhere"
+        objects.findings.error(at, "unresolved-reference", message, "correct it, or write the operation in its place")
+    else:
+        message = "an operation by reference is not in the standard; it is served as what it refers to"
+        objects.findings.warning(at, "operation-by-reference", message, "refer to the path item instead")
 
 
 def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
@@ -77,7 +94,7 @@ def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
 
 def _check_paths(objects: Objects, found: list[Described]) -> None:
     paths = Location(objects.sources.entry, "/paths")
-    for path in objects.sources.at(paths):
+    for path in objects.sources.at(Location(objects.sources.entry, "")).get("paths") or {}:
         if path.startswith("x-"):
             continue
         if "?" in path:

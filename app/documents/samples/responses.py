@@ -51,10 +51,12 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
     Raises:
         ConfigurationError: a reference is broken.
     """
-    item, item_pointer = document.resolve(document.content["paths"][operation.path])
-    base = (item_pointer or pointer_to("paths", operation.path)) + pointer_to(operation.method, "responses")
+    item, item_pointer = document.resolve(document.paths[operation.path])
+    at = (item_pointer or pointer_to("paths", operation.path)) + pointer_to(operation.method)
+    described, there = document.resolve(item[operation.method])
+    base = (there or at) + pointer_to("responses")
     found = {}
-    for status, node in (item[operation.method].get("responses") or {}).items():
+    for status, node in (described.get("responses") or {}).items():
         node, pointer = document.resolve(node)
         key = str(status).upper() if str(status) != "default" else "default"
         if key != "default" and not (len(key) == 3 and key[0] in "12345" and set(key[1:]) <= set("0123456789X")):

@@ -116,6 +116,8 @@ class Dialect:
             for other in LIMITS:
                 body.pop(other, None)
             body[name if self.keeps_limit and name in request else self.limit] = limit
+        if body.get("top_logprobs") == 0:
+            del body["top_logprobs"]  # as if it were not there, but for servers that then give nothing at all
         if self.roles:
             body["messages"] = [
                 {**message, "role": role} if (role := self.roles.get(message["role"])) else message
@@ -144,6 +146,17 @@ class Dialect:
             body["tool_choice"] = "required" if choice.must else "auto"
 
 
+def joined(message: Json) -> Json:
+    """A message with its parts of text as one, for servers that take no parts, or make a message of each. A refusal is
+    what was said."""
+    content = message.get("content")
+    if content is None and message.get("refusal"):
+        return {name: value for name, value in message.items() if name != "refusal"} | {"content": message["refusal"]}
+    if isinstance(content, list) and all(part["type"] in ("text", "refusal") for part in content):
+        return {**message, "content": "".join(part[part["type"]] for part in content)}
+    return message
+
+
 def refuse_remote_media(messages: list[Json]) -> None:
     """Refuse pictures that the upstream would have to fetch, from wherever it stands in a network.
 
@@ -165,3 +178,11 @@ def refuse_remote_media(messages: list[Json]) -> None:
 def unsupported(param: str, reason: str) -> UnsupportedParameter:
     """The error for a value that a dialect's servers cannot honour."""
     return UnsupportedParameter(f"Unsupported parameter: the engine of this model {reason}", param=param)
+
+
+def custom_calls(messages: list[Json]) -> Iterator[UnsupportedParameter]:
+    """An error for each call of a custom tool that stands in a conversation."""
+    for index, message in enumerate(messages):
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            if call["type"] == "custom":
+                yield unsupported(f"messages[{index}].tool_calls[{number}].custom", "knows no custom tools.")

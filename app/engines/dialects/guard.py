@@ -34,7 +34,7 @@ class _State:
     def __init__(self, asked: Asked) -> None:
         self.cutter = Cutter(asked)
         self.texts: list[str] = []
-        self.refused = False
+        self.refused = self.spoken = False
         self.calls: dict[int, arguments.Call] = {}
         self.pieces = 0  # of text
         self.probable = self.alternatives = False  # log probabilities have come, and such of alternatives
@@ -55,6 +55,7 @@ class Guard:
         self._spending = Spending(asked, self._breaches)
         self._alternatives = asked.alternatives
         self._states: dict[int, _State] = {}
+        self._used = False  # the usage has come
         self._plain = asked.n == 1 and not asked.stops and not asked.json and asked.alternatives is None
         self.done = False
 
@@ -103,12 +104,15 @@ class Guard:
             for index, state in self._states.items():
                 if not state.finished:
                     yield Delta(index, {}, "stop")
+        if self._asked.usage and not self._used and not any(state.cutter.reason for state in self._states.values()):
+            self._breaches.tell("stream_options.include_usage", "it does not tell how many tokens there were.")
 
     def _item(self, item: StreamItem) -> Iterator[StreamItem]:
         if isinstance(item, Delta):
             yield from self._delta(item)
             return
         if "usage" in item:
+            self._used = True
             if not any(state.cutter.reason for state in self._states.values()):
                 self._spending.hold(item["usage"])
             yield from self._release()
@@ -150,6 +154,7 @@ class Guard:
                 state.texts.append(text)
             self._spending.count(text)
         state.refused |= bool(message.get("refusal"))
+        state.spoken |= bool(message.get("audio"))
         for index, call in arguments.of(message):
             state.calls.setdefault(index, arguments.Call()).add(call)
         yield from self._with_logprobs(state, delta)
@@ -188,6 +193,8 @@ class Guard:
         self._check_choice(state, reason)
         if reason not in _ENDED:
             return
+        if self._asked.sound and not (state.spoken or state.calls or state.refused):
+            self._breaches.tell("modalities", "it gave no sound.")
         if self._asked.json and reason == "stop" and not state.refused:
             self._check_text("".join(state.texts))
         for index, call in state.calls.items():

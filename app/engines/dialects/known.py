@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from .dialect import Dialect
 from .litellm import LITELLM
 from .llama_cpp.dialect import LLAMA_CPP
+from .llama_cpp_python import LLAMA_CPP_PYTHON
 from .ollama import OLLAMA
 from .openai import OPENAI
+from .transformers import TRANSFORMERS
 from .unknown import UNKNOWN
 from .vllm import SGLANG, VLLM
 
 # Those that a configuration can name.
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (OPENAI, VLLM, SGLANG, LLAMA_CPP, OLLAMA, LITELLM)
+    dialect.name: dialect
+    for dialect in (OPENAI, VLLM, SGLANG, LLAMA_CPP, LLAMA_CPP_PYTHON, OLLAMA, TRANSFORMERS, LITELLM)
 }
 
 # What a server can turn out to be.

@@ -15,8 +15,12 @@ from yarl import URL
 
 from ..transport.looking import LISTING, Seen
 
+_DOCUMENT = "/openapi.json"
+# Paths that its server has, and none else.
+_OF_TRANSFORMERS = {"/v1/chat/completions", "/load_model", "/reset"}
+
 # What is asked for at the root of a server, besides its list of models.
-LOOKS = ("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness")
+LOOKS = ("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness", _DOCUMENT)
 
 
 def by_host(base_url: str) -> str | None:
@@ -39,6 +43,13 @@ def recognise(seen: Mapping[str, Seen]) -> str | None:
         return "ollama"
     if "llamacpp" in owners and any(isinstance(entry.get("meta"), dict) for entry in listed):
         return "llama.cpp"
+    document = _json(_ok(seen, _DOCUMENT))
+    if isinstance(document, dict):
+        info, paths = document.get("info"), document.get("paths")
+        if isinstance(info, dict) and "llama.cpp Python API" in str(info.get("title")):
+            return "llama-cpp-python"
+        if isinstance(paths, dict) and paths.keys() >= _OF_TRANSFORMERS:
+            return "transformers"
     # A root stands in their own entries, and not in what gateways make of them.
     rooted = {_owner(entry) for entry in listed if "root" in entry}
     model_path = _field(seen, "/get_model_info", "model_path") or _field(seen, "/model_info", "model_path")

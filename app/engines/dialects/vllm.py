@@ -19,10 +19,13 @@ class SGLangDialect(Dialect):
 
 @dataclass(frozen=True)
 class VLLMDialect(SGLangDialect):
-    """Shares its cache by a salt."""
+    """Shares its cache by a salt, and makes several choices only where it draws."""
 
     def adapt(self, body: Json) -> None:
         super().adapt(body)
+        if body.get("n", 1) > 1 and body.get("temperature") == 0:
+            # Where it need not draw it makes one choice alone; out of one token it draws the likeliest.
+            body |= {"temperature": 1, "top_k": 1}
         if "prompt_cache_key" in body:
             # Its word for a share of the cache that is open to the same salt alone.
             body["cache_salt"] = body.pop("prompt_cache_key")

@@ -15,9 +15,11 @@ from yarl import URL
 from ...errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
 from .failures import LATE, LOST, UNREACHABLE, UNUSABLE, Cause, Failed, Verdict, failed_by_status
 from .options import Timeouts
+from .session import StaleConnection
 
 _LARGEST_ERROR = 64 << 10  # bytes of an error's body that are read
 _LARGE_BODY = 1 << 20  # bytes
+_MOST_STALE = 4  # connections in a row that were kept and had ended
 # Seconds for what follows the last event; then the connection can serve the next request.
 _TAIL_SECONDS = 1.0
 # What a connection that was never accepted answers to the first write.
@@ -118,14 +120,7 @@ async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResp
     response: aiohttp.ClientResponse | None = None
     try:
         async with asyncio.timeout_at(min(now + timeouts.first_byte, request.deadline)):
-            response = await session.request(
-                request.method,
-                request.url,
-                data=_payload(request.body),
-                headers=request.headers,
-                allow_redirects=False,
-                timeout=_client_timeout(timeouts.connect),
-            )
+            response = await _asked(session, request)
             if not 200 <= response.status < 300:
                 raise await _failed_by_status(response, request.secrets)
             first = await response.content.readany()
@@ -136,6 +131,26 @@ async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResp
         if isinstance(error, aiohttp.ClientError | OSError):  # a TimeoutError is an OSError
             raise _failed_opening(error, begun=response is not None) from None
         raise
+
+
+async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> aiohttp.ClientResponse:
+    """The head of the answer. Servers close connections that they said they would keep, llama.cpp's after each stream:
+    what went into such a one goes into another."""
+    tries = 0
+    while True:
+        try:
+            return await session.request(
+                request.method,
+                request.url,
+                data=_payload(request.body),
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_client_timeout(request.timeouts.connect),
+            )
+        except StaleConnection:
+            tries += 1
+            if tries == _MOST_STALE:
+                raise
 
 
 def unusable(reason: str) -> Failed:

@@ -10,6 +10,7 @@ import weakref
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.connector import Connection
 
 
 @dataclass(slots=True)
@@ -18,7 +19,27 @@ class _Shared:
     users: int = 0
 
 
+# Connections by which an answer came before, or was waited for.
+_used: weakref.WeakSet[object] = weakref.WeakSet()
+
+
+class StaleConnection(aiohttp.ServerDisconnectedError):
+    """A connection that was kept from an earlier answer had ended, or ended before anything of the next came."""
+
+
 class _Response(aiohttp.ClientResponse):
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        kept = protocol in _used
+        if not kept and protocol is not None:
+            _used.add(protocol)
+        try:
+            return await super().start(connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if kept:
+                raise StaleConnection from error
+            raise
+
     def close(self) -> None:
         connection = self.connection
         transport = None if connection is None else connection.transport

@@ -262,6 +262,30 @@ def test_alternatives_that_are_asked_for_and_absent_are_the_upstreams_failure(sc
     assert front.ask(logprobs=True, top_logprobs=0)
 
 
+COUNTED = {"include_usage": True}
+
+
+def test_a_stream_that_does_not_tell_its_tokens_although_it_is_asked_to_does_not_end_well(scripted: Make) -> None:
+    uncounted = [*texts("Hi"), chunk({}, "stop")]
+    *_, error = scripted(events=uncounted).events(stream_options=COUNTED)
+    assert error["error"]["param"] == "stream_options.include_usage"
+    front = scripted(events=uncounted, settings=WARN)
+    assert text_of(front.stream(stream_options=COUNTED)) == "Hi"
+    assert counts(front) == {"not_honoured.stream_options.include_usage": 1}
+    assert text_of(scripted(events=uncounted).stream()) == "Hi", "nobody asked"
+    cut = scripted(events=[*texts("Hi", "END"), chunk({}, "stop")])
+    assert text_of(cut.stream(stream_options=COUNTED, stop="END")) == "Hi"
+
+
+SPOKEN: Json = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+
+
+def test_an_answer_without_the_sound_that_is_asked_for_is_the_upstreams_failure(scripted: Make) -> None:
+    assert failure(scripted(completion(), [*texts("Hi"), *END]), **SPOKEN)["param"] == "modalities"
+    made = call("get_weather", "{}")
+    assert scripted(calling(made)).ask(tools=TOOLS, **SPOKEN), "a call has no sound"
+
+
 def test_fewer_choices_than_asked_for_are_the_upstreams_failure(scripted: Make) -> None:
     assert failure(scripted(completion(), [*texts("Hi"), *END]), n=2)["param"] == "n"
 

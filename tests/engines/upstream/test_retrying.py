@@ -48,6 +48,20 @@ def test_a_connection_lost_before_the_first_byte_is_repeated(ask: Any, good: Ans
     played(failing, good, use=use, retries=2)
 
 
+@ASKS
+def test_a_connection_that_was_kept_and_has_ended_is_no_failure(ask: Any, good: Answer) -> None:
+    async def use(replicas: Replicas, upstream: Scripted) -> None:
+        for _ in range(20):
+            await ask(replicas)
+        assert len(upstream.received) == 39
+        assert upstream.connections == 20
+
+    # However often: no budget is spent for it. But on a connection of its own a request is not sent again.
+    played(*[good, reset()] * 20, use=use, retries=0)
+    with pytest.raises(UpstreamFailed, match="lost"):
+        played(reset(), good, use=lambda replicas, _: ask(replicas), retries=0)
+
+
 @pytest.mark.parametrize(
     ("failing", "error"),
     [

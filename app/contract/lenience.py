@@ -1,0 +1,29 @@
+"""What of a document can be used, for documents that cannot be changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from ..errors import DocumentError
+from .operations import Operation
+from .schemas import Schemas
+from .security import Security
+
+log = logging.getLogger("parley")
+
+
+def usable(operations: Iterable[Operation], schemas: Schemas, security: Security) -> list[Operation]:
+    """The operations of a lenient document, each that cannot be used as one that says so; what is wrong is logged."""
+    result = []
+    for operation in operations:
+        if not operation.fault:
+            try:
+                schemas.try_all(operation.schemas)
+                security.ways_in(operation)
+            except DocumentError as error:
+                operation = operation.unusable(str(error))
+        if operation.fault:
+            log.warning("%s answers 501: %s", operation.id, operation.fault)
+        result.append(operation)
+    return result

@@ -1,0 +1,218 @@
+"""Documents that are honest but unusual are served as their authors mean them, in both versions of the standard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract.document import Document
+from app.documents.lint.check import check_document
+from app.errors import DocumentError
+from app.settings import Mock
+
+from .inprocess import BEARER, application, error, openapi
+
+VERSIONS = pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+OPEN: Any = {"security": [], "components": {}}
+
+
+def answers(schema: Any, media_type: str = "application/json") -> Any:
+    return {"200": {"description": "d", "content": {media_type: {"schema": schema}}}}
+
+
+def takes(schema: Any, media_type: str = "application/json") -> Any:
+    return {"requestBody": {"content": {media_type: {"schema": schema}}}, "responses": answers({})}
+
+
+def asked(folder: Path, operation: Any, version: str, *, mock: Mock = "all", **fields: Any) -> Any:
+    """A server of one operation, ``POST /a``, that is mocked."""
+    return application(openapi({"/a": {"post": operation}}, version, **{**OPEN, **fields}), folder, mock=mock)
+
+
+def parameter(place: str, name: str, schema: Any, **more: Any) -> Any:
+    return {"parameters": [{"name": name, "in": place, "schema": schema, **more}], "responses": answers({})}
+
+
+@VERSIONS
+def test_a_header_with_an_underscore_is_read_and_is_not_the_one_with_a_hyphen(tmp_path: Path, version: str) -> None:
+    operation = parameter("header", "my_header", {"type": "integer"}, required=True)
+    with asked(tmp_path, operation, version) as client:
+        assert client.post("/a", headers={"my_header": "1"}).status_code == 200
+        assert error(client.post("/a", headers={"my_header": "x"}), 400)["param"] == "my_header"
+        assert error(client.post("/a", headers={"my-header": "1"}), 400)["code"] == "missing_required_parameter"
+
+
+@VERSIONS
+def test_a_key_in_a_header_with_an_underscore_opens(tmp_path: Path, version: str) -> None:
+    schemes = {"key": {"type": "apiKey", "in": "header", "name": "api_key"}}
+    secured: Any = {"security": [{"key": []}], "components": {"securitySchemes": schemes}}
+    with asked(tmp_path, {"responses": answers({})}, version, **secured) as client:
+        assert client.post("/a", headers={"api_key": BEARER["authorization"][7:]}).status_code == 200
+        assert error(client.post("/a", headers={"api-key": BEARER["authorization"][7:]}), 401)
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("items", "query", "status"),
+    [
+        ({"type": "integer"}, "ids=1%2C2", 200),
+        ({"type": "integer"}, "ids=1%2c2,3", 200),
+        ({"type": "string", "enum": ["b", "c"]}, "ids=b%2Cc", 200),
+        ({"type": "string", "enum": ["b", "c"]}, "ids=b%2Cd", 400),
+        ({"type": "string", "maxLength": 1}, "ids=b%2Cc", 400),  # a text may hold a comma
+    ],
+)
+def test_an_encoded_comma_splits_a_list_of_what_holds_none(
+    tmp_path: Path, version: str, items: Any, query: str, status: int
+) -> None:
+    operation = parameter("query", "ids", {"type": "array", "items": items}, explode=False)
+    with asked(tmp_path, operation, version) as client:
+        assert client.post(f"/a?{query}").status_code == status
+
+
+def animal(*kinds: str, **properties: Any) -> Any:
+    kind = {"type": "string", "enum": list(kinds)} if kinds else {"type": "string"}
+    return {"type": "object", "required": ["kind"], "properties": {"kind": kind, **properties}}
+
+
+@VERSIONS
+def test_a_mapping_tells_branches_apart_that_list_the_same_values(tmp_path: Path, version: str) -> None:
+    schemas = {"Cat": animal("cat", "dog", lives={"type": "integer"}), "Dog": animal("cat", "dog")}
+    mapping = {name.lower(): f"#/components/schemas/{name}" for name in schemas}
+    union: Any = {"oneOf": [{"$ref": at} for at in mapping.values()]}
+    union |= {"discriminator": {"propertyName": "kind", "mapping": mapping}}
+    operation = {**takes(union), "responses": answers(union)}
+    with asked(tmp_path, operation, version, components={"schemas": schemas}) as client:
+        assert client.post("/a", json={"kind": "cat", "lives": 7}).json()["kind"] == "cat"
+        assert client.post("/a", json={"kind": "dog", "lives": "many"}).status_code == 200
+        assert error(client.post("/a", json={"kind": "cat", "lives": "many"}), 400)["param"] == "lives"
+
+
+@VERSIONS
+def test_beside_a_mapping_the_names_of_the_schemas_stand_for_them_too(tmp_path: Path, version: str) -> None:
+    schemas = {"Cat": animal(), "Dog": animal()}
+    union: Any = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]}
+    union |= {"discriminator": {"propertyName": "kind", "mapping": {"meow": "#/components/schemas/Cat"}}}
+    with asked(tmp_path, takes(union), version, components={"schemas": schemas}) as client:
+        for kind in ("meow", "Cat", "Dog"):
+            assert client.post("/a", json={"kind": kind}).status_code == 200, kind
+        assert client.post("/a", json={"kind": "cow"}).status_code == 400
+
+
+@VERSIONS
+def test_an_operation_by_reference_is_the_one_that_it_refers_to(tmp_path: Path, version: str) -> None:
+    (tmp_path / "make.json").write_text(json.dumps({"operationId": "make", **takes({"type": "integer"})}))
+    content = openapi({"/a": {"post": {"$ref": "make.json"}}}, version, **OPEN)
+    with application(content, tmp_path, mock="all") as client:
+        assert error(client.post("/a", json="x"), 400)["code"] == "invalid_type"
+        assert client.post("/a", json=1).status_code == 200
+    findings = check_document(tmp_path / "document.json", lambda operation: "501").findings
+    assert "operation-by-reference" in {finding.rule for finding in findings if finding.severity == "warning"}
+
+
+def test_an_operation_without_responses_is_mocked_as_one_that_says_nothing(tmp_path: Path) -> None:
+    with asked(tmp_path, {"operationId": "quiet"}, "3.1.0") as client:
+        answer = client.post("/a")
+        assert (answer.status_code, answer.content) == (204, b"")
+
+
+@VERSIONS
+def test_a_stream_without_a_schema_is_mocked_as_events(tmp_path: Path, version: str) -> None:
+    responses = {"200": {"description": "d", "content": {"text/event-stream": {}}}}
+    with asked(tmp_path, {"responses": responses}, version) as client:
+        answer = client.post("/a")
+        assert answer.status_code == 200
+        assert answer.text.startswith("data: {}\n\n")
+        assert answer.text.endswith("data: [DONE]\n\n")
+
+
+@VERSIONS
+def test_a_name_that_is_required_twice_is_required_once(tmp_path: Path, version: str) -> None:
+    schema = {"type": "object", "required": ["a", "a"], "properties": {"a": {"type": "integer"}}}
+    with asked(tmp_path, {**takes(schema), "responses": answers(schema)}, version) as client:
+        assert client.post("/a", json={"a": 1}).json() == {"a": 1}
+        assert error(client.post("/a", json={}), 400)["param"] == "a"
+
+
+def test_a_type_that_is_null_without_quotes_is_the_type_null(tmp_path: Path) -> None:
+    schema = {"anyOf": [{"type": "integer"}, {"type": None}]}
+    with asked(tmp_path, takes(schema), "3.1.0") as client:
+        assert client.post("/a", json=1).status_code == 200
+        assert client.post("/a", content=b"null", headers={"content-type": "application/json"}).status_code == 200
+        assert client.post("/a", json="x").status_code == 400
+
+
+@pytest.mark.parametrize("parts", [{"webhooks": {}}, {"components": {"schemas": {"A": {}}}}])
+def test_a_document_without_paths_is_served_where_it_has_something_else(tmp_path: Path, parts: Any) -> None:
+    content = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, **parts}
+    with application(content, tmp_path) as client:
+        assert client.get("/openapi.json").json() == content
+        assert client.get("/").status_code == 307
+
+
+def test_a_document_of_3_0_needs_paths() -> None:
+    with pytest.raises(Exception, match="no paths"):
+        Document({"openapi": "3.0.3", "components": {}})
+
+
+@VERSIONS
+def test_xml_is_handed_on_as_it_is_whatever_its_type_is_called(tmp_path: Path, version: str) -> None:
+    for media_type in ("text/xml", "application/xml"):
+        with asked(tmp_path, takes({"type": "object"}, media_type), version) as client:
+            answer = client.post("/a", content=b"<a/>", headers={"content-type": media_type})
+            assert answer.status_code == 200, media_type
+
+
+@VERSIONS
+@pytest.mark.parametrize(("text", "status"), [("5.9e-121", 200), ("1e300", 200), ("1e999", 400), ("1e1000", 400)])
+def test_a_number_as_text_may_have_any_exponent_that_a_float_has(
+    tmp_path: Path, version: str, text: str, status: int
+) -> None:
+    with asked(tmp_path, parameter("query", "x", {"type": "number"}), version) as client:
+        assert client.post(f"/a?x={text}").status_code == status
+
+
+GOOD: Any = {"get": {"operationId": "good", "responses": answers({"type": "integer"})}}
+BAD: dict[str, Any] = {
+    "a broken reference": {"requestBody": {"$ref": "#/components/requestBodies/None"}, "responses": answers({})},
+    "a schema that leads nowhere": takes({"$ref": "#/components/schemas/None"}),
+    "a schema that is none": takes({"type": "text"}),
+    "a scheme that is not there": {"responses": answers({}), "security": [{"none": []}]},
+    "a parameter without a name": {"parameters": [{"in": "query"}], "responses": answers({})},
+    "an operation that leads nowhere": {"$ref": "#/x-nowhere"},
+    "an operation that is none": [],
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("fault", BAD)
+def test_a_lenient_server_leaves_out_what_cannot_be_used_and_names_it(
+    tmp_path: Path, version: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = BAD[fault]
+    content = openapi({"/good": GOOD, "/bad": {"post": bad}}, version, **OPEN)
+    with pytest.raises(DocumentError), application(content, tmp_path, mock="all"):
+        pass
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        told = error(client.post("/bad", json={}), 501)
+        assert told["code"] == "not_implemented"
+        assert str(tmp_path) not in told["message"]
+    assert "post_bad answers 501" in caplog.text
+
+
+def test_a_lenient_server_leaves_out_a_path_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paths = {"/good": GOOD, "bad": GOOD, "/worse": {"$ref": "#/x-nowhere"}, "/worst": []}
+    with application(openapi(paths, **OPEN), tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        assert client.get("/worse").status_code == 404
+    assert caplog.text.count("left out: ") == 3
+
+
+def test_in_a_lenient_document_the_second_operation_of_a_name_has_another(tmp_path: Path) -> None:
+    content = openapi({"/a": GOOD, "/b": GOOD}, **OPEN)
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/a").status_code == client.get("/b").status_code == 200
