@@ -13,7 +13,7 @@ from pathlib import Path
 import flask
 from connexion import FlaskApp
 
-from .chat.foreign import SPARE, Reading, reading
+from .chat.foreign import SPARE, Reading, known_to, reading
 from .chat.service import Chat, Limits
 from .completions.service import Completions
 from .configuration.building import Built
@@ -34,8 +34,11 @@ from .frameworks.connexion import Middleware, add_routes, application, finish, o
 from .handlers.chat import create_chat_completion
 from .handlers.completions import create_completion
 from .handlers.embeddings import create_embedding
+from .handlers.responses import create_response
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
+from .responses.parameters import KNOWN as KNOWN_OF_RESPONSES
+from .responses.service import Responses
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
@@ -113,27 +116,35 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     return document
 
 
+def _asking(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type]]:
+    """Those of some operations that are answered by asking a model, each with the service that answers it."""
+    handlers = handlers_of(settings)
+    responses = [(operation, Responses) for operation in found if handlers.find(operation) is create_response]
+    return [*model_operations(settings, found), *responses]
+
+
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by one, and when one may
-    be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    """Whether a model is needed: when an operation of the document is answered by a handler that asks one, and when one
+    may be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
     if settings.mock == "all":
         return False
-    return bool(settings.handlers or settings.reload or model_operations(settings, found))
+    return bool(settings.handlers or settings.reload or _asking(settings, found))
 
 
-def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type[Chat], Reading]:
+def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type, Reading]:
     """How requests are read under a document that is not ours, by what answers them."""
-    theirs = model_operations(settings, found) if settings.spec is not None else []
+    theirs = _asking(settings, found) if settings.spec is not None else []
     if not theirs:
         return {}
     ours = Document.load(_own_contract())
     schemas = Schemas(ours, lazy=True)
-    readings: dict[type[Chat], Reading] = {}
-    for own, domain in model_operations(Settings(), operations(ours)):
-        pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is domain]
+    readings: dict[type, Reading] = {}
+    for own, service in _asking(Settings(), operations(ours)):
+        pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is service]
         spared = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
         validator = schemas.validator(str(own.request_schemas["application/json"]), "request")
-        readings[domain] = reading(validator, spared, domain.table)
+        known = known_to(service.table) if issubclass(service, Chat) else KNOWN_OF_RESPONSES
+        readings[service] = reading(validator, spared, known)
     return readings
 
 
@@ -182,7 +193,7 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     readings = _foreign_readings(settings, document, found)
-    services = {
+    domains = {
         domain: domain(
             engine, policy=settings.unsupported, limits=limits, read=readings.get(domain), limiters=built.limiters
         )
@@ -190,7 +201,9 @@ def wire(
     }
     for operation, domain in model_operations(settings, found) if settings.spec is not None else ():
         if pointer := operation.response_schema(200, "application/json"):
-            services[domain].fit(schemas.validator(pointer))
+            domains[domain].fit(schemas.validator(pointer))
+    responses = Responses(domains[Chat], read=readings.get(Responses))
+    services: dict[type, object] = {**domains, Responses: responses}
     if settings.mock == "off":
         mocks = None
     else:
@@ -229,7 +242,7 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
-        tolerant=frozenset(each.key for each, _ in model_operations(settings, found) if warns),
+        tolerant=frozenset(each.key for each, _ in _asking(settings, found) if warns),
     )
     app = application(
         "parley",

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -332,8 +333,7 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
 
 
 def test_nor_does_a_reload_that_is_being_prepared(tmp_path: Path) -> None:
-    spec = tmp_path / "openapi.yaml"
-    spec.write_bytes((ROOT / "openapi" / "openapi.yaml").read_bytes())
+    spec = copytree(ROOT / "openapi", tmp_path / "api") / "openapi.yaml"
     with serve("echo", {"PARLEY_SPEC": str(spec)}) as server:
         spec.unlink()
         os.mkfifo(spec)  # who opens it to read waits for good

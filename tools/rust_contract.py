@@ -1,4 +1,4 @@
-"""Prints the contract as openapi-generator can make Rust of it: ``python tools/rust_contract.py [DOCUMENT]``.
+"""Prints the contract, as one file, as openapi-generator can make Rust of it: ``python tools/rust_contract.py FILE``.
 
 From the contract as it stands, openapi-generator 7.26 makes a ``rust-server`` that does not compile and a ``rust``
 client that writes a tag twice. The document printed has the same operations and the same names, and takes whatever the
@@ -25,7 +25,6 @@ import yaml
 
 Json = dict[str, Any]
 
-CONTRACT = Path(__file__).parents[1] / "openapi" / "openapi.yaml"
 _COMPONENTS = "#/components/schemas/"
 _NULL = {"type": "null"}
 
@@ -97,6 +96,5 @@ def _direct(value: Any, aliases: dict[str, str]) -> Any:
 
 
 if __name__ == "__main__":
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else CONTRACT
-    loaded = yaml.safe_load(source.read_text(encoding="utf-8"))
+    loaded = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
     print(yaml.safe_dump(rust_contract(loaded), sort_keys=False, allow_unicode=True, width=110), end="")

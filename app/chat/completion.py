@@ -24,6 +24,7 @@ _BLOCK = 64
 
 
 def padding(size: int) -> str:
+    """Random characters that bring a text of some size up to the next multiple."""
     return secrets.token_hex(_BLOCK // 2)[: -size % _BLOCK]
 
 

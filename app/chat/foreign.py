@@ -23,10 +23,14 @@ Reading = Callable[[Any], Json]
 SPARE: Mapping[PathPattern, Any] = {("choices", None, "delta", "role"): "assistant"}
 
 
-def reading(own: Validator, defaults: Mapping[str, Any], table: Table = CHAT) -> Reading:
+def known_to(table: Table) -> frozenset[str]:
+    """The names at the top of a request that a table knows."""
+    return frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in table.parameters)
+
+
+def reading(own: Validator, defaults: Mapping[str, Any], known: frozenset[str] = known_to(CHAT)) -> Reading:
     """How to read a request under another contract. ``own`` is the validator of our request schema, ``defaults`` what
-    their document gives for properties of its request, and ``table`` has the parameters that ours knows."""
-    known = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in table.parameters)
+    their document gives for properties of its request, ``known`` the names of ours."""
 
     def read(body: Any) -> Json:
         """The body as the domain takes it.

@@ -90,7 +90,7 @@ def _lacking(body: Json, model: Model, table: Table) -> list[Unsupported]:
 
 def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
     """A request without what is at some places of it, nor what means nothing without that; and the paths of both."""
-    smaller: Json = _without(request, places)
+    smaller: Json = without(request, places)
     names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and request["tools"]:
         names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
@@ -151,14 +151,14 @@ def _same(value: Any, neutral: Any) -> bool:
     return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
 
 
-def _without(value: Any, places: list[JsonPath]) -> Any:
+def without(value: Any, places: list[JsonPath]) -> Any:
     """A copy without what is at some places, which shares all else."""
     below: dict[str | int, list[JsonPath]] = {}
     for place in places:
         below.setdefault(place[0], []).append(place[1:])
     pairs = enumerate(value) if isinstance(value, list) else value.items()
     kept = [
-        (key, _without(inner, below[key]) if key in below else inner)
+        (key, without(inner, below[key]) if key in below else inner)
         for key, inner in pairs
         if () not in below.get(key, ())
     ]

@@ -21,6 +21,7 @@ from ..documents.lint.findings import counts
 from ..errors import ConfigurationError
 from ..settings import Settings
 from ..wiring import handlers_of
+from .bundle import bundle_command
 from .convert import convert_command
 from .coverage import coverage_command
 
@@ -38,6 +39,7 @@ def contract() -> None:
 
 
 contract.add_command(coverage_command)
+contract.add_command(bundle_command)
 contract.add_command(convert_command)
 
 

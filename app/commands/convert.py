@@ -33,11 +33,16 @@ def convert_command(file: Path, version: str, output: Path | None) -> None:
     try:
         document = Document.load(file)
         converted = to_3_0(document)
-        text = _text(converted.content, output or file)
+        text = written(converted.content, output or file)
     except ConfigurationError as error:
         raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
     for loss in converted.losses:
         click.echo(f"{_NOTE[loss.looser]}: {loss.what}, at {loss.pointer}", err=True)
+    put(text, output)
+
+
+def put(text: str, output: Path | None) -> None:
+    """Write a text to a file, or print it."""
     if output is None:
         click.echo(text, nl=False)
         return
@@ -61,7 +66,8 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _string)
 
 
-def _text(content: Json, file: Path) -> str:
+def written(content: Json, file: Path) -> str:
+    """A document as text, YAML or JSON by the name of a file."""
     if file.suffix == ".json":
         return to_json(content, file).decode() + "\n"
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

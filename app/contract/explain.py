@@ -104,6 +104,9 @@ def _narrow(fault: Fault) -> Fault:
         live = [b for b in fault.branches if not any(_is_type_fault(f, depth) for f in b)]
         if not live:
             return Fault("type", list(dict.fromkeys(_types(fault))), fault.path)
+        for tag in ("type", "role"):
+            # Without its tag an object is of the branches, if there are some, that may go without.
+            live = [b for b in live if not any(_misses(f, tag, depth) for f in b)] or live
         fitting = [b for b in live if not any(_is_tag_fault(f, depth) for f in b)]
         if not fitting:
             return _wrong_tag(live, depth)
@@ -125,6 +128,10 @@ def _is_type_fault(fault: Fault, depth: int) -> bool:
 
 def _is_tag_fault(fault: Fault, depth: int) -> bool:
     return fault.keyword in ("enum", "const") and len(fault.path) in (depth, depth + 1)
+
+
+def _misses(fault: Fault, name: str, depth: int) -> bool:
+    return fault.keyword == "required" and fault.value == name and len(fault.path) == depth
 
 
 def _allowed(fault: Fault) -> list[Any]:

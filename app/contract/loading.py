@@ -19,6 +19,7 @@ from ..errors import DocumentError
 from ..jsontypes import Json
 from .bundling import OutsideReference, Target, bundle, locate
 from .cache import Kept, cache_folder
+from .lifting import lift
 from .yaml_json import YamlLoader, refuse_bombs
 
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
@@ -55,7 +56,7 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
         return jiter.from_json(_read(files[-1], cache)[1])
 
     try:
-        whole = bundle(root.name, read, partial(_target, root.parent))
+        whole = lift(bundle(root.name, read, partial(_target, root.parent)))
     except DocumentError as error:
         error.files = tuple(files)
         raise

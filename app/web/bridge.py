@@ -158,6 +158,7 @@ class Bridge:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
+        end = sse.DONE if stream.done else b""
         encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
@@ -185,12 +186,12 @@ class Bridge:
                     writer.add(encode(event))
                     if writer.full:
                         await writer.flush()
-                last = sse.DONE
+                last = end
             except Exception as exception:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
-                last = sse.event(envelope(error)) + sse.DONE
+                last = sse.event(envelope(error)) + end
             writer.add(last)
             await writer.flush(more=False)
         finally:

@@ -83,7 +83,8 @@ class Reply:
 
 @dataclass(slots=True)
 class Stream:
-    """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added.
+    """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added if
+    ``done``.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
     afterwards an error event. ``headers`` may be a function, which is called when they are sent: once the first event
@@ -94,4 +95,5 @@ class Stream:
     events: AsyncIterator[Json]
     headers: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
     named: bool = False
+    done: bool = True
     foreign: bool = False

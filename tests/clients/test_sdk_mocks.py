@@ -25,7 +25,7 @@ def connect(server: Server, **headers: str) -> OpenAI:
 @pytest.fixture(scope="module")
 def everything() -> Iterator[Server]:
     """OpenAI's whole API."""
-    with serve("echo", {"PARLEY_SPEC": str(foreign(NEWEST)), "PARLEY_MOCK": "missing"}) as server:
+    with serve("echo", {"PARLEY_SPEC": str(foreign(NEWEST)), "PARLEY_MOCK": "all"}) as server:
         yield server
 
 
@@ -128,11 +128,17 @@ def test_images_are_streamed(everything: Server) -> None:
     assert [event.type for event in events] == ["image_generation.partial_image", "image_generation.completed"]
 
 
-def test_the_chat_of_another_document_is_answered_by_the_handler(everything: Server) -> None:
-    answer = connect(everything).chat.completions.create(
-        model="parley-echo", messages=[{"role": "user", "content": "say it again"}], store=False
-    )
-    assert answer.choices[0].message.content == "say it again"
+def test_what_has_a_handler_is_answered_by_it_under_another_document_too() -> None:
+    with serve("echo", {"PARLEY_SPEC": str(foreign(NEWEST)), "PARLEY_MOCK": "missing"}) as server:
+        client = connect(server)
+        answer = client.chat.completions.create(
+            model="parley-echo", messages=[{"role": "user", "content": "say it again"}], store=False
+        )
+        assert answer.choices[0].message.content == "say it again"
+        assert client.responses.create(model="parley-echo", input="and again").output_text == "and again"
+        with client.responses.stream(model="parley-echo", input="and again") as stream:
+            assert stream.get_final_response().output_text == "and again"
+        assert client.models.delete("m")
 
 
 @pytest.mark.parametrize("name", OURS)

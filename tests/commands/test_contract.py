@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.live import ROOT
 
@@ -134,3 +135,17 @@ def test_a_document_that_cannot_be_compared_is_told_in_a_sentence(tmp_path: Path
     assert done.exit_code == 1
     assert "contract check" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["one.json", "one.yaml"])
+def test_several_files_are_written_as_one(tmp_path: Path, command: Command, name: str) -> None:
+    (tmp_path / "more.yaml").write_text("components: {schemas: {Pet: {type: string}}}\n")
+    schema = "content: {application/json: {schema: {$ref: 'more.yaml#/components/schemas/Pet'}}}"
+    several = write(tmp_path, GOOD.replace("{description: d}", f"{{description: d, {schema}}}"))
+    assert command("contract", "bundle", several, "--output", tmp_path / name).exit_code == 0
+    one = yaml.safe_load((tmp_path / name).read_text())
+    assert one["components"] == {"schemas": {"Pet": {"type": "string"}}}
+    assert "$ref: '#/components/schemas/Pet'" in command("contract", "bundle", several).stdout
+    (tmp_path / "more.yaml").unlink()
+    assert "more.yaml cannot be read" in command("contract", "bundle", several).stderr
+    assert yaml.safe_load(command("contract", "bundle", tmp_path / name).stdout) == one

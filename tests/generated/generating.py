@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.document import Document
+
 from ..openapi import CONTRACT, ROOT
 
 FOLDER = ROOT / "build" / "clients"
@@ -34,10 +36,16 @@ def generate(
 ) -> Path:
     """The folder with what a generator makes of a document, made again only when either has changed.
 
-    What was built in it stays, so that a second build is short. ``name`` is the folder's, by default the generator's.
-    A document that is a URL counts as changed when the URL has.
+    A document of several files becomes one first. What was built in it stays, so that a second build is short.
+    ``name`` is the folder's, by default the generator's. A document that is a URL counts as changed when the URL has.
     """
-    content = document.read_bytes() if isinstance(document, Path) else document.encode()
+    if isinstance(document, Path):
+        content = Document.load(document).json_bytes
+        document = FOLDER / f"{document.stem}.json"
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        document.write_bytes(content)
+    else:
+        content = document.encode()
     jar = _jar()
     folder = FOLDER / (name or generator)
     asked = [generator, *options, version("openapi-generator-cli"), hashlib.sha256(content).hexdigest()]

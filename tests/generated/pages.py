@@ -28,7 +28,7 @@ def options(generator: str, *words: str) -> list[str]:
     assert len(found) == 1, f"docs/clients.md calls {generator} {len(found)} times with {words}"
     asked, document, folder, *rest = _pairs(found[0][2:])
     assert asked == ("-g", generator)
-    assert document == ("-i", "openapi/openapi.yaml")
+    assert document == ("-i", "openapi.json")
     assert folder[0] == "-o"
     return [word for pair in rest for word in pair]
 

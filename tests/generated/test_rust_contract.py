@@ -55,10 +55,11 @@ def test_it_is_a_sound_document() -> None:
 
 def test_it_has_the_operations_and_the_names_of_the_contract() -> None:
     stream = {"schema": {"type": "string"}}
-    ours = contract()["paths"]["/chat/completions"]["post"]["responses"]["200"]["content"]
     paths = json.loads(json.dumps(contract()["paths"]))
-    assert "text/event-stream" in ours
-    paths["/chat/completions"]["post"]["responses"]["200"]["content"]["text/event-stream"] = stream
+    for path in ("/chat/completions", "/responses"):
+        content = paths[path]["post"]["responses"]["200"]["content"]
+        assert "text/event-stream" in content
+        content["text/event-stream"] = stream
     assert RUST["paths"] == paths
     # Unions of one, which are that one.
     gone = {"ChatCompletionRequestSystemMessageContentPart", "ChatCompletionRequestToolMessageContentPart"}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from app.contract.pointers import look_up
-
-from . import Json, accepts, component_accepts, contract
+from . import Json, accepts, component_accepts, properties
 
 REQUEST = "CreateChatCompletionRequest"
 TEXT = "CreateCompletionRequest"
@@ -109,32 +106,12 @@ def test_what_the_caller_describes_in_json_schema_is_free() -> None:
 def test_null_is_accepted_for_every_property_that_may_be_left_out_and_for_no_other() -> None:
     tried = 0
     for name in (REQUEST, TEXT, EMBEDDING):
-        for pointer, required in _properties(f"/components/schemas/{name}"):
+        for pointer, required in properties(f"/components/schemas/{name}"):
             # A turn that only calls tools has no content, and a function may have given nothing.
             may_be_null = not required or pointer.endswith("FunctionMessage/properties/content")
             assert accepts(pointer, None) == may_be_null, pointer
             tried += 1
     assert tried > 140
-
-
-def _properties(pointer: str) -> Iterator[tuple[str, bool]]:
-    """The properties of a schema and of all that it is made of: the pointer, and whether one must be there."""
-    waiting, seen = [pointer], set[str]()
-    while waiting:
-        at = waiting.pop()
-        node = look_up(contract(), at)
-        if "$ref" in node:
-            at = node["$ref"][1:]
-            node = look_up(contract(), at)
-        if at in seen:
-            continue
-        seen.add(at)
-        for name in node.get("properties", {}):
-            yield f"{at}/properties/{name}", name in node.get("required", ())
-            waiting.append(f"{at}/properties/{name}")
-        for union in ("oneOf", "anyOf", "allOf"):
-            waiting += [f"{at}/{union}/{index}" for index, _ in enumerate(node.get(union, ()))]
-        waiting += [f"{at}/{key}" for key in ("items", "additionalProperties") if isinstance(node.get(key), dict)]
 
 
 @pytest.mark.parametrize(

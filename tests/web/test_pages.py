@@ -86,14 +86,22 @@ def test_no_path_leads_out_of_the_folder_of_the_ui(echo_server: Server, name: st
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
-def test_the_document_is_served_as_it_was_written(site: Client) -> None:
-    written = (_ROOT / "openapi" / "openapi.yaml").read_bytes()
-    as_yaml = site.request("GET", "/v1/openapi.yaml")
-    assert (as_yaml.status, as_yaml.headers["content-type"]) == (200, "application/yaml")
-    assert as_yaml.body == written
+def test_the_files_of_the_document_are_served_as_one(site: Client) -> None:
     as_json = site.request("GET", "/v1/openapi.json")
     assert (as_json.status, as_json.headers["content-type"]) == (200, "application/json")
-    assert as_json.json() == yaml.safe_load(written)
+    served = as_json.json()
+    written = {
+        name: yaml.safe_load((_ROOT / "openapi" / f"{name}.yaml").read_bytes()) for name in ("openapi", "responses")
+    }
+    assert set(served) == set(written["openapi"])
+    assert list(served["paths"]) == list(written["openapi"]["paths"])
+    assert served["paths"]["/responses"]["post"]["operationId"] == "createResponse"
+    schemas = [set(each["components"]["schemas"]) for each in written.values()]
+    assert set(served["components"]["schemas"]) == set.union(*schemas)
+    assert not set.intersection(*schemas)
+    as_yaml = site.request("GET", "/v1/openapi.yaml")
+    assert (as_yaml.status, as_yaml.headers["content-type"]) == (200, "application/yaml")
+    assert yaml.load(as_yaml.body, Loader=yaml.CSafeLoader) == served
     assert as_json.headers["x-content-type-options"] == as_yaml.headers["x-content-type-options"] == "nosniff"
 
 

@@ -1,0 +1,30 @@
+"""``flask --app wsgi contract bundle``: a document of several files as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..contract.document import Document
+from ..errors import ConfigurationError
+from .convert import put, written
+
+
+@click.command("bundle")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, YAML or JSON by its name. Without it: print what the document was written in.",
+)
+def bundle_command(file: Path, output: Path | None) -> None:
+    """Write a document and the files that it refers to as one file, as a server shows it.
+
+    Components of the other files stand among the document's own, as far as their names are free.
+    """
+    try:
+        text = written(Document.load(file).content, output or file)
+    except ConfigurationError as error:
+        raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
+    put(text, output)

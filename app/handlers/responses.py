@@ -1,0 +1,38 @@
+"""Operations with the tag ``Responses``."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote
+
+from ..jsontypes import Json
+from ..responses.service import Asking, Responses
+from ..web.exchange import Reply, Request, Stream
+
+
+async def create_response(body: Json, request: Request) -> Reply | Stream:
+    """``POST /responses``: a response, or its events as they come.
+
+    The headers ``x-unsupported-parameters`` and ``x-fallback-model`` are those of a chat completion.
+    """
+    responses = request.service(Responses)
+    asking = await responses.begin(body, request.log, request.key_name, request.unknown)
+    if body.get("stream"):
+        return Stream(
+            responses.stream(asking),
+            partial(_headers, asking),
+            named=True,
+            done=False,
+            foreign=responses.may_be_foreign(asking),
+        )
+    answer = await responses.complete(asking)
+    return Reply(answer, headers=_headers(asking), foreign=asking.call.model.foreign)
+
+
+def _headers(asking: Asking) -> dict[str, str]:
+    headers = {}
+    if asking.ignored:
+        headers["x-unsupported-parameters"] = ", ".join(asking.ignored)[:1000]
+    if asking.call.instead_of is not None:
+        headers["x-fallback-model"] = quote(asking.call.model.id, safe="/:@+ ")
+    return headers

@@ -1,0 +1,205 @@
+"""Every parameter of a request for a response, nested ones too: what it becomes in the chat request, what else it does,
+or why it is refused.
+
+What becomes a parameter of the chat request is honoured or refused as that is, by the model's own capabilities. What
+has no counterpart there takes effect here, or is refused for every model: for want of a state that the server keeps,
+and of tools that it runs. A test holds this table against the request schema of the contract; `app.responses.refusing`
+applies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseParameter:
+    """A row of the table, which has one of three fates.
+
+    ``name`` is a path, ``[]`` standing for any item. ``chat`` is the path of what it becomes in the chat request,
+    ``effect`` says what it does otherwise, ``refused`` why it is refused and what to send instead, but for the values
+    that it ``takes``. ``always``: under the policy ``warn`` it is refused too, as without it the request is another
+    one. ``parts`` are the properties inside it that share its fate, as paths from it. ``carrier`` is how many steps
+    above it that begins which is left out with it. A name that ends in ``[]`` is no property: the row is about the
+    values in a list.
+    """
+
+    name: str
+    chat: str = ""
+    effect: str = ""
+    refused: str = ""
+    takes: tuple[Any, ...] = ()
+    always: bool = False
+    parts: tuple[str, ...] = ()
+    carrier: int = 0
+
+    @property
+    def paths(self) -> Iterator[str]:
+        """The path of the parameter and those of its parts."""
+        yield self.name
+        for part in self.parts:
+            yield self.name + part if part.startswith("[]") else f"{self.name}.{part}"
+
+
+LOGPROBS = "message.output_text.logprobs"
+
+_LABEL = "a label, for people and logs"
+_NO_STATE = "This server keeps nothing between requests."
+_NO_FILES = "This server keeps no files: send the content itself."
+_NO_TOOLS = "This server runs no tools itself."
+
+_P = ResponseParameter
+
+PARAMETERS = (
+    _P("model", "model"),
+    _P("input", "messages"),
+    _P(
+        "input[].type",
+        "messages[].role",
+        refused="Send messages, thoughts, and calls of functions and custom tools with their outputs.",
+        takes=(
+            *("message", "function_call", "function_call_output"),
+            *("custom_tool_call", "custom_tool_call_output", "reasoning"),
+        ),
+        carrier=1,
+    ),
+    _P("input[].role", "messages[].role"),
+    _P("input[].content", "messages[].content", parts=("[].type", "[].text", "[].refusal")),
+    _P("input[].content[].image_url", "messages[].content[].image_url"),
+    _P("input[].content[].detail", "messages[].content[].image_url.detail"),
+    _P("input[].content[].file_data", "messages[].content[].file.file_data"),
+    _P("input[].content[].filename", "messages[].content[].file.filename"),
+    _P("input[].content[].file_id", refused=_NO_FILES, carrier=1),
+    _P("input[].content[].file_url", refused=_NO_FILES, carrier=1),
+    _P(
+        "input[].content[].prompt_cache_breakpoint",
+        "messages[].content[].prompt_cache_breakpoint",
+        parts=("mode", "ttl"),
+    ),
+    _P("input[].id", effect=f"{_LABEL}: nothing is looked up by it"),
+    _P("input[].status", effect=_LABEL),
+    _P("input[].phase", effect=_LABEL),
+    _P("input[].call_id", "messages[].tool_call_id"),
+    _P("input[].name", "messages[].tool_calls[].function.name"),
+    _P("input[].arguments", "messages[].tool_calls[].function.arguments"),
+    _P("input[].input", "messages[].tool_calls[].custom.input"),
+    _P("input[].namespace", refused="This server knows no namespaces of tools: leave it out."),
+    _P("input[].output", "messages[].content", parts=("[].text",)),
+    _P("input[].output[].type", refused="What a tool gave back has to be text.", takes=("input_text",), carrier=1),
+    _P(
+        "input[].output[].prompt_cache_breakpoint",
+        "messages[].content[].prompt_cache_breakpoint",
+        parts=("mode", "ttl"),
+    ),
+    _P("input[].output[].image_url", effect="left out with its part"),
+    _P("input[].output[].detail", effect="left out with its part"),
+    _P("input[].output[].file_id", effect="left out with its part"),
+    _P("input[].output[].filename", effect="left out with its part"),
+    _P("input[].output[].file_data", effect="left out with its part"),
+    _P("input[].output[].file_url", effect="left out with its part"),
+    _P(
+        "input[].summary",
+        "messages[].reasoning_content",
+        effect="stands for the thoughts where they are not there",
+        parts=("[].type", "[].text"),
+    ),
+    _P(
+        "input[].encrypted_content",
+        refused="Only the server that wrote it can read it; send the thoughts as text, or leave them out.",
+    ),
+    _P("instructions", "messages[].content", effect="a system message before the input"),
+    _P("max_output_tokens", "max_completion_tokens"),
+    _P("temperature", "temperature"),
+    _P("top_p", "top_p"),
+    _P("top_logprobs", "top_logprobs"),
+    _P(
+        "include",
+        "logprobs",
+        effect=f"`{LOGPROBS}` brings log probabilities; `reasoning.encrypted_content` nothing: thoughts come as text",
+    ),
+    _P("include[]", "logprobs", refused=_NO_TOOLS, takes=(LOGPROBS, "reasoning.encrypted_content")),
+    _P("text", "response_format"),
+    _P("text.format", "response_format", parts=("type",)),
+    _P("text.format.name", "response_format.json_schema.name"),
+    _P("text.format.description", "response_format.json_schema.description"),
+    _P("text.format.schema", "response_format.json_schema.schema"),
+    _P("text.format.strict", "response_format.json_schema.strict"),
+    _P("text.verbosity", "verbosity"),
+    _P("reasoning", "reasoning_effort"),
+    _P("reasoning.effort", "reasoning_effort"),
+    _P("reasoning.summary", refused="Thoughts come whole here: send auto, or leave it out.", takes=("auto",)),
+    _P("reasoning.generate_summary", refused="Thoughts come whole here: send auto, or leave it out.", takes=("auto",)),
+    _P(
+        "reasoning.context", refused="Send the thoughts that the model is to see, and auto or nothing.", takes=("auto",)
+    ),
+    _P("reasoning.mode", refused="Send standard, or leave it out.", takes=("standard",)),
+    _P("tools", "tools"),
+    _P(
+        "tools[].type",
+        "tools[].type",
+        refused=f"{_NO_TOOLS} Send functions and custom tools.",
+        takes=("function", "custom"),
+        carrier=1,
+    ),
+    _P("tools[].name", "tools[].function.name"),
+    _P("tools[].description", "tools[].function.description"),
+    _P("tools[].parameters", "tools[].function.parameters"),
+    _P("tools[].strict", "tools[].function.strict"),
+    _P("tools[].format", "tools[].custom.format", parts=("type", "syntax", "definition")),
+    _P("tools[].output_schema", refused="Models are not told of it: leave it out."),
+    _P("tools[].defer_loading", refused="There is no search for tools: send false, or leave it out.", takes=(False,)),
+    _P("tools[].allowed_callers", refused='Only the model calls tools: send ["direct"].', takes=([], ["direct"])),
+    _P("tool_choice", "tool_choice"),
+    _P(
+        "tool_choice.type",
+        "tool_choice.type",
+        refused=f"{_NO_TOOLS} Choose a function or a custom tool.",
+        takes=("allowed_tools", "function", "custom"),
+        carrier=1,
+    ),
+    _P("tool_choice.mode", "tool_choice.allowed_tools.mode"),
+    _P("tool_choice.tools", "tool_choice.allowed_tools.tools"),
+    _P("tool_choice.name", "tool_choice.function.name"),
+    _P("parallel_tool_calls", "parallel_tool_calls"),
+    _P("max_tool_calls", refused=f"{_NO_TOOLS} Leave it out."),
+    _P("stream", "stream"),
+    _P("stream_options", effect="read for what is in it"),
+    _P("stream_options.include_obfuscation", effect="pads deltas; off unless asked for"),
+    _P("metadata", effect="comes back with the answer"),
+    _P("client_metadata", effect=_LABEL),
+    _P("store", refused=f"{_NO_STATE} Send false, or leave it out.", takes=(False,)),
+    _P("previous_response_id", refused=f"{_NO_STATE} Send the whole conversation as input.", always=True),
+    _P("conversation", refused=f"{_NO_STATE} Send the whole conversation as input.", always=True, parts=("id",)),
+    _P(
+        "prompt",
+        refused=f"{_NO_STATE} Send its words as input and instructions.",
+        always=True,
+        parts=("id", "version", "variables"),
+    ),
+    _P("background", refused=f"{_NO_STATE} Send false, or leave it out.", takes=(False,), always=True),
+    _P(
+        "context_management",
+        refused="Conversations are not shortened: leave it out.",
+        parts=("[].type", "[].compact_threshold"),
+    ),
+    _P(
+        "truncation",
+        refused="Conversations are not shortened: send disabled, or leave it out.",
+        takes=("disabled",),
+    ),
+    _P(
+        "moderation",
+        refused="Leave it out.",
+        parts=("model", "policy", "policy.input", "policy.input.mode", "policy.output", "policy.output.mode"),
+    ),
+    _P("service_tier", "service_tier"),
+    _P("safety_identifier", "safety_identifier"),
+    _P("user", "user"),
+    _P("prompt_cache_key", "prompt_cache_key"),
+    _P("prompt_cache_retention", "prompt_cache_retention"),
+    _P("prompt_cache_options", "prompt_cache_options", parts=("mode", "ttl")),
+)
+
+KNOWN = frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in PARAMETERS)

@@ -1,0 +1,116 @@
+"""Reads a request for a response as a chat request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..chat.nulls import without_nulls
+from ..errors import BadRequest
+from ..jsontypes import Json
+from .conversation import messages_of
+from .parameters import LOGPROBS
+from .places import Places
+from .refusing import refuse
+
+# What has the same name and meaning in both.
+_SAME = (
+    *("model", "temperature", "top_p", "parallel_tool_calls", "service_tier", "safety_identifier", "user"),
+    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has been read: itself, as far as it is honoured here, the chat request that it comes to, where
+    each place of that comes from, and the paths of what was left out."""
+
+    body: Json
+    chat: Json
+    places: Places
+    ignored: list[str]
+
+
+def read(body: Json, policy: str) -> Asked:
+    """What a valid request asks for. ``policy`` says what becomes of what no model here honours, ``refuse`` or
+    ``warn``.
+
+    Raises:
+        UnsupportedParameter: something is not honoured.
+        BadRequest: the items make no conversation, or parameters do not go together.
+    """
+    body, ignored = refuse(without_nulls(body), policy)
+    places = Places()
+    chat: Json = {name: body[name] for name in _SAME if name in body}
+    chat["messages"] = messages_of(body, places)
+    if "max_output_tokens" in body:
+        chat["max_completion_tokens"] = body["max_output_tokens"]
+    chat |= _logprobs(body) | _text(body.get("text", {}))
+    if "effort" in body.get("reasoning", {}):
+        chat["reasoning_effort"] = body["reasoning"]["effort"]
+    if "tools" in body:
+        chat["tools"] = [_tool(tool, index, places) for index, tool in enumerate(body["tools"])]
+    if "tool_choice" in body:
+        chat["tool_choice"] = _choice(body["tool_choice"], places)
+    if body.get("stream"):
+        # The last event tells what the answer took.
+        chat |= {"stream": True, "stream_options": {"include_usage": True}}
+    return Asked(body, chat, places, ignored)
+
+
+def _logprobs(body: Json) -> Json:
+    asked: Json = {"logprobs": True} if LOGPROBS in body.get("include", ()) else {}
+    if body.get("top_logprobs"):
+        if not asked:
+            raise BadRequest(
+                f"top_logprobs needs '{LOGPROBS}' in include: send it, or leave top_logprobs out.",
+                param="top_logprobs",
+                code="invalid_value",
+            )
+        asked["top_logprobs"] = body["top_logprobs"]
+    return asked
+
+
+def _text(text: Json) -> Json:
+    asked: Json = {"verbosity": text["verbosity"]} if "verbosity" in text else {}
+    form = text.get("format")
+    if form is not None and form["type"] == "json_schema":
+        form = {"type": "json_schema", "json_schema": {name: form[name] for name in form if name != "type"}}
+    return asked if form is None else {**asked, "response_format": form}
+
+
+def _tool(tool: Json, index: int, places: Places) -> Json:
+    kind = tool["type"]
+    places.note(f"tools[{index}].{kind}", f"tools[{index}]")
+    if kind == "function":
+        return {
+            "type": kind,
+            kind: {name: tool[name] for name in ("name", "description", "parameters", "strict") if name in tool},
+        }
+    custom = {name: tool[name] for name in ("name", "description", "format") if name in tool}
+    form = custom.get("format")
+    if form is not None and form["type"] == "grammar":
+        places.note(f"tools[{index}].custom.format.grammar", f"tools[{index}].format")
+        grammar = {"syntax": form["syntax"], "definition": form["definition"]}
+        custom["format"] = {"type": "grammar", "grammar": grammar}
+    return {"type": kind, kind: custom}
+
+
+def _choice(choice: Any, places: Places) -> Any:
+    if isinstance(choice, str):
+        return choice
+    if choice["type"] != "allowed_tools":
+        return _reference(choice)
+    for index, reference in enumerate(choice["tools"]):
+        for kind in ("function", "custom"):
+            if reference.get("type") == kind:
+                at = f"tools[{index}]"
+                places.note(f"tool_choice.allowed_tools.{at}.{kind}", f"tool_choice.{at}")
+    allowed = {"mode": choice["mode"], "tools": [_reference(tool) for tool in choice["tools"]]}
+    return {"type": "allowed_tools", "allowed_tools": allowed}
+
+
+def _reference(tool: Json) -> Json:
+    """A reference to a tool as the chat has it; what is none stays as it is and is refused there."""
+    kind, name = tool.get("type"), tool.get("name")
+    return {"type": kind, kind: {"name": name}} if kind in ("function", "custom") else tool

@@ -1,0 +1,124 @@
+"""Answers requests for responses by the chat domain: the same models, policy, limits and fallbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ..chat.call import Call
+from ..chat.foreign import Reading
+from ..chat.service import Chat
+from ..errors import ApiError, BadRequest
+from ..jsontypes import Json
+from .events import ResponseWriter
+from .output import response
+from .request import Asked, read
+
+# Items and parts of items of an input that are read at once, in a few milliseconds.
+_MOST_AT_ONCE = 500
+
+
+def _is_long(body: Json) -> bool:
+    items = body["input"]
+    if isinstance(items, str):
+        return False
+    size = len(items)
+    for item in items:
+        for name in ("content", "output"):
+            parts = item.get(name)
+            if isinstance(parts, list):
+                size += len(parts)
+    return size > _MOST_AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request that can be answered, with the chat's call that it comes to. ``unknown`` are the names of fields that
+    the contract does not know and the body came without."""
+
+    asked: Asked
+    call: Call
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def ignored(self) -> list[str]:
+        """The paths of what is not honoured, percent-encoded where they are not plain."""
+        names = [quote(name, safe="[].") for name in (*self.asked.ignored, *self.unknown)]
+        return list(dict.fromkeys([*names, *(self.asked.places.of(name) for name in self.call.ignored)]))
+
+    def tell_ignored(self) -> None:
+        """Put into the log what is not honoured, in the words of the client's request."""
+        if self.ignored:
+            self.call.log["ignored"] = ",".join(self.ignored)[:500]
+
+
+class Responses:
+    """``read`` is how requests are read that came in under the contract of another author."""
+
+    def __init__(self, chat: Chat, *, read: Reading | None = None) -> None:
+        self.chat = chat
+        self.read = read
+
+    async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Asking:
+        """What a request comes down to, once it is known what the model honours. ``unknown`` are the names of fields
+        that the contract does not know and the body came without.
+
+        Raises:
+            ApiError: it is refused; the error names what the client sent.
+        """
+        given = body if self.read is None else self.read(body)
+        policy = self.chat.model(given["model"]).unsupported or self.chat.policy
+        if unknown and policy == "refuse":
+            raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
+        # A long one takes a while, in which others are served.
+        asked = await asyncio.to_thread(read, given, policy) if _is_long(given) else read(given, policy)
+        try:
+            call = await self.chat.begin(asked.chat, log, client)
+        except ApiError as error:
+            raise asked.places.translate(error) from None
+        asking = Asking(asked, call, tuple(unknown))
+        asking.tell_ignored()
+        return asking
+
+    async def complete(self, asking: Asking) -> Json:
+        """The response.
+
+        Raises:
+            ApiError: the engine refuses the request or cannot answer.
+        """
+        try:
+            made = await self.chat.complete(asking.call)
+        except ApiError as error:
+            raise asking.asked.places.translate(error) from None
+        finally:
+            asking.tell_ignored()
+        return response(asking.asked, made)
+
+    async def stream(self, asking: Asking) -> AsyncGenerator[Json, None]:
+        """The events of the response; raises as `complete` does before the first one, and tells of a failure by the
+        last one afterwards."""
+        writer = ResponseWriter(asking.asked)
+        try:
+            async with aclosing(self.chat.stream(asking.call)) as chunks:
+                async for chunk in chunks:
+                    for event in writer.feed(chunk):
+                        yield event
+        except ApiError as error:
+            told = asking.asked.places.translate(error)
+            if not writer.begun:
+                raise told from None
+            asking.call.log["error"] = told.code
+            for event in writer.fail(told):
+                yield event
+        else:
+            for event in writer.end():
+                yield event
+        finally:
+            asking.tell_ignored()
+
+    def may_be_foreign(self, asking: Asking) -> bool:
+        """Whether another server may make the answer."""
+        return self.chat.may_be_foreign(asking.call)
