@@ -92,7 +92,8 @@ def test_readme_tells_what_servers_of_each_kind_honour() -> None:
     rows = {
         "prompts and texts as tokens": "token_prompts",
         "`echo` with `logprobs`": "prompt_logprobs",
-        **{f"`{name}`": name for name in ("suffix", "dimensions", "logit_bias", "seed")},
+        "penalties": "penalties",
+        **{f"`{name}`": name for name in ("logprobs", "suffix", "dimensions", "logit_bias", "seed")},
         "`continuous_usage_stats`": "continuous_usage",
     }
     assert f"| | {' | '.join(DIALECTS)} |" in text
