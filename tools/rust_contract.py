@@ -74,6 +74,8 @@ def _without_null(schema: Json) -> Json:
     schema = dict(schema)
     if isinstance(schema.get("type"), list):
         schema["type"] = next(kind for kind in schema["type"] if kind != "null")
+    if None in schema.get("enum", ()):
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     if "oneOf" in schema:
         branches = [branch for branch in schema.pop("oneOf") if branch != _NULL]
         if len(branches) > 1:

@@ -159,7 +159,8 @@ def test_the_contract_allows_and_forbids_the_same_in_both_forms(document: Docume
     before, after, chance = Schemas(document), Schemas(Document(result.content)), random.Random(1)
     samples = Samples(document, before)
     lost = {loss.pointer for loss in result.losses if loss.looser}
-    assert lost == {"/components/schemas/Metadata/propertyNames"}
+    # No two kinds of events are alike; of so many the conversion cannot say so.
+    assert lost == {"/components/schemas/Metadata/propertyNames", "/components/schemas/ResponseStreamEvent/oneOf"}
     judged = 0
     for name in document.content["components"]["schemas"]:
         pointer = f"/components/schemas/{name}"
