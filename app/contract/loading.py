@@ -20,8 +20,11 @@ from ..jsontypes import Json
 from .bundling import OutsideReference, Target, bundle, locate
 from .cache import Kept, cache_folder
 from .lifting import lift
+from .pointers import pointer_to, reference_to
 from .yaml_json import YamlLoader, refuse_bombs
 
+# Names documents beside this one whose paths and tags are served with its own.
+BESIDE = "x-parley-beside"
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
 
 
@@ -44,18 +47,22 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
     """
     raw, text = _read(path, cache)
     content = _object(path, text)
-    if not _OUTWARD.search(text):
+    beside = _beside(content, path)
+    if not beside and not _OUTWARD.search(text):
         return Loaded(content, text, raw if path.suffix != ".json" else text, (path,))
     root = path.resolve()
     files = [path]
+    known: dict[str, Any] = {root.name: content}
 
     def read(file: str) -> Any:
-        if file == root.name:
-            return content
-        files.append(root.parent / file)
-        return jiter.from_json(_read(files[-1], cache)[1])
+        if file not in known:
+            files.append(root.parent / file)
+            known[file] = jiter.from_json(_read(files[-1], cache)[1])
+        return known[file]
 
     try:
+        for file in beside:
+            _add(content, file, read(file))
         whole = lift(bundle(root.name, read, partial(_target, root.parent)))
     except DocumentError as error:
         error.files = tuple(files)
@@ -64,6 +71,23 @@ def load(path: Path, *, cache: Path | None = None) -> Loaded:
         # JSON is YAML 1.2 too: what was never written as one file is shown as it is.
         raw = text = to_json(whole, path)
     return Loaded(whole, text, raw if path.suffix != ".json" else text, tuple(files))
+
+
+def _beside(content: Json, path: Path) -> list[str]:
+    """The documents that are to be served with one, by their names, as far as they lie beside it."""
+    named = content.pop(BESIDE, None)
+    names = named if isinstance(named, list) else []
+    return [name for name in names if Path(str(name)).name == name and path.with_name(name).exists()]
+
+
+def _add(content: Json, file: str, other: object) -> None:
+    """Give a document the paths and tags of another one beside it, but for those that it has itself."""
+    if not isinstance(other, dict):
+        return
+    paths = content.setdefault("paths", {})
+    for path in other.get("paths") or {}:
+        paths.setdefault(path, {"$ref": file + reference_to(pointer_to("paths", path))})
+    content["tags"] = [*(content.get("tags") or []), *(other.get("tags") or [])]
 
 
 def _target(folder: Path, file: str, reference: str) -> Target:

@@ -90,8 +90,8 @@ def test_siblings_of_a_reference_count_in_3_1_and_not_in_3_0() -> None:
 def test_operations_are_read_with_their_ids_parameters_and_media_types(document: Document) -> None:
     found = {operation.id: operation for operation in operations(document)}
     assert list(found) == [
-        *("createChatCompletion", "createCompletion", "createEmbedding", "createResponse"),
-        *("listModels", "retrieveModel"),
+        *("createChatCompletion", "createCompletion", "createEmbedding"),
+        *("listModels", "retrieveModel", "createResponse"),
     ]
     chat = found["createChatCompletion"]
     assert (chat.method, chat.path, chat.tag, chat.request_required) == ("post", "/chat/completions", "Chat", True)
@@ -143,9 +143,9 @@ def test_a_handler_is_found_by_tag_and_operation_id(document: Document) -> None:
         "create_chat_completion",
         "create_completion",
         "create_embedding",
-        "create_response",
         "list_models",
         "retrieve_model",
+        "create_response",
     ]
     (unknown,) = operations(make({"/a": {"get": {"tags": ["Fine-tuning"], "operationId": "list-jobs"}}}))
     assert find_handler("app.handlers", unknown) is None

@@ -193,3 +193,24 @@ def test_names_that_are_no_strings_in_yaml_are_those_of_json(tmp_path: Path) -> 
     path = tmp_path / "d.yaml"
     path.write_text("openapi: 3.1.0\npaths: {}\nx: {200: a, true: b, null: c}\n")
     assert load(path).content["x"] == {"200": "a", "true": "b", "null": "c"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_document_that_is_named_beside_another_is_served_with_it_where_it_is_there(
+    tmp_path: Path, is_there: bool
+) -> None:
+    answer = {"responses": {"200": {"description": "d"}}}
+    other = {
+        "tags": [{"name": "B"}],
+        "paths": {"/a": {"get": {"operationId": "mine"}}, "/b": {"get": {**answer, "operationId": "b"}}},
+        "components": {"schemas": {"S": {"$ref": "root.json#/components/schemas/T"}}},
+    }
+    root = {"openapi": "3.1.0", "paths": {"/a": {"get": {"operationId": "a"}}}, "x-parley-beside": ["b.json"]}
+    root["components"] = {"schemas": {"T": {"type": "integer"}}}
+    (tmp_path / "root.json").write_text(json.dumps(root))
+    if is_there:
+        (tmp_path / "b.json").write_text(json.dumps(other))
+    document = Document.load(tmp_path / "root.json")
+    assert [operation.id for operation in operations(document)] == (["a", "b"] if is_there else ["a"])
+    assert document.content.get("tags", []) == (other["tags"] if is_there else [])
+    assert [file.name for file in document.files] == ["root.json", *(["b.json"] if is_there else [])]
