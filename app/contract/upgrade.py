@@ -76,7 +76,8 @@ def _turn_exclusive(node: Json) -> None:
 
 def _bound_format(node: Json) -> None:
     bounds = _RANGES.get(node["format"]) if isinstance(node.get("format"), str) else None
-    if bounds is not None and node.get("type") in ("integer", "number"):
+    kinds = node.get("type")
+    if bounds is not None and {"integer", "number"} & set(kinds if isinstance(kinds, list) else [kinds]):
         low, high = bounds
         node["minimum"] = max(low, node.get("minimum", low))
         node["maximum"] = min(high, node.get("maximum", high))

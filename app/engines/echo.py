@@ -23,6 +23,7 @@ from ..jsontypes import Json
 from .asked import Asked
 from .base import (
     OPERATIONS,
+    Choice,
     Completion,
     Delta,
     Deltas,
@@ -220,6 +221,10 @@ class EchoPlan:
         self._bound(choice)
         if self.delay:
             await asyncio.sleep(self.delay * len(self.deltas))
+        if all(len(message) == 1 and "content" in message for message in self.deltas):
+            # Most answers, put together at once: there may be a million words.
+            text = "".join(message["content"] or "" for message in self.deltas)
+            return Completion([Choice(0, {"content": text}, self.reason)], {"usage": self.usage})
         return await collect(self._stream(None))
 
     async def stream(self, choice: int = 0) -> Deltas:

@@ -65,6 +65,12 @@ TWINS: dict[str, tuple[Any, Any, list[Any], list[Any]]] = {
         [2**31 - 1, -(2**31)],
         [2**31, 1.5],
     ),
+    "a 64 bit integer or null": (
+        {"type": "integer", "format": "int64", "nullable": True},
+        {"type": ["integer", "null"], "format": "int64"},
+        [2**63 - 1, -(2**63), None],
+        [2**63, -(2**63) - 1],
+    ),
 }
 
 

@@ -56,7 +56,7 @@ def test_it_is_a_sound_document() -> None:
 def test_it_has_the_operations_and_the_names_of_the_contract() -> None:
     stream = {"schema": {"type": "string"}}
     paths = json.loads(json.dumps(contract()["paths"]))
-    for path in ("/chat/completions", "/responses"):
+    for path in ("/chat/completions", "/completions", "/responses"):
         content = paths[path]["post"]["responses"]["200"]["content"]
         assert "text/event-stream" in content
         content["text/event-stream"] = stream
