@@ -1,8 +1,8 @@
 """Prints the contract, as one file, as openapi-generator can make Rust of it: ``python tools/rust_contract.py FILE``.
 
 From the contract as it stands, openapi-generator 7.26 makes a ``rust-server`` that does not compile and a ``rust``
-client that writes a tag twice. The document printed has the same operations and the same names, and takes whatever the
-contract takes, and more:
+client that writes a tag twice. The document printed has the operations on chats and models, of whose parts all compile,
+under the same names; it takes whatever the contract takes, and more:
 
 * no `discriminator`: the branches have their tag, and Rust's types try one branch after the other;
 * `oneOf` for every `anyOf`: of these ``rust`` makes an empty struct;
@@ -27,11 +27,13 @@ Json = dict[str, Any]
 
 _COMPONENTS = "#/components/schemas/"
 _NULL = {"type": "null"}
+# ``rust-server`` cannot have the nullable numbers of completions, nor the lists of outputs of responses.
+_TAGS = frozenset({"Chat", "Models"})
 
 
 def rust_contract(document: Json) -> Json:
     """The document in that form; the one given stays as it is."""
-    rewritten = copy.deepcopy(document)
+    rewritten = _of_chats_and_models(copy.deepcopy(document))
     for path in rewritten["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():
@@ -43,6 +45,39 @@ def rust_contract(document: Json) -> Json:
     components["schemas"] = {name: schema for name, schema in schemas.items() if "$ref" not in schema}
     direct: Json = _direct(rewritten, aliases)
     return direct
+
+
+def _of_chats_and_models(document: Json) -> Json:
+    """The document with those operations, and with the schemas that they lead to."""
+    document["paths"] = {
+        path: item
+        for path, item in document["paths"].items()
+        if any(_TAGS & set(operation.get("tags", ())) for operation in item.values())
+    }
+    document["tags"] = [tag for tag in document["tags"] if tag["name"] in _TAGS]
+    parts = document["components"]
+    found: set[str] = set()
+    waiting = _referred([document["paths"], {name: part for name, part in parts.items() if name != "schemas"}])
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= _referred(parts["schemas"][name]) - found
+    parts["schemas"] = {name: schema for name, schema in parts["schemas"].items() if name in found}
+    return document
+
+
+def _referred(value: Any) -> set[str]:
+    """The schemas that anything in a value refers to."""
+    if isinstance(value, list):
+        return set().union(*map(_referred, value))
+    if not isinstance(value, dict):
+        return set()
+    own = value.get("$ref")
+    found = {own.removeprefix(_COMPONENTS)} if isinstance(own, str) and own.startswith(_COMPONENTS) else set()
+    mapped = value.get("mapping")
+    if isinstance(mapped, dict):
+        found |= {each.removeprefix(_COMPONENTS) for each in mapped.values() if isinstance(each, str)}
+    return found.union(*map(_referred, value.values()))
 
 
 def _rewritten(schema: Json) -> Json:

@@ -37,6 +37,7 @@ NAMED_HERE = {
     "ModerationResultList": "an inline array there; rust-server's generator needs the name",
     "CreateChatCompletionStreamEvent": "an event that tells of an error has no schema there",
     "ChatCompletionStreamChoiceList": "an inline array there; rust-server's generator needs the name",
+    "CompletionStreamChoiceList": "an inline array there; rust-server's generator needs the name",
     "ChatCompletionStreamChoice": "inline there; the items of a named array suit client generators better by name",
     "CompletionChoice": "inline there; the items of a named array suit client generators better by name",
     "CompletionLogprobs": "inline there; here whole answers and streams share it",
