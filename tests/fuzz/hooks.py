@@ -11,6 +11,7 @@ CODES = {
     "unsupported_parameter",
     "missing_tool_answer",
     "missing_required_parameter",
+    "array_above_max_length",  # more prompts times choices than the server makes
     "integer_above_max_value",
     "invalid_value",
     "context_length_exceeded",
