@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,17 +15,14 @@ from .document import Document, base_path, templates
 from .events import event_data
 from .forms import Encoding, Form
 from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
-from .parameters import STYLES, Parameter, style_of
+from .parameter_objects import follow, read_parameter, read_parameters
+from .parameters import Parameter, style_of
 from .pointers import pointer_to
 from .shapes import Shape
 
 log = logging.getLogger("parley")
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-
-
-# What these header fields mean is not for a parameter to say (OpenAPI Specification, "Parameter Object").
-_NOT_PARAMETERS = frozenset({"accept", "content-type", "authorization"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +221,7 @@ def _read(
         base=base_path(node.get("servers") or item.get("servers") or document.content.get("servers")),
         path=path,
         tag=None if (tag := (node.get("tags") or [None])[0]) is None else str(tag),
-        parameters=_parameters(document, node, item, base, pointer),
+        parameters=read_parameters(document, node, item, base, pointer),
         request=_bodies(document, body, body_pointer or f"{base}/requestBody"),
         request_required=bool(body.get("required")),
         responses=responses,
@@ -241,11 +237,10 @@ def _media(node: Any, pointer: str) -> dict[str, str | None]:
 
 
 def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:
-    follow = partial(_follow, document)
     found = {}
     for media_type, media in (node.get("content") or {}).items():
         at = pointer + pointer_to("content", media_type)
-        shape = Shape(follow, media.get("schema", {}))
+        shape = Shape(partial(follow, document), media.get("schema", {}))
         kind = split_type(media_type)[0]
         form = None
         if kind in (FORM, MULTIPART) or "*" in kind:
@@ -261,7 +256,7 @@ def _encodings(document: Document, node: Any, pointer: str) -> dict[str, Encodin
     for name, encoding in node.items():
         at = pointer + pointer_to("encoding", name)
         headers = [
-            _parameter(document, {**header, "name": key, "in": "header"}, there or at + pointer_to("headers", key))
+            read_parameter(document, {**header, "name": key, "in": "header"}, there or at + pointer_to("headers", key))
             for key, (header, there) in (
                 (key, document.resolve(header)) for key, header in (encoding.get("headers") or {}).items()
             )
@@ -275,55 +270,3 @@ def _encodings(document: Document, node: Any, pointer: str) -> dict[str, Encodin
             headers=tuple(headers),
         )
     return found
-
-
-def _parameters(document: Document, node: Any, item: Any, base: str, item_pointer: str) -> tuple[Parameter, ...]:
-    found: dict[tuple[str, str], Parameter] = {}
-    for owner, at in ((node, base), (item, item_pointer)):
-        for index, parameter in enumerate(owner.get("parameters") or []):
-            parameter, pointer = document.resolve(parameter)
-            if not isinstance(parameter, dict) or not {"name", "in"} <= set(parameter):
-                raise UnusablePart(
-                    f"{document.source}: a parameter at {at + pointer_to('parameters', index)} has no name or no place "
-                    "(in)."
-                )
-            key = (parameter["name"], parameter["in"])
-            if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
-                continue  # the operation's own parameter stands before the path's
-            found[key] = _parameter(document, parameter, pointer or at + pointer_to("parameters", index))
-    names = Counter(name for name, _ in found)
-    return tuple(replace(made, is_namesake=names[made.name] > 1) for made in found.values())
-
-
-def _parameter(document: Document, node: Any, pointer: str) -> Parameter:
-    holder, media_type = node, None
-    if node.get("content"):
-        media_type, holder = next(iter(node["content"].items()))  # it has exactly one entry
-        pointer += pointer_to("content", media_type)
-    style, explode = style_of(node, node["in"])
-    if style not in STYLES.get(node["in"], ()):
-        log.warning("%s: there is no style %s in the %s; it is read as the default one", pointer, style, node["in"])
-    return Parameter(
-        name=node["name"],
-        location=node["in"],
-        required=bool(node.get("required")) or node["in"] == "path",
-        schema=pointer + "/schema" if "schema" in holder else None,
-        shape=Shape(partial(_follow, document), holder.get("schema", {})),
-        style=style,
-        explode=explode,
-        allow_empty=bool(node.get("allowEmptyValue")) and node["in"] == "query",
-        media_type=split_type(media_type)[0] if media_type else None,
-    )
-
-
-def _follow(document: Document, schema: Any) -> Any:
-    """A schema without a ``$ref`` at its top; beside one, 3.1 knows further rules and 3.0 knows none."""
-    if not (isinstance(schema, dict) and isinstance(schema.get("$ref"), str)):
-        return schema
-    try:
-        target, _ = document.resolve(schema)
-    except DocumentError:
-        # An ``$anchor``, which the validators know: its text is read as text. What leads nowhere they refuse.
-        target = {}
-    beside = {key: value for key, value in schema.items() if key != "$ref"}
-    return {"allOf": [target, beside]} if beside and not document.version.startswith("3.0") else target
