@@ -332,6 +332,21 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
         kept.close()
 
 
+def test_a_client_that_had_just_connected_when_its_worker_was_told_to_stop_is_answered() -> None:
+    with serve("echo") as server:
+        [worker] = server.workers
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        client.connect()
+        # Another one that is answered shows that the first is with the worker.
+        assert server.request("GET", "/livez").status == 200
+        server.process.send_signal(signal.SIGHUP)
+        server.log_line("Worker shutting down")
+        client.request("GET", "/livez")
+        assert client.getresponse().status == 200
+        client.close()
+        wait_until(lambda: worker not in server.workers)
+
+
 def test_nor_does_a_reload_that_is_being_prepared(tmp_path: Path) -> None:
     spec = copytree(ROOT / "openapi", tmp_path / "api") / "openapi.yaml"
     with serve("echo", {"PARLEY_SPEC": str(spec)}) as server:

@@ -36,6 +36,9 @@ _HEAD_SECONDS = 60.0
 # Seconds in which a client must have read the rest of an answer, and closed the connection, once we have.
 _FLUSH_SECONDS = 10.0
 
+# Seconds for which a worker that stops waits for a request that is due.
+_DUE_SECONDS = 1.0
+
 # Bytes that are taken from a socket at a time; asyncio would take 256 KiB.
 _READ_AT_ONCE = 1 << 14
 
@@ -71,6 +74,8 @@ class Protocol(ASGIProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._admitted = self._refused = False
+        # Whether a request is to be expected: the first one of the connection, or one of which a part has come.
+        self._due = True
         # Bytes of answers that the application keeps until the client has read them.
         self._answers = 0
 
@@ -118,6 +123,18 @@ class Protocol(ASGIProtocol):
             self.drop()  # it was refused, and has not closed it itself yet
         self._close_transport()
 
+    def stop(self) -> None:
+        """Close the connection as soon as no request is being served, nor due. What its client sent to a connection
+        that was closed would be lost, and a client that has just connected has no reason to expect that."""
+        if self.idle and self._due:
+            self.worker.loop.call_later(_DUE_SECONDS, self._end_if_idle)
+        else:
+            self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self.idle:
+            self.end()
+
     def drop(self) -> None:
         self.transport.abort()
 
@@ -135,6 +152,7 @@ class Protocol(ASGIProtocol):
     def data_received(self, data: bytes) -> None:
         if self._closed:
             return
+        self._due = True
         try:
             super().data_received(data)
             self.worker.connections.changed(self)
@@ -182,6 +200,7 @@ class Protocol(ASGIProtocol):
 
     def _arm_keepalive_timer(self) -> None:
         super()._arm_keepalive_timer()
+        self._due = False
         self.worker.connections.idle(self)
 
     def _head_timeout(self) -> None:

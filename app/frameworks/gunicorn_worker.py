@@ -1,9 +1,9 @@
 """What is used of gunicorn's asgi worker beyond what it documents:
 
-- `ASGIWorker` makes its ``loop`` in ``_setup_event_loop``, asks it for its servers by ``create_server`` with a ``sock``
-  that listens already, of which it uses ``close`` and ``wait_closed``, calls ``notify`` before each sleep of a second
-  in the task that waits for ``alive`` to become false, takes the cancellation of that sleep for the end, and then
-  awaits ``_shutdown``.
+- `ASGIWorker` makes its ``loop`` in ``_setup_event_loop``, asks it for its ``servers`` by ``create_server`` with a
+  ``sock`` that listens already, of which it uses ``close`` (a second time too) and ``wait_closed``, calls ``notify``
+  before each sleep of a second in the task that waits for ``alive`` to become false, takes the cancellation of that
+  sleep for the end, and then awaits ``_shutdown``.
 
 It is apart from `app.frameworks.gunicorn` because importing it imports the worker.
 """
@@ -30,6 +30,9 @@ _UNSENT = 1 << 17
 
 # Idle connections that are closed when there is no descriptor for another one.
 _ROOM = 16
+
+# Seconds in which a worker that stops reads what has come already.
+_READING = 0.02
 
 # Bytes that a worker keeps in all for clients that do not read.
 _UNREAD = 1 << 27
@@ -106,11 +109,13 @@ class Worker(ASGIWorker):
         self.log.error("no connection can be taken for the moment: %s", error.strerror)
 
     async def _shutdown(self) -> None:
-        # However it came to this: connections are closed after their answer, and at once when they wait for none, for
-        # they would hold the stop up for as long as they may stay idle.
+        # However it came to this: connections are closed after their answer, and those that wait for none now, for they
+        # would hold the stop up for as long as they may stay idle.
         self.alive = False
         self._waiting = None
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_READING)
         for connection in list(self.connections.all):
-            if connection.idle:
-                connection.end()
+            connection.stop()
         await super()._shutdown()

@@ -32,6 +32,12 @@ def test_a_stop_closes_idle_connections_and_waits_for_the_others() -> None:
     async def body(worker: Refusing) -> None:
         idle, busy = Client(), Client()
         waiting = connect(worker, idle)
+        waiting.data_received(REQUEST)
+        await begun.wait()
+        go_on.set()
+        await until(lambda: idle.received.endswith(b"hello") and waiting.idle)
+        go_on.clear()
+        begun.clear()
         serving = connect(worker, busy)
         serving.data_received(REQUEST)
         await begun.wait()
@@ -49,6 +55,39 @@ def test_a_stop_closes_idle_connections_and_waits_for_the_others() -> None:
     run(body, slow)
 
 
+@pytest.mark.parametrize("sent", [b"", REQUEST[:10]], ids=["nothing", "a part of the head"])
+def test_a_request_that_was_due_when_the_stop_began_is_answered(sent: bytes) -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        if sent:
+            protocol.data_received(sent)
+        stop = asyncio.create_task(worker._shutdown())
+        await asyncio.sleep(0.1)
+        assert not client.closed.is_set()
+        protocol.data_received(REQUEST[len(sent) :])
+        await client.closed.wait()
+        assert client.received.endswith(b"hello")
+        protocol.connection_lost(None)
+        await stop
+
+    run(body)
+
+
+def test_a_connection_that_never_sends_a_request_does_not_hold_a_stop_up_for_long() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        protocol = connect(worker, client)
+        begin = worker.loop.time()
+        stop = asyncio.create_task(worker._shutdown())
+        await client.closed.wait()
+        protocol.connection_lost(None)
+        await stop
+        assert worker.loop.time() - begin < worker.cfg.graceful_timeout / 3
+
+    run(body)
+
+
 @pytest.mark.parametrize("signal", ["handle_exit_signal", "handle_quit_signal"])
 def test_a_signal_ends_the_wait_of_the_worker_at_once(signal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Server:
@@ -62,7 +101,7 @@ def test_a_signal_ends_the_wait_of_the_worker_at_once(signal: str, monkeypatch: 
     sleep = asyncio.sleep
 
     async def sleep_for_good(seconds: float) -> None:
-        await (sleep(0) if seconds == 0 else asyncio.Event().wait())
+        await (sleep(0) if seconds < 1 else asyncio.Event().wait())
 
     async def body(worker: Refusing) -> None:
         worker.sockets = [SimpleNamespace(sock=None)]
