@@ -142,7 +142,10 @@ class Master:
         import_connexion()
         from .wiring import contract_path, needs_engine
 
-        document = Document.load(contract_path(self._settings), lenient=self._settings.lenient)
+        # Workers get it with the fork, which takes them no time, and no memory while it is not written to.
+        document = Document.load(
+            contract_path(self._settings), keep=not self._settings.reload, lenient=self._settings.lenient
+        )
         found = operations(document)
         self._base_path = document.base_path
         self._operations = found

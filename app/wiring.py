@@ -27,6 +27,7 @@ from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
+from .contract.trial import Trial, try_all
 from .embeddings.service import Embeddings
 from .engines.base import Engine
 from .engines.extra import EXTRA_PARAMETERS, OF_CHATS_ALONE
@@ -183,9 +184,9 @@ def wire(
     security = Security(document, allow_basic=settings.basic_auth)
     # What cannot be used ends the start, or is left out; it never ends a request.
     if document.lenient:
-        found = usable(found, schemas, security)
+        found = usable(found, Trial(document), security)
     else:
-        schemas.try_all({pointer for operation in found for pointer in operation.schemas})
+        try_all(document, {pointer for operation in found for pointer in operation.schemas})
     routes = routing_view(document, found, security)
     security.report(operation for operation in found if not operation.fault)
     handlers = handlers_of(settings)

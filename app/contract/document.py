@@ -1,7 +1,7 @@
 """An OpenAPI document, 3.0 or 3.1: what it says, where its references lead, and its schemas in one form.
 
-The document itself is never altered: it is served as it was written. Only the copy that validators are compiled
-from is brought into the form of JSON Schema 2020-12 (see `app.contract.upgrade`).
+The document itself is never altered: it is served as it was written. Only copies of its parts, that validators are
+compiled from, are brought into the form of JSON Schema 2020-12 (see `app.contract.source`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from ..errors import DocumentError, UnusablePart
 from ..jsontypes import Json
 from .loading import load, to_json
 from .pointers import look_up, pointer_in
-from .structure import FILES
-from .upgrade import Direction, has_directions, upgrade
+from .upgrade import has_directions
 
 _PARTS = (
     ("components", dict, "an object"),
@@ -68,14 +67,14 @@ class Document:
         self.has_directions = has_directions(self.json_bytes)
 
     @classmethod
-    def load(cls, path: Path, *, cache: Path | None = None, lenient: bool = False) -> Document:
-        """Read a YAML or JSON file, with the files beside it that it refers to. ``lenient``: what of it cannot be used
-        is to be left out, and all else served.
+    def load(cls, path: Path, *, cache: Path | None = None, keep: bool = False, lenient: bool = False) -> Document:
+        """Read a YAML or JSON file, with the files beside it that it refers to. ``keep``: see
+        `app.contract.loading.load`. ``lenient``: what of it cannot be used is to be left out, and all else served.
 
         Raises:
             DocumentError: a file cannot be read or is not an OpenAPI document.
         """
-        loaded = load(path, cache=cache)
+        loaded = load(path, cache=cache, keep=keep)
         return cls(
             loaded.content,
             source=str(path),
@@ -105,12 +104,8 @@ class Document:
                 raise UnusablePart(f"{self.source}: the reference {reference} points nowhere.") from None
         raise UnusablePart(f"{self.source}: references go round in circles at {pointer}.")
 
-    def schema_source(self, direction: Direction | None = None) -> Json:
-        """Paths and components with every schema in 2020-12 form, at the same pointers as in the document."""
-        parts = {name: self.content[name] for name in ("paths", "components", FILES) if name in self.content}
-        return upgrade(parts, version=self.version, resolve=self._target, direction=direction)
-
-    def _target(self, node: object) -> Any:
+    def target(self, node: object) -> Any:
+        """As `resolve`, the node alone; None in a lenient document whose reference leads nowhere."""
         try:
             return self.resolve(node)[0]
         except DocumentError:

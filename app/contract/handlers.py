@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -30,6 +31,8 @@ class Handlers:
     def __init__(self, packages: Sequence[str], renamed: Mapping[str, str] | None = None) -> None:
         self.packages = tuple(packages)
         self.renamed = dict(renamed or {})
+        # Which modules there are: a document has many operations and few tags.
+        self._exists = functools.cache(_exists)
         for package in self.packages:
             _import(package)
 
@@ -42,7 +45,7 @@ class Handlers:
         """
         name = self.renamed.get(operation.id)
         for package in self.packages:
-            found = _anywhere(package, name) if name else find_handler(package, operation)
+            found = _anywhere(package, name) if name else self._of_tag(package, operation)
             if found is not None:
                 return found
         if name:
@@ -51,6 +54,15 @@ class Handlers:
                 f"{' or '.join(self.packages)}."
             )
         return None
+
+    def _of_tag(self, package: str, operation: Operation) -> Handler | None:
+        """The function for an operation in a package, by its first tag and its operationId, or None.
+
+        Raises:
+            ConfigurationError: the module that should have it cannot be imported.
+        """
+        module = f"{package}.{_snake(operation.tag)}" if operation.tag else package
+        return _function(module, operation.id) if self._exists(module) else None
 
     def check_names(self, operations: Sequence[Operation]) -> None:
         """Hold the names that are renamed against the document.
@@ -64,16 +76,6 @@ class Handlers:
                 raise ConfigurationError(
                     f"PARLEY_OPERATIONS names the operation {name}, which the document does not have."
                 )
-
-
-def find_handler(package: str, operation: Operation) -> Handler | None:
-    """The function for an operation in a package, by its first tag and its operationId, or None.
-
-    Raises:
-        ConfigurationError: the module that should have it cannot be imported.
-    """
-    module = f"{package}.{_snake(operation.tag)}" if operation.tag else package
-    return _function(module, operation.id) if _exists(module) else None
 
 
 def _anywhere(package: str, name: str) -> Handler | None:
@@ -106,5 +108,6 @@ def _import(module: str) -> Any:
         ) from error
 
 
+@functools.lru_cache(maxsize=4096)
 def _snake(name: str) -> str:
     return inflection.underscore(re.sub(r"\W+", "_", name).strip("_"))

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 
 from ..errors import DocumentError
 from .operations import Operation
-from .schemas import Schemas
 from .security import Security
+from .trial import Trial
 
 log = logging.getLogger("parley")
 
 
-def usable(operations: Iterable[Operation], schemas: Schemas, security: Security) -> list[Operation]:
+def usable(operations: Iterable[Operation], trial: Trial, security: Security) -> list[Operation]:
     """The operations of a lenient document, each that cannot be used as one that says so; what is wrong is logged."""
     result = []
     for operation in operations:
         if not operation.fault:
             try:
-                schemas.try_all(operation.schemas)
+                trial.run(operation.schemas)
                 security.ways_in(operation)
             except DocumentError as error:
                 operation = operation.unusable(str(error))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,13 @@ from .yaml_json import YamlLoader, refuse_bombs
 
 # Names documents beside this one whose paths and tags are served with its own.
 BESIDE = "x-parley-beside"
+# JSON of fewer bytes is parsed in less time than it takes to find out whether it was.
+_LARGE_JSON = 1 << 20
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
+
+
+# The document that is kept, with the digests of its files.
+_kept: dict[Path, tuple[Loaded, list[bytes] | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,32 @@ class Loaded:
     files: tuple[Path, ...]
 
 
-def load(path: Path, *, cache: Path | None = None) -> Loaded:
-    """Read a document. ``cache`` is the folder for parsed files; None: that of the user, see `cache_folder`.
+def load(path: Path, *, cache: Path | None = None, keep: bool = False) -> Loaded:
+    """Read a document. ``cache`` is the folder for parsed files; None: that of the user, see `cache_folder`. ``keep``:
+    what is read is given to those, in this process and in those that are forked from it, who ask for the document while
+    its files stay as they are.
 
     Raises:
         DocumentError: a file cannot be read, is not valid, or refers to what is not in the document's folder.
     """
+    if not keep and (kept := _kept.get(path)) is not None and _digests(kept[0].files) == kept[1]:
+        return kept[0]
+    loaded = _load(path, cache)
+    if keep:
+        _kept.clear()
+        _kept[path] = loaded, _digests(loaded.files)
+    return loaded
+
+
+def _digests(files: Iterable[Path]) -> list[bytes] | None:
+    """What tells whether files have changed; None where one cannot be read."""
+    try:
+        return [sha256(file.read_bytes()).digest() for file in files]
+    except OSError:
+        return None
+
+
+def _load(path: Path, cache: Path | None) -> Loaded:
     raw, text = _read(path, cache)
     content = _object(path, text)
     beside = _beside(content, path)
@@ -118,22 +146,31 @@ def _read(path: Path, cache: Path | None) -> tuple[bytes, bytes]:
         raw = path.read_bytes()
     except OSError as error:
         raise DocumentError(f"The document {path} cannot be read: {error.strerror}.") from None
-    if path.suffix == ".json":
-        try:
-            return raw, to_json(json.loads(raw), path)
-        except (ValueError, RecursionError) as error:
-            raise DocumentError(f"The document {path} is not valid JSON: {error}.") from None
-    kept = Kept(cache or cache_folder(), raw)
+    write = _written_json if path.suffix == ".json" else _written_yaml
+    if path.suffix == ".json" and len(raw) < _LARGE_JSON:
+        return raw, write(path, raw)
+    kept = Kept(cache or cache_folder(), path.suffix.encode() + raw)
     text = kept.read()
     if text is None:
-        try:
-            content = yaml.load(raw, Loader=YamlLoader)
-            refuse_bombs(content, raw.decode(errors="replace"))
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise DocumentError(f"The document {path} is not valid YAML: {error}.") from None
-        text = to_json(content, path)
+        text = write(path, raw)
         kept.write(text)
     return raw, text
+
+
+def _written_json(path: Path, raw: bytes) -> bytes:
+    try:
+        return to_json(json.loads(raw), path)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"The document {path} is not valid JSON: {error}.") from None
+
+
+def _written_yaml(path: Path, raw: bytes) -> bytes:
+    try:
+        content = yaml.load(raw, Loader=YamlLoader)
+        refuse_bombs(content, raw.decode(errors="replace"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(f"The document {path} is not valid YAML: {error}.") from None
+    return to_json(content, path)
 
 
 def _object(path: Path, text: bytes) -> Json:

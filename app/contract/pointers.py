@@ -7,6 +7,7 @@ a *path* is a pointer taken apart, with an index as a number.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -22,7 +23,11 @@ _IN_FRAGMENT = "/~:@!$&'()*+,;=?"
 
 def pointer_to(*tokens: str | int) -> str:
     """A pointer from unescaped tokens."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+    pointer = "/" + "/".join(map(str, tokens)) if tokens else ""
+    # Hardly any token has to be escaped, and large documents have many.
+    if "~" in pointer or pointer.count("/") > len(tokens):
+        return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+    return pointer
 
 
 def unescape(token: str) -> str:
@@ -32,7 +37,8 @@ def unescape(token: str) -> str:
 
 def tokens(pointer: str) -> list[str]:
     """The unescaped tokens of a pointer."""
-    return [unescape(token) for token in pointer.split("/")[1:]]
+    parts = pointer.split("/")[1:]
+    return [unescape(token) for token in parts] if "~" in pointer else parts
 
 
 def last_token(pointer: str) -> str:
@@ -46,7 +52,16 @@ def look_up(value: object, pointer: str) -> Any:
     Raises:
         LookupError: nothing does.
     """
-    for token in tokens(pointer):
+    return descend(value, tokens(pointer))
+
+
+def descend(value: object, path: Iterable[str]) -> Any:
+    """What the unescaped tokens of a pointer lead to.
+
+    Raises:
+        LookupError: nothing is there.
+    """
+    for token in path:
         if isinstance(value, list) and _INDEX.fullmatch(token):
             value = value[int(token)]
         elif isinstance(value, dict):

@@ -99,7 +99,8 @@ class Paths:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._exact: dict[str, set[str]] = {}
-        self._patterns: list[tuple[re.Pattern[str], str]] = []
+        # By the folders before the first parameter: patterns, and their methods.
+        self._patterns: dict[str, list[tuple[str, str]]] = {}
         for operation in operations:
             method = operation.method.upper()
             parts = re.split(r"\{[^}]*\}", operation.url)
@@ -110,10 +111,13 @@ class Paths:
             if operation.path.endswith("}"):
                 gaps[-1] = ".+"
             pattern = re.escape(parts[0]) + "".join(g + re.escape(p) for g, p in zip(gaps, parts[1:], strict=True))
-            self._patterns.append((re.compile(pattern), method))
+            self._patterns.setdefault(parts[0].rpartition("/")[0], []).append((pattern, method))
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path answers, sorted; empty when the document does not have it."""
         found = set(self._exact.get(path, ()))
-        found |= {method for pattern, method in self._patterns if pattern.fullmatch(path)}
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            found |= {method for pattern, method in self._patterns.get(folder, ()) if re.fullmatch(pattern, path)}
         return sorted(found | ({"HEAD"} if "GET" in found else set()))

@@ -7,17 +7,19 @@ verdicts (a differential test holds the two together).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..errors import UnusablePart
+from ..errors import DocumentError, UnusablePart
 from ..jsontypes import Json
 from .document import Document
 from .faults import Fault, Validator
 from .formats import FORMATS, is_byte
 from .piecewise import URI, Pieces
-from .pointers import reference_to
+from .pointers import pointer_in, reference_to
+from .source import SchemaSource
+from .structure import references
 from .upgrade import Direction
 
 try:
@@ -42,9 +44,7 @@ class Schemas:
         self._document = document
         self._lazy = lazy
         self._validators: dict[tuple[str, Direction | None], Validator] = {}
-        self._compilers: dict[Direction | None, Any] = {}
-        # Those of the directions are made when one is asked for that differs.
-        self._compiler(None)
+        self._compilers: dict[Direction | None, _Compiler] = {}
 
     def validator(self, pointer: str, direction: Direction | None = None) -> Validator:
         """The validator of the schema at a pointer, such as ``/components/schemas/Model``. ``direction`` is the side
@@ -57,32 +57,50 @@ class Schemas:
         key = (pointer, direction)
         found = self._validators.get(key)
         if found is None:
-            found = _Lazy(partial(self._compile, pointer, direction)) if self._lazy else self._compile(*key)
+            found = _Lazy(partial(self.compile, pointer, direction)) if self._lazy else self.compile(*key)
             self._validators[key] = found
         return found
 
-    def try_all(self, pointers: Iterable[str]) -> None:
-        """Compile schemas and forget them again.
+    def source(self, direction: Direction | None = None) -> SchemaSource:
+        """What validators are compiled from."""
+        return self._compiler(direction).source
 
-        Raises:
-            DocumentError: as `validator`, for the first that cannot be used.
-        """
-        for pointer in pointers:
-            self._compile(pointer, None)
-
-    def _compile(self, pointer: str, direction: Direction | None) -> Validator:
+    def compile(self, pointer: str, direction: Direction | None = None) -> Validator:
+        """As `validator`, at once and anew."""
         compiler = self._compiler(direction)
         try:
-            compiled = compiler.compile({"$ref": URI + reference_to(pointer)})
+            compiled = compiler.whole(pointer)
+        except DocumentError:
+            raise
         except Exception as error:  # each library has its own, and some have several
             raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
         return _Located(compiled, pointer, compiler.pieces)
 
-    def _compiler(self, direction: Direction | None) -> Any:
+    def _compiler(self, direction: Direction | None) -> _Compiler:
+        direction = direction if self._document.has_directions else None
         if direction not in self._compilers:
-            source = self._document.schema_source(direction)
-            self._compilers[direction] = (_Rust if self.backend == "jsonschema-rs" else _Python)(source)
+            compile = _compile_rust if self.backend == "jsonschema-rs" else _compile_python
+            self._compilers[direction] = _Compiler(SchemaSource(self._document, direction), compile)
         return self._compilers[direction]
+
+
+class _Compiler:
+    """Compiles schemas that refer to those of a document by `URI`."""
+
+    def __init__(self, source: SchemaSource, compile: Callable[[Json, Json], Validator]) -> None:
+        self.source = source
+        self.pieces = Pieces(source.node, self.compile)
+        self._compile = compile
+
+    def whole(self, pointer: str) -> Validator:
+        """The validator of the schema at a pointer, with all that it refers to."""
+        schema = self.source.alone(pointer)
+        return self.compile({"$ref": URI + reference_to(pointer)}) if schema is None else self._compile(schema, {})
+
+    def compile(self, schema: Json) -> Validator:
+        """The validator of a schema that may refer to the document's by `URI`."""
+        pointers = (pointer_in(each.removeprefix(URI)) for _, each in references(schema))
+        return self._compile(schema, self.source.closure(pointers))
 
 
 class _Lazy:
@@ -136,24 +154,16 @@ def compile_schema(schema: Json) -> Validator:
     return _PythonValidator(jsonschema.Draft202012Validator(_python_patterns(schema), registry=_empty_registry()))
 
 
-class _Rust:
-    def __init__(self, source: Json) -> None:
-        self._registry = jsonschema_rs.Registry([(URI, source)], draft=jsonschema_rs.Draft202012)
-        self.pieces = Pieces(self.read, self.compile)
-
-    def read(self, pointer: str) -> Any:
-        return self._registry.resolver(URI).lookup(reference_to(pointer)).contents
-
-    def compile(self, schema: Json) -> Validator:
-        return _RustValidator(
-            jsonschema_rs.Draft202012Validator(
-                schema,
-                registry=self._registry,
-                retriever=_fetch_nothing,
-                validate_formats=True,
-                formats={"byte": is_byte},
-            )
+def _compile_rust(schema: Json, document: Json) -> Validator:
+    return _RustValidator(
+        jsonschema_rs.Draft202012Validator(
+            schema,
+            registry=jsonschema_rs.Registry([(URI, document)], draft=jsonschema_rs.Draft202012) if document else None,
+            retriever=_fetch_nothing,
+            validate_formats=True,
+            formats={"byte": is_byte},
         )
+    )
 
 
 def _fetch_nothing(uri: str) -> Any:
@@ -184,23 +194,12 @@ def _from_rust(error: Any) -> Fault:
     )
 
 
-class _Python:
-    def __init__(self, source: Json) -> None:
-        from referencing.jsonschema import DRAFT202012
+def _compile_python(schema: Json, document: Json) -> Validator:
+    import jsonschema
+    from referencing.jsonschema import DRAFT202012
 
-        resource = DRAFT202012.create_resource(_python_patterns(source))
-        self._registry = _empty_registry().with_resource(URI, resource)
-        self.pieces = Pieces(self.read, self.compile)
-
-    def read(self, pointer: str) -> Any:
-        return self._registry.resolver(URI).lookup(reference_to(pointer)).contents
-
-    def compile(self, schema: Json) -> Validator:
-        import jsonschema
-
-        return _PythonValidator(
-            jsonschema.Draft202012Validator(schema, registry=self._registry, format_checker=_formats())
-        )
+    registry = _empty_registry().with_resource(URI, DRAFT202012.create_resource(_python_patterns(document)))
+    return _PythonValidator(jsonschema.Draft202012Validator(schema, registry=registry, format_checker=_formats()))
 
 
 def _formats() -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..jsontypes import Json
-from .pointers import pointer_to
+from .pointers import JsonPath, pointer_to
 
 # The parts of other files, by their paths relative to the document's folder, in a document made of several.
 FILES = "x-parley-files"
@@ -26,33 +26,45 @@ def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False
     """A copy of a document or a part of it in which every object of the standard has gone through ``visit``, the
     inner ones first. ``names``: the keys of the node are names."""
     if isinstance(node, list):
-        return [transform(item, visit) for item in node]
+        return [transform(item, visit) if isinstance(item, dict | list) else item for item in node]
     if not isinstance(node, dict):
         return node
     result: Json = {}
     for key, value in node.items():
+        if not isinstance(value, dict | list):
+            result[key] = value  # most are, and calls cost
+            continue
         inner = "node" if names else _inner(key, value)
-        if inner == "examples":
+        if inner == "examples" and isinstance(value, dict):
             result[key] = {name: transform(item, visit) if _refers(item) else item for name, item in value.items()}
         else:
             result[key] = value if inner == "data" else transform(value, visit, names=inner == "names")
     return result if names else visit(result)
 
 
-def references(node: object, pointer: str = "", *, names: bool = False) -> Iterator[tuple[str, str]]:
-    """Every reference in a document or a part of it, after the pointer of the object that it stands in."""
+def references(node: object, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Every reference in a document or a part of it, after the pointer of the object that it stands in. ``pointer`` is
+    that of the part."""
+    for path, reference in _references(node, ()):
+        yield pointer + pointer_to(*path), reference
+
+
+def _references(node: object, path: JsonPath, *, names: bool = False) -> Iterator[tuple[JsonPath, str]]:
     if isinstance(node, list):
         for index, item in enumerate(node):
-            yield from references(item, pointer + pointer_to(index))
+            if isinstance(item, dict | list):
+                yield from _references(item, (*path, index))
     elif isinstance(node, dict):
         if not names and isinstance(node.get("$ref"), str):
-            yield pointer, node["$ref"]
+            yield path, node["$ref"]
         for key, value in node.items():
+            if not isinstance(value, dict | list):
+                continue
             inner = "node" if names else _inner(key, value)
-            if inner == "examples":
+            if inner == "examples" and isinstance(value, dict):
                 value = {name: item for name, item in value.items() if _refers(item)}
             if inner != "data":
-                yield from references(value, pointer + pointer_to(key), names=inner in ("names", "examples"))
+                yield from _references(value, (*path, key), names=inner in ("names", "examples"))
 
 
 def _inner(key: str, value: object) -> str:

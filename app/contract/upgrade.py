@@ -29,9 +29,9 @@ NOTHING: Json = {"not": {}}
 Resolve = Callable[[Any], Any]
 
 
-def upgrade(parts: Json, *, version: str, resolve: Resolve, direction: Direction | None = None) -> Json:
-    """The parts with every schema in 2020-12 form, at the same pointers. ``resolve`` follows a reference of the
-    document; ``direction`` None leaves ``readOnly`` and ``writeOnly`` without a meaning."""
+def upgrade(part: object, *, version: str, resolve: Resolve, direction: Direction | None = None) -> Any:
+    """A part of a document with every schema in 2020-12 form, at the same pointers. ``resolve`` follows a reference
+    of the document; ``direction`` None leaves ``readOnly`` and ``writeOnly`` without a meaning."""
     old = version.startswith("3.0")
     foreign = _FOREIGN[direction] if direction else None
 
@@ -51,8 +51,7 @@ def upgrade(parts: Json, *, version: str, resolve: Resolve, direction: Direction
             return {"anyOf": [node, {"type": "null"}]}
         return node
 
-    upgraded: Json = transform(parts, visit)
-    return upgraded
+    return transform(part, visit)
 
 
 def has_directions(text: bytes) -> bool:

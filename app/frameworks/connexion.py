@@ -36,6 +36,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from ..jsontypes import Json
+from .flask import QuickRule
 
 Middleware = Callable[[ASGIApp], ASGIApp]
 SecurityHandler = type[AbstractSecurityHandler]
@@ -48,7 +49,7 @@ def application(
 ) -> FlaskApp:
     """An application without any API yet. The ``outer`` middlewares come before routing and security, the ``inner``
     ones after them; ``folder`` is the root path of the Flask application, which has no static files."""
-    return FlaskApp(
+    made = FlaskApp(
         name,
         lifespan=lifespan,
         middlewares=[
@@ -62,6 +63,8 @@ def application(
         specification_dir=folder,
         server_args={"static_folder": None, "root_path": str(folder)},
     )
+    made.app.url_rule_class = QuickRule
+    return made
 
 
 class _RoutesAsTheyAre(OpenAPISpecification):

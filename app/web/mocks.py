@@ -44,7 +44,7 @@ class Mocks:
 
     def __init__(self, document: Document, schemas: Schemas) -> None:
         self._document = document
-        self._samples = Samples(document, schemas)
+        self._samples = Samples(schemas)
 
     def handler(self, operation: Operation) -> Callable[..., Awaitable[Reply | Stream]]:
         """A handler, as `app.web.view` wants one."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.contract.document import Document
-from app.contract.handlers import find_handler
+from app.contract.handlers import Handlers
 from app.contract.operations import operations
 from app.contract.routing import Paths, routing_view
 from app.contract.schemas import Schemas
@@ -138,7 +138,7 @@ def test_a_reference_to_nowhere_is_told() -> None:
 
 
 def test_a_handler_is_found_by_tag_and_operation_id(document: Document) -> None:
-    handlers = {o.id: find_handler("app.handlers", o) for o in operations(document)}
+    handlers = {o.id: Handlers(["app.handlers"]).find(o) for o in operations(document)}
     assert [handler.__name__ for handler in handlers.values() if handler] == [
         "create_chat_completion",
         "create_completion",
@@ -148,7 +148,7 @@ def test_a_handler_is_found_by_tag_and_operation_id(document: Document) -> None:
         "create_response",
     ]
     (unknown,) = operations(make({"/a": {"get": {"tags": ["Fine-tuning"], "operationId": "list-jobs"}}}))
-    assert find_handler("app.handlers", unknown) is None
+    assert Handlers(["app.handlers"]).find(unknown) is None
 
 
 def test_methods_of_a_path_are_known_also_below_parameters() -> None:

@@ -144,7 +144,7 @@ def test_the_parsed_form_is_kept_and_believed_only_for_the_same_bytes(tmp_path: 
     (kept,) = cache.glob("*.json")
     assert cache.stat().st_mode & 0o777 == 0o700
     assert kept.stat().st_mode & 0o777 == 0o600
-    Kept(cache, path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":["from the cache",10]}')
+    Kept(cache, b".yaml" + path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":["from the cache",10]}')
     assert load(path, cache=cache).content["x"] == ["from the cache", 10]
     path.write_text(path.read_text() + "\n# changed\n")
     again = load(path, cache=cache)
@@ -157,7 +157,7 @@ def test_a_cache_that_others_may_write_to_is_not_believed(tmp_path: Path) -> Non
     path.write_text("openapi: 3.1.0\npaths: {}\nx: mine\n")
     load(path, cache=cache)
     (kept,) = cache.glob("*.json")
-    Kept(cache, path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":"yours"}')
+    Kept(cache, b".yaml" + path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":"yours"}')
     assert load(path, cache=cache).content["x"] == "yours"
     cache.chmod(0o777)
     assert load(path, cache=cache).content["x"] == "mine"
@@ -214,3 +214,42 @@ def test_a_document_that_is_named_beside_another_is_served_with_it_where_it_is_t
     assert [operation.id for operation in operations(document)] == (["a", "b"] if is_there else ["a"])
     assert document.content.get("tags", []) == (other["tags"] if is_there else [])
     assert [file.name for file in document.files] == ["root.json", *(["b.json"] if is_there else [])]
+
+
+def test_a_document_that_is_kept_is_not_read_again_until_one_of_its_files_changes(tmp_path: Path) -> None:
+    root = tmp_path / "root.yaml"
+    (tmp_path / "paths").mkdir()
+    (tmp_path / "schemas").mkdir()
+    root.write_text(ROOT)
+    (tmp_path / "paths" / "pet.yaml").write_text(PATH)
+    pets = tmp_path / "schemas" / "pets.json"
+    pets.write_text('{"Pet": {"type": "object"}, "Id": {"type": "string"}}')
+    kept = load(root, keep=True)
+    assert load(root) is kept
+    pets.write_text('{"Pet": {"type": "array"}, "Id": {"type": "string"}}')
+    changed = load(root)
+    assert changed is not kept
+    assert b'"array"' in changed.json
+    pets.unlink()
+    with pytest.raises(DocumentError, match=r"pets\.json"):
+        load(root)
+
+
+def test_what_was_not_to_be_kept_is_read_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text('{"openapi":"3.1.0","paths":{}}')
+    assert load(path) is not load(path)
+
+
+def test_large_json_is_kept_in_the_cache_too_and_small_is_not(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = tmp_path / "d.json"
+    content = {"openapi": "3.1.0", "paths": {}, "x": "y"}
+    path.write_text(json.dumps(content))
+    load(path, cache=cache)
+    assert not cache.exists()
+    path.write_text(json.dumps({**content, "x": "y" * (1 << 20)}, indent=1))
+    first = load(path, cache=cache)
+    Kept(cache, b".json" + path.read_bytes()).write(b'{"openapi":"3.1.0","paths":{},"x":"from the cache"}')
+    assert first.content["x"] == "y" * (1 << 20)
+    assert load(path, cache=cache).content["x"] == "from the cache"

@@ -25,7 +25,7 @@ SEEDS = (None, *range(8))
 def make(schema: Any, version: str = "3.1.0", direction: Direction = "response", **others: Any) -> Samples:
     schemas = {"S": schema, **others}
     document = Document({"openapi": version, "paths": {}, "components": {"schemas": schemas}})
-    return Samples(document, Schemas(document), direction)
+    return Samples(Schemas(document), direction)
 
 
 def sample(schema: Any, seed: int | None = None, **options: Any) -> Any:
@@ -330,7 +330,7 @@ def _check_all(document: Document, seeds: tuple[int | None, ...]) -> int:
     referee = Schemas(document, backend="jsonschema")
     pointers = _pointers(document)
     for direction in ("request", "response"):
-        samples = Samples(document, Schemas(document), direction)
+        samples = Samples(Schemas(document), direction)
         # Many schemas are another one's twin: each is checked once.
         chosen = {_text(document, pointer): pointer for pointer, side in pointers if side in (direction, None)}
         for pointer in chosen.values():

@@ -104,7 +104,7 @@ def test_a_sample_is_found_for_every_schema_that_something_fits(seed: int) -> No
             continue
         tried += 1
         referee = Schemas(document, backend="jsonschema").validator(POINTER)
-        samples = Samples(document, schemas)
+        samples = Samples(schemas)
         for sample in (samples.sample(POINTER), samples.sample(POINTER, 1)):
             assert samples.fits(POINTER, sample), (schema, sample)
             assert referee.is_valid(sample), (schema, sample)

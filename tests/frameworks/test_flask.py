@@ -1,4 +1,4 @@
-"""What is relied on in Flask's command line is as `app.frameworks.flask` says."""
+"""What is relied on in Flask, its command line and its router is as `app.frameworks.flask` says."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import flask
 import pytest
 from click.testing import CliRunner
 from flask.cli import FlaskGroup
+from werkzeug.routing import Rule
 
-from app.frameworks.flask import FlaskRun, flask_run, looks_for_commands
+from app.frameworks.flask import FlaskRun, QuickRule, flask_run, looks_for_commands
 
 
 class Loaded(Exception):
@@ -60,3 +61,24 @@ def test_other_commands_are_neither(runner: CliRunner) -> None:
 
 def test_outside_of_flask_it_is_neither() -> None:
     assert (looks_for_commands(), flask_run()) == (False, None)
+
+
+def test_a_rule_is_compiled_for_urls_once_one_is_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[bool] = []
+    compile_now = Rule._compile_builder
+
+    def compiling(rule: Rule, append_unknown: bool = True) -> object:
+        compiled.append(append_unknown)
+        return compile_now(rule, append_unknown)
+
+    monkeypatch.setattr(Rule, "_compile_builder", compiling)
+    app = flask.Flask(__name__, static_folder=None)
+    app.url_rule_class = QuickRule
+    app.add_url_rule("/a/<x>/b", "b", lambda x: x)
+    assert not compiled
+    assert app.test_client().get("/a/1/b").text == "1"
+    assert not compiled
+    with app.test_request_context():
+        assert flask.url_for("b", x="1 2") == "/a/1%202/b"
+        assert flask.url_for("b", x=1, y=2) == "/a/1/b?y=2"
+    assert compiled

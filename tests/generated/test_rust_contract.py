@@ -93,4 +93,4 @@ def test_it_takes_what_fits_the_contract(name: str, samples: Samples) -> None:
 
 @pytest.fixture(scope="module")
 def samples(document: Document) -> Samples:
-    return Samples(document, Schemas(document))
+    return Samples(Schemas(document))

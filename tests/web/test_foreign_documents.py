@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.contract.document import Document
-from app.contract.handlers import find_handler
+from app.contract.handlers import Handlers
 from app.contract.operations import operations
 from app.engines.echo import EchoEngine
 from app.settings import Settings
@@ -40,7 +40,7 @@ def test_every_operation_answers_in_the_envelope(name: str) -> None:
                 seen[answer.status_code] += 1
                 if answer.status_code >= 400:
                     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}, operation.id
-                if find_handler(OWN_HANDLERS, operation) is None:
+                if Handlers([OWN_HANDLERS]).find(operation) is None:
                     assert answer.status_code in (400, 501), (operation.id, answer.text)
             request = {"model": "parley-echo", "messages": [{"role": "user", "content": "hi"}], "store": False}
             chat = await client.post(

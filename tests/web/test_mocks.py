@@ -398,7 +398,7 @@ class Requests:
     """Valid requests for any operation, made from its own schemas."""
 
     def __init__(self, document: Document) -> None:
-        self.samples = Samples(document, Schemas(document), "request")
+        self.samples = Samples(Schemas(document), "request")
 
     def make(self, operation: Operation, seed: int | None) -> tuple[str, str, dict[str, Any]] | None:
         """None where the body is neither JSON nor a form, or a parameter is one that has no plain text."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...contract.document import Document
-from ...contract.pointers import last_token, look_up, pointer_in
+from ...contract.pointers import last_token, pointer_in
+from ...contract.source import SchemaSource
 from ...jsontypes import Json
 
 BOUNDS = (
@@ -59,14 +60,14 @@ class NormalizedSchemas:
     """The schemas of one document in their normal form."""
 
     def __init__(self, document: Document) -> None:
-        self._source = document.schema_source()
+        self._source = SchemaSource(document)
         self._made: dict[int, NormalizedSchema] = {}
         # Merged schemas are nobody else's: held, so that their ids stay theirs.
         self._merged: dict[tuple[int, int], Any] = {}
 
     def at(self, pointer: str) -> Any:
         """The schema at a pointer in the document."""
-        return look_up(self._source, pointer)
+        return self._source.node(pointer)
 
     def name(self, node: Any) -> str:
         """The name of the component that a schema stands for, or the empty string."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ...contract.document import Document, may_lack_paths
 from ...contract.operations import Operation, operations
-from ...contract.schemas import Schemas
 from ...contract.security import Security
+from ...contract.trial import Trial
 from ...errors import ConfigurationError
 from .compile import Bundle, check_compilation
 from .examples import check_examples
@@ -143,12 +143,12 @@ def _serve(
     rows = []
     try:
         document = Document.load(path)
-        schemas = Schemas(document)
+        trial = Trial(document)
         security = Security(document, allow_basic=allow_basic)
         for operation in operations(document):
             _ways_in(security, operation, findings, sources)
             derived = not explicit.get((operation.method, operation.path), True)
-            rows.append(_row(operation, derived, handler(operation), schemas, findings, sources))
+            rows.append(_row(operation, derived, handler(operation), trial, findings, sources))
     except ConfigurationError as error:
         _not_servable(findings, sources, str(error))
     except Exception as error:  # whatever it is, the server would end with it
@@ -163,14 +163,12 @@ def _ways_in(security: Security, operation: Operation, findings: Findings, sourc
         _not_servable(findings, sources, str(error))
 
 
-def _row(
-    operation: Operation, derived: bool, handler: str, schemas: Schemas, findings: Findings, sources: Sources
-) -> Row:
+def _row(operation: Operation, derived: bool, handler: str, trial: Trial, findings: Findings, sources: Sources) -> Row:
     def compiled(pointer: str | None) -> bool | None:
         if pointer is None:
             return None
         try:
-            schemas.validator(pointer)
+            trial.run([pointer])
         except ConfigurationError as error:
             _not_servable(findings, sources, str(error))
             return False

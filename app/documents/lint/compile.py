@@ -8,7 +8,7 @@ from typing import Any
 from ...contract.bundling import Target, bundle, file_pointer
 from ...contract.document import Document
 from ...contract.faults import Validator
-from ...contract.pointers import pointer_to, reference_to, tokens
+from ...contract.pointers import pointer_in, pointer_to, reference_to, tokens
 from ...contract.schemas import Schemas
 from ...errors import ConfigurationError
 from .objects import Objects
@@ -64,7 +64,7 @@ def check_compilation(objects: Objects, bundle: Bundle) -> None:
     """Add the schemas that cannot be compiled."""
     failing: list[tuple[Location, Any, str]] = []
     for location, node in objects.nodes["Schema"].items():
-        if not _is_part(objects, location):
+        if not _is_part(objects, location) and not _is_reference(objects, node):
             try:
                 bundle.validator(location)
             except ConfigurationError as error:
@@ -92,6 +92,14 @@ def _is_part(objects: Objects, location: Location) -> bool:
     parts = tokens(location.pointer)
     around = [Location(location.file, pointer_to(*parts[:-up])) for up in (1, 2) if len(parts) >= up]
     return any(place in objects.nodes["Schema"] for place in around)
+
+
+def _is_reference(objects: Objects, node: object) -> bool:
+    """Whether a schema is nothing but a reference to one that is compiled itself."""
+    reference = node["$ref"] if isinstance(node, dict) and node.keys() == {"$ref"} else None
+    if not isinstance(reference, str) or not reference.startswith("#/components/schemas/"):
+        return False
+    return Location(objects.sources.entry, pointer_in(reference)) in objects.nodes["Schema"]
 
 
 def _against_the_standard(location: Location, node: object) -> list[Location]:

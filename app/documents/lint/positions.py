@@ -18,7 +18,7 @@ import yaml
 from ...contract.bundling import OutsideReference, locate
 from ...contract.pointers import look_up, pointer_to, tokens
 from ...contract.yaml_json import YamlLoader, refuse_bombs
-from .nodes import JsonNodes
+from .json_places import JsonPlaces
 
 # What is wrong with a reference to what is not read, and how to mend it.
 _OUTSIDE = {
@@ -88,14 +88,25 @@ class SourceFile:
             raise Unreadable(f"the file cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise Unreadable("the file is not UTF-8") from None
+        self._places: JsonPlaces | YamlPlaces
         if path.suffix == ".json":
-            self._root, self.content = _read_json(text)
-            self.duplicates = tuple(_duplicates(self._root))
+            self._places, self.duplicates, self.content = _read_json(text)
         else:
-            self._root, self.duplicates, self.content = _read_yaml(text)
+            self._places, self.duplicates, self.content = _read_yaml(text)
 
     def position(self, pointer: str) -> tuple[int, int]:
         """Line and column, from 1, of the key or item at a pointer; where there is none, of the closest one above."""
+        return self._places.position(pointer)
+
+
+class YamlPlaces:
+    """Where in a text of YAML its values stand."""
+
+    def __init__(self, root: yaml.Node) -> None:
+        self._root = root
+
+    def position(self, pointer: str) -> tuple[int, int]:
+        """As `SourceFile.position`."""
         mark, node = self._root.start_mark, self._root
         for token in tokens(pointer):
             if isinstance(node, yaml.MappingNode):
@@ -172,7 +183,7 @@ class Sources:
         return location
 
 
-def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:
+def _read_yaml(text: str) -> tuple[YamlPlaces, tuple[Duplicate, ...], Any]:
     try:
         loader = YamlLoader(text)
         root = loader.get_single_node()
@@ -183,7 +194,7 @@ def _read_yaml(text: str) -> tuple[yaml.Node, tuple[Duplicate, ...], Any]:
         # As the server has it: every key is a text, a status too.
         content = loader.construct_document(root)
         refuse_bombs(content, text)
-        return root, duplicates, json.loads(json.dumps(content))
+        return YamlPlaces(root), duplicates, json.loads(json.dumps(content))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -222,10 +233,20 @@ def _duplicates(root: yaml.Node) -> Iterator[Duplicate]:
     yield from look(root, "")
 
 
-def _read_json(text: str) -> tuple[yaml.Node, Any]:
+def _read_json(text: str) -> tuple[JsonPlaces, tuple[Duplicate, ...], Any]:
+    twice = False
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twice
+        made = dict(pairs)
+        twice = twice or len(made) < len(pairs)
+        return made
+
     try:
-        content = json.loads(text)
-        return JsonNodes(text).root(), content
+        content = json.loads(text, object_pairs_hook=object_of)
+        places = JsonPlaces(text)
+        duplicates = [Duplicate(place, *position) for place, position in places.duplicates()] if twice else []
+        return places, tuple(duplicates), content
     except json.JSONDecodeError as error:
         raise Unreadable(f"the file is not valid JSON: {error.msg}", error.lineno, error.colno) from None
     except RecursionError:

@@ -30,4 +30,4 @@ def instance(schema: Any) -> Any:
 
     placed = transform(schema, place)
     document = Document({"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"Schema": placed}}})
-    return Samples(document, Schemas(document)).sample(_POINTER)
+    return Samples(Schemas(document)).sample(_POINTER)

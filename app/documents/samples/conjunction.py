@@ -13,7 +13,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from ...contract.pointers import last_token, look_up, pointer_in, pointer_to, tokens
+from ...contract.pointers import last_token, pointer_in, pointer_to, tokens
+from ...contract.source import SchemaSource
 from ...jsontypes import Json
 from .numbers import Range, exact
 from .patterns import NoInstance, compiled
@@ -51,8 +52,8 @@ def _integral(value: object) -> Any:
 class Source:
     """The schemas of a document by JSON pointer, each a dict or a bool."""
 
-    def __init__(self, content: Json) -> None:
-        self._content = content
+    def __init__(self, schemas: SchemaSource) -> None:
+        self._schemas = schemas
         self._nodes: dict[str, Any] = {}
         self._within: dict[tuple[str, int], bool] = {}
 
@@ -60,7 +61,7 @@ class Source:
         found = self._nodes.get(pointer)
         if found is None:
             try:
-                found = self._nodes[pointer] = look_up(self._content, pointer)
+                found = self._nodes[pointer] = self._schemas.node(pointer)
             except LookupError:
                 raise NoInstance(f"nothing is at {pointer}") from None
         return found

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from ...contract.document import Document
 from ...contract.schemas import Schemas
 from ...contract.upgrade import Direction
 from .conjunction import Source, branches
@@ -28,8 +27,8 @@ _TRIES = 6
 class Samples:
     """Samples of the schemas at JSON pointers of a document, for one side of an exchange."""
 
-    def __init__(self, document: Document, schemas: Schemas, direction: Direction = "response") -> None:
-        self._source = Source(document.schema_source(direction))
+    def __init__(self, schemas: Schemas, direction: Direction = "response") -> None:
+        self._source = Source(schemas.source(direction))
         self._schemas = schemas
         self._direction = direction
         self._known: dict[str, Any] = {}

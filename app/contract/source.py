@@ -1,0 +1,98 @@
+"""The schemas of a document in the form that validators are compiled from, see `app.contract.upgrade`.
+
+A document is brought into that form in parts, each when something is asked of it: all of a large one takes as much
+memory as the rest of a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..jsontypes import Json
+from .document import Document
+from .pointers import descend, pointer_in, tokens
+from .structure import FILES, references
+from .upgrade import Direction, upgrade
+
+# A part is a component, an operation, the parameters of a path, or a file: so many tokens of a pointer lead there.
+_DEPTHS = {"components": 3, "paths": 3, FILES: 2}
+Part = tuple[str, ...]
+
+
+class SchemaSource:
+    """The schemas of a document by JSON pointer, for the side of an exchange that ``direction`` names."""
+
+    def __init__(self, document: Document, direction: Direction | None = None) -> None:
+        self._document = document
+        self._direction = direction
+        self._parts: dict[Part, Any] = {}
+        self._leads: dict[Part, tuple[Part, ...]] = {}
+
+    def node(self, pointer: str) -> Any:
+        """What stands at a pointer.
+
+        Raises:
+            LookupError: nothing does, or no schema can be there.
+            DocumentError: a reference near it leads nowhere.
+        """
+        path = tokens(pointer)
+        return descend(self._read(_part(path)), path[len(_part(path)) :])
+
+    def alone(self, pointer: str) -> Json | None:
+        """The schema at a pointer if it refers to nothing, so that it can be taken out of the document; else None."""
+        try:
+            schema = self.node(pointer)
+        except LookupError:
+            return None
+        refers = next(references(schema), None) is not None
+        return schema if isinstance(schema, dict) and not refers else None
+
+    def closure(self, pointers: Iterable[str]) -> Json:
+        """The parts of the document that hold the schemas at some pointers, and all that these refer to, at the same
+        pointers. What is not there is left out.
+
+        Raises:
+            DocumentError: as `node`.
+        """
+        todo = [_part(tokens(pointer)) for pointer in pointers]
+        result: Json = {}
+        seen = set[Part]()
+        while todo:
+            part = todo.pop()
+            if part in seen:
+                continue
+            seen.add(part)
+            try:
+                node = self._read(part)
+            except LookupError:
+                continue
+            holder = result
+            for token in part[:-1]:
+                holder = holder.setdefault(token, {})
+            holder[part[-1]] = node
+            todo += self._leads_to(part)
+        return result
+
+    def _read(self, part: Part) -> Any:
+        if not part:
+            raise KeyError("there are schemas in components and paths only")
+        if part not in self._parts:
+            self._parts[part] = upgrade(
+                descend(self._document.content, part),
+                version=self._document.version,
+                resolve=self._document.target,
+                direction=self._direction,
+            )
+        return self._parts[part]
+
+    def _leads_to(self, part: Part) -> tuple[Part, ...]:
+        if part not in self._leads:
+            found = {_part(tokens(pointer_in(reference))) for _, reference in references(self._parts[part])}
+            self._leads[part] = tuple(found)
+        return self._leads[part]
+
+
+def _part(path: list[str]) -> Part:
+    """The part that a pointer leads into; elsewhere is none, which is never read."""
+    return tuple(path[: _DEPTHS.get(path[0], 0)]) if path else ()

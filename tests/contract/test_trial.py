@@ -1,0 +1,74 @@
+"""The schemas of a document are tried before it is served; that those of a large one are good is remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.contract import schemas, trial
+from app.contract.document import Document
+from app.contract.trial import Trial, try_all
+from app.errors import DocumentError
+from app.jsontypes import Json
+
+POINTERS = {f"/components/schemas/S{number}" for number in range(300)}
+
+
+def document(**more: Json) -> Document:
+    made = {f"S{number}": {"type": "string", "maxLength": number} for number in range(300)}
+    return Document({"openapi": "3.1.0", "paths": {}, "components": {"schemas": {**made, **more}}})
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    seen: list[str] = []
+    compile = schemas.Schemas.compile
+
+    def compiling(self: schemas.Schemas, pointer: str) -> object:
+        seen.append(pointer)
+        return compile(self, pointer)
+
+    monkeypatch.setattr(schemas.Schemas, "compile", compiling)
+    return seen
+
+
+def test_many_good_schemas_are_tried_once_for_all_starts(tmp_path: Path, compiled: list[str]) -> None:
+    try_all(document(), POINTERS, folder=tmp_path)
+    assert set(compiled) == POINTERS
+    compiled.clear()
+    try_all(document(), POINTERS, folder=tmp_path)
+    assert not compiled
+    try_all(document(S0={"type": "integer"}), POINTERS, folder=tmp_path)
+    assert set(compiled) == POINTERS, "another document"
+
+
+def test_they_are_tried_again_when_the_code_has_changed(
+    tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_all(document(), POINTERS, folder=tmp_path)
+    compiled.clear()
+    monkeypatch.setattr(trial, "_code", lambda: b"another")
+    try_all(document(), POINTERS, folder=tmp_path)
+    assert set(compiled) == POINTERS
+
+
+def test_a_bad_one_is_found_each_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(DocumentError, match="the schema at /components/schemas/S7 cannot be used"):
+            try_all(document(S7={"type": "wrong"}), POINTERS, folder=tmp_path)
+
+
+def test_few_are_tried_without_a_note(tmp_path: Path, compiled: list[str]) -> None:
+    for _ in range(2):
+        try_all(document(), {"/components/schemas/S1"}, folder=tmp_path)
+    assert compiled == ["/components/schemas/S1"] * 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_schema_that_is_only_a_reference_is_tried_as_what_it_means(compiled: list[str]) -> None:
+    made = document(
+        Same={"$ref": "#/components/schemas/S1"}, Described={"$ref": "#/components/schemas/S1", "title": "t"}
+    )
+    Trial(made).run(["/components/schemas/Same", "/components/schemas/S1", "/components/schemas/Described"])
+    assert compiled == ["/components/schemas/S1", "/components/schemas/Described"]
