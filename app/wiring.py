@@ -42,6 +42,7 @@ from .responses.service import Responses
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
+from .web.conventions import OURS
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
@@ -204,13 +205,19 @@ def wire(
             domains[domain].fit(schemas.validator(pointer))
     responses = Responses(domains[Chat], read=readings.get(Responses))
     services: dict[type, object] = {**domains, Responses: responses}
+    conventions = OURS
+    if settings.conventions == "document" and settings.spec is not None:
+        # Not above: it brings in the tools that make samples, which a server with our conventions does without.
+        from .web.document_conventions import DocumentConventions
+
+        conventions = DocumentConventions(document, schemas, found)
     if settings.mock == "off":
         mocks = None
     else:
-        # Not above: it brings in the tools that make samples, which a server without mocks does without.
+        # Nor this one.
         from .web.mocks import Mocks
 
-        mocks = Mocks(document, schemas)
+        mocks = Mocks(document, schemas, conventions)
     warns = settings.unsupported == "warn" or built.warns
     views: dict[str, OperationView] = {}
 
@@ -233,7 +240,7 @@ def wire(
     outer: list[Middleware] = [
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
-        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found)),
+        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found), conventions=conventions),
     ]
     check = partial(
         CheckMiddleware,
@@ -260,7 +267,11 @@ def wire(
     pages.register(inner)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
     bridge = Bridge(
-        inner.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
+        inner.wsgi_app,
+        threaded=threaded,
+        ping_interval=settings.ping_interval,
+        write_timeout=settings.write_timeout,
+        conventions=conventions,
     )
     finish(app, views, bridge)
     return app

@@ -57,7 +57,8 @@ def check(file: Path, form: str, strict: bool) -> None:
         names = handler_names(handlers_of(settings).find)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
-    report = check_document(file, names, allow_basic=settings.basic_auth)
+    tells = settings.conventions == "document"
+    report = check_document(file, names, allow_basic=settings.basic_auth, tells_errors=tells)
     number = counts(report.findings)
     if form == "json":
         rows = [asdict(row) for row in report.rows]

@@ -15,8 +15,10 @@ from ...contract.operations import Operation, operations
 from ...contract.schemas import Schemas
 from ...contract.security import Security
 from ...errors import ConfigurationError
+from ..samples.samples import Samples
 from .compile import Bundle, check_compilation
 from .examples import check_examples
+from .failures import check_failures
 from .findings import Finding, Findings
 from .objects import Objects
 from .operations import check_operations
@@ -59,10 +61,13 @@ class Report:
     rows: list[Row]
 
 
-def check_document(path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False) -> Report:
+def check_document(
+    path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False, tells_errors: bool = False
+) -> Report:
     """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
 
-    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`.
+    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`; ``tells_errors``: the server is to tell
+    errors as the document has them.
     """
     sources = Sources(path)
     findings = Findings(sources)
@@ -78,7 +83,7 @@ def check_document(path: Path, handler: Callable[[Operation], str], *, allow_bas
             "mend the file",
             position=(error.line, error.column),
         )
-    rows = _serve(path, sources, findings, handler, explicit, allow_basic)
+    rows = _serve(path, sources, findings, handler, explicit, allow_basic, tells_errors)
     return Report(list(findings), rows)
 
 
@@ -138,6 +143,7 @@ def _serve(
     handler: Callable[[Operation], str],
     explicit: dict[tuple[str, str], bool],
     allow_basic: bool,
+    tells_errors: bool,
 ) -> list[Row]:
     """Read the document as the server does at its start."""
     rows = []
@@ -145,10 +151,13 @@ def _serve(
         document = Document.load(path)
         schemas = Schemas(document)
         security = Security(document, allow_basic=allow_basic)
+        samples = Samples(document, schemas) if tells_errors else None
         for operation in operations(document):
             _ways_in(security, operation, findings, sources)
             derived = not explicit.get((operation.method, operation.path), True)
             rows.append(_row(operation, derived, handler(operation), schemas, findings, sources))
+            if samples is not None:
+                check_failures(document, operation, samples, findings, sources.entry)
     except ConfigurationError as error:
         _not_servable(findings, sources, str(error))
     except Exception as error:  # whatever it is, the server would end with it
