@@ -6,8 +6,8 @@ all of it. What the server itself refuses is always an error here, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...contract.document import Document, may_lack_paths
@@ -55,26 +55,43 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read."""
+    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read.
+
+    ``servable``: the server can be started with it. ``ignored`` is how many findings were left out.
+    """
 
     findings: list[Finding]
     rows: list[Row]
+    servable: bool = True
+    ignored: int = 0
+
+    def without(self, rules: Container[str]) -> Report:
+        """The report without the findings of some rules. The errors of a document that cannot be served stay: one of
+        them is the reason."""
+        kept = [f for f in self.findings if f.rule not in rules or (f.severity == "error" and not self.servable)]
+        return replace(self, findings=kept, ignored=len(self.findings) - len(kept))
 
 
 def check_document(
-    path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False, tells_errors: bool = False
+    path: Path,
+    handler: Callable[[Operation], str],
+    *,
+    allow_basic: bool = False,
+    tells_errors: bool = False,
+    at: Callable[[str], None] = lambda step: None,
 ) -> Report:
     """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
 
-    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`; ``tells_errors``: the server is to tell
-    errors as the document has them.
+    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`; ``tells_errors``: the server is to
+    tell errors as the document has them; ``at`` is told each step when it begins.
     """
+    at("reading it")
     sources = Sources(path)
     findings = Findings(sources)
     explicit: dict[tuple[str, str], bool] = {}
     try:
         if _is_document(sources, findings):
-            explicit = _check(sources, findings, allow_basic)
+            explicit = _check(sources, findings, allow_basic, at)
     except Unreadable as error:
         findings.error(
             Location(sources.entry, ""),
@@ -83,8 +100,10 @@ def check_document(
             "mend the file",
             position=(error.line, error.column),
         )
+    at("reading it as the server does")
     rows = _serve(path, sources, findings, handler, explicit, allow_basic, tells_errors)
-    return Report(list(findings), rows)
+    at("sorting what was found")
+    return Report(list(findings), rows, findings.servable)
 
 
 def _is_document(sources: Sources, findings: Findings) -> bool:
@@ -108,8 +127,11 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     return True
 
 
-def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
+def _check(
+    sources: Sources, findings: Findings, allow_basic: bool, at: Callable[[str], None]
+) -> dict[tuple[str, str], bool]:
     """Of each method and path whether it has an operationId of its own."""
+    at("looking at its structure")
     objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
         for twice in file.duplicates:
@@ -128,10 +150,13 @@ def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tupl
     except Exception as error:  # a structure that no part of the server expects
         reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
         _not_servable(findings, sources, f"the document cannot be read: {reason}")
+    at("looking at its operations and schemas")
     found = check_operations(objects, kept)
     check_schemas(objects)
     if bundle is not None:
+        at("compiling its schemas")
         check_compilation(objects, bundle)
+        at("looking at its examples")
         check_examples(objects, bundle)
     return {(operation.method, operation.path): operation.is_named for operation in found}
 
@@ -203,7 +228,8 @@ def _row(
 
 
 def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
-    """The server's own verdict, where no other finding explains it."""
+    """The server's own verdict, a finding where no other explains it."""
+    findings.servable = False
     if not findings.has_errors():
         findings.error(
             Location(sources.entry, ""),
