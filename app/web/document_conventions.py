@@ -1,8 +1,9 @@
 """What errors look like, and how streams end, as the document in force has it, where it says so.
 
 An error has the first JSON media type that the document lists for its status and whose schema has a place for a
-message; in a stream it is an event that the document has for failures, else that body. Where there is nothing of the
-kind, and for paths that the document does not have, errors have our shape. ``[DONE]`` ends the streams of operations
+message; where the document lists nothing for the status, that of another error with which nothing else is told. In a
+stream it is an event that the document has for failures, else that body. Where there is nothing of the kind, and for
+paths that the document does not have, errors have our shape. ``[DONE]`` ends the streams of operations
 that speak of it: in their descriptions, schemas, examples or extensions, or in what these refer to.
 """
 
@@ -16,7 +17,7 @@ from ..contract.document import Document
 from ..contract.operations import Operation
 from ..contract.pointers import reference_to
 from ..contract.schemas import Schemas
-from ..documents.failures.answers import failing, json_media, speaks_of
+from ..documents.failures.answers import failing, json_media, similar, speaks_of
 from ..documents.failures.failure import Failure
 from ..documents.failures.shape import Shape, failing_event, shape_of
 from ..documents.samples.responses import responses
@@ -73,9 +74,17 @@ class DocumentConventions(Conventions):
 
     async def _shapes(self, operation: str | None, status: int) -> Shapes:
         """How errors of a status are told by an operation."""
-        key = failing(self._listed[operation], status) if operation in self._listed else None
-        if operation is None or key is None:
+        if operation is None or operation not in self._listed:
             return []
+        listed = self._listed[operation]
+        if (key := failing(listed, status)) is not None:
+            return await self._listed_shapes(operation, key)
+        if "default" in listed:  # which is for this status, and none for errors
+            return []
+        found = [shape for key in similar(listed, status) for shape in await self._listed_shapes(operation, key)]
+        return [(media_type, shape) for media_type, shape in found if shape.is_plain]
+
+    async def _listed_shapes(self, operation: str, key: str) -> Shapes:
         if (operation, key) not in self._answers:
             async with self._searching:
                 if (operation, key) not in self._answers:

@@ -32,6 +32,15 @@ SIMPLE = {
     "required": ["code", "reason"],
     "additionalProperties": False,
 }
+DETAILS = {
+    "type": "object",
+    "properties": {"detail": {"type": "array", "items": {"type": "object", "properties": {"msg": STRING}}}},
+}
+PAGE = {
+    "type": "object",
+    "properties": {"reason": STRING, "page": STRING},
+    "required": ["reason", "page"],
+}
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
 TOLD = "Invalid type for 'limit' in the query: expected an integer, but got a string instead."
 
@@ -51,6 +60,8 @@ def document(version: str = "3.1.1") -> dict[str, Any]:
         "/page": {"200": ok, "400": answers(STRING, "text/html")},
         "/silent": {"200": ok, "400": answers({"type": "object", "properties": {"id": STRING}, "required": ["id"]})},
         "/nothing": {"200": ok, "400": {"description": "d"}},
+        "/other": {"200": ok, "404": answers(SIMPLE), "422": answers(DETAILS), "500": answers(PROBLEM)},
+        "/unlike": {"200": ok, "404": answers(PAGE)},
     }
     paths = {path: {"get": {"parameters": [LIMIT], "responses": each}} for path, each in listed.items()}
     schemes = {"bearer": {"type": "http", "scheme": "bearer"}}
@@ -65,6 +76,8 @@ EXPECTED: dict[str, tuple[str, Any]] = {
     ),
     "/simple": ("application/json", {"code": 400, "reason": TOLD}),
     "/default": ("application/json", {"code": 400, "reason": TOLD}),
+    # As for another error: the nearest.
+    "/other": ("application/json", {"detail": [{"msg": TOLD}]}),
 }
 OURS = {"message": TOLD, "type": "invalid_request_error", "param": "limit", "code": "invalid_type"}
 
@@ -78,7 +91,7 @@ def test_an_error_has_the_shape_that_the_document_lists_for_its_status(path: str
     assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/either", "/page", "/silent", "/nothing"])
+@pytest.mark.parametrize("path", ["/either", "/page", "/silent", "/nothing", "/unlike"])
 def test_where_the_document_has_no_place_for_it_an_error_has_our_shape(
     path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,6 +112,7 @@ def test_an_error_keeps_its_headers_and_its_status(tmp_path: Path) -> None:
     with application(document(), tmp_path, conventions="document") as client:
         answer = client.get("/problem")
         missing = client.get("/default", headers=BEARER)
+        assert client.get("/other").json()["code"] == 401
     assert (answer.status_code, answer.json()["status"]) == (401, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
     assert (missing.status_code, missing.json()["code"]) == (501, 501)

@@ -17,6 +17,13 @@ def failing(listed: Mapping[str, Response], status: int) -> str | None:
     return found if found is not None and is_for_errors(listed, found) else None
 
 
+def similar(listed: Mapping[str, Response], status: int) -> list[str]:
+    """The keys of the answers for other errors, the most similar first: 422 is what many documents have for what is 400
+    here, and errors of the client's are rather told alike."""
+    keys = [key for key in listed if is_for_errors(listed, key) and key != "default"]
+    return sorted(keys, key=lambda key: (key[0] != str(status)[0], not (status == 400 and key == "422")))
+
+
 def is_for_errors(listed: Mapping[str, Response], key: str) -> bool:
     """Whether an answer is one for errors; ``default`` is where successes have answers of their own."""
     return key[0] in "45" or (key == "default" and any(each[0] in "23" for each in listed))

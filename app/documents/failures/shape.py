@@ -28,6 +28,11 @@ class Shape:
         self._slots, self._fits = slots, fits
         self._value = _pruned(copy.deepcopy(value), {slot.path for slot in slots}, fits)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether everything in it tells of the error, so that it suits any other as well."""
+        return set(_leaves(self._value, ())) <= {slot.path for slot in self._slots}
+
     def tell(self, failure: Failure, ours: Json) -> Any:
         """The value that tells of a failure, ``ours`` where the schema has that; None: its message has no place."""
         ours_is_theirs = isinstance(self._value, dict) and isinstance(self._value.get("error"), dict)
@@ -126,6 +131,15 @@ def _tells_of_failure(value: Any) -> bool:
     texts = [text for text in value.values() if isinstance(text, str)]
     named = any(name.lower().startswith(_NAMES_OF_FAILURES) for name in value)
     return named or any(text.replace("_", ".").rpartition(".")[2].lower() in _FAILURES for text in texts)
+
+
+def _leaves(value: Any, path: Path) -> Iterator[Path]:
+    """The places of what is neither an object nor a list with something in it."""
+    if not value or not isinstance(value, (dict, list)):
+        yield path
+        return
+    for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(member, (*path, key))
 
 
 def _container(value: Any, path: Path) -> Any:
