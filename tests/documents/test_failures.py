@@ -152,6 +152,7 @@ def test_an_error_is_told_by_the_names_of_a_schema(schema: Any, expected: Any) -
         all_of(message={"enum": ["gone"]}),
         INTEGER,
         {"not": {}},
+        {"oneOf": [{"$ref": "#/nowhere"}, {"$ref": "more.yaml#/E"}]},
     ],
 )
 def test_where_a_message_has_no_place_nothing_is_told(schema: Any) -> None:

@@ -92,9 +92,9 @@ def failing_event(samples: Samples, pointer: str, bodies: Iterable[str]) -> Shap
     Raises:
         ConfigurationError: as `shape_of`.
     """
-    known = {branch for body in bodies for branch in samples.branches(body)}
+    known = {branch for body in bodies for branch in _branches(samples, body)}
     values = []
-    for branch in samples.branches(pointer):
+    for branch in _branches(samples, pointer):
         value = _sample(samples, branch)
         if branch in known or _tells_of_failure(value):
             values.append(value)
@@ -114,8 +114,15 @@ def _best(samples: Samples, pointer: str, values: Iterable[Any]) -> Shape | None
 
 
 def _values(samples: Samples, pointer: str) -> Iterator[Any]:
-    for place in dict.fromkeys((pointer, *samples.branches(pointer))):
+    for place in dict.fromkeys((pointer, *_branches(samples, pointer))):
         yield _sample(samples, place)
+
+
+def _branches(samples: Samples, pointer: str) -> list[str]:
+    try:
+        return samples.branches(pointer)
+    except NoInstance:  # a reference leads nowhere
+        return []
 
 
 def _sample(samples: Samples, pointer: str) -> Any:
