@@ -11,9 +11,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from .banner import Banner
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
@@ -22,7 +23,8 @@ from .configuration.model_file import ServedModel
 from .configuration.served import engine_of
 from .configuration.trying import try_templates
 from .contract.document import Document
-from .contract.operations import Operation, operations
+from .contract.operations import operations
+from .contract.security import Security
 from .errors import ConfigurationError
 from .frameworks import import_connexion
 from .frameworks.gunicorn import (
@@ -56,22 +58,13 @@ class _Stop(BaseException):
     """The server is to end while a reload is prepared."""
 
 
-# For each operation of models a request that shows what it does: its path, and what it asks for.
-_EXAMPLES = (
-    ("chat", "/chat/completions", '"messages": [{"role": "user", "content": "Hello!"}]'),
-    ("completions", "/completions", '"prompt": "Hello!"'),
-    ("embeddings", "/embeddings", '"input": "Hello!"'),
-)
-
-
 class Master:
     """The hooks of gunicorn that ``app/serving.py`` sets."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # The path below which the document's operations lie, known once it has been read.
-        self._base_path = ""
-        self._operations: list[Operation] = []
+        # Known once the document has been read.
+        self._banner: Banner
         # The model processes, which end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
@@ -99,31 +92,13 @@ class Master:
 
     def when_ready(self, server: Server) -> None:
         """Called when the server listens: say how to call it."""
-        root, option = _reach(server)
-        base = root + self._base_path
         keys = load_keys(self._settings)
         mocks = self._settings.mock == "all"
         models = () if mocks else engine_of(self._settings).engine.models
         model = models[0].id if models else "mocks" if mocks else "MODEL"
         serves = ", ".join(model.id for model in models) or ("mocks" if mocks else "the models of PARLEY_UPSTREAM_URL")
-        # Only the generated key is ever shown; the shell puts in another one.
-        bearer = (
-            f"'Authorization: Bearer {keys.generated}'" if keys.generated else '"Authorization: Bearer $OPENAI_API_KEY"'
-        )
-        able = models[0].operations if models else {"chat"}
-        path, asked = next((row[1:] for row in _EXAMPLES if row[0] in able), _EXAMPLES[0][1:])
-        body = f"""'{{"model": "{model}", {asked}}}'"""
-        json = "'Content-Type: application/json'"
-        lines = [
-            f"Parley serves {serves} at {base}",
-            f"  Swagger UI  {base}/ui/",
-            f"  API key     {keys.generated or 'configured: ' + ', '.join(keys.names)}",
-        ]
-        asking = next((each for each in self._operations if each.method == "post" and each.path.endswith(path)), None)
-        if asking is not None:
-            lines.append(f"  Try it      curl {option}{root}{asking.url} -H {bearer} -H {json} -d {body}")
-        elif (plain := _plain(self._operations)) is not None:
-            lines.append(f"  Try it      curl {option}{root}{plain.url} -H {bearer}")
+        able = frozenset(models[0].operations if models else {"chat"})
+        lines = self._banner.lines(_reach(server), serves, model, able, keys.generated, keys.names)
         print("\n".join(lines), flush=True)
 
     def _check_addresses(self, addresses: Sequence[Address]) -> None:
@@ -147,8 +122,8 @@ class Master:
             contract_path(self._settings), keep=not self._settings.reload, lenient=self._settings.lenient
         )
         found = operations(document)
-        self._base_path = document.base_path
-        self._operations = found
+        security = Security(document, allow_basic=self._settings.basic_auth)
+        self._banner = Banner(document.base_path, found, security)
         if self._settings.mock == "all":
             return
         configuration = chosen(self._settings)
@@ -202,17 +177,6 @@ class Master:
         if self._preparing:
             self._preparing = False
             raise _Stop
-
-
-def _plain(found: Iterable[Operation]) -> Operation | None:
-    """The first operation that wants nothing but a key."""
-    plain = (
-        operation
-        for operation in found
-        if operation.method == "get" and not operation.fault and "{" not in operation.path
-        if not any(parameter.required for parameter in operation.parameters)
-    )
-    return next(plain, None)
 
 
 def worker_folder() -> str | None:

@@ -77,6 +77,11 @@ class Settings(Table, frozen=True, kw_only=True):
         "What of the document cannot be used is left out, named at the start, and answers 501; all else is served.",
     ] = False
     reload: Annotated[bool, "For development: each worker follows changes of the document while it runs."] = False
+    conventions: Annotated[
+        Literal["ours", "document"],
+        "What errors look like and how streams end under `PARLEY_SPEC`: as everywhere (`ours`), or as the `document` "
+        "has it, as far as it says.",
+    ] = "ours"
     mock: Annotated[
         Mock,
         "What operations answer that the server has no handler for: 501 (`off`) or, with `missing`, a mock that fits "

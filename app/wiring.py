@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from .responses.service import Responses
 from .settings import Settings
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
+from .web.conventions import OURS
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
@@ -205,13 +206,19 @@ def wire(
             domains[domain].fit(schemas.validator(pointer))
     responses = Responses(domains[Chat], read=readings.get(Responses))
     services: dict[type, object] = {**domains, Responses: responses}
+    conventions = OURS
+    if settings.conventions == "document" and settings.spec is not None:
+        # Not above: it brings in the tools that make samples, which a server with our conventions does without.
+        from .web.document_conventions import DocumentConventions
+
+        conventions = DocumentConventions(document, schemas, found)
     if settings.mock == "off":
         mocks = None
     else:
-        # Not above: it brings in the tools that make samples, which a server without mocks does without.
+        # Nor this one.
         from .web.mocks import Mocks
 
-        mocks = Mocks(document, schemas)
+        mocks = Mocks(document, schemas, conventions)
     warns = settings.unsupported == "warn" or built.warns
     views: dict[str, OperationView] = {}
 
@@ -234,7 +241,7 @@ def wire(
     outer: list[Middleware] = [
         partial(FrontMiddleware, log_format=settings.log_format),
         *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
-        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found)),
+        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found), conventions=conventions),
     ]
     check = partial(
         CheckMiddleware,
@@ -250,23 +257,28 @@ def wire(
         Path(__file__).parent,
         outer=outer,
         inner=[check],
+        pages=pages.rules,
         lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload, settings.model_probe),
     )
     keys = load_keys(settings)
     loopback_only = keys.generated is not None and not settings.allow_generated_key
     add_routes(app, routes, TagResolver(handlers, found, view), security_handlers(keys, loopback_only=loopback_only))
     inner: flask.Flask = app.app
-    _prepare_flask(inner, pages.methods)
+    _prepare_flask(inner, pages)
     pages.register(inner)
     threaded = frozenset(name for name, made in views.items() if not made.is_async)
     bridge = Bridge(
-        inner.wsgi_app, threaded=threaded, ping_interval=settings.ping_interval, write_timeout=settings.write_timeout
+        inner.wsgi_app,
+        threaded=threaded,
+        ping_interval=settings.ping_interval,
+        write_timeout=settings.write_timeout,
+        conventions=conventions,
     )
     finish(app, views, bridge)
     return app
 
 
-def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> None:
+def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
     # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
     inner.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
@@ -282,12 +294,12 @@ def _prepare_flask(inner: flask.Flask, methods: Callable[[str], list[str]]) -> N
                 "Serve wsgi:app, not the inner application."
             )
         # Flask routes a second time and more leniently (//v1/models is /v1/models to it). Were the two to differ, a
-        # view could be reached past its security.
+        # view could be reached past its security, or a page in the place of the document's own path.
         routed = operation_of(scope)
         view = inner.view_functions.get(flask.request.endpoint or "")
-        if getattr(view, "operation_id", None) != routed:
+        if getattr(view, "operation_id", None) != routed or (routed is None and scope["path"] not in pages.rules):
             # OPTIONS too: Flask would answer it by itself, for any path.
-            flask.abort(405 if routed is None and methods(scope["path"]) else 404)
+            flask.abort(405 if routed is None and pages.methods(scope["path"]) else 404)
 
 
 @contextlib.asynccontextmanager

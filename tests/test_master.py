@@ -281,10 +281,56 @@ def test_mocks_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_can_be_tried_is_an_operation_of_the_document_in_force(
     paths: Any, tried: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
-    (tmp_path / "api.json").write_text(json.dumps(document))
-    server = Server(("127.0.0.1", 8080))
-    started(server, spec=tmp_path / "api.json", mock="missing").when_ready(server)
-    said = capsys.readouterr().out
+    said = banner(paths, BEARER, capsys, tmp_path)
     line = f'  Try it      curl http://127.0.0.1:8080{tried} -H "Authorization: Bearer $OPENAI_API_KEY"\n'
     assert line in said if tried else "Try it" not in said
+
+
+BEARER = {"type": "http", "scheme": "bearer"}
+WORD = "curl http://127.0.0.1:8080/pets"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "shown"),
+    [
+        (None, WORD),
+        ({"type": "oauth2", "flows": {}}, f'{WORD} -H "Authorization: Bearer $OPENAI_API_KEY"'),
+        ({"type": "apiKey", "in": "header", "name": "x-key"}, f'{WORD} -H "x-key: $OPENAI_API_KEY"'),
+        (
+            {"type": "apiKey", "in": "query", "name": "key"},
+            'curl "http://127.0.0.1:8080/pets?key=$OPENAI_API_KEY"',
+        ),
+        ({"type": "apiKey", "in": "cookie", "name": "key"}, f'{WORD} -b "key=$OPENAI_API_KEY"'),
+        ({"type": "http", "scheme": "basic"}, f'{WORD} -u ":$OPENAI_API_KEY"'),
+    ],
+)
+def test_what_can_be_tried_shows_the_key_where_the_document_takes_it(
+    scheme: Any, shown: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = banner({"/pets": {"get": {"responses": {}}}}, scheme, capsys, tmp_path)
+    assert f"  Try it      {shown}\n" in said
+
+
+def test_what_cannot_be_opened_is_not_what_can_be_tried(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    paths = {"/pets": {"get": {"responses": {}}}, "/open": {"get": {"responses": {}, "security": []}}}
+    said = banner(paths, {"type": "mutualTLS"}, capsys, tmp_path)
+    assert "  Try it      curl http://127.0.0.1:8080/open\n" in said
+
+
+@pytest.mark.parametrize(("path", "is_told"), [("/ui/", False), ("/ui/{page}", True), ("/{page}", True)])
+def test_swagger_ui_is_told_of_where_the_document_leaves_it_its_place(
+    path: str, is_told: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = banner({path: {"get": {"responses": {}}}}, BEARER, capsys, tmp_path)
+    assert ("  Swagger UI  http://127.0.0.1:8080/ui/\n" in said) is is_told
+
+
+def banner(paths: Any, scheme: Any, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
+    """What the start says under a document with some paths, all secured by one scheme, if any."""
+    document: Any = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    if scheme is not None:
+        document.update(security=[{"key": []}], components={"securitySchemes": {"key": scheme}})
+    (folder / "api.json").write_text(json.dumps(document))
+    server = Server(("127.0.0.1", 8080))
+    started(server, spec=folder / "api.json", mock="missing", basic_auth=True).when_ready(server)
+    return capsys.readouterr().out

@@ -9,6 +9,7 @@ import click
 from ..contract.document import Document
 from ..errors import ConfigurationError
 from .convert import put, written
+from .progress import progress
 
 
 @click.command("bundle")
@@ -24,7 +25,11 @@ def bundle_command(file: Path, output: Path | None) -> None:
     Components of the other files stand among the document's own, as far as their names are free.
     """
     try:
-        text = written(Document.load(file).content, output or file)
+        with progress() as shown:
+            shown.at(f"{file}: reading it")
+            document = Document.load(file)
+            shown.at(f"{file}: writing it as one")
+            text = written(document.content, output or file)
     except ConfigurationError as error:
         raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
     put(text, output)

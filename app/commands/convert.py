@@ -12,6 +12,7 @@ from ..contract.loading import to_json
 from ..documents.convert.document import to_3_0
 from ..errors import ConfigurationError
 from ..jsontypes import Json
+from .progress import progress
 
 _NOTE = {True: "looser", False: "not said"}
 
@@ -31,9 +32,13 @@ def convert_command(file: Path, version: str, output: Path | None) -> None:
     then allows what it did not.
     """
     try:
-        document = Document.load(file)
-        converted = to_3_0(document)
-        text = written(converted.content, output or file)
+        with progress() as shown:
+            shown.at(f"{file}: reading it")
+            document = Document.load(file)
+            shown.at(f"{file}: converting it to {version}")
+            converted = to_3_0(document)
+            shown.at(f"{file}: writing it")
+            text = written(converted.content, output or file)
     except ConfigurationError as error:
         raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
     for loss in converted.losses:

@@ -113,6 +113,10 @@ class Paths:
             pattern = re.escape(parts[0]) + "".join(g + re.escape(p) for g, p in zip(gaps, parts[1:], strict=True))
             self._patterns.setdefault(parts[0].rpartition("/")[0], []).append((pattern, method))
 
+    def has(self, path: str) -> bool:
+        """Whether the document has a path as it stands, not only a template that it fits."""
+        return path in self._exact
+
     def methods(self, path: str) -> list[str]:
         """The methods that a path answers, sorted; empty when the document does not have it."""
         found = set(self._exact.get(path, ()))

@@ -17,7 +17,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,23 @@ Identify = Callable[[Scope], str | None]
 
 
 def application(
-    name: str, folder: Path, *, outer: Sequence[Middleware], inner: Sequence[Middleware], lifespan: Lifespan[Any]
+    name: str,
+    folder: Path,
+    *,
+    outer: Sequence[Middleware],
+    inner: Sequence[Middleware],
+    lifespan: Lifespan[Any],
+    pages: Container[str] = (),
 ) -> FlaskApp:
     """An application without any API yet. The ``outer`` middlewares come before routing and security, the ``inner``
-    ones after them; ``folder`` is the root path of the Flask application, which has no static files."""
+    ones after them; ``folder`` is the root path of the Flask application, which has no static files. ``pages`` are the
+    paths for whose GET Flask has views of its own."""
     made = FlaskApp(
         name,
         lifespan=lifespan,
         middlewares=[
             *outer,
-            ExactRoutingMiddleware,
+            partial(ExactRoutingMiddleware, pages=pages),
             SecurityMiddleware,
             *inner,
             LifespanMiddleware,
@@ -125,11 +133,12 @@ class ExactRoutingMiddleware(RoutingMiddleware):
 
     A path without parameters is looked up, and of those with some only the ones are tried that begin as the request
     does, so that a request costs the same in a document of three operations and in one of three hundred. The first also
-    win over the others, as OpenAPI has it.
+    win over the others, as OpenAPI has it; so do the ``pages``, which belong to no operation.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, pages: Container[str] = ()) -> None:
         super().__init__(app)
+        self.pages = pages
         self.router.redirect_slashes = False
         self._exact: dict[tuple[str, str], str | None] = {}
         # By the folders before the first parameter, each with its place in the order of all.
@@ -164,9 +173,10 @@ class ExactRoutingMiddleware(RoutingMiddleware):
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         operation_id = self._exact.get((scope["method"], path))
         parameters: dict[str, object] = {}
-        if operation_id is None:
+        page = operation_id is None and scope["method"] in ("GET", "HEAD") and path in self.pages
+        if operation_id is None and not page:
             operation_id, parameters = self._by_template(scope["method"], path)
-        if operation_id is None:
+        if operation_id is None and not page:
             await super().__call__(scope, receive, send)
             return
         scope.setdefault("path_params", {}).update(parameters)

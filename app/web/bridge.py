@@ -25,8 +25,9 @@ from ..frameworks.connexion import operation_of
 from ..frameworks.holding import held
 from ..jsontypes import Json
 from . import sse
+from .conventions import OURS, Conventions
 from .eager import await_or
-from .envelope import envelope, to_api_error
+from .envelope import to_api_error
 from .exchange import Exchange, Stream
 from .view import PENDING, SCOPE, PendingReply, to_reply
 from .writer import EventWriter
@@ -51,7 +52,8 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 class Bridge:
     """An ASGI application around Flask's WSGI application.
 
-    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` and ``write_timeout`` are in seconds.
+    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` and ``write_timeout`` are in seconds;
+    ``conventions`` say how a stream fails and ends.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Bridge:
         threaded: frozenset[str],
         ping_interval: float,
         write_timeout: float,
+        conventions: Conventions = OURS,
         threads: int = 32,
     ) -> None:
         self.wsgi_app = wsgi_app
         self.threaded = threaded
         self.ping_interval = ping_interval
         self.write_timeout = write_timeout
+        self.conventions = conventions
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,7 +141,7 @@ class Bridge:
         try:
             reply = to_reply(await pending.result)
             if isinstance(reply, Stream):
-                await self._stream(pending, reply, exchange, send, give_up)
+                await self._stream(pending, reply, operation_of(scope), exchange, send, give_up)
             else:
                 answer = pending.view.encode(reply)
                 del reply  # nothing but its bytes is kept for a client that takes its time
@@ -154,11 +158,17 @@ class Bridge:
                 watch.cancel()
 
     async def _stream(
-        self, pending: PendingReply, stream: Stream, exchange: Exchange, send: Send, give_up: Callable[[], None]
+        self,
+        pending: PendingReply,
+        stream: Stream,
+        operation: str | None,
+        exchange: Exchange,
+        send: Send,
+        give_up: Callable[[], None],
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events = stream.events
-        end = sse.DONE if stream.done else b""
+        end = self.conventions.end(operation) if stream.done else b""
         encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
         first = asyncio.get_running_loop().create_task(_next(events))
         writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
@@ -191,7 +201,8 @@ class Bridge:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
-                last = sse.event(envelope(error)) + end
+                failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
+                last = failure + end
             writer.add(last)
             await writer.flush(more=False)
         finally:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from ..errors import BadRequest
 from ..frameworks.starlette import RefusingCORSMiddleware
-from .envelope import envelope
+from .conventions import envelope
 
 
 class CrossOriginMiddleware(RefusingCORSMiddleware):

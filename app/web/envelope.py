@@ -1,4 +1,5 @@
-"""Any exception becomes ``{"error": {"message", "type", "param", "code"}}``: the one shape of failures.
+"""Any exception becomes ``{"error": {"message", "type", "param", "code"}}``: the one shape of failures, unless the
+document has another and is to be followed (see `app.web.conventions`).
 
 Nothing of a request is logged but the kind of failure; of our own faults the places in the code, not the message of
 the exception, since that can hold what a client sent.
@@ -17,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ApiError, BadRequest, MethodNotAllowed, NotFound, ServerError, Unauthorized
-from ..jsontypes import Json
-from . import sse
+from ..frameworks.connexion import operation_of
+from .conventions import OURS, Conventions
 from .exchange import Exchange
 
 log = logging.getLogger("parley")
@@ -29,11 +30,6 @@ _DRAIN_BYTES = 64 * 1024 * 1024
 # A small chunk takes as long as so many bytes.
 _DRAIN_LEAST = 2048
 _DRAIN_SECONDS = 5.0
-
-
-def envelope(error: ApiError) -> Json:
-    """The body of an error."""
-    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
 def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tuple, sending: str = "") -> ApiError:
@@ -75,8 +71,11 @@ class _OtherClientError(BadRequest):
 class EnvelopeMiddleware:
     """Answers for every exception below it."""
 
-    def __init__(self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]], sending: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]], sending: str, conventions: Conventions = OURS
+    ) -> None:
         self.app = app
+        self.conventions = conventions
         self.sending = sending
         self.methods = methods
 
@@ -93,15 +92,14 @@ class EnvelopeMiddleware:
                 # The answer has begun; a cut connection is the only honest sign left.
                 raise
             exchange.log["error"] = error.code
-            await send_error(send, error)
+            body, media_type = await self.conventions.answer(operation_of(scope), error, exchange.request_id)
+            await _send(send, error, body, media_type)
             if not exchange.body_read:
                 await _drain(scope, receive)
 
 
-async def send_error(send: Send, error: ApiError) -> None:
-    """Send an error as a whole answer."""
-    body = sse.to_json(envelope(error))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _send(send: Send, error: ApiError, body: bytes, media_type: str) -> None:
+    headers = [(b"content-type", media_type.encode("latin-1")), (b"content-length", str(len(body)).encode())]
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -23,6 +23,7 @@ from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
 from ..jsontypes import Json
 from . import sse
+from .conventions import Conventions
 from .exchange import Reply, Request, Stream
 from .prefer import Preferences, acceptable, read_preferences
 
@@ -42,13 +43,15 @@ _FAILURES = frozenset({"error", "failed", "incomplete", "cancelled", "expired"})
 class Mocks:
     """Makes the handlers."""
 
-    def __init__(self, document: Document, schemas: Schemas) -> None:
+    def __init__(self, document: Document, schemas: Schemas, conventions: Conventions) -> None:
         self._document = document
+        self._conventions = conventions
         self._samples = Samples(schemas)
 
     def handler(self, operation: Operation) -> Callable[..., Awaitable[Reply | Stream]]:
         """A handler, as `app.web.view` wants one."""
-        mock = _Mock(operation, responses(self._document, operation), self._samples)
+        end = partial(self._conventions.end, operation.key)
+        mock = _Mock(operation, responses(self._document, operation), self._samples, end)
 
         async def answer(request: Request, body: object = None) -> Reply | Stream:
             preferences = read_preferences(request.lines("prefer"))
@@ -62,8 +65,12 @@ class Mocks:
 
 
 class _Mock:
-    def __init__(self, operation: Operation, listed: Mapping[str, Response], samples: Samples) -> None:
-        self.id, self.listed, self.samples = operation.id, listed, samples
+    """``end`` gives what ends a stream."""
+
+    def __init__(
+        self, operation: Operation, listed: Mapping[str, Response], samples: Samples, end: Callable[[], bytes]
+    ) -> None:
+        self.id, self.listed, self.samples, self.end = operation.id, listed, samples, end
 
     def answer(self, wanted: Preferences, accept: str, body: object) -> Reply | Stream:
         response, status = self._response(wanted.code)
@@ -144,7 +151,7 @@ class _Mock:
             events = [self._echo(event, media, wanted, status, body) for event in events]
             if status == 200:
                 return Stream(_one_by_one(events), headers, named=True)
-            return Reply(b"".join(map(sse.named_event, events)) + sse.DONE, status, headers, EVENTS)
+            return Reply(b"".join(map(sse.named_event, events)) + self.end(), status, headers, EVENTS)
         # The schema is that of the whole text.
         return Reply(_text(events[0], EVENTS), status, headers, EVENTS)
 

@@ -1,11 +1,14 @@
 """What the server shows besides the operations of its document, without a key: the document itself, Swagger UI,
-and whether it lives and can answer. A path of the document wins over any of these."""
+and whether it lives and can answer.
+
+A path of the document wins over any of these, and these win over its templates: a closer path comes first, as OpenAPI
+has it, so that a document with ``/{id}`` has its Swagger UI and can be probed too."""
 
 from __future__ import annotations
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,11 @@ _POLICY = (
 )
 # What is shown is asked for again each time, and answered briefly where it is the same.
 _SHOWN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
-_PUBLIC_ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
+# The files of the page, each with its folder.
+_FILES = {
+    **dict.fromkeys(("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"), _ASSETS),
+    "start.js": _OWN,
+}
 
 
 class Pages:
@@ -51,9 +58,11 @@ class Pages:
         }
         rules: dict[str, Callable[..., flask.Response]] = {
             "/": self._index,
+            base or "/": self._index,
             f"{base}/": self._index,
             f"{base}/ui": self._index,
             self.ui: self._swagger_ui,
+            **{self.ui + name: partial(self._file, folder, name) for name, folder in _FILES.items()},
             f"{base}/openapi.json": self._json,
             f"{base}/openapi.yaml": self._yaml,
             f"{base}/openapi-3.0.json": self._older_json,
@@ -61,42 +70,28 @@ class Pages:
             "/healthz": self._healthz,
             "/health": self._healthz,
         }
-        self.rules = {rule: view for rule, view in rules.items() if not paths.methods(rule)}
+        self.rules = {rule: view for rule, view in rules.items() if not paths.has(rule)}
 
     def register(self, app: flask.Flask) -> None:
         """Add the pages to a Flask application."""
         for number, (rule, view) in enumerate(self.rules.items()):
             app.add_url_rule(rule, f"parley_page_{number}", view, methods=["GET"], provide_automatic_options=False)
-        if self.ui in self.rules:
-            app.add_url_rule(
-                self.ui + "<path:name>",
-                "parley_asset",
-                self._asset,
-                methods=["GET"],
-                provide_automatic_options=False,
-            )
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path answers, the document's and ours."""
-        found = self.paths.methods(path)
-        if not found and (path in self.rules or path.startswith(self.ui)):
-            found = ["GET", "HEAD"]
-        return found
+        ours = ("GET", "HEAD") if path in self.rules else ()
+        return sorted({*self.paths.methods(path), *ours})
 
     def _index(self) -> flask.Response:
         # Relative, so that it holds behind a proxy that serves us below a path of its own.
         folder = flask.request.path.rpartition("/")[0] + "/"
-        return flask.Response(status=307, headers={"location": self.ui.removeprefix(folder)})
+        page = next((rule for rule in (self.ui, f"{self.document.base_path}/openapi.json") if rule in self.rules), None)
+        if page is None:
+            flask.abort(404)
+        return flask.Response(status=307, headers={"location": page.removeprefix(folder)})
 
     def _swagger_ui(self) -> flask.Response:
         return self._file(_OWN, "index.html")
-
-    def _asset(self, name: str) -> flask.Response:
-        if name in _PUBLIC_ASSETS:
-            return self._file(_ASSETS, name)
-        if name == "start.js":
-            return self._file(_OWN, name)
-        flask.abort(404)
 
     def _file(self, folder: Path, name: str) -> flask.Response:
         body, tag = _content(folder / name)

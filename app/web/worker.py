@@ -11,7 +11,7 @@ from ..frameworks import gunicorn_worker
 from ..open_files import most_connections
 from ..settings import Settings
 from . import sse
-from .envelope import envelope
+from .conventions import envelope
 
 # By status: what it means, and its code.
 MESSAGES = {

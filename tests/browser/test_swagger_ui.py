@@ -83,9 +83,9 @@ class Page:
 
     def authorize(self, key: str) -> None:
         self.page.locator(".auth-wrapper button.authorize").click()
-        self.page.locator(".modal-ux input").fill(key)
-        self.page.locator(".modal-ux button.authorize").click()
-        self.page.locator(".modal-ux .btn-done").click()
+        self.page.locator(".modal-ux input").first.fill(key)
+        self.page.locator(".modal-ux button.authorize").first.click()
+        self.page.locator(".modal-ux .btn-done").first.click()
 
     def operation(self, name: str) -> Any:
         """Open an operation, ready to be tried out."""
@@ -212,6 +212,64 @@ def test_a_document_that_names_other_servers_is_tried_on_this_one(browser: Any, 
         assert page.requests[-1] == f"{server.url}/chat/completions"
     assert status == 200
     assert json.loads(body)["choices"][0]["message"]["content"] == "Good day"
+
+
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.1"])
+@pytest.mark.parametrize("kind", ["oauth2", "openIdConnect", "reference"])
+def test_a_document_with_oauth2_or_openidconnect_alone_has_a_field_for_the_key(
+    browser: Any, tmp_path: Path, kind: str, version: str
+) -> None:
+    spec = tmp_path / "tokens.json"
+    document = _with_tokens(kind, version)
+    spec.write_text(json.dumps(document))
+    with serve("echo", env={"PARLEY_SPEC": str(spec), "PARLEY_MOCK": "all"}) as server:
+        page = Page(browser, f"{server.url}/ui/")
+        try:
+            page.page.locator(".auth-wrapper button.authorize").click()
+            shown = page.page.locator(".modal-ux").inner_text()
+            assert "Enter an API key of this server." in shown
+            assert "Sign in as ever." in shown
+            assert "http, Bearer" in shown
+            assert "authorization server" not in shown
+            page.page.locator(".modal-ux .btn-done").first.click()
+            block = page.operation("default-getThing")
+            _assert_no_entry(*page.execute(block))
+            page.authorize(server.key)
+            assert page.execute(block)[0] == 200
+            assert [e for e in page.errors if "401" not in e] == []
+        finally:
+            page.context.close()
+        # The page's alone: the document is shown as it was written.
+        assert server.request("GET", "/openapi.json").json() == document
+
+
+def _with_tokens(kind: str, version: str) -> dict[str, Any]:
+    """A document with an operation that nothing but a token opens."""
+    flow = {
+        "authorizationUrl": "https://example.org/auth",
+        "tokenUrl": "https://example.org/token",
+        "scopes": {"r": ""},
+    }
+    oauth2 = {"type": "oauth2", "description": "Sign in as ever.", "flows": {"authorizationCode": flow}}
+    schemes: dict[str, Any] = {
+        "oauth2": {"login": oauth2},
+        "openIdConnect": {
+            "login": {
+                "type": "openIdConnect",
+                "description": "Sign in as ever.",
+                "openIdConnectUrl": "https://example.org/.well-known/openid-configuration",
+            }
+        },
+        "reference": {"login": {"$ref": "#/components/securitySchemes/a~1b"}, "a/b": oauth2},
+    }
+    answer = {"description": "d", "content": {"application/json": {"schema": {"type": "object"}}}}
+    return {
+        "openapi": version,
+        "info": {"title": "Tokens", "version": "1"},
+        "security": [{"login": ["r"] if kind == "oauth2" else []}],
+        "components": {"securitySchemes": schemes[kind]},
+        "paths": {"/things": {"get": {"operationId": "getThing", "responses": {"200": answer}}}},
+    }
 
 
 def _assert_no_entry(status: int, body: str) -> None:

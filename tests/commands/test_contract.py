@@ -104,6 +104,20 @@ def test_basic_security_opens_operations_when_the_settings_say_so(tmp_path: Path
     assert command("contract", "check", path, PARLEY_BASIC_AUTH="1").exit_code == 0
 
 
+def test_answers_that_cannot_tell_of_an_error_are_named_where_errors_are_told_as_the_document_has_it(
+    tmp_path: Path, command: Command
+) -> None:
+    schema = "content: {application/json: {schema: {type: object, required: [id], properties: {id: {type: string}}}}}"
+    told = schema.replace("id", "message")
+    answers = f"'200': {{description: d}}, '404': {{description: d, {schema}}}, '4XX': {{description: d, {told}}}"
+    path = write(tmp_path, GOOD.replace("'200': {description: d}", answers))
+    assert "untold-error" not in command("contract", "check", path).stdout
+    done = command("contract", "check", path, PARLEY_CONVENTIONS="document")
+    assert done.exit_code == 0
+    (line,) = [line for line in done.stdout.splitlines() if "untold-error" in line]
+    assert line.endswith("info: untold-error at /paths/~1models/get/responses/404")
+
+
 def test_changes_are_grouped_by_operation_and_counted(tmp_path: Path, command: Command) -> None:
     before = write(tmp_path, GOOD)
     query = "      parameters: [{name: q, in: query, required: true, schema: {}}]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from app.contract.pointers import last_token
 from app.documents.lint.check import Report, check_document
 from app.documents.lint.findings import Finding
+from app.documents.lint.rules import RULES
 from app.settings import Settings
 from app.wiring import contract_path
 
@@ -257,3 +259,18 @@ def last_word(found: Finding) -> str:
     """What stands on the line of a finding: its key, or the dash of an item."""
     word = last_token(found.pointer)
     return "-" if word.isdigit() and len(word) < 3 else word
+
+
+def test_every_rule_that_a_check_names_is_told_of() -> None:
+    named = set()
+    for file in Path(check_document.__code__.co_filename).parent.glob("*.py"):
+        for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            place = {"add": 2, "error": 1, "warning": 1, "BrokenReference": 0}.get(name)
+            if place is not None and len(call.args) > place and isinstance(rule := call.args[place], ast.Constant):
+                named.add(rule.value)
+    assert named <= set(RULES)
+    told = {"leftover-of-3.0", "invalid-example", "invalid-default"}  # by names that are put together
+    assert named | told == set(RULES)
+    assert {case[0] for case in CASES} <= set(RULES)
+    assert list(RULES) == sorted(RULES)

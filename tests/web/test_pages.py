@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -13,9 +15,9 @@ from app.contract.document import Document
 from app.documents.convert.document import to_3_0
 from app.engines.echo import EchoEngine
 
-from ..live import Server
+from ..live import Answer, Server, serve
 from ..openapi import CONTRACT
-from .inprocess import Client, application, served
+from .inprocess import Client, application, openapi, served
 
 _ROOT = Path(__file__).parents[2]
 _UI_FILES = ["", "start.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"]
@@ -190,6 +192,68 @@ def test_a_path_of_the_document_wins_over_a_page(tmp_path: Path) -> None:
         assert site.request("GET", "/ui/").status == 200
         assert site.request("GET", "/ui").headers["location"] == "ui/"
         assert site.request("GET", "/openapi.yaml").json() == document
+
+
+ANYTHING = {
+    "responses": {"200": {"description": "d", "content": {"application/json": {"schema": {"const": "theirs"}}}}}
+}
+# Paths of a document with their methods, the path of its server, and what GET of some paths gives: what the document
+# has, a page of ours by its beginning, where it leads, or a status.
+ROOTS: list[tuple[dict[str, str], str, dict[str, str | int]]] = [
+    ({"/": "get"}, "", {"/": "theirs", "/ui/": "<!doctype html>"}),
+    ({"/": "get"}, "/v3", {"/": "to /v3/ui/", "/v3": "to /v3/ui/", "/v3/": "theirs", "/v3/ui/": "<!doctype html>"}),
+    ({"/": "get"}, "/v3/", {"/": "to /v3/ui/", "/v3/": "theirs"}),
+    ({"/": "post"}, "", {"/": 405, "/ui/": "<!doctype html>"}),
+    ({"/": "post"}, "/v3", {"/": "to /v3/ui/", "/v3/": 405}),
+    ({"/a": "get"}, "/v3", {"/": "to /v3/ui/", "/v3": "to /v3/ui/", "/v3/": "to /v3/ui/"}),
+    ({"/{id}": "get"}, "", {"/": "to /ui/", "/ui/": "<!doctype html>", "/livez": '{"status":', "/x": "theirs"}),
+    ({"/{id}": "get"}, "/v3", {"/": "to /v3/ui/", "/v3/ui/": "<!doctype html>", "/v3/x": "theirs"}),
+    ({"/{a}/{b}": "get"}, "", {"/": "to /ui/", "/ui/start.js": "//", "/ui/x": "theirs"}),
+    ({"/{id}": "get", "/livez": "get"}, "", {"/livez": "theirs"}),
+    ({"/ui/": "get"}, "", {"/": "to /openapi.json", "/ui/": "theirs"}),
+    ({"/ui/": "get", "/openapi.json": "get"}, "", {"/": 404, "/openapi.json": "theirs"}),
+]
+
+
+@pytest.mark.parametrize(("paths", "server", "expected"), ROOTS)
+def test_the_root_and_the_pages_fit_the_document_in_force(
+    paths: dict[str, str], server: str, expected: dict[str, str | int], tmp_path: Path
+) -> None:
+    with application(_document(paths, server), tmp_path, mock="all") as site:
+        assert {path: _given(site.request("GET", path), path) for path in expected} == expected
+
+
+@pytest.mark.live
+def test_a_server_answers_the_root_as_the_document_has_it(tmp_path: Path) -> None:
+    for number, (paths, server, expected) in enumerate((ROOTS[1], ROOTS[6])):
+        spec = tmp_path / f"{number}.json"
+        spec.write_text(json.dumps(_document(paths, server)))
+        with serve("echo", env={"PARLEY_SPEC": str(spec), "PARLEY_MOCK": "all"}) as served:
+            assert {path: _given(served.request("GET", path), path) for path in expected} == expected
+
+
+def test_a_method_that_a_page_does_not_have_is_the_documents(tmp_path: Path) -> None:
+    with application(_document({"/{id}": "post"}, ""), tmp_path, mock="all") as site:
+        assert site.request("POST", "/livez").json() == "theirs"
+        assert site.request("HEAD", "/livez").status == 200
+        refused = site.request("DELETE", "/livez")
+        assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def _document(paths: dict[str, str], server: str) -> dict[str, Any]:
+    found = {path: {method: ANYTHING} for path, method in paths.items()}
+    return openapi(found, servers=[{"url": f"https://api.example.org{server}"}], security=[])
+
+
+def _given(answer: Answer, path: str) -> str | int:
+    """What an answer is in the words of `ROOTS`."""
+    if answer.status == 307:
+        return f"to {urljoin(path, answer.headers['location'])}"
+    if answer.status != 200:
+        return answer.status
+    if answer.body == b'"theirs"':
+        return "theirs"
+    return next(begin for begin in ("<!doctype html>", '{"status":', "//") if answer.body.startswith(begin.encode()))
 
 
 def test_where_nothing_can_answer_it_lives_and_is_not_ready(monkeypatch: pytest.MonkeyPatch, site: Client) -> None:

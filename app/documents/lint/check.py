@@ -6,17 +6,20 @@ all of it. What the server itself refuses is always an error here, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...contract.document import Document, may_lack_paths
 from ...contract.operations import Operation, operations
+from ...contract.schemas import Schemas
 from ...contract.security import Security
 from ...contract.trial import Trial
 from ...errors import ConfigurationError
+from ..samples.samples import Samples
 from .compile import Bundle, check_compilation
 from .examples import check_examples
+from .failures import check_failures
 from .findings import Finding, Findings
 from .objects import Objects
 from .operations import check_operations
@@ -53,23 +56,43 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read."""
+    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read.
+
+    ``servable``: the server can be started with it. ``ignored`` is how many findings were left out.
+    """
 
     findings: list[Finding]
     rows: list[Row]
+    servable: bool = True
+    ignored: int = 0
+
+    def without(self, rules: Container[str]) -> Report:
+        """The report without the findings of some rules. The errors of a document that cannot be served stay: one of
+        them is the reason."""
+        kept = [f for f in self.findings if f.rule not in rules or (f.severity == "error" and not self.servable)]
+        return replace(self, findings=kept, ignored=len(self.findings) - len(kept))
 
 
-def check_document(path: Path, handler: Callable[[Operation], str], *, allow_basic: bool = False) -> Report:
+def check_document(
+    path: Path,
+    handler: Callable[[Operation], str],
+    *,
+    allow_basic: bool = False,
+    tells_errors: bool = False,
+    at: Callable[[str], None] = lambda step: None,
+) -> Report:
     """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
 
-    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`.
+    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`; ``tells_errors``: the server is to
+    tell errors as the document has them; ``at`` is told each step when it begins.
     """
+    at("reading it")
     sources = Sources(path)
     findings = Findings(sources)
     explicit: dict[tuple[str, str], bool] = {}
     try:
         if _is_document(sources, findings):
-            explicit = _check(sources, findings, allow_basic)
+            explicit = _check(sources, findings, allow_basic, at)
     except Unreadable as error:
         findings.error(
             Location(sources.entry, ""),
@@ -78,8 +101,10 @@ def check_document(path: Path, handler: Callable[[Operation], str], *, allow_bas
             "mend the file",
             position=(error.line, error.column),
         )
-    rows = _serve(path, sources, findings, handler, explicit, allow_basic)
-    return Report(list(findings), rows)
+    at("reading it as the server does")
+    rows = _serve(path, sources, findings, handler, explicit, allow_basic, tells_errors)
+    at("sorting what was found")
+    return Report(list(findings), rows, findings.servable)
 
 
 def _is_document(sources: Sources, findings: Findings) -> bool:
@@ -103,8 +128,11 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     return True
 
 
-def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tuple[str, str], bool]:
+def _check(
+    sources: Sources, findings: Findings, allow_basic: bool, at: Callable[[str], None]
+) -> dict[tuple[str, str], bool]:
     """Of each method and path whether it has an operationId of its own."""
+    at("looking at its structure")
     objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
         for twice in file.duplicates:
@@ -123,10 +151,13 @@ def _check(sources: Sources, findings: Findings, allow_basic: bool) -> dict[tupl
     except Exception as error:  # a structure that no part of the server expects
         reason = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
         _not_servable(findings, sources, f"the document cannot be read: {reason}")
+    at("looking at its operations and schemas")
     found = check_operations(objects, kept)
     check_schemas(objects)
     if bundle is not None:
+        at("compiling its schemas")
         check_compilation(objects, bundle)
+        at("looking at its examples")
         check_examples(objects, bundle)
     return {(operation.method, operation.path): operation.is_named for operation in found}
 
@@ -138,6 +169,7 @@ def _serve(
     handler: Callable[[Operation], str],
     explicit: dict[tuple[str, str], bool],
     allow_basic: bool,
+    tells_errors: bool,
 ) -> list[Row]:
     """Read the document as the server does at its start."""
     rows = []
@@ -145,10 +177,13 @@ def _serve(
         document = Document.load(path)
         trial = Trial(document)
         security = Security(document, allow_basic=allow_basic)
+        samples = Samples(Schemas(document)) if tells_errors else None
         for operation in operations(document):
             _ways_in(security, operation, findings, sources)
             derived = not explicit.get((operation.method, operation.path), True)
             rows.append(_row(operation, derived, handler(operation), trial, findings, sources))
+            if samples is not None:
+                check_failures(document, operation, samples, findings, sources.entry)
     except ConfigurationError as error:
         _not_servable(findings, sources, str(error))
     except Exception as error:  # whatever it is, the server would end with it
@@ -192,7 +227,8 @@ def _row(operation: Operation, derived: bool, handler: str, trial: Trial, findin
 
 
 def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
-    """The server's own verdict, where no other finding explains it."""
+    """The server's own verdict, a finding where no other explains it."""
+    findings.servable = False
     if not findings.has_errors():
         findings.error(
             Location(sources.entry, ""),

@@ -33,6 +33,7 @@ class Findings:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self.servable = True  # until the server itself refuses the document
         self._found: dict[tuple[Location, str, str], tuple[str, str, tuple[int, int] | None]] = {}
 
     def add(

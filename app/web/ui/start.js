@@ -8,6 +8,27 @@ function withoutServers(item) {
   return rest;
 }
 
+// The server takes its own keys as the tokens of OAuth 2 and OpenID Connect, and asks for none elsewhere. So there is a
+// field for the key where Swagger UI would lead to the document's authorization server.
+function openedHere(document) {
+  const target = (scheme) => {
+    const [root, ...names] = (scheme?.$ref ?? "").split("/");
+    if (root !== "#") return scheme;
+    const unescaped = names.map((name) => decodeURIComponent(name).replaceAll("~1", "/").replaceAll("~0", "~"));
+    return unescaped.reduce((node, name) => node?.[name], document);
+  };
+  const opened = ([name, scheme]) => {
+    const { type, description = "" } = target(scheme) ?? {};
+    if (type !== "oauth2" && type !== "openIdConnect") return [name, scheme];
+    const note = `The document has ${type} here. Enter an API key of this server.`;
+    return [name, { type: "http", scheme: "bearer", description: [description, note].filter(Boolean).join("\n\n") }];
+  };
+  const { securitySchemes, ...components } = document.components ?? {};
+  if (!securitySchemes) return document;
+  const schemes = Object.fromEntries(Object.entries(securitySchemes).map(opened));
+  return { ...document, components: { ...components, securitySchemes: schemes } };
+}
+
 function servedHere(document) {
   const paths = Object.entries(document.paths ?? {}).map(([path, item]) => [
     path,
@@ -30,7 +51,7 @@ window.ui = SwaggerUIBundle({
   plugins: [
     {
       statePlugins: {
-        spec: { wrapActions: { updateJsonSpec: (update) => (document) => update(servedHere(document)) } },
+        spec: { wrapActions: { updateJsonSpec: (update) => (document) => update(openedHere(servedHere(document))) } },
       },
     },
   ],

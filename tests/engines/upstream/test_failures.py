@@ -17,7 +17,7 @@ import pytest
 from app.engines.transport.options import Timeouts
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamTimeout
-from app.web.envelope import envelope
+from app.web.conventions import envelope
 
 from .playing import played, post, started, stream
 from .scripted import (

@@ -13,7 +13,7 @@ import pytest
 from app.engines.transport.failures import error_object
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
-from app.web.envelope import envelope
+from app.web.conventions import envelope
 from app.web.sse import to_json
 
 from .playing import KEY, played, post, stream
