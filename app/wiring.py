@@ -32,6 +32,7 @@ from .embeddings.service import Embeddings
 from .engines.base import Engine
 from .engines.extra import EXTRA_PARAMETERS, OF_CHATS_ALONE
 from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
+from .frameworks.flask_hooks import FlaskHooks
 from .handlers.chat import create_chat_completion
 from .handlers.completions import create_completion
 from .handlers.embeddings import create_embedding
@@ -266,10 +267,9 @@ def wire(
     inner: flask.Flask = app.app
     _prepare_flask(inner, pages)
     pages.register(inner)
-    threaded = frozenset(name for name, made in views.items() if not made.is_async)
     bridge = Bridge(
-        inner.wsgi_app,
-        threaded=threaded,
+        FlaskHooks(inner),
+        views,
         ping_interval=settings.ping_interval,
         write_timeout=settings.write_timeout,
         conventions=conventions,

@@ -1,9 +1,8 @@
-"""Flask decides, the event loop waits: the WSGI application of Flask under ASGI, without a thread per request.
+"""From the event loop to Flask: its WSGI application under ASGI, without a thread per request.
 
-Flask's part of a request, routing to the view and calling the handler, runs at once on the event loop: it never
-waits. What the handler gives, later or in pieces, is awaited and sent by the loop. When the client goes, the handler
-is cancelled or its stream closed, and so is whatever it waits for. Only plain ``def`` handlers, which may block, run
-in a bounded pool of threads.
+Flask's part of a request, routing to the view and calling the handler, runs at once on the event loop: it never waits.
+What the handler gives, later or in pieces, is awaited and sent by the loop (see `app.web.sending`). Only plain ``def``
+handlers, which may block, run in a bounded pool of threads.
 """
 
 from __future__ import annotations
@@ -13,69 +12,66 @@ import contextvars
 import io
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import Receive, Scope, Send
 
-from ..errors import EngineUnavailable
 from ..frameworks.connexion import operation_of
+from ..frameworks.flask_hooks import FlaskHooks, FlaskRound, names_flask
 from ..frameworks.holding import held
-from ..jsontypes import Json
-from . import sse
 from .conventions import OURS, Conventions
-from .eager import await_or
-from .envelope import to_api_error
-from .exchange import Exchange, Stream
-from .view import PENDING, SCOPE, PendingReply, to_reply
-from .writer import EventWriter
+from .exchange import Exchange
+from .sending import NOTHING, Answer, Headers, Nothing, Sender, encoded, send_answer
+from .view import PENDING, SCOPE, OperationView, PendingReply
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIEnvironment
 
     from _typeshed import OptExcInfo
 
-# An instant answer needs no watch over the client; one that takes longer does.
-_WATCH_AFTER = 0.1
-
-# Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
-# answer itself, which counts as held for it.
-_PIECE = 1 << 14
-
 _HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+# Headers of the answer that Flask gives in the place of one that comes later.
+_PLACEHOLDERS = (b"content-type", b"content-length")
 
 
 class Bridge:
-    """An ASGI application around Flask's WSGI application.
+    """An ASGI application around Flask.
 
-    ``threaded`` tells by operationId which handlers may block; ``ping_interval`` and ``write_timeout`` are in seconds;
-    ``conventions`` say how a stream fails and ends.
+    ``hooks`` are those of the Flask application, ``views`` the operations' by operationId; ``ping_interval`` and
+    ``write_timeout`` are in seconds; ``conventions`` say how a stream fails and ends.
+
+    Where nothing could tell, an ``async def`` handler is called without Flask. With hooks its request goes through
+    Flask, and the handler is awaited between what comes before and what comes after. A plain ``def`` handler runs with
+    all of Flask around it, in a thread.
     """
 
     def __init__(
         self,
-        wsgi_app: WSGIApplication,
+        hooks: FlaskHooks,
+        views: Mapping[str, OperationView],
         *,
-        threaded: frozenset[str],
         ping_interval: float,
         write_timeout: float,
         conventions: Conventions = OURS,
         threads: int = 32,
     ) -> None:
-        self.wsgi_app = wsgi_app
-        self.threaded = threaded
-        self.ping_interval = ping_interval
-        self.write_timeout = write_timeout
-        self.conventions = conventions
+        self.hooks = hooks
+        self.direct = {key: view for key, view in views.items() if view.is_async and not names_flask(view.handler)}
+        self.threaded = frozenset(key for key, view in views.items() if not view.is_async)
+        self.sender = Sender(ping_interval, write_timeout, conventions)
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
         operation = operation_of(scope)
+        view = self.direct.get(operation or "")
+        if view is not None and not self.hooks.could_tell():
+            exchange.raw_body = b""
+            await self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
+            return
         threaded = operation in self.threaded
         # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
         environ = _environ(scope, exchange.raw_body if threaded else b"")
@@ -84,15 +80,21 @@ class Bridge:
             context = contextvars.copy_context()
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self.executor, context.run, self._call, environ)
-        else:
+        elif self.hooks.wrapped:
             answer = self._call(environ)
-        pending = environ.get(PENDING)
-        if pending is None:
-            # What belongs to no operation is a page of ours, whose bytes all answers share.
-            with held(scope, len(answer[2]) if operation is not None else 0):
-                await _send_answer(send, answer)
+            if (pending := environ.get(PENDING)) is not None:
+                await self.sender.finish(pending, _Wrapped(answer[1]), scope, receive, send)
+                return
         else:
-            await self._finish(pending, exchange, scope, receive, send)
+            with self.hooks.begin(environ) as flask_round:
+                given = flask_round.dispatch()
+                if (pending := environ.get(PENDING)) is not None:
+                    await self.sender.finish(pending, _Hooked(flask_round), scope, receive, send)
+                    return
+                answer = _answer(*flask_round.finish(given))
+        # What belongs to no operation is a page of ours, whose bytes all answers share.
+        with held(scope, len(answer[2]) if operation is not None else 0):
+            await send_answer(send, answer)
 
     def _call(self, environ: WSGIEnvironment) -> Answer:
         started: tuple[str, list[tuple[str, str]]] = ("", [])
@@ -106,139 +108,48 @@ class Bridge:
             started = status, headers
             return _write
 
-        result = self.wsgi_app(environ, start_response)
+        result = self.hooks.wsgi_app(environ, start_response)
         try:
             body = b"".join(result)
         finally:
             getattr(result, "close", lambda: None)()
         status, headers = started
-        return int(status[:3]), _encoded(headers), body
+        return _answer(int(status[:3]), headers, body)
 
-    async def _finish(
-        self, pending: PendingReply, exchange: Exchange, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        watch: asyncio.Task[None] | None = None
-        gone = False
 
-        def give_up() -> None:
-            nonlocal gone
-            gone = True
-            task.cancel()
+class _Hooked:
+    """The hooks of the Flask application see an answer, may change it, and have their say about errors."""
 
-        async def wait_for_disconnect() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            give_up()
+    def __init__(self, flask_round: FlaskRound) -> None:
+        self.flask_round = flask_round
 
-        def start_watch() -> None:
-            nonlocal watch
-            watch = loop.create_task(wait_for_disconnect())
+    def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
+        return _answer(*self.flask_round.finish_with(status, _decoded(headers), body))
 
-        timer = loop.call_later(_WATCH_AFTER, start_watch)
-        try:
-            reply = to_reply(await pending.result)
-            if isinstance(reply, Stream):
-                await self._stream(pending, reply, operation_of(scope), exchange, send, give_up)
-            else:
-                answer = pending.view.encode(reply)
-                del reply  # nothing but its bytes is kept for a client that takes its time
-                with held(scope, len(answer[2])):
-                    await _send_answer(send, answer)
-        except asyncio.CancelledError:
-            if not gone:
-                raise
-            task.uncancel()
-            exchange.log["error"] = "client_gone"
-        finally:
-            timer.cancel()
-            if watch is not None and not watch.done():
-                watch.cancel()
+    def caught(self, error: Exception) -> Answer:
+        return _answer(*self.flask_round.finish(self.flask_round.caught(error)))
 
-    async def _stream(
-        self,
-        pending: PendingReply,
-        stream: Stream,
-        operation: str | None,
-        exchange: Exchange,
-        send: Send,
-        give_up: Callable[[], None],
-    ) -> None:
-        """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
-        events = stream.events
-        end = self.conventions.end(operation) if stream.done else b""
-        encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
-        first = asyncio.get_running_loop().create_task(_next(events))
-        writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
-        try:
-            await asyncio.wait({first}, timeout=self.ping_interval)
-            chunk = encode(first.result()) if first.done() else None
-            own = stream.headers() if callable(stream.headers) else stream.headers
-            headers = [
-                *_encoded(own.items()),
-                (b"content-type", sse.CONTENT_TYPE.encode()),
-                (b"cache-control", b"no-cache"),
-                (b"x-accel-buffering", b"no"),  # nginx would hold events back
-            ]
-            await writer.start(headers)
-            try:
-                if chunk is None:
-                    await writer.write(sse.PING)
-                    chunk = encode(await first)
-                writer.add(chunk)
-                while True:
-                    try:
-                        event = await await_or(anext(events), writer.flush)
-                    except StopAsyncIteration:
-                        break
-                    writer.add(encode(event))
-                    if writer.full:
-                        await writer.flush()
-                last = end
-            except Exception as exception:
-                # Too late for a status: the failure is an event, and the end is still marked as one.
-                error = to_api_error(exception)
-                exchange.log["error"] = error.code
-                failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
-                last = failure + end
-            writer.add(last)
-            await writer.flush(more=False)
-        finally:
-            writer.stop()
-            if not first.done():
-                first.cancel()
-                await asyncio.gather(first, return_exceptions=True)
-            close = getattr(events, "aclose", None)
-            if close is not None:
-                await close()
+
+class _Wrapped(Nothing):
+    """What is put around Flask cannot wait for an answer that comes later; the headers that it added are kept."""
+
+    def __init__(self, headers: Headers) -> None:
+        self.added = [(name, value) for name, value in headers if name not in _PLACEHOLDERS]
+
+    def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
+        return status, [*headers, *self.added], body or b""
+
+
+def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    return status, encoded(headers), body
+
+
+def _decoded(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
 def _write(_body: bytes) -> None:
     raise NotImplementedError("Flask gives its body as an iterable")
-
-
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-async def _next(events: AsyncIterator[Json]) -> Json:
-    try:
-        return await anext(events)
-    except StopAsyncIteration:
-        # A task cannot raise StopAsyncIteration through a future; an empty stream is a failure all the same.
-        raise EngineUnavailable("The stream ended before it began.") from None
-
-
-async def _send_answer(send: Send, answer: Answer) -> None:
-    status, headers, body = answer
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    begin = 0
-    while len(body) - begin > _PIECE:
-        await send({"type": "http.response.body", "body": body[begin : begin + _PIECE], "more_body": True})
-        begin += _PIECE
-    await send({"type": "http.response.body", "body": body[begin:]})
 
 
 def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:

@@ -15,6 +15,7 @@ from typing import Any
 
 import flask
 import inflection
+from starlette.types import Scope
 
 from ..contract.explain import find_fault, path_text
 from ..contract.faults import Validator
@@ -129,9 +130,7 @@ class OperationView(ReplyEncoder):
     def __call__(self, /, **_path_parameters: str) -> flask.Response:
         # Flask's own reading of the path; the check has read it by the document, with its types.
         environ = flask.request.environ
-        exchange = Exchange.of(environ[SCOPE])
-        result = self.handler(**self._arguments(exchange, environ[SCOPE]["headers"]))
-        exchange.body = None  # the handler's alone now, to keep for as long as it needs it
+        result = self.call(environ[SCOPE])
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
             return flask.Response()  # never sent: the bridge sends what the handler gives
@@ -142,6 +141,13 @@ class OperationView(ReplyEncoder):
             raise TypeError("a handler that streams must be an async def")
         status, headers, body = self.encode(reply)
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
+
+    def call(self, scope: Scope) -> Any:
+        """What the handler gives for a checked request; of an ``async def`` one, what is to be awaited."""
+        exchange = Exchange.of(scope)
+        result = self.handler(**self._arguments(exchange, scope["headers"]))
+        exchange.body = None  # the handler's alone now, to keep for as long as it needs it
+        return result
 
     def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> Json:
         arguments: Json = {}

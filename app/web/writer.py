@@ -43,8 +43,8 @@ class EventWriter:
             self._waiting.clear()
             await self.write(body, more=more)
 
-    async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
-        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         self._look_again()
 
     async def write(self, body: bytes, *, more: bool = True) -> None:

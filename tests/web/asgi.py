@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+import flask
 from starlette.types import Message, Scope
 
+from app.frameworks.flask_hooks import FlaskHooks
 from app.web.exchange import Exchange
 
 T = TypeVar("T")
@@ -25,6 +27,14 @@ def run(body: Coroutine[Any, Any, T]) -> T:
             return await body
 
     return asyncio.run(bounded())
+
+
+def hooks_around(wsgi_app: Any) -> FlaskHooks:
+    """Those of a Flask application that has been wrapped in a WSGI application, which answers."""
+    app = flask.Flask(__name__, static_folder=None)
+    hooks = FlaskHooks(app)
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+    return hooks
 
 
 def http_scope(

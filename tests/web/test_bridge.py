@@ -7,18 +7,19 @@ import contextvars
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from app.errors import BadRequest, EngineUnavailable
 from app.jsontypes import Json
-from app.web import bridge
+from app.web import sending
 from app.web.bridge import Bridge
 from app.web.exchange import Exchange, Reply, Stream
 from app.web.view import PENDING, PendingReply, ReplyEncoder
 
-from .asgi import Client, http_scope, run
+from .asgi import Client, hooks_around, http_scope, run
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
@@ -38,12 +39,13 @@ class Wsgi:
         self.sent_body = environ["wsgi.input"].read()
         if self.handler is not None:
             environ[PENDING] = PendingReply(ReplyEncoder(), self.handler())
-        start_response(self.status, [("X-Mine", "1")])
+        start_response(self.status, [] if self.handler else [("X-Mine", "1")])
         return self.body
 
 
 def bridged(app: Any, *, threaded: tuple[str, ...] = (), ping: float = 60, write: float = 60) -> Bridge:
-    return Bridge(app, threaded=frozenset(threaded), ping_interval=ping, write_timeout=write)
+    views: Any = {name: SimpleNamespace(is_async=False) for name in threaded}
+    return Bridge(hooks_around(app), views, ping_interval=ping, write_timeout=write)
 
 
 def answer(app: Any, **options: Any) -> Client:
@@ -73,14 +75,14 @@ def test_an_answer_of_flask_is_sent_as_it_is() -> None:
     assert client.ended
 
 
-@pytest.mark.parametrize("size", [0, 1, bridge._PIECE, bridge._PIECE + 1, 5 * bridge._PIECE])
+@pytest.mark.parametrize("size", [0, 1, sending._PIECE, sending._PIECE + 1, 5 * sending._PIECE])
 def test_a_long_answer_is_handed_over_in_pieces(size: int) -> None:
     body = bytes(range(256)) * (size // 256 + 1)
     client = answer(Wsgi(body=[body[:size]]))
     pieces = [message["body"] for message in client.sent if message["type"] == "http.response.body"]
     assert b"".join(pieces) == body[:size]
-    assert max(map(len, pieces)) <= bridge._PIECE
-    assert len(pieces) == max(-(-size // bridge._PIECE), 1)
+    assert max(map(len, pieces)) <= sending._PIECE
+    assert len(pieces) == max(-(-size // sending._PIECE), 1)
     assert client.ended
 
 
@@ -224,7 +226,7 @@ def test_what_a_handler_raises_comes_through() -> None:
 
 
 def test_a_handler_is_cancelled_when_its_client_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "_WATCH_AFTER", 0)
+    monkeypatch.setattr(sending, "_WATCH_AFTER", 0)
     told: list[str] = []
 
     async def ask() -> None:
@@ -400,7 +402,7 @@ def test_a_later_failure_is_an_event_and_then_done() -> None:
 
 @pytest.mark.parametrize("after", [0, 1], ids=["before its first event", "afterwards"])
 def test_a_stream_is_closed_when_its_client_goes(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "_WATCH_AFTER", 0)
+    monkeypatch.setattr(sending, "_WATCH_AFTER", 0)
     closed: list[bool] = []
 
     async def ask() -> None:

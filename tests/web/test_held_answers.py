@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from app.frameworks.holding import HOLD
-from app.web import bridge
+from app.web import sending
 from app.web.bridge import Bridge
 from app.web.view import PENDING, PendingReply, ReplyEncoder
 
-from .asgi import Client, http_scope, run
+from .asgi import Client, hooks_around, http_scope, run
 
-SIZE = 5 * bridge._PIECE
+SIZE = 5 * sending._PIECE
 
 
 def flasks(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -43,7 +43,7 @@ async def sizes(app: Any, operation: str | None) -> tuple[int, int]:
     client.reading.clear()
     scope = http_scope(operation=operation)
     scope["extensions"][HOLD] = hold
-    serve = Bridge(app, threaded=frozenset(), ping_interval=60, write_timeout=60)
+    serve = Bridge(hooks_around(app), {}, ping_interval=60, write_timeout=60)
     serving = asyncio.create_task(serve(scope, client.receive, client.send))
     for _ in range(10):
         await asyncio.sleep(0)

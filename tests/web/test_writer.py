@@ -20,7 +20,7 @@ def write(body: Callable[[EventWriter, Client, asyncio.Event], Coroutine[Any, An
     async def ask() -> Client:
         client, given_up = Client(), asyncio.Event()
         writer = EventWriter(client.send, seconds.get("ping", 60), seconds.get("write", 60), given_up.set)
-        await writer.start([(b"x-a", b"1")])
+        await writer.start(201, [(b"x-a", b"1")])
         try:
             await body(writer, client, given_up)
         finally:
@@ -41,7 +41,7 @@ def test_what_was_added_is_written_together_and_once() -> None:
         await writer.flush(more=False)
 
     client = write(body)
-    assert (client.status, client.headers, client.pieces) == (200, {"x-a": "1"}, [b"ab", b"c"])
+    assert (client.status, client.headers, client.pieces) == (201, {"x-a": "1"}, [b"ab", b"c"])
     assert [message.get("more_body") for message in client.sent] == [None, True, False]
 
 

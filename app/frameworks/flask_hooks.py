@@ -1,0 +1,151 @@
+"""What is used of a Flask application beyond what it documents:
+
+- Functions that are called around requests stand in ``before_request_funcs`` and the other attributes of `_HOOKS`, with
+  None or the name of a blueprint as the key; those of errors in ``error_handler_spec``. They may be registered until
+  ``_got_first_request`` is true.
+- ``wsgi_app`` pushes a ``request_context``, sends ``request_started``, calls ``preprocess_request``,
+  ``dispatch_request`` and ``finalize_request``, has exceptions looked at by ``handle_user_exception`` and then by
+  ``handle_exception``, and pops the context with the exception, if there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import flask
+from flask import signals
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+_HOOKS = (
+    *("before_request_funcs", "after_request_funcs", "teardown_request_funcs", "teardown_appcontext_funcs"),
+    *("url_value_preprocessors", "error_handler_spec"),
+)
+_SIGNALS = (
+    *(signals.request_started, signals.request_finished, signals.got_request_exception, signals.request_tearing_down),
+    *(signals.appcontext_pushed, signals.appcontext_popped, signals.appcontext_tearing_down),
+)
+# What may be put in the place of Flask's own, in a subclass or on the application.
+_PARTS = ("request_class", "session_interface", "response_class", "app_ctx_globals_class", "url_rule_class")
+
+
+class FlaskHooks:
+    """What of an application is called around each request. What it has when this is made is ours, and does nothing
+    that a caller could tell."""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self.app = app
+        self._ours = self._state()
+        self._own_way = app.wsgi_app
+        self._first: bool | None = None
+
+    @property
+    def wsgi_app(self) -> WSGIApplication:
+        """The application's way from a request to an answer, or what was put around it."""
+        return self.app.wsgi_app
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether something was put around it."""
+        return self.app.wsgi_app != self._own_way
+
+    def could_tell(self) -> bool:
+        """Whether anything could tell if a request did not go through Flask."""
+        if self._first is None:
+            self._first = self._state() != self._ours
+            # As with any first request: what is registered now would have come too late for it.
+            self.app._got_first_request = True
+        return self._first or self.wrapped or any(signal.has_receivers_for(self.app) for signal in _SIGNALS)
+
+    def begin(self, environ: WSGIEnvironment) -> FlaskRound:
+        """A request's way through Flask."""
+        return FlaskRound(self.app, environ)
+
+    def _state(self) -> list[object]:
+        hooks = [_copy(getattr(self.app, name)) for name in _HOOKS]
+        return [*hooks, *(getattr(self.app, name) for name in _PARTS)]
+
+
+class FlaskRound:
+    """One request inside Flask, a context manager: its contexts are there, and torn down at the end. What happens in
+    ``wsgi_app`` in one piece happens here in two, `dispatch` and `finish`, between which a handler may be awaited."""
+
+    def __init__(self, app: flask.Flask, environ: WSGIEnvironment) -> None:
+        self.app = app
+        self.environ = environ
+        self._context = app.request_context(environ)
+
+    def __enter__(self) -> FlaskRound:
+        self._context.push()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.pop(error)
+
+    def dispatch(self) -> Any:
+        """What hooks before the request give, or the view does, or a handler of the error that either raises."""
+        self.app._got_first_request = True
+        try:
+            signals.request_started.send(self.app, _async_wrapper=self.app.ensure_sync)
+            given = self.app.preprocess_request()
+            return self.app.dispatch_request() if given is None else given
+        except Exception as error:
+            return self.caught(error)
+
+    def caught(self, error: Exception) -> Any:
+        """What the application's handler of an error gives. Raises it where there is none."""
+        try:
+            return self.app.handle_user_exception(error)
+        except Exception as left:
+            return self.app.handle_exception(left)
+
+    def finish(self, given: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body of the answer, after the hooks that come after a request."""
+        response = self.app.finalize_request(given)
+        return self._sent(response)
+
+    def finish_with(
+        self, status: int, headers: list[tuple[str, str]], body: bytes | None
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """As `finish`, for an answer that comes later; None is the body of a stream."""
+        return self.finish(_Answer(iter(()) if body is None else body, status, headers))
+
+    def _sent(self, response: flask.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+        body, status, headers = response.get_wsgi_response(self.environ)
+        try:
+            return int(status[:3]), list(headers), b"".join(body)
+        finally:
+            getattr(body, "close", lambda: None)()
+
+
+class _Answer(flask.Response):
+    """An answer that says no more of itself than it is told."""
+
+    default_mimetype = None
+    autocorrect_location_header = False
+
+
+def names_flask(function: object) -> bool:
+    """Whether the module of a function knows anything of Flask, whose contexts it may then use."""
+    known = getattr(function, "__globals__", {}).values()
+    return any(_module_of(value).partition(".")[0] in ("flask", "werkzeug") for value in known)
+
+
+def _module_of(value: object) -> str:
+    # A proxy such as flask.request has no attributes outside of a request; its class is its own.
+    kind = type(value)
+    if kind.__module__.startswith("werkzeug"):
+        return "werkzeug"
+    return str(getattr(value, "__name__" if kind.__name__ == "module" else "__module__", ""))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        # Flask makes empty entries by looking.
+        return {key: copied for key, item in value.items() if (copied := _copy(item))}
+    return list(value) if isinstance(value, list) else value

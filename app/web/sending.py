@@ -1,0 +1,203 @@
+"""Awaits what a handler gives, and sends it: whole, or event by event while the client reads.
+
+When the client goes, the handler is cancelled or its stream closed, and so is whatever it waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from ..errors import EngineUnavailable
+from ..frameworks.connexion import operation_of
+from ..frameworks.holding import held
+from ..jsontypes import Json
+from . import sse
+from .conventions import Conventions
+from .eager import await_or
+from .envelope import to_api_error
+from .exchange import Exchange, Stream
+from .view import PendingReply, to_reply
+from .writer import EventWriter
+
+# An instant answer needs no watch over the client; one that takes longer does.
+_WATCH_AFTER = 0.1
+
+# Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
+# answer itself, which counts as held for it.
+_PIECE = 1 << 14
+
+# The headers of a stream.
+_STREAMS = [
+    (b"content-type", sse.CONTENT_TYPE.encode()),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+]
+
+Headers = list[tuple[bytes, bytes]]
+# Status, headers and body.
+Answer = tuple[int, Headers, bytes]
+
+
+class Around(Protocol):
+    """What is called around a handler."""
+
+    def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
+        """What is sent instead of an answer. That of a stream has None for its body; what has one is sent in its
+        place."""
+
+    def caught(self, error: Exception) -> Answer:
+        """What is sent for an error. Raises it where the error shape is to be."""
+
+
+class Nothing:
+    """Nothing is."""
+
+    def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
+        return status, headers, body or b""
+
+    def caught(self, error: Exception) -> Answer:
+        raise error
+
+
+NOTHING = Nothing()
+
+
+class Sender:
+    """``ping_interval`` and ``write_timeout`` are in seconds; ``conventions`` say how a stream fails and ends."""
+
+    def __init__(self, ping_interval: float, write_timeout: float, conventions: Conventions) -> None:
+        self.ping_interval = ping_interval
+        self.write_timeout = write_timeout
+        self.conventions = conventions
+
+    async def finish(self, pending: PendingReply, around: Around, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request by what its handler gives."""
+        exchange = Exchange.of(scope)
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        watch: asyncio.Task[None] | None = None
+        gone = False
+
+        def give_up() -> None:
+            nonlocal gone
+            gone = True
+            task.cancel()
+
+        async def wait_for_disconnect() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            give_up()
+
+        def start_watch() -> None:
+            nonlocal watch
+            watch = loop.create_task(wait_for_disconnect())
+
+        timer = loop.call_later(_WATCH_AFTER, start_watch)
+        try:
+            try:
+                reply = to_reply(await pending.result)
+                if isinstance(reply, Stream):
+                    await self._stream(pending, reply, around, scope, send, give_up)
+                    return
+                answer = around.answer(*pending.view.encode(reply))
+                del reply  # nothing but its bytes is kept for a client that takes its time
+            except Exception as error:
+                if exchange.status:
+                    raise
+                answer = around.caught(error)
+            with held(scope, len(answer[2])):
+                await send_answer(send, answer)
+        except asyncio.CancelledError:
+            if not gone:
+                raise
+            task.uncancel()
+            exchange.log["error"] = "client_gone"
+        finally:
+            timer.cancel()
+            if watch is not None and not watch.done():
+                watch.cancel()
+
+    async def _stream(
+        self,
+        pending: PendingReply,
+        stream: Stream,
+        around: Around,
+        scope: Scope,
+        send: Send,
+        give_up: Callable[[], None],
+    ) -> None:
+        """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
+        events, exchange, operation = stream.events, Exchange.of(scope), operation_of(scope)
+        end = self.conventions.end(operation) if stream.done else b""
+        encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
+        first = asyncio.get_running_loop().create_task(_next(events))
+        writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
+        try:
+            await asyncio.wait({first}, timeout=self.ping_interval)
+            chunk = encode(first.result()) if first.done() else None
+            own = stream.headers() if callable(stream.headers) else stream.headers
+            status, headers, body = around.answer(200, [*encoded(own.items()), *_STREAMS], None)
+            if body:
+                await send_answer(send, (status, headers, body))
+                return
+            await writer.start(status, headers)
+            try:
+                if chunk is None:
+                    await writer.write(sse.PING)
+                    chunk = encode(await first)
+                writer.add(chunk)
+                while True:
+                    try:
+                        event = await await_or(anext(events), writer.flush)
+                    except StopAsyncIteration:
+                        break
+                    writer.add(encode(event))
+                    if writer.full:
+                        await writer.flush()
+                last = end
+            except Exception as exception:
+                # Too late for a status: the failure is an event, and the end is still marked as one.
+                error = to_api_error(exception)
+                exchange.log["error"] = error.code
+                failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
+                last = failure + end
+            writer.add(last)
+            await writer.flush(more=False)
+        finally:
+            writer.stop()
+            if not first.done():
+                first.cancel()
+                await asyncio.gather(first, return_exceptions=True)
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+async def _next(events: AsyncIterator[Json]) -> Json:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        # A task cannot raise StopAsyncIteration through a future; an empty stream is a failure all the same.
+        raise EngineUnavailable("The stream ended before it began.") from None
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Send a whole answer."""
+    status, headers, body = answer
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    begin = 0
+    while len(body) - begin > _PIECE:
+        await send({"type": "http.response.body", "body": body[begin : begin + _PIECE], "more_body": True})
+        begin += _PIECE
+    await send({"type": "http.response.body", "body": body[begin:]})
