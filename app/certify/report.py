@@ -67,8 +67,9 @@ class Report:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             rows = tuple(_row(row) for row in record["rows"])
-            return cls(record["url"], record["model"], record["owner"], rows)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            models = dict(record.get("models", {}))
+            return cls(record["url"], record["model"], record["owner"], rows, models=models)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{path} is no report of certify --json ({type(error).__name__}).") from None
 
 
