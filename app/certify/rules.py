@@ -106,14 +106,23 @@ def _faults(validator: Validator, value: object) -> Iterator[Fault]:
 
 
 def _leaves(fault: Fault) -> Iterator[Fault]:
-    """What is wrong by the branch of a union that was meant: the one whose faults lie deepest and are fewest."""
+    """What is wrong by the branch of a union that was meant: one of the kind that the value says it is, and else the one
+    whose faults lie deepest and are fewest."""
     branches = [branch for branch in fault.branches if branch]
     if not branches:
         yield fault
         return
-    meant = min(branches, key=lambda branch: (-max(len(inner.path) for inner in branch), len(branch)))
+    meant = min(
+        branches,
+        key=lambda branch: (any(map(_is_of_kind, branch)), -max(len(each.path) for each in branch), len(branch)),
+    )
     for inner in meant:
         yield from _leaves(inner)
+
+
+def _is_of_kind(fault: Fault) -> bool:
+    """Whether a fault is that a value is of another kind, as it says itself by the one word that is allowed there."""
+    return fault.keyword == "const" or (fault.keyword == "enum" and len(fault.value or ()) == 1)
 
 
 def _property(fault: Fault) -> str:

@@ -66,7 +66,7 @@ class Row:
     @property
     def title(self) -> str:
         """The operation and the group, under which it is told."""
-        return f"{self.operation}: {self.group}"
+        return f"{self.operation} {self.group}"
 
     @property
     def name(self) -> str:

@@ -31,6 +31,8 @@ _BESIDE: dict[str, Json] = {
     "tool_choice": {"tools": functions()},
     "parallel_tool_calls": {"tools": functions()},
 }
+# A bound that is below what another parameter is by itself, and so is forbidden beside it.
+_BELOW_OTHERS = {"best_of": 0}
 # Neutral values that mean something only beside what is probed elsewhere, or would be sent in a list.
 _ELSEWHERE = ("tool_choice", "function_call")
 _TABLES: Mapping[str, tuple[ChatParameter, ...]] = {
@@ -61,7 +63,11 @@ def bounds(rules: Rules) -> list[Probe]:
             found.append(Probe(GROUP, "another type", (_at("beyond", name, wrong, "nonsense"),), _edges(name), (name,)))
         at, beyond = _edges_of(name, resolved)
         steps = [
-            *(_at(f"at {i}", name, value) for i, value in enumerate(at) if fits(name, value)),
+            *(
+                _at(f"at {i}", name, value)
+                for i, value in enumerate(at)
+                if value != _BELOW_OTHERS.get(name) and fits(name, value)
+            ),
             *(_at(f"beyond {i}", name, value, "nonsense") for i, value in enumerate(beyond) if not fits(name, value)),
         ]
         if steps:

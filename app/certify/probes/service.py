@@ -216,7 +216,7 @@ PROBES = (
             (step("judged", moderation={"model": "omni-moderation-latest", "policy": {side: {"mode": "score"}}}),),
             _moderation,
             (f"moderation.policy.{side}", f"moderation.policy.{side}.mode"),
-            ("moderation.policy",),
+            ("moderation.policy",) if side == "input" else (),
         )
         for side in ("input", "output")
     ),
