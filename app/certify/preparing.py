@@ -61,7 +61,8 @@ async def prepare(
         else:
             rows.append(_unoffered(operation, plain))
     if not bases:
-        told = rows[0].seen if len(rows) == 1 else "; ".join(f"{row.operation}: {row.seen}" for row in rows)
+        alike = len({row.seen for row in rows}) == 1
+        told = rows[0].seen if alike else "; ".join(f"{row.operation}: {row.seen}" for row in rows)
         raise Unreachable(f"a plain request is not answered: {told}")
     first = next(iter(bases.values())).model
     owner = next((get(item, "owned_by") for item in listed if get(item, "id") == first), None)

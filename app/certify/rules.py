@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..contract.document import Document
 from ..contract.explain import find_fault, path_text
@@ -106,11 +107,16 @@ def _faults(validator: Validator, value: object) -> Iterator[Fault]:
 
 
 def _leaves(fault: Fault) -> Iterator[Fault]:
-    """What is wrong by the branch of a union that was meant: one of the kind that the value says it is, and else the one
-    whose faults lie deepest and are fewest."""
+    """What is wrong by the branch of a union that was meant: the one of the kind that the value says it is; of several
+    the one whose faults lie deepest and are fewest."""
     branches = [branch for branch in fault.branches if branch]
     if not branches:
         yield fault
+        return
+    kinds = [kind for branch in branches if (kind := next(filter(_is_of_kind, branch), None)) is not None]
+    if len(kinds) == len(branches) and len({kind.path for kind in kinds}) == 1:
+        # It is of none of the kinds that there are.
+        yield replace(kinds[0], keyword="enum", value=[value for kind in kinds for value in _allowed(kind)])
         return
     meant = min(
         branches,
@@ -123,6 +129,10 @@ def _leaves(fault: Fault) -> Iterator[Fault]:
 def _is_of_kind(fault: Fault) -> bool:
     """Whether a fault is that a value is of another kind, as it says itself by the one word that is allowed there."""
     return fault.keyword == "const" or (fault.keyword == "enum" and len(fault.value or ()) == 1)
+
+
+def _allowed(fault: Fault) -> list[Any]:
+    return [fault.value] if fault.keyword == "const" else list(fault.value)
 
 
 def _property(fault: Fault) -> str:

@@ -125,7 +125,8 @@ def responses(body: Json, stored: set[str], write: Write, pieces: Pieces) -> tup
     previous = body.get("previous_response_id")
     if previous is not None and previous not in stored:
         raise BadRequest("there is no such answer", param="previous_response_id")
-    hosted = [tool["type"] for tool in body.get("tools") or () if tool["type"] not in ("function", "custom")]
+    if any(tool["type"] not in ("function", "custom") for tool in body.get("tools") or ()):
+        raise BadRequest("it runs no tools", param="tools[0].type")
     asked = read({name: value for name, value in body.items() if name not in _STATE}, "warn")
     chat = {**asked.chat, "metadata": None}
     made = write({**chat, "stream": False})
@@ -140,10 +141,8 @@ def responses(body: Json, stored: set[str], write: Write, pieces: Pieces) -> tup
         stored.add(whole["id"])
     if body.get("moderation"):
         whole["moderation"] = {"input": {}, "output": {}}
-    if hosted:
-        whole["output"] = [{"type": "web_search_call", "id": "ws_1", "status": "completed"}]
     if body.get("background"):
-        whole |= {"status": "queued", "output": []}
+        whole |= {"status": "in_progress", "output": []}
     writer = ResponseWriter(asked)
     events = [event for chunk in pieces(chat, made) for event in writer.feed(chunk)]
     return whole, [*events, *writer.end()]

@@ -186,6 +186,8 @@ MADE_UP = {
     "responses media: input[].output[].file_url output of a tool",
     "responses state: conversation",
     "responses state: prompt",
+    # There is no tool that the made-up server runs.
+    "responses tools: tools[].type run by the server",
 }
 
 
@@ -446,6 +448,15 @@ def test_vectors_that_differ_from_those_of_each_text_alone_show_nothing_of_their
         (of(one, [10**400, 1]), "broken"),
     ):
         assert verdict(name, both=both, one=of(one), other=of(other)).fate == fate
+
+
+def test_a_tool_of_the_servers_is_honoured_by_who_runs_it_alone() -> None:
+    def of(*kinds: str) -> Seen:
+        return of_path("/responses", {"status": "completed", "output": [{"type": kind} for kind in kinds]})
+
+    name = "responses tools: tools[].type run by the server"
+    assert verdict(name, searched=of("web_search_call", "message")).fate == "honoured"
+    assert verdict(name, searched=of("message")).fate == "ignored"
 
 
 def test_log_probabilities_in_another_form_than_lists_are_broken_and_none_at_all_are_ignored() -> None:

@@ -237,6 +237,10 @@ def test_the_events_of_a_response_are_held_against_the_one_that_each_says_it_is(
         ("sequence_number", "it is missing"),
         ("logprobs", "it is missing"),
     }
+    (unknown,) = own.broken(at("/responses", events=({**good, "type": "response.sung"},)))
+    assert unknown.path == "type"
+    assert "response.output_text.delta" in unknown.rule
+    assert "response.completed" in unknown.rule
 
 
 def test_every_property_of_answers_has_a_row_that_says_whether_it_was_there(rules: Rules) -> None:
@@ -389,7 +393,7 @@ def test_the_block_lacks_the_operations_that_the_model_does_not_offer() -> None:
     def of(operation: str, path: str, fate: Fate, check: str = "") -> Row:
         return replace(row(path, fate, named="param"), operation=operation, check=check)
 
-    rows = (
+    rows: tuple[Row, ...] = (
         of("completions", "prompt", "honoured", "tokens"),
         of("completions", "suffix", "ignored"),
         of("completions", "temperature", "honoured"),
