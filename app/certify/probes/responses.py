@@ -142,6 +142,9 @@ _OWN = (
         invisible(HIDDEN),
         ("client_metadata",),
     ),
+)
+
+_WRONG = (
     errors.field("no item", "input", input=[]),
     errors.field("an unknown role", "input[].role", input=[{"role": "qixotl", "content": "Hello!"}]),
     errors.field("an unknown kind of item", "input[].type", input=[{"type": "qixotl"}]),
@@ -149,6 +152,7 @@ _OWN = (
 )
 
 _LIMIT, _CUT_SHORT = length.limit("max_output_tokens", RESPONSES.fewest, "Count from one to a hundred in words.", 48)
+_LIMITS = (_LIMIT, replace(_CUT_SHORT, check="status of an answer cut short"))
 # What a chat has one name for, and what has another meaning here.
 _OTHERS = {
     messages.RESULT: ("output of a tool", ("input[].type", "input[].output"), ("input[].call_id",)),
@@ -185,15 +189,6 @@ _CHATS = (
 
 PROBES: tuple[Probe, ...] = (
     *(each for probe in _CHATS for each in _said_otherwise(probe)),
-    *(
-        replace(probe, operation=RESPONSES)
-        for probe in (
-            _LIMIT,
-            replace(_CUT_SHORT, check="status of an answer cut short"),
-            *_OWN,
-            *items.PROBES,
-            *state.PROBES,
-        )
-    ),
+    *(replace(probe, operation=RESPONSES) for probe in (*_LIMITS, *_OWN, *items.PROBES, *state.PROBES, *_WRONG)),
     *errors.common(RESPONSES),
 )

@@ -204,7 +204,8 @@ _OWN = (
         _best_of,
         ("best_of",),
     ),
-    streams.PIECES,
+)
+_WRONG = (
     errors.field("fewer made than asked for", "best_of", best_of=1, n=2),
     errors.field("a prompt of nothing", "prompt", prompt=[]),
 )
@@ -214,9 +215,9 @@ PROBES: tuple[Probe, ...] = (
     *(replace(probe, operation=COMPLETIONS) for probe in _OWN),
     *of(COMPLETIONS, *sampling.PROBES),
     *of(COMPLETIONS, length.TOKENS, length.CUT_SHORT, length.STOP),
-    *of(COMPLETIONS, several.SEVERAL),
+    *of(COMPLETIONS, several.SEVERAL, streams.PIECES),
     *of(COMPLETIONS, streams.STREAM, streams.END, streams.SAME, streams.COUNTED, streams.PADDED, streams.CONTINUOUS),
     *of(COMPLETIONS, service.USER),
     *errors.common(COMPLETIONS),
-    *of(COMPLETIONS, errors.UNSTREAMED, errors.USAGE),
+    *of(COMPLETIONS, *_WRONG, errors.UNSTREAMED, errors.USAGE),
 )
