@@ -17,6 +17,8 @@ from .verdicts import Fate, Row
 
 # Without a model's name, so many of those that a server lists are asked whether they do what an operation is for.
 _MOST_MODELS = 8
+# Statuses that another model would get too: of the key, of the method, and of how much is asked.
+_OF_NO_MODEL = (401, 403, 405, 429)
 _FEW = 3
 GROUP = "offer"
 
@@ -75,9 +77,11 @@ async def _plain(asking: Asking, operation: Operation, models: Sequence[str], *,
     for model in models:
         bare = Base(model, None, cold=False, has_key=has_key, operation=operation)
         plain = await asking.ask(Ask(bare.body(PLAIN, None, {}), path=operation.path))
+        first = first or plain
         if plain.accepted:
             return plain
-        first = first or plain
+        if plain.status in _OF_NO_MODEL:
+            break
     assert first is not None, "there is a model"
     return first
 

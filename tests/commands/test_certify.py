@@ -223,6 +223,19 @@ def test_each_operation_is_asked_of_the_first_model_that_answers_it(
     assert (written["model"], written["owner"]) == (MODEL, "vllm")
 
 
+def test_a_key_that_is_refused_is_tried_with_one_model_alone(command: Command, rules: Rules, tmp_path: Path) -> None:
+    class Many(Scripted):
+        def answer(self, method: str, path: str, raw: bytes, media_type: str, key: str | None) -> Answered:
+            if path == "/models":
+                return Answered(200, {"object": "list", "data": [{"id": f"m{i}"} for i in range(8)]})
+            return super().answer(method, path, raw, media_type, key)
+
+    evidence = tmp_path / "evidence"
+    with serve(Many(rules, key=KEY)) as url:
+        done = command("certify", url, "--evidence", evidence)
+    assert (done.exit_code, len(list(evidence.iterdir()))) == (2, 5), "the list, and each operation once"
+
+
 def test_a_server_that_fails_at_a_plain_request_of_an_operation_is_broken(
     command: Command, rules: Rules, tmp_path: Path
 ) -> None:
