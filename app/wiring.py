@@ -119,7 +119,7 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     return document
 
 
-def _asking(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type]]:
+def asking_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type]]:
     """Those of some operations that are answered by asking a model, each with the service that answers it."""
     handlers = handlers_of(settings)
     responses = [(operation, Responses) for operation in found if handlers.find(operation) is create_response]
@@ -131,18 +131,18 @@ def needs_engine(settings: Settings, found: list[Operation]) -> bool:
     may be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
     if settings.mock == "all":
         return False
-    return bool(settings.handlers or settings.reload or _asking(settings, found))
+    return bool(settings.handlers or settings.reload or asking_operations(settings, found))
 
 
 def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type, Reading]:
     """How requests are read under a document that is not ours, by what answers them."""
-    theirs = _asking(settings, found) if settings.spec is not None else []
+    theirs = asking_operations(settings, found) if settings.spec is not None else []
     if not theirs:
         return {}
     ours = Document.load(_own_contract())
     schemas = Schemas(ours, lazy=True)
     readings: dict[type, Reading] = {}
-    for own, service in _asking(Settings(), operations(ours)):
+    for own, service in asking_operations(Settings(), operations(ours)):
         pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is service]
         spared = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
         validator = schemas.validator(str(own.request_schemas["application/json"]), "request")
@@ -251,7 +251,7 @@ def wire(
         limits=BodyLimits(
             settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
         ),
-        tolerant=frozenset(each.key for each, _ in _asking(settings, found) if warns),
+        tolerant=frozenset(each.key for each, _ in asking_operations(settings, found) if warns),
     )
     app = application(
         "parley",

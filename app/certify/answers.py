@@ -1,4 +1,7 @@
-"""Reads answers of servers that may break the contract: what is not there, or is something else, is None or empty."""
+"""Reads answers of servers that may break the contract: what is not there, or is something else, is None or empty.
+
+All is read in the form of a chat completion, which the answers of other operations are brought into.
+"""
 
 from __future__ import annotations
 
@@ -9,78 +12,15 @@ from typing import Any
 
 from ..jsontypes import Json
 from .exchange import Seen
-
-
-def get(value: Any, *path: str | int) -> Any:
-    """What stands at a path of a JSON value, None where nothing does."""
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-    return value
-
-
-def items(value: Any, *path: str | int) -> list[Any]:
-    """The list at a path of a JSON value, empty where there is none."""
-    found = get(value, *path)
-    return found if isinstance(found, list) else []
-
-
-def members(value: Any, *path: str | int) -> Json:
-    """The object at a path of a JSON value, empty where there is none."""
-    found = get(value, *path)
-    return found if isinstance(found, dict) else {}
-
-
-def number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+from .operations import CHAT
+from .values import get, items, members, number
 
 
 def whole(seen: Seen) -> Json:
-    """The completion of an answer; that of a stream is put together from its chunks."""
-    if not seen.is_stream:
-        return members(seen.content)
-    choices: dict[int, Json] = {}
-    made: Json = {}
-    for event in seen.events:
-        made |= {name: value for name, value in members(event).items() if name != "choices" and value is not None}
-        for choice in items(event, "choices"):
-            _add(choices.setdefault(number(get(choice, "index")) or 0, {"message": {}}), choice)
-    made["choices"] = [{"index": index, **choice} for index, choice in sorted(choices.items())]
-    return made
-
-
-def _add(made: Json, choice: Any) -> None:
-    message: Json = made["message"]
-    for name, value in members(choice, "delta").items():
-        if name == "tool_calls":
-            for piece in items(value):
-                # A piece without a number is the first call's, and none has more calls than pieces.
-                calls = message.setdefault("tool_calls", {})
-                _merge(calls.setdefault(number(get(piece, "index")) or 0, {}), piece)
-        elif name == "function_call":
-            _merge(message.setdefault("function_call", {}), value)
-        elif name in ("content", "reasoning_content", "refusal"):
-            if isinstance(value, str):
-                message[name] = message.get(name, "") + value
-        elif value is not None:
-            message[name] = value
-    if get(choice, "finish_reason") is not None:
-        made["finish_reason"] = choice["finish_reason"]
-    tokens = get(choice, "logprobs", "content")
-    if isinstance(tokens, list):
-        made.setdefault("logprobs", {"content": []})["content"] += tokens
-
-
-def _merge(made: Json, piece: Any) -> None:
-    for name, value in members(piece).items():
-        if isinstance(value, dict):
-            _merge(made.setdefault(name, {}) if isinstance(made.get(name, {}), dict) else {}, value)
-        elif name in ("arguments", "input") and isinstance(value, str):
-            made[name] = str(made.get(name, "")) + value
-        elif value is not None:
-            made[name] = value
+    """An answer in the form of a chat completion, whichever operation it is of; that of a stream is put together from
+    its pieces."""
+    operation = seen.ask.operation or CHAT
+    return operation.joined(seen.events) if seen.is_stream else operation.whole(seen.content)
 
 
 def choices(seen: Seen) -> list[Json]:

@@ -32,9 +32,9 @@ _WRONG_KEY = "sk-certify-a-wrong-key"
 class Bounds:
     """What asking may take in all, and ``timeout`` what one answer may, in seconds."""
 
-    requests: int = 600
-    tokens: int = 50_000
-    seconds: float = 300.0
+    requests: int = 1500
+    tokens: int = 100_000
+    seconds: float = 600.0
     timeout: float = 30.0
 
 

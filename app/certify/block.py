@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-from ..chat.parameters import CAPABILITIES, PARAMETERS
+from ..chat.tables import CHAT
+from ..chat.token_lists import TOKENS
+from ..completions.parameters import PROMPT_LOGPROBS, TEXT
+from ..embeddings.parameters import EMBEDDING
 from ..engines.dialects.known import DIALECTS
 from .report import Report
 from .verdicts import Fate, Row
@@ -13,6 +16,12 @@ from .verdicts import Fate, Row
 _LACKING: tuple[Fate, ...] = ("broken", "ignored", "refused")
 # What servers say that their models belong to.
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
+_TABLES = {table.operation: table for table in (CHAT, TEXT, EMBEDDING)}
+# What depends on the form of a value, and not on a parameter: the row of an operation that tells of it.
+_BY_FORM = {
+    TOKENS: (TEXT.operation, "prompt", "tokens"),
+    PROMPT_LOGPROBS: (TEXT.operation, "echo", "with logprobs"),
+}
 
 
 def dialect_of(report: Report) -> str:
@@ -21,17 +30,39 @@ def dialect_of(report: Report) -> str:
 
 
 def proven(report: Report, dialect: str) -> dict[str, Row | None]:
-    """For each capability the row that tells what becomes of it, None where none does: of all parameters that need it
-    the worst, so that what is honoured in part alone is not taken for whole."""
-    return {capability: _worst(_rows(report, dialect, capability)) for capability in sorted(CAPABILITIES)}
+    """For each capability of what the model does the row that tells what becomes of it, None where none does: of all
+    parameters that need it the worst, so that what is honoured in part alone is not taken for whole."""
+    names = {name for name, table in _TABLES.items() if _does(report, name) for name in table.capabilities}
+    names |= {name for name, (operation, *_) in _BY_FORM.items() if _does(report, operation)}
+    return {capability: _worst(_rows(report, dialect, capability)) for capability in sorted(names)}
+
+
+def _does(report: Report, operation: str) -> bool:
+    """Whether the model was asked for an operation, and offers it. A report that does not tell is one of chats."""
+    models = report.models or {CHAT.operation: report.model}
+    return models.get(operation) == report.model
+
+
+def lacking_operations(report: Report) -> list[str]:
+    """The operations that the model was asked for and does not offer, as far as the server was not just too busy."""
+    asked = {name: rows for name, rows in report.operations.items() if name in _TABLES and not _does(report, name)}
+    return [name for name, rows in asked.items() if any(row.fate != "not seen" for row in rows)]
 
 
 def _rows(report: Report, dialect: str, capability: str) -> list[Row]:
-    names = {parameter.name for parameter in PARAMETERS if parameter.needs == capability}
-    if dialect != "openai":
-        # The other dialects say in words that their servers know which tools may be called.
-        names -= {"tool_choice", "parallel_tool_calls"}
-    return [row for row in report.rows if row.side == "request" and row.path in names and row.group != "bounds"]
+    """The rows of the first operation whose parameters need a capability: the same is honoured of chats and texts."""
+    if capability in _BY_FORM:
+        operation, path, check = _BY_FORM[capability]
+        return [row for row in report.operations.get(operation, ()) if (row.path, row.check) == (path, check)]
+    for operation, table in _TABLES.items():
+        names = {parameter.name for parameter in table.parameters if parameter.needs == capability}
+        if dialect != "openai":
+            # The other dialects say in words that their servers know which tools may be called.
+            names -= {"tool_choice", "parallel_tool_calls"}
+        if names and _does(report, operation):
+            rows = report.operations.get(operation, ())
+            return [row for row in rows if row.side == "request" and row.path in names and row.group != "bounds"]
+    return []
 
 
 def _worst(rows: list[Row]) -> Row | None:
@@ -50,6 +81,7 @@ def block(report: Report, *, dialect: str | None = None, key_env: str | None = N
     telling = proven(report, name)
     add = [c for c, row in telling.items() if row is not None and row.fate == "honoured" and c not in known]
     lacking = {c: row for c, row in telling.items() if row is not None and row.fate in _LACKING and c in known}
+    removed = [*lacking_operations(report), *lacking]
     unseen = [c for c, row in telling.items() if row is None and c in known]
     lines = [
         f"[models.{_key(report.model)}]",
@@ -59,7 +91,7 @@ def block(report: Report, *, dialect: str | None = None, key_env: str | None = N
         f"upstream_model = {_text(report.model)}",
         *([f"key_env = {_text(key_env)}"] if key_env else []),
         *([f"capabilities.add = [{', '.join(map(_text, add))}]"] if add else []),
-        *([f"capabilities.remove = [{', '.join(map(_text, lacking))}]"] if lacking else []),
+        *([f"capabilities.remove = [{', '.join(map(_text, removed))}]"] if removed else []),
         *(
             f"# {capability}: {row.name} is {row.fate}: {' '.join(row.seen.split())}"
             for capability, row in lacking.items()

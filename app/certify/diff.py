@@ -20,7 +20,8 @@ def differences(before: Report, after: Report) -> Iterator[tuple[str, str]]:
         row = now or was
         if row is None or one == other:
             continue
-        name = f"{row.group}: {row.name}" if row.side in ("request", "behaviour") else f"{row.side}: {row.name}"
+        side = row.title if row.side in ("request", "behaviour") else f"{row.operation} {row.side}"
+        name = f"{side}: {row.name}"
         yield _direction(one, other), f"{name}: {one} -> {other}" + (f" ({now.seen})" if now and now.seen else "")
 
 

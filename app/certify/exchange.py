@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..jsontypes import Json
+from .operations import CHAT, Operation, operation_at
+from .values import get
 
-CHAT = "/chat/completions"
 # What a note quotes of an answer at most, in characters.
 _QUOTED = 80
 
@@ -20,7 +21,7 @@ class Ask:
 
     body: Any = None
     method: Literal["GET", "POST", "DELETE"] = "POST"
-    path: str = CHAT
+    path: str = CHAT.path
     key: Literal["own", "none", "wrong"] = "own"
     media_type: str = "application/json"
     turn: int = 0
@@ -32,14 +33,16 @@ class Ask:
         return "\n".join((self.method, self.path, self.key, self.media_type, str(self.turn), body))
 
     @property
-    def streams(self) -> bool:
-        return isinstance(self.body, dict) and self.body.get("stream") is True
+    def operation(self) -> Operation | None:
+        """The operation that is asked for, None if it is none of those that models answer."""
+        return operation_at(self.path)
 
     def __str__(self) -> str:
         """The request in a line, without its conversation."""
         if not isinstance(self.body, dict):
             return f"{self.method} {self.path}"
-        shown = {name: value for name, value in self.body.items() if name not in ("model", "messages")}
+        hidden = ("model", CHAT.asks if self.operation is None else self.operation.asks)
+        shown = {name: value for name, value in self.body.items() if name not in hidden}
         return f"{self.method} {self.path} {shortened(json.dumps(shown, ensure_ascii=False), 160)}"
 
 
@@ -113,7 +116,8 @@ class Seen:
             return f"status {self.status}: {shortened(self._said, _QUOTED)}"
         if 300 <= self.status < 400:
             return f"status {self.status}, a redirect, which is not followed"
-        if self.status != 200 or self.ask.path != CHAT:
+        operation = self.ask.operation
+        if self.status != 200 or operation is None:
             return ""
         if self.is_stream:
             if not self.events:
@@ -122,18 +126,17 @@ class Seen:
                 return "an event whose data is no JSON object"
             failed = self._failed
             if failed is not None:
-                said = failed.get("message") if isinstance(failed, dict) else failed
-                return f"a stream that failed: {shortened(str(said), _QUOTED)}"
+                return f"a stream that failed: {_said_of(failed)}"
             return ""
-        if not (isinstance(self.content, dict) and isinstance(self.content.get("choices"), list)):
-            return f"status 200 with what is no completion: {shortened(self.head, _QUOTED)}"
-        return ""
+        if not isinstance(get(self.content, operation.holds), list):
+            return f"status 200 without {operation.holds}: {shortened(self.head, _QUOTED)}"
+        failed = self._failed
+        return "" if failed is None else f"status 200 with an error: {_said_of(failed)}"
 
     @property
     def _failed(self) -> Any:
-        """The error in a stream; None if there is none."""
-        events = (event for event in self.events if isinstance(event, dict))
-        return next((event["error"] for event in events if event.get("error")), None)
+        """The error in a stream, or in an answer that says that it failed; None if there is none."""
+        return next(filter(None, map(_error_in, (self.content if self.status == 200 else None, *self.events))), None)
 
     @property
     def _said(self) -> str:
@@ -142,6 +145,18 @@ class Seen:
 
     def numbered(self, number: int) -> Seen:
         return replace(self, number=number)
+
+
+def _error_in(value: Any) -> Any:
+    """The error that a whole answer or an event tells of: in the envelope, as an event of its own, or as that of a
+    response that failed."""
+    if get(value, "type") == "error" and not get(value, "error"):
+        return value
+    return get(value, "error") or get(value, "response", "error")
+
+
+def _said_of(error: Any) -> str:
+    return shortened(str(error.get("message") if isinstance(error, dict) else error), _QUOTED)
 
 
 def _refusal(status: int, error: Any) -> Refusal | None:

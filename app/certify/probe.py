@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..jsontypes import Json
 from .answers import said
 from .exchange import Ask, Refusal, Seen, shortened
+from .operations import CHAT, OPERATIONS, Operation, Prompt
 from .verdicts import Named, Verdict, broken, ignored, not_seen
+from .words import Unsayable
 
 # The answers to a probe's requests, by the names of its steps.
 Answers = Mapping[str, Seen]
@@ -20,8 +22,8 @@ Answers = Mapping[str, Seen]
 # that the contract forbids.
 Role = Literal["asked", "compare", "aid", "nonsense"]
 
-# What is in every request.
-_PLAIN = ("model", "messages", "temperature", "max_tokens", "max_completion_tokens", "stream")
+# What is in every request, besides what it asks.
+_PLAIN = ("model", "temperature", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream")
 
 # Statuses that say nothing of what was asked.
 _OF_OTHER_THINGS = {401: "the key is refused", 403: "the key may not do this", 429: "too many requests"}
@@ -29,25 +31,41 @@ _OF_OTHER_THINGS = {401: "the key is refused", 403: "the key may not do this", 4
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What every request to a server has, as far as it takes it. ``limit`` is the parameter that it obeys for the most
-    tokens of an answer, None if it has none. ``cold``: it takes the temperature 0."""
+    """What every request of an operation to a server has, as far as it takes it. ``limit`` is the parameter that it
+    obeys for the most tokens of an answer, None if it has none. ``cold``: it takes the temperature 0."""
 
     model: str
     limit: str | None = "max_completion_tokens"
     cold: bool = True
     has_key: bool = False
+    operation: Operation = CHAT
 
-    def body(self, prompt: str | list[Json], tokens: int | None, fields: Mapping[str, Any]) -> Json:
-        """A request with some fields. A prompt is text of the user's, or all messages."""
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        body: Json = {"model": self.model, "messages": messages}
+    def body(self, prompt: Prompt | None, tokens: int | None, fields: Mapping[str, Any]) -> Json:
+        """A request with some fields, which may be told in a chat's words. A prompt is text of the user's, or all that
+        an operation takes for it; None is that of a plain request.
+
+        Raises:
+            Unsayable: the operation has not what the words ask for.
+        """
+        body: Json = {"model": self.model, self.operation.asks: self.operation.prompt(prompt or self.operation.hello)}
         if self.cold:
             body["temperature"] = 0
-        if self.limit is not None and tokens is not None and not {"max_tokens", "max_completion_tokens"} & set(fields):
-            body[self.limit] = tokens
-        return {name: value for name, value in {**body, **fields}.items() if value is not LEFT_OUT}
+        if self.limit is not None and tokens is not None and not _LIMITS & set(fields):
+            body[self.limit] = max(tokens, self.operation.fewest)
+        body |= self.operation.fields(fields)
+        return {name: value for name, value in body.items() if value is not LEFT_OUT}
+
+    def ask(
+        self, prompt: Prompt | None, tokens: int | None, fields: Mapping[str, Any], *, turn: int = 0, **more: Any
+    ) -> Ask | None:
+        """A request to the operation; None where it has not what the words ask for."""
+        try:
+            return Ask(self.body(prompt, tokens, fields), path=self.operation.path, turn=turn, **more)
+        except Unsayable:
+            return None
 
 
+_LIMITS = {limit for operation in OPERATIONS for limit in operation.limits}
 LEFT_OUT = object()
 Make = Callable[[Base, Answers], Ask | None]
 
@@ -65,7 +83,8 @@ class Step:
 class Probe:
     """``paths`` are the properties that the verdict is about; of ``parts`` it tells that they are refused, ignored or
     broken with the rest, but an effect of their own is not looked for. Without paths it is about how the server
-    behaves. ``check`` says what is looked for. ``alone``: other requests at the same time would disturb it."""
+    behaves. ``check`` says what is looked for. ``alone``: other requests at the same time would disturb it.
+    ``operation`` is what is asked."""
 
     group: str
     check: str
@@ -74,22 +93,39 @@ class Probe:
     paths: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     alone: bool = False
+    operation: Operation = CHAT
 
 
-HELLO = "Hello! Who are you?"
+def of(operation: Operation, *probes: Probe) -> Iterator[Probe]:
+    """Probes of chats, asked of another operation: about what the properties are called in it. One that is about
+    properties which the operation has not is left out."""
+    for probe in probes:
+        paths, parts = (_renamed(operation, named) for named in (probe.paths, probe.parts))
+        if paths or not probe.paths:
+            kept = tuple(path for path in parts if path not in paths)
+            yield replace(probe, operation=operation, paths=paths, parts=kept)
+
+
+def _renamed(operation: Operation, paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, map(operation.path_of, paths))))
+
+
+# What is asked where it does not matter: what a plain request asks.
+PLAIN = None
 
 
 def step(
     name: str,
-    prompt: str | list[Json] = HELLO,
+    prompt: Prompt | None = PLAIN,
+    /,
     tokens: int | None = 16,
     *,
     role: Role = "asked",
     turn: int = 0,
     **fields: Any,
 ) -> Step:
-    """A step that asks for a completion with some fields."""
-    return Step(name, lambda base, answers: Ask(base.body(prompt, tokens, fields), turn=turn), role)
+    """A step that asks the probe's operation with some fields."""
+    return Step(name, lambda base, answers: base.ask(prompt, tokens, fields, turn=turn), role)
 
 
 def changed(answers: Answers, reference: str, name: str) -> bool:
@@ -130,7 +166,9 @@ def verdict_of(probe: Probe, answers: Answers) -> Verdict:
 
 def _special(seen: Seen) -> list[str]:
     """What a request has beyond a plain one: who refuses the tools need not speak of the choice among them too."""
-    return [name for name in seen.ask.body if name not in _PLAIN] if isinstance(seen.ask.body, dict) else []
+    if not isinstance(seen.ask.body, dict) or seen.ask.operation is None:
+        return []
+    return [name for name in seen.ask.body if name not in (*_PLAIN, seen.ask.operation.asks)]
 
 
 def _why(seen: Seen) -> str:

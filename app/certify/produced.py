@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from .exchange import Seen, paths_in
 from .rules import Broken, Rules
@@ -29,8 +30,13 @@ _BY = (
 
 
 def rows(rules: Rules, answers: Iterable[Seen], fates: Mapping[str, Fate]) -> Iterator[Row]:
-    """A row for each property of the contract's answers, in its order. ``fates`` are those of the request's."""
-    seen = list(answers)
+    """A row for each property of an operation's answers, in the contract's order. ``answers`` are those that belong to
+    the operation, ``fates`` are what became of the properties of its requests."""
+    for row in _rows(rules, list(answers), fates):
+        yield replace(row, operation=rules.operation.name)
+
+
+def _rows(rules: Rules, seen: list[Seen], fates: Mapping[str, Fate]) -> Iterator[Row]:
     first: dict[tuple[str, str], Seen] = {}
     faults: dict[tuple[str, str], tuple[Broken, Seen]] = {}
     asked: dict[str, Seen] = {}

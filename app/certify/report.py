@@ -1,11 +1,12 @@
-"""What came of asking a server: rows, counts, and the score of each group. It is written to a file and read again."""
+"""What came of asking a server: rows, counts, and the scores of operations and groups. It is written to a file, and
+read again."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from ..errors import ConfigurationError
@@ -16,7 +17,7 @@ from .verdicts import FATES, Fate, Row
 @dataclass(frozen=True, slots=True)
 class Report:
     """``url`` and ``model`` are what was asked, ``owner`` is whose the server says that the model is; ``requests``,
-    ``tokens`` and ``seconds`` are what it took."""
+    ``tokens`` and ``seconds`` are what it took. ``models`` are the models that were asked, by operation."""
 
     url: str
     model: str
@@ -25,31 +26,31 @@ class Report:
     requests: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> dict[str, list[Row]]:
-        """The rows by group, in their order."""
-        found: dict[str, list[Row]] = {}
-        for row in self.rows:
-            found.setdefault(row.group, []).append(row)
-        return found
+        """The rows by operation and group, in their order, under the titles of these."""
+        return _by(self.rows, lambda row: row.title)
+
+    @property
+    def operations(self) -> dict[str, list[Row]]:
+        """The rows by operation, in their order."""
+        return _by(self.rows, lambda row: row.operation)
 
     def having(self, fates: Iterable[str]) -> list[Row]:
         wanted = set(fates)
         return [row for row in self.rows if row.fate in wanted]
 
     def to_json(self) -> str:
-        groups = {
-            name: {**{fate: number for fate, number in counts(rows).items() if number}, "score": score(rows)}
-            for name, rows in self.groups.items()
-        }
-        record = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rows"}
+        record = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "rows"}
         return json.dumps(
             {
                 **record,
                 "counts": counts(self.rows),
                 "score": score(self.rows),
-                "groups": groups,
+                "operations": {name: _told(rows) for name, rows in self.operations.items()},
+                "groups": {name: _told(rows) for name, rows in self.groups.items()},
                 "rows": [asdict(row) for row in self.rows],
             },
             indent=1,
@@ -66,8 +67,9 @@ class Report:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             rows = tuple(_row(row) for row in record["rows"])
-            return cls(record["url"], record["model"], record["owner"], rows)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            models = dict(record.get("models", {}))
+            return cls(record["url"], record["model"], record["owner"], rows, models=models)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{path} is no report of certify --json ({type(error).__name__}).") from None
 
 
@@ -76,6 +78,17 @@ def _row(record: Json) -> Row:
     if row.fate not in FATES:
         raise ValueError(row.fate)
     return row
+
+
+def _by(rows: Iterable[Row], name: Callable[[Row], str]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(name(row), []).append(row)
+    return found
+
+
+def _told(rows: list[Row]) -> Json:
+    return {**{fate: number for fate, number in counts(rows).items() if number}, "score": score(rows)}
 
 
 def counts(rows: Iterable[Row]) -> dict[Fate, int]:
@@ -87,7 +100,7 @@ def counts(rows: Iterable[Row]) -> dict[Fate, int]:
 def score(rows: Iterable[Row]) -> int | None:
     """The share, in per cent and rounded down, of what is honoured or refused by name, among all that was decided.
     None: nothing was."""
-    decided = [row for row in rows if row.fate not in ("not seen", "not probed")]
+    decided = [row for row in rows if row.fate not in ("not seen", "not probed", "not offered")]
     if not decided:
         return None
     good = sum(row.fate == "honoured" or (row.fate == "refused" and row.named != "no") for row in decided)

@@ -1,10 +1,11 @@
-"""The contract as far as a chat completion goes: which properties it has, and what of an answer breaks it."""
+"""The contract of an operation: which properties it has, and what of an answer breaks it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..contract.document import Document
 from ..contract.explain import find_fault, path_text
@@ -16,9 +17,8 @@ from ..contract.properties import property_paths
 from ..contract.schemas import Schemas
 from ..errors import ConfigurationError
 from ..jsontypes import Json
-from .exchange import CHAT, Seen
-
-SIDES = ("completion", "chunk", "error")
+from .exchange import Seen
+from .operations import CHAT, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,26 @@ class Broken:
 
 
 class Rules:
-    """What a document says of the operation that answers chats.
+    """What a document says of an operation that models answer.
 
-    ``request`` are the paths of what a request may have, ``answers`` those of an answer's properties by side: whole
-    (``completion``), in pieces (``chunk``), or a refusal (``error``). ``pointer`` is the schema of a request.
+    ``request`` are the paths of what a request may have, ``answers`` those of an answer's properties by side: the kinds
+    of its `Operation`, whole or in pieces, and a refusal (``error``). ``pointer`` is the schema of a request.
 
     Raises:
         ConfigurationError: the document has no such operation, or cannot be read.
     """
 
-    def __init__(self, document: Document) -> None:
-        chat = next((o for o in operations(document) if (o.method, o.path) == ("post", CHAT)), None)
-        if chat is None:
-            raise ConfigurationError(f"{document.source} has no POST {CHAT}.")
+    def __init__(self, document: Document, operation: Operation = CHAT) -> None:
+        found = next((o for o in operations(document) if (o.method, o.path) == ("post", operation.path)), None)
+        if found is None:
+            raise ConfigurationError(f"{document.source} has no POST {operation.path}.")
         self.document = document
-        self.pointer = str(chat.request_schemas["application/json"])
-        event = str(chat.response_schema(200, "text/event-stream"))
-        pointers = {
-            "completion": str(chat.response_schema(200, "application/json")),
-            "chunk": _chunk(document, event),
-            "error": str(chat.response_schema(400, "application/json")),
-        }
+        self.operation = operation
+        self.pointer = str(found.request_schemas["application/json"])
+        pointers = {side: str(found.response_schema(200, media)) for side, media in operation.media.items()}
+        if "chunk" in pointers:
+            pointers["chunk"] = _chunk(document, pointers["chunk"])
+        pointers["error"] = str(found.response_schema(400, "application/json"))
         schemas = Schemas(document)
         self._request = schemas.validator(self.pointer, "request")
         self._validators = {side: schemas.validator(pointer, "response") for side, pointer in pointers.items()}
@@ -65,15 +64,16 @@ class Rules:
         return self._request.is_valid(request)
 
     def parts(self, seen: Seen) -> Iterator[tuple[str, object]]:
-        """The JSON values of an answer, each with its side; none of what is no chat completion."""
+        """The JSON values of an answer, each with its side; none of what is no answer of the operation's."""
         if seen.status >= 400:
             if seen.content is not None:
                 yield "error", seen.content
-        elif seen.status == 200 and seen.ask.path == CHAT:
+        elif seen.status == 200 and seen.ask.operation is self.operation:
+            whole, *pieces = self.operation.media
             for event in seen.events:
-                yield ("error" if isinstance(event, dict) and event.get("error") else "chunk"), event
+                yield ("error" if isinstance(event, dict) and event.get("error") else (*pieces, whole)[0]), event
             if not seen.is_stream and seen.content is not None:
-                yield "completion", seen.content
+                yield whole, seen.content
 
     def broken(self, seen: Seen) -> dict[Broken, None]:
         """The rules that an answer breaks, each once."""
@@ -107,14 +107,32 @@ def _faults(validator: Validator, value: object) -> Iterator[Fault]:
 
 
 def _leaves(fault: Fault) -> Iterator[Fault]:
-    """What is wrong by the branch of a union that was meant: the one whose faults lie deepest and are fewest."""
+    """What is wrong by the branch of a union that was meant: the one of the kind that the value says it is; of several
+    the one whose faults lie deepest and are fewest."""
     branches = [branch for branch in fault.branches if branch]
     if not branches:
         yield fault
         return
-    meant = min(branches, key=lambda branch: (-max(len(inner.path) for inner in branch), len(branch)))
+    kinds = [kind for branch in branches if (kind := next(filter(_is_of_kind, branch), None)) is not None]
+    if len(kinds) == len(branches) and len({kind.path for kind in kinds}) == 1:
+        # It is of none of the kinds that there are.
+        yield replace(kinds[0], keyword="enum", value=[value for kind in kinds for value in _allowed(kind)])
+        return
+    meant = min(
+        branches,
+        key=lambda branch: (any(map(_is_of_kind, branch)), -max(len(each.path) for each in branch), len(branch)),
+    )
     for inner in meant:
         yield from _leaves(inner)
+
+
+def _is_of_kind(fault: Fault) -> bool:
+    """Whether a fault is that a value is of another kind, as it says itself by the one word that is allowed there."""
+    return fault.keyword == "const" or (fault.keyword == "enum" and len(fault.value or ()) == 1)
+
+
+def _allowed(fault: Fault) -> list[Any]:
+    return [fault.value] if fault.keyword == "const" else list(fault.value)
 
 
 def _property(fault: Fault) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import aiohttp
 
+from ..jsontypes import Json
 from .asking import Asking, Left, Spent
 from .exchange import Ask, Seen
 from .preparing import prepare
@@ -30,20 +31,28 @@ _LONGER = 0.1
 
 
 async def certify(
-    asking: Asking, rules: Rules, url: str, model: str | None, *, has_key: bool, progress: Progress
+    asking: Asking,
+    contract: Sequence[Rules],
+    url: str,
+    model: str | None,
+    *,
+    has_key: bool,
+    progress: Progress,
 ) -> Report:
-    """What a server does with each property of the contract.
+    """What a server does with each property of the contract. ``contract`` has the rules of each operation that it is
+    asked for.
 
     Raises:
-        Unreachable: it does not answer a plain request.
+        Unreachable: it answers no plain request.
     """
-    base, owner = await prepare(asking, model, has_key=has_key)
-    probes = every(rules.document, rules.pointer, rules.fits)
+    prepared = await prepare(asking, model, has_key=has_key, operations=[rules.operation for rules in contract])
+    offered = [rules for rules in contract if rules.operation.name in prepared.bases]
+    probes = [probe for rules in offered for probe in every(rules)]
     done = 0
 
     async def run(probe: Probe) -> list[Row]:
         nonlocal done
-        found = await _run(asking, base, probe)
+        found = await _run(asking, prepared.bases[probe.operation.name], probe)
         done += 1
         progress(done, len(probes))
         return found
@@ -51,13 +60,36 @@ async def certify(
     together = await asyncio.gather(*(run(probe) for probe in probes if not probe.alone))
     after = [await run(probe) for probe in probes if probe.alone]
     rows = [row for found in (*together, *after) for row in found]
-    rows.append(await _cancellation(asking, base))
-    rows += produced(rules, asking.answers, _fates(rows))
-    order = list(dict.fromkeys(row.group for row in rows))
-    rows.sort(key=lambda row: order.index(row.group))
+    streaming = [rules.operation.name for rules in offered if rules.operation.streams]
+    if streaming:
+        # What becomes of a stream that is left is a matter of the server's, and not of an operation's.
+        rows.append(await _cancellation(asking, prepared.bases[streaming[0]]))
+    for rules in offered:
+        mine = [seen for seen in asking.answers if _whose(seen.ask.path, offered) is rules]
+        rows += produced(rules, mine, _fates(rows, rules.operation.name))
+    rows += prepared.rows
+    named = [rules.operation.name for rules in contract]
+    rows.sort(key=lambda row: named.index(row.operation))
+    titles = list(dict.fromkeys(row.title for row in rows))
+    rows.sort(key=lambda row: titles.index(row.title))
     # What was read of an answer may spell the key in other ways than its text, such as the bytes of tokens.
     told = tuple(replace(row, seen=asking.clean(row.seen)) for row in rows)
-    return Report(url, base.model, owner, told, asking.requests, asking.tokens, round(asking.seconds, 1))
+    models = {name: base.model for name, base in prepared.bases.items()}
+    return Report(
+        url,
+        next(iter(models.values())),
+        prepared.owner,
+        told,
+        asking.requests,
+        asking.tokens,
+        round(asking.seconds, 1),
+        models,
+    )
+
+
+def _whose(path: str, offered: Sequence[Rules]) -> Rules:
+    """The rules for what came from a path: those of the operation there or above it, else the first."""
+    return next((rules for rules in offered if f"{path}/".startswith(f"{rules.operation.path}/")), offered[0])
 
 
 async def _run(asking: Asking, base: Base, probe: Probe) -> list[Row]:
@@ -88,6 +120,7 @@ def rows_of(probe: Probe, verdict: Verdict, answers: dict[str, Seen]) -> Iterato
         verdict.seen,
         str(shown.ask) if shown is not None else "",
         tuple(seen.number for seen in answers.values()),
+        operation=probe.operation.name,
     )
     if verdict.refusal is not None:
         row = replace(row, status=verdict.refusal.status, code=verdict.refusal.code, named=verdict.named)
@@ -102,19 +135,30 @@ def rows_of(probe: Probe, verdict: Verdict, answers: dict[str, Seen]) -> Iterato
             yield replace(row, path=path)
 
 
-def _fates(rows: list[Row]) -> dict[str, Fate]:
-    """What becomes of each property of a request, by the first that was found of it."""
+def _fates(rows: list[Row], operation: str) -> dict[str, Fate]:
+    """What becomes of each property of an operation's request, by the first that was found of it."""
     found: dict[str, Fate] = {}
     for row in rows:
-        if row.side == "request" and row.group != "bounds":
+        if row.operation == operation and row.side == "request" and row.group != "bounds":
             found.setdefault(row.path, row.fate)
     return found
 
 
 async def _cancellation(asking: Asking, base: Base) -> Row:
-    long = Ask(base.body(_LONG, 2000, {"stream": True, "temperature": 1} if base.cold else {"stream": True}))
-    short = Ask(base.body("Hello!", 8, {}))
-    row = Row("streams", "behaviour", "", "a stream that is left is ended", "not seen", asked=str(long))
+    warm: Json = {"stream": True, "temperature": 1} if base.cold else {"stream": True}
+    long, short = (
+        Ask(base.body(prompt, tokens, fields), path=base.operation.path)
+        for prompt, tokens, fields in ((_LONG, 2000, warm), ("Hello!", 8, {}))
+    )
+    row = Row(
+        "streams",
+        "behaviour",
+        "",
+        "a stream that is left is ended",
+        "not seen",
+        asked=str(long),
+        operation=base.operation.name,
+    )
     try:
         left = await asking.leave(long, short, _STREAMS)
     except Spent as spent:

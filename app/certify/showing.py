@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .report import Report, counts, score
-from .verdicts import FATES, MEANINGS, Row
+from .verdicts import FATES, MEANINGS, Fate, Row
 
 # Of the contract's answers and of bounds there are hundreds; most are as they should be, or did not come.
 _LONG_GROUPS = ("answers", "bounds")
@@ -17,7 +17,7 @@ def as_text(report: Report, *, every: bool = False) -> str:
     longest groups only what something is wrong with is shown."""
     lines: list[str] = []
     for name, rows in report.groups.items():
-        shown = [row for row in rows if every or name not in _LONG_GROUPS or row.fate not in _QUIET]
+        shown = [row for row in rows if every or row.group not in _LONG_GROUPS or row.fate not in _QUIET]
         told = [(_name(row), [row]) for row in shown] if every else _together(shown)
         if not told:
             continue
@@ -62,6 +62,9 @@ def as_markdown(report: Report) -> str:
 def _sentence(report: Report) -> str:
     whole = score(report.rows)
     share = "nothing was decided" if whole is None else f"{whole} % of what was decided is honoured or refused by name"
+    scores = [f"{name} {found} %" for name, rows in report.operations.items() if (found := score(rows)) is not None]
+    if len(scores) > 1:
+        share += f" ({', '.join(scores)})"
     spent = f"{report.requests} requests, {report.tokens} tokens, {report.seconds:g} s"
     return f"{report.model} at {report.url}: {share}; {spent}"
 
@@ -75,10 +78,22 @@ def _numbers(row: Row) -> str:
 
 
 def _table(report: Report) -> Iterator[tuple[str, ...]]:
-    yield ("Group", *FATES, "score")
-    for name, rows in (*report.groups.items(), ("all", list(report.rows))):
-        whole = score(rows)
-        yield (name, *(str(number or "") for number in counts(rows).values()), "" if whole is None else f"{whole} %")
+    """The groups of each operation, the operation as a whole, and all."""
+    fates = [fate for fate in FATES if any(row.fate == fate for row in report.rows)]
+    yield ("Group", *fates, "score")
+    several = len(report.operations) > 1
+    for operation, rows in report.operations.items():
+        groups = {title: members for title, members in report.groups.items() if members[0].operation == operation}
+        for title, members in groups.items():
+            yield _line(title, members, fates)
+        if several and len(groups) > 1:
+            yield _line(f"all of {operation}", rows, fates)
+    yield _line("all", list(report.rows), fates)
+
+
+def _line(name: str, rows: list[Row], fates: list[Fate]) -> tuple[str, ...]:
+    whole, numbers = score(rows), counts(rows)
+    return (name, *(str(numbers[fate] or "") for fate in fates), "" if whole is None else f"{whole} %")
 
 
 def _scores(report: Report) -> list[str]:

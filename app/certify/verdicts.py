@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from .exchange import Refusal
 
-Fate = Literal["honoured", "ignored", "refused", "broken", "not seen", "not probed"]
+Fate = Literal["honoured", "ignored", "refused", "broken", "not seen", "not probed", "not offered"]
 
 FATES: tuple[Fate, ...] = get_args(Fate)
 
@@ -18,6 +18,7 @@ MEANINGS: dict[Fate, str] = {
     "broken": "another 5xx, an answer outside the contract, or one that does not end",
     "not seen": "accepted, but no effect that could be told from chance or from the model's habits",
     "not probed": "not asked for",
+    "not offered": "the server has no such operation, or no model for it",
 }
 
 # How a refusal tells what it is of: in ``param``, in the words of its message alone, or not.
@@ -38,9 +39,10 @@ class Verdict:
 class Row:
     """A line of a report.
 
-    ``side`` and ``path`` are a property of the contract: ``request``, ``completion``, ``chunk`` or ``error``; of what
-    is no property (the order of chunks, cancellation) the side is ``behaviour`` and the path empty. ``check`` says what
-    was looked for, ``asked`` the request that shows it, ``requests`` the numbers of the evidence.
+    ``operation`` is the name of what was asked. ``side`` and ``path`` are a property of the contract: of a ``request``,
+    of a kind of answer (such as ``completion`` or ``chunk``) or of an ``error``; of what is no property (the order of
+    chunks, cancellation) the side is ``behaviour`` and the path empty. ``check`` says what was looked for, ``asked`` is
+    the request that shows it, ``requests`` are the numbers of the evidence.
     """
 
     group: str
@@ -54,11 +56,17 @@ class Row:
     status: int | None = None
     code: str | None = None
     named: Named | None = None
+    operation: str = "chat"
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, str, str, str, str]:
         """What tells it from other rows of a report, the same in each report."""
-        return (self.group, self.side, self.path, self.check)
+        return (self.operation, self.group, self.side, self.path, self.check)
+
+    @property
+    def title(self) -> str:
+        """The operation and the group, under which it is told."""
+        return f"{self.operation} {self.group}"
 
     @property
     def name(self) -> str:

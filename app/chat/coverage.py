@@ -8,8 +8,9 @@ have more than the tables.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ..contract.document import Document
 from ..contract.operations import Operation
@@ -22,14 +23,12 @@ from .tables import CHAT, Table
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What our tables know of an operation: its parameters, and the properties of its ``answers``, by what each kind of
-    them is called, with the media type that it has."""
+    """What our tables know of an operation: what a model must be asked for, what becomes of each property of a request,
+    and the properties of its ``answers``, by what each kind of them is called, with the media type that it has."""
 
-    table: Table
+    operation: str
+    asked: Callable[[str, Model], Line]
     answers: Mapping[str, tuple[str, Mapping[str, Produced]]]
-
-
-CHATS = Surface(CHAT, {"completion": ("application/json", COMPLETION), "chunk": ("text/event-stream", CHUNK)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,19 @@ class Line:
     note: str = ""
 
 
-def coverage(document: Document, operation: Operation, model: Model, surface: Surface = CHATS) -> list[Line]:
+def by_table(table: Table) -> Callable[[str, Model], Line]:
+    """What becomes of a property of a request, by a table of parameters."""
+    return partial(_asked, table)
+
+
+def coverage(document: Document, operation: Operation, model: Model, surface: Surface) -> list[Line]:
     """A line for each property of an operation's request and its answers of each kind, in the document's order.
 
     Raises:
         ConfigurationError: a reference in the document is broken.
     """
     asked = _paths(document, operation.request_schemas.get("application/json"))
-    lines = [_asked(path, model, surface.table) for path in asked]
+    lines = [surface.asked(path, model) for path in asked]
     for side, (media, table) in surface.answers.items():
         lines += _given(side, _paths(document, operation.response_schema(200, media)), table, model)
     return lines
@@ -68,7 +72,7 @@ def _paths(document: Document, pointer: str | None) -> list[str]:
     return property_paths(document, {"$ref": f"#{pointer}"}) if pointer else []
 
 
-def _asked(path: str, model: Model, table: Table) -> Line:
+def _asked(table: Table, path: str, model: Model) -> Line:
     if path in model.extra_parameters:
         return Line("request", path, "honoured", "beyond the API")
     parameter = table.by_path.get(path)
@@ -89,3 +93,10 @@ def _given(side: str, paths: Iterable[str], table: Mapping[str, Produced], model
             yield Line(side, path, "absent", why)
         else:
             yield Line(side, path, "produced", produced.note)
+
+
+CHATS = Surface(
+    CHAT.operation,
+    by_table(CHAT),
+    {"completion": ("application/json", COMPLETION), "chunk": ("text/event-stream", CHUNK)},
+)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _SERVER = "server"
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _new_file = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+# As `app.certify.operations` has them, which is imported later.
+_OPERATIONS = ("chat", "completions", "embeddings", "responses")
 _DIALECTS = click.Choice([name for name in get_args(Dialect) if name != "auto"])
 
 
@@ -54,12 +56,19 @@ def certify() -> None:
 
 @certify.command(_SERVER)
 @click.argument("url")
-@click.option("--model", metavar="ID", help="The model. Without it: the first that the server lists.")
+@click.option("--model", metavar="ID", help="The model. Without it: for each operation the first that answers it.")
+@click.option(
+    "--operation",
+    "names",
+    multiple=True,
+    type=click.Choice(_OPERATIONS),
+    help="What to ask for, once for each. Without it: all.",
+)
 @click.option("--key-env", metavar="NAME", help="The variable of the environment that holds the server's key.")
 @click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
-@click.option("--max-requests", default=600, show_default=True, type=click.IntRange(1), help="Most requests.")
-@click.option("--max-tokens", default=50_000, show_default=True, type=click.IntRange(1), help="Most tokens written.")
-@click.option("--max-time", default=300.0, show_default=True, type=click.FloatRange(1), help="Most seconds in all.")
+@click.option("--max-requests", default=1500, show_default=True, type=click.IntRange(1), help="Most requests.")
+@click.option("--max-tokens", default=100_000, show_default=True, type=click.IntRange(1), help="Most tokens written.")
+@click.option("--max-time", default=600.0, show_default=True, type=click.FloatRange(1), help="Most seconds in all.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Most seconds an answer.")
 @click.option("--json", "json_file", type=_new_file, help="Write the report as JSON to a file; `-`: print it instead.")
 @click.option("--markdown", "markdown_file", type=_new_file, help="The same as Markdown.")
@@ -79,6 +88,7 @@ def certify() -> None:
 def server(
     url: str,
     model: str | None,
+    names: tuple[str, ...],
     key_env: str | None,
     concurrency: int,
     max_requests: int,
@@ -95,10 +105,11 @@ def server(
 ) -> None:
     """Ask the server at URL, and print what becomes of each property.
 
-    URL is what `/chat/completions` is added to; one without a path gets `/v1`. Honoured: an effect was seen. Ignored:
-    accepted, and certainly without effect. Refused: by an error, which names it or not. Broken: an answer outside the
-    contract, a 5xx that does not name it, or no end. Not seen: accepted, and without an effect that could be told
-    from chance.
+    URL is what `/chat/completions` is added to; one without a path gets `/v1`. It is asked for chats, completions,
+    embeddings and responses, as far as it has them. Honoured: an effect was seen. Ignored: accepted, and certainly
+    without effect. Refused: by an error, which names it or not. Broken: an answer outside the contract, a 5xx that does
+    not name it, or no end. Not seen: accepted, and without an effect that could be told from chance. Not offered: the
+    server has no such operation, or no model for it.
 
     The key is read from the variable alone, and stands in nothing that is printed or written. No redirect is followed.
     The exit status is 1 when a verdict is one of --fail-on, and 2 when the server cannot be asked.
@@ -112,7 +123,8 @@ def server(
     if unknown := [fate for fate in fails if fate not in FATES]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(FATES)}.", param_hint="--fail-on")
     key = _key(key_env)
-    report = _ask(_address(url), model, key, Bounds(max_requests, max_tokens, max_time, timeout), concurrency, evidence)
+    limits = Bounds(max_requests, max_tokens, max_time, timeout)
+    report = _ask(_address(url), model, names or _OPERATIONS, key, limits, concurrency, evidence)
     if Path("-") not in (json_file, markdown_file, write_config):
         click.echo(as_text(report, every=every))
     for file, make in (
@@ -160,16 +172,26 @@ def _key(name: str | None) -> str | None:
     return key
 
 
-def _ask(url: str, model: str | None, key: str | None, bounds: object, concurrency: int, folder: Path | None) -> Report:
+def _ask(
+    url: str,
+    model: str | None,
+    names: tuple[str, ...],
+    key: str | None,
+    bounds: object,
+    concurrency: int,
+    folder: Path | None,
+) -> Report:
     from ..certify.asking import Asking, Bounds, Spent
     from ..certify.evidence import Evidence
+    from ..certify.operations import OPERATIONS
     from ..certify.preparing import Unreachable
     from ..certify.rules import Rules
     from ..certify.running import certify as run
 
     assert isinstance(bounds, Bounds)
     # Always our own contract: what a user's document says is for their own server.
-    rules = Rules(Document.load(contract_path(Settings())))
+    document = Document.load(contract_path(Settings()))
+    contract = [Rules(document, operation) for operation in OPERATIONS if operation.name in names]
     try:
         kept = Evidence(folder, [key] if key else [])
     except OSError as error:
@@ -177,7 +199,7 @@ def _ask(url: str, model: str | None, key: str | None, bounds: object, concurren
 
     async def ask(progress: Callable[[int, int], None]) -> Report:
         async with Asking(url, key, kept, bounds, concurrency) as asking:
-            return await run(asking, rules, url, model, has_key=key is not None, progress=progress)
+            return await run(asking, contract, url, model, has_key=key is not None, progress=progress)
 
     try:
         with click.progressbar(length=100, label="asking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..chat.coverage import Surface
+from ..chat.coverage import Surface, by_table
 from ..chat.produced import ALWAYS, FAILURE, Produced, Rows, rows, usage
 from .parameters import TEXT
 
@@ -15,7 +15,8 @@ _COMMON: Rows = {
 }
 
 TEXTS = Surface(
-    TEXT,
+    TEXT.operation,
+    by_table(TEXT),
     {
         "completion": ("application/json", _COMMON),
         "chunk": (

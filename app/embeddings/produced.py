@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..chat.coverage import Surface
+from ..chat.coverage import Surface, by_table
 from ..chat.produced import ALWAYS, rows
 from .parameters import EMBEDDING
 
 VECTORS = Surface(
-    EMBEDDING,
+    EMBEDDING.operation,
+    by_table(EMBEDDING),
     {
         "embeddings": (
             "application/json",

@@ -24,6 +24,7 @@ async def create_response(body: Json, request: Request) -> Reply | Stream:
             named=True,
             done=False,
             foreign=responses.may_be_foreign(asking),
+            failed=asking.writer.fail,
         )
     answer = await responses.complete(asking)
     return Reply(answer, headers=_headers(asking), foreign=asking.call.model.foreign)

@@ -80,10 +80,11 @@ _CALLS = {
 
 class ResponseWriter:
     """The events of one response: each chunk of the completion goes to `feed`, and `end` or `fail` is called after the
-    last. ``begun``: there have been events."""
+    last. ``begun``: there have been events. ``sent`` is how many of them have been, as who sends them says."""
 
     def __init__(self, asked: Asked) -> None:
         self.begun = False
+        self.sent = 0
         self._asked = asked
         self._obfuscate = bool(asked.body.get("stream_options", {}).get("include_obfuscation"))
         self._response: Json = {}
@@ -104,15 +105,18 @@ class ResponseWriter:
         return [*self._end()]
 
     def fail(self, error: ApiError) -> list[Json]:
-        """The last event of an answer that fails after its beginning; what was complete by then is in it."""
+        """What may be the last event of an answer that fails after its beginning: with what was complete by then, and
+        without it. Its number follows that of the last event that was sent."""
+        if not self.begun:
+            return []
         code = "server_error"
         if isinstance(error, RateLimited):
             code = "rate_limit_exceeded"
         elif isinstance(error, BadRequest):
             code = "invalid_prompt"
         failed = {**self._response, "status": "failed", "error": {"code": code, "message": error.message}}
-        failed["output"] = self._output()
-        return [self._event("response.failed", response=failed)]
+        event = {"type": "response.failed", "sequence_number": self.sent}
+        return [{**event, "response": {**failed, "output": output}} for output in (self._output(), [])]
 
     def _event(self, kind: str, **fields: Any) -> Json:
         event = {"type": kind, "sequence_number": self._number, **fields}

@@ -45,6 +45,9 @@ class ResponseParameter:
 
 LOGPROBS = "message.output_text.logprobs"
 
+# What only a part can have that is refused for its type.
+WITH_ITS_PART = "left out with its part"
+
 _LABEL = "a label, for people and logs"
 _NO_STATE = "This server keeps nothing between requests."
 _NO_FILES = "This server keeps no files: send the content itself."
@@ -93,12 +96,12 @@ PARAMETERS = (
         "messages[].content[].prompt_cache_breakpoint",
         parts=("mode", "ttl"),
     ),
-    _P("input[].output[].image_url", effect="left out with its part"),
-    _P("input[].output[].detail", effect="left out with its part"),
-    _P("input[].output[].file_id", effect="left out with its part"),
-    _P("input[].output[].filename", effect="left out with its part"),
-    _P("input[].output[].file_data", effect="left out with its part"),
-    _P("input[].output[].file_url", effect="left out with its part"),
+    _P("input[].output[].image_url", effect=WITH_ITS_PART),
+    _P("input[].output[].detail", effect=WITH_ITS_PART),
+    _P("input[].output[].file_id", effect=WITH_ITS_PART),
+    _P("input[].output[].filename", effect=WITH_ITS_PART),
+    _P("input[].output[].file_data", effect=WITH_ITS_PART),
+    _P("input[].output[].file_url", effect=WITH_ITS_PART),
     _P(
         "input[].summary",
         "messages[].reasoning_content",

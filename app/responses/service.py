@@ -41,6 +41,7 @@ class Asking:
 
     asked: Asked
     call: Call
+    writer: ResponseWriter
     unknown: tuple[str, ...] = ()
 
     @property
@@ -79,7 +80,7 @@ class Responses:
             call = await self.chat.begin(asked.chat, log, client)
         except ApiError as error:
             raise asked.places.translate(error) from None
-        asking = Asking(asked, call, tuple(unknown))
+        asking = Asking(asked, call, ResponseWriter(asked), tuple(unknown))
         asking.tell_ignored()
         return asking
 
@@ -98,24 +99,20 @@ class Responses:
         return response(asking.asked, made)
 
     async def stream(self, asking: Asking) -> AsyncGenerator[Json, None]:
-        """The events of the response; raises as `complete` does before the first one, and tells of a failure by the
-        last one afterwards."""
-        writer = ResponseWriter(asking.asked)
+        """The events of the response; raises as `complete` does. What tells of that after the first event are those of
+        the writer's `fail`."""
+        writer = asking.writer
         try:
             async with aclosing(self.chat.stream(asking.call)) as chunks:
                 async for chunk in chunks:
                     for event in writer.feed(chunk):
                         yield event
-        except ApiError as error:
-            told = asking.asked.places.translate(error)
-            if not writer.begun:
-                raise told from None
-            asking.call.log["error"] = told.code
-            for event in writer.fail(told):
-                yield event
-        else:
+                        writer.sent += 1
             for event in writer.end():
                 yield event
+                writer.sent += 1
+        except ApiError as error:
+            raise asking.asked.places.translate(error) from None
         finally:
             asking.tell_ignored()
 

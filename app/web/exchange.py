@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from starlette.types import Scope
 
+from ..errors import ApiError
 from ..jsontypes import Json
 
 T = TypeVar("T")
@@ -87,7 +88,9 @@ class Stream:
     ``done``.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event. ``headers`` may be a function, which is called when they are sent: once the first event
+    afterwards an error event; so does an event that breaks the contract. ``failed`` gives what the operation has for
+    that event, of several the fullest first: the first one that fits the document is sent, and an error event as of any
+    stream if none does. ``headers`` may be a function, which is called when they are sent: once the first event
     is there, or has been waited for so long that the answer begins without it. ``named``: each event bears the name
     that its ``type`` says. ``foreign`` is as in `Reply`.
     """
@@ -97,3 +100,4 @@ class Stream:
     named: bool = False
     done: bool = True
     foreign: bool = False
+    failed: Callable[[ApiError], Iterable[Json]] | None = None

@@ -6,13 +6,14 @@ When the client goes, the handler is cancelled or its stream closed, and so is w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from ..errors import EngineUnavailable
+from ..errors import ApiError, EngineUnavailable
 from ..frameworks.connexion import operation_of
 from ..frameworks.holding import held
 from ..jsontypes import Json
@@ -165,7 +166,9 @@ class Sender:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
-                failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
+                failure = _own_failure(stream, error, encode)
+                if failure is None:
+                    failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
                 last = failure + end
             writer.add(last)
             await writer.flush(more=False)
@@ -177,6 +180,15 @@ class Sender:
             close = getattr(events, "aclose", None)
             if close is not None:
                 await close()
+
+
+def _own_failure(stream: Stream, error: ApiError, encode: Callable[[Json], bytes]) -> bytes | None:
+    """The event that a stream's operation has for its failure, None if there is none that can be sent."""
+    for event in stream.failed(error) if stream.failed is not None else ():
+        # What made the stream fail may stand in what tells of it, too.
+        with contextlib.suppress(ApiError, ValueError):
+            return encode(event)
+    return None
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> Headers:

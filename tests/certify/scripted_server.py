@@ -1,4 +1,4 @@
-"""A made-up server of chat completions: one that honours all of the contract, or has vices, by name.
+"""A made-up server of all operations: one that honours all of the contract, or has vices, by name.
 
 `Scripted.answer` is a function of the request but for what a server keeps (a store, a cache, chance), so that probes
 are tried without a socket; `serve` puts it behind one.
@@ -7,6 +7,7 @@ are tried without a socket; `serve` puts it behind one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -18,18 +19,38 @@ from random import Random
 from typing import Any
 
 from app.certify.exchange import Ask, Seen
+from app.certify.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, RESPONSES
 from app.certify.probes.formats import SCHEMA
 from app.certify.rules import Rules
 from app.chat.combinations import check_combinations
 from app.contract.explain import check
-from app.errors import ApiError, BadRequest, ModelNotFound, Unauthorized
+from app.errors import ApiError, BadRequest, ModelNotFound, NotFound, Unauthorized
+
+from . import scripted_operations as others
 
 MODEL = "made-up"
 KEY = "sk-made-up-0123456789"
 _WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
 _chance = itertools.count()
+# What there never was, and the parameter that names it.
+_MADE_UP = {
+    "audio_qixotl": "audio",
+    "file-qixotl": "file_id",
+    "voice_qixotl": "voice",
+    "http://127.0.0.1:9/": "file_url",
+    "msg_qixotl": "input[1].id",
+    "conv_qixotl": "conversation.id",
+    "pmpt_qixotl": "prompt.id",
+    '"encrypted_content": "qixotl"': "input[1].encrypted_content",
+}
 
 Json = dict[str, Any]
+
+
+@functools.cache
+def contract(rules: Rules) -> dict[str, Rules]:
+    """The rules of every operation of a document, by path."""
+    return {each.path: rules if each is CHAT else Rules(rules.document, each) for each in OPERATIONS}
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,8 @@ class Answered:
 
 
 class Scripted:
-    """``vices`` are names of what it does wrong; ``deaf``: it takes no notice of any parameter."""
+    """``vices`` are names of what it does wrong; ``deaf``: it takes no notice of any parameter; ``chats alone``: it has
+    no other operation."""
 
     def __init__(self, rules: Rules, *vices: str, key: str | None = None) -> None:
         self._rules = rules
@@ -86,27 +108,63 @@ class Scripted:
             if path.rpartition("/")[2] in self._stored:
                 return Answered(200, {"id": path})
             raise ModelNotFound("there is no such thing", param="model")
+        if path != CHAT.path and ("chats alone" in self._vices or path not in contract(self._rules)):
+            raise NotFound("there is no such operation")
         if media_type != "application/json" and "deaf" not in self._vices:
             raise BadRequest("the media type is not JSON", code="invalid_json")
         try:
             body = json.loads(raw)
         except ValueError:
             raise BadRequest("no JSON", code="invalid_json") from None
+        streams = isinstance(body, dict) and body.get("stream") is True
         if "deaf" in self._vices:
-            return self._write(
-                {"messages": [], "temperature": int("by chance" in self._vices)},
-                isinstance(body, dict) and body.get("stream") is True,
-            )
-        check(self._rules._request, body)
+            return self._deaf(path, streams)
+        check(contract(self._rules)[path]._request, body)
         if body["model"] != MODEL:
             raise ModelNotFound("there is no such model", param="model")
+        for made_up, place in _MADE_UP.items():
+            if made_up in json.dumps(body):
+                raise BadRequest(f"{place} is not there", param=place)
+        if path != CHAT.path:
+            return self._other(path, body, streams)
         check_combinations(body)
         if body.get("stream_options") and not body.get("stream"):
             raise BadRequest("stream_options needs stream", param="stream_options")
-        for place, made_up in (("audio", "audio_qixotl"), ("file_id", "file-qixotl"), ("voice", "voice_qixotl")):
-            if made_up in json.dumps(body):
-                raise BadRequest(f"{place} is not there", param=place)
-        return self._write(body, body.get("stream") is True)
+        return self._write(body, streams)
+
+    def _deaf(self, path: str, streams: bool) -> Answered:
+        chance = {"temperature": int("by chance" in self._vices)}
+        if path == EMBEDDINGS.path:
+            return Answered(
+                200, others.embeddings({"input": str(next(_chance)) if any(chance.values()) else "x"}, MODEL)
+            )
+        if path == COMPLETIONS.path:
+            return self._other(path, {"model": MODEL, "prompt": "x", **chance}, streams)
+        if path == RESPONSES.path:
+            return self._other(path, {"model": MODEL, "input": "x", **chance}, streams)
+        return self._write({"messages": [], **chance}, streams)
+
+    def _other(self, path: str, body: Json, streams: bool) -> Answered:
+        """What comes of an operation that is none on chats."""
+        if path == EMBEDDINGS.path:
+            made = others.embeddings(body, MODEL)
+            if "wrong order" in self._vices:
+                made["data"] = [{**item, "index": index} for index, item in enumerate(reversed(made["data"]))]
+            return Answered(200, made)
+        if path == COMPLETIONS.path:
+            made, events = others.completion(body, MODEL, next(_chance), self._choice)
+        else:
+            made, events = others.responses(
+                body,
+                self._stored,
+                lambda chat: self._write(chat, False).content,
+                lambda chat, whole: [
+                    *(self._stream({**chat, "stream_options": {"include_usage": True}}, whole).events or ())
+                ],
+            )
+            if "events out of order" in self._vices:
+                events[2:4] = events[2:4][::-1]
+        return Answered(200, events=tuple(events)) if streams else Answered(200, made)
 
     # -- what is written ---------------------------------------------------------------------------------------
 
@@ -221,7 +279,7 @@ class Scripted:
             seed = body.get("seed")
             told += [temperature, next(_chance) if seed is None else seed, index]
         random = Random(hashlib.sha256(json.dumps(told).encode()).digest())
-        return random.sample(_WORDS, len(_WORDS))
+        return [*random.sample(_WORDS, len(_WORDS)), *random.sample(_WORDS, len(_WORDS))]
 
     def _calls(self, body: Json) -> list[Json]:
         tools = body.get("tools") or []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from app.certify.asking import Bounds
 from app.certify.exchange import Ask, Refusal, Seen, paths_in
+from app.certify.operations import CHAT, OPERATIONS, Operation
 from app.certify.probe import Base, Probe, name_in, verdict_of
 from app.certify.probes.bounds import GROUP as BOUNDS
 from app.certify.probes.every import every
 from app.certify.rules import Rules
+from app.certify.running import rows_of
 from app.certify.verdicts import Fate, Verdict
 from app.contract.document import Document
 from app.settings import Settings
@@ -21,13 +25,22 @@ from app.wiring import contract_path
 
 from .scripted_server import KEY, MODEL, Scripted
 
-RULES = Rules(Document.load(contract_path(Settings())))
-PROBES = every(RULES.document, RULES.pointer, RULES.fits)
-BASE = Base(MODEL, has_key=True)
+DOCUMENT = Document.load(contract_path(Settings()))
+CONTRACT = {operation: Rules(DOCUMENT, operation) for operation in OPERATIONS}
+RULES = CONTRACT[CHAT]
+OF = {operation: every(rules) for operation, rules in CONTRACT.items()}
+PROBES = [probe for probes in OF.values() for probe in probes]
+BASES = {
+    operation: Base(
+        MODEL, next(iter(operation.limits), None), cold=bool(operation.limits), has_key=True, operation=operation
+    )
+    for operation in OPERATIONS
+}
 
 
 def called(probe: Probe) -> str:
-    return f"{probe.group}: {' '.join(filter(None, (*probe.paths[:1], probe.check)))}"
+    name = f"{probe.group}: {' '.join(filter(None, (*probe.paths[:1], probe.check)))}"
+    return name if probe.operation is CHAT else f"{probe.operation.name} {name}"
 
 
 BY_NAME = {called(probe): probe for probe in PROBES}
@@ -35,11 +48,11 @@ BY_NAME = {called(probe): probe for probe in PROBES}
 Give = Callable[[Ask], Seen]
 
 
-def ask(probe: Probe, give: Give, base: Base = BASE) -> dict[str, Seen]:
+def ask(probe: Probe, give: Give) -> dict[str, Seen]:
     """What a server gives to a probe."""
     answers: dict[str, Seen] = {}
     for step in probe.steps:
-        made = step.make(base, answers)
+        made = step.make(BASES[probe.operation], answers)
         if made is not None:
             answers[step.name] = give(made)
     return answers
@@ -53,16 +66,49 @@ def scripted(*vices: str) -> Give:
     return Scripted(RULES, *vices, key=KEY).ask
 
 
-def test_every_property_of_a_request_is_probed_and_no_other() -> None:
-    probed = {path for probe in PROBES for path in (*probe.paths, *probe.parts)}
-    assert probed == set(RULES.request)
+OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
 
-def test_every_parameter_is_tried_with_a_value_of_another_type() -> None:
+@OPERATION
+def test_every_property_of_a_request_is_probed_and_no_other(operation: Operation) -> None:
+    probed = {path for probe in OF[operation] for path in (*probe.paths, *probe.parts)}
+    assert probed == set(CONTRACT[operation].request)
+
+
+@OPERATION
+def test_every_parameter_is_tried_with_a_value_of_another_type(operation: Operation) -> None:
     tried = {
-        path for probe in PROBES if probe.group == BOUNDS and probe.check == "another type" for path in probe.paths
+        path
+        for probe in OF[operation]
+        if probe.group == BOUNDS and probe.check == "another type"
+        for path in probe.paths
     }
-    assert tried == {path for path in RULES.request if "." not in path}
+    assert tried == {path for path in CONTRACT[operation].request if "." not in path}
+
+
+@OPERATION
+def test_the_probes_of_an_operation_ask_it_and_nothing_else_but_for_the_models(operation: Operation) -> None:
+    for probe in OF[operation]:
+        assert probe.operation is operation
+        for seen in ask(probe, scripted()).values():
+            assert seen.ask.path.startswith((operation.path, "/models")), called(probe)
+
+
+def test_the_probes_are_bounded_and_ask_the_same_each_time() -> None:
+    def asked() -> set[str]:
+        asks = (seen.ask.same for probe in PROBES for seen in ask(probe, scripted()).values())
+        # What a server keeps has an id of the server's own making.
+        return {re.sub(r"(chatcmpl-|resp_)[0-9a-f]+", r"\1", each) for each in asks}
+
+    once = asked()
+    assert once == asked()
+    assert len(once) < Bounds().requests
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: called(probe))
+def test_what_a_probe_must_ask_can_be_said_to_its_operation(probe: Probe) -> None:
+    answers = ask(probe, scripted())
+    assert {step.name for step in probe.steps if step.role in ("asked", "compare", "nonsense")} <= {*answers}
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=called)
@@ -76,11 +122,17 @@ def test_what_is_asked_keeps_to_the_contract_unless_it_is_nonsense(probe: Probe)
     roles = {step.name: step.role for step in probe.steps}
     for name, seen in ask(probe, scripted()).items():
         if isinstance(seen.ask.body, dict) and roles[name] != "nonsense":
-            assert RULES.fits(seen.ask.body), name
+            assert CONTRACT[probe.operation].fits(seen.ask.body), name
 
 
 def test_no_two_probes_have_the_same_name() -> None:
     assert len(BY_NAME) == len(PROBES)
+
+
+@OPERATION
+def test_no_two_rows_of_a_report_are_of_the_same(operation: Operation) -> None:
+    keys = [row.key for probe in OF[operation] for row in rows_of(probe, Verdict("honoured"), {})]
+    assert sorted(keys) == sorted({*keys})
 
 
 # What no answer shows, even of a server that honours all of it.
@@ -104,9 +156,39 @@ INVISIBLE = {
     ),
     "service: prediction.content[].prompt_cache_breakpoint",
     "service: prediction.content[].prompt_cache_breakpoint.ttl",
+    "completions service: user",
+    "embeddings service: user",
+    *(
+        f"responses service: {name}"
+        for name in (
+            *("user", "safety_identifier", "client_metadata", "prompt_cache_retention", "prompt_cache_options"),
+            *("prompt_cache_options.mode", "prompt_cache_options.ttl", "reasoning.summary"),
+            *("reasoning.generate_summary", "reasoning.context", "reasoning.mode"),
+        )
+    ),
+    *(f"responses messages: input[].{name}" for name in ("id", "status", "phase", "namespace")),
+    *(f"responses media: input[].content[].prompt_cache_breakpoint{name}" for name in ("", ".ttl")),
+    *(f"responses media: input[].output[].prompt_cache_breakpoint{name} output of a tool" for name in ("", ".ttl")),
+    *(f"responses tools: {name}" for name in ("tools[].output_schema", "tools[].defer_loading")),
+    *(f"responses tools: {name}" for name in ("tools[].allowed_callers", "max_tool_calls")),
+    *(f"responses state: {name}" for name in ("context_management", "truncation")),
 }
 # What points to something that there is not, which who honours it refuses.
-MADE_UP = {"messages: messages[].audio", "media: messages[].content[].file.file_id", "service: audio.voice.id"}
+MADE_UP = {
+    "messages: messages[].audio",
+    "media: messages[].content[].file.file_id",
+    "service: audio.voice.id",
+    "responses messages: input[].encrypted_content",
+    "responses messages: input[].type reference",
+    "responses media: input[].content[].file_id",
+    "responses media: input[].content[].file_url",
+    "responses media: input[].output[].file_id output of a tool",
+    "responses media: input[].output[].file_url output of a tool",
+    "responses state: conversation",
+    "responses state: prompt",
+    # There is no tool that the made-up server runs.
+    "responses tools: tools[].type run by the server",
+}
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=called)
@@ -138,6 +220,15 @@ HABITS = {
     "tools: function_call none",
     "media: messages[].content[].image_url.detail",
     "answers: token counts add up",
+    "completions length: finish_reason of an answer cut short",
+    "completions answers: token counts add up",
+    *(f"responses messages: input[].{name}" for name in ("role role developer", "content thoughts", "summary")),
+    *(f"responses messages: input[].content[].refusal{name}" for name in ("", " part of an answer")),
+    *(f"responses messages: input[].type{name}" for name in ("", " custom tool")),
+    "responses length: status of an answer cut short",
+    "responses format: text.format.description",
+    *(f"responses tools: {name}" for name in ("tools[].description", "tool_choice auto", "tool_choice none")),
+    "responses media: input[].content[].detail",
 }
 # These it does without knowing.
 ANYWAY = {
@@ -151,8 +242,27 @@ ANYWAY = {
     "errors: a wrong key",
     "models: list",
     "models: one that there is not",
+    *(
+        f"{operation} errors: {name}"
+        for operation in ("completions", "embeddings", "responses")
+        for name in ("malformed JSON", "no key", "a wrong key")
+    ),
+    *(
+        f"completions streams: {name}"
+        for name in ("stream", "order of chunks", "end of a stream", "the same text as whole")
+    ),
+    *(
+        f"responses streams: {name}"
+        for name in ("stream", "order of events", "deltas and ends have the same text", "the same text as whole")
+    ),
+    "responses format: text.format.type text",
+    "responses answers: token counts add up",
     *(name for name in BY_NAME if name.endswith("neutral values")),
 }
+# These show that it does not.
+BREAKS = {"embeddings answers: tokens are counted"}
+# And this cannot be told from chance.
+BY_CHANCE = {"embeddings vectors: input tokens"}
 
 
 @pytest.mark.parametrize("vices", [("deaf",), ("deaf", "by chance")], ids=["alike", "by chance"])
@@ -163,6 +273,10 @@ def test_a_server_that_takes_no_notice_is_never_seen_to_honour(probe: Probe, vic
         fates = {"not seen"}
     elif called(probe) in ANYWAY:
         fates = {"honoured", "not seen"} if "by chance" in vices else {"honoured"}
+    elif called(probe) in BREAKS:
+        fates = {"broken"}
+    elif called(probe) in BY_CHANCE and "by chance" in vices:
+        fates = {"not seen"}
     verdict = judged(probe, scripted(*vices))
     assert verdict.fate in fates, verdict.seen
 
@@ -226,6 +340,8 @@ VICES = {
     "hangs": ("streams: stream", "broken"),
     "500 with HTML": ("choices: top_logprobs", "broken"),
     "wrong envelope": ("errors: no message", "broken"),
+    "wrong order": ("embeddings vectors: input several texts", "broken"),
+    "events out of order": ("responses streams: order of events", "broken"),
     "html errors": ("errors: an unknown model", "broken"),
 }
 
@@ -301,6 +417,65 @@ def test_a_call_of_another_tool_than_the_chosen_one_is_not_obedience() -> None:
     assert verdict("tools: tool_choice.type named", whole=whole(None, tool_calls=[call])).fate == "broken"
 
 
+def test_counts_that_come_at_the_end_alone_are_no_counts_of_each_chunk() -> None:
+    def streamed(counted: int) -> Seen:
+        plain: list[Any] = [{"choices": [{"index": 0}]} for _ in range(4)]
+        events = (*plain[counted:], *({**each, "usage": {"completion_tokens": 1}} for each in plain[:counted]))
+        return Seen(Ask({"stream": True}), status=200, media_type="text/event-stream", events=events)
+
+    name = "streams: stream_options.continuous_usage_stats"
+    assert verdict(name, counted=streamed(1)).fate == "ignored"
+    assert verdict(name, counted=streamed(3)).fate == "honoured"
+
+
+def of_path(path: str, content: Any = None, events: tuple[Any, ...] = ()) -> Seen:
+    kind = "text/event-stream" if events else "application/json"
+    return Seen(Ask({}, path=path), status=200, media_type=kind, content=content, events=events)
+
+
+def test_vectors_that_differ_from_those_of_each_text_alone_show_nothing_of_their_order() -> None:
+    def of(*vectors: Any) -> Seen:
+        return of_path("/embeddings", {"data": [{"index": i, "embedding": each} for i, each in enumerate(vectors)]})
+
+    name, one, other = "embeddings vectors: input several texts", [1.0, 0.0], [0.0, 1.0]
+    for both, fate in (
+        (of(one, other), "honoured"),
+        (of(other, one), "broken"),
+        (of(one, one), "not seen"),
+        (of(one), "ignored"),
+        (of(one, ["x"]), "broken"),
+        (of(one, [float("nan"), 1.0]), "broken"),
+        (of(one, [10**400, 1]), "broken"),
+    ):
+        assert verdict(name, both=both, one=of(one), other=of(other)).fate == fate
+
+
+def test_a_tool_of_the_servers_is_honoured_by_who_runs_it_alone() -> None:
+    def of(*kinds: str) -> Seen:
+        return of_path("/responses", {"status": "completed", "output": [{"type": kind} for kind in kinds]})
+
+    name = "responses tools: tools[].type run by the server"
+    assert verdict(name, searched=of("web_search_call", "message")).fate == "honoured"
+    assert verdict(name, searched=of("message")).fate == "ignored"
+
+
+def test_log_probabilities_in_another_form_than_lists_are_broken_and_none_at_all_are_ignored() -> None:
+    def of(told: Any) -> Seen:
+        return of_path("/completions", {"choices": [{"index": 0, "text": "ab", "logprobs": told}]})
+
+    lists = {"tokens": ["a", "b"], "token_logprobs": [-1, -1], "top_logprobs": [{"a": -1}] * 2, "text_offset": [0, 1]}
+    for told, fate in (
+        (lists, "honoured"),
+        (None, "ignored"),
+        ({"content": [{"token": "a", "logprob": -1}]}, "broken"),
+        ({**lists, "tokens": ["a", "c"]}, "broken"),
+        ({**lists, "text_offset": [1, 0]}, "broken"),
+        ({**lists, "top_logprobs": [None, None]}, "ignored"),
+        ({**lists, "token_logprobs": [1.5, -1]}, "broken"),
+    ):
+        assert verdict("completions choices: logprobs", whole=of(told)).fate == fate, told
+
+
 def test_a_status_that_is_about_the_key_or_the_number_of_requests_says_nothing_of_a_parameter() -> None:
     for status in (401, 403, 429):
         assert verdict("service: user", set=of_error(status, {"message": "no"})(Ask({}))).fate == "not seen"
@@ -355,4 +530,4 @@ def test_no_answer_whatever_it_is_keeps_a_probe_from_its_verdict(seed: int) -> N
         answers = ask(probe, give)
         assert verdict_of(probe, answers).fate
         for seen in answers.values():
-            RULES.broken(seen)
+            CONTRACT[probe.operation].broken(seen)

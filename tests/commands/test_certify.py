@@ -16,7 +16,7 @@ from app.certify.rules import Rules
 from app.configuration.model_file import BUNDLED_MODEL
 from app.contract.document import Document
 
-from ..certify.scripted_server import KEY, MODEL, Scripted, serve
+from ..certify.scripted_server import KEY, MODEL, Answered, Scripted, serve
 from ..conftest import Command
 from ..live import Server, free_port
 from ..patience import PATIENCE, wait_until
@@ -33,8 +33,13 @@ def rows(report: Path, fate: str) -> list[dict[str, Any]]:
     return [row for row in json.loads(report.read_text())["rows"] if row["fate"] == fate]
 
 
-def fates(report: Path) -> dict[str, str]:
-    return {f"{row['path']} {row['check']}".strip(): row["fate"] for row in json.loads(report.read_text())["rows"]}
+def fates(report: Path, operation: str = "chat") -> dict[str, str]:
+    """What becomes of the properties of an operation's requests, and of how the server behaves."""
+    return {
+        f"{row['path']} {row['check']}".strip(): row["fate"]
+        for row in json.loads(report.read_text())["rows"]
+        if row["operation"] == operation and row["side"] in ("request", "behaviour")
+    }
 
 
 def test_our_engine_without_a_model_honours_or_refuses_by_name(
@@ -46,6 +51,13 @@ def test_our_engine_without_a_model_honours_or_refuses_by_name(
     assert (rows(report, "ignored"), rows(report, "broken")) == ([], [])
     assert {row["named"] for row in rows(report, "refused")} == {"param"}
     assert fates(report)["max_completion_tokens"] == "honoured"
+    for operation, names in (
+        ("completions", ("prompt several texts", "prompt tokens", "echo", "n", "stop", "the same text as whole")),
+        ("embeddings", ("input", "input several texts", "input tokens", "encoding_format", "dimensions", "no input")),
+        ("responses", ("input", "instructions", "tools", "text.format.schema", "order of events", "no item")),
+    ):
+        shown = fates(report, operation)
+        assert {name: shown[name] for name in names} == dict.fromkeys(names, "honoured")
 
 
 def test_the_bundled_model_honours_all_that_our_table_says_within_a_minute(
@@ -65,6 +77,27 @@ def test_the_bundled_model_honours_all_that_our_table_says_within_a_minute(
         *("stream_options.include_usage", "the same text as whole", "metadata", "no key"),
     ):
         assert shown[name] == "honoured", name
+    shown = fates(report, "completions")
+    for name in ("prompt tokens", "echo with logprobs", "logprobs", "best_of", "seed", "logit_bias", "stop"):
+        assert shown[name] == "honoured", name
+    shown = fates(report, "responses")
+    for name in (
+        "include",
+        "top_logprobs",
+        "tool_choice.type custom tool custom",
+        "text.format.schema",
+        "input[].output",
+    ):
+        assert shown[name] == "honoured" if name in shown else shown[f"{name} output of a tool"] == "honoured", name
+    for name in (
+        "store",
+        "previous_response_id",
+        "conversation",
+        "tools[].type run by the server",
+        "input[].type reference",
+    ):
+        assert shown[name] == "refused", name
+    assert fates(report, "embeddings") == {"POST /embeddings": "not offered"}
 
 
 @pytest.fixture
@@ -108,6 +141,17 @@ def test_llama_cpps_own_server_is_told_what_it_ignores(command: Command, llama_c
     assert shown["tools[].custom"] == "broken"
     assert shown["no key"] == "not probed"
     assert 'dialect = "llama.cpp"' in block.read_text()
+    texts, responses = fates(report, "completions"), fates(report, "responses")
+    for name in ("prompt several texts", "prompt tokens", "seed", "stop", "n"):
+        assert texts[name] == "honoured", name
+    assert (texts["echo"], texts["logprobs"], texts["suffix"]) == ("ignored", "broken", "ignored")
+    assert (responses["instructions"], responses["tools"], responses["text.format"]) == (
+        "honoured",
+        "honoured",
+        "ignored",
+    )
+    assert (responses["order of events"], responses["status of an answer cut short"]) == ("broken", "broken")
+    assert fates(report, "embeddings") == {"POST /embeddings": "not offered"}
 
 
 VICES = {
@@ -135,6 +179,78 @@ def test_each_vice_of_a_server_is_found_by_name(command: Command, rules: Rules, 
     kept = json.loads((evidence / f"{found['requests'][0]:04}.json").read_text())
     assert kept["request"]["body"]["model"] == MODEL
     assert "status" in kept["answer"]
+
+
+def test_an_operation_is_asked_alone_on_request(command: Command, rules: Rules, tmp_path: Path) -> None:
+    report, evidence = tmp_path / "r.json", tmp_path / "evidence"
+    with serve(Scripted(rules)) as url:
+        done = command("certify", url, "--operation", "embeddings", "--json", report, "--evidence", evidence)
+    assert done.exit_code == 0, done.output
+    assert {row["operation"] for row in json.loads(report.read_text())["rows"]} == {"embeddings"}
+    asked = {json.loads(file.read_text())["request"]["path"] for file in evidence.iterdir()}
+    assert asked == {"/models", "/embeddings"}
+
+
+def test_what_a_server_does_not_offer_is_one_row_and_no_fault(command: Command, rules: Rules, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    with serve(Scripted(rules, "chats alone")) as url:
+        done = command("certify", url, "--json", report)
+    assert done.exit_code == 0, done.output
+    assert fates(report, "chat")["stop"] == "honoured"
+    for name in ("completions", "embeddings", "responses"):
+        assert fates(report, name) == {f"POST /{name}": "not offered"}
+    assert "status 404 there is no such operation" in done.stdout
+
+
+def test_each_operation_is_asked_of_the_first_model_that_answers_it(
+    command: Command, rules: Rules, tmp_path: Path
+) -> None:
+    class Two(Scripted):
+        """It has a model for embeddings too, and lists it first."""
+
+        def answer(self, method: str, path: str, raw: bytes, media_type: str, key: str | None) -> Answered:
+            if path == "/models":
+                return Answered(200, {"object": "list", "data": [{"id": "vectors"}, {"id": MODEL, "owned_by": "vllm"}]})
+            if b'"vectors"' in raw and path != "/embeddings":
+                return Answered(400, {"error": {"message": "not for this", "type": "x", "param": "model", "code": "x"}})
+            return super().answer(method, path, raw.replace(b'"vectors"', f'"{MODEL}"'.encode()), media_type, key)
+
+    report = tmp_path / "r.json"
+    with serve(Two(rules)) as url:
+        command("certify", url, "--json", report, "--operation", "chat", "--operation", "embeddings")
+    written = json.loads(report.read_text())
+    assert written["models"] == {"chat": MODEL, "embeddings": "vectors"}
+    assert (written["model"], written["owner"]) == (MODEL, "vllm")
+
+
+def test_a_key_that_is_refused_is_tried_with_one_model_alone(command: Command, rules: Rules, tmp_path: Path) -> None:
+    class Many(Scripted):
+        def answer(self, method: str, path: str, raw: bytes, media_type: str, key: str | None) -> Answered:
+            if path == "/models":
+                return Answered(200, {"object": "list", "data": [{"id": f"m{i}"} for i in range(8)]})
+            return super().answer(method, path, raw, media_type, key)
+
+    evidence = tmp_path / "evidence"
+    with serve(Many(rules, key=KEY)) as url:
+        done = command("certify", url, "--evidence", evidence)
+    assert (done.exit_code, len(list(evidence.iterdir()))) == (2, 5), "the list, and each operation once"
+
+
+def test_a_server_that_fails_at_a_plain_request_of_an_operation_is_broken(
+    command: Command, rules: Rules, tmp_path: Path
+) -> None:
+    class Failing(Scripted):
+        def answer(self, method: str, path: str, raw: bytes, media_type: str, key: str | None) -> Answered:
+            if path == "/responses":
+                return Answered(500, {"error": {"message": "oh", "type": "x", "param": None, "code": None}})
+            return super().answer(method, path, raw, media_type, key)
+
+    report = tmp_path / "r.json"
+    names = ("--operation", "responses", "--operation", "embeddings")
+    with serve(Failing(rules)) as url:
+        done = command("certify", url, "--json", report, *names)
+    assert done.exit_code == 1
+    assert fates(report, "responses") == {"POST /responses": "broken"}
 
 
 def test_a_server_that_honours_all_is_found_without_a_fault(command: Command, rules: Rules, tmp_path: Path) -> None:
@@ -250,7 +366,7 @@ def test_two_reports_are_compared(command: Command, rules: Rules, tmp_path: Path
             command("certify", url, "--json", report)
     done = command("certify", "diff", before, after)
     assert done.exit_code == 0
-    assert "worse   length: stop: honoured -> ignored" in done.stdout
+    assert "worse   chat length: stop: honoured -> ignored" in done.stdout
     assert command("certify", "diff", before, after, "--fail-on-worse").exit_code == 1
     (tmp_path / "c.json").write_text("{}")
     assert command("certify", "diff", before, tmp_path / "c.json").exit_code == 1

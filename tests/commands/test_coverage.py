@@ -19,7 +19,12 @@ def test_the_command_prints_the_score(command: Command, engine: str, model: str)
     assert whole.splitlines()[-1] == f"{model}: {report['totals']}"
     accounted = re.match(r"(\d+) of (\d+) properties accounted for", report["totals"])
     assert accounted is not None
-    assert accounted[1] == accounted[2] == str(len(report["properties"]))
+    found = {each["operation"]: each["properties"] for each in report["operations"]}
+    assert accounted[1] == accounted[2] == str(sum(map(len, found.values())))
+    wanted = {"createChatCompletion", "createCompletion", "createResponse"}
+    assert {*found} == (wanted | {"createEmbedding"} if engine == "echo" else wanted)
+    for each in report["operations"]:
+        assert f"\n{each['operation']}: {each['totals']}\n" in whole
 
 
 def test_the_command_knows_no_other_model(command: Command) -> None:

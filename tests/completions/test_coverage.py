@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.chat.coverage import Surface, coverage
+from app.chat.coverage import Surface, coverage, totals
 from app.chat.produced import FAILURE
 from app.completions.produced import TEXTS
 from app.configuration.model_file import served_model
@@ -23,7 +23,7 @@ from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file
 from ..conftest import Command
 from ..foreign import OPENAIS, foreign
-from ..live import Server
+from ..live import ROOT, Server
 
 SURFACES: dict[str, tuple[Surface, dict[str, str]]] = {
     "createCompletion": (
@@ -71,10 +71,21 @@ def test_what_the_bundled_model_answers_has_just_the_properties_that_the_table_c
     assert set().union(*told) == paths_of(lines, "chunk", "produced") - {*FAILURE}
 
 
+def test_readme_tells_the_scores(document: Document) -> None:
+    readme = (ROOT / "README.md").read_text()
+    bundled = served_model(model_file()).model
+    assert f"| Completions | {totals(lines_of(document, 'createCompletion', bundled))} |" in readme
+    embedding = Model("m", 0, "o", "f", frozenset({"token_prompts"}), operations=frozenset({"embeddings"}))
+    assert (
+        f"| Embeddings, of a model that makes them | {totals(lines_of(document, 'createEmbedding', embedding))} |"
+        in readme
+    )
+
+
 def test_the_command_prints_the_score_of_an_operation(command: Command) -> None:
     done = command("contract", "coverage", "--operation", "createEmbedding", PARLEY_ENGINE="echo")
     assert done.stdout.splitlines()[-1].startswith("parley-echo: 14 of 14 properties accounted for: ")
     lacking = command("contract", "coverage", "--operation", "createEmbedding", PARLEY_ENGINE="llama")
     assert "This model does not make embeddings" in lacking.stderr
     unknown = command("contract", "coverage", "--operation", "createImage", PARLEY_ENGINE="echo")
-    assert "createChatCompletion, createCompletion, createEmbedding" in unknown.stderr
+    assert "createChatCompletion, createCompletion, createEmbedding, createResponse" in unknown.stderr

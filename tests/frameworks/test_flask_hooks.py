@@ -81,7 +81,7 @@ def test_a_signal_or_a_wrapper_may_come_later() -> None:
     with signals.request_started.connected_to(_hook, app):
         assert hooks.could_tell()
     assert not hooks.could_tell()
-    app.wsgi_app = _hook  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _hook  # type: ignore[method-assign]
     assert hooks.could_tell()
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.certify.probe import Base
 from app.certify.probes.bounds import bounds
+from app.certify.rules import Rules
 from app.contract.document import Document
 
 from ..openapi import CONTRACT, component_accepts
@@ -190,15 +191,11 @@ def _invalid() -> Iterator[Request]:
 def _edges() -> Iterator[Request]:
     """Each parameter with a value of another type and beyond its bounds, as the contract has them."""
 
-    def fits(body: Any) -> bool:
-        return component_accepts("CreateChatCompletionRequest", body)
-
-    pointer = "/components/schemas/CreateChatCompletionRequest"
-    for probe in bounds(Document.load(CONTRACT), pointer, fits):
+    for probe in bounds(Rules(Document.load(CONTRACT))):
         for each in probe.steps:
             asked = each.make(Base(MODEL, limit=None, cold=False), {})
             assert asked is not None
-            if not fits(asked.body):
+            if not component_accepts("CreateChatCompletionRequest", asked.body):
                 yield _row(f"{probe.paths[0]}: {probe.check}, {each.name}", "invalid", asked.body)
 
 

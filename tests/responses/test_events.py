@@ -36,7 +36,7 @@ def fits(document: Document) -> Any:
 def events(*chunks: Json, error: ApiError | None = None, **fields: Any) -> list[Json]:
     writer = ResponseWriter(asked(**fields))
     found = [event for each in chunks for event in writer.feed(each)]
-    return found + (writer.end() if error is None else writer.fail(error))
+    return found + (writer.end() if error is None else writer.fail(error)[:1])
 
 
 def kinds(found: Sequence[Json]) -> list[str]:
@@ -184,6 +184,17 @@ def test_a_failure_in_the_middle_ends_the_stream_with_what_was_complete(error: A
     assert (last["status"], last["error"]) == ("failed", {"code": code, "message": error.message})
     assert [item["type"] for item in last["output"]] == ["reasoning"]
     assert fits(found[-1])
+
+
+def test_a_failure_may_be_told_without_what_was_complete_and_its_number_follows_what_was_sent() -> None:
+    writer = ResponseWriter(asked())
+    assert writer.fail(EngineUnavailable("It died.")) == [], "there is no response yet"
+    made = [event for each in (ROLE, chunk(reasoning_content="Hm"), chunk(content="a")) for event in writer.feed(each)]
+    writer.sent = len(made) - 1
+    fuller, plain = writer.fail(EngineUnavailable("It died."))
+    assert fuller["sequence_number"] == plain["sequence_number"] == made[-1]["sequence_number"]
+    assert [item["type"] for item in fuller["response"]["output"]] == ["reasoning"]
+    assert plain["response"]["output"] == []
 
 
 def test_deltas_are_padded_when_that_is_asked_for() -> None:

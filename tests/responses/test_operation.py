@@ -203,6 +203,31 @@ def test_a_failure_in_the_middle_is_the_last_event() -> None:
     assert last["response"]["error"] == {"code": "server_error", "message": "The model is away."}
 
 
+def test_a_breach_of_the_contract_in_the_middle_is_told_as_any_failure_and_the_numbers_have_no_gap() -> None:
+    token: Any = {"token": 7, "logprob": -0.5, "bytes": [97], "top_logprobs": []}
+    steps: list[Step] = [
+        Delta(0, {"reasoning_content": "Hm"}),
+        Delta(0, {"content": "a"}),
+        Delta(0, {"content": "b"}, logprobs={"content": [token], "refusal": None}),
+        Delta(0, {}, "stop"),
+    ]
+    with serving(scripted(*steps)) as client:
+        found = events(ask(client, stream=True, include=["message.output_text.logprobs"]))
+    assert [event["sequence_number"] for event in found] == [*range(len(found))]
+    assert [event["type"] for event in found[-2:]] == ["response.output_text.delta", "response.failed"]
+    last = found[-1]["response"]
+    assert (last["status"], last["error"]["code"]) == ("failed", "server_error")
+    assert "did not fit the contract" in last["error"]["message"]
+    assert [item["type"] for item in last["output"]] == ["reasoning"]
+
+
+def test_a_fault_of_ours_in_the_middle_is_told_as_any_failure() -> None:
+    with serving(scripted(Delta(0, {"content": "a"}), ZeroDivisionError("a fault"))) as client:
+        last = events(ask(client, stream=True))[-1]
+    assert last["type"] == "response.failed"
+    assert "a fault" not in json.dumps(last)
+
+
 def test_thoughts_and_log_probabilities_come_back_as_items_that_can_be_sent_again() -> None:
     token: TokenLogprob = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
     steps: list[Step] = [

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+from app.certify.operations import OPERATIONS
+
 from . import scripted, table
 from .asking import Found, Unasked, ask
 from .environments import Unavailable
@@ -35,6 +37,10 @@ def ask_server(server: Server) -> tuple[tuple[str, ...], bool]:
     directly, through = found.scores
     seconds = time.monotonic() - begin
     print(f"{server.name}: {directly} % directly, {through} % through Parley, in {seconds:.0f} s", flush=True)
+    for operation in OPERATIONS[1:]:
+        before, after = found.score_of(operation.name)
+        if after is not None:
+            print(f"{server.name}: {operation.name}: {before} % directly, {after} % through Parley", flush=True)
     return table.server_row(server.name, server.version, found), not wrong
 
 

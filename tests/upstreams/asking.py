@@ -12,6 +12,7 @@ from pathlib import Path
 
 from openai import OpenAI
 
+from app.certify.operations import CHAT
 from app.certify.report import Report, score
 from app.certify.verdicts import Row
 
@@ -45,18 +46,24 @@ class Found:
 
     @property
     def scores(self) -> tuple[int | None, int | None]:
-        return score(self.directly.rows), score(self.through.rows)
+        """Of chats."""
+        return self.score_of(CHAT.name)
+
+    def score_of(self, operation: str) -> tuple[int | None, int | None]:
+        """The scores of an operation, by itself and through Parley; None where it is not offered."""
+        first, second = (score(report.operations.get(operation, ())) for report in (self.directly, self.through))
+        return first, second
 
     @property
     def wrong(self) -> list[Row]:
-        """What is broken or ignored through Parley."""
+        """What is broken or ignored through Parley, of any operation."""
         return self.through.having(_WRONG)
 
     @property
     def honoured(self) -> list[str]:
-        """The parameters that are honoured through Parley, and are broken or ignored without it."""
+        """The parameters of chats that are honoured through Parley, and are broken or ignored without it."""
         before = {row.key for row in self.directly.having(_WRONG)}
-        return names(row for row in self.through.having(["honoured"]) if row.key in before)
+        return names(row for row in _of_chats(self.through, "honoured") if row.key in before)
 
     @property
     def mends(self) -> list[str]:
@@ -65,8 +72,12 @@ class Found:
 
     @property
     def refused(self) -> list[str]:
-        """The parameters that are refused through Parley."""
-        return names(self.through.having(["refused"]))
+        """The parameters of chats that are refused through Parley."""
+        return names(_of_chats(self.through, "refused"))
+
+
+def _of_chats(report: Report, fate: str) -> list[Row]:
+    return [row for row in report.having([fate]) if row.operation == CHAT.name]
 
 
 def names(rows: Iterable[Row]) -> list[str]:

@@ -56,7 +56,7 @@ def ask(vices: tuple[str, ...] = (HONEST, *SPOILT, *OWN)) -> dict[str, Outcome]:
 
 def _ask(parley: Front, model: str) -> Outcome:
     try:
-        report = certify_through(parley, model, ("--concurrency", "8"))
+        report = certify_through(parley, model, ("--concurrency", "8", "--operation", "chat"))
     except Unasked as why:
         return Outcome(unasked=str(why))
     wrong = report.having(["broken", "ignored"])

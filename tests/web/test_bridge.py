@@ -466,3 +466,27 @@ def test_events_bear_their_names_where_the_stream_says_so() -> None:
         return Stream(events(), named=True)
 
     assert answer(Wsgi(handler)).body.startswith(b"event: made\ndata: ")
+
+
+@pytest.mark.parametrize(
+    ("told", "last"),
+    [
+        ([{"type": "failed", "n": 1}, {"type": "failed", "n": 2}], b'event: failed\ndata: {"type":"failed","n":1}\n\n'),
+        ([{"n": float("nan")}, {"type": "failed", "n": 2}], b'event: failed\ndata: {"type":"failed","n":2}\n\n'),
+        ([{"n": float("nan")}], b'data: {"error":{'),
+        ([], b'data: {"error":{'),
+    ],
+)
+def test_a_stream_that_fails_ends_with_the_first_of_its_own_events_that_can_be_sent(
+    told: list[Json], last: bytes
+) -> None:
+    async def events() -> AsyncIterator[Json]:
+        yield {"type": "made"}
+        yield {"type": "made", "n": float("nan")}
+
+    async def handler() -> Stream:
+        return Stream(events(), named=True, done=False, failed=lambda error: told)
+
+    body = answer(Wsgi(handler)).body
+    assert body.startswith(b'event: made\ndata: {"type":"made"}\n\n' + last)
+    assert body.count(b"data: ") == 2

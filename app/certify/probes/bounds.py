@@ -1,16 +1,20 @@
 """What the contract allows of each parameter, at its edges: at a bound, beyond it, of another type, and the values that
-ask for nothing. All of it follows from the document and from the table of parameters."""
+ask for nothing. All of it follows from the document and from the tables of parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ...chat.parameters import PARAMETERS
-from ...contract.document import Document
+from ...chat.parameters import PARAMETERS, ChatParameter
+from ...completions.parameters import TEXT
+from ...embeddings.parameters import EMBEDDING
 from ...jsontypes import Json
 from ..exchange import Seen, having
-from ..probe import Answers, Probe, Step, name_in, step
+from ..operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
+from ..probe import Answers, Base, Probe, Step, name_in, step
+from ..rules import Rules
 from ..verdicts import Verdict, broken, honoured, ignored
 from .tools import functions
 
@@ -18,6 +22,8 @@ GROUP = "bounds"
 _WRONG: tuple[Any, ...] = ("qixotl", 4711, [True], {"qixotl": 1})
 # A list of more is not sent whole: it takes more of a context than it tells.
 _MOST_ITEMS = 16
+# Nor is one of more than these, on which a server that does not look at the bound would work for long.
+_MOST_BEYOND = 512
 # What stands beside a parameter that means nothing alone.
 _BESIDE: dict[str, Json] = {
     "top_logprobs": {"logprobs": True},
@@ -25,40 +31,53 @@ _BESIDE: dict[str, Json] = {
     "tool_choice": {"tools": functions()},
     "parallel_tool_calls": {"tools": functions()},
 }
+# A bound that is below what another parameter is by itself, and so is forbidden beside it.
+_BELOW_OTHERS = {"best_of": 0}
 # Neutral values that mean something only beside what is probed elsewhere, or would be sent in a list.
 _ELSEWHERE = ("tool_choice", "function_call")
+_TABLES: Mapping[str, tuple[ChatParameter, ...]] = {
+    CHAT.name: PARAMETERS,
+    COMPLETIONS.name: TEXT.parameters,
+    EMBEDDINGS.name: EMBEDDING.parameters,
+}
 
 
-def bounds(document: Document, pointer: str, fits: Callable[[Json], bool]) -> list[Probe]:
-    """The probes of the parameters of a request. ``pointer`` is its schema, ``fits`` says whether a request is valid.
+def bounds(rules: Rules) -> list[Probe]:
+    """The probes of the parameters of an operation's request.
 
     Raises:
         ConfigurationError: a reference in the document is broken.
     """
-    schema, _ = document.resolve({"$ref": f"#{pointer}"})
+    schema, _ = rules.document.resolve({"$ref": f"#{rules.pointer}"})
+    # As a request is asked for here, and not as it is sent.
+    base = Base("m", None, cold=False, operation=rules.operation)
+
+    def fits(name: str, value: Any) -> bool:
+        return rules.fits(base.body("x", None, _fields(name, value)))
+
     found = []
     for name, inner in schema["properties"].items():
-        resolved, _ = document.resolve(inner)
-        wrong = _wrong_type(name, fits)
+        resolved, _ = rules.document.resolve(inner)
+        wrong = next((value for value in _WRONG if not fits(name, value)), None)
         if wrong is not None:
             found.append(Probe(GROUP, "another type", (_at("beyond", name, wrong, "nonsense"),), _edges(name), (name,)))
         at, beyond = _edges_of(name, resolved)
         steps = [
-            *(_at(f"at {i}", name, value) for i, value in enumerate(at) if _valid(name, value, fits)),
             *(
-                _at(f"beyond {i}", name, value, "nonsense")
-                for i, value in enumerate(beyond)
-                if not _valid(name, value, fits)
+                _at(f"at {i}", name, value)
+                for i, value in enumerate(at)
+                if value != _BELOW_OTHERS.get(name) and fits(name, value)
             ),
+            *(_at(f"beyond {i}", name, value, "nonsense") for i, value in enumerate(beyond) if not fits(name, value)),
         ]
         if steps:
             found.append(Probe(GROUP, "at and beyond its bounds", tuple(steps), _edges(name), (name,)))
-    return found
+    return [replace(probe, operation=rules.operation) for probe in found]
 
 
-def neutral() -> Iterator[Probe]:
-    """The probes of the values that ask for what happens anyway."""
-    for parameter in PARAMETERS:
+def neutral(operation: Operation) -> Iterator[Probe]:
+    """The probes of the values that ask for what happens anyway, as our table of an operation's parameters has them."""
+    for parameter in _TABLES.get(operation.name, ()):
         if parameter.neutral and "[]" not in parameter.name and parameter.name not in _ELSEWHERE:
             top = parameter.name.partition(".")[0]
             steps = (
@@ -66,7 +85,9 @@ def neutral() -> Iterator[Probe]:
                 for i, value in enumerate(parameter.neutral)
             )
             values = " and ".join(str(value) for value in parameter.neutral)
-            yield Probe(GROUP, "neutral values", tuple(steps), _accepts(f"accepted: {values}"), (parameter.name,))
+            paths = (parameter.name,)
+            judge = _accepts(f"accepted: {values}")
+            yield Probe(GROUP, "neutral values", tuple(steps), judge, paths, operation=operation)
 
 
 def _accepts(text: str) -> Callable[[Answers], Verdict]:
@@ -74,19 +95,11 @@ def _accepts(text: str) -> Callable[[Answers], Verdict]:
 
 
 def _at(called: str, name: str, value: Any, role: Any = "asked") -> Step:
-    return step(called, tokens=1, role=role, **{**_BESIDE.get(name, {}), name: value})
+    return step(called, tokens=1, role=role, **_fields(name, value))
 
 
-def _body(name: str, value: Any) -> Json:
-    return {"model": "m", "messages": [{"role": "user", "content": "x"}], **_BESIDE.get(name, {}), name: value}
-
-
-def _valid(name: str, value: Any, fits: Callable[[Json], bool]) -> bool:
-    return fits(_body(name, value))
-
-
-def _wrong_type(name: str, fits: Callable[[Json], bool]) -> Any:
-    return next((value for value in _WRONG if not _valid(name, value, fits)), None)
+def _fields(name: str, value: Any) -> Json:
+    return {**_BESIDE.get(name, {}), name: value}
 
 
 def _edges_of(name: str, schema: Json) -> tuple[list[Any], list[Any]]:
@@ -101,8 +114,9 @@ def _edges_of(name: str, schema: Json) -> tuple[list[Any], list[Any]]:
         if (most := branch.get("maxItems")) is not None:
             if most <= _MOST_ITEMS:
                 at.append(_items(name, most))
-            beyond.append(_items(name, most + 1))
-        if branch.get("minItems"):
+            if most <= _MOST_BEYOND:
+                beyond.append(_items(name, most + 1))
+        if branch.get("minItems") and [] not in beyond:
             beyond.append([])
         if (most := branch.get("maxLength")) is not None:
             at.append("x" * most)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..answers import choices, get, is_logprob, items, joined, logprobs, text
+from ..answers import choices, is_logprob, joined, logprobs, text
 from ..probe import Answers, Probe, step
+from ..values import get, items
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 
 GROUP = "choices"
@@ -60,33 +61,33 @@ def _alternatives(answers: Answers) -> Verdict:
     return ignored(f"{_ALTERNATIVES} alternatives asked, {' or '.join(map(str, sorted(counts)))} came")
 
 
-PROBES = (
-    Probe(
-        GROUP,
-        "",
-        (
-            step("three", n=3),
-            step("streamed", role="aid", n=3, stream=True),
-            step("nonsense", role="nonsense", n="three"),
-        ),
-        _n,
-        ("n",),
+SEVERAL = Probe(
+    GROUP,
+    "",
+    (
+        step("three", n=3),
+        step("streamed", role="aid", n=3, stream=True),
+        step("nonsense", role="nonsense", n="three"),
     ),
-    Probe(
-        GROUP,
-        "",
-        (step("whole", logprobs=True), step("streamed", logprobs=True, stream=True)),
-        log_probabilities,
-        ("logprobs",),
-    ),
-    Probe(
-        GROUP,
-        "",
-        (
-            step("four", logprobs=True, top_logprobs=_ALTERNATIVES),
-            step("nonsense", role="nonsense", logprobs=True, top_logprobs="four"),
-        ),
-        _alternatives,
-        ("top_logprobs",),
-    ),
+    _n,
+    ("n",),
 )
+LOGPROBS = Probe(
+    GROUP,
+    "",
+    (step("whole", logprobs=True), step("streamed", logprobs=True, stream=True)),
+    log_probabilities,
+    ("logprobs",),
+)
+ALTERNATIVES = Probe(
+    GROUP,
+    "",
+    (
+        step("four", logprobs=True, top_logprobs=_ALTERNATIVES),
+        step("nonsense", role="nonsense", logprobs=True, top_logprobs="four"),
+    ),
+    _alternatives,
+    ("top_logprobs",),
+)
+
+PROBES = (SEVERAL, LOGPROBS, ALTERNATIVES)

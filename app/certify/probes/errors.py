@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from ..answers import count, get
+from ..answers import count, whole
 from ..exchange import Ask, shortened
-from ..probe import HELLO, Answers, Base, Probe, Step, name_in, step
+from ..operations import CHAT, Operation
+from ..probe import PLAIN, Answers, Base, Probe, Step, name_in, step
+from ..values import get
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 from .messages import UNKNOWN
 from .tools import functions
@@ -51,16 +54,45 @@ def _if_asked(judge: Callable[[Answers], Verdict]) -> Callable[[Answers], Verdic
     return lambda answers: judge(answers) if answers else Verdict("not probed", "no key is used")
 
 
-def _field(check: str, param: str, **fields: Any) -> Probe:
-    return _wrong(check, lambda base: Ask(base.body(HELLO, 4, fields)), param=param)
+def field(check: str, param: str, **fields: Any) -> Probe:
+    """A probe of a request whose fields are wrong together: its error is to name a parameter."""
+    return _wrong(check, lambda base: base.ask(PLAIN, 4, fields), param=param)
 
 
-def _without(name: str) -> Callable[[Base], Ask]:
-    return lambda base: Ask({key: value for key, value in base.body(HELLO, 4, {}).items() if key != name})
+def _without(name: str) -> Callable[[Base], Ask | None]:
+    def make(base: Base) -> Ask | None:
+        body = {key: value for key, value in base.body(PLAIN, 4, {}).items() if key != name}
+        return Ask(body, path=base.operation.path)
+
+    return make
 
 
 def _keyed(key: Any) -> Callable[[Base], Ask | None]:
-    return lambda base: Ask(base.body(HELLO, 4, {}), key=key) if base.has_key else None
+    return lambda base: base.ask(PLAIN, 4, {}, key=key) if base.has_key else None
+
+
+def common(operation: Operation) -> Iterator[Probe]:
+    """The probes that mean the same to each operation."""
+    asks = operation.asks
+    probes = [
+        _wrong("malformed JSON", lambda base: Ask(b'{"model": ', path=base.operation.path), 400, 422),
+        _wrong("a body that is no object", lambda base: Ask([1], path=base.operation.path), 400, 422),
+        _wrong("another media type", lambda base: base.ask(PLAIN, 4, {}, media_type="text/plain"), 400, 415, 422),
+        _wrong(f"{asks} is missing" if asks != "messages" else "messages are missing", _without(asks), param=asks),
+        field("an unknown parameter", "zyr_qixotl", zyr_qixotl=1),
+        _wrong("an unknown model", lambda base: base.ask(PLAIN, 4, {"model": UNKNOWN}), 404, 400, param="model"),
+        _wrong("no key", _keyed("none"), 401),
+        _wrong("a wrong key", _keyed("wrong"), 401),
+    ]
+    if operation.streams:
+        probes.append(
+            _wrong(
+                "an error of a stream is no event",
+                lambda base: base.ask(PLAIN, 4, {"stream": True, base.operation.asks: []}),
+                param=asks,
+            )
+        )
+    return (replace(probe, operation=operation) for probe in probes)
 
 
 def _usage(answers: Answers) -> Verdict:
@@ -69,7 +101,7 @@ def _usage(answers: Answers) -> Verdict:
             continue
         read, written, total = (count(answers[name], f"{kind}_tokens") for kind in ("prompt", "completion", "total"))
         where = " in a stream" if name == "counted" else ""
-        if name == "whole" and get(answers[name].content, "usage") is None:
+        if name == "whole" and get(whole(answers[name]), "usage") is None:
             return not_seen("no token counts, which may be left out")
         if read is None or written is None or total is None:
             return broken(f"no token counts{where}") if name == "whole" else not_seen(f"no token counts{where}")
@@ -88,41 +120,33 @@ def _listed(answers: Answers) -> Verdict:
     return honoured(f"{len(listed)} listed")
 
 
-PROBES = (
-    _wrong("malformed JSON", lambda base: Ask(b'{"model": '), 400, 422),
-    _wrong("a body that is no object", lambda base: Ask([1]), 400, 422),
-    _wrong("another media type", lambda base: Ask(base.body(HELLO, 4, {}), media_type="text/plain"), 400, 415, 422),
-    _wrong("messages are missing", _without("messages"), param="messages"),
-    _field("no message", "messages", messages=[]),
-    _field("an unknown role", "messages[].role", messages=[{"role": "qixotl", "content": "Hello!"}]),
-    _field("a message without content", "messages[].content", messages=[{"role": "user"}]),
-    _field("an unknown parameter", "zyr_qixotl", zyr_qixotl=1),
-    _wrong("an unknown model", lambda base: Ask(base.body(HELLO, 4, {"model": UNKNOWN})), 404, 400, param="model"),
-    _wrong(
-        "an error of a stream is no event",
-        lambda base: Ask(base.body(HELLO, 4, {"stream": True, "messages": []})),
-        param="messages",
+USAGE = Probe(
+    "answers",
+    "token counts add up",
+    (
+        step("whole"),
+        step("counted", role="aid", stream=True, stream_options={"include_usage": True}),
     ),
-    _field("a choice among tools without tools", "tool_choice", tool_choice="required"),
-    _field(
+    _usage,
+)
+# What stands without a stream is refused by who looks for it.
+UNSTREAMED = field("options of a stream without a stream", "stream_options", stream_options={"include_usage": True})
+
+PROBES = (
+    *common(CHAT),
+    field("no message", "messages", messages=[]),
+    field("an unknown role", "messages[].role", messages=[{"role": "qixotl", "content": "Hello!"}]),
+    field("a message without content", "messages[].content", messages=[{"role": "user"}]),
+    field("a choice among tools without tools", "tool_choice", tool_choice="required"),
+    field(
         "a choice of a tool that is not there",
         "tool_choice",
         tools=functions(),
         tool_choice={"type": "function", "function": {"name": "qixotl"}},
     ),
-    _field("alternatives without log probabilities", "top_logprobs", top_logprobs=2),
-    _field("options of a stream without a stream", "stream_options", stream_options={"include_usage": True}),
-    _wrong("no key", _keyed("none"), 401),
-    _wrong("a wrong key", _keyed("wrong"), 401),
-    Probe(
-        "answers",
-        "token counts add up",
-        (
-            step("whole"),
-            step("counted", role="aid", stream=True, stream_options={"include_usage": True}),
-        ),
-        _usage,
-    ),
+    field("alternatives without log probabilities", "top_logprobs", top_logprobs=2),
+    UNSTREAMED,
+    USAGE,
     Probe("models", "list", (Step("models", lambda base, answers: Ask(method="GET", path="/models")),), _listed),
     Probe(
         "models",

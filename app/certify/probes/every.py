@@ -1,16 +1,28 @@
-"""All probes there are, and what is not probed."""
+"""All probes there are of each operation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ...contract.document import Document
-from ...jsontypes import Json
+from ..operations import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
 from ..probe import Probe
-from . import choices, errors, formats, length, media, messages, sampling, service, streams, tools
+from ..rules import Rules
+from . import (
+    choices,
+    embeddings,
+    errors,
+    formats,
+    length,
+    media,
+    messages,
+    responses,
+    sampling,
+    service,
+    streams,
+    texts,
+    tools,
+)
 from .bounds import bounds, neutral
 
-FIXED: tuple[Probe, ...] = (
+_CHATS: tuple[Probe, ...] = (
     *messages.PROBES,
     *sampling.PROBES,
     *length.PROBES,
@@ -22,12 +34,18 @@ FIXED: tuple[Probe, ...] = (
     *service.PROBES,
     *errors.PROBES,
 )
+_FIXED = {
+    CHAT.name: _CHATS,
+    COMPLETIONS.name: texts.PROBES,
+    EMBEDDINGS.name: embeddings.PROBES,
+    RESPONSES.name: responses.PROBES,
+}
 
 
-def every(document: Document, pointer: str, fits: Callable[[Json], bool]) -> list[Probe]:
-    """The probes for a document. ``pointer`` is the schema of its request, ``fits`` says whether one is valid.
+def every(rules: Rules) -> list[Probe]:
+    """The probes of an operation, as a document has it.
 
     Raises:
         ConfigurationError: a reference in the document is broken.
     """
-    return [*FIXED, *bounds(document, pointer, fits), *neutral()]
+    return [*_FIXED[rules.operation.name], *bounds(rules), *neutral(rules.operation)]

@@ -68,19 +68,21 @@ def _in(schema: str) -> tuple[str, ...]:
     return tuple(f"response_format{part}" for part in schema.split())
 
 
-PROBES = (
-    Probe(
-        GROUP,
-        "",
-        (
-            step("bound", _PROMPT, _TOKENS, response_format=format_of()),
-            step("streamed", _PROMPT, _TOKENS, role="aid", response_format=format_of(), stream=True),
-            step("nonsense", role="nonsense", response_format={"type": "nonsense"}),
-        ),
-        obeyed,
-        ("response_format", *_in(".type .json_schema .json_schema.schema")),
-        _in(".json_schema.name"),
+SCHEMAS = Probe(
+    GROUP,
+    "",
+    (
+        step("bound", _PROMPT, _TOKENS, response_format=format_of()),
+        step("streamed", _PROMPT, _TOKENS, role="aid", response_format=format_of(), stream=True),
+        step("nonsense", role="nonsense", response_format={"type": "nonsense"}),
     ),
+    obeyed,
+    ("response_format", *_in(".type .json_schema .json_schema.schema")),
+    _in(".json_schema.name"),
+)
+
+PROBES = (
+    SCHEMAS,
     Probe(
         GROUP,
         "strict",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..answers import count, finish, text
 from ..exchange import Ask, shortened
-from ..probe import HELLO, Answers, Base, Make, Probe, Step, one, step
+from ..probe import PLAIN, Answers, Base, Make, Probe, Step, one, step
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 
 GROUP = "length"
@@ -13,41 +15,51 @@ _FEW = 3
 LONG = 32
 
 
-def _few(answers: Answers) -> Verdict:
-    few, reference = answers["few"], answers["reference"]
-    came, without = count(few, "completion_tokens"), count(reference, "completion_tokens")
-    words, most = len(text(few).split()), len(text(reference).split())
-    if (came if came is not None else words) > _FEW:
-        return ignored(f"{_FEW} tokens asked, {came if came is not None else f'{words} words'} came")
-    if (without if without is not None else most) <= _FEW:
-        return not_seen("the answer has no more tokens without a limit")
-    return honoured(f"{_FEW} tokens asked, {came if came is not None else f'{words} words'} came")
+def _cut(fewest: int) -> Callable[[Answers], Verdict]:
+    """A judge: whether no more than the fewest tokens came, where more come without a limit."""
+
+    def judge(answers: Answers) -> Verdict:
+        few, reference = answers["few"], answers["reference"]
+        came, without = count(few, "completion_tokens"), count(reference, "completion_tokens")
+        words, most = len(text(few).split()), len(text(reference).split())
+        told = f"{came if came is not None else f'{words} words'} came"
+        if (came if came is not None else words) > fewest:
+            return ignored(f"{fewest} tokens asked, {told}")
+        if (without if without is not None else most) <= fewest:
+            return not_seen("the answer has no more tokens without a limit")
+        return honoured(f"{fewest} tokens asked, {told}")
+
+    return judge
 
 
-def _reason(answers: Answers) -> Verdict:
-    verdict = _few(answers)
-    if verdict.fate != "honoured":
-        return not_seen("no answer was cut short")
-    reason = finish(answers["few"])
-    return (
-        honoured("length")
-        if reason == "length"
-        else broken(f"an answer that was cut short has finish_reason {reason!r}")
-    )
+def _reason(fewest: int) -> Callable[[Answers], Verdict]:
+    """A judge: whether an answer that was cut short says so."""
+
+    def judge(answers: Answers) -> Verdict:
+        if _cut(fewest)(answers).fate != "honoured":
+            return not_seen("no answer was cut short")
+        reason = finish(answers["few"])
+        return honoured("length") if reason == "length" else broken(f"an answer that was cut short ends by {reason!r}")
+
+    return judge
 
 
-def _limit(name: str) -> Probe:
-    return Probe(
+def limit(name: str, fewest: int = _FEW, prompt: str | None = PLAIN, most: int = LONG) -> tuple[Probe, Probe]:
+    """The probes of a parameter for the most tokens, and of what an answer that it cut short says of its end."""
+    reference = step("reference", prompt, tokens=most, role="compare")
+    limits = Probe(
         GROUP,
         "",
         (
-            step("few", tokens=None, **one(name, _FEW)),
-            step("reference", tokens=LONG, role="compare"),
-            step("nonsense", tokens=None, role="nonsense", **one(name, "many")),
+            step("few", prompt, tokens=None, **one(name, fewest)),
+            reference,
+            step("nonsense", prompt, tokens=None, role="nonsense", **one(name, "many")),
         ),
-        _few,
+        _cut(fewest),
         (name,),
     )
+    check = "finish_reason of an answer cut short"
+    return limits, Probe(GROUP, check, (step("few", prompt, tokens=fewest), reference), _reason(fewest))
 
 
 def stop_in(answer: str) -> str | None:
@@ -65,7 +77,7 @@ def _stopping(many: bool) -> Make:
         if stop is None:
             return None
         value = ["\u2603\u2603", "qzxqzx", stop, "\u2602\u2602"] if many else stop
-        return Ask(base.body(HELLO, LONG, {"stop": value}))
+        return base.ask(PLAIN, LONG, {"stop": value})
 
     return make
 
@@ -91,25 +103,19 @@ def stopped(answers: Answers) -> Verdict:
     return honoured(f"the answer ends before {stop!r}")
 
 
-PROBES = (
-    _limit("max_completion_tokens"),
-    _limit("max_tokens"),
-    Probe(
-        GROUP,
-        "finish_reason of an answer cut short",
-        (step("few", tokens=_FEW), step("reference", tokens=LONG, role="compare")),
-        _reason,
+_completion_tokens, CUT_SHORT = limit("max_completion_tokens")
+TOKENS, _ = limit("max_tokens")
+STOP = Probe(
+    GROUP,
+    "",
+    (
+        step("reference", tokens=LONG, role="compare"),
+        Step("alone", _stopping(False)),
+        Step("among", _stopping(True)),
+        step("nonsense", role="nonsense", stop={"at": "x"}),
     ),
-    Probe(
-        GROUP,
-        "",
-        (
-            step("reference", tokens=LONG, role="compare"),
-            Step("alone", _stopping(False)),
-            Step("among", _stopping(True)),
-            step("nonsense", role="nonsense", stop={"at": "x"}),
-        ),
-        stopped,
-        ("stop",),
-    ),
+    stopped,
+    ("stop",),
 )
+
+PROBES = (_completion_tokens, TOKENS, CUT_SHORT, STOP)

@@ -49,12 +49,17 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def address() -> str:
+    """The picture in an address."""
+    return f"data:image/png;base64,{_base64(picture())}"
+
+
 def _image(**more: Any) -> Json:
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_base64(picture())}", **more}}
+    return {"type": "image_url", "image_url": {"url": address(), **more}}
 
 
 _SOUND = {"type": "input_audio", "input_audio": {"data": _base64(sound()), "format": "wav"}}
-_FILE = {
+FILE: dict[str, Any] = {
     "type": "file",
     "file": {"filename": "zyr.txt", "file_data": f"data:text/plain;base64,{_base64(b'A zyr is a qixotl.' * 8)}"},
 }
@@ -65,7 +70,8 @@ def _asks(*parts: Json) -> list[Json]:
     return [{"role": "user", "content": [_TEXT, *parts]}]
 
 
-def _read(answers: Answers) -> Verdict:
+def read(answers: Answers) -> Verdict:
+    """Whether something takes tokens to read, or brings another answer."""
     without, once = answers["without"], answers["once"]
     before, after = count(without, "prompt_tokens"), count(once, "prompt_tokens")
     if before is not None and after is not None and after > before:
@@ -106,7 +112,7 @@ def _media(part: Json, paths: str, parts: str = "") -> Probe:
             step("without", _asks(), role="compare"),
             step("without again", _asks(), role="compare", turn=1),
         ),
-        _read,
+        read,
         _content(paths),
         _content(parts),
     )
@@ -140,7 +146,7 @@ PROBES = (
         _content("image_url.detail"),
     ),
     _media(_SOUND, "input_audio input_audio.data", "input_audio.format"),
-    _media(_FILE, "file file.file_data", "file.filename"),
+    _media(FILE, "file file.file_data", "file.filename"),
     Probe(
         GROUP,
         "",

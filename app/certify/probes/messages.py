@@ -6,18 +6,21 @@ from __future__ import annotations
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import count, get, whole
+from ..answers import count, whole
 from ..exchange import shortened
 from ..probe import Answers, Probe, changed, step
+from ..values import get
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "messages"
 UNKNOWN = "qixotl-4711"
-_LONG = " ".join(f"qixotl {number}" for number in range(12))
-_SHORT = "zyr"
+LONG = " ".join(f"qixotl {number}" for number in range(12))
+SHORT = "zyr"
 
 
-def _reads(always: bool) -> Any:
+def reads(always: bool) -> Any:
+    """A judge: whether a longer one takes more tokens to read, or brings another answer; with ``always`` it must."""
+
     def judge(answers: Answers) -> Verdict:
         short, long = answers["short"], answers["long"]
         before, after = count(short, "prompt_tokens"), count(long, "prompt_tokens")
@@ -73,12 +76,13 @@ def _said_before(**fields: Any) -> Any:
     ]
 
 
-def _probe(check: str, make: Any, paths: str, parts: str = "", *, always: bool = False) -> Probe:
+def longer(check: str, make: Any, paths: str, parts: str = "", *, always: bool = False) -> Probe:
+    """A probe of a part of a conversation, which ``make`` makes with a text."""
     return Probe(
         GROUP,
         check,
-        (step("short", make(_SHORT)), step("short again", make(_SHORT), turn=1), step("long", make(_LONG))),
-        _reads(always),
+        (step("short", make(SHORT)), step("short again", make(SHORT), turn=1), step("long", make(LONG))),
+        reads(always),
         tuple("messages" + path.removesuffix(".") for path in paths.split()),
         tuple("messages" + path for path in parts.split()),
     )
@@ -96,46 +100,47 @@ def _model(answers: Answers) -> Verdict:
     return honoured(f"the answer is given by {named}, and a model that there is not is refused")
 
 
-_MODEL = Probe(
-    GROUP, "", (step("plain"), step("unknown", role="nonsense", tokens=4, model=UNKNOWN)), _model, ("model",)
+MODEL = Probe(GROUP, "", (step("plain"), step("unknown", role="nonsense", tokens=4, model=UNKNOWN)), _model, ("model",))
+
+RESULT = longer("role tool", _result, "[].role [].tool_call_id", always=True)
+THOUGHTS = longer("", _said_before(reasoning_content=str), "[].reasoning_content")
+CUSTOM = longer(
+    "",
+    lambda text: _call(text, "custom"),
+    "[].tool_calls[].custom [].tool_calls[].custom.input",
+    "[].tool_calls[].custom.name",
 )
 
-
 PROBES = (
-    _MODEL,
-    _probe("", lambda text: [_user(f"Say {text}")], ". [].role [].content", always=True),
-    _probe(
+    MODEL,
+    longer("", lambda text: [_user(f"Say {text}")], ". [].role [].content", always=True),
+    longer(
         "parts of text",
         lambda text: [_user([_part("text", "Say "), _part("text", text)])],
         "[].content [].content[].type [].content[].text",
         always=True,
     ),
-    _probe("role system", _told("system"), "[].role", always=True),
-    _probe("role developer", _told("developer"), "[].role"),
-    _probe(
+    longer("role system", _told("system"), "[].role", always=True),
+    longer("role developer", _told("developer"), "[].role"),
+    longer(
         "role assistant",
         lambda text: [_user("Hello"), {"role": "assistant", "content": text}, _user("Go on.")],
         "[].role",
         always=True,
     ),
-    _probe("role tool", _result, "[].role [].tool_call_id", always=True),
-    _probe("", lambda text: [_user("Go on.", name=text.replace(" ", "_"))], "[].name"),
-    _probe("", _said_before(refusal=str), "[].refusal"),
-    _probe("part of an answer", _said_before(content=lambda text: [_part("refusal", text)]), "[].content[].refusal"),
-    _probe("", _said_before(reasoning_content=str), "[].reasoning_content"),
-    _probe(
+    RESULT,
+    longer("", lambda text: [_user("Go on.", name=text.replace(" ", "_"))], "[].name"),
+    longer("", _said_before(refusal=str), "[].refusal"),
+    longer("part of an answer", _said_before(content=lambda text: [_part("refusal", text)]), "[].content[].refusal"),
+    THOUGHTS,
+    longer(
         "",
         _call,
         "[].tool_calls [].tool_calls[].function [].tool_calls[].function.arguments",
         "[].tool_calls[].id [].tool_calls[].type [].tool_calls[].function.name",
     ),
-    _probe(
-        "",
-        lambda text: _call(text, "custom"),
-        "[].tool_calls[].custom [].tool_calls[].custom.input",
-        "[].tool_calls[].custom.name",
-    ),
-    _probe("", _old, "[].function_call [].function_call.arguments", "[].function_call.name"),
+    CUSTOM,
+    longer("", _old, "[].function_call [].function_call.arguments", "[].function_call.name"),
     Probe(
         GROUP,
         "",

@@ -8,19 +8,22 @@ from typing import Any
 from urllib.parse import quote
 
 from ...jsontypes import Json
-from ..answers import choices, count, get, message, thoughts, whole
-from ..exchange import CHAT, Ask, having, shortened
+from ..answers import choices, count, message, thoughts, whole
+from ..exchange import Ask, having, shortened
 from ..probe import Answers, Base, Probe, Step, changed, one, step
+from ..values import get
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "service"
 
 
-def _nonsense(**fields: Any) -> Step:
+def nonsense(**fields: Any) -> Step:
+    """A step with fields that the contract forbids."""
     return step("nonsense", role="nonsense", **fields)
 
 
-def _invisible(why: str) -> Callable[[Answers], Verdict]:
+def invisible(why: str) -> Callable[[Answers], Verdict]:
+    """A judge of what shows in no answer."""
     return lambda answers: not_seen(f"it is accepted; {why}")
 
 
@@ -41,7 +44,7 @@ def _stored(answers: Answers) -> Verdict:
 
 def _read_again(base: Base, answers: Answers) -> Ask | None:
     made = get(whole(answers["stored"]), "id")
-    return Ask(method="GET", path=f"{CHAT}/{quote(made, safe='')}") if isinstance(made, str) else None
+    return Ask(method="GET", path=f"{base.operation.path}/{quote(made, safe='')}") if isinstance(made, str) else None
 
 
 def _remove(base: Base, answers: Answers) -> Ask | None:
@@ -112,7 +115,7 @@ def _levels(name: str) -> Probe:
     return Probe(
         GROUP,
         "",
-        (asks("low", "low"), asks("low again", "low", 1), asks("high", "high"), _nonsense(**one(name, 7))),
+        (asks("low", "low"), asks("low again", "low", 1), asks("high", "high"), nonsense(**one(name, 7))),
         effort,
         (name,),
     )
@@ -125,7 +128,7 @@ def _keyed(name: str, key: str, turn: int = 0) -> Step:
     return step(name, _VERY_LONG, turn=turn, prompt_cache_key=key)
 
 
-def _inside(path: str, why: str, valid: Any, judge: Callable[[Answers], Verdict] | None = None, **fixed: Any) -> Probe:
+def inside(path: str, why: str, valid: Any, judge: Callable[[Answers], Verdict] | None = None, **fixed: Any) -> Probe:
     """A property inside an object, which is given with a valid value and with a wrong one."""
     top = path.partition(".")[0]
 
@@ -135,8 +138,8 @@ def _inside(path: str, why: str, valid: Any, judge: Callable[[Answers], Verdict]
     return Probe(
         GROUP,
         "",
-        (step("set", **{**fixed, **body(valid)}), _nonsense(**{**fixed, **body(7 if valid != 7 else "x")})),
-        judge or _invisible(why),
+        (step("set", **{**fixed, **body(valid)}), nonsense(**{**fixed, **body(7 if valid != 7 else "x")})),
+        judge or invisible(why),
         (path,),
     )
 
@@ -147,23 +150,26 @@ def _laid_over(under: Any, over: Any) -> Any:
     return {**under, **{name: _laid_over(under.get(name), value) for name, value in over.items()}}
 
 
-_HIDDEN = "it does not show in an answer"
+HIDDEN = "it does not show in an answer"
 _AUDIO: dict[str, Any] = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
 _PLACE: dict[str, Any] = {
     "web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "Oslo"}}}
 }
 _PART: dict[str, Any] = {"type": "content", "content": [{"type": "text", "text": "Hello!"}]}
 
+USER = Probe(GROUP, "", (step("set", user="zyr"), nonsense(user=7)), invisible(HIDDEN), ("user",))
+EFFORT, VERBOSITY = _levels("reasoning_effort"), _levels("verbosity")
+
 PROBES = (
-    Probe(GROUP, "", (step("set", user="zyr"), _nonsense(user=7)), _invisible(_HIDDEN), ("user",)),
+    USER,
     Probe(
         GROUP,
         "",
-        (step("set", safety_identifier="zyr"), _nonsense(safety_identifier=7)),
-        _invisible(_HIDDEN),
+        (step("set", safety_identifier="zyr"), nonsense(safety_identifier=7)),
+        invisible(HIDDEN),
         ("safety_identifier",),
     ),
-    Probe(GROUP, "", (step("noted", metadata={"zyr": "vex"}), _nonsense(metadata=7)), _metadata, ("metadata",)),
+    Probe(GROUP, "", (step("noted", metadata={"zyr": "vex"}), nonsense(metadata=7)), _metadata, ("metadata",)),
     Probe(
         GROUP,
         "",
@@ -171,7 +177,7 @@ PROBES = (
         _stored,
         ("store",),
     ),
-    Probe(GROUP, "", (step("flex", service_tier="flex"), _nonsense(service_tier=7)), _tier, ("service_tier",)),
+    Probe(GROUP, "", (step("flex", service_tier="flex"), nonsense(service_tier=7)), _tier, ("service_tier",)),
     Probe(
         GROUP,
         "",
@@ -179,27 +185,27 @@ PROBES = (
             _keyed("one", "zyr"),
             _keyed("again", "zyr", 1),
             _keyed("two", "vex"),
-            _nonsense(prompt_cache_key=7),
+            nonsense(prompt_cache_key=7),
         ),
         _cache_key,
         ("prompt_cache_key",),
         # Others would take the place of what was read.
         alone=True,
     ),
-    _inside("prompt_cache_retention", "a cache does not show so soon", "24h"),
-    _inside("prompt_cache_options.mode", "a cache does not show so soon", "explicit"),
-    _inside("prompt_cache_options.ttl", "a cache does not show so soon", "30m"),
+    inside("prompt_cache_retention", "a cache does not show so soon", "24h"),
+    inside("prompt_cache_options.mode", "a cache does not show so soon", "explicit"),
+    inside("prompt_cache_options.ttl", "a cache does not show so soon", "30m"),
     Probe(
         GROUP,
         "",
-        (step("set", prompt_cache_options={}), _nonsense(prompt_cache_options=7)),
-        _invisible("empty, it asks for nothing"),
+        (step("set", prompt_cache_options={}), nonsense(prompt_cache_options=7)),
+        invisible("empty, it asks for nothing"),
         ("prompt_cache_options",),
     ),
     Probe(
         GROUP,
         "",
-        (step("judged", moderation={"model": "omni-moderation-latest"}), _nonsense(moderation=7)),
+        (step("judged", moderation={"model": "omni-moderation-latest"}), nonsense(moderation=7)),
         _moderation,
         ("moderation", "moderation.model"),
     ),
@@ -210,36 +216,36 @@ PROBES = (
             (step("judged", moderation={"model": "omni-moderation-latest", "policy": {side: {"mode": "score"}}}),),
             _moderation,
             (f"moderation.policy.{side}", f"moderation.policy.{side}.mode"),
-            ("moderation.policy",),
+            ("moderation.policy",) if side == "input" else (),
         )
         for side in ("input", "output")
     ),
     Probe(
         GROUP,
         "",
-        (step("searched", "What is in the news today?", 128, web_search_options={}), _nonsense(web_search_options=7)),
+        (step("searched", "What is in the news today?", 128, web_search_options={}), nonsense(web_search_options=7)),
         _search,
         ("web_search_options",),
     ),
-    _inside("web_search_options.search_context_size", _HIDDEN, "low"),
-    _inside("web_search_options.user_location", _HIDDEN, {"type": "approximate", "approximate": {}}),
-    _inside("web_search_options.user_location.type", _HIDDEN, "approximate", **_PLACE),
-    _inside("web_search_options.user_location.approximate", _HIDDEN, {}, **_PLACE),
+    inside("web_search_options.search_context_size", HIDDEN, "low"),
+    inside("web_search_options.user_location", HIDDEN, {"type": "approximate", "approximate": {}}),
+    inside("web_search_options.user_location.type", HIDDEN, "approximate", **_PLACE),
+    inside("web_search_options.user_location.approximate", HIDDEN, {}, **_PLACE),
     *(
-        _inside(f"web_search_options.user_location.approximate.{name}", _HIDDEN, value, **_PLACE)
+        inside(f"web_search_options.user_location.approximate.{name}", HIDDEN, value, **_PLACE)
         for name, value in (("country", "NO"), ("region", "Oslo"), ("city", "Oslo"), ("timezone", "Europe/Oslo"))
     ),
     Probe(
         GROUP,
         "",
-        (step("told", prediction={"type": "content", "content": "Hello! I am a model."}), _nonsense(prediction=7)),
+        (step("told", prediction={"type": "content", "content": "Hello! I am a model."}), nonsense(prediction=7)),
         _predicted,
         ("prediction", "prediction.type", "prediction.content"),
     ),
     Probe(
         GROUP,
         "",
-        (step("told", prediction=_PART), _nonsense(prediction={"type": "content", "content": [7]})),
+        (step("told", prediction=_PART), nonsense(prediction={"type": "content", "content": [7]})),
         _predicted,
         ("prediction.content[].type", "prediction.content[].text"),
     ),
@@ -255,14 +261,14 @@ PROBES = (
                         "content": [{**_PART["content"][0], "prompt_cache_breakpoint": marked}],
                     },
                 ),
-                _nonsense(
+                nonsense(
                     prediction={
                         "type": "content",
                         "content": [{**_PART["content"][0], "prompt_cache_breakpoint": 7}],
                     }
                 ),
             ),
-            _invisible("a cache does not show in an answer"),
+            invisible("a cache does not show in an answer"),
             tuple(f"prediction.content[].prompt_cache_breakpoint{path}" for path in paths),
         )
         for marked, paths in (
@@ -273,7 +279,7 @@ PROBES = (
     Probe(
         GROUP,
         "",
-        (step("spoken", **_AUDIO), _nonsense(modalities="all")),
+        (step("spoken", **_AUDIO), nonsense(modalities="all")),
         _spoken,
         ("modalities", "audio", "audio.voice", "audio.format"),
     ),
@@ -284,6 +290,6 @@ PROBES = (
         lambda answers: ignored("the id of a voice that there never was is accepted"),
         ("audio.voice.id",),
     ),
-    _levels("reasoning_effort"),
-    _levels("verbosity"),
+    EFFORT,
+    VERBOSITY,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import count, finish, get, items, members, number, said, text
+from ..answers import count, finish, said, text
 from ..exchange import Seen
 from ..probe import Answers, Probe, step
+from ..values import get, items, members, number
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 
 GROUP = "streams"
@@ -27,27 +29,31 @@ def _stream(answers: Answers) -> Verdict:
     return honoured(f"{len(seen.events)} events")
 
 
-def order(answers: Answers) -> Verdict:
-    """Whether the role comes first, nothing after the finish, and the id stays."""
-    seen = answers["streamed"]
-    if not seen.is_stream:
-        return not_seen("there is no stream")
-    if len({str(get(event, "id")) for event in seen.events}) > 1:
-        return broken("the chunks have several ids")
-    first: dict[int, Any] = {}
-    ended: set[int] = set()
-    for index, choice in _deltas(seen):
-        delta = members(choice, "delta")
-        if index in ended and any(delta.get(name) for name in ("content", "tool_calls")):
-            return broken("text after the finish_reason")
-        first.setdefault(index, delta.get("role"))
-        if get(choice, "finish_reason") is not None:
-            if index in ended:
-                return broken("a second finish_reason")
-            ended.add(index)
-    if any(role != "assistant" for role in first.values()):
-        return broken("the first chunk has no role")
-    return honoured("the role first, then the text, then the finish_reason; one id")
+def _order(role: str | None) -> Callable[[Answers], Verdict]:
+    """A judge: whether the role comes first, where there is one, nothing after the finish, and the id stays."""
+
+    def judge(answers: Answers) -> Verdict:
+        seen = answers["streamed"]
+        if not seen.is_stream:
+            return not_seen("there is no stream")
+        if len({str(get(event, "id")) for event in seen.events}) > 1:
+            return broken("the chunks have several ids")
+        first: dict[int, Any] = {}
+        ended: set[int] = set()
+        for index, choice in _deltas(seen):
+            delta = members(choice, "delta")
+            if index in ended and (get(choice, "text") or any(delta.get(name) for name in ("content", "tool_calls"))):
+                return broken("text after the finish_reason")
+            first.setdefault(index, delta.get("role"))
+            if get(choice, "finish_reason") is not None:
+                if index in ended:
+                    return broken("a second finish_reason")
+                ended.add(index)
+        if any(found != role for found in first.values()):
+            return broken("the first chunk has no role" if role else "the pieces of a text have a role")
+        return honoured(f"{'the role first, then ' if role else ''}the text, then the finish_reason; one id")
+
+    return judge
 
 
 def ends(answers: Answers) -> Verdict:
@@ -103,6 +109,8 @@ def _continuous(answers: Answers) -> Verdict:
     told = [made for made in counts if made is not None]
     if not told:
         return ignored("asked for, and no chunk with a choice has token counts")
+    if 2 * len(told) < len(counts):
+        return ignored(f"asked for, and only {len(told)} of {len(counts)} chunks with a choice have token counts")
     if told != sorted(told):
         return broken("the token counts go down from one chunk to the next")
     return honoured(f"{len(told)} of {len(counts)} chunks with the tokens so far, up to {told[-1]}")
@@ -116,63 +124,70 @@ def _obfuscation(answers: Answers) -> Verdict:
 
 _TOKENS = 24
 
-PROBES = (
-    Probe(
-        GROUP,
-        "",
-        (step("streamed", tokens=_TOKENS, stream=True), step("nonsense", role="nonsense", stream="yes")),
-        _stream,
-        ("stream",),
-    ),
-    Probe(GROUP, "order of chunks", (step("streamed", tokens=_TOKENS, stream=True),), order),
-    Probe(
-        GROUP,
-        "end of a stream",
-        (step("streamed", tokens=_TOKENS, stream=True), step("three", role="aid", n=3, stream=True)),
-        ends,
-    ),
-    Probe(
-        GROUP,
-        "the same text as whole",
-        (
-            step("whole", tokens=_TOKENS, role="compare"),
-            step("whole again", tokens=_TOKENS, role="compare", turn=1),
-            step("streamed", tokens=_TOKENS, stream=True),
-            step("streamed again", tokens=_TOKENS, stream=True, turn=1),
-        ),
-        _same,
-        alone=True,
-    ),
-    Probe(
-        GROUP,
-        "",
-        (
-            step("asked", tokens=_TOKENS, stream=True, stream_options={"include_usage": True}),
-            step("unasked", tokens=_TOKENS, stream=True, role="compare"),
-            step("whole", tokens=_TOKENS, role="aid"),
-            step("nonsense", role="nonsense", stream=True, stream_options={"include_usage": "yes"}),
-        ),
-        usage_at_the_end,
-        ("stream_options", "stream_options.include_usage"),
-    ),
-    Probe(
-        GROUP,
-        "",
-        (
-            step("padded", tokens=_TOKENS, stream=True, stream_options={"include_obfuscation": True}),
-            step("nonsense", role="nonsense", stream=True, stream_options={"include_obfuscation": "yes"}),
-        ),
-        _obfuscation,
-        ("stream_options.include_obfuscation",),
-    ),
-    Probe(
-        GROUP,
-        "",
-        (
-            step("counted", tokens=_TOKENS, stream=True, stream_options={"continuous_usage_stats": True}),
-            step("nonsense", role="nonsense", stream=True, stream_options={"continuous_usage_stats": "yes"}),
-        ),
-        _continuous,
-        ("stream_options.continuous_usage_stats",),
-    ),
+STREAM = Probe(
+    GROUP,
+    "",
+    (step("streamed", tokens=_TOKENS, stream=True), step("nonsense", role="nonsense", stream="yes")),
+    _stream,
+    ("stream",),
 )
+ORDER = Probe(
+    GROUP,
+    "order of chunks",
+    (step("streamed", tokens=_TOKENS, stream=True),),
+    _order("assistant"),
+)
+END = Probe(
+    GROUP,
+    "end of a stream",
+    (step("streamed", tokens=_TOKENS, stream=True), step("three", role="aid", n=3, stream=True)),
+    ends,
+)
+SAME = Probe(
+    GROUP,
+    "the same text as whole",
+    (
+        step("whole", tokens=_TOKENS, role="compare"),
+        step("whole again", tokens=_TOKENS, role="compare", turn=1),
+        step("streamed", tokens=_TOKENS, stream=True),
+        step("streamed again", tokens=_TOKENS, stream=True, turn=1),
+    ),
+    _same,
+    alone=True,
+)
+COUNTED = Probe(
+    GROUP,
+    "",
+    (
+        step("asked", tokens=_TOKENS, stream=True, stream_options={"include_usage": True}),
+        step("unasked", tokens=_TOKENS, stream=True, role="compare"),
+        step("whole", tokens=_TOKENS, role="aid"),
+        step("nonsense", role="nonsense", stream=True, stream_options={"include_usage": "yes"}),
+    ),
+    usage_at_the_end,
+    ("stream_options", "stream_options.include_usage"),
+)
+PADDED = Probe(
+    GROUP,
+    "",
+    (
+        step("padded", tokens=_TOKENS, stream=True, stream_options={"include_obfuscation": True}),
+        step("nonsense", role="nonsense", stream=True, stream_options={"include_obfuscation": "yes"}),
+    ),
+    _obfuscation,
+    ("stream_options.include_obfuscation",),
+)
+CONTINUOUS = Probe(
+    GROUP,
+    "",
+    (
+        step("counted", tokens=_TOKENS, stream=True, stream_options={"continuous_usage_stats": True}),
+        step("nonsense", role="nonsense", stream=True, stream_options={"continuous_usage_stats": "yes"}),
+    ),
+    _continuous,
+    ("stream_options.continuous_usage_stats",),
+)
+
+PROBES = (STREAM, ORDER, END, SAME, COUNTED, PADDED, CONTINUOUS)
+# The same of a text, whose pieces have no role.
+PIECES = replace(ORDER, judge=_order(None))

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import arguments, called, calls, count, finish, get, message, parsed
+from ..answers import arguments, called, calls, count, finish, message, parsed
 from ..probe import Answers, Probe, Role, Step, step
+from ..values import get
 from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 from .formats import SCHEMA
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
+from ...conftest import Command
 from ...engines import bert_file
 from ...live import ROOT, serve
 
@@ -65,3 +66,15 @@ def test_its_vectors_are_those_of_its_weights(client: OpenAI, folder: Path) -> N
 def test_texts_that_mean_the_same_are_near_each_other(client: OpenAI) -> None:
     cat, feline, markets, *_ = (each.embedding for each in client.embeddings.create(model="minilm", input=TEXTS).data)
     assert cosine(cat, feline) > 0.5 > 0.2 > cosine(cat, markets)
+
+
+def test_certify_finds_that_it_honours_or_refuses_by_name(client: OpenAI, command: Command, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    done = command("certify", str(client.base_url), "--key-env", "K", "--json", report, K=client.api_key)
+    assert done.exit_code == 0, done.stdout
+    written = json.loads(report.read_text())
+    assert written["models"] == {"embeddings": "minilm"}
+    assert written["operations"]["embeddings"]["score"] == 100
+    assert written["operations"]["chat"] == {"not offered": 1, "score": None}
+    fates = {row["check"]: row["fate"] for row in written["rows"] if row["path"] == "input"}
+    assert fates["several texts"] == fates["several lists of tokens"] == "honoured"
