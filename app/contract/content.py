@@ -90,10 +90,12 @@ def check_encodings(document: Document, media_type: str, media: Json, at: str) -
                 f"{document.source}: {at}/{name}: {media_type} has no parts that go by their places; write "
                 "encoding, by the names of its parts, or the media type multipart/mixed."
             )
-    encodings = {**(media.get("encoding") or {}), **dict(enumerate(media.get("prefixEncoding") or ()))}
-    for name, encoding in [*encodings.items(), ("", media.get("itemEncoding") or {})]:
+    encodings = [(pointer_to("encoding", name), each) for name, each in (media.get("encoding") or {}).items()]
+    encodings += [(pointer_to("prefixEncoding", n), each) for n, each in enumerate(media.get("prefixEncoding") or ())]
+    encodings += [("/itemEncoding", media["itemEncoding"])] if "itemEncoding" in media else []
+    for place, encoding in encodings:
         for nested in NESTED & encoding.keys():
             raise UnusablePart(
-                f"{document.source}: {at}: encoding {name} says with {nested} how parts inside a part are written, "
-                "which are not read; a part with contentType: application/json is."
+                f"{document.source}: {at}{place}/{nested}: parts inside a part are not read; a part with contentType: "
+                "application/json is."
             )

@@ -22,8 +22,13 @@ async def read_items(framing: Framing, raw: bytes, decode: Callable[[bytes], str
         ContentTooLarge: they weigh more.
     """
     if framing == "events":
-        check_weight(HEAVY * raw.count(b"\n"), most)
-        return list(events_in(decode(raw)))
+        weight = HEAVY * (raw.count(b"\n") + raw.count(b"\r"))
+        check_weight(weight, most)
+        events = events_in(decode(raw))
+        for event in events:
+            # Data may be JSON, and is parsed where it is held against a schema.
+            weight = await weigh(event["data"].encode(), most, weight)
+        return list(events)
     check_weight(HEAVY * raw.count(b"\x1e" if framing == "records" else b"\n"), most)
     weight, found = 0, []
     for index, text in enumerate(texts_in(framing, raw)):
