@@ -43,19 +43,21 @@ def content_of(document: Document, node: Any, pointer: str) -> dict[str, Describ
         DocumentError: a reference is broken, or what is said of a sequence cannot be held to.
     """
     found = {}
+    is_3_2 = since_3_2(document.version)
     for media_type, media in (node.get("content") or {}).items():
         at = pointer + pointer_to("content", media_type)
-        if isinstance(media.get("$ref"), str) and since_3_2(document.version):
-            media, there = document.resolve(media)
-            at = there or at
-        found[media_type] = _described(document, split_type(media_type)[0], media, at)
+        if is_3_2:
+            if isinstance(media.get("$ref"), str):
+                media, there = document.resolve(media)
+                at = there or at
+            found[media_type] = _described(document, split_type(media_type)[0], media, at)
+        else:
+            found[media_type] = Described(media, at, at + "/schema" if "schema" in media else None)
     return found
 
 
 def _described(document: Document, media_type: str, media: Json, at: str) -> Described:
     schema = at + "/schema" if "schema" in media else None
-    if not since_3_2(document.version):
-        return Described(media, at, schema)
     framing = framing_of(media_type)
     if "itemSchema" in media:
         if framing is None:

@@ -330,7 +330,7 @@ def test_parts_without_names_are_read_by_their_places(tmp_path: Path, monkeypatc
         assert error(cut, 400)["code"] == "invalid_multipart"
 
 
-NESTED = {"schema": {}, "encoding": {"a": {"encoding": {}}}}
+NESTED: Any = {"schema": {}, "encoding": {"a": {"encoding": {}}}}
 UNREAD: dict[str, tuple[str, Any]] = {
     "application/json has no items that are told apart": ("application/json", {"itemSchema": {}}),
     "has no parts that go by their places": ("multipart/form-data", {"schema": {}, "itemEncoding": {}}),
