@@ -241,7 +241,7 @@ def wire(
     pages = Pages(document, paths, ready)
     outer: list[Middleware] = [
         partial(FrontMiddleware, log_format=settings.log_format),
-        *([partial(CrossOriginMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []),
+        *([_cross_origin(settings, found)] if settings.cors_origins else []),
         partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found), conventions=conventions),
     ]
     check = partial(
@@ -276,6 +276,11 @@ def wire(
     )
     finish(app, views, bridge)
     return app
+
+
+def _cross_origin(settings: Settings, found: Iterable[Operation]) -> Middleware:
+    methods = frozenset(operation.method.upper() for operation in found)
+    return partial(CrossOriginMiddleware, origins=settings.cors_origins, methods=methods)
 
 
 def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from ..contract.document import Document
 from ..contract.loading import to_json
-from ..documents.convert.document import to_3_0
+from ..documents.convert.versions import Version, to_version
 from ..errors import ConfigurationError
 from ..jsontypes import Json
 from .progress import progress
@@ -19,13 +19,15 @@ _NOTE = {True: "looser", False: "not said"}
 
 @click.command("convert")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--to", "version", type=click.Choice(["3.0"]), required=True, help="The version of OpenAPI.")
+@click.option(
+    "--to", "version", type=click.Choice(["3.0", "3.1", "3.2"]), required=True, help="The version of OpenAPI."
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write, YAML or JSON by its name. Without it: print what the document was written in.",
 )
-def convert_command(file: Path, version: str, output: Path | None) -> None:
+def convert_command(file: Path, version: Version, output: Path | None) -> None:
     """Write a document in another version of OpenAPI, as one file.
 
     What that version cannot say is left out and named on the standard error output: as `looser` where the document
@@ -36,7 +38,7 @@ def convert_command(file: Path, version: str, output: Path | None) -> None:
             shown.at(f"{file}: reading it")
             document = Document.load(file)
             shown.at(f"{file}: converting it to {version}")
-            converted = to_3_0(document)
+            converted = to_version(document, version)
             shown.at(f"{file}: writing it")
             text = written(converted.content, output or file)
     except ConfigurationError as error:

@@ -55,6 +55,23 @@ def is_schema_name(text: str) -> bool:
     return "/" not in text and "#" not in text and not text.endswith(SUFFIXES)
 
 
+def turn_discriminator(node: Json, turn: Callable[[str], str | None]) -> None:
+    """Give the discriminator of a schema other references, where it has some; one for which there is None stays."""
+    discriminator = node.get("discriminator")
+    if not isinstance(discriminator, dict):
+        return
+
+    def turned(meant: object) -> object:
+        return meant if not isinstance(meant, str) or is_schema_name(meant) else turn(meant) or meant
+
+    changed = dict(discriminator)
+    if isinstance(discriminator.get("mapping"), dict):
+        changed["mapping"] = {value: turned(meant) for value, meant in discriminator["mapping"].items()}
+    if "defaultMapping" in discriminator:
+        changed["defaultMapping"] = turned(discriminator["defaultMapping"])
+    node["discriminator"] = changed
+
+
 def file_pointer(file: str, entry: str) -> str:
     """The pointer of a file in the whole of which ``entry`` is the document itself."""
     return "" if file == entry else pointer_to(FILES, file)
@@ -99,13 +116,7 @@ def _turned(content: object, turn: Callable[[str], str | None]) -> Any:
             node["$ref"] = turn(node["$ref"])
             if node["$ref"] is None:
                 del node["$ref"]
-        discriminator = node.get("discriminator")
-        if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
-            mapping = {
-                value: meant if not isinstance(meant, str) or is_schema_name(meant) else turn(meant) or meant
-                for value, meant in discriminator["mapping"].items()
-            }
-            node["discriminator"] = {**discriminator, "mapping": mapping}
+        turn_discriminator(node, turn)
         return node
 
     return transform(content, visit)

@@ -1,4 +1,4 @@
-"""An OpenAPI document, 3.0 or 3.1: what it says, where its references lead, and its schemas in one form.
+"""An OpenAPI document, 3.0, 3.1 or 3.2: what it says, where its references lead, and its schemas in one form.
 
 The document itself is never altered: it is served as it was written. Only copies of its parts, that validators are
 compiled from, are brought into the form of JSON Schema 2020-12 (see `app.contract.source`).
@@ -44,9 +44,9 @@ class Document:
         lenient: bool = False,
     ) -> None:
         version = str(content.get("openapi", ""))
-        if not re.match(r"3\.[01](\.|$)", version):
+        if not re.match(r"3\.[012](\.|$)", version):
             found = f"openapi: {version}" if version else "no openapi version"
-            raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0 or 3.1 is needed.")
+            raise DocumentError(f"{source} has {found}; an OpenAPI document 3.0, 3.1 or 3.2 is needed.")
         if not isinstance(content.get("paths", {} if may_lack_paths(content) else None), dict):
             raise DocumentError(f"{source} has no paths, so there is nothing to serve.")
         for name, kind, told in _PARTS:

@@ -15,7 +15,7 @@ from ..errors import BadRequest
 from ..jsontypes import Json
 from .explain import path_text
 from .media import MediaTypes, is_json, split_type
-from .parameters import Parameter
+from .parameters import Encoding, Parameter
 from .pointers import JsonPath
 from .shapes import Shape
 from .styles import Pairs, count_pieces, read_pairs
@@ -23,18 +23,6 @@ from .styles import Pairs, count_pieces, read_pairs
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _DEEPEST = 8
 _LONGEST_NAME = 1_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Encoding:
-    """How a document says that a property is written in a form (its Encoding Object).
-
-    ``style`` and its explode are None where it does not say; ``headers`` are those of a part.
-    """
-
-    media_types: tuple[str, ...] = ()
-    style: tuple[str, bool] | None = None
-    headers: tuple[Parameter, ...] = ()
 
 
 @dataclasses.dataclass(eq=False, slots=True)

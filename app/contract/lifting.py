@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..jsontypes import Json
-from .bundling import is_schema_name
+from .bundling import turn_discriminator
 from .pointers import pointer_in, pointer_to, reference_to, tokens
 from .structure import FILES, references, transform
 
@@ -62,13 +62,7 @@ def _with_references(content: Json, turn: Callable[[str], str]) -> Any:
     def visit(node: Json) -> Json:
         if isinstance(node.get("$ref"), str):
             node["$ref"] = turn(node["$ref"])
-        discriminator = node.get("discriminator")
-        if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
-            mapping = {
-                value: turn(meant) if isinstance(meant, str) and not is_schema_name(meant) else meant
-                for value, meant in discriminator["mapping"].items()
-            }
-            node["discriminator"] = {**discriminator, "mapping": mapping}
+        turn_discriminator(node, turn)
         return node
 
     return transform(content, visit)

@@ -23,13 +23,14 @@ from .bundling import OutsideReference, Target, bundle, locate
 from .cache import Kept, cache_folder
 from .lifting import lift
 from .pointers import pointer_to, reference_to
+from .uris import Uris
 from .yaml_json import YamlLoader, refuse_bombs
 
 # Names documents beside this one whose paths and tags are served with its own.
 BESIDE = "x-parley-beside"
 # JSON of fewer bytes is parsed in less time than it takes to find out whether it was.
 _LARGE_JSON = 1 << 20
-_OUTWARD = re.compile(rb'"\$ref":"(?!#)|"mapping":\{[^}]*\.(?:ya?ml|json)')
+_OUTWARD = re.compile(rb'"\$ref":"(?!#)|"(?:mapping":\{|defaultMapping":")[^}]*\.(?:ya?ml|json)')
 
 
 # The document that is kept, with the digests of its files.
@@ -76,9 +77,11 @@ def _load(path: Path, cache: Path | None) -> Loaded:
     raw, text = _read(path, cache)
     content = _object(path, text)
     beside = _beside(content, path)
-    if not beside and not _OUTWARD.search(text):
-        return Loaded(content, text, raw if path.suffix != ".json" else text, (path,))
     root = path.resolve()
+    uris = Uris(root.name)
+    uris.add(root.name, content)
+    if not beside and "$self" not in content and not _OUTWARD.search(text):
+        return Loaded(content, text, raw if path.suffix != ".json" else text, (path,))
     files = [path]
     known: dict[str, Any] = {root.name: content}
 
@@ -86,16 +89,17 @@ def _load(path: Path, cache: Path | None) -> Loaded:
         if file not in known:
             files.append(root.parent / file)
             known[file] = jiter.from_json(_read(files[-1], cache)[1])
+            uris.add(file, known[file])
         return known[file]
 
     try:
         for file in beside:
             _add(content, file, read(file))
-        whole = lift(bundle(root.name, read, partial(_target, root.parent)))
+        whole = lift(bundle(root.name, read, partial(_target, root.parent, uris)))
     except DocumentError as error:
         error.files = tuple(files)
         raise
-    if len(files) > 1:
+    if len(files) > 1 or "$self" in content:
         # JSON is YAML 1.2 too: what was never written as one file is shown as it is.
         raw = text = to_json(whole, path)
     return Loaded(whole, text, raw if path.suffix != ".json" else text, tuple(files))
@@ -118,9 +122,9 @@ def _add(content: Json, file: str, other: object) -> None:
     content["tags"] = [*(content.get("tags") or []), *(other.get("tags") or [])]
 
 
-def _target(folder: Path, file: str, reference: str) -> Target:
+def _target(folder: Path, uris: Uris, file: str, reference: str) -> Target:
     try:
-        return locate(folder, file, reference)
+        return locate(folder, file, uris.relative(file, reference))
     except OutsideReference as error:
         allowed = "files in its folder" if error.reason == "server" else f"YAML and JSON files in its folder, {folder},"
         raise DocumentError(

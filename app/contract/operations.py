@@ -6,33 +6,23 @@ import logging
 import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from ..errors import DocumentError, UnusablePart
 from ..jsontypes import Json
+from .bodies import Body, bodies_of
+from .content import content_of
 from .document import Document, base_path, templates
-from .events import event_data
-from .forms import Encoding, Form
-from .media import FORM, MULTIPART, MediaTypes, is_json, split_type
-from .parameter_objects import follow, read_parameter, read_parameters
-from .parameters import Parameter, style_of
-from .pointers import pointer_to
-from .shapes import Shape
+from .events import event_data, item_data
+from .media import MediaTypes, split_type
+from .methods import described_methods, fault_of_method
+from .parameter_objects import read_parameters
+from .parameters import Parameter
+from .pointers import component_named, look_up, pointer_to
+from .sequences import EVENTS
+from .structure import since_3_2
 
 log = logging.getLogger("parley")
-
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A media type of a request's body: the pointer of its schema (None: anything goes), how text is read by it, and
-    for a form how its fields are written."""
-
-    schema: str | None
-    shape: Shape
-    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +32,9 @@ class Operation:
     ``id`` is the operationId, or one made of method and path; ``key`` is the same in letters that every framework
     takes, and no other operation's. ``base`` is the path of the server that it belongs to. ``request`` maps the media
     types and ranges of the body, in lower case, to what it must be; ``responses`` maps a status (``200``, ``4XX``,
-    ``default``) to media types and the pointers of their schemas. ``fault``: why it cannot be used, and answers nothing
-    but that, in a lenient document.
+    ``default``) to media types and the pointers of their schemas. Of these ``items`` are of an item of a sequence each,
+    those of event streams of an event as a whole. ``fault``: why it cannot be used, and answers nothing but that, in a
+    lenient document.
     """
 
     id: str
@@ -58,11 +49,20 @@ class Operation:
     responses: Mapping[str, Mapping[str, str | None]]
     security: list[Any] | None = field(default=None)
     fault: str = ""
+    items: frozenset[str] = frozenset()
 
     def unusable(self, fault: str) -> Operation:
         """The operation as one that cannot be used: nothing is asked of requests, and nothing is promised."""
         return replace(
-            self, parameters=(), request={}, request_required=False, responses={}, security=None, tag=None, fault=fault
+            self,
+            parameters=(),
+            request={},
+            request_required=False,
+            responses={},
+            security=None,
+            tag=None,
+            fault=fault,
+            items=frozenset(),
         )
 
     @property
@@ -80,7 +80,8 @@ class Operation:
         """Pointers of all schemas that requests and responses are held against."""
         yield from (parameter.schema for parameter in self.parameters if parameter.schema)
         for body in self.request.values():
-            yield from filter(None, (body.schema, *(body.form.header_schemas if body.form else ())))
+            yield from body.header_schemas
+            yield from filter(None, (body.schema, body.item, *(body.form.header_schemas if body.form else ())))
         for media in self.responses.values():
             yield from filter(None, media.values())
 
@@ -114,16 +115,19 @@ def operations(document: Document) -> list[Operation]:
                 raise
             log.warning("left out: %s", error)
             continue
-        for method in METHODS:
-            if method not in item:
+        for method, below in described_methods(item, document.version):
+            if fault := fault_of_method(method, below):
+                if not document.lenient:
+                    raise UnusablePart(f"{document.source}: {pointer}{below}: {fault}.")
+                log.warning("left out: %s%s: %s", pointer, below, fault)
                 continue
             try:
-                node, there = document.resolve(item[method])
+                node, there = document.resolve(look_up(item, below))
             except DocumentError:
                 if not document.lenient:
                     raise
                 node, there = None, None
-            at = there or f"{pointer}/{method}"
+            at = there or f"{pointer}{below}"
             given = node.get("operationId") if isinstance(node, dict) else None
             name = str(given) if given else derived_id(method, path)
             if given and name in found:
@@ -205,14 +209,13 @@ def _read(
 ) -> Operation:
     body, body_pointer = document.resolve(node.get("requestBody") or {})
     responses = {}
+    items: set[str] = set()
     for status, response in (node.get("responses") or {}).items():
         if str(status).startswith("x-"):
             continue
         response, response_pointer = document.resolve(response)
         at = response_pointer or base + pointer_to("responses", status)
-        media = _media(response, at)
-        if events := media.get("text/event-stream"):
-            media["text/event-stream"] = event_data(document, events)
+        media = _media(document, response, at, items)
         responses[str(status).upper() if str(status) != "default" else "default"] = media
     return Operation(
         id=name,
@@ -222,51 +225,36 @@ def _read(
         path=path,
         tag=None if (tag := (node.get("tags") or [None])[0]) is None else str(tag),
         parameters=read_parameters(document, node, item, base, pointer),
-        request=_bodies(document, body, body_pointer or f"{base}/requestBody"),
+        request=bodies_of(document, body, body_pointer or f"{base}/requestBody"),
         request_required=bool(body.get("required")),
         responses=responses,
-        security=node.get("security", document.content.get("security")),
+        security=_requirements(document, node.get("security", document.content.get("security"))),
+        items=frozenset(items),
     )
 
 
-def _media(node: Any, pointer: str) -> dict[str, str | None]:
-    return {
-        media_type.lower(): pointer + pointer_to("content", media_type, "schema") if "schema" in media else None
-        for media_type, media in (node.get("content") or {}).items()
-    }
+def _requirements(document: Document, security: Any) -> Any:
+    """The requirements of an operation, with schemes by their names: since OpenAPI 3.2 they may be named by URI."""
+    if not (since_3_2(document.version) and isinstance(security, list)):
+        return security
+    known = (document.content.get("components") or {}).get("securitySchemes") or {}
+    return [
+        {component_named(name, "securitySchemes", known): scopes for name, scopes in requirement.items()}
+        for requirement in security
+    ]
 
 
-def _bodies(document: Document, node: Any, pointer: str) -> dict[str, Body]:
+def _media(document: Document, node: Any, pointer: str, items: set[str]) -> dict[str, str | None]:
+    """The pointers of the schemas of an answer by media type; ``items`` takes those of items."""
     found = {}
-    for media_type, media in (node.get("content") or {}).items():
-        at = pointer + pointer_to("content", media_type)
-        shape = Shape(partial(follow, document), media.get("schema", {}))
-        kind = split_type(media_type)[0]
-        form = None
-        if kind in (FORM, MULTIPART) or "*" in kind:
-            form = Form(shape, _encodings(document, media.get("encoding") or {}, at))
-        if not (form or is_json(kind)) and (shape.is_object or shape.is_array):
-            log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
-        found[media_type.lower()] = Body(at + "/schema" if "schema" in media else None, shape, form)
-    return found
-
-
-def _encodings(document: Document, node: Any, pointer: str) -> dict[str, Encoding]:
-    found = {}
-    for name, encoding in node.items():
-        at = pointer + pointer_to("encoding", name)
-        headers = [
-            read_parameter(document, {**header, "name": key, "in": "header"}, there or at + pointer_to("headers", key))
-            for key, (header, there) in (
-                (key, document.resolve(header)) for key, header in (encoding.get("headers") or {}).items()
-            )
-            if key.lower() != "content-type"  # which ``contentType`` tells
-        ]
-        # Without any of these a form says by its media types how a value is written.
-        styled = any(key in encoding for key in ("style", "explode", "allowReserved"))
-        found[name] = Encoding(
-            media_types=tuple(part.strip().lower() for part in encoding.get("contentType", "").split(",") if part),
-            style=style_of(encoding, "query") if styled else None,
-            headers=tuple(headers),
-        )
+    for media_type, described in content_of(document, node, pointer).items():
+        schema = described.schema
+        if described.item and described.framing != "parts":
+            schema, is_item = described.item, True
+            if described.framing == "events":
+                schema, is_item = item_data(document, described.item)
+            items |= {schema} if is_item else set()
+        elif schema and media_type.lower() == EVENTS:
+            schema = event_data(document, schema)
+        found[media_type.lower()] = schema
     return found

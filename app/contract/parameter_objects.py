@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..errors import DocumentError, UnusablePart
+from .content import content_of
 from .document import Document
-from .media import split_type
-from .parameters import STYLES, Parameter, style_of
+from .media import FORM, split_type
+from .parameters import STYLES, Encoding, Parameter, style_of
 from .pointers import pointer_to
 from .shapes import Shape
 
@@ -40,16 +42,38 @@ def read_parameters(document: Document, node: Any, item: Any, base: str, item_po
             if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
                 continue  # the operation's own parameter stands before the path's
             found[key] = read_parameter(document, parameter, pointer or at + pointer_to("parameters", index))
+    _check_querystring(document, found, base)
     names = Counter(name for name, _ in found)
     return tuple(replace(made, is_namesake=names[made.name] > 1) for made in found.values())
 
 
+def _check_querystring(document: Document, found: Collection[tuple[str, str]], base: str) -> None:
+    """The query is one parameter or several (OpenAPI 3.2.0, "Parameter Locations")."""
+    places = [place for _, place in found]
+    if places.count("querystring") > 1 or {"query", "querystring"} <= set(places):
+        raise UnusablePart(
+            f"{document.source}: {base}: a parameter in: querystring is the whole query; there is no other one in: "
+            "querystring or in: query beside it."
+        )
+
+
 def read_parameter(document: Document, node: Any, pointer: str) -> Parameter:
     """The parameter or header at a pointer."""
-    holder, media_type = node, None
+    holder, media_type, at = node, None, pointer
     if node.get("content"):
-        media_type, holder = next(iter(node["content"].items()))  # it has exactly one entry
-        pointer += pointer_to("content", media_type)
+        media_type, described = next(iter(content_of(document, node, pointer).items()))  # it has exactly one entry
+        holder, at = described.node, described.pointer
+    kind = split_type(media_type)[0] if media_type else None
+    shape = Shape(partial(follow, document), holder.get("schema", {}))
+    encodings = None
+    if node["in"] == "querystring":
+        if media_type is None:
+            raise UnusablePart(
+                f"{document.source}: {pointer}: a parameter in: querystring has no content; write content with one "
+                f"media type, such as {FORM}, and the schema in it."
+            )
+        if kind == FORM:
+            encodings = read_encodings(document, holder.get("encoding") or {}, at)
     style, explode = style_of(node, node["in"])
     if style not in STYLES.get(node["in"], ()):
         log.warning("%s: there is no style %s in the %s; it is read as the default one", pointer, style, node["in"])
@@ -57,13 +81,36 @@ def read_parameter(document: Document, node: Any, pointer: str) -> Parameter:
         name=node["name"],
         location=node["in"],
         required=bool(node.get("required")) or node["in"] == "path",
-        schema=pointer + "/schema" if "schema" in holder else None,
-        shape=Shape(partial(follow, document), holder.get("schema", {})),
+        schema=at + "/schema" if "schema" in holder else None,
+        shape=shape,
         style=style,
         explode=explode,
         allow_empty=bool(node.get("allowEmptyValue")) and node["in"] == "query",
-        media_type=split_type(media_type)[0] if media_type else None,
+        media_type=kind,
+        encodings=encodings,
     )
+
+
+def read_encodings(document: Document, node: Any, pointer: str, below: str = "/encoding") -> dict[str, Encoding]:
+    """How the properties of a form are written, by the ``encoding`` of the media type at a pointer."""
+    found = {}
+    for name, encoding in node.items():
+        at = pointer + below + pointer_to(name)
+        headers = [
+            read_parameter(document, {**header, "name": key, "in": "header"}, there or at + pointer_to("headers", key))
+            for key, (header, there) in (
+                (key, document.resolve(header)) for key, header in (encoding.get("headers") or {}).items()
+            )
+            if key.lower() != "content-type"  # which ``contentType`` tells
+        ]
+        # Without any of these a form says by its media types how a value is written.
+        styled = any(key in encoding for key in ("style", "explode", "allowReserved"))
+        found[name] = Encoding(
+            media_types=tuple(part.strip().lower() for part in encoding.get("contentType", "").split(",") if part),
+            style=style_of(encoding, "query") if styled else None,
+            headers=tuple(headers),
+        )
+    return found
 
 
 def follow(document: Document, schema: Any) -> Any:

@@ -14,13 +14,15 @@ PLACES = {
     "query": " in the query",
     "header": " in the headers",
     "cookie": " in the cookies",
+    "querystring": " as the query string",
 }
 # The styles of each place, its default first.
 STYLES = {
     "path": ("simple", "label", "matrix"),
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
     "header": ("simple",),
-    "cookie": ("form",),
+    "cookie": ("form", "cookie"),
+    "querystring": ("form",),
 }
 
 
@@ -29,7 +31,7 @@ class Parameter:
     """A parameter of an operation.
 
     ``schema`` is the pointer of its schema (None: anything goes). With a ``media_type`` its text is a document of that
-    type; else it is written in the ``style``.
+    type, and with ``encodings`` a form whose properties are written so; else it is written in the ``style``.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Parameter:
     explode: bool
     allow_empty: bool = False
     media_type: str | None = None
+    encodings: Mapping[str, Encoding] | None = None
     is_namesake: bool = False
 
     @property
@@ -58,7 +61,19 @@ class Parameter:
         return self.media_type is not None or not (self.shape.is_array or self.shape.is_object)
 
 
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a document says that a property is written in a form (its Encoding Object).
+
+    ``style`` and its explode are None where it does not say; ``headers`` are those of a part.
+    """
+
+    media_types: tuple[str, ...] = ()
+    style: tuple[str, bool] | None = None
+    headers: tuple[Parameter, ...] = ()
+
+
 def style_of(node: Mapping[str, Any], location: str) -> tuple[str, bool]:
     """The style and explode of a Parameter Object, or of an Encoding Object (as of a query), with their defaults."""
     style = str(node.get("style") or STYLES.get(location, ("simple",))[0])
-    return style, bool(node.get("explode", style == "form"))
+    return style, bool(node.get("explode", style in ("form", "cookie")))

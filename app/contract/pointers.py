@@ -7,7 +7,7 @@ a *path* is a pointer taken apart, with an index as a number.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -44,6 +44,13 @@ def tokens(pointer: str) -> list[str]:
 def last_token(pointer: str) -> str:
     """The last token of a pointer or a reference by one: the name of a component."""
     return unescape(pointer.rpartition("/")[2])
+
+
+def component_named(name: str, section: str, known: Container[str]) -> str:
+    """The component of a section that a name means: the one that is called so, else the one that it is a reference to
+    (OpenAPI 3.2.0, "Security Requirement Object")."""
+    path = tokens(pointer_in(name)) if name.startswith("#/") and name not in known else []
+    return path[2] if path[:2] == ["components", section] and len(path) == 3 else name
 
 
 def look_up(value: object, pointer: str) -> Any:

@@ -52,7 +52,7 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
         if ways := security.ways_in(operation):
             view["security"] = ways
         path = re.sub(r"\{([^}]*)\}", lambda match: f"{{{path_name(match[1])}}}", operation.url)
-        paths.setdefault(path or "/", {})[operation.method] = view
+        paths.setdefault(path or "/", {})[operation.method.lower()] = view
     return {
         "openapi": "3.0.3",
         "info": {"title": str(info.get("title", "API")), "version": str(info.get("version", "0"))},

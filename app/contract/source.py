@@ -7,12 +7,15 @@ memory as the rest of a server.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from ..jsontypes import Json
 from .document import Document
+from .event_schemas import media_types_of_events, read_data, read_items
 from .pointers import descend, pointer_in, tokens
-from .structure import FILES, references
+from .sequences import EVENTS
+from .structure import FILES, references, since_3_2
 from .upgrade import Direction, upgrade
 
 # A part is a component, an operation, the parameters of a path, or a file: so many tokens of a pointer lead there.
@@ -78,13 +81,32 @@ class SchemaSource:
         if not part:
             raise KeyError("there are schemas in components and paths only")
         if part not in self._parts:
-            self._parts[part] = upgrade(
+            node = self._parts[part] = upgrade(
                 descend(self._document.content, part),
                 version=self._document.version,
                 resolve=self._document.target,
                 direction=self._direction,
             )
+            if self._has_events:
+                read_data(node, self._target)
+                if part in self._media_types_of_events:
+                    read_items(node, self._target)
         return self._parts[part]
+
+    @cached_property
+    def _has_events(self) -> bool:
+        return since_3_2(self._document.version) and EVENTS.encode() in self._document.json_bytes
+
+    @cached_property
+    def _media_types_of_events(self) -> frozenset[Part]:
+        """The components that describe event streams; elsewhere a media type stands below its name."""
+        return frozenset(tuple(tokens(pointer_in(each))) for each in media_types_of_events(self._document.content))
+
+    def _target(self, reference: str) -> Any:
+        try:
+            return self.node(pointer_in(reference))
+        except LookupError:
+            return None
 
     def _leads_to(self, part: Part) -> tuple[Part, ...]:
         if part not in self._leads:

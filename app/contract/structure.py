@@ -13,13 +13,18 @@ from .pointers import JsonPath, pointer_to
 FILES = "x-parley-files"
 
 # Values of these are data: whatever looks like a keyword in them is none.
-_DATA = frozenset({"enum", "const", "default", "example", "value", "required", "discriminator", "mapping"})
+_DATA = frozenset({"enum", "const", "default", "example", "value", "dataValue", "required", "discriminator", "mapping"})
 # Values of these are maps from names, which may be called anything, ``default`` or ``$ref`` too.
 _MAPS = frozenset(
     {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
     | {"schemas", "responses", "requestBodies", "headers", "pathItems", "paths", "webhooks", "callbacks"}
-    | {"content", "encoding", "links", "securitySchemes", FILES}
+    | {"content", "encoding", "links", "securitySchemes", "mediaTypes", "additionalOperations", FILES}
 )
+
+
+def since_3_2(version: object) -> bool:
+    """Whether a version of OpenAPI has what 3.2 brought."""
+    return not str(version).startswith(("3.0", "3.1"))
 
 
 def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False) -> Any:

@@ -37,6 +37,8 @@ _EXAMPLES = {
     ("spaceDelimited", True): "name=value",
     ("pipeDelimited", False): "{0}=name%7Cvalue",
     ("pipeDelimited", True): "name=value",
+    ("cookie", False): "{0}=name,value",
+    ("cookie", True): "name=value",
     ("deepObject", False): "{0}[name]=value",
     ("deepObject", True): "{0}[name]=value",
 }
@@ -132,8 +134,10 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
         BadRequest: it is not in the parameter's style, or is repeated and yet not an array.
     """
     name, shape = parameter.name, parameter.shape
-    text = partial(decode, plus=parameter.location != "cookie", name=name)
-    if parameter.location == "cookie" and parameter.explode and (shape.is_array or shape.is_object):
+    text: Callable[[str], str] = partial(decode, plus=parameter.location != "cookie", name=name)
+    if parameter.style == "cookie":
+        text = str  # as it stands there (OpenAPI 3.2.0, "Style Values")
+    elif parameter.location == "cookie" and parameter.explode and (shape.is_array or shape.is_object):
         # The style puts several pairs into one cookie, but a client may as well send several cookies.
         pairs = [pair for key, value in pairs for pair in split_query(f"{quote(key)}={value}")]
     values = [value for key, value in pairs if key == name]

@@ -6,7 +6,7 @@ versions: ``discriminator``, ``readOnly`` and ``writeOnly``, and the ranges that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from ..jsontypes import Json
@@ -125,11 +125,18 @@ def _turn_discriminator(node: Json, resolve: Resolve) -> None:
     if not isinstance(name, str) or not isinstance(discriminator, dict):
         return
     mapping = discriminator.get("mapping") or {}
+    default = discriminator.get("defaultMapping")
     for union in ("oneOf", "anyOf"):
         branches = node.get(union)
         if not isinstance(branches, list):
             continue
-        node[union] = [_held(branch, name, mapping, resolve) for branch in branches]
+        held = [_held(branch, name, mapping, resolve) for branch in branches]
+        for index, branch in enumerate(branches):
+            if isinstance(default, str) and _is_meant(branch, default):
+                others = [pair for number, pair in enumerate(zip(branches, held, strict=True)) if number != index]
+                if values := [value for one, kept in others for value in _values(one, kept, name, resolve)]:
+                    held[index] = _held_to_rest(branch, name, values)
+        node[union] = held
 
 
 def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
@@ -146,6 +153,25 @@ def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
         values.append(own)
     held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
     return {"allOf": [branch, held]}
+
+
+def _is_meant(branch: object, meant: str) -> bool:
+    """Whether a branch is the schema that a value of a mapping names."""
+    reference = branch.get("$ref") if isinstance(branch, dict) else None
+    return isinstance(reference, str) and meant in (reference, last_token(pointer_in(reference)))
+
+
+def _held_to_rest(branch: Any, name: str, values: Iterable[Any]) -> Json:
+    """The branch of ``defaultMapping``, for what has no value that stands for another one (OpenAPI 3.2.0,
+    "Discriminator Object")."""
+    return {"allOf": [branch, {"properties": {name: {"not": {"enum": list(values)}}}}]}
+
+
+def _values(branch: Any, held: Any, name: str, resolve: Resolve) -> list[Any]:
+    """The values of a discriminator that stand for a branch."""
+    if held is branch:
+        return _said(branch, name, resolve, 0) or []
+    return list(held["allOf"][1]["properties"][name]["enum"])
 
 
 def _said(schema: object, name: str, resolve: Resolve, depth: int) -> list[Any] | None:

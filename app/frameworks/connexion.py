@@ -1,6 +1,8 @@
 """What is used of Connexion 3, and of Starlette's router in it, beyond what they document:
 
 - An application's ``middleware`` notes down what `add_api` is given in its list ``apis``, each with ``specification``.
+- Which fields of a path are operations is a set of names in small letters, ``METHODS``, which a server adds the methods
+  of its document to.
 - A `Specification` validates itself by ``_validate_spec``, which a subclass can leave out.
 - ``middleware._build_middleware_stack()`` gives the outermost application and the stack, which are kept in ``app`` and
   ``middleware_stack`` and otherwise made at the first request.
@@ -24,6 +26,7 @@ from typing import Any
 
 import flask
 from connexion import FlaskApp
+from connexion.http_facts import METHODS
 from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.context import ContextMiddleware
@@ -83,6 +86,7 @@ class _RoutesAsTheyAre(OpenAPISpecification):
 
 def add_routes(app: FlaskApp, routes: Json, resolver: Resolver, security: Mapping[str, SecurityHandler]) -> None:
     """Add an API that is known to be a valid OpenAPI 3.0 document, at the root. ``security`` is by kind of scheme."""
+    METHODS.update(method for item in routes["paths"].values() for method in item)
     nothing = {"openapi": "3.0.3", "info": {"title": "", "version": ""}, "paths": {}}
     app.add_api(nothing, base_path="", resolver=resolver, security_map=security)
     app.middleware.apis[-1].specification = _RoutesAsTheyAre(routes)

@@ -13,18 +13,23 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..contract.explain import explain
+from ..contract.bodies import Body
+from ..contract.explain import check, explain
 from ..contract.faults import Validator
 from ..contract.media import FORM, MULTIPART, MediaTypes, is_json, is_text, split_type
-from ..contract.operations import Body, Operation
+from ..contract.operations import Operation
+from ..contract.parameters import Encoding
 from ..contract.schemas import Schemas
+from ..contract.sequences import Framing
 from ..contract.unknown import without_unknown
 from ..errors import BadRequest, UnsupportedMediaType
 from ..frameworks.connexion import operation_of
 from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json
 from .exchange import Exchange
 from .forms import FormCheck, read_multipart
-from .parameters import ParameterReader
+from .item_bodies import check_items, read_items
+from .parameters import ParameterReader, validator_of
+from .parts import PartCheck, read_parts, shown, split_parts
 from .uploads import UploadFolder
 from .urlencoded import read_urlencoded
 from .values import scan
@@ -57,6 +62,9 @@ class _BodyCheck:
     body: Body
     validator: Validator | None
     form: FormCheck | None
+    item: Validator | None
+    prefix: tuple[PartCheck, ...] = ()
+    rest: PartCheck | None = None
 
 
 class OperationCheck:
@@ -131,6 +139,8 @@ class OperationCheck:
         self, media_type: str, options: Mapping[str, str], found: _BodyCheck, raw: bytes, exchange: Exchange
     ) -> object:
         most = self.limits.max_values
+        if found.body.framing is not None:
+            return await _read_sequence(found, found.body.framing, options, raw, most)
         if is_json(media_type):
             await scan(raw, most)
             body = parse_json(raw)
@@ -184,7 +194,30 @@ def _missing_body() -> BadRequest:
 def _body_check(body: Body, schemas: Schemas) -> _BodyCheck:
     validator = schemas.validator(body.schema, "request") if body.schema else None
     form = FormCheck.of(body.form, validator, schemas) if body.form else None
-    return _BodyCheck(body, validator, form)
+    item = schemas.validator(body.item, "request") if body.item else None
+    prefix = tuple(_part_check(encoding, schemas) for encoding in body.prefix_encodings)
+    rest = _part_check(body.item_encoding, schemas) if body.item_encoding else None
+    return _BodyCheck(body, validator, form, item, prefix, rest)
+
+
+def _part_check(encoding: Encoding, schemas: Schemas) -> PartCheck:
+    return PartCheck(encoding, [(header, validator_of(header, schemas)) for header in encoding.headers])
+
+
+async def _read_sequence(
+    found: _BodyCheck, framing: Framing, options: Mapping[str, str], raw: bytes, most: int
+) -> list[object]:
+    if framing == "parts":
+        parts = split_parts(raw, options.get("boundary", ""))
+        items = await read_parts(parts, found.prefix, found.rest, most)
+    else:
+        items = await read_items(framing, raw, lambda text: decode_text(text, options.get("charset", "utf-8")), most)
+    seen = list(map(shown, items))
+    if found.item is not None:
+        check_items(framing, found.item, seen)
+    if found.validator is not None:
+        check(found.validator, seen)
+    return items
 
 
 def _default_type(types: MediaTypes[_BodyCheck]) -> str:

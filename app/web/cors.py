@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -11,16 +11,19 @@ from ..errors import BadRequest
 from ..frameworks.starlette import RefusingCORSMiddleware
 from .conventions import envelope
 
+_USUAL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
 
 class CrossOriginMiddleware(RefusingCORSMiddleware):
-    """Starlette's, with our one shape of failure for a preflight that is refused."""
+    """Starlette's, with our one shape of failure for a preflight that is refused. ``methods`` are those of the
+    document, which are allowed besides the usual ones."""
 
-    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str], methods: Collection[str] = ()) -> None:
         super().__init__(
             app,
             _refused,
             allow_origins=origins,
-            allow_methods=["*"],
+            allow_methods=[*_USUAL, *sorted(set(methods) - set(_USUAL))],
             allow_headers=["*"],
             expose_headers=["x-request-id", "retry-after"],
             max_age=600,

@@ -118,8 +118,8 @@ class DocumentConventions(Conventions):
 
     def _find_event(self, operation: str) -> Shape | None:
         pointer = self._operations[operation].response_schema(200, _EVENTS)
-        if pointer is None:
-            return None
+        if pointer is None or pointer in self._operations[operation].items:
+            return None  # what is said of events as a whole has no body of an error in it
         failures = [response for key, response in self._listed[operation].items() if key[0] in "45d"]
         bodies = [media.schema for response in failures for media in json_media(response) if media.schema]
         return failing_event(self._samples, self._place(pointer), map(self._place, bodies))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.types import Scope
 
+from ..contract.sequences import EVENTS
 from ..errors import ApiError
 from ..jsontypes import Json
 
@@ -68,12 +69,27 @@ class Request:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A server-sent event with more than its data, which is a text or is written as JSON."""
+
+    data: object
+    event: str | None = None
+    id: str | None = None
+    retry: int | None = None
+
+    def fields(self) -> Json:
+        """The fields that are there, by their names."""
+        named = {"data": self.data, "event": self.event, "id": self.id, "retry": self.retry}
+        return {name: value for name, value in named.items() if name == "data" or value is not None}
+
+
 @dataclass(slots=True)
 class Reply:
     """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as the
     media type ``application/json``, ``media_type`` or the one among the headers; so is any body for which
-    ``media_type`` names JSON. Text and bytes are sent as they are. ``foreign``: another server made it, whose fault it
-    is when it does not fit."""
+    ``media_type`` names JSON. With a media type of a sequence a list is sent item by item. Text and bytes are sent as
+    they are. ``foreign``: another server made it, whose fault it is when it does not fit."""
 
     body: object = None
     status: int = 200
@@ -84,8 +100,8 @@ class Reply:
 
 @dataclass(slots=True)
 class Stream:
-    """An answer as server-sent events, each an object that is checked against the document; ``[DONE]`` is added if
-    ``done``.
+    """An answer as server-sent events, each an object or an `Event` that is checked against the document; ``[DONE]`` is
+    added if ``done``. With another ``media_type`` of a sequence, such as ``application/jsonl``, its items are JSON.
 
     The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
     afterwards an error event; so does an event that breaks the contract. ``failed`` gives what the operation has for
@@ -95,9 +111,10 @@ class Stream:
     that its ``type`` says. ``foreign`` is as in `Reply`.
     """
 
-    events: AsyncIterator[Json]
+    events: AsyncIterator[Any]
     headers: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
     named: bool = False
     done: bool = True
     foreign: bool = False
     failed: Callable[[ApiError], Iterable[Json]] | None = None
+    media_type: str = EVENTS

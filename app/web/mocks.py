@@ -18,16 +18,17 @@ from ..contract.document import Document
 from ..contract.media import is_json, split_type
 from ..contract.operations import Operation
 from ..contract.schemas import Schemas
+from ..contract.sequences import EVENTS, framing_of
 from ..documents.samples.responses import Header, Response, ResponseMedia, responses
 from ..documents.samples.samples import NoInstance, Samples
 from ..errors import BadRequest, NotAcceptable, ServerError
 from ..jsontypes import Json
+from . import mock_sequences as sequences
 from . import sse
 from .conventions import Conventions
 from .exchange import Reply, Request, Stream
 from .prefer import Preferences, acceptable, read_preferences
 
-EVENTS = "text/event-stream"
 _EMPTY = (204, 205, 304)
 # How many events a stream has whose events are all of one kind.
 _EVENTS_OF_ONE_KIND = 3
@@ -81,8 +82,11 @@ class _Mock:
                     raise _unknown_example([])
                 return Reply(None, status, headers)
             media = _media(response.media, wanted.example, accept, body)
-            if media.type.lower().startswith(EVENTS):
+            framing = framing_of(split_type(media.type)[0])
+            if framing == "events":
                 return self._stream(media, wanted, status, headers, body)
+            if framing in ("lines", "records") and media.item is not None:
+                return Reply(sequences.items(media, wanted, self.samples), status, headers, media.type)
             value, media_type = self._value(media, wanted), _concrete(media.type)
             if not is_json(split_type(media_type)[0]):
                 return Reply(_text(value, media_type), status, headers, media_type)
@@ -146,12 +150,20 @@ class _Mock:
     def _stream(
         self, media: ResponseMedia, wanted: Preferences, status: int, headers: dict[str, str], body: object
     ) -> Reply | Stream:
+        done = sequences.says_done(media, self.samples)
+        if media.is_item:
+            whole = sequences.whole_events(media, wanted, self.samples)
+            if status == 200:
+                return Stream(_one_by_one(whole), headers, done=done)
+            text = b"".join(sse.written(event.fields()) for event in whole) + (self.end() if done else b"")
+            return Reply(text, status, headers, EVENTS)
         events = self._events(media, wanted)
         if all(isinstance(event, dict) for event in events):
             events = [self._echo(event, media, wanted, status, body) for event in events]
             if status == 200:
-                return Stream(_one_by_one(events), headers, named=True)
-            return Reply(b"".join(map(sse.named_event, events)) + self.end(), status, headers, EVENTS)
+                return Stream(_one_by_one(events), headers, named=True, done=done)
+            text = b"".join(map(sse.named_event, events)) + (self.end() if done else b"")
+            return Reply(text, status, headers, EVENTS)
         # The schema is that of the whole text.
         return Reply(_text(events[0], EVENTS), status, headers, EVENTS)
 
@@ -256,6 +268,8 @@ def _concrete(media_type: str) -> str:
 
 
 def _text(value: object, media_type: str) -> str:
+    if media_type.lower().startswith("multipart/"):
+        raise NoInstance("parts are not made")
     if isinstance(value, str):
         return value
     if "json" in media_type.lower():  # one of the forms with a value a line
@@ -284,6 +298,6 @@ def _last_word(event: Json) -> str:
     return str(event.get("type", "")).rpartition(".")[2]
 
 
-async def _one_by_one(events: Sequence[Json]) -> AsyncIterator[Json]:
+async def _one_by_one(events: Sequence[object]) -> AsyncIterator[object]:
     for event in events:
         yield event

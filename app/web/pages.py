@@ -20,7 +20,7 @@ from ..contract.document import Document
 from ..contract.routing import Paths
 from ..errors import DocumentError, NotFound
 from .exchange import Reply
-from .older_form import OlderForm
+from .versions import VERSIONS, Version, Versions
 from .view import PENDING, PendingReply, ReplyEncoder
 
 _OWN = Path(__file__).parent / "ui"
@@ -48,7 +48,7 @@ class Pages:
         self.ready = ready
         base = document.base_path
         self.ui = f"{base}/ui/"
-        self._older = OlderForm(document)
+        self._versions = Versions(document)
         self.tags = {
             media_type: _tag(body)
             for media_type, body in (
@@ -65,7 +65,7 @@ class Pages:
             **{self.ui + name: partial(self._file, folder, name) for name, folder in _FILES.items()},
             f"{base}/openapi.json": self._json,
             f"{base}/openapi.yaml": self._yaml,
-            f"{base}/openapi-3.0.json": self._older_json,
+            **{f"{base}/openapi-{version}.json": partial(self._in_version, version) for version in VERSIONS},
             "/livez": self._livez,
             "/healthz": self._healthz,
             "/health": self._healthz,
@@ -108,14 +108,16 @@ class Pages:
     def _yaml(self) -> flask.Response:
         return self._document(self.document.yaml_bytes, "application/yaml")
 
-    def _older_json(self) -> flask.Response:
+    def _in_version(self, version: Version) -> flask.Response:
         tags = flask.request.if_none_match
 
         async def answer() -> Reply:
             try:
-                body, tag = await self._older.read()
+                body, tag = await self._versions.read(version)
             except DocumentError:
-                raise NotFound("A reference in this document is broken, so it cannot be put in OpenAPI 3.0.") from None
+                raise NotFound(
+                    f"A reference in this document is broken, so it cannot be put in OpenAPI {version}."
+                ) from None
             headers = {"etag": f'"{tag}"', **_SHOWN}
             if tags.contains_weak(tag):
                 return Reply(None, 304, headers)

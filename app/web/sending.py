@@ -13,6 +13,8 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
+from ..contract.media import split_type
+from ..contract.sequences import EVENTS
 from ..errors import ApiError, EngineUnavailable
 from ..frameworks.connexion import operation_of
 from ..frameworks.holding import held
@@ -32,9 +34,8 @@ _WATCH_AFTER = 0.1
 # answer itself, which counts as held for it.
 _PIECE = 1 << 14
 
-# The headers of a stream.
+# The headers of every stream.
 _STREAMS = [
-    (b"content-type", sse.CONTENT_TYPE.encode()),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
 ]
@@ -135,22 +136,30 @@ class Sender:
     ) -> None:
         """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
         events, exchange, operation = stream.events, Exchange.of(scope), operation_of(scope)
-        end = self.conventions.end(operation) if stream.done else b""
-        encode = partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
+        is_sse = split_type(stream.media_type)[0] == EVENTS
+        end = self.conventions.end(operation) if stream.done and is_sse else b""
+        encode: Callable[[object], bytes] = (
+            partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
+            if is_sse
+            else partial(pending.view.encode_item, media_type=stream.media_type, foreign=stream.foreign)
+        )
         first = asyncio.get_running_loop().create_task(_next(events))
-        writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up)
+        ping = sse.PING if is_sse else b""
+        writer = EventWriter(send, self.ping_interval, self.write_timeout, give_up, ping)
         try:
             await asyncio.wait({first}, timeout=self.ping_interval)
             chunk = encode(first.result()) if first.done() else None
             own = stream.headers() if callable(stream.headers) else stream.headers
-            status, headers, body = around.answer(200, [*encoded(own.items()), *_STREAMS], None)
+            media_type = sse.CONTENT_TYPE if is_sse else stream.media_type
+            headers = [*encoded(own.items()), (b"content-type", media_type.encode("latin-1")), *_STREAMS]
+            status, headers, body = around.answer(200, headers, None)
             if body:
                 await send_answer(send, (status, headers, body))
                 return
             await writer.start(status, headers)
             try:
                 if chunk is None:
-                    await writer.write(sse.PING)
+                    await writer.write(ping)
                     chunk = encode(await first)
                 writer.add(chunk)
                 while True:
@@ -166,6 +175,9 @@ class Sender:
                 # Too late for a status: the failure is an event, and the end is still marked as one.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
+                if not is_sse:
+                    # Nothing that could tell of it has a place among the items: the answer is broken off.
+                    raise
                 failure = _own_failure(stream, error, encode)
                 if failure is None:
                     failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)

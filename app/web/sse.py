@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 import orjson
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 # NaN and infinities are not JSON: rather an error here than a client that cannot read the answer.
@@ -43,8 +45,32 @@ def event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
     return b"data: " + write(value) + b"\n\n"
 
 
+def written(fields: Mapping[str, object], write: Callable[[object], bytes] = to_json) -> bytes:
+    """An event with the fields that are given, a text as it is and other data as JSON.
+
+    Raises:
+        ValueError: a name or an id has a line break, or JSON has no form for the data.
+    """
+    lines = []
+    for name in ("event", "id", "retry"):
+        if name in fields:
+            text = str(fields[name])
+            if set(text) & set("\r\n\0"):
+                raise ValueError(f"the field {name} of an event has a line break")
+            lines.append(f"{name}: {text}\n".encode())
+    data = fields["data"]
+    text = data if isinstance(data, str) else write(data).decode()
+    lines += [f"data: {line}\n".encode() for line in _LINE_END.split(text)]
+    return b"".join(lines) + b"\n"
+
+
+def name_of(value: object) -> str | None:
+    """The name of an event by its data: its ``type`` if it has one."""
+    name = value.get("type") if isinstance(value, dict) else None
+    return name if isinstance(name, str) and name and name.isprintable() else None
+
+
 def named_event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
     """The same, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
-    name = value.get("type") if isinstance(value, dict) else None
-    named = isinstance(name, str) and name and name.isprintable()
-    return (f"event: {name}\n".encode() if named else b"") + event(value, write)
+    name = name_of(value)
+    return (f"event: {name}\n".encode() if name else b"") + event(value, write)

@@ -11,12 +11,13 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flask
 import inflection
 from starlette.types import Scope
 
+from ..contract.event_schemas import readings
 from ..contract.explain import find_fault, path_text
 from ..contract.faults import Validator
 from ..contract.handlers import Handler
@@ -25,10 +26,11 @@ from ..contract.mending import Mender
 from ..contract.operations import Operation
 from ..contract.pointers import PathPattern
 from ..contract.schemas import Schemas
+from ..contract.sequences import EVENTS, framing_of, joined
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from ..jsontypes import Json
 from . import sse
-from .exchange import Exchange, Reply, Request, Stream
+from .exchange import Event, Exchange, Reply, Request, Stream
 
 log = logging.getLogger("parley")
 
@@ -56,7 +58,7 @@ class ReplyEncoder:
         if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
             media_type = media_type or (None if given else "application/json")
             try:
-                content = self.write(self._check(reply.status, media_type or given or "", body))
+                content = self._content(reply.status, media_type or given or "", body)
             except (ContractViolation, ValueError):
                 if reply.foreign:
                     raise _upstream_failed() from None
@@ -83,16 +85,52 @@ class ReplyEncoder:
             UpstreamFailed: so it is with a foreign one, or JSON has no form for it.
         """
         try:
-            checked = self._check(200, "text/event-stream", event)
+            if self.whole_events or isinstance(event, Event):
+                if not isinstance(event, Event):
+                    event = Event(event, event=sse.name_of(event) if named else None)
+                return sse.written(self._check_event(event.fields()), self.write)
+            checked = self._check(200, EVENTS, event)
             return sse.named_event(checked, self.write) if named else sse.event(checked, self.write)
         except (ContractViolation, ValueError):
             if foreign:
                 raise _upstream_failed() from None
             raise
 
+    def encode_item(self, item: object, *, media_type: str, foreign: bool = False) -> bytes:
+        """One item of a stream of a media type of lines or records of JSON; raises what `encode_event` does."""
+        framing = framing_of(split_type(media_type)[0])
+        if framing not in ("lines", "records"):
+            raise TypeError(f"a handler streams {media_type}, which is no sequence of items")
+        try:
+            return joined(framing, [self.write(self._check(200, media_type, item))])
+        except (ContractViolation, ValueError):
+            if foreign:
+                raise _upstream_failed() from None
+            raise
+
+    # Whether the document says of events as a whole what they are, not of their data alone.
+    whole_events = False
+
     def _check(self, status: int, media_type: str, body: object) -> object:
         """The body as it may be sent. There is nothing to hold it against."""
         return body
+
+    def _check_event(self, fields: Json) -> Json:
+        """The same of an event by its fields."""
+        return fields
+
+    def _content(self, status: int, media_type: str, body: Any) -> bytes:
+        """The bytes of a body that is JSON, or a list of items that are."""
+        framing = framing_of(split_type(media_type)[0]) if isinstance(body, list) else None
+        if framing is None or framing == "parts":
+            return self.write(self._check(status, media_type, body))
+        if framing == "events":
+            return b"".join(map(self.encode_event, body))
+        return joined(framing, map(self.write, self._check_items(status, media_type, body)))
+
+    def _check_items(self, status: int, media_type: str, items: list[Any]) -> list[Any]:
+        """The same of the items of a sequence."""
+        return items
 
 
 class OperationView(ReplyEncoder):
@@ -123,6 +161,7 @@ class OperationView(ReplyEncoder):
         self.names = _wanted(self.handler, operation)
         self.schemas = schemas
         self.spare = spare
+        self.whole_events = operation.response_schema(200, EVENTS) in operation.items
         self._validators: dict[tuple[int, str], Validator | None] = {}
         self._menders: dict[tuple[int, str], Mender] = {}
         self.__name__ = operation.key  # as Flask and Connexion want of a view
@@ -163,16 +202,36 @@ class OperationView(ReplyEncoder):
         return arguments
 
     def _check(self, status: int, media_type: str, body: object) -> object:
+        validator = self._validator(status, media_type)
+        if validator is None or validator.is_valid(body):
+            return body
+        return self._mend((status, media_type), validator, body)
+
+    def _check_event(self, fields: Json) -> Json:
+        key = (200, EVENTS)
+        validator = self._validator(*key)
+        made = readings(fields)
+        if not self.whole_events:
+            made = [reading["data"] for reading in made]
+        if validator is None or any(map(validator.is_valid, made)):
+            return fields
+        mended = self._mend(key, validator, made[0])
+        return cast(Json, mended) if self.whole_events else {**fields, "data": mended}
+
+    def _check_items(self, status: int, media_type: str, items: list[Any]) -> list[Any]:
+        pointer = self.operation.response_schema(status, media_type)
+        if pointer in self.operation.items:
+            return [self._check(status, media_type, item) for item in items]
+        return cast(list[Any], self._check(status, media_type, items))
+
+    def _validator(self, status: int, media_type: str) -> Validator | None:
         key = (status, media_type)
         try:
-            validator = self._validators[key]
+            return self._validators[key]
         except KeyError:
             pointer = self.operation.response_schema(status, media_type)
             validator = self.schemas.validator(pointer, "response") if pointer else None
-            self._validators[key] = validator
-        if validator is None or validator.is_valid(body):
-            return body
-        return self._mend(key, validator, body)
+            return self._validators.setdefault(key, validator)
 
     def _mend(self, key: tuple[int, str], validator: Validator, body: Any) -> object:
         if self.spare is not None:

@@ -16,9 +16,17 @@ _MOST = 32
 
 class EventWriter:
     """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; when a write has taken longer than
-    the latter, ``give_up`` is called."""
+    the latter, ``give_up`` is called. ``ping`` is what fills a silence; empty: nothing does."""
 
-    def __init__(self, send: Send, ping_interval: float, write_timeout: float, give_up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        ping_interval: float,
+        write_timeout: float,
+        give_up: Callable[[], None],
+        ping: bytes = sse.PING,
+    ) -> None:
+        self.silence_filler = ping
         self.send, self.ping_interval, self.write_timeout, self.give_up = send, ping_interval, write_timeout, give_up
         self.loop = asyncio.get_running_loop()
         self.last = self.loop.time()  # when the last write began
@@ -68,6 +76,6 @@ class EventWriter:
         if self.writing and silence >= self.write_timeout:
             self.give_up()
             return
-        if not self.writing and silence >= self.ping_interval:
-            self.ping = self.loop.create_task(self.write(sse.PING))
+        if self.silence_filler and not self.writing and silence >= self.ping_interval:
+            self.ping = self.loop.create_task(self.write(self.silence_filler))
         self._look_again()

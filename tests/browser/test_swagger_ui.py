@@ -52,6 +52,26 @@ paths:
             example: {model: parley-echo, messages: [{role: user, content: Good day}]}
       responses: {'200': {description: OK}}
 """
+_LATEST = """
+openapi: 3.2.0
+info: {title: Latest, version: '1'}
+servers: [{url: https://api.example.org}]
+paths:
+  /things:
+    query:
+      operationId: findThings
+      tags: [Things]
+      servers: [{url: https://operation.example.org}]
+      responses: {'200': {content: {application/json: {$ref: '#/components/mediaTypes/Things'}}}}
+    additionalOperations:
+      COPY:
+        operationId: copyThings
+        tags: [Things]
+        servers: [{url: https://operation.example.org}]
+        responses: {'204': {}}
+components:
+  mediaTypes: {Things: {schema: {type: array, items: {enum: [a thing]}}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +290,22 @@ def _with_tokens(kind: str, version: str) -> dict[str, Any]:
         "components": {"securitySchemes": schemes[kind]},
         "paths": {"/things": {"get": {"operationId": "getThing", "responses": {"200": answer}}}},
     }
+
+
+def test_a_document_of_openapi_3_2_is_shown_with_all_of_its_methods_and_tried(browser: Any, tmp_path: Path) -> None:
+    spec = tmp_path / "latest.yaml"
+    spec.write_text(_LATEST)
+    with serve("echo", env={"PARLEY_SPEC": str(spec), "PARLEY_MOCK": "all"}) as server:
+        page = Page(browser, f"{server.url}/ui/")
+        try:
+            assert page.page.locator(".opblock-summary-method").all_inner_texts() == ["QUERY", "COPY"]
+            assert "OAS 3.2" in page.page.locator(".info").inner_text()
+            status, body = page.execute(page.operation("Things-findThings"))
+            assert page.requests[-1] == f"{server.url}/things"
+        finally:
+            page.context.close()
+        assert page.errors == []
+    assert (status, json.loads(body)) == (200, ["a thing"])
 
 
 def _assert_no_entry(status: int, body: str) -> None:

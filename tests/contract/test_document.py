@@ -26,7 +26,7 @@ def test_yaml_has_the_types_of_json_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "part"),
     [
-        ("a.yaml", "openapi: '2.0'\npaths: {}", "OpenAPI document 3.0 or 3.1"),
+        ("a.yaml", "openapi: '2.0'\npaths: {}", "OpenAPI document 3.0, 3.1 or 3.2"),
         ("b.yaml", "paths: {}", "no openapi version"),
         ("c.yaml", "openapi: 3.1.0", "no paths"),
         ("d.yaml", "a: [", "not valid YAML"),

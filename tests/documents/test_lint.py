@@ -94,7 +94,7 @@ def test_what_is_wrong_is_told_with_its_place_line_and_severity(
         ("", "unreadable", 1),
         ("- 1\n", "not-openapi", 1),
         ("swagger: '2.0'\npaths: {}\n", "not-openapi", 1),
-        ("info: {}\nopenapi: 3.2.0\npaths: {}\n", "not-openapi", 2),
+        ("info: {}\nopenapi: 3.3.0\npaths: {}\n", "not-openapi", 2),
         ("openapi: 3.1.0\n", "not-openapi", 1),
         ("openapi: 3.1.0\npaths: &a\n  b: *a\n", "unreadable", 2),
     ],

@@ -24,6 +24,8 @@ from app.frameworks.connexion import Identify, add_routes, application, finish, 
 OPERATIONS = {
     ("get", "/items"): "listItems",
     ("post", "/items"): "addItem",
+    ("query", "/items"): "findItems",
+    ("x-do!", "/items"): "doItems",
     ("get", "/items/first"): "firstItem",
     ("head", "/items/first"): "headFirstItem",
     ("get", "/items/{item}/parts/{part}"): "part",
@@ -136,6 +138,9 @@ def served() -> Served:
     [
         ("GET", "/items", "listItems", {}),
         ("POST", "/items", "addItem", {}),
+        ("QUERY", "/items", "findItems", {}),
+        ("X-DO!", "/items", "doItems", {}),
+        ("query", "/items", None, {}),
         ("HEAD", "/items", "listItems", {}),
         ("GET", "/items/first", "firstItem", {}),
         ("HEAD", "/items/first", "headFirstItem", {}),

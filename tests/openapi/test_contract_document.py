@@ -8,6 +8,7 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.contract.pointers import pointer_to
+from app.documents.convert.newer import SENTINEL
 
 from . import CONTRACT, FILES, Json, accepts, component_accepts, contract, schemas
 
@@ -89,6 +90,8 @@ def test_no_line_is_longer_than_110_characters_and_no_tab_or_trailing_space_is_l
 def test_no_keyword_of_openapi_3_0_and_no_private_one_is_used() -> None:
     for pointer, node in _nodes(contract()):
         for key in node:
+            if key == SENTINEL and pointer.endswith("/text~1event-stream"):
+                continue  # the one thing that the form in 3.2 says and 3.1 has no words for
             in_properties = pointer.endswith(("/properties", "/headers"))
             assert in_properties or (key != "nullable" and not str(key).startswith("x-")), f"{pointer}/{key}"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ..live import Answer
-from .inprocess import BEARER, Client, served
+from .inprocess import BEARER, Client, application, openapi, served
 
 CHAT = "/v1/chat/completions"
 ORIGIN = "https://app.example"
@@ -66,3 +68,11 @@ def test_without_configured_origins_nothing_is_said_of_them() -> None:
         answer = site.request("GET", "/v1/models", headers={"origin": ORIGIN, **BEARER})
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, None)
         assert preflight(site, ORIGIN).status == 405
+
+
+def test_methods_of_the_document_may_be_called_too(tmp_path: Path) -> None:
+    item: Any = {"additionalOperations": {"COPY": {"responses": {"200": {}}}}}
+    with application(openapi({"/a": item}, "3.2.0"), tmp_path, cors_origins=(ORIGIN,)) as client:
+        for method, status in (("COPY", 200), ("POST", 200), ("MOVE", 400)):
+            headers = {"origin": ORIGIN, **PREFLIGHT, "access-control-request-method": method}
+            assert client.send("OPTIONS", "/a", headers=headers).status_code == status

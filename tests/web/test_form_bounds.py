@@ -9,7 +9,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from app.contract.forms import Encoding, Form, FormField
+from app.contract.forms import Form, FormField
+from app.contract.parameters import Encoding
 from app.contract.shapes import Shape
 from app.errors import BadRequest, ContentTooLarge
 from app.settings import Settings

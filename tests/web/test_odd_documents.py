@@ -1,4 +1,4 @@
-"""Documents that are honest but unusual are served as their authors mean them, in both versions of the standard."""
+"""Documents that are honest but unusual are served as their authors mean them, in all versions of the standard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.settings import Mock
 
 from .inprocess import BEARER, application, error, openapi
 
-VERSIONS = pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+VERSIONS = pytest.mark.parametrize("version", ["3.0.3", "3.1.0", "3.2.0"])
 OPEN: Any = {"security": [], "components": {}}
 
 

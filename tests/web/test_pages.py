@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urljoin
 
 import pytest
 import yaml
 
 from app.contract.document import Document
-from app.documents.convert.document import to_3_0
+from app.documents.convert.versions import Version, to_version
 from app.engines.echo import EchoEngine
 
 from ..live import Answer, Server, serve
@@ -29,6 +29,8 @@ _PAGES = [
     "/v1/openapi.json",
     "/v1/openapi.yaml",
     "/v1/openapi-3.0.json",
+    "/v1/openapi-3.1.json",
+    "/v1/openapi-3.2.json",
     "/livez",
     "/healthz",
 ]
@@ -158,11 +160,12 @@ def test_every_page_carries_a_request_id_and_needs_no_key(echo_server: Server, p
     assert len(answer.headers.get_all("date") or ()) == 1
 
 
-def test_the_document_is_shown_in_openapi_3_0_too_and_briefly_where_it_is_known(site: Client) -> None:
-    answer = site.request("GET", "/v1/openapi-3.0.json")
+@pytest.mark.parametrize("version", get_args(Version))
+def test_the_document_is_shown_in_every_version_and_briefly_where_it_is_known(site: Client, version: Version) -> None:
+    answer = site.request("GET", f"/v1/openapi-{version}.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.json() == to_3_0(Document.load(CONTRACT)).content
-    again = site.request("GET", "/v1/openapi-3.0.json", headers={"if-none-match": answer.headers["etag"]})
+    assert answer.json() == to_version(Document.load(CONTRACT), version).content
+    again = site.request("GET", f"/v1/openapi-{version}.json", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
 
 

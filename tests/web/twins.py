@@ -1,4 +1,4 @@
-"""One small API, written down as OpenAPI 3.0 and as 3.1: both must lead to the same verdicts."""
+"""One small API, written down as OpenAPI 3.0, 3.1 and 3.2: all must lead to the same verdicts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-VERSIONS = ("3.0.3", "3.1.1")
+VERSIONS = ("3.0.3", "3.1.1", "3.2.0")
 
 
 def twin(version: str) -> dict[str, Any]:
     """The document in one version."""
-    new = version.startswith("3.1")
+    new = not version.startswith("3.0")
     nullable_integer = {"type": ["integer", "null"]} if new else {"type": "integer", "nullable": True}
     file = {"contentMediaType": "application/octet-stream"} if new else {"type": "string", "format": "binary"}
     positive = {"exclusiveMinimum": 0} if new else {"minimum": 0, "exclusiveMinimum": True}

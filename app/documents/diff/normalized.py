@@ -191,4 +191,5 @@ def _is_held(node: object) -> bool:
     parts = node.get("allOf") if isinstance(node, dict) else None
     if not isinstance(parts, list) or len(parts) != 2 or "$ref" not in parts[0]:
         return False
-    return set(parts[1]) == {"type", "required", "properties"} and len(parts[1]["properties"]) == 1
+    rules = set(parts[1])
+    return rules in ({"type", "required", "properties"}, {"properties"}) and len(parts[1]["properties"]) == 1

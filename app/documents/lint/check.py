@@ -21,6 +21,7 @@ from .compile import Bundle, check_compilation
 from .examples import check_examples
 from .failures import check_failures
 from .findings import Finding, Findings
+from .latest import check_latest
 from .objects import Objects
 from .operations import check_operations
 from .positions import Location, Sources, Unreadable
@@ -114,12 +115,12 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
         findings.error(root, "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first")
         return False
     version = content.get("openapi")
-    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
+    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.", "3.2.")):
         findings.error(
             root.child("openapi"),
             "not-openapi",
             "the version of OpenAPI is missing, or not one that is served",
-            "write openapi: 3.1.0, or a version 3.0",
+            "write openapi: 3.1.0, or a version 3.0 or 3.2",
         )
         return False
     if not isinstance(content.get("paths", {} if may_lack_paths(content) else None), dict):
@@ -154,6 +155,7 @@ def _check(
     at("looking at its operations and schemas")
     found = check_operations(objects, kept)
     check_schemas(objects)
+    check_latest(objects)
     if bundle is not None:
         at("compiling its schemas")
         check_compilation(objects, bundle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...contract.event_schemas import readings
 from ...contract.explain import explain
 from ...contract.media import is_json, split_type
 from ...contract.pointers import last_token
@@ -23,7 +24,10 @@ def check_examples(objects: Objects, bundle: Bundle) -> None:
                 _check(objects, bundle, at, name, place, value)
     for kind in ("MediaType", "Parameter", "Header"):
         for at, node in objects.nodes[kind].items():
-            if isinstance(node, dict) and "schema" in node:
+            if objects.is_3_2 and kind == "MediaType" and isinstance(node, dict) and "itemSchema" in node:
+                for place, value in _of_content(objects, at, node):
+                    _check_items(objects, bundle, at, place, value)
+            elif isinstance(node, dict) and "schema" in node:
                 for place, value in _of_content(objects, at, node):
                     if kind != "MediaType" or _is_json(at, value):
                         _check(objects, bundle, at.child("schema"), "example", place, value)
@@ -44,8 +48,24 @@ def _of_content(objects: Objects, at: Location, node: Json) -> Iterator[tuple[Lo
     examples = node.get("examples")
     for name, example in examples.items() if isinstance(examples, dict) else ():
         followed = objects.follow(at.child("examples", name), example)
-        if followed and isinstance(followed[1], dict) and "value" in followed[1]:
-            yield followed[0].child("value"), followed[1]["value"]
+        if followed and isinstance(followed[1], dict):
+            for key in ("value", "dataValue") if objects.is_3_2 else ("value",):
+                if key in followed[1]:
+                    yield followed[0].child(key), followed[1][key]
+
+
+def _check_items(objects: Objects, bundle: Bundle, at: Location, place: Location, value: object) -> None:
+    """An example of a sequence is the list of its items, or one of them; a text is as it is sent."""
+    schema = at.child("itemSchema")
+    try:
+        validator = bundle.validator(schema)
+    except ConfigurationError:
+        return  # told by other findings
+    for index, item in enumerate(value) if isinstance(value, list) else ((None, value),):
+        made = readings(item) if isinstance(item, dict) else [item]
+        is_text = index is None and isinstance(item, str)
+        if not is_text and not any(map(validator.is_valid, made)):
+            _check(objects, bundle, schema, "example", place if index is None else place.child(index), made[0])
 
 
 def _is_json(at: Location, value: object) -> bool:

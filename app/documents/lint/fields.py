@@ -1,5 +1,5 @@
-"""The fixed fields of the objects of OpenAPI 3.0 and 3.1, as far as a check of documents needs them: what a field
-holds, and which ones must be there. (OpenAPI Specification 3.0.4 and 3.1.1, section 4; JSON Schema 2020-12.)
+"""The fixed fields of the objects of OpenAPI 3.0, 3.1 and 3.2, as far as a check of documents needs them: what a field
+holds, and which ones must be there. (OpenAPI Specification 3.0.4, 3.1.1 and 3.2.0, section 4; JSON Schema 2020-12.)
 
 A value is told by ``string``, ``boolean``, ``number``, ``integer``, ``any``, ``a|b``, the name of an object,
 ``list:…`` or ``map:…``.
@@ -10,6 +10,7 @@ from __future__ import annotations
 FIELDS: dict[str, dict[str, str]] = {
     "OpenAPI": {
         "openapi": "string",
+        "$self": "string",
         "info": "Info",
         "jsonSchemaDialect": "string",
         "servers": "list:Server",
@@ -31,9 +32,12 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "Contact": {"name": "string", "url": "string", "email": "string"},
     "License": {"name": "string", "identifier": "string", "url": "string"},
-    "Server": {"url": "string", "description": "string", "variables": "map:ServerVariable"},
+    "Server": {"url": "string", "description": "string", "name": "string", "variables": "map:ServerVariable"},
     "ServerVariable": {"enum": "list:string", "default": "string", "description": "string"},
-    "Tag": {"name": "string", "description": "string", "externalDocs": "ExternalDocs"},
+    "Tag": {
+        **dict.fromkeys(("name", "summary", "description", "parent", "kind"), "string"),
+        "externalDocs": "ExternalDocs",
+    },
     "ExternalDocs": {"description": "string", "url": "string"},
     "Components": {
         "schemas": "map:Schema",
@@ -46,11 +50,13 @@ FIELDS: dict[str, dict[str, str]] = {
         "links": "map:Link",
         "callbacks": "map:Callback",
         "pathItems": "map:PathItem",
+        "mediaTypes": "map:MediaType",
     },
     "PathItem": {
         "summary": "string",
         "description": "string",
-        **dict.fromkeys(("get", "put", "post", "delete", "options", "head", "patch", "trace"), "Operation"),
+        **dict.fromkeys(("get", "put", "post", "delete", "options", "head", "patch", "trace", "query"), "Operation"),
+        "additionalOperations": "map:Operation",
         "servers": "list:Server",
         "parameters": "list:Parameter",
     },
@@ -84,21 +90,37 @@ FIELDS: dict[str, dict[str, str]] = {
         "content": "map:MediaType",
     },
     "RequestBody": {"description": "string", "content": "map:MediaType", "required": "boolean"},
-    "MediaType": {"schema": "Schema", "example": "any", "examples": "map:Example", "encoding": "map:Encoding"},
+    "MediaType": {
+        "description": "string",
+        "schema": "Schema",
+        "itemSchema": "Schema",
+        "example": "any",
+        "examples": "map:Example",
+        "encoding": "map:Encoding",
+        "prefixEncoding": "list:Encoding",
+        "itemEncoding": "Encoding",
+    },
     "Encoding": {
         "contentType": "string",
         "headers": "map:Header",
         "style": "string",
         "explode": "boolean",
         "allowReserved": "boolean",
+        "encoding": "map:Encoding",
+        "prefixEncoding": "list:Encoding",
+        "itemEncoding": "Encoding",
     },
     "Response": {
+        "summary": "string",
         "description": "string",
         "headers": "map:Header",
         "content": "map:MediaType",
         "links": "map:Link",
     },
-    "Example": {"summary": "string", "description": "string", "value": "any", "externalValue": "string"},
+    "Example": {
+        **dict.fromkeys(("summary", "description", "externalValue", "serializedValue"), "string"),
+        **dict.fromkeys(("value", "dataValue"), "any"),
+    },
     "Link": {
         "operationRef": "string",
         "operationId": "string",
@@ -116,16 +138,22 @@ FIELDS: dict[str, dict[str, str]] = {
         "bearerFormat": "string",
         "flows": "OAuthFlows",
         "openIdConnectUrl": "string",
+        "oauth2MetadataUrl": "string",
+        "deprecated": "boolean",
     },
-    "OAuthFlows": dict.fromkeys(("implicit", "password", "clientCredentials", "authorizationCode"), "OAuthFlow"),
+    "OAuthFlows": dict.fromkeys(
+        ("implicit", "password", "clientCredentials", "authorizationCode", "deviceAuthorization"), "OAuthFlow"
+    ),
     "OAuthFlow": {
+        "deviceAuthorizationUrl": "string",
         "authorizationUrl": "string",
         "tokenUrl": "string",
         "refreshUrl": "string",
         "scopes": "map:string",
     },
-    "Discriminator": {"propertyName": "string", "mapping": "map:string"},
+    "Discriminator": {"propertyName": "string", "mapping": "map:string", "defaultMapping": "string"},
     "XML": {
+        "nodeType": "string",
         "name": "string",
         "namespace": "string",
         "prefix": "string",
@@ -180,7 +208,7 @@ MAPS = {"Paths": "PathItem", "Responses": "Response", "Callback": "PathItem", "R
 REFERABLE = frozenset(
     {
         *("PathItem", "Parameter", "RequestBody", "Response", "Header", "Example", "Link", "Callback"),
-        *("SecurityScheme", "Schema"),
+        *("SecurityScheme", "Schema", "MediaType"),
     }
 )
 
@@ -214,6 +242,23 @@ ONLY_3_1: dict[str, frozenset[str]] = {
             *("maxContains", "minContains"),
         }
     ),
+}
+
+ONLY_3_2: dict[str, frozenset[str]] = {
+    "OpenAPI": frozenset({"$self"}),
+    "Server": frozenset({"name"}),
+    "Tag": frozenset({"summary", "parent", "kind"}),
+    "Components": frozenset({"mediaTypes"}),
+    "PathItem": frozenset({"query", "additionalOperations"}),
+    "MediaType": frozenset({"description", "itemSchema", "prefixEncoding", "itemEncoding"}),
+    "Encoding": frozenset({"encoding", "prefixEncoding", "itemEncoding"}),
+    "Response": frozenset({"summary"}),
+    "Example": frozenset({"dataValue", "serializedValue"}),
+    "SecurityScheme": frozenset({"deprecated", "oauth2MetadataUrl"}),
+    "OAuthFlows": frozenset({"deviceAuthorization"}),
+    "OAuthFlow": frozenset({"deviceAuthorizationUrl"}),
+    "Discriminator": frozenset({"defaultMapping"}),
+    "XML": frozenset({"nodeType"}),
 }
 
 # The formats of JSON Schema and of OpenAPI's registry of formats (spec.openapis.org/registry/format).

@@ -11,8 +11,9 @@ from collections import deque
 from typing import Any
 
 from ...contract.bundling import is_schema_name
-from ...contract.pointers import pointer_to, reference_to, tokens
-from .fields import FIELDS, MAPS, ONLY_3_1, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
+from ...contract.pointers import component_named, pointer_to, reference_to, tokens
+from ...contract.structure import since_3_2
+from .fields import FIELDS, MAPS, ONLY_3_1, ONLY_3_2, REFERABLE, REQUIRED, REQUIRED_TO_SERVE, with_article
 from .findings import Findings
 from .positions import BrokenReference, Location, Sources
 from .references import check_references, steps
@@ -25,7 +26,7 @@ _NOT_SERVED = frozenset(
         *(("OpenAPI", name) for name in ("info", "webhooks", "components", "tags", "externalDocs")),
         *(("Operation", name) for name in ("callbacks", "externalDocs")),
         *(("Response", name) for name in ("headers", "links")),
-        *(("MediaType", name) for name in ("examples", "encoding")),
+        *(("MediaType", name) for name in ("examples", "encoding", "prefixEncoding", "itemEncoding")),
         *(("Parameter", name) for name in ("examples", "content")),
         *(("Schema", name) for name in ("xml", "externalDocs")),
     }
@@ -53,7 +54,8 @@ class Objects:
         self.sources = sources
         self.findings = findings
         self.is_3_0 = version.startswith("3.0")
-        self.version = "3.0" if self.is_3_0 else "3.1"
+        self.is_3_2 = since_3_2(version)
+        self.version = version[:3]
         self.nodes: dict[str, dict[Location, Any]] = {kind: {} for kind in (*FIELDS, *MAPS)}
         self.served: set[Location] = set()
         self.unused: list[Location] = []
@@ -105,7 +107,7 @@ class Objects:
         if not isinstance(node, dict):
             self._wrong_type(location, "an object", served)
             return
-        if kind in REFERABLE and "$ref" in node:
+        if kind in REFERABLE and "$ref" in node and (kind != "MediaType" or self.is_3_2):
             self._reference(location, kind, node, served)
             if kind != "Schema" or self.is_3_0:
                 return
@@ -124,6 +126,14 @@ class Objects:
         fields = FIELDS[kind]
         for name, value in node.items():
             if name in fields:
+                if not self.is_3_2 and name in ONLY_3_2.get(kind, ()):
+                    self.findings.warning(
+                        location.child(name),
+                        "unknown-field",
+                        f"{name} is not a field of OpenAPI {self.version}; it is ignored",
+                        "write openapi: 3.2.0 at the top, or leave it out",
+                    )
+                    continue
                 if self.is_3_0 and name in ONLY_3_1.get(kind, ()):
                     self.findings.warning(
                         location.child(name),
@@ -149,11 +159,13 @@ class Objects:
                 )
         if kind == "Discriminator":
             self._mapping(location, node.get("mapping"))
+            if self.is_3_2 and "defaultMapping" in node:
+                self._meant(location.child("defaultMapping"), node["defaultMapping"])
         if kind == "Parameter" and "schema" not in node and "content" not in node:
             self.findings.warning(
                 location, "missing-field", "there is no schema, so any value is accepted", "add schema"
             )
-        if kind == "Response" and "description" not in node:
+        if kind == "Response" and "description" not in node and not self.is_3_2:
             self.findings.warning(location, "response-without-description", "description is missing", "add description")
 
     def _field(self, location: Location, value: object, spec: str, served: bool, strict: bool) -> None:
@@ -183,17 +195,21 @@ class Objects:
     def _mapping(self, location: Location, mapping: object) -> None:
         """The values of a discriminator's mapping are references, or names of schemas."""
         for value, reference in mapping.items() if isinstance(mapping, dict) else ():
-            if not isinstance(reference, str):
-                continue
-            file = location.file
-            if is_schema_name(reference):
-                file, reference = self.sources.entry, reference_to(pointer_to("components", "schemas", reference))
-            try:
-                target = self.sources.target(file, reference)
-            except BrokenReference as error:
-                self.findings.warning(location.child("mapping", value), error.rule, str(error), error.advice)
-            else:
-                self._enqueue(target, "Schema", self.sources.at(target), False)
+            self._meant(location.child("mapping", value), reference)
+
+    def _meant(self, location: Location, reference: object) -> None:
+        """A reference to a schema, or the name of one."""
+        if not isinstance(reference, str):
+            return
+        file = location.file
+        if is_schema_name(reference):
+            file, reference = self.sources.entry, reference_to(pointer_to("components", "schemas", reference))
+        try:
+            target = self.sources.target(file, reference)
+        except BrokenReference as error:
+            self.findings.warning(location, error.rule, str(error), error.advice)
+        else:
+            self._enqueue(target, "Schema", self.sources.at(target), False)
 
     def _unknown(self, location: Location, kind: str, name: str) -> None:
         lowered = {field.lower(): field for field in FIELDS[kind]}
@@ -251,8 +267,9 @@ class Objects:
             )
 
     def _find_unused(self, components: object, used: set[Location]) -> None:
+        schemes = components.get("securitySchemes") if isinstance(components, dict) else None
         named = {
-            name
+            component_named(name, "securitySchemes", schemes or ())
             for requirement in self.nodes["Requirement"].values()
             if isinstance(requirement, dict)
             for name in requirement

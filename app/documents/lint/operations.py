@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...contract.document import templates
-from ...contract.operations import METHODS, derived_id, unused
+from ...contract.methods import described_methods, fault_of_method
+from ...contract.operations import derived_id, unused
+from ...contract.pointers import component_named, look_up
 from ...jsontypes import Json
 from .objects import Objects
 from .positions import Location
@@ -47,12 +49,16 @@ def described(objects: Objects) -> Iterator[Described]:
         if followed is None or "?" in path or path.startswith("x-"):
             continue
         item_at, item = followed
-        for method in METHODS:
-            if not isinstance(item, dict) or method not in item:
+        for method, below in described_methods(item, objects.version) if isinstance(item, dict) else ():
+            at = Location(item_at.file, item_at.pointer + below)
+            if fault := fault_of_method(method, below):
+                objects.findings.error(
+                    at, "unserved-method", fault, "write a method that can be served, or leave it out"
+                )
                 continue
-            at = item_at.child(method)
-            found = objects.follow(at, item[method])
-            _tell_of_reference(objects, at, item[method], is_broken=found is None)
+            given = look_up(item, below)
+            found = objects.follow(at, given)
+            _tell_of_reference(objects, at, given, is_broken=found is None)
             if found is not None and isinstance(found[1], dict):
                 at, node = found
                 name = str(node.get("operationId") or unused(derived_id(method, path), taken))
@@ -144,6 +150,7 @@ def _check_ids(objects: Objects, found: list[Described]) -> None:
 def _check_parameters(objects: Objects, operation: Described) -> None:
     wanted = set(templates(operation.path))
     declared: dict[str, tuple[Location, Any]] = {}
+    queries: list[str] = []
     for owner, at in ((operation.node, operation.at), (operation.item, operation.item_at)):
         here: set[tuple[str, str]] = set()
         parameters = owner.get("parameters")
@@ -154,13 +161,23 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
                 continue
             target, node = followed
             name, location = str(node.get("name")), str(node.get("in"))
-            if "in" in node and location not in ("path", "query", "header", "cookie"):
+            known = ("path", "query", "header", "cookie", *(["querystring"] if objects.is_3_2 else []))
+            if "in" in node and location not in known:
                 objects.findings.error(
                     target.child("in"),
                     "unknown-parameter-location",
                     f"the parameter {name} stands nowhere that a request has",
-                    "write in: path, query, header or cookie",
+                    f"write in: {', '.join(known[:-1])} or {known[-1]}",
                 )
+            if objects.is_3_2 and location in ("query", "querystring"):
+                queries.append(location)
+                if len(queries) > 1 and "querystring" in queries:
+                    objects.findings.error(
+                        place,
+                        "query-beside-querystring",
+                        "a parameter in: querystring is the whole query, and there is another one",
+                        "leave one of them out",
+                    )
             if (name, location) in here:
                 objects.findings.warning(
                     place,
@@ -222,6 +239,10 @@ def _check_answers(objects: Objects, operation: Described) -> None:
             )
 
 
+def _scheme(objects: Objects, name: str, known: Container[str]) -> str:
+    return component_named(name, "securitySchemes", known) if objects.is_3_2 else name
+
+
 def _check_security(objects: Objects, found: list[Described], kept: frozenset[str]) -> None:
     root = Location(objects.sources.entry, "")
     content = objects.sources.at(root)
@@ -238,14 +259,15 @@ def _check_security(objects: Objects, found: list[Described], kept: frozenset[st
         alternatives = [r for r in security if isinstance(r, dict)] if isinstance(security, list) else []
         for index, requirement in enumerate(alternatives):
             for name in requirement:
-                if name not in schemes:
+                if _scheme(objects, name, schemes) not in schemes:
                     objects.findings.error(
                         at.child(index, name),
                         "undefined-security-scheme",
                         f"{name} is not among components/securitySchemes",
                         "define it there, or correct the name",
                     )
-            unsupported.append([name for name in requirement if name in schemes and name not in kept])
+            names = [_scheme(objects, name, schemes) for name in requirement]
+            unsupported.append([name for name in names if name in schemes and name not in kept])
         if unsupported:
             # One alternative without them opens the operation.
             for name in {name for names in unsupported for name in names}:

@@ -6,6 +6,7 @@ from file to file inside the folder of the first one, and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import yaml
 
 from ...contract.bundling import OutsideReference, locate
 from ...contract.pointers import look_up, pointer_to, tokens
+from ...contract.uris import Uris
 from ...contract.yaml_json import YamlLoader, refuse_bombs
+from ...errors import DocumentError
 from .json_places import JsonPlaces
 
 # What is wrong with a reference to what is not read, and how to mend it.
@@ -131,11 +134,14 @@ class Sources:
         self.folder = path.parent
         self.entry = path.name
         self.files: dict[str, SourceFile] = {}
+        self.uris = Uris(path.name)
 
     def file(self, name: str) -> SourceFile:
         """A file by its name. Raises `Unreadable`."""
         if name not in self.files:
             self.files[name] = SourceFile(self.folder / name)
+            with contextlib.suppress(DocumentError):  # told as a finding
+                self.uris.add(name, self.files[name].content)
         return self.files[name]
 
     def at(self, location: Location) -> Any:
@@ -149,7 +155,7 @@ class Sources:
             BrokenReference: it leads nowhere, or out of the folder.
         """
         try:
-            name, fragment = locate(self.folder, file, reference)
+            name, fragment = locate(self.folder, file, self.uris.relative(file, reference))
         except OutsideReference as error:
             raise BrokenReference("remote-reference", *_OUTSIDE[error.reason]) from None
         fragment = unquote(fragment)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...contract.content import Described, content_of
 from ...contract.document import Document
+from ...contract.media import is_json, split_type
+from ...contract.methods import described_methods
 from ...contract.operations import Operation
-from ...contract.pointers import pointer_to
+from ...contract.pointers import look_up, pointer_to
+from ...contract.sequences import events_in, framing_of, texts_in
 from ...jsontypes import Json
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseMedia:
-    """One media type of an answer. ``schema`` is a pointer, ``examples`` has values by name."""
+    """One media type of an answer. ``schema`` is a pointer, ``examples`` has values by name. ``is_item``: the schema is
+    of an item of a sequence, of an event as a whole in an event stream; ``item`` is the pointer of what the document
+    says of items."""
 
     type: str
     schema: str | None
     examples: Mapping[str, Any]
+    is_item: bool = False
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,9 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
         ConfigurationError: a reference is broken.
     """
     item, item_pointer = document.resolve(document.paths[operation.path])
-    at = (item_pointer or pointer_to("paths", operation.path)) + pointer_to(operation.method)
-    described, there = document.resolve(item[operation.method])
+    below = dict(described_methods(item, document.version))[operation.method]
+    at = (item_pointer or pointer_to("paths", operation.path)) + below
+    described, there = document.resolve(look_up(item, below))
     base = (there or at) + pointer_to("responses")
     found = {}
     for status, node in (described.get("responses") or {}).items():
@@ -62,27 +72,53 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
         if key != "default" and not (len(key) == 3 and key[0] in "12345" and set(key[1:]) <= set("0123456789X")):
             continue  # an extension
         at = pointer or base + pointer_to(status)
+        content = [(name, each) for name, each in content_of(document, node, at).items()]
         found[key] = Response(
             key,
             tuple(
                 # What answers are held against is said once, by the operation.
-                ResponseMedia(media_type, operation.responses[key].get(media_type.lower()), _examples(document, media))
-                for media_type, media in (node.get("content") or {}).items()
+                _media(document, operation, media_type, media, operation.responses[key].get(media_type.lower()))
+                for media_type, media in content
             ),
             tuple(_header(document, name, header, at) for name, header in (node.get("headers") or {}).items()),
         )
     return found
 
 
-def _examples(document: Document, node: Json) -> Json:
+def _media(
+    document: Document, operation: Operation, media_type: str, described: Described, schema: str | None
+) -> ResponseMedia:
+    examples = _examples(document, described.node, media_type)
+    return ResponseMedia(media_type, schema, examples, schema in operation.items, described.item)
+
+
+def _examples(document: Document, node: Json, media_type: str = "") -> Json:
     found = {}
     for name, example in (node.get("examples") or {}).items():
         example, _ = document.resolve(example)
-        if isinstance(example, dict) and "value" in example:  # not one that lies elsewhere, by `externalValue`
-            found[name] = example["value"]
+        if not isinstance(example, dict):
+            continue
+        for key in ("value", "dataValue"):  # not one that lies elsewhere, by `externalValue`
+            if key in example:
+                found[name] = example[key]
+        if name not in found and isinstance(example.get("serializedValue"), str):
+            found[name] = _read(example["serializedValue"], split_type(media_type)[0])
     if "example" in node:
         found.setdefault("example", node["example"])
     return found
+
+
+def _read(text: str, media_type: str) -> Any:
+    """What an example is that is given as it is sent; a text where it cannot be read."""
+    framing = framing_of(media_type)
+    try:
+        if framing == "events":
+            return events_in(text)
+        if framing is not None:
+            return [json.loads(each) for each in texts_in(framing, text.encode())]
+        return json.loads(text) if is_json(media_type) else text
+    except (ValueError, RecursionError):
+        return text
 
 
 def _header(document: Document, name: str, node: Json, response: str) -> Header:

@@ -29,12 +29,17 @@ function openedHere(document) {
   return { ...document, components: { ...components, securitySchemes: schemes } };
 }
 
+function each(object, change) {
+  return Object.fromEntries(Object.entries(object ?? {}).map(([name, value]) => [name, change(value, name)]));
+}
+
+function operationHere(value, name) {
+  return name === "additionalOperations" ? each(value, withoutServers) : withoutServers(value);
+}
+
 function servedHere(document) {
-  const paths = Object.entries(document.paths ?? {}).map(([path, item]) => [
-    path,
-    Object.fromEntries(Object.entries(withoutServers(item)).map(([name, value]) => [name, withoutServers(value)])),
-  ]);
-  return { ...document, servers: [here], paths: Object.fromEntries(paths) };
+  const paths = each(document.paths, (item) => each(withoutServers(item), operationHere));
+  return { ...document, servers: [here], paths };
 }
 
 // The address is fixed: a page that took it from the query string could be made to show another server's document.

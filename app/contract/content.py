@@ -1,0 +1,103 @@
+"""The ``content`` of bodies, answers and parameters: the media types that a document describes, each read once.
+
+Since OpenAPI 3.2 a media type may stand among the components, and may say with ``itemSchema`` what each item of a
+sequence is (OpenAPI 3.2.0, "Media Type Object").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UnusablePart
+from ..jsontypes import Json
+from .document import Document
+from .media import split_type
+from .pointers import pointer_to
+from .sequences import NAMED, Framing, framing_of
+from .structure import since_3_2
+
+# How parts are written that go by their places, and parts inside a part.
+BY_PLACE = frozenset({"prefixEncoding", "itemEncoding"})
+NESTED = BY_PLACE | {"encoding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A media type of a document: its object and where that stands, and the pointers of its schema and of that of its
+    items, None where there is none. ``framing``: it is a sequence, whose items are told apart so; ``is_whole``: its
+    schema says more of the list of items than what each of them is."""
+
+    node: Json
+    pointer: str
+    schema: str | None
+    item: str | None = None
+    framing: Framing | None = None
+    is_whole: bool = False
+
+
+def content_of(document: Document, node: Any, pointer: str) -> dict[str, Described]:
+    """The media types of what stands at a pointer.
+
+    Raises:
+        DocumentError: a reference is broken, or what is said of a sequence cannot be held to.
+    """
+    found = {}
+    is_3_2 = since_3_2(document.version)
+    for media_type, media in (node.get("content") or {}).items():
+        at = pointer + pointer_to("content", media_type)
+        if is_3_2:
+            if isinstance(media.get("$ref"), str):
+                media, there = document.resolve(media)
+                at = there or at
+            found[media_type] = _described(document, split_type(media_type)[0], media, at)
+        else:
+            found[media_type] = Described(media, at, at + "/schema" if "schema" in media else None)
+    return found
+
+
+def _described(document: Document, media_type: str, media: Json, at: str) -> Described:
+    schema = at + "/schema" if "schema" in media else None
+    framing = framing_of(media_type)
+    if "itemSchema" in media:
+        if framing is None:
+            raise UnusablePart(
+                f"{document.source}: {at}/itemSchema: {media_type} has no items that are told apart; write schema, or "
+                f"a media type of a sequence: {NAMED}."
+            )
+        return Described(media, at, schema, at + "/itemSchema", framing, is_whole=schema is not None)
+    if framing == "parts" and BY_PLACE & media.keys():
+        return Described(media, at, schema, None, framing, is_whole=schema is not None)
+    if framing and schema:
+        # The schema is that of the list of all items. One of no list is taken for an item's, as in documents of 3.1.
+        whole, there = document.resolve(media["schema"])
+        if isinstance(whole, dict) and (whole.get("type") == "array" or "items" in whole):
+            item = f"{there or schema}/items" if "items" in whole else None
+            return Described(media, at, schema, item, framing, is_whole=bool(whole.keys() - {"type", "items"}))
+        if framing in ("lines", "records"):
+            is_item = isinstance(whole, dict) and ("type" in whole or "properties" in whole)
+            return Described(media, at, schema, schema if is_item else None, framing, is_whole=not is_item)
+    return Described(media, at, schema)
+
+
+def check_encodings(document: Document, media_type: str, media: Json, at: str) -> None:
+    """Refuse what is said of the parts of a form by their places, or of parts inside parts: forms have neither.
+
+    Raises:
+        DocumentError: that is said.
+    """
+    for name in BY_PLACE & media.keys():
+        if framing_of(media_type) != "parts":
+            raise UnusablePart(
+                f"{document.source}: {at}/{name}: {media_type} has no parts that go by their places; write "
+                "encoding, by the names of its parts, or the media type multipart/mixed."
+            )
+    encodings = [(pointer_to("encoding", name), each) for name, each in (media.get("encoding") or {}).items()]
+    encodings += [(pointer_to("prefixEncoding", n), each) for n, each in enumerate(media.get("prefixEncoding") or ())]
+    encodings += [("/itemEncoding", media["itemEncoding"])] if "itemEncoding" in media else []
+    for place, encoding in encodings:
+        for nested in NESTED & encoding.keys():
+            raise UnusablePart(
+                f"{document.source}: {at}{place}/{nested}: parts inside a part are not read; a part with contentType: "
+                "application/json is."
+            )
