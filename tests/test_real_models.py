@@ -118,7 +118,8 @@ def test_a_configuration_file_names_one_too_and_a_reload_downloads_what_is_new_i
 def test_a_start_that_is_stopped_while_it_downloads_leaves_no_process_behind(loopback: Hub, tmp_path: Path) -> None:
     with hub({}) as silent:
         silent.waits = True
-        env = {**os.environ, "PARLEY_MODEL": "hf:org/x", "PARLEY_API_KEYS": "k", **silent.environ(tmp_path / "hf")}
+        asking = {"PARLEY_MODEL": "hf:org/x", "PARLEY_API_KEYS": "k", "HF_HUB_ETAG_TIMEOUT": "300"}
+        env = {**os.environ, **asking, **silent.environ(tmp_path / "hf")}
         started = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "wsgi:app"],
             cwd=ROOT,
