@@ -88,19 +88,27 @@ class ApiError(Exception):
 
 
 class BadRequest(ApiError):
+    """400: the request breaks the contract, or a limit of the server or of the model."""
+
     status = 400
     type = "invalid_request_error"
 
 
 class UnsupportedParameter(BadRequest):
+    """400: the parameter is valid, but the model cannot honour it."""
+
     default_code = "unsupported_parameter"
 
 
 class ContextLengthExceeded(BadRequest):
+    """400: prompt and answer do not fit the model's context, which is counted in tokens."""
+
     default_code = "context_length_exceeded"
 
 
 class Unauthorized(ApiError):
+    """401: there is no key, or a wrong one. It has the header ``WWW-Authenticate`` (RFC 9110, 11.6.1)."""
+
     status = 401
     type = "invalid_request_error"
     default_code = "invalid_api_key"
@@ -110,40 +118,54 @@ class Unauthorized(ApiError):
 
 
 class NotFound(ApiError):
+    """404: no such path, or no such object."""
+
     status = 404
     type = "invalid_request_error"
     default_code = "not_found"
 
 
 class ModelNotFound(NotFound):
+    """404: no model of that id is served."""
+
     default_code = "model_not_found"
 
 
 class MethodNotAllowed(ApiError):
+    """405: the path is in the document, but not with this method."""
+
     status = 405
     type = "invalid_request_error"
     default_code = "method_not_allowed"
 
 
 class NotAcceptable(ApiError):
+    """406: the operation has no answer in a media type that the client accepts."""
+
     status = 406
     type = "invalid_request_error"
     default_code = "not_acceptable"
 
 
 class RequestTimeout(ApiError):
+    """408: the body did not arrive in time."""
+
     status = 408
     type = "invalid_request_error"
     default_code = "request_timeout"
 
 
 class ContentTooLarge(ApiError):
+    """413: the body has more bytes, values or fields than the settings allow."""
+
     status = 413
     type = "invalid_request_error"
     default_code = "request_too_large"
 
 
 class UnsupportedMediaType(ApiError):
+    """415: the operation takes no body of this media type."""
+
     status = 415
     type = "invalid_request_error"
     default_code = "unsupported_media_type"
@@ -196,22 +218,30 @@ def _text(value: object, longest: int) -> str:
 
 
 class ServerError(ApiError):
+    """500: a fault of the server's own."""
+
     status = 500
     type = "server_error"
     default_code = "internal_error"
 
 
 class ContractViolation(ServerError):
+    """500: an answer does not fit the document, and is not sent."""
+
     default_code = "contract_violation"
 
 
 class NotImplementedOperation(ApiError):
+    """501: the document has the operation, and the server has no handler for it."""
+
     status = 501
     type = "server_error"
     default_code = "not_implemented"
 
 
 class UpstreamFailed(ApiError):
+    """502: an engine elsewhere failed, or sent what cannot be used."""
+
     status = 502
     type = "server_error"
     default_code = "upstream_error"
@@ -236,6 +266,8 @@ class Overloaded(EngineUnavailable):
 
 
 class UpstreamTimeout(ApiError):
+    """504: an engine elsewhere did not answer in time."""
+
     status = 504
     type = "server_error"
     default_code = "upstream_timeout"

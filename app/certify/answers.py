@@ -24,10 +24,12 @@ def whole(seen: Seen) -> Json:
 
 
 def choices(seen: Seen) -> list[Json]:
+    """The choices of an answer that are objects."""
     return [choice for choice in items(whole(seen), "choices") if isinstance(choice, dict)]
 
 
 def message(seen: Seen, choice: int = 0) -> Json:
+    """The message of a choice, which is empty where there is none."""
     return members(choices(seen), choice, "message")
 
 
@@ -57,6 +59,7 @@ def _calls_as_text(made: Json) -> Iterator[str]:
 
 
 def finish(seen: Seen, choice: int = 0) -> str | None:
+    """The finish reason of a choice, None where it is no text."""
     found = get(choices(seen), choice, "finish_reason")
     return found if isinstance(found, str) else None
 
@@ -103,6 +106,7 @@ def logprobs(seen: Seen, choice: int = 0) -> list[Any] | None:
 
 
 def is_logprob(value: Any) -> bool:
+    """Whether a value is a log probability: a finite number that is at most 0, but for rounding."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value <= 1e-6
 
 

@@ -74,16 +74,20 @@ class Row:
 
 
 def honoured(seen: str) -> Verdict:
+    """An effect was seen; ``seen`` says which."""
     return Verdict("honoured", seen)
 
 
 def ignored(seen: str) -> Verdict:
+    """Accepted, and certainly without effect; ``seen`` says what was seen instead."""
     return Verdict("ignored", seen)
 
 
 def broken(seen: str) -> Verdict:
+    """A failure that names no parameter, or an answer outside the contract; ``seen`` says which."""
     return Verdict("broken", seen)
 
 
 def not_seen(why: str) -> Verdict:
+    """Accepted, and no answer can show an effect; ``why`` says what kept it from being seen."""
     return Verdict("not seen", why)

@@ -9,6 +9,8 @@ _REFUSED = 64
 
 
 class Connection(Protocol):
+    """What `Connections` must know of a connection, and may do to it."""
+
     @property
     def held(self) -> int:
         """Bytes that are kept in memory for it: answers that it has not read, and what it has sent ahead."""

@@ -32,6 +32,8 @@ Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
 
 class Listener(Protocol):
+    """A socket on which gunicorn listens."""
+
     def getsockname(self) -> Address: ...
 
 

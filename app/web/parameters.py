@@ -84,6 +84,7 @@ class ParameterReader:
 
 
 def validator_of(parameter: Parameter, schemas: Schemas) -> Validator | None:
+    """The validator of a parameter's schema for requests; None: it has no schema."""
     return schemas.validator(parameter.schema, "request") if parameter.schema else None
 
 

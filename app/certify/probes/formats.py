@@ -61,6 +61,7 @@ def _told(answers: Answers) -> Verdict:
 
 
 def format_of(**more: Any) -> Json:
+    """A ``response_format`` with the schema of this module; ``more`` are further properties of its ``json_schema``."""
     return {"type": "json_schema", "json_schema": {"name": "zyr", "schema": SCHEMA, **more}}
 
 

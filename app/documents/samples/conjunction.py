@@ -120,6 +120,7 @@ class Source:
 
 
 def branches(pointer: str, node: Json, union: str) -> list[str]:
+    """The pointers of the branches that a schema at ``pointer`` has under ``union``, such as ``oneOf``."""
     return [f"{pointer}/{union}/{index}" for index in range(len(node.get(union) or ()))]
 
 

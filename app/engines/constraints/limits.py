@@ -75,6 +75,7 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 def fault(param: str, reason: str, path: str = "") -> BadRequest:
+    """The error of a schema that came as the parameter ``param``; ``path`` is the place in it."""
     return BadRequest(f"The schema cannot be used: {reason}.", param=param + path, code="invalid_value")
 
 

@@ -111,6 +111,7 @@ def _text(parts: list[Any], drift: Drift) -> Any:
 
 
 def call_id() -> str:
+    """A new id for a tool call that came without one."""
     return f"call_{secrets.token_hex(12)}"
 
 

@@ -48,11 +48,15 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
+    """Parts that follow each other."""
+
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """One of several branches."""
+
     branches: tuple[Node, ...]
 
 

@@ -85,6 +85,7 @@ def listed(parts: Parts) -> list[Any] | None:
 
 
 def lists_of(schema: Json) -> Iterator[list[Any]]:
+    """The lists of values that a schema has by ``const`` and ``enum``; what obeys it is in each of them."""
     if "const" in schema:
         yield [schema["const"]]
     if "enum" in schema:
