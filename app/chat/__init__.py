@@ -1,1 +1,1 @@
-"""The domain of chats: models, parameters, policy, load, completions and chunks. Engines answer; nothing here is HTTP."""
+"""The domain of chats: models, parameters, policy, load, completions and chunks. Nothing here is HTTP."""
