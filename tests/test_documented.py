@@ -7,6 +7,7 @@ Tables that must be the code's own are held by tests of their own: settings (`te
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -176,6 +177,19 @@ def test_every_public_name_is_documented(package: str) -> None:
     names = import_module(package).__all__
     assert "create_app" in names
     assert undocumented(names) == []
+
+
+@pytest.mark.parametrize("package", [name for name in ("app", "parley") if find_spec(name)])
+def test_every_public_name_has_a_docstring_and_so_have_its_methods(package: str) -> None:
+    public = {name: getattr(import_module(package), name) for name in import_module(package).__all__}
+    methods = {
+        f"{name}.{each}": member
+        for name, value in public.items()
+        if isinstance(value, type)
+        for each, member in vars(value).items()
+        if not each.startswith("_") and inspect.isroutine(member)
+    }
+    assert [name for name, value in (public | methods).items() if not inspect.getdoc(value)] == []
 
 
 def test_every_target_of_make_is_documented_for_those_who_change_the_code() -> None:

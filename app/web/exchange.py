@@ -39,6 +39,7 @@ class Exchange:
         return found
 
     def attach(self, scope: Scope) -> None:
+        """Put it into an ASGI scope, where `of` finds it."""
         scope.setdefault("extensions", {})[_KEY] = self
 
 
@@ -64,6 +65,11 @@ class Request:
         return [value.decode("latin-1") for key, value in self.headers if key == name.encode()]
 
     def service(self, kind: type[T]) -> T:
+        """The service of a kind that the application was wired with, such as `app.chat.service.Chat`.
+
+        Raises:
+            KeyError: it has none of that kind.
+        """
         found = self.services[kind]
         assert isinstance(found, kind)
         return found
