@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 from openapi_spec_validator.schemas import schema_v30, schema_v31, schema_v32
@@ -148,7 +148,7 @@ _SCHEMAS = st.recursive(
 _VALUES = [None, True, 0, 1, 2, 3, -3, 1.5, "a", "b", [], [1], [None], ["a"], {}, {"a": 1}, {"a": None}, {"b": "a"}]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_SCHEMAS)
 def test_a_schema_of_3_0_allows_the_same_in_any_version(schema: Any) -> None:
     given = document("3.0.3", components={"schemas": {"S": schema}})
