@@ -1,9 +1,13 @@
-"""What servers load: ``gunicorn wsgi:app``. The settings of gunicorn itself come from ``gunicorn.conf.py``."""
+"""What servers load: ``gunicorn wsgi:app``. The settings of gunicorn itself come from ``gunicorn.conf.py``.
 
+``flask --app wsgi`` wants a Flask application, which Connexion's is not: one with the commands, or the one inside, that
+is never served on its own. Keys and contract are checked around it, and it refuses requests that did not pass them.
+"""
+
+from app.cli import for_flask
 from app.starting import load
 
-app = load()
-
-# Connexion's application is not a Flask application, and `flask --app wsgi` wants one for its commands. It is never
-# served on its own: keys and contract are checked around it, and it refuses requests that did not pass them.
-flask_app = app.app
+flask_app = for_flask()
+if flask_app is None:
+    app = load()
+    flask_app = app.app

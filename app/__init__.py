@@ -1,16 +1,46 @@
-"""Parley: a chat-completions server whose law is its OpenAPI document."""
+"""Parley: a chat-completions server whose law is its OpenAPI document.
+
+What is listed here is public, and the same in the package `parley`, whose name no module of yours takes: an ``app.py``
+would take this one's. Everything else is private.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from connexion import FlaskApp
 
+    from .errors import ApiError
     from .settings import Settings
+    from .web.answers import Event, Reply, Stream
+    from .web.exchange import Request
     from .web.reloading import Reloading
+    from .web.uploads import Upload
 
-__all__ = ["create_app"]
+__all__ = ["ApiError", "Event", "Reply", "Request", "Settings", "Stream", "Upload", "create_app"]
+
+# Imported when they are asked for: the model process and its supervisor import this package too, and stay small.
+_PLACES = {
+    "ApiError": ".errors",
+    "Event": ".web.answers",
+    "Reply": ".web.answers",
+    "Request": ".web.exchange",
+    "Settings": ".settings",
+    "Stream": ".web.answers",
+    "Upload": ".web.uploads",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def create_app(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -19,7 +49,6 @@ def create_app(settings: Settings | None = None) -> FlaskApp | Reloading:
     Raises:
         ConfigurationError: a setting, a key file, the model file or the document cannot be used.
     """
-    # Not imported before it is needed: the model process and its supervisor import this package too, and stay small.
     from .frameworks import import_connexion
 
     import_connexion()

@@ -1,84 +1,87 @@
-"""The server's commands: ``flask --app wsgi ...``, and ``parley ...`` where the package is installed."""
+"""The command `parley`, and the same commands for ``flask --app wsgi``."""
 
 from __future__ import annotations
 
-import os
-import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import click
-import flask
-from msgspec.structs import fields
 
-from .commands.certify import certify
-from .commands.config import config
-from .commands.contract import contract
-from .commands.models import models
-from .commands.told import Told, ToldGroup
-from .frameworks.flask import flask_run, looks_for_commands
-from .settings import Settings, variable
-from .tables import help_of, is_secret
-from .web.keys import load_keys
+from .commands.lazy import LazyGroup
+
+if TYPE_CHECKING:
+    import flask
+
+HELP = """Serve language models by an OpenAPI document, and look at models, documents and servers.
+
+\b
+First steps:
+  parley serve                        serve the bundled model on 127.0.0.1:8080
+  parley models pull smollm2          download a small real model
+  parley serve --model smollm2        serve it
+  parley contract check FILE          find what is wrong with an OpenAPI document
+  parley serve --spec FILE --mock all serve mocks of it
+
+`parley COMMAND --help` tells more of each.
+"""
+
+COMMANDS = {
+    "serve": ("serve:serve_command", "Start the server."),
+    "models": ("models:models", "List, show and download models."),
+    "keys": ("keys:keys_command", "Print the API keys' short names, and the generated key."),
+    "settings": ("settings:settings_command", "Print every setting, its value and what it does."),
+    "config": ("config:config", "Check what is to be served, before it is."),
+    "contract": ("contract:contract", "Check, compare and convert OpenAPI documents."),
+    "certify": ("certify:certify", "Find out what any server does with each parameter."),
+}
 
 
-def register(app: flask.Flask) -> None:
-    """Add the commands to a Flask application, where ``flask`` finds them."""
-    for command in (_settings, _keys, models, config, contract, certify):
-        app.cli.add_command(command)
-
-
-def commands_alone() -> flask.Flask | None:
-    """An application with nothing but the commands, if ``flask`` loads one to find a command in it: none of them needs
-    what is served, and some are there to find out why it cannot be. None: it is loaded for another reason."""
-    if not looks_for_commands():
-        return None
-    app = flask.Flask("parley", static_folder=None)
-    register(app)
-    return app
-
-
-def take_over_flask_run() -> None:
-    """Become gunicorn when ``flask run`` is what loads the application.
-
-    Flask's command would serve the inner application alone, by WSGI. It cannot be replaced by an application's own,
-    for Flask looks its built-in commands up first; but it loads the application before it serves.
-    """
-    run = flask_run()
-    if run is None:
+def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
         return
-    if run.other:
-        raise click.UsageError(
-            f"gunicorn serves here, to which these options of Flask's mean nothing: {', '.join(run.other)}. "
-            "Give its own in GUNICORN_CMD_ARGS."
+    try:
+        click.echo(f"parley {version('parley')}")
+    except PackageNotFoundError:
+        click.echo("parley, a checkout that is not installed")
+    ctx.exit()
+
+
+parley = LazyGroup(
+    "parley",
+    lazy=COMMANDS,
+    help=HELP,
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version and exit.",
         )
-    environment = {**os.environ, **{f"PARLEY_{name.upper()}": value for name, value in run.address.items()}}
-    os.execve(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:app.serving", "wsgi:app"], environment)
+    ],
+)
 
 
-@click.command("settings", cls=Told)
-def _settings() -> None:
-    """Print every setting, its value in force and what it does."""
-    settings = Settings.from_environment()
-    for field in fields(settings):
-        value: object = getattr(settings, field.name)
-        if is_secret(field):
-            value = f"{len(value) if isinstance(value, tuple) else int(value is not None)} configured"
-        click.echo(f"{variable(field.name)} = {value}\n    {help_of(field)}")
+def for_flask() -> flask.Flask | None:
+    """What ``flask --app wsgi`` is given when it looks for a command: an application with the commands alone, for none
+    of them needs what is served, and some are there to find out why it cannot be. None: it is not Flask's command line
+    that loads the application, or one of Flask's own commands does, which is about what is served.
 
+    ``flask run`` becomes gunicorn. Flask would serve the inner application alone, by WSGI; its command cannot be
+    replaced, for Flask looks its own up first, but it loads the application before it serves.
+    """
+    from .frameworks.flask import command_application, flask_run, looks_for_commands
 
-@click.command("keys", cls=Told)
-def _keys() -> None:
-    """Print the short names of the API keys in force, and the generated key if there is one."""
-    keys = load_keys(Settings.from_environment())
-    for name in keys.names:
-        click.echo(name)
-    if keys.generated is not None:
-        click.echo(f"generated: {keys.generated}")
+    if looks_for_commands():
+        return command_application(parley)
+    if (run := flask_run()) is not None:
+        from .commands.serve import become_gunicorn
 
-
-@click.group("parley", cls=ToldGroup)
-def parley() -> None:
-    """A chat-completions server's commands. To serve: gunicorn -c python:app.serving wsgi:app"""
-
-
-for _command in (_settings, _keys, models, config, contract, certify):
-    parley.add_command(_command)
+        if run.other:
+            raise click.UsageError(
+                f"gunicorn serves here, to which these options of Flask's mean nothing: {', '.join(run.other)}. "
+                "Give its own in GUNICORN_CMD_ARGS, or to `parley serve`."
+            )
+        become_gunicorn(run.address)
+    return None

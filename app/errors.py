@@ -49,7 +49,7 @@ class ConfigurationError(ParleyError):
 
 
 class DocumentError(ConfigurationError):
-    """The document cannot be served; `flask --app wsgi contract check` tells all that is wrong with it.
+    """The document cannot be served; `parley contract check` tells all that is wrong with it.
 
     ``files`` are those that were read, or could not be, before it was known.
     """

@@ -115,7 +115,8 @@ class Master:
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
         """Have the model processes running that workers forked from now on need."""
         import_connexion()
-        from .wiring import contract_path, needs_engine
+        from .configuration.document import contract_path
+        from .wiring import needs_engine
 
         # Workers get it with the fork, which takes them no time, and no memory while it is not written to.
         document = Document.load(

@@ -1,8 +1,8 @@
-"""gunicorn's configuration: ``-c python:app.serving``, and ``gunicorn.conf.py`` in the checkout.
+"""gunicorn's configuration: ``-c python:parley.serving``, and ``gunicorn.conf.py`` in the checkout.
 
 gunicorn reads a configuration by running a module and looking at its names, so this one reads the settings when it is
-imported, which no other module does. Nothing but ``gunicorn.conf.py`` imports it: the application is loaded by
-`app.starting`, the hooks are those of `app.master`.
+imported, which no other module does. Nothing but ``gunicorn.conf.py`` and ``parley/serving.py`` imports it: the
+application is loaded by `app.starting`, the hooks are those of `app.master`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = [
     "when_ready",
     "worker_class",
     "worker_tmp_dir",
+    "wsgi_app",
 ]
 
 try:
@@ -35,6 +36,8 @@ except ConfigurationError as _error:
 _master = Master(_settings)
 
 proc_name = "parley"
+# For a command line that names none; `wsgi:app` is the same, where no other module wsgi is in front of ours.
+wsgi_app = "app.starting:load()"
 bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"
 # gunicorn's asgi worker, with our shape of failures for what never reaches the application.
 worker_class = "app.web.worker.Worker"

@@ -1,13 +1,12 @@
-"""How the application is loaded: by gunicorn's workers, or by ``flask`` for a command."""
+"""How the application is loaded by gunicorn's workers, and how the command `parley` begins."""
 
 from __future__ import annotations
 
+import os
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import ConfigurationError, DocumentError, UnusablePart
-from .frameworks import import_connexion
 from .frameworks.gunicorn import load_failure, wsgi_worker
 
 if TYPE_CHECKING:
@@ -16,25 +15,15 @@ if TYPE_CHECKING:
     from .web.reloading import Reloading
 
 
-def load() -> FlaskApp | Reloading | SimpleNamespace:
-    """The application for ``wsgi.py``. A failure ends the start with a sentence.
-
-    For a command there is one that holds the commands and serves nothing.
-    """
+def load() -> FlaskApp | Reloading:
+    """The application that is served. A failure ends the start with a sentence."""
     try:
         if (worker := wsgi_worker()) is not None:
             # It would answer every request with 500: found out here, whatever set it.
             raise wrong_worker(worker)
-        import_connexion()
         from . import create_app
-        from .cli import commands_alone, register, take_over_flask_run
 
-        if (commands := commands_alone()) is not None:
-            return SimpleNamespace(app=commands)
-        take_over_flask_run()
-        app = create_app()
-        register(app.app)
-        return app
+        return create_app()
     except ConfigurationError as error:
         if (failure := load_failure(f"parley: {told(error)}")) is not None:
             raise failure from None
@@ -42,10 +31,12 @@ def load() -> FlaskApp | Reloading | SimpleNamespace:
 
 
 def command_line() -> None:
-    """What ``parley`` runs: the commands of ``flask --app wsgi``, where the package is installed."""
-    import_connexion()
+    """What the command `parley` runs."""
     from .cli import parley
 
+    # As gunicorn does it: handlers of the user's are found from the folder that the command runs in.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     parley()
 
 
@@ -70,4 +61,4 @@ def told(error: ConfigurationError) -> str:
         return text
     lenience = " PARLEY_LENIENT=1 serves the rest." if isinstance(error, UnusablePart) else ""
     end = "" if text.endswith(".") else "."
-    return f"{text}{end}{lenience} All that is wrong with it: flask --app wsgi contract check FILE"
+    return f"{text}{end}{lenience} All that is wrong with it: parley contract check FILE"

@@ -17,10 +17,11 @@ from .chat.foreign import SPARE, Reading, known_to, reading
 from .chat.service import Chat, Limits
 from .completions.service import Completions
 from .configuration.building import Built
+from .configuration.document import OWN_HANDLERS, contract_path, handlers_of, own_contract
 from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.extend import extend_request
-from .contract.handlers import Handler, Handlers
+from .contract.handlers import Handler
 from .contract.lenience import usable
 from .contract.operations import Operation, operations
 from .contract.properties import defaults
@@ -55,8 +56,6 @@ from .web.reloading import Reloading
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView
 
-OWN_HANDLERS = "app.handlers"
-
 # The operations that models answer, by their handlers, and what answers them.
 _DOMAINS: Mapping[Handler, type[Chat]] = {
     create_chat_completion: Chat,
@@ -65,27 +64,6 @@ _DOMAINS: Mapping[Handler, type[Chat]] = {
 }
 
 log = logging.getLogger("parley")
-
-
-def contract_path(settings: Settings) -> Path:
-    """The document to serve: the user's, or the one that ships, in the checkout or in the installed package."""
-    return _own_contract() if settings.spec is None else settings.spec
-
-
-def _own_contract() -> Path:
-    here = Path(__file__).parent
-    installed = here / "openapi" / "openapi.yaml"
-    return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
-
-
-def handlers_of(settings: Settings) -> Handlers:
-    """Where the settings have handlers looked for: the user's packages, then ours.
-
-    Raises:
-        ConfigurationError: a package cannot be imported.
-    """
-    pairs = (pair.partition("=") for pair in settings.operations)
-    return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
 
 
 def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
@@ -139,7 +117,7 @@ def _foreign_readings(settings: Settings, document: Document, found: list[Operat
     theirs = asking_operations(settings, found) if settings.spec is not None else []
     if not theirs:
         return {}
-    ours = Document.load(_own_contract())
+    ours = Document.load(own_contract())
     schemas = Schemas(ours, lazy=True)
     readings: dict[type, Reading] = {}
     for own, service in asking_operations(Settings(), operations(ours)):

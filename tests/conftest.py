@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click.testing
-import flask
 import pytest
 
-from app.cli import register
+from app.cli import parley
+from app.configuration.document import contract_path
 from app.contract.document import Document
+from app.frameworks import import_connexion
 from app.settings import Settings
-from app.wiring import contract_path
 
 from .foreign import FOREIGN, foreign
 from .live import Server, serve
 
 pytest_plugins = ["tests.guard"]
+
+# Commands import it when they run, and a package that it imports tries a socket then, which no guarded test may.
+import_connexion()
 
 # Large documents are kept for many tests; to look through them at each chance takes a sixth of the time.
 gc.set_threshold(200_000, 20, 100)
@@ -57,16 +60,15 @@ def llama_server() -> Iterator[Server]:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    """Runs what follows ``flask --app wsgi`` on a command line, in this process: arguments, and variables by name."""
+    """Runs what follows ``parley`` on a command line, in this process: arguments, and variables by name."""
     for name in [name for name in os.environ if name.startswith("PARLEY_")]:
         monkeypatch.delenv(name)
     log = logging.getLogger("parley")
     level = log.level
-    app = flask.Flask("commands")
-    register(app)
+    runner = click.testing.CliRunner()
 
     def run(*arguments: str | Path, **variables: str) -> click.testing.Result:
-        return app.test_cli_runner().invoke(args=[*map(str, arguments)], env=variables, catch_exceptions=False)
+        return runner.invoke(parley, [*map(str, arguments)], env=variables, catch_exceptions=False)
 
     yield run
     log.setLevel(level)

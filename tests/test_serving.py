@@ -170,7 +170,7 @@ def test_a_document_that_cannot_be_served_ends_the_start(tmp_path: Path, operati
     (tmp_path / "d.json").write_text(json.dumps(document))
     log = refused({"PARLEY_SPEC": str(tmp_path / "d.json")}).log
     assert part in log
-    assert "flask --app wsgi contract check" in log
+    assert "parley contract check" in log
 
 
 def test_a_name_that_is_no_setting_is_pointed_out() -> None:

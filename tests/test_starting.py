@@ -45,7 +45,7 @@ def test_a_wrong_document_is_told_with_how_to_see_all_that_is_wrong_with_it(
     monkeypatch.setenv("PARLEY_SPEC", str(tmp_path / "api.json"))
     said = failure(capsys)
     assert said.startswith(f"parley: {tmp_path / 'api.json'} has no openapi version")
-    assert said.endswith(" All that is wrong with it: flask --app wsgi contract check FILE\n")
+    assert said.endswith(" All that is wrong with it: parley contract check FILE\n")
     assert "PARLEY_LENIENT" not in said
     assert said.count("\n") == 1
 
@@ -71,7 +71,3 @@ def test_a_worker_that_speaks_wsgi_is_refused_whatever_set_it(
 ) -> None:
     monkeypatch.setattr(starting, "wsgi_worker", lambda: "gthread")
     assert "worker class is gthread, which cannot serve this application. Set it to asgi" in failure(capsys)
-
-
-def test_what_is_loaded_holds_the_commands() -> None:
-    assert {"contract", "config", "keys", "models", "settings"} <= set(load().app.cli.commands)

@@ -1,1 +1,1 @@
-"""The commands of `flask --app wsgi ...` that have a module of their own."""
+"""The commands of `parley ...` that have a module of their own."""

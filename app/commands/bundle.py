@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract bundle``: a document of several files as one."""
+"""``parley contract bundle``: a document of several files as one."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def bundle_command(file: Path, output: Path | None) -> None:
             shown.at(f"{file}: writing it as one")
             text = written(document.content, output or file)
     except ConfigurationError as error:
-        raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
+        raise click.ClickException(f"{error} See `parley contract check`.") from None
     put(text, output)

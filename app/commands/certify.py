@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from ..configuration.document import contract_path
 from ..contract.document import Document
 from ..settings import Dialect, Settings
-from ..wiring import contract_path
 from .told import ToldGroup
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract check``: what is wrong with a document, and the operations that it has."""
+"""``parley contract check``: what is wrong with a document, and the operations that it has."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
+from ..configuration.document import handlers_of
 from ..contract.operations import Operation
 from ..documents.lint.check import Report, Row, check_document
 from ..documents.lint.findings import Finding, counts
 from ..documents.lint.rules import RULES
 from ..errors import ConfigurationError
 from ..settings import Settings
-from ..wiring import handlers_of
 from .progress import progress
 from .reports import junit, sarif, sentence
 from .showing import plural

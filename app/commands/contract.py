@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract ...``: looks at OpenAPI documents. Neither loads a model or what is being served."""
+"""``parley contract ...``: looks at OpenAPI documents. None loads a model or what is being served."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import logging
 
 import click
 
-from .bundle import bundle_command
-from .check import check_command
-from .convert import convert_command
-from .coverage import coverage_command
-from .diff import diff_command
+from .lazy import LazyGroup
+
+_COMMANDS = {
+    "check": ("check:check_command", "Find everything that is wrong with a document."),
+    "diff": ("diff:diff_command", "Tell what changed between two documents, and what breaks clients."),
+    "coverage": ("coverage:coverage_command", "Print what a model does with each property of the contract."),
+    "bundle": ("bundle:bundle_command", "Write a document of several files as one file."),
+    "convert": ("convert:convert_command", "Write a document in another version of OpenAPI."),
+}
 
 
-@click.group("contract")
+@click.group("contract", cls=LazyGroup, lazy=_COMMANDS)
 def contract() -> None:
-    """Look at OpenAPI documents."""
+    """Check, compare and convert OpenAPI documents."""
     # What the parts of the server warn of when they read a document is a finding here.
     logging.getLogger("parley").setLevel(logging.ERROR)
-
-
-for _command in (check_command, diff_command, coverage_command, bundle_command, convert_command):
-    contract.add_command(_command)

@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract convert``: a document in another version of the standard."""
+"""``parley contract convert``: a document in another version of the standard."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def convert_command(file: Path, version: Version, output: Path | None) -> None:
             shown.at(f"{file}: writing it")
             text = written(converted.content, output or file)
     except ConfigurationError as error:
-        raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
+        raise click.ClickException(f"{error} See `parley contract check`.") from None
     for loss in converted.losses:
         click.echo(f"{_NOTE[loss.looser]}: {loss.what}, at {loss.pointer}", err=True)
     put(text, output)

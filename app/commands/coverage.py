@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract coverage``: what becomes of each property of the document with a model."""
+"""``parley contract coverage``: what becomes of each property of the document with a model."""
 
 from __future__ import annotations
 

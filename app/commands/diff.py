@@ -1,4 +1,4 @@
-"""``flask --app wsgi contract diff``: what changed from one document to another."""
+"""``parley contract diff``: what changed from one document to another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def diff_command(before: Path, after: Path, form: str, fail_on_breaking: bool) -
             shown.at(f"{after}: comparing it with {before}")
             difference = compare_documents(old, new)
     except ConfigurationError as error:
-        raise click.ClickException(f"{error} See `flask --app wsgi contract check`.") from None
+        raise click.ClickException(f"{error} See `parley contract check`.") from None
     if form == "json":
         told = {
             "before": str(before),

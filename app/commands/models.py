@@ -1,4 +1,4 @@
-"""``flask --app wsgi models ...``: the models that are served, and those that can be had by their names."""
+"""``parley models ...``: the models that are served, and those that can be had by their names."""
 
 from __future__ import annotations
 

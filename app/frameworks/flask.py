@@ -3,6 +3,7 @@
 - While ``flask`` runs, click's current context is that of `FlaskGroup` when the application is loaded to find a command
   in it or to list its commands, and that of `run_command` when it is loaded to be served.
 - ``flask run`` loads the application before it listens anywhere, and has its address in ``host`` and ``port``.
+- It looks for a command in the application's ``cli`` by click's ``list_commands`` and ``get_command`` alone.
 - A rule of Werkzeug's router has each function that makes URLs of it from ``_compile_builder(append_unknown)``, as one
   that is bound to the rule.
 """
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
+import flask
 from click.core import ParameterSource
 from flask.cli import FlaskGroup, run_command
 from werkzeug.routing import Rule
@@ -22,6 +24,13 @@ def looks_for_commands() -> bool:
     """Whether ``flask`` loads the application to find a command in it, or to list them."""
     context = click.get_current_context(silent=True)
     return context is not None and isinstance(context.command, FlaskGroup)
+
+
+def command_application(commands: click.Group) -> flask.Flask:
+    """An application that serves nothing and has the commands of a group."""
+    app = flask.Flask("parley", static_folder=None)
+    app.cli = commands
+    return app
 
 
 @dataclass(frozen=True, slots=True)

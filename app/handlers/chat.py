@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..chat.service import Chat
 from ..jsontypes import Json
-from ..web.exchange import Reply, Request, Stream
+from ..web.answers import Reply, Stream
+from ..web.exchange import Request
 
 
 async def create_chat_completion(body: Json, request: Request) -> Reply | Stream:

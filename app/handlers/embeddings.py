@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..embeddings.service import Embeddings
 from ..jsontypes import Json
-from ..web.exchange import Reply, Request
+from ..web.answers import Reply
+from ..web.exchange import Request
 
 
 async def create_embedding(body: Json, request: Request) -> Reply:

@@ -10,7 +10,8 @@ from ..chat.tables import CHAT
 from ..completions.parameters import TEXT
 from ..embeddings.parameters import EMBEDDING
 from ..engines.base import Model
-from ..web.exchange import Reply, Request
+from ..web.answers import Reply
+from ..web.exchange import Request
 
 # The operationId of each operation, where the table of its parameters is told, and the table.
 _TOLD = (

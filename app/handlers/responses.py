@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from ..jsontypes import Json
 from ..responses.service import Asking, Responses
-from ..web.exchange import Reply, Request, Stream
+from ..web.answers import Reply, Stream
+from ..web.exchange import Request
 
 
 async def create_response(body: Json, request: Request) -> Reply | Stream:

@@ -61,7 +61,7 @@ def _on_hub(text: str) -> Path:
 
 def pull_command(text: str) -> str:
     """The command line that pulls a model, as it can be run from here."""
-    program = _shown("parley") or (_shown("flask") or f"{sys.executable} -m flask") + " --app wsgi"
+    program = _shown("parley") or f"{_shown('python') or sys.executable} -m parley"
     return f"{program} models pull {text}"
 
 

@@ -9,7 +9,7 @@ from ..contract.event_schemas import readings
 from ..documents.samples.responses import ResponseMedia
 from ..documents.samples.samples import NoInstance, Samples
 from ..jsontypes import Json
-from .exchange import Event
+from .answers import Event
 from .prefer import Preferences
 
 DONE = "[DONE]"

@@ -25,8 +25,9 @@ from ..errors import BadRequest, NotAcceptable, ServerError
 from ..jsontypes import Json
 from . import mock_sequences as sequences
 from . import sse
+from .answers import Reply, Stream
 from .conventions import Conventions
-from .exchange import Reply, Request, Stream
+from .exchange import Request
 from .prefer import Preferences, acceptable, read_preferences
 
 _EMPTY = (204, 205, 304)

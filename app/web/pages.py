@@ -19,7 +19,7 @@ import flask_swagger_ui
 from ..contract.document import Document
 from ..contract.routing import Paths
 from ..errors import DocumentError, NotFound
-from .exchange import Reply
+from .answers import Reply
 from .versions import VERSIONS, Version, Versions
 from .view import PENDING, PendingReply, ReplyEncoder
 

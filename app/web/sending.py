@@ -20,10 +20,11 @@ from ..frameworks.connexion import operation_of
 from ..frameworks.holding import held
 from ..jsontypes import Json
 from . import sse
+from .answers import Stream
 from .conventions import Conventions
 from .eager import await_or
 from .envelope import to_api_error
-from .exchange import Exchange, Stream
+from .exchange import Exchange
 from .view import PendingReply, to_reply
 from .writer import EventWriter
 

@@ -30,7 +30,8 @@ from ..contract.sequences import EVENTS, framing_of, joined
 from ..errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
 from ..jsontypes import Json
 from . import sse
-from .exchange import Event, Exchange, Reply, Request, Stream
+from .answers import Event, Reply, Stream
+from .exchange import Exchange, Request
 
 log = logging.getLogger("parley")
 

@@ -19,9 +19,9 @@ from app.certify.probes.every import every
 from app.certify.rules import Rules
 from app.certify.running import rows_of
 from app.certify.verdicts import Fate, Verdict
+from app.configuration.document import contract_path
 from app.contract.document import Document
 from app.settings import Settings
-from app.wiring import contract_path
 
 from .scripted_server import KEY, MODEL, Scripted
 

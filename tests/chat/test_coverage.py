@@ -10,13 +10,14 @@ import pytest
 from app.chat.coverage import CHATS, Line, coverage, totals
 from app.chat.parameters import PARAMETERS
 from app.chat.produced import CHUNK, COMPLETION, FAILURE
+from app.configuration.document import contract_path
 from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.properties import property_paths
 from app.engines.base import Model
 from app.settings import Settings
-from app.wiring import chat_operations, contract_path
+from app.wiring import chat_operations
 
 from ..configuration.entries import model_file
 from ..foreign import FOREIGN, OPENAIS, foreign

@@ -12,6 +12,7 @@ from app.chat.parameters import PARAMETERS, ChatParameter
 from app.chat.policy import honour
 from app.chat.support import plain_value, support_rows, support_table
 from app.configuration.capabilities import CAPABILITIES
+from app.configuration.document import contract_path
 from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.properties import property_paths
@@ -20,7 +21,6 @@ from app.engines.base import Model, reasoning_model
 from app.engines.llama import engine as llama
 from app.errors import UnsupportedParameter
 from app.settings import Settings
-from app.wiring import contract_path
 
 from ..configuration.entries import model_file
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from app.chat.parameters import BY_PATH, PARAMETERS
+from app.configuration.document import contract_path
 from app.contract.document import Document
 from app.engines import echo
 from app.engines.base import Model, Refuse, reasoning_model, without_refused
@@ -22,7 +23,7 @@ from app.engines.extra import EXTRA_PARAMETERS, LLAMA_PARAMETERS
 from app.engines.llama import engine as llama
 from app.errors import ConfigurationError, UnsupportedParameter
 from app.settings import Settings, Unsupported
-from app.wiring import contract_path, wire
+from app.wiring import wire
 
 from ..foreign import FOREIGN, foreign
 from ..live import Server, StartError, serve

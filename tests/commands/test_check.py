@@ -1,4 +1,4 @@
-"""`flask --app wsgi contract check`: what is left out, folded, and written for other programs."""
+"""`parley contract check`: what is left out, folded, and written for other programs."""
 
 from __future__ import annotations
 

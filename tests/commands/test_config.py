@@ -1,4 +1,4 @@
-"""The commands of `flask --app wsgi config`: what would be served is told, or what is wrong with it."""
+"""The commands of `parley config`: what would be served is told, or what is wrong with it."""
 
 from __future__ import annotations
 

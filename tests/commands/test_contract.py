@@ -1,4 +1,4 @@
-"""The commands of `flask --app wsgi contract`."""
+"""The commands of `parley contract`."""
 
 from __future__ import annotations
 

@@ -87,9 +87,9 @@ def test_the_builder_gets_neither_keys_nor_tests_nor_history(context: Path) -> N
 
 
 def test_all_modules_and_data_of_the_server_are_installed(installed: Path) -> None:
-    for folder in ("app", "openapi"):
+    for folder in ("app", "openapi", "parley"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".yaml", ".gguf", ".html") and "__pycache__" not in path.parts:
+            if path.suffix in (".py", ".typed", ".yaml", ".gguf", ".html") and "__pycache__" not in path.parts:
                 relative = path.relative_to(ROOT)
                 place = installed / ("app" if folder == "openapi" else "") / relative
                 assert place.exists(), f"setup.cfg leaves out {relative}"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from app.configuration.document import contract_path
 from app.contract.pointers import last_token
 from app.documents.lint.check import Report, check_document
 from app.documents.lint.findings import Finding
 from app.documents.lint.rules import RULES
 from app.settings import Settings
-from app.wiring import contract_path
 
 from ..foreign import FOREIGN, foreign
 

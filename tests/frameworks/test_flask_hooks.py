@@ -93,7 +93,7 @@ def test_a_signal_or_a_wrapper_may_come_later() -> None:
         ("from flask import request as asked", True),
         ("from flask import Response", True),
         ("import werkzeug.exceptions", True),
-        ("import json\nfrom app.web.exchange import Reply\nflask = 'a text'", False),
+        ("import json\nfrom parley import Reply\nflask = 'a text'", False),
     ],
 )
 def test_a_function_names_flask_if_its_module_does(source: str, names: bool) -> None:

@@ -47,10 +47,9 @@ def test_the_command_that_pulls_can_be_run_as_it_is_shown(tmp_path: Path, monkey
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.chdir(tmp_path)
-    assert pull_command("x") == f"{folder}/python -m flask --app wsgi models pull x"
-    for name in ("flask", "parley"):
+    assert pull_command("x") == f"{folder}/python -m parley models pull x"
+    for name, call in (("python", "bin/python -m parley"), ("parley", "bin/parley")):
         (folder / name).touch(mode=0o755)
-        call = "bin/parley" if name == "parley" else "bin/flask --app wsgi"
         assert pull_command("x") == f"{call} models pull x"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

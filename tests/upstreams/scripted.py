@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from app.certify.rules import Rules
 from app.certify.verdicts import Row
+from app.configuration.document import contract_path
 from app.contract.document import Document
 from app.settings import Settings
-from app.wiring import contract_path
 
 from ..certify.scripted_server import serve
 from .asking import Unasked, certify_through, names

@@ -15,8 +15,9 @@ import pytest
 from app.errors import BadRequest, EngineUnavailable
 from app.jsontypes import Json
 from app.web import sending
+from app.web.answers import Reply, Stream
 from app.web.bridge import Bridge
-from app.web.exchange import Exchange, Reply, Stream
+from app.web.exchange import Exchange
 from app.web.view import PENDING, PendingReply, ReplyEncoder
 
 from .asgi import Client, hooks_around, http_scope, run

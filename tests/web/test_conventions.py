@@ -146,7 +146,7 @@ FAILED = {
 }
 HANDLERS = """
     from app.errors import RateLimited
-    from app.web.exchange import Stream
+    from parley import Stream
 
     async def watch(body=None):
         async def events():

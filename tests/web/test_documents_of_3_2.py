@@ -369,7 +369,7 @@ EVENTS: dict[str, Any] = {
     },
 }
 HANDLERS = """
-from app.web.exchange import Event, Reply, Stream
+from parley import Event, Reply, Stream
 
 async def watch_things(request):
     (wanted,) = request.lines("x-wanted")
@@ -441,7 +441,7 @@ def test_items_of_a_handler_are_held_to_their_schema(
 
 def test_a_list_of_a_handler_is_sent_item_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
-    from app.web.exchange import Reply
+    from parley import Reply
 
     async def watch_things(request):
         return Reply(eval(request.lines("x-wanted")[0]), media_type="application/jsonl")

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.jsontypes import Json
-from app.web.exchange import Exchange, Request, Stream
+from app.web.answers import Stream
+from app.web.exchange import Exchange, Request
 
 from .asgi import http_scope
 

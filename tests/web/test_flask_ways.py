@@ -21,8 +21,8 @@ from app.wiring import wire
 from .asgi import run
 
 HANDLERS = """
-from parley_errors import NotFound
-from parley_exchange import Reply, Stream
+from app.errors import NotFound
+from parley import Reply, Stream
 
 async def whole(): return {"a": 1}
 async def created(): return Reply({"a": 1}, 201, {"x-mine": "1", "set-cookie": "a=b"})
@@ -74,11 +74,6 @@ def _receive(_sender: object, **_fields: object) -> None: ...
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    import app.errors
-    import app.web.exchange
-
-    monkeypatch.setitem(sys.modules, "parley_errors", app.errors)
-    monkeypatch.setitem(sys.modules, "parley_exchange", app.web.exchange)
     package = tmp_path / "handlers_of_ways"
     package.mkdir()
     (package / "__init__.py").write_text("")

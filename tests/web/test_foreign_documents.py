@@ -8,12 +8,13 @@ from collections import Counter
 import httpx
 import pytest
 
+from app.configuration.document import OWN_HANDLERS
 from app.contract.document import Document
 from app.contract.handlers import Handlers
 from app.contract.operations import operations
 from app.engines.echo import EchoEngine
 from app.settings import Settings
-from app.wiring import OWN_HANDLERS, wire
+from app.wiring import wire
 
 from ..foreign import FOREIGN, OURS, foreign
 

@@ -22,7 +22,7 @@ HANDLERS = """
     import time
     from pathlib import Path
     import flask
-    from app.web.exchange import Reply, Stream
+    from parley import Reply, Stream
 
     async def quick():
         return {"kind": "async"}

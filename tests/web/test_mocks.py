@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 
+from app.configuration.document import contract_path
 from app.contract.document import Document
 from app.contract.media import FORM, MULTIPART
 from app.contract.operations import Operation, operations
@@ -19,7 +20,7 @@ from app.contract.schemas import Schemas
 from app.documents.samples.samples import Samples
 from app.engines.echo import EchoEngine
 from app.settings import Mock, Settings
-from app.wiring import contract_path, needs_engine, wire
+from app.wiring import needs_engine, wire
 
 from ..foreign import NEWEST, OLDER, OURS, foreign
 

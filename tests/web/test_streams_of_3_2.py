@@ -27,7 +27,7 @@ EVENT = {
 }
 HANDLERS = """
 import asyncio
-from app.web.exchange import Event, Stream
+from app.web.answers import Event, Stream
 
 async def _numbers(until):
     for n in range(10):

@@ -13,7 +13,8 @@ from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.schemas import Schemas
 from app.errors import ConfigurationError, ContractViolation, NotImplementedOperation, UpstreamFailed
-from app.web.exchange import Exchange, Reply, Request, Stream
+from app.web.answers import Reply, Stream
+from app.web.exchange import Exchange, Request
 from app.web.view import PENDING, SCOPE, OperationView, ReplyEncoder, to_reply
 
 from .asgi import http_scope, run

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from app.web.exchange import Reply
 from app.web.uploads import Upload
+from parley import Reply
 
 # Where the files of the last request lay, for a test that looks whether they are gone.
 seen: list[Path] = []

@@ -1,0 +1,32 @@
+"""The document to serve and the handlers of its operations, as the settings name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..contract.handlers import Handlers
+from ..settings import Settings
+
+OWN_HANDLERS = "app.handlers"
+
+
+def contract_path(settings: Settings) -> Path:
+    """The document to serve: the user's, or the one that ships."""
+    return own_contract() if settings.spec is None else settings.spec
+
+
+def own_contract() -> Path:
+    """The document that ships, in the checkout or in the installed package."""
+    here = Path(__file__).parents[1]
+    installed = here / "openapi" / "openapi.yaml"
+    return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
+
+
+def handlers_of(settings: Settings) -> Handlers:
+    """Where the settings have handlers looked for: the user's packages, then ours.
+
+    Raises:
+        ConfigurationError: a package cannot be imported.
+    """
+    pairs = (pair.partition("=") for pair in settings.operations)
+    return Handlers((*settings.handlers, OWN_HANDLERS), {theirs: ours for ours, _, theirs in pairs})
