@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams floors lock tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -60,6 +60,23 @@ clients: $(VENV)/.test
 upstreams: $(VENV)/.test
 	$(BIN)/python -m tests.upstreams --write
 
+# Installs the oldest versions that setup.cfg allows in an environment of their own, in a minute: a server starts with them.
+floors: $(VENV)/.test
+	$(BIN)/python -m pytest tests/deploy -m floors
+
+# Pins what setup.cfg demands, with the hashes of the files for all platforms. A version stays while setup.cfg allows it;
+# `make lock UPGRADE=--upgrade` takes the newest of all, and `make lock UPGRADE='-P aiohttp'` of one.
+LOCK := build/lock/.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: build/lock/.venv/.done
+	$(PYTHON) tools/requirements.py | $(LOCK) $(UPGRADE) --output-file requirements.lock -
+	$(PYTHON) tools/requirements.py test | \
+		$(LOCK) $(UPGRADE) --constraints requirements.lock --output-file requirements-test.lock -
+
+build/lock/.venv/.done:
+	$(PYTHON) -m venv build/lock/.venv
+	build/lock/.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	touch $@
+
 # Makes the bundled model again, in place, in some 90 minutes on two cores (with a C++ compiler and Python's headers;
 # without them a step takes nearly half as long again), and measures it. Its card is written by hand from what is printed.
 tiny-model: $(VENV)/.test build/tiny-model/.venv/.done
@@ -76,11 +93,13 @@ clean:
 	rm -rf $(VENV) build *.egg-info
 
 # The checkout is served as it stands; only what it depends on is installed.
-$(VENV)/.serve: setup.cfg tools/requirements.py
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+$(VENV)/.serve: requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python tools/requirements.py | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	$(INSTALL) -r $<
 	touch $@
 
-$(VENV)/.test: $(VENV)/.serve
-	$(BIN)/python tools/requirements.py test | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+$(VENV)/.test: requirements-test.lock $(VENV)/.serve
+	$(INSTALL) -r $<
 	touch $@

@@ -314,8 +314,9 @@ def test_the_package_has_the_command_parley(
 
 
 def test_handlers_are_found_from_the_folder_that_a_command_runs_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    del command  # which leaves the log as it was
     pets = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}}
     pets |= {"paths": {"/x": {"get": {"operationId": "getX", "responses": {}}}}}
     (tmp_path / "pets.json").write_text(json.dumps(pets))

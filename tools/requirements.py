@@ -1,9 +1,11 @@
-"""Prints what setup.cfg demands, one requirement a line: ``python tools/requirements.py [EXTRA ...]``.
+"""Prints what setup.cfg demands, one requirement a line: ``python tools/requirements.py [--floors] [EXTRA ...]``.
 
-For installing the dependencies without the package: the checkout is served and tested as it stands.
+`make lock` pins it in requirements.lock and requirements-test.lock. With ``--floors`` each requirement is the oldest
+version that it allows.
 """
 
 import configparser
+import re
 import sys
 from pathlib import Path
 
@@ -17,5 +19,15 @@ def requirements(extras: list[str]) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def floor(requirement: str) -> str:
+    """A requirement of the oldest version that another one allows. One that has no such version stays as it is."""
+    name, _, marker = requirement.partition(";")
+    oldest = re.sub(r"(>=|~=)\s*([\w.]+).*", r"==\2", name.strip())
+    return f"{oldest};{marker}" if marker else oldest
+
+
 if __name__ == "__main__":
-    print("\n".join(requirements(sys.argv[1:])))
+    arguments = sys.argv[1:]
+    floors = "--floors" in arguments
+    wanted = requirements([argument for argument in arguments if argument != "--floors"])
+    print("\n".join(map(floor, wanted) if floors else wanted))

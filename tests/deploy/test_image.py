@@ -4,11 +4,9 @@ starts a server from it, in an empty folder."""
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +17,7 @@ import pytest
 
 from ..live import KEY, ROOT, free_port
 from ..patience import PATIENCE, wait_until
+from .context import sent_to_the_builder
 
 pytestmark = pytest.mark.live
 
@@ -31,39 +30,6 @@ def exec_form(instruction: str) -> list[str]:
     (found,) = re.findall(rf"^{instruction} .*?(\[\".*\])$", block, re.MULTILINE)
     words: list[str] = json.loads(found)
     return words
-
-
-def sent_to_the_builder(relative: Path) -> bool:
-    """Whether ``.dockerignore`` lets a file through: the last line that matches it, or a folder above it, decides."""
-    kept = True
-    for line in (ROOT / ".dockerignore").read_text().splitlines():
-        pattern = line.strip().removeprefix("!")
-        if not pattern or pattern.startswith("#"):
-            continue
-        above = [relative, *relative.parents][:-1]
-        if any(
-            fnmatch.fnmatch(path.name if pattern.startswith("**/") else str(path), pattern.removeprefix("**/"))
-            for path in above
-        ):
-            kept = line.startswith("!")
-    return kept
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout as Docker's builder would get it."""
-    folder = tmp_path_factory.mktemp("context")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if sent_to_the_builder(Path(name)) and (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +50,14 @@ def test_the_builder_gets_neither_keys_nor_tests_nor_history(context: Path) -> N
     assert not sent_to_the_builder(Path(".git/config"))
     assert not (context / "tests").exists()
     assert (context / "setup.cfg").exists()
+
+
+def test_the_builder_gets_every_file_that_a_step_copies_by_name(context: Path) -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    assert "requirements.lock" in copied
+    for names in copied:
+        assert all((context / name).exists() for name in names.split())
+    assert "--require-hashes" in DOCKERFILE
 
 
 def test_all_modules_and_data_of_the_server_are_installed(installed: Path) -> None:
