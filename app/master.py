@@ -13,8 +13,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from .banner import Banner
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
@@ -42,6 +42,9 @@ from .settings import Settings, unknown_variables
 from .starting import stop, told, wrong_worker
 from .web.keys import is_loopback, load_keys
 from .web.logs import configure_logs
+
+if TYPE_CHECKING:
+    from .banner import Banner
 
 log = logging.getLogger("parley")
 
@@ -115,6 +118,7 @@ class Master:
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
         """Have the model processes running that workers forked from now on need."""
         import_connexion()
+        from .banner import Banner
         from .configuration.document import contract_path
         from .wiring import needs_engine
 

@@ -141,6 +141,7 @@ def serving(environment: Path, folder: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(PATIENCE)
+    assert "Warning" not in log.read_text(), "who runs a server cannot mend what the packages do"
 
 
 def ask(port: int, method: str, path: str, body: object = None) -> tuple[int, http.client.HTTPMessage, str]:
