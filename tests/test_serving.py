@@ -196,10 +196,11 @@ def test_the_application_can_be_loaded_before_the_fork_and_served_by_several_wor
         assert len(model_processes(server)) == 2, "one supervisor and one model, whatever the number of workers"
 
 
-def test_flask_run_starts_gunicorn() -> None:
+@pytest.mark.parametrize("command", ["parley serve", "flask --app wsgi run"])
+def test_both_commands_that_serve_start_gunicorn_in_a_checkout(command: str) -> None:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "run", "--port", str(port)],
+        [sys.executable, "-m", *command.split(), "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": KEY},
         stdout=subprocess.PIPE,

@@ -58,7 +58,7 @@ def run(table: Table) -> None:
 def _pulled() -> Path:
     """The model's file, downloaded once."""
     state = server.SCRATCH / "state"
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "models", "pull", NAME]
+    command = [sys.executable, "-m", "parley", "models", "pull", NAME]
     subprocess.run(command, check=True, cwd=server.ROOT, env=server.environment({"PARLEY_STATE_DIR": str(state)}))
     return CATALOGUE[NAME].path(state)
 

@@ -214,7 +214,7 @@ def test_a_large_document_gives_the_same_output_on_a_terminal_and_nothing_else_i
 ) -> None:
     large = write(tmp_path, paths(3000))
     files = [str(large)] * (2 if arguments[0] == "diff" else 1)
-    run = [sys.executable, "-m", "flask", "--app", "wsgi", "contract", *arguments, *files]
+    run = [sys.executable, "-m", "parley", "contract", *arguments, *files]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     env = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     piped = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, check=False)

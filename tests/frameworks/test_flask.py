@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import click
 import flask
 import pytest
 from click.testing import CliRunner
 from flask.cli import FlaskGroup
 from werkzeug.routing import Rule
 
-from app.frameworks.flask import FlaskRun, QuickRule, flask_run, looks_for_commands
+from app.frameworks.flask import FlaskRun, QuickRule, command_application, flask_run, looks_for_commands
 
 
 class Loaded(Exception):
@@ -57,6 +58,21 @@ def test_options_of_flask_run_that_were_given_are_named(runner: CliRunner) -> No
 
 def test_other_commands_are_neither(runner: CliRunner) -> None:
     assert load(runner, "routes") == [(False, None)]
+
+
+def test_any_group_of_clicks_can_be_where_flask_looks_for_commands(runner: CliRunner) -> None:
+    class Made(click.Group):
+        """Makes its command when it is asked for."""
+
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return ["say"]
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            return click.Command("say", callback=lambda: click.echo("said"), help="Say it.")
+
+    group = FlaskGroup(create_app=lambda: command_application(Made()), add_version_option=False)
+    assert "  say     Say it.\n" in runner.invoke(group, ["--help"]).stdout
+    assert runner.invoke(group, ["say"]).stdout == "said\n"
 
 
 def test_outside_of_flask_it_is_neither() -> None:

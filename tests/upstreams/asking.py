@@ -113,7 +113,7 @@ def certify(url: str, key: str | None = None, model: str | None = None, options:
     """
     with tempfile.TemporaryDirectory(prefix="parley-upstreams-") as folder:
         file = Path(folder, "report.json")
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "certify", url, "--json", str(file), "--fail-on", ""]
+        command = [sys.executable, "-m", "parley", "certify", url, "--json", str(file), "--fail-on", ""]
         command += ["--max-time", str(_MOST_SECONDS), "--timeout", str(_TIMEOUT), *options]
         command += ["--key-env", _KEY] if key else []
         command += ["--model", model] if model else []
