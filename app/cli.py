@@ -32,7 +32,7 @@ COMMANDS = {
     "settings": ("settings:settings_command", "Print every setting, its value and what it does."),
     "config": ("config:config", "Check what is to be served, before it is."),
     "contract": ("contract:contract", "Check, compare and convert OpenAPI documents."),
-    "certify": ("certify:certify", "Find out what any server does with each parameter."),
+    "certify": ("certify:certify", "Find out what a server, ours or not, does with each parameter."),
 }
 
 

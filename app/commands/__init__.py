@@ -1,1 +1,1 @@
-"""The commands of `parley ...` that have a module of their own."""
+"""The commands of `parley`, a module for each."""

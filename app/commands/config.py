@@ -32,7 +32,7 @@ _PROBE_SECONDS = 10.0
 
 @click.group("config")
 def config() -> None:
-    """What is served, by the configuration file or the settings."""
+    """Check what is to be served, by the configuration file or the settings, before it is."""
     # What a probe finds out is said once, by the command.
     logging.getLogger("parley").setLevel(logging.CRITICAL)
 

@@ -25,7 +25,7 @@ _TABLES = (CHAT, TEXT, EMBEDDING)
 
 @click.group("models", cls=ToldGroup)
 def models() -> None:
-    """The models that the server answers with, and those that it can have."""
+    """List, show and download models."""
 
 
 @models.command("list")

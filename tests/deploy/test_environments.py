@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import venv
@@ -116,8 +117,8 @@ def run(environment: Path, folder: Path, *arguments: str) -> subprocess.Complete
 
 
 @contextlib.contextmanager
-def serving(environment: Path, folder: Path) -> Iterator[int]:
-    """``parley serve`` in a folder; the port."""
+def serving(environment: Path, folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """``parley serve`` in a folder, whose log is beside that; the port and the process."""
     port = free_port()
     log = folder.parent / "log"
     with log.open("wb") as output:
@@ -137,7 +138,7 @@ def serving(environment: Path, folder: Path) -> Iterator[int]:
 
     try:
         wait_until(ready, "it is not ready")
-        yield port
+        yield port, process
     finally:
         process.terminate()
         process.wait(PATIENCE)
@@ -154,7 +155,7 @@ def ask(port: int, method: str, path: str, body: object = None) -> tuple[int, ht
 
 def test_parley_serve_answers_beside_modules_of_the_users_that_have_our_names(environment: Path, folder: Path) -> None:
     request = {"model": "parley-tiny", "temperature": 0, "messages": [{"role": "user", "content": "Hello!"}]}
-    with serving(environment, folder) as port:
+    with serving(environment, folder) as (port, process):
         status, _, text = ask(port, "POST", "/v1/chat/completions", request)
         assert status == 200, text
         assert json.loads(text)["choices"][0]["message"]["content"]
@@ -168,6 +169,12 @@ def test_parley_serve_answers_beside_modules_of_the_users_that_have_our_names(en
         status, _, text = ask(port, "GET", "/v1/models/x")
         assert (status, json.loads(text)["error"]["message"]) == (500, "There are no models here.")
         assert ask(port, "GET", "/v1/ui/")[0] == 200
+        # A reload builds the application once more, in a process of its own.
+        log = folder.parent / "log"
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.read_text().count("Booting worker") == 2, "no new worker")
+        assert "not reloaded" not in log.read_text()
+        assert ask(port, "POST", "/v1/chat/completions", request)[0] == 200
 
 
 def test_the_commands_work_there(environment: Path, folder: Path) -> None:
