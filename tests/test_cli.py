@@ -148,6 +148,10 @@ def test_what_follows_two_hyphens_goes_to_gunicorn(became: Became) -> None:
     assert command == [*GUNICORN, "-w", "4", "--certfile", "c.pem"]
 
 
+def test_serve_takes_any_free_port(became: Became) -> None:
+    assert became(parley, "serve", "--port", "0", PARLEY_PORT="77")[2]["PARLEY_PORT"] == "0"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

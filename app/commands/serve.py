@@ -53,9 +53,9 @@ def _serve(workers: int | None, gunicorn: tuple[str, ...], **settings: object) -
             f"{gunicorn[0]!r} is no option. A model is named by --model, a document by --spec; options of gunicorn "
             "follow `--`."
         )
-    given = {
-        name: "1" if value is True else str(value) for name, value in settings.items() if value not in (None, False)
-    }
+    # By identity: 0, any free port, is as good as False.
+    told = {name: value for name, value in settings.items() if value is not None and value is not False}
+    given = {name: "1" if value is True else str(value) for name, value in told.items()}
     become_gunicorn(given, [*(["-w", str(workers)] if workers else []), *gunicorn])
 
 
