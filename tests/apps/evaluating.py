@@ -86,22 +86,35 @@ def _lm_eval(trial: Trial) -> None:
 
 # -- guidellm
 
-_BOUND = 16
+_ASKED = 8
+# It asks for answers of as many tokens, come what may.
+_COUNT = 5
+_FORMATS = {"chat/completions": "chats", "completions": "completions", "responses": "responses"}
 
 
 def _guidellm(trial: Trial) -> None:
     data = trial.folder / "prompts.jsonl"
-    data.write_text(
-        "".join(json.dumps({"prompt": f"Tell me about the number {number}."}) + "\n" for number in range(20))
-    )
-    with trial.parley() as server:
-        target = ("--target", server.url, "--backend-kwargs", json.dumps({"api_key": server.key}))
-        load = ("--profile", "concurrent", "--rate", "4", "--max-requests", str(_BOUND), "--data", str(data))
-        out = ("--output-dir", str(trial.folder), "--outputs", "found.json", "--disable-console-interactive")
-        trial.run("guidellm", "benchmark", "run", *target, "--model", ECHO, *load, *out, seconds=240)
-    totals = json.loads(Path(trial.folder, "found.json").read_text())["benchmarks"][0]["metrics"]["request_totals"]
-    seen = {name: totals[name] for name in ("successful", "errored")}
-    trial.check("a load of streams", seen, {"successful": _BOUND, "errored": 0})
+    prompts = [{"prompt": f"Tell me about the number {number}.", "output_tokens_count": _COUNT} for number in range(20)]
+    data.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
+    with trial.parley({"PARLEY_EXTRA_PARAMETERS": "ignore_eos"}, real=True) as server:
+        for form, name in _FORMATS.items():
+            found = trial.folder / f"{name}.json"
+            given = {
+                "--backend": f"kind=openai_http,target={server.url},model={SMOLLM2},api_key={server.key},"
+                f"request_format=/v1/{form}",
+                "--profile": "kind=concurrent,streams=2",
+                "--constraint": f"kind=max_requests,count={_ASKED}",
+                "--data": f"kind=json_file,path={data}",
+                "--output": f"kind=json,path={found}",
+            }
+            options = [text for option in given.items() for text in option]
+            trial.run("guidellm", "run", "--disable-console", *options, seconds=240)
+            metrics = json.loads(found.read_text())["benchmarks"][0]["metrics"]
+            done = {name: metrics["request_totals"][name] for name in ("successful", "errored")}
+            lengths = metrics["output_token_count"]["successful"]
+            seen = (done, lengths["min"], lengths["max"])
+            expected = ({"successful": _ASKED, "errored": 0}, _COUNT, _COUNT)
+            trial.check(f"a load of {name}, streamed, each of the length asked for", seen, expected)
 
 
 # -- promptfoo
@@ -165,7 +178,8 @@ EVALUATING = (
     App(
         "guidellm",
         Environment("apps/guidellm", ("guidellm==0.8.1",)),
-        "`--target` without `/v1`, `--backend-kwargs '{\"api_key\": ...}'`, `--model`",
+        "`--backend kind=openai_http,target=...,model=...,api_key=...`, the target without `/v1`; at Parley, for answers "
+        "of a length, `PARLEY_EXTRA_PARAMETERS=ignore_eos`",
         _guidellm,
     ),
     App(

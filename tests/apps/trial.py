@@ -65,7 +65,7 @@ class Trial:
     @contextlib.contextmanager
     def parley(
         self,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         *,
         real: bool = False,
         refused: Sequence[str] = (),
