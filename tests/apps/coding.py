@@ -17,6 +17,8 @@ from .trial import ECHO, App, Trial
 
 _COMMAND = "#!/bin/sh\ntouch trace\necho It ran.\n"
 _RAN = "It ran."
+# What Codex tells the model of it, with no more of the output than the model asked for.
+_WENT_WELL = "Process exited with code 0"
 _CALLS = {"PARLEY_ECHO_CALLS_TOOLS": "1"}
 _WARN = {"PARLEY_UNSUPPORTED": "warn"}
 
@@ -79,7 +81,7 @@ def _codex(trial: Trial) -> None:
         trial.check("a session resumed", again, "And again.")
     with trial.parley(_CALLS) as server:
         said = _codex_exec(trial, server, "Run it.", more=more)
-        trial.holds("a command run", _has_run(trial.folder / "work") and said.endswith(_RAN), said)
+        trial.holds("a command run", _has_run(trial.folder / "work") and _WENT_WELL in said, said)
 
 
 # -- opencode

@@ -87,8 +87,8 @@ def _lm_eval(trial: Trial) -> None:
 # -- guidellm
 
 _ASKED = 8
-# It asks for answers of as many tokens, come what may.
-_COUNT = 5
+# Tokens of each answer, as many as it asks for, come what may; responses take no fewer.
+_COUNT = 16
 _FORMATS = {"chat/completions": "chats", "completions": "completions", "responses": "responses"}
 
 
@@ -178,8 +178,8 @@ EVALUATING = (
     App(
         "guidellm",
         Environment("apps/guidellm", ("guidellm==0.8.1",)),
-        "`--backend kind=openai_http,target=...,model=...,api_key=...`, the target without `/v1`; at Parley, for answers "
-        "of a length, `PARLEY_EXTRA_PARAMETERS=ignore_eos`",
+        "`--backend kind=openai_http,target=...,model=...,api_key=...`, the target without `/v1`; at Parley, where "
+        "answers are to have a length, `PARLEY_EXTRA_PARAMETERS=ignore_eos`",
         _guidellm,
     ),
     App(

@@ -142,7 +142,7 @@ def _answer(page: Page, name: str, done: Callable[[str], bool]) -> str:
 OPEN_WEBUI = App(
     "Open WebUI",
     _ENVIRONMENT,
-    "`OPENAI_API_BASE_URL`, `OPENAI_API_KEY`, `ENABLE_OLLAMA_API=False`, or a connection in its admin settings. Its own "
-    "tools take some 7,000 tokens of each request: it needs a model with more context, or to be told to offer none",
+    "`OPENAI_API_BASE_URL`, `OPENAI_API_KEY`, `ENABLE_OLLAMA_API=False`, or a connection in its admin settings. Its "
+    "own tools take some 7,000 tokens of each request: it needs a model with more context, or to be told to offer none",
     _open_webui,
 )

@@ -120,7 +120,8 @@ def test_tools_that_the_server_would_run_are_known_with_whatever_belongs_to_them
     assert accepted(tools=[FUNCTION] * 128)
     namespace = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [FUNCTION]}
     assert accepted(tools=[namespace])
-    for wrong in ({"name": "a b"}, {"tools": []}, {"tools": [{"type": "web_search"}]}, {"tools": [namespace]}):
+    wrongs: list[Json] = [{"name": "a b"}, {"tools": []}, {"tools": [{"type": "web_search"}]}, {"tools": [namespace]}]
+    for wrong in wrongs:
         assert not accepted(tools=[{**namespace, **wrong}])
     assert not accepted(tools=[FUNCTION] * 129)
 

@@ -171,7 +171,7 @@ def test_under_the_policy_warn_it_is_left_out_and_named(lenient: Client) -> None
         "reasoning": {"effort": "high", "summary": "detailed"},
         "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
         "store": True,
-        "prompt_cache_key": "k",
+        "service_tier": "flex",
         "top_k": 3,
     }
     words = {"role": "user", "content": [PICTURE["content"][0], {"type": "input_text", "text": "Hi"}]}
@@ -181,7 +181,7 @@ def test_under_the_policy_warn_it_is_left_out_and_named(lenient: Client) -> None
         assert told["output"][0]["content"][0]["text"] == "Hi"
         assert [tool["type"] for tool in told["tools"]] == ["function"]
         assert set(answer.headers["x-unsupported-parameters"].split(", ")) == {
-            *("tools[0]", "reasoning.effort", "reasoning.summary", "include", "store", "prompt_cache_key", "top_k"),
+            *("tools[0]", "reasoning.effort", "reasoning.summary", "include", "store", "service_tier", "top_k"),
             "input[0].content[0]",
         }
     assert error(ask(lenient, previous_response_id="resp_1"), 400)["param"] == "previous_response_id"
@@ -328,3 +328,9 @@ def test_an_error_about_a_tool_in_a_namespace_names_its_place(echo: Client) -> N
     assert told["param"].startswith("tools[1].tools[0].parameters")
     assert error(ask(echo, tools=[{**NAMESPACE, "tools": [FUNCTION] * 129}]), 400)["param"] == "tools[0].tools"
     assert error(ask(echo, tools=[{**NAMESPACE, "tools": [FUNCTION] * 128}, FUNCTION]), 400)["param"] == "tools"
+
+
+def test_the_echo_takes_the_key_of_a_cache_as_it_keeps_nothing_that_others_could_share(echo: Client) -> None:
+    answer = ask(echo, prompt_cache_key="a conversation")
+    assert (text(answer), answer.json()["prompt_cache_key"]) == ("Hello, my friend!", "a conversation")
+    assert answer.json()["usage"]["input_tokens_details"]["cached_tokens"] == 0
