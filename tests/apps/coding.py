@@ -146,13 +146,15 @@ print("Good day")
 
 def _aider(trial: Trial) -> None:
     Path(trial.folder, ".aider.conf.yml").write_text(_AIDER)
-    file = trial.folder / "greet.py"
+    work, path = _workplace(trial)
+    file = work / "greet.py"
     file.write_text('print("Hello")\n')
     with trial.parley() as server:
-        env = {"OPENAI_API_BASE": server.base, "OPENAI_API_KEY": server.key}
-        said = trial.run("aider", "--yes", "--message", "Hello, aider!", env=env)
+        env = {"PATH": path, "OPENAI_API_BASE": server.base, "OPENAI_API_KEY": server.key}
+        said = trial.run("aider", "--yes", "--message", "Hello, aider!", folder=work, env=env)
         trial.holds("answers, streamed", "\nHello, aider!" in said, said)
-        said = trial.run("aider", "--yes", "--edit-format", "diff", "--message", _EDIT, "greet.py", env=env)
+        edit = ("--edit-format", "diff", "--message", _EDIT, "greet.py")
+        said = trial.run("aider", "--yes", *edit, folder=work, env=env)
         trial.check("a file edited", file.read_text(), 'print("Good day")\n')
 
 
@@ -172,7 +174,7 @@ CODING = (
     App(
         "Codex",
         NodeEnvironment("apps/codex", ("@openai/codex@0.169.0",)),
-        "`config.toml`: a provider with its `base_url` and `env_key`, as [above](../README.md#responses), and "
+        "`config.toml`: a provider with its `base_url` and `env_key`, as in the [README](../README.md#responses), and "
         '`web_search = "disabled"`; or, at Parley, `PARLEY_UNSUPPORTED=warn`',
         _codex,
     ),

@@ -105,7 +105,7 @@ def _converse(trial: Trial, browser: Browser, url: str) -> None:
 
     _say(page, url, "plain", "Hello from a browser!")
     trial.check(
-        "hello, with its 36 tools offered", _answer(page, "hello", lambda text: bool(text)), "Hello from a browser!"
+        "hello, with its own tools offered", _answer(page, "hello", lambda text: bool(text)), "Hello from a browser!"
     )
 
     _say(page, url, "slow", _PIECES)

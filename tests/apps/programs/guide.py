@@ -1,4 +1,4 @@
-"""guidance with a model of an OpenAI server: a free answer, and ones that are bound by a schema and a tool."""
+"""guidance with a model of an OpenAI server: a free answer, one bound by a schema, and a tool that has to be called."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class Weather(BaseModel):
     degrees: int = Field(ge=-90, le=60)
 
 
+def get_weather(city: str) -> str:
+    """The weather in a city."""
+    asked_for.append(city)
+    return f"It is sunny in {city}."
+
+
+asked_for: list[str] = []
+
+
 def main(name: str) -> dict[str, Any]:
     model = OpenAI(name, echo=False)
     with system():
@@ -28,7 +37,9 @@ def main(name: str) -> dict[str, Any]:
         free += gen("free", max_tokens=12, temperature=0.0)
     with assistant():
         bound += gen_json(name="bound", schema=Weather, temperature=0.0)
-    return {"free": free["free"], "bound": json.loads(bound["bound"])}
+    with assistant():
+        model += gen(tools=[get_weather], tool_choice="required")
+    return {"free": free["free"], "bound": json.loads(bound["bound"]), "asked for": asked_for}
 
 
 if __name__ == "__main__":
