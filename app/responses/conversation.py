@@ -148,8 +148,8 @@ class _Conversation:
         self._places.note(at, place)
         self._places.note(f"{at}.id", f"{place}.call_id")
         self._waiting.setdefault(item["call_id"], place)
-        namespace, name = item.get("namespace"), item["name"]
-        if namespace is not None:
+        name = item["name"]
+        if namespace := item.get("namespace"):
             name = joined(namespace, name, f"{place}.name")
         if item["type"] == "function_call":
             self._places.note(f"{at}.function", place)

@@ -338,6 +338,10 @@ def test_the_tools_of_a_namespace_are_tools_whose_names_begin_with_its_own() -> 
 def test_a_call_of_a_tool_in_a_namespace_comes_back_under_the_name_that_the_model_knows() -> None:
     items = ({**call("1", "find"), "namespace": "crm"}, output("1"))
     assert messages(*items)[0]["tool_calls"] == [chat_call("1", "crm__find")]
+    for none in (None, ""):
+        assert messages({**call("1", "find"), "namespace": none}, output("1"))[0]["tool_calls"] == [
+            chat_call("1", "find")
+        ]
     written: Json = {"type": "custom_tool_call", "call_id": "2", "name": "ask", "input": "a", "namespace": "crm"}
     answered = {"type": "custom_tool_call_output", "call_id": "2", "output": "b"}
     assert messages(written, answered)[0]["tool_calls"][0]["custom"]["name"] == "crm__ask"
