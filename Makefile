@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams floors lock tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams apps floors lock tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -59,6 +59,11 @@ clients: $(VENV)/.test
 # cores, and writes the tables in docs/upstreams.md. It downloads four gigabytes with pip, and compiles.
 upstreams: $(VENV)/.test
 	$(BIN)/python -m tests.upstreams --write
+
+# Tries applications that others wrote, each in an environment of its own, and writes the table in docs/clients.md. The
+# first time it downloads some five gigabytes with pip and npm, most of it for Open WebUI, which a browser shows.
+apps: $(VENV)/.test
+	$(BIN)/python -m tests.apps --write
 
 # Installs the oldest versions that setup.cfg allows in an environment of their own, in a minute: a server starts with them.
 floors: $(VENV)/.test

@@ -95,10 +95,13 @@ class Master:
         watch_for_stop(server, self._stop)
 
     def when_ready(self, server: Server) -> None:
-        """Called when the server listens: say how to call it."""
-        keys = load_keys(self._settings)
+        """Called when the server listens: say how to call it, or end with a sentence."""
         mocks = self._settings.mock == "all"
-        models = () if mocks else engine_of(self._settings).engine.models
+        try:
+            keys = load_keys(self._settings)
+            models = () if mocks else engine_of(self._settings).engine.models
+        except ConfigurationError as error:
+            stop(error)
         model = models[0].id if models else "mocks" if mocks else "MODEL"
         serves = ", ".join(model.id for model in models) or ("mocks" if mocks else "the models of PARLEY_UPSTREAM_URL")
         able = frozenset(models[0].operations if models else {"chat"})

@@ -90,8 +90,8 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
     document = Document.load(contract_path(settings), lenient=settings.lenient)
     names = sorted(extra)
     if names:
-        for operation, domain in model_operations(settings, operations(document)):
-            taken = [name for name in names if domain is Chat or name not in OF_CHATS_ALONE]
+        for operation, domain in asking_operations(settings, operations(document)):
+            taken = [name for name in names if domain in (Chat, Responses) or name not in OF_CHATS_ALONE]
             if domain is not Embeddings:
                 document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in taken})
     return document

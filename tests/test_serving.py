@@ -142,6 +142,7 @@ def test_so_it_does_when_our_configuration_is_not_read_at_all(tmp_path: Path) ->
         ({"PARLEY_SPEC": __file__}, "not"),
         ({"PARLEY_API_KEYS_FILE": "/nowhere/keys"}, "cannot be read"),
         ({"PARLEY_API_KEYS": "key with spaces"}, "no spaces"),
+        ({"PARLEY_EXTRA_PARAMETERS": "ignore_eos"}, "PARLEY_EXTRA_PARAMETERS has ignore_eos"),
         ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": "/nowhere/model.gguf"}, "/nowhere/model.gguf"),
         ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL": __file__}, "not a GGUF file"),
         ({"PARLEY_ENGINE": "llama", "PARLEY_MODEL_CONTEXT": "16777216", "PARLEY_MODEL_SLOTS": "256"}, "can count"),

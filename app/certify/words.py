@@ -109,6 +109,8 @@ def _tool(tool: Any) -> Any:
     flat = _flat(tool, "function", "custom")
     if isinstance(flat, dict) and isinstance(flat.get("format"), dict):
         return {**flat, "format": _flat(flat["format"], "grammar")}
+    if isinstance(flat, dict) and isinstance(flat.get("tools"), list):
+        return {**flat, "tools": [_tool(each) for each in flat["tools"]]}  # a namespace, which a chat has not
     return flat
 
 

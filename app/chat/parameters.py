@@ -174,7 +174,7 @@ PARAMETERS = (
     ChatParameter(
         "prompt_cache_key",
         "prompt_cache_key",
-        effect="its conversations keep a slot, and share what was read with no other",
+        effect="its conversations share what was read of them with no other",
     ),
     ChatParameter("prompt_cache_retention", "prompt_cache_retention", ("in_memory",)),
     ChatParameter("prompt_cache_options"),

@@ -70,6 +70,8 @@ CAPABILITIES = frozenset(
         "continuous_usage",
         "dimensions",
         "token_prompts",
+        # Nothing is kept that conversations could share.
+        "prompt_cache_key",
     }
 )
 

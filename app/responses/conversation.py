@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import BadRequest, UnsupportedParameter
 from ..jsontypes import Json
+from .namespaces import joined
 from .places import Places
 
 # An id that a client sent is named in the error; this much of it.
@@ -147,13 +148,16 @@ class _Conversation:
         self._places.note(at, place)
         self._places.note(f"{at}.id", f"{place}.call_id")
         self._waiting.setdefault(item["call_id"], place)
+        name = item["name"]
+        if namespace := item.get("namespace"):
+            name = joined(namespace, name, f"{place}.name")
         if item["type"] == "function_call":
             self._places.note(f"{at}.function", place)
-            function = {"name": item["name"], "arguments": item["arguments"]}
+            function = {"name": name, "arguments": item["arguments"]}
             calls.append({"id": item["call_id"], "type": "function", "function": function})
         else:
             self._places.note(f"{at}.custom", place)
-            custom = {"name": item["name"], "input": item["input"]}
+            custom = {"name": name, "input": item["input"]}
             calls.append({"id": item["call_id"], "type": "custom", "custom": custom})
 
     def _answer(self, item: Json, place: str) -> None:

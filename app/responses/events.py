@@ -17,6 +17,7 @@ from typing import Any
 from ..chat.completion import padding
 from ..errors import ApiError, BadRequest, RateLimited
 from ..jsontypes import Json
+from .namespaces import called
 from .output import (
     custom_call,
     finished,
@@ -49,13 +50,14 @@ class _Part:
 
 @dataclass(slots=True)
 class _Item:
-    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``."""
+    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``; ``tool`` what
+    is told of the tool that is called."""
 
     kind: str
     id: str
     index: int
     call_id: str = ""
-    name: str = ""
+    tool: Json = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
     parts: list[_Part] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class _Item:
         if self.kind == "message":
             return said(self.id, [] if begun else [part.whole() for part in self.parts], status)
         make = function_call if self.kind == "function" else custom_call
-        return make(self.id, self.call_id, self.name, "" if begun else text, status)
+        return make(self.id, self.call_id, self.tool, "" if begun else text, status)
 
 
 _PREFIXES = {"reasoning": "rs", "message": "msg", "function": "fc", "custom": "ctc"}
@@ -181,7 +183,8 @@ class ResponseWriter:
         if item is None:
             kind = call["type"]
             yield from self._close_open()
-            item = yield from self._add(kind, call_id=call["id"], name=call[kind]["name"])
+            tool = called(call[kind]["name"], self._asked.namespaced)
+            item = yield from self._add(kind, call_id=call["id"], tool=tool)
             self._calls[call["index"]] = item
             self._open = None
         event, field_name = _CALLS[item.kind]
@@ -189,8 +192,8 @@ class ResponseWriter:
             item.text.append(text)
             yield self._event(f"{event}.delta", item_id=item.id, output_index=item.index, delta=text)
 
-    def _add(self, kind: str, call_id: str = "", name: str = "") -> Generator[Json, None, _Item]:
-        item = _Item(kind, identity(_PREFIXES[kind]), self._items, call_id, name)
+    def _add(self, kind: str, call_id: str = "", tool: Json | None = None) -> Generator[Json, None, _Item]:
+        item = _Item(kind, identity(_PREFIXES[kind]), self._items, call_id, tool or {})
         self._items += 1
         self._open = item
         yield self._event("response.output_item.added", output_index=item.index, item=item.whole("in_progress"))
@@ -206,7 +209,7 @@ class ResponseWriter:
         yield from self._close_open("completed" if calls else status)
         for item in calls:
             event, field_name = _CALLS[item.kind]
-            fields = {"name": item.name} if item.kind == "function" else {}
+            fields = {"name": item.tool["name"]} if item.kind == "function" else {}
             place = {"item_id": item.id, "output_index": item.index}
             yield self._event(f"{event}.done", **place, **fields, **{field_name: "".join(item.text)})
             yield self._finish(item, status if item is calls[-1] else "completed")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..jsontypes import Json
+from .namespaces import Namespaced, called
 from .request import Asked
 
 # Why an answer is incomplete, by the chat's reason for its end; with any other it is complete.
@@ -60,7 +61,8 @@ def response(asked: Asked, completion: Json) -> Json:
     """A whole response, made of a completion with one choice."""
     choice = completion["choices"][0]
     made = finished(frame(asked, completion), choice["finish_reason"], completion.get("usage"))
-    made["output"] = items(choice["message"], choice.get("logprobs"), cut=made["status"] == "incomplete")
+    cut = made["status"] == "incomplete"
+    made["output"] = items(choice["message"], choice.get("logprobs"), asked.namespaced, cut=cut)
     return made
 
 
@@ -76,7 +78,9 @@ def finished(begun: Json, reason: str | None, usage: Mapping[str, Any] | None) -
     }
 
 
-def items(message: Mapping[str, Any], logprobs: Mapping[str, Any] | None, *, cut: bool) -> list[Json]:
+def items(
+    message: Mapping[str, Any], logprobs: Mapping[str, Any] | None, namespaced: Namespaced, *, cut: bool
+) -> list[Json]:
     """The items of a choice's message: thoughts, what is said, and calls. ``cut``: the last one ends too early."""
     made: list[Json] = []
     if thoughts := message.get("reasoning_content"):
@@ -91,7 +95,7 @@ def items(message: Mapping[str, Any], logprobs: Mapping[str, Any] | None, *, cut
         if refusal:
             parts.append({"type": "refusal", "refusal": refusal})
         made.append(said(identity("msg"), parts))
-    made += [_call(call) for call in calls]
+    made += [_call(call, namespaced) for call in calls]
     if cut:
         made[-1]["status"] = "incomplete"
     return made
@@ -125,34 +129,35 @@ def output_text(text: str, logprobs: list[Json], annotations: Any = ()) -> Json:
     }
 
 
-def function_call(item: str, call_id: str, name: str, arguments: str, status: str = "completed") -> Json:
-    """The item of a function's call."""
+def function_call(item: str, call_id: str, tool: Json, arguments: str, status: str = "completed") -> Json:
+    """The item of a function's call. ``tool`` is what is told of the function, as by `called`."""
     return {
         "id": item,
         "type": "function_call",
         "status": status,
         "call_id": call_id,
-        "name": name,
+        **tool,
         "arguments": arguments,
     }
 
 
-def custom_call(item: str, call_id: str, name: str, text: str, status: str = "completed") -> Json:
-    """The item of a custom tool's call."""
+def custom_call(item: str, call_id: str, tool: Json, text: str, status: str = "completed") -> Json:
+    """The item of a custom tool's call; ``tool`` as for `function_call`."""
     return {
         "id": item,
         "type": "custom_tool_call",
         "status": status,
         "call_id": call_id,
-        "name": name,
+        **tool,
         "input": text,
     }
 
 
-def _call(call: Json) -> Json:
+def _call(call: Json, namespaced: Namespaced) -> Json:
+    tool = called(call[call["type"]]["name"], namespaced)
     if call["type"] == "custom":
-        return custom_call(identity("ctc"), call["id"], call["custom"]["name"], call["custom"]["input"])
-    return function_call(identity("fc"), call["id"], call["function"]["name"], call["function"]["arguments"])
+        return custom_call(identity("ctc"), call["id"], tool, call["custom"]["input"])
+    return function_call(identity("fc"), call["id"], tool, call["function"]["arguments"])
 
 
 def log_prob(token: Mapping[str, Any]) -> Json:

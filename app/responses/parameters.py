@@ -55,6 +55,21 @@ _NO_TOOLS = "This server runs no tools itself."
 
 _P = ResponseParameter
 
+
+def _tool(at: str) -> tuple[ResponseParameter, ...]:
+    """The rows of a tool at a path."""
+    return (
+        _P(f"{at}.name", "tools[].function.name"),
+        _P(f"{at}.description", "tools[].function.description"),
+        _P(f"{at}.parameters", "tools[].function.parameters"),
+        _P(f"{at}.strict", "tools[].function.strict"),
+        _P(f"{at}.format", "tools[].custom.format", parts=("type", "syntax", "definition")),
+        _P(f"{at}.output_schema", refused="Models are not told of it: leave it out."),
+        _P(f"{at}.defer_loading", refused="There is no search for tools: send false, or leave it out.", takes=(False,)),
+        _P(f"{at}.allowed_callers", refused='Only the model calls tools: send ["direct"].', takes=([], ["direct"])),
+    )
+
+
 PARAMETERS = (
     _P("model", "model"),
     _P("input", "messages"),
@@ -88,7 +103,7 @@ PARAMETERS = (
     _P("input[].name", "messages[].tool_calls[].function.name"),
     _P("input[].arguments", "messages[].tool_calls[].function.arguments"),
     _P("input[].input", "messages[].tool_calls[].custom.input"),
-    _P("input[].namespace", refused="This server knows no namespaces of tools: leave it out."),
+    _P("input[].namespace", "messages[].tool_calls[].function.name", effect="stands before the name"),
     _P("input[].output", "messages[].content", parts=("[].text",)),
     _P("input[].output[].type", refused="What a tool gave back has to be text.", takes=("input_text",), carrier=1),
     _P(
@@ -142,18 +157,13 @@ PARAMETERS = (
     _P(
         "tools[].type",
         "tools[].type",
-        refused=f"{_NO_TOOLS} Send functions and custom tools.",
-        takes=("function", "custom"),
+        refused=f"{_NO_TOOLS} Send functions, custom tools and namespaces of these.",
+        takes=("function", "custom", "namespace"),
         carrier=1,
     ),
-    _P("tools[].name", "tools[].function.name"),
-    _P("tools[].description", "tools[].function.description"),
-    _P("tools[].parameters", "tools[].function.parameters"),
-    _P("tools[].strict", "tools[].function.strict"),
-    _P("tools[].format", "tools[].custom.format", parts=("type", "syntax", "definition")),
-    _P("tools[].output_schema", refused="Models are not told of it: leave it out."),
-    _P("tools[].defer_loading", refused="There is no search for tools: send false, or leave it out.", takes=(False,)),
-    _P("tools[].allowed_callers", refused='Only the model calls tools: send ["direct"].', takes=([], ["direct"])),
+    *_tool("tools[]"),
+    _P("tools[].tools", "tools", effect="of a namespace, each a tool of its own", parts=("[].type",)),
+    *_tool("tools[].tools[]"),
     _P("tool_choice", "tool_choice"),
     _P(
         "tool_choice.type",

@@ -21,6 +21,8 @@ _BY_PATH: Mapping[str, tuple[ResponseParameter, str]] = {
 def _asked(path: str, model: Model) -> Line:
     """What becomes of a property of a request."""
     line = partial(Line, "request", path)
+    if path in model.extra_parameters:
+        return line("honoured", "beyond the API")
     if path not in _BY_PATH:
         # At the top the policy sees to it; further down nobody does.
         return line("unknown") if "." in path else line("refused", "not of the API")
@@ -76,7 +78,7 @@ def _item() -> Rows:
         **rows(ALWAYS, "id type role status content"),
         **_inside("content[]", _part()),
         **rows(Produced("tools"), "call_id name arguments"),
-        "namespace": Produced(never="tools have no namespaces"),
+        "namespace": Produced("tools", note="of a tool that is of one"),
         "input": Produced("custom_tools"),
         "summary": Produced("reasoning", note="always empty"),
         **rows(_THOUGHTS, "type text", "summary[]"),
@@ -88,9 +90,20 @@ def _inside(at: str, made: Rows) -> Rows:
     return {f"{at}.{name}": produced for name, produced in made.items()}
 
 
+def _tool(at: str) -> Rows:
+    """A tool of the request, told again."""
+    sent, of_custom = Produced("tools", note="as it was sent"), Produced("custom_tools", note="as it was sent")
+    return {
+        **rows(sent, "type name description parameters strict", at),
+        f"{at}.output_schema": Produced(never="refused in requests"),
+        **rows(sent, "defer_loading allowed_callers", at),
+        **rows(of_custom, "format", at),
+        **rows(of_custom, "type syntax definition", f"{at}.format"),
+    }
+
+
 def _response(failure: Produced) -> Rows:
     """A response. ``failure``: what there is to know of the error in it."""
-    refused = Produced(never="refused in requests")
     return {
         **rows(ALWAYS, "id object created_at completed_at status error incomplete_details model output"),
         **rows(failure, "code message", "error"),
@@ -111,11 +124,9 @@ def _response(failure: Produced) -> Rows:
         **rows(Produced("response_format", note="as it was sent"), "name description schema strict", "text.format"),
         "text.verbosity": Produced("verbosity", note="as it was sent"),
         **rows(Produced("tools", note="as it was sent"), "type mode tools name", "tool_choice"),
-        **rows(Produced("tools", note="as it was sent"), "type name description parameters strict", "tools[]"),
-        "tools[].output_schema": refused,
-        **rows(Produced("tools", note="as it was sent"), "defer_loading allowed_callers", "tools[]"),
-        **rows(Produced("custom_tools", note="as it was sent"), "format", "tools[]"),
-        **rows(Produced("custom_tools", note="as it was sent"), "type syntax definition", "tools[].format"),
+        **_tool("tools[]"),
+        "tools[].tools": Produced("tools", note="as it was sent"),
+        **_tool("tools[].tools[]"),
         **rows(ALWAYS, "usage"),
         **rows(ALWAYS, "input_tokens output_tokens total_tokens input_tokens_details output_tokens_details", "usage"),
         **rows(ALWAYS, "cached_tokens cache_write_tokens", "usage.input_tokens_details"),

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..chat.foreign import known_to
 from ..chat.policy import without
+from ..chat.tables import CHAT
 from ..contract.explain import path_text
 from ..contract.pointers import JsonPath
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
-from .parameters import PARAMETERS, ResponseParameter
+from .parameters import KNOWN, PARAMETERS, ResponseParameter
 
 
 @dataclass(slots=True)
@@ -40,6 +42,9 @@ def _tree() -> _Node:
 
 
 _RULES = _tree()
+# What only a chat completion has would be read as a part of the one that a request comes to.
+_CHATS_ALONE = known_to(CHAT) - KNOWN
+_OF_CHATS = ResponseParameter("", refused="Only chat completions have it: leave it out.")
 # Parameters that mean nothing once no tool is left.
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 
@@ -58,7 +63,7 @@ def refuse(body: Json, policy: str) -> tuple[Json, list[str]]:
     Raises:
         UnsupportedParameter: under the policy ``refuse``, or for what makes another request of it; it names the first.
     """
-    found: list[_Found] = []
+    found = [_Found((name,), _OF_CHATS) for name in body if name in _CHATS_ALONE]
     _search(body, _RULES, (), found)
     for each in found:
         if policy == "refuse" or each.parameter.always:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.nulls import without_nulls
 from ..errors import BadRequest
 from ..jsontypes import Json
 from .conversation import messages_of
-from .parameters import LOGPROBS
+from .namespaces import Namespaced, member
+from .parameters import KNOWN, LOGPROBS
 from .places import Places
 from .refusing import refuse
 
 # What has the same name and meaning in both.
-_SAME = (
-    *("model", "temperature", "top_p", "parallel_tool_calls", "service_tier", "safety_identifier", "user"),
-    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+_SAME = frozenset(
+    {
+        *("model", "temperature", "top_p", "parallel_tool_calls", "service_tier", "safety_identifier", "user"),
+        *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that has been read: itself, as far as it is honoured here, the chat request that it comes to, where
-    each place of that comes from, and the paths of what was left out."""
+    each place of that comes from, the paths of what was left out, and the tools that are of a namespace."""
 
     body: Json
     chat: Json
     places: Places
     ignored: list[str]
+    namespaced: Namespaced = field(default_factory=dict)
 
 
 def read(body: Json, policy: str) -> Asked:
@@ -41,21 +45,23 @@ def read(body: Json, policy: str) -> Asked:
     """
     body, ignored = refuse(without_nulls(body), policy)
     places = Places()
-    chat: Json = {name: body[name] for name in _SAME if name in body}
+    # What is no parameter here may be one beyond the API, which the model takes or refuses.
+    chat: Json = {name: body[name] for name in body if name in _SAME or name not in KNOWN}
     chat["messages"] = messages_of(body, places)
     if "max_output_tokens" in body:
         chat["max_completion_tokens"] = body["max_output_tokens"]
     chat |= _logprobs(body) | _text(body.get("text", {}))
     if "effort" in body.get("reasoning", {}):
         chat["reasoning_effort"] = body["reasoning"]["effort"]
+    namespaced: dict[str, tuple[str, str]] = {}
     if "tools" in body:
-        chat["tools"] = [_tool(tool, index, places) for index, tool in enumerate(body["tools"])]
+        chat["tools"] = _tools(body["tools"], places, namespaced)
     if "tool_choice" in body:
         chat["tool_choice"] = _choice(body["tool_choice"], places)
     if body.get("stream"):
         # The last event tells what the answer took.
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
-    return Asked(body, chat, places, ignored)
+    return Asked(body, chat, places, ignored, namespaced)
 
 
 def _logprobs(body: Json) -> Json:
@@ -79,9 +85,26 @@ def _text(text: Json) -> Json:
     return asked if form is None else {**asked, "response_format": form}
 
 
-def _tool(tool: Json, index: int, places: Places) -> Json:
+def _tools(given: list[Json], places: Places, namespaced: dict[str, tuple[str, str]]) -> list[Json]:
+    """The tools of the chat, those of namespaces among them; ``namespaced`` is told of these."""
+    tools: list[Json] = []
+    for index, tool in enumerate(given):
+        place = f"tools[{index}]"
+        if tool["type"] != "namespace":
+            tools.append(_tool(tool, len(tools), place, places))
+            continue
+        for number, inner in enumerate(tool["tools"]):
+            within = f"{place}.tools[{number}]"
+            made = member(tool, inner, within)
+            namespaced[made["name"]] = (tool["name"], inner["name"])
+            tools.append(_tool(made, len(tools), within, places))
+    return tools
+
+
+def _tool(tool: Json, index: int, place: str, places: Places) -> Json:
     kind = tool["type"]
-    places.note(f"tools[{index}].{kind}", f"tools[{index}]")
+    places.note(f"tools[{index}]", place)
+    places.note(f"tools[{index}].{kind}", place)
     if kind == "function":
         return {
             "type": kind,
@@ -90,7 +113,7 @@ def _tool(tool: Json, index: int, places: Places) -> Json:
     custom = {name: tool[name] for name in ("name", "description", "format") if name in tool}
     form = custom.get("format")
     if form is not None and form["type"] == "grammar":
-        places.note(f"tools[{index}].custom.format.grammar", f"tools[{index}].format")
+        places.note(f"tools[{index}].custom.format.grammar", f"{place}.format")
         grammar = {"syntax": form["syntax"], "definition": form["definition"]}
         custom["format"] = {"type": "grammar", "grammar": grammar}
     return {"type": kind, kind: custom}

@@ -125,7 +125,7 @@ def responses(body: Json, stored: set[str], write: Write, pieces: Pieces) -> tup
     previous = body.get("previous_response_id")
     if previous is not None and previous not in stored:
         raise BadRequest("there is no such answer", param="previous_response_id")
-    if any(tool["type"] not in ("function", "custom") for tool in body.get("tools") or ()):
+    if any(tool["type"] not in ("function", "custom", "namespace") for tool in body.get("tools") or ()):
         raise BadRequest("it runs no tools", param="tools[0].type")
     asked = read({name: value for name, value in body.items() if name not in _STATE}, "warn")
     chat = {**asked.chat, "metadata": None}

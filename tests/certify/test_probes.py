@@ -169,8 +169,12 @@ INVISIBLE = {
     *(f"responses messages: input[].{name}" for name in ("id", "status", "phase", "namespace")),
     *(f"responses media: input[].content[].prompt_cache_breakpoint{name}" for name in ("", ".ttl")),
     *(f"responses media: input[].output[].prompt_cache_breakpoint{name} output of a tool" for name in ("", ".ttl")),
-    *(f"responses tools: {name}" for name in ("tools[].output_schema", "tools[].defer_loading")),
-    *(f"responses tools: {name}" for name in ("tools[].allowed_callers", "max_tool_calls")),
+    *(
+        f"responses tools: {at}.{name}"
+        for at in ("tools[]", "tools[].tools[]")
+        for name in ("output_schema", "defer_loading", "allowed_callers")
+    ),
+    "responses tools: max_tool_calls",
     *(f"responses state: {name}" for name in ("context_management", "truncation")),
 }
 # What points to something that there is not, which who honours it refuses.

@@ -113,11 +113,16 @@ def test_items_of_each_kind_need_what_they_are_about_and_take_what_came_with_the
 
 
 def test_tools_that_the_server_would_run_are_known_with_whatever_belongs_to_them() -> None:
-    for kind in ("web_search", "file_search", "mcp", "code_interpreter", "image_generation", "namespace"):
+    for kind in ("web_search", "file_search", "mcp", "code_interpreter", "image_generation"):
         assert accepted(tools=[{"type": kind, "anything": 1}])
     assert accepted(tool_choice={"type": "mcp", "server_label": "x"})
     assert not accepted(tools=[{"type": "teleport"}])
     assert accepted(tools=[FUNCTION] * 128)
+    namespace = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [FUNCTION]}
+    assert accepted(tools=[namespace])
+    wrongs: list[Json] = [{"name": "a b"}, {"tools": []}, {"tools": [{"type": "web_search"}]}, {"tools": [namespace]}]
+    for wrong in wrongs:
+        assert not accepted(tools=[{**namespace, **wrong}])
     assert not accepted(tools=[FUNCTION] * 129)
 
 

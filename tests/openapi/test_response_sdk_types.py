@@ -39,6 +39,8 @@ LEFT_OUT = {
     "service_tier: 'ultrafast'": "as in a chat request",
     "tools[function].async": NEWER,
     "tools[custom].async": NEWER,
+    "tools[namespace].tools[function].async": NEWER,
+    "tools[namespace].tools[custom].async": NEWER,
 }
 
 

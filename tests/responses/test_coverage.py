@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from app.chat.coverage import Line, coverage, totals
 from app.chat.parameters import CAPABILITIES
 from app.configuration.model_file import served_model
 from app.contract.document import Document
+from app.contract.extend import extend_request
 from app.contract.operations import operations
 from app.contract.properties import property_paths
 from app.engines.base import Model
@@ -102,6 +104,7 @@ FUNCTION: dict[str, Any] = {
 GRAMMAR = {"type": "grammar", "syntax": "regex", "definition": "a+"}
 NOTE: dict[str, Any] = {"type": "custom", "name": "note", "format": {**GRAMMAR, "definition": "[a-c]{3}"}}
 SCHEMA = {"name": "a", "description": "A.", "schema": {"type": "object"}, "strict": False}
+SPACE: dict[str, Any] = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [FUNCTION, NOTE]}
 ANSWERS: tuple[dict[str, Any], ...] = (
     {
         "metadata": {"a": "b"},
@@ -121,6 +124,7 @@ ANSWERS: tuple[dict[str, Any], ...] = (
         },
     },
     {"tools": [NOTE], "tool_choice": {"type": "custom", "name": "note"}},
+    {"tools": [SPACE], "tool_choice": "required"},
     {"text": {"format": {"type": "json_schema", **SCHEMA}}, "max_output_tokens": 16},
     {"reasoning": {"summary": "auto", "generate_summary": "auto", "context": "auto", "mode": "standard"}},
 )
@@ -152,3 +156,14 @@ def test_what_the_bundled_model_answers_has_just_the_properties_that_the_table_c
 
 def test_every_capability_that_an_answer_needs_is_one_that_a_parameter_needs() -> None:
     assert {row.needs for row in (*RESPONSE.values(), *EVENT.values())} - {None} <= CAPABILITIES
+
+
+def test_a_parameter_beyond_the_api_is_honoured_by_a_model_that_takes_it(document: Document) -> None:
+    (operation,) = (
+        each for each, service in asking_operations(Settings(), operations(document)) if service is Responses
+    )
+    extended = extend_request(document, operation, {"top_k": {"type": "integer"}})
+    taking = replace(ALL, extra_parameters=frozenset({"top_k"}))
+    for model, expected in ((ALL, "refused"), (taking, "honoured")):
+        fates = {line.path: line.fate for line in coverage(extended, operation, model, ITEMS) if line.side == "request"}
+        assert fates["top_k"] == expected

@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -169,7 +171,7 @@ def test_under_the_policy_warn_it_is_left_out_and_named(lenient: Client) -> None
         "reasoning": {"effort": "high", "summary": "detailed"},
         "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
         "store": True,
-        "prompt_cache_key": "k",
+        "service_tier": "flex",
         "top_k": 3,
     }
     words = {"role": "user", "content": [PICTURE["content"][0], {"type": "input_text", "text": "Hi"}]}
@@ -179,7 +181,7 @@ def test_under_the_policy_warn_it_is_left_out_and_named(lenient: Client) -> None
         assert told["output"][0]["content"][0]["text"] == "Hi"
         assert [tool["type"] for tool in told["tools"]] == ["function"]
         assert set(answer.headers["x-unsupported-parameters"].split(", ")) == {
-            *("tools[0]", "reasoning.effort", "reasoning.summary", "include", "store", "prompt_cache_key", "top_k"),
+            *("tools[0]", "reasoning.effort", "reasoning.summary", "include", "store", "service_tier", "top_k"),
             "input[0].content[0]",
         }
     assert error(ask(lenient, previous_response_id="resp_1"), 400)["param"] == "previous_response_id"
@@ -260,3 +262,75 @@ def test_a_key_is_needed_and_a_mock_answers_as_the_document_says() -> None:
         mocked = client.post("/v1/responses", headers=headers, json={**body, "stream": True}).text
         assert "event: response.created\n" in mocked
         assert "event: response.completed\n" in mocked
+
+
+def test_a_parameter_beyond_the_api_reaches_a_model_whose_operator_lets_it_through() -> None:
+    engine = ScriptedEngine(replace(WHOLE, extra_parameters=frozenset({"top_k"})))
+    with serving(engine) as client:
+        assert text(ask(client, top_k=5)) == "a0"
+        assert engine.asked[0]["top_k"] == 5
+        assert error(ask(client, top_k=-1), 400)["param"] == "top_k", "the contract has its bounds"
+        assert error(ask(client, min_p=0.5), 400)["code"] == "unknown_parameter"
+
+
+def test_under_a_document_of_another_author_a_field_that_is_no_parameter_is_not_ignored(tmp_path: Path) -> None:
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Theirs", "version": "1"},
+        "servers": [{"url": "/v1"}],
+        "paths": {
+            "/responses": {
+                "post": {
+                    "operationId": "createResponse",
+                    "tags": ["Responses"],
+                    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+                    "responses": {"200": {"description": "OK"}},
+                }
+            }
+        },
+    }
+    spec = tmp_path / "theirs.json"
+    spec.write_text(json.dumps(document))
+    with serving(EchoEngine(), spec=spec) as client:
+        body = {"model": "parley-echo", "input": "Hi"}
+        for name in ("colour", "n"):
+            told = error(client.post("/v1/responses", headers=BEARER, json={**body, name: 2}), 400)
+            assert (told["param"], told["code"]) == (name, "unsupported_parameter")
+        assert text(client.post("/v1/responses", headers=BEARER, json=body)) == "Hi"
+
+
+NAMESPACE: Json = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [FUNCTION]}
+
+
+def test_a_call_of_a_tool_in_a_namespace_tells_the_namespace_and_the_name_apart() -> None:
+    with serving(EchoEngine(calls_tools=True)) as client:
+        called = ask(client, tools=[NAMESPACE]).json()
+        told = events(ask(client, tools=[NAMESPACE], stream=True))
+        (item,) = called["output"]
+        assert (item["type"], item["namespace"], item["name"]) == ("function_call", "crm", "get_weather")
+        assert called["tools"] == [NAMESPACE]
+        added = next(event for event in told if event["type"] == "response.output_item.added")
+        assert (added["item"]["namespace"], added["item"]["name"]) == ("crm", "get_weather")
+        done = next(event for event in told if event["type"] == "response.function_call_arguments.done")
+        assert done["name"] == "get_weather"
+        assert told[-1]["response"]["output"][0]["namespace"] == "crm"
+        result = {"type": "function_call_output", "call_id": item["call_id"], "output": "Sunny."}
+        assert text(ask(client, [{"role": "user", "content": "Hi"}, item, result], tools=[NAMESPACE])) == "Sunny."
+        plain = ask(client, tools=[FUNCTION]).json()["output"][0]
+        assert "namespace" not in plain
+
+
+def test_an_error_about_a_tool_in_a_namespace_names_its_place(echo: Client) -> None:
+    flat = {**FUNCTION, "name": "crm__get_weather"}
+    assert error(ask(echo, tools=[NAMESPACE, flat]), 400)["param"] == "tools[1].name"
+    unread = {**NAMESPACE, "tools": [{**FUNCTION, "parameters": {"type": 5}}]}
+    told = error(ask(echo, tools=[flat, unread], tool_choice="required"), 400)
+    assert told["param"].startswith("tools[1].tools[0].parameters")
+    assert error(ask(echo, tools=[{**NAMESPACE, "tools": [FUNCTION] * 129}]), 400)["param"] == "tools[0].tools"
+    assert error(ask(echo, tools=[{**NAMESPACE, "tools": [FUNCTION] * 128}, FUNCTION]), 400)["param"] == "tools"
+
+
+def test_the_echo_takes_the_key_of_a_cache_as_it_keeps_nothing_that_others_could_share(echo: Client) -> None:
+    answer = ask(echo, prompt_cache_key="a conversation")
+    assert (text(answer), answer.json()["prompt_cache_key"]) == ("Hello, my friend!", "a conversation")
+    assert answer.json()["usage"]["input_tokens_details"]["cached_tokens"] == 0

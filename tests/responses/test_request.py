@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadRequest, UnsupportedParameter
+from app.responses.request import read
 
 from .asking import CUSTOM, FUNCTION, Json, asked
 
@@ -288,3 +289,71 @@ def test_a_place_of_the_chat_request_is_told_as_the_client_sent_it(chat: str, se
     assert places.of(chat) == sent
     error = places.translate(BadRequest(f"Invalid value for '{chat}'. It isn't good, or 'so'.", param=chat))
     assert (error.param, error.message) == (sent, f"Invalid value for '{sent}'. It isn't good, or 'so'.")
+
+
+def test_what_this_operation_does_not_know_is_for_the_model_to_take_or_refuse() -> None:
+    assert asked("Hi", top_k=5).chat == {"model": "m", "messages": [USER], "top_k": 5}
+
+
+def test_what_is_of_chat_completions_alone_is_refused_or_left_out_by_name() -> None:
+    others: Json = {"n": 2, "messages": [], "stop": "a"}
+    for name, value in others.items():
+        with pytest.raises(UnsupportedParameter) as caught:
+            read({"model": "m", "input": "Hi", name: value}, "refuse")
+        assert caught.value.param == name
+        left = read({"model": "m", "input": "Hi", name: value}, "warn")
+        assert (left.chat, left.ignored) == ({"model": "m", "messages": [USER]}, [name])
+
+
+CRM: Json = {
+    "type": "namespace",
+    "name": "crm",
+    "description": "Customers and what they bought.",
+    "tools": [
+        {"type": "function", "name": "find", "description": "Finds one.", "parameters": {"type": "object"}},
+        {"type": "custom", "name": "ask"},
+    ],
+}
+
+
+def test_the_tools_of_a_namespace_are_tools_whose_names_begin_with_its_own() -> None:
+    read_as = asked("Hi", tools=[FUNCTION, CRM, CUSTOM])
+    shell = {"type": "custom", "custom": {"name": "shell"}}
+    function = {
+        "name": "crm__find",
+        "description": "Customers and what they bought.\n\nFinds one.",
+        "parameters": {"type": "object"},
+    }
+    assert read_as.chat["tools"][1:] == [
+        {"type": "function", "function": function},
+        {"type": "custom", "custom": {"name": "crm__ask", "description": "Customers and what they bought."}},
+        shell,
+    ]
+    assert read_as.namespaced == {"crm__find": ("crm", "find"), "crm__ask": ("crm", "ask")}
+    assert read_as.places.of("tools[1].function.parameters") == "tools[1].tools[0].parameters"
+    assert read_as.places.of("tools[3].custom.name") == "tools[2].name"
+    assert read_as.places.of("tools[3]") == "tools[2]"
+
+
+def test_a_call_of_a_tool_in_a_namespace_comes_back_under_the_name_that_the_model_knows() -> None:
+    items = ({**call("1", "find"), "namespace": "crm"}, output("1"))
+    assert messages(*items)[0]["tool_calls"] == [chat_call("1", "crm__find")]
+    for none in (None, ""):
+        assert messages({**call("1", "find"), "namespace": none}, output("1"))[0]["tool_calls"] == [
+            chat_call("1", "find")
+        ]
+    written: Json = {"type": "custom_tool_call", "call_id": "2", "name": "ask", "input": "a", "namespace": "crm"}
+    answered = {"type": "custom_tool_call_output", "call_id": "2", "output": "b"}
+    assert messages(written, answered)[0]["tool_calls"][0]["custom"]["name"] == "crm__ask"
+
+
+def test_a_tool_whose_name_is_too_long_with_that_of_its_namespace_is_refused_by_place() -> None:
+    tools = [{**CRM, "tools": [{"type": "function", "name": "f" * 60}]}]
+    with pytest.raises(BadRequest) as caught:
+        asked("Hi", tools=tools)
+    assert (caught.value.param, caught.value.code) == ("tools[0].tools[0].name", "string_above_max_length")
+    tools[0]["tools"][0]["name"] = "f" * 59
+    assert asked("Hi", tools=tools).chat["tools"][0]["function"]["name"] == "crm__" + "f" * 59
+    with pytest.raises(BadRequest) as caught:
+        messages({**call("1", "f" * 60), "namespace": "crm"}, output("1"))
+    assert caught.value.param == "input[0].name"

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from app.certify.operations import OPERATIONS
 
+from ..environments import Unavailable
 from . import scripted, table
 from .asking import Found, Unasked, ask
-from .environments import Unavailable
 from .servers import SERVERS, Server
 
 SCRIPTED = "scripted"

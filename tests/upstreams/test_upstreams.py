@@ -9,11 +9,11 @@ import pytest
 from app.certify.report import Report
 from app.certify.verdicts import Row
 
+from ..environments import Environment, Unavailable
+from ..processes import running
 from . import scripted, table
 from .asking import Found, names
-from .environments import Environment, Unavailable
 from .front import Front
-from .processes import running
 from .servers import SERVERS
 from .vices import OWN, SPOILT
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ...jsontypes import Json
-from ..answers import whole
+from ..answers import finish, whole
 from ..operations import RESPONSES
 from ..probe import Answers, Probe, of, step
 from ..readers.responses import ENDS
@@ -30,12 +30,17 @@ def _hosted(answers: Answers) -> Verdict:
     return ignored("a tool that the server must run is accepted, and it did not run")
 
 
-def _tool(name: str, valid: Any) -> Probe:
-    def asks(value: Any) -> Json:
-        return {"tools": [{"type": "function", "name": "zyr_lookup", name: value}]}
+def _tool(name: str, valid: Any) -> tuple[Probe, Probe]:
+    """A property of a function, by itself and in a namespace, of whose effect nothing can be seen."""
 
-    steps = (step("set", **asks(valid)), step("nonsense", role="nonsense", **asks(7)))
-    return Probe(tools.GROUP, "", steps, invisible(HIDDEN), (f"tools[].{name}",))
+    def function(value: Any) -> list[Json]:
+        return [{"type": "function", "name": "zyr_lookup", name: value}]
+
+    def probe(at: str, asks: Callable[[Any], list[Json]]) -> Probe:
+        steps = (step("set", tools=asks(valid)), step("nonsense", role="nonsense", tools=asks(7)))
+        return Probe(tools.GROUP, "", steps, invisible(HIDDEN), (f"{at}.{name}",))
+
+    return probe("tools[]", function), probe("tools[].tools[]", lambda value: _namespace(function(value)))
 
 
 def _custom(probe: Probe) -> Probe:
@@ -43,6 +48,48 @@ def _custom(probe: Probe) -> Probe:
     if not any(".custom" in path for path in (*probe.paths, *probe.parts)):
         return probe
     return replace(probe, check=" ".join(filter(None, ("custom tool", probe.check))))
+
+
+_SPACE = "zyr"
+
+
+def _namespace(members: list[Json]) -> list[Json]:
+    return [{"type": "namespace", "name": _SPACE, "description": "Zyrs.", "tools": members}]
+
+
+def _namespaced(answers: Answers) -> Verdict:
+    made = listed(whole(answers["called"]), "output")
+    found = [item for item in made if get(item, "type") in ("function_call", "custom_tool_call")]
+    if not found:
+        if finish(answers["called"]) == "length":
+            return not_seen("the answer did not end in time")
+        return ignored("no call came, where one must")
+    namespace, name = get(found[0], "namespace"), get(found[0], "name")
+    if namespace != _SPACE or name not in {*tools.NAMES, "zyr_note"}:
+        return broken(f"a call of {name!r} in the namespace {namespace!r}")
+    return honoured(f"a call of {name}, and its namespace")
+
+
+def _in_namespace(check: str, members: list[Json], paths: str, parts: str) -> Probe:
+    asked = step("called", tools.PROMPT, tools.TOKENS, tools=_namespace(members), tool_choice="required")
+    within = tuple(f"tools[].tools[].{name}" for name in parts.split())
+    return Probe(tools.GROUP, check, (asked,), _namespaced, tuple(paths.split()), within)
+
+
+_NAMESPACES = (
+    _in_namespace(
+        "namespace",
+        tools.functions(description="A zyr.", strict=True),
+        "tools[].tools tools[].tools[].type tools[].tools[].name",
+        "description parameters strict",
+    ),
+    _in_namespace(
+        "custom tool in a namespace",
+        tools.custom(format=tools.GRAMMAR),
+        "tools[].tools[].format",
+        "format.type format.syntax format.definition",
+    ),
+)
 
 
 # -- streams -----------------------------------------------------------------------------------------------------
@@ -108,9 +155,10 @@ _OWN = (
             ("reasoning.mode", "standard"),
         )
     ),
-    _tool("output_schema", {"type": "object"}),
-    _tool("defer_loading", True),
-    _tool("allowed_callers", ["direct"]),
+    *_tool("output_schema", {"type": "object"}),
+    *_tool("defer_loading", True),
+    *_tool("allowed_callers", ["direct"]),
+    *_NAMESPACES,
     Probe(
         tools.GROUP,
         "run by the server",

@@ -15,11 +15,12 @@ from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 from .formats import SCHEMA
 
 GROUP = "tools"
-_PROMPT = "Call the tools zyr_lookup and vex_count, both of them."
-_TOKENS = 256
+PROMPT = "Call the tools zyr_lookup and vex_count, both of them."
+TOKENS = 256
 _LOOKUP = ("zyr_lookup", {"type": "object", "properties": {"zyr": SCHEMA["properties"]["zyr"]}, "required": ["zyr"]})
 _COUNT = ("vex_count", {"type": "object", "properties": {"vex": SCHEMA["properties"]["vex"]}, "required": ["vex"]})
 _WANTED = {"zyr_lookup": {"zyr": "qixotl"}, "vex_count": {"vex": 4711}}
+NAMES = frozenset(_WANTED)
 
 
 def _function(tool: tuple[str, Json], **more: Any) -> Json:
@@ -36,8 +37,8 @@ def _named(kind: str, name: str) -> Json:
     return {"type": kind, kind: {"name": name}}
 
 
-def _call(name: str, *, role: Role = "asked", turn: int = 0, prompt: str = _PROMPT, **fields: Any) -> Step:
-    return step(name, prompt, _TOKENS, role=role, turn=turn, **{"tools": functions(), **fields})
+def _call(name: str, *, role: Role = "asked", turn: int = 0, prompt: str = PROMPT, **fields: Any) -> Step:
+    return step(name, prompt, TOKENS, role=role, turn=turn, **{"tools": functions(), **fields})
 
 
 def _no_call(answers: Answers, name: str) -> Verdict:
@@ -134,11 +135,12 @@ def _described(answers: Answers) -> Verdict:
 # -- custom tools ------------------------------------------------------------------------------------------------
 
 
-def _custom(**more: Any) -> list[Json]:
+def custom(**more: Any) -> list[Json]:
+    """A custom tool."""
     return [{"type": "custom", "custom": {"name": "zyr_note", **more}}]
 
 
-_GRAMMAR = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "zyr [0-9]{3}"}}
+GRAMMAR = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "zyr [0-9]{3}"}}
 
 
 def _written(pattern: str) -> Callable[[Answers], Verdict]:
@@ -160,7 +162,7 @@ def _custom_call(check: str, pattern: str, paths: str, parts: str = "", choice: 
     return Probe(
         GROUP,
         check,
-        (_call("whole", tools=_custom(**more), tool_choice=choice),),
+        (_call("whole", tools=custom(**more), tool_choice=choice),),
         _written(pattern),
         tuple(f"tools[].custom{path}".removesuffix(".") for path in paths.split())
         if choice == "required"
@@ -198,7 +200,7 @@ PROBES = (
         (
             _call("auto"),
             _call("required", role="aid", tool_choice="required"),
-            step("reference", _PROMPT, _TOKENS, role="compare"),
+            step("reference", PROMPT, TOKENS, role="compare"),
             _call("nonsense", role="nonsense", tools="all"),
         ),
         _tools,
@@ -235,7 +237,7 @@ PROBES = (
             _call("whole", tool_choice="required"),
             _call("streamed", role="aid", tool_choice="required", stream=True),
         ),
-        _must(frozenset(_WANTED)),
+        _must(NAMES),
         ("tool_choice",),
     ),
     Probe(GROUP, "auto", (_call("auto", tool_choice="auto"),), _auto, ("tool_choice",)),
@@ -282,14 +284,14 @@ PROBES = (
         "grammar",
         "zyr [0-9]{3}",
         ".format .format.type .format.grammar .format.grammar.definition .format.grammar.syntax",
-        format=_GRAMMAR,
+        format=GRAMMAR,
     ),
     _custom_call("custom", ".*", "", choice=_named("custom", "zyr_note")),
     Probe(
         GROUP,
         "",
         (
-            step("whole", _PROMPT, _TOKENS, functions=_OLD, function_call={"name": "vex_count"}),
+            step("whole", PROMPT, TOKENS, functions=_OLD, function_call={"name": "vex_count"}),
             step("nonsense", role="nonsense", functions="all"),
         ),
         _function_call,
@@ -299,7 +301,7 @@ PROBES = (
     Probe(
         GROUP,
         "none",
-        (step("none", _PROMPT, _TOKENS, functions=_OLD, function_call="none"),),
+        (step("none", PROMPT, TOKENS, functions=_OLD, function_call="none"),),
         _function_none,
         ("function_call",),
     ),

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..live import ROOT
 from .environments import OFFLINE, Unavailable
+from .live import ROOT
 
 _GRACE = 10.0
 _PAUSE = 0.1

@@ -1,0 +1,1 @@
+"""Applications that nobody here wrote, unmodified and pinned, in front of Parley: ``make apps``."""
