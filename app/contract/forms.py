@@ -180,7 +180,10 @@ class _FieldReader:
         if node.items:
             numbered = enumerate(node.items[number] for number in sorted(node.items))
             return [await self.value(child, shape.items, (*path, index)) for index, child in numbered]
-        if shape.is_array and (len(node.fields) > 1 or not shape.is_scalar):
+        texts = [field for field in node.fields if field.file is None]
+        # What may be anything may be a list of texts too.
+        is_array = shape.is_array or (not shape.types and texts == node.fields)
+        if is_array and (len(node.fields) > 1 or not shape.is_scalar):
             if len(node.fields) == 1 and self._says_json(node.fields[0]):
                 whole = await self._field(node.fields[0], shape, path)
                 return whole if isinstance(whole, list) else [whole]

@@ -73,6 +73,26 @@ def test_an_encoded_comma_splits_a_list_of_what_holds_none(
         assert client.post(f"/a?{query}").status_code == status
 
 
+MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_what_a_form_says_nothing_of_may_be_a_list(tmp_path: Path, version: str, kind: str) -> None:
+    schema = {"type": "object", "properties": {"one": {"type": "string"}, "any": {}}}
+    part = '--b\r\nContent-Disposition: form-data; name="{0}"\r\n\r\nx\r\n'
+
+    def body(name: str) -> dict[str, Any]:
+        if kind != MULTIPART["content-type"].partition(";")[0]:
+            return {"content": f"{name}=x&{name}=x", "headers": {"content-type": kind}}
+        return {"content": part.format(name) * 2 + "--b--\r\n", "headers": MULTIPART}
+
+    with asked(tmp_path, takes(schema, kind), version) as client:
+        for name in ("any", "more", ""):
+            assert client.post("/a", **body(name)).status_code == 200, name
+        assert error(client.post("/a", **body("one")), 400)["param"] == "one"
+
+
 def animal(*kinds: str, **properties: Any) -> Any:
     kind = {"type": "string", "enum": list(kinds)} if kinds else {"type": "string"}
     return {"type": "object", "required": ["kind"], "properties": {"kind": kind, **properties}}
