@@ -80,7 +80,9 @@ def ask(path: Path, *, operations: int, valid: int, invalid: int) -> Found:
     reader = Reader(path)
     listed = list(reader.operations())
     found = Found(reader.version, len(listed))
-    chosen = [listed[number * len(listed) // min(operations, len(listed))] for number in range(min(operations, len(listed)))]
+    chosen = [
+        listed[number * len(listed) // min(operations, len(listed))] for number in range(min(operations, len(listed)))
+    ]
     with contextlib.ExitStack() as stack:
         server = _served(path, found, stack)
         if server is None:
@@ -104,7 +106,9 @@ def _served(path: Path, found: Found, stack: contextlib.ExitStack) -> Server | N
 
 def _reason(log: str, path: Path) -> str:
     """Why a start was refused, without what differs between machines."""
-    lines = [line for line in log.splitlines() if line.startswith(("Error: ", "parley: "))] or log.splitlines()[-1:] or [""]
+    lines = (
+        [line for line in log.splitlines() if line.startswith(("Error: ", "parley: "))] or log.splitlines()[-1:] or [""]
+    )
     return re.sub(r"\s+", " ", lines[0].replace(str(path), path.name).replace(f"{path.parent}/", ""))[:300]
 
 
@@ -214,7 +218,10 @@ def _names(error: Mapping[str, Any], fault: Fault) -> bool:
     """Whether an error names the place of a fault, one above it or one in it."""
     param = error.get("param") or ""
     if fault.where != "body":
-        return bool(param.split("[")[0].split(".")[0] == str(fault.path[0]).split("[")[0].split(".")[0] or param == fault.path[0])
+        return bool(
+            param.split("[")[0].split(".")[0] == str(fault.path[0]).split("[")[0].split(".")[0]
+            or param == fault.path[0]
+        )
     if not fault.path:
         return True
     path = ""

@@ -85,7 +85,11 @@ class Judge:
                     yield Fault(place, (name,), "required")
                 continue
             schema = parameter.get("schema")
-            if schema is None or not self._kinds(schema) <= _PLAIN or parameter.value.get("style") in ("matrix", "label"):
+            if (
+                schema is None
+                or not self._kinds(schema) <= _PLAIN
+                or parameter.value.get("style") in ("matrix", "label")
+            ):
                 continue
             if parameter.value.get("allowEmptyValue") and values == [""]:
                 continue
@@ -142,7 +146,12 @@ class Judge:
             # Nothing is said of what an operation answers that lists nothing.
             return f"the status {status} is not listed" if listed and listed.value else None
         for name, header in (described.value.get("headers") or {}).items():
-            if isinstance(header, dict) and header.get("required") and name.lower() != "content-type" and name not in headers:
+            if (
+                isinstance(header, dict)
+                and header.get("required")
+                and name.lower() != "content-type"
+                and name not in headers
+            ):
                 return f"the header {name} is missing"
         content = described.get("content")
         if not content or not content.value:

@@ -98,6 +98,8 @@ def _wire(case: Any, base: str, valid: bool) -> Made | None:
         return None
     path, _, query = prepared.path_url.partition("?")
     body = prepared.body or b""
+    if not isinstance(body, str | bytes):
+        return None
     headers = {name.lower(): _text(value) for name, value in prepared.headers.items()}
     return Made(
         valid,
@@ -105,7 +107,7 @@ def _wire(case: Any, base: str, valid: bool) -> Made | None:
         path,
         query,
         {name: value for name, value in headers.items() if name not in _FOREIGN},
-        body.encode() if isinstance(body, str) else bytes(body),
+        body.encode() if isinstance(body, str) else body,
     )
 
 

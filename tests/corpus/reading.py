@@ -73,7 +73,7 @@ class Reader:
         specification: Specification[Any] = Specification.OPAQUE if self.version == "3.0" else DRAFT202012
 
         def retrieve(uri: str) -> Resource[Any]:
-            return Resource(contents=self.file(uri), specification=specification)
+            return specification.create_resource(self.file(uri))
 
         return Registry(retrieve=retrieve)  # type: ignore[call-arg]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,47 @@ def test_what_a_form_says_nothing_of_may_be_a_list(tmp_path: Path, version: str,
         for name in ("any", "more", ""):
             assert client.post("/a", **body(name)).status_code == 200, name
         assert error(client.post("/a", **body("one")), 400)["param"] == "one"
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("paths", "asked", "found"),
+    [
+        # The standard's own example of paths of which either may be taken.
+        (["/{entity}/me", "/books/{id}"], "/books/me", "/{entity}/me"),
+        (["/books/{id}", "/{entity}/me"], "/books/me", "/{entity}/me"),
+        (["/x/{b}/{c}", "/{a}/{b}/c"], "/x/y/c", "/{a}/{b}/c"),
+        (["/commits/{sha}", "/commits/{sha}.{kind}"], "/commits/0.diff", "/commits/{sha}.{kind}"),
+        (["/commits/{sha}", "/commits/{sha}.{kind}"], "/commits/0/1", "/commits/{sha}"),
+    ],
+)
+def test_of_several_templates_that_a_path_fits_one_answers(
+    tmp_path: Path, version: str, paths: list[str], asked: str, found: str
+) -> None:
+    def item(path: str) -> Any:
+        names = re.findall(r"{(.*?)}", path)
+        parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+        return {"get": {"parameters": parameters, "responses": answers({"type": "string", "enum": [path]})}}
+
+    content = openapi({path: item(path) for path in paths}, version, **OPEN)
+    with application(content, tmp_path, mock="all") as client:
+        answer = client.get(asked)
+        assert (answer.status_code, answer.json()) == (200, found)
+
+
+@VERSIONS
+def test_the_one_of_several_templates_that_answers_is_the_one_whose_key_was_asked_for(
+    tmp_path: Path, version: str
+) -> None:
+    def item(name: str, **fields: Any) -> Any:
+        return {"get": {**parameter("path", name, {"type": "string"}, required=True), **fields}}
+
+    secured = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
+    content = openapi({"/{entity}/me": item("entity", security=[{"key": []}]), "/books/{id}": item("id")}, version)
+    with application({**content, "security": [], "components": secured}, tmp_path, mock="all") as client:
+        assert error(client.get("/books/me"), 401)
+        assert client.get("/books/me", headers=BEARER).status_code == 200
+        assert client.get("/books/5").status_code == 200
 
 
 def animal(*kinds: str, **properties: Any) -> Any:
