@@ -107,13 +107,15 @@ class Form:
         return name, [], self.shape.property(name)
 
     def _styled(self, fields: Sequence[FormField]) -> tuple[Json, set[str]]:
-        """The properties whose encoding has a style, which are written as query parameters are; the names used up."""
+        """The properties whose encoding has a style, which are written as query parameters are; the names used up. Not
+        deep objects: their names in brackets are understood without, on every level, as clients of such forms send them.
+        """
         found: Json = {}
         taken: set[str] = set()
         declared = frozenset(self.shape.properties)
         pairs: Pairs | None = None
         for name, encoding in self.encodings.items():
-            if encoding.style is None or encoding.headers:
+            if encoding.style is None or encoding.style[0] == "deepObject" or encoding.headers:
                 continue
             if pairs is None:
                 pairs = [(x.name, _as_raw(x)) for x in fields if not x.file]

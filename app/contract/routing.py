@@ -126,5 +126,7 @@ class Paths:
         folder = path
         while folder:
             folder = folder.rpartition("/")[0]
-            found |= {method for pattern, method in self._patterns.get(folder, ()) if re.fullmatch(pattern, path)}
+            found |= {
+                method for pattern, method in self._patterns.get(folder, ()) if re.fullmatch(pattern, path, re.DOTALL)
+            }
         return sorted(found | ({"HEAD"} if "GET" in found else set()))

@@ -132,14 +132,15 @@ class _Asking:
         if keys:
             self._without_a_key(made[0], operation, keys)
         for each in made:
+            each = with_keys(each, keys)
             try:
                 faults = self._judge.faults(each, operation)
             except Unjudged:
                 continue
             if each.valid and not faults:
-                self._valid(with_keys(each, keys), operation)
+                self._valid(each, operation)
             elif faults and not each.valid:
-                self._invalid(with_keys(each, keys), operation, faults)
+                self._invalid(each, operation, faults)
 
     def _valid(self, made: Made, operation: Operation) -> None:
         found, answer = self._found, self._send(made)
@@ -163,7 +164,8 @@ class _Asking:
 
     def _invalid(self, made: Made, operation: Operation, faults: Sequence[Fault]) -> None:
         found, answer = self._found, self._send(made)
-        if answer.status == _LEFT_OUT and found.start:
+        # Of a request that is too long nothing is read that could be named.
+        if (answer.status == _LEFT_OUT and found.start) or answer.status in (414, 431):
             return
         told = " or ".join(sorted({str(fault) for fault in faults}))[:200]
         error = error_of(answer)

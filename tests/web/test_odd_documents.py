@@ -135,6 +135,39 @@ def test_the_one_of_several_templates_that_answers_is_the_one_whose_key_was_aske
         assert client.get("/books/5").status_code == 200
 
 
+@VERSIONS
+@pytest.mark.parametrize("path", ["/a/x%0Ay", "/a/x%0A", "/a/%0A/b", "/c/x%0Ay/d"])
+def test_a_text_in_a_path_may_hold_the_end_of_a_line(tmp_path: Path, version: str, path: str) -> None:
+    item = {"get": {**parameter("path", "text", {"type": "string", "pattern": "\n"}, required=True)}}
+    content = openapi({"/a/{text}": item, "/c/{text}/d": item}, version, **OPEN)
+    with application(content, tmp_path, mock="all") as client:
+        assert client.get(path).status_code == 200
+        assert client.get("/c/x/d%0A").status_code == 404
+        assert error(client.post(path), 405)
+
+
+@VERSIONS
+@pytest.mark.parametrize("style", [None, {"style": "deepObject", "explode": True}])
+def test_deep_objects_in_a_form_are_deep(tmp_path: Path, version: str, style: Any) -> None:
+    lines = {"type": "array", "items": {"type": "object", "properties": {"price": {"type": "integer"}}}}
+    deep = {"type": "object", "properties": {"on": {"type": "boolean"}, "lines": lines}}
+    schema = {"type": "object", "properties": {"deep": {"type": "object", "properties": {"er": deep}}, "lines": lines}}
+    operation = takes(schema, "application/x-www-form-urlencoded")
+    if style:
+        operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["encoding"] = {
+            name: style for name in ("deep", "lines")
+        }
+    with asked(tmp_path, operation, version) as client:
+
+        def ask(form: str) -> Any:
+            return client.post("/a", content=form, headers={"content-type": "application/x-www-form-urlencoded"})
+
+        assert ask("deep[er][on]=true&deep[er][lines][0][price]=5&lines[][price]=1&lines[][price]=2").status_code == 200
+        assert error(ask("deep[er][on]=x"), 400)["param"] == "deep.er.on"
+        assert error(ask("deep[er][lines][0][price]=x"), 400)["param"] == "deep.er.lines[0].price"
+        assert error(ask("lines[0][price]=1&lines[1][price]=x"), 400)["param"] == "lines[1].price"
+
+
 def animal(*kinds: str, **properties: Any) -> Any:
     kind = {"type": "string", "enum": list(kinds)} if kinds else {"type": "string"}
     return {"type": "object", "required": ["kind"], "properties": {"kind": kind, **properties}}
