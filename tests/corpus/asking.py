@@ -8,7 +8,7 @@ import http.client
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ _LEFT_OUT = 501
 
 @dataclass(frozen=True, order=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. ``what`` is of the kinds in `KINDS`, ``detail`` the place or the reason."""
+    """One thing that is not as it should be. ``what`` is one of `KINDS`, ``detail`` the place or the reason. Of a start
+    there is no ``operation``."""
 
     operation: str
     what: str
@@ -43,7 +44,8 @@ UNNAMED = "the error does not name what is wrong"
 OPEN = "it answers without a key"
 FAILED = "it fails"
 LEFT_OUT = "it is left out"
-KINDS = (REFUSED, UNFIT, ACCEPTED, UNNAMED, OPEN, FAILED, LEFT_OUT)
+START = "the start is refused"
+KINDS = (REFUSED, UNFIT, ACCEPTED, UNNAMED, OPEN, FAILED, LEFT_OUT, START)
 
 
 @dataclass
@@ -80,9 +82,8 @@ def ask(path: Path, *, operations: int, valid: int, invalid: int) -> Found:
     reader = Reader(path)
     listed = list(reader.operations())
     found = Found(reader.version, len(listed))
-    chosen = [
-        listed[number * len(listed) // min(operations, len(listed))] for number in range(min(operations, len(listed)))
-    ]
+    few = min(operations, len(listed))
+    chosen = [listed[number * len(listed) // few] for number in range(few)]
     with contextlib.ExitStack() as stack:
         server = _served(path, found, stack)
         if server is None:
@@ -100,15 +101,15 @@ def _served(path: Path, found: Found, stack: contextlib.ExitStack) -> Server | N
             return stack.enter_context(serve("echo", {**env, "PARLEY_LENIENT": lenient}))
         except StartError as error:
             found.start = found.start or _reason(error.log, path)
+            found.findings.add(Finding("", START, found.start))
     found.served = False
     return None
 
 
 def _reason(log: str, path: Path) -> str:
     """Why a start was refused, without what differs between machines."""
-    lines = (
-        [line for line in log.splitlines() if line.startswith(("Error: ", "parley: "))] or log.splitlines()[-1:] or [""]
-    )
+    lines = log.splitlines()
+    lines = [line for line in lines if line.startswith(("Error: ", "parley: "))] or lines[-1:] or [""]
     return re.sub(r"\s+", " ", lines[0].replace(str(path), path.name).replace(f"{path.parent}/", ""))[:300]
 
 
@@ -218,19 +219,13 @@ def plain(param: str | None) -> str | None:
 
 def _names(error: Mapping[str, Any], fault: Fault) -> bool:
     """Whether an error names the place of a fault, one above it or one in it."""
-    param = error.get("param") or ""
-    if fault.where != "body":
-        return bool(
-            param.split("[")[0].split(".")[0] == str(fault.path[0]).split("[")[0].split(".")[0]
-            or param == fault.path[0]
-        )
-    if not fault.path:
-        return True
+    # Long names are cut.
+    param = (error.get("param") or "").replace("…", "")
     path = ""
     for part in fault.path:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    # Long names are cut.
-    param, path = param.replace("…", ""), path
+    if fault.where == "body" and not path:
+        return True
     return param == path or path.startswith((f"{param}.", f"{param}[")) or param.startswith((f"{path}.", f"{path}["))
 
 
@@ -292,7 +287,3 @@ def with_keys(made: Made, keys: Sequence[Mapping[str, str]]) -> Made:
         else:
             query = "&".join(filter(None, [query, urlencode({key["name"]: key["value"]})]))
     return Made(bare.valid, bare.method, bare.path, query, headers, bare.body)
-
-
-def told(findings: Iterator[Finding]) -> list[str]:
-    return [str(each) for each in sorted(findings)]

@@ -35,7 +35,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|fal
 
 def read(path: Path) -> Any:
     """What a JSON or YAML file holds; the names of its objects are texts."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     return json.loads(text) if path.suffix == ".json" else _with_text_names(yaml.load(text, _Loader))
 
 
@@ -78,9 +78,11 @@ class Reader:
         return Registry(retrieve=retrieve)  # type: ignore[call-arg]
 
     def operations(self) -> Iterator[Operation]:
-        """All operations, in the document's order."""
+        """All operations, in the document's order, but those of paths with a query, which the standard has not."""
         paths = self.root.get("paths")
         for path in paths.value if paths else ():
+            if not path.startswith("/") or "?" in path:
+                continue
             item = self.root.get("paths", path)
             for method in METHODS:
                 node = item.get(method) if item else None
