@@ -167,6 +167,19 @@ def test_deep_objects_in_a_form_are_deep(tmp_path: Path, version: str, style: An
         assert error(ask("lines[0][price]=1&lines[1][price]=x"), 400)["param"] == "lines[1].price"
 
 
+@VERSIONS
+@pytest.mark.parametrize(
+    "annotation",
+    [{"examples": {"one": "a"}}, {"title": 2026}, {"description": None}, {"deprecated": "yes"}, {"readOnly": 1}],
+)
+def test_an_annotation_that_is_none_decides_nothing(tmp_path: Path, version: str, annotation: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", **annotation}, "title": {"type": "integer"}}}
+    with asked(tmp_path, {**takes(schema), "responses": answers(schema)}, version) as client:
+        assert client.post("/a", json={"a": 1, "title": 5}).status_code == 200
+        assert error(client.post("/a", json={"a": "x"}), 400)["param"] == "a"
+        assert error(client.post("/a", json={"title": "x"}), 400)["param"] == "title"
+
+
 def animal(*kinds: str, **properties: Any) -> Any:
     kind = {"type": "string", "enum": list(kinds)} if kinds else {"type": "string"}
     return {"type": "object", "required": ["kind"], "properties": {"kind": kind, **properties}}
