@@ -108,7 +108,7 @@ class Form:
 
     def _styled(self, fields: Sequence[FormField]) -> tuple[Json, set[str]]:
         """The properties whose encoding has a style, which are written as query parameters are; the names used up. Not
-        deep objects: their names in brackets are understood without, on every level, as clients of such forms send them.
+        deep objects: names in brackets are understood without it, on every level, as clients of such forms send them.
         """
         found: Json = {}
         taken: set[str] = set()

@@ -69,11 +69,19 @@ class Schemas:
         """As `validator`, at once and anew."""
         compiler = self._compiler(direction)
         try:
+            compiler.source.node(pointer)
             compiled = compiler.whole(pointer)
         except DocumentError:
             raise
+        except LookupError:
+            raise UnusablePart(
+                f"{self._document.source}: there is nothing at {pointer}, where a schema is referred to."
+            ) from None
         except Exception as error:  # each library has its own, and some have several
-            raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
+            told = (str(error).strip() or type(error).__name__).splitlines()[
+                0
+            ]  # below it stand the schema and the value
+            raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {told}") from None
         return _Located(compiled, pointer, compiler.pieces)
 
     def _compiler(self, direction: Direction | None) -> _Compiler:

@@ -110,7 +110,8 @@ def _reason(log: str, path: Path) -> str:
     """Why a start was refused, without what differs between machines."""
     lines = log.splitlines()
     lines = [line for line in lines if line.startswith(("Error: ", "parley: "))] or lines[-1:] or [""]
-    return re.sub(r"\s+", " ", lines[0].replace(str(path), path.name).replace(f"{path.parent}/", ""))[:300]
+    reason, _, _ = lines[0].replace(str(path), path.name).replace(f"{path.parent}/", "").partition(" PARLEY_LENIENT=1 ")
+    return re.sub(r"\s+", " ", reason.removeprefix("parley: ").partition(" All that is wrong")[0])[:300]
 
 
 class _Asking:

@@ -16,7 +16,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from jsonschema.validators import extend
+from jsonschema.validators import create, extend
 from openapi_schema_validator import (
     OAS30ReadValidator,
     OAS30WriteValidator,
@@ -31,19 +31,34 @@ from .making import Made
 from .reading import Node, Operation, Reader
 
 
-
 def _one_way(kind: Any, like: Any) -> Any:
     """A validator for which, as for 3.0's, what is only read or only written is required in one direction."""
-    return extend(kind, {"required": like.VALIDATORS["required"]})
+    return extend(kind, {"required": like.VALIDATORS["required"]})  # type: ignore[no-untyped-call]
+
+
+def _applicable(schema: Any) -> Any:
+    return [("$ref", schema["$ref"])] if "$ref" in schema else schema.items()
+
+
+def _reference_alone(kind: Any) -> Any:
+    """A validator for which, as OpenAPI 3.0 has it, what stands beside a ``$ref`` is ignored."""
+    return create(
+        meta_schema=kind.META_SCHEMA,
+        validators=kind.VALIDATORS,
+        type_checker=kind.TYPE_CHECKER,
+        format_checker=kind.FORMAT_CHECKER,
+        id_of=lambda _schema: "",
+        applicable_validators=_applicable,
+    )
 
 
 _WRITE = {
-    "3.0": OAS30WriteValidator,
+    "3.0": _reference_alone(OAS30WriteValidator),
     "3.1": _one_way(OAS31Validator, OAS30WriteValidator),
     "3.2": _one_way(OAS32Validator, OAS30WriteValidator),
 }
 _READ = {
-    "3.0": OAS30ReadValidator,
+    "3.0": _reference_alone(OAS30ReadValidator),
     "3.1": _one_way(OAS31Validator, OAS30ReadValidator),
     "3.2": _one_way(OAS32Validator, OAS30ReadValidator),
 }
@@ -113,7 +128,7 @@ class Judge:
             if len(values) == 1:
                 readings = [list(self._errors(schema, value, formats=formats)) for value in _readings(values[0])]
                 if all(readings):
-                    yield Fault(place, (name,), readings[0][0].validator)
+                    yield Fault(place, (name,), readings[-1][0].validator)
 
     def _kinds(self, schema: Node | None) -> set[str]:
         """The types that a schema may have; one that does not say may have any."""
@@ -203,6 +218,10 @@ def _allowed(error: Any) -> bool:
     """Whether an error of the validator is none by the standard."""
     # It "SHOULD NOT be sent", and may be.
     if error.validator == "readOnly" or (error.validator is None and "ReadOnly" in error.message):
+        return True
+    # What `nullable` stands for is one of the few readings that the server has of its own: null, whatever else is said
+    # beside it, in 3.1 too, as all who write it mean.
+    if error.instance is None and isinstance(error.schema, dict) and error.schema.get("nullable") is True:
         return True
     # Of several branches that fit, the discriminator tells which is meant; the validator does not look at it.
     return error.validator == "oneOf" and not error.context and "discriminator" in error.schema

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.internal.constants_ast import Constants
 from schemathesis import GenerationMode
 
+from .reading import read
+
 _SEED = 1
 # Seconds that making the requests of one operation may take: some schemas have no value that is found soon.
 _PATIENCE = 20
@@ -48,7 +50,10 @@ class Maker:
 
     def __init__(self, path: Path) -> None:
         with _quiet():
-            self._schema = schemathesis.openapi.from_path(path)
+            try:
+                self._schema = schemathesis.openapi.from_path(path)
+            except schemathesis.errors.LoaderError:  # as of a file that begins with a byte order mark
+                self._schema = schemathesis.openapi.from_dict(read(path))
         self._schema.config.generation.update(with_security_parameters=False)
 
     def make(self, path: str, method: str, base: str, *, valid: int, invalid: int) -> list[Made]:
@@ -106,7 +111,8 @@ def _wire(case: Any, base: str, valid: bool) -> Made | None:
         case.method.upper(),
         path,
         query,
-        {name: value for name, value in headers.items() if name not in _FOREIGN},
+        # A parameter called Accept is none (OpenAPI, "Parameter Object").
+        {name: value for name, value in headers.items() if name not in _FOREIGN} | {"accept": "*/*"},
         body.encode() if isinstance(body, str) else body,
     )
 

@@ -78,10 +78,10 @@ class Reader:
         return Registry(retrieve=retrieve)  # type: ignore[call-arg]
 
     def operations(self) -> Iterator[Operation]:
-        """All operations, in the document's order, but those of paths with a query, which the standard has not."""
+        """All operations, in the document's order, but those of paths with a query or a fragment, which are none."""
         paths = self.root.get("paths")
         for path in paths.value if paths else ():
-            if not path.startswith("/") or "?" in path:
+            if not path.startswith("/") or {"?", "#"} & set(path):
                 continue
             item = self.root.get("paths", path)
             for method in METHODS:

@@ -153,9 +153,8 @@ def test_deep_objects_in_a_form_are_deep(tmp_path: Path, version: str, style: An
     schema = {"type": "object", "properties": {"deep": {"type": "object", "properties": {"er": deep}}, "lines": lines}}
     operation = takes(schema, "application/x-www-form-urlencoded")
     if style:
-        operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["encoding"] = {
-            name: style for name in ("deep", "lines")
-        }
+        media = operation["requestBody"]["content"]["application/x-www-form-urlencoded"]
+        media["encoding"] = {"deep": style, "lines": style}
     with asked(tmp_path, operation, version) as client:
 
         def ask(form: str) -> Any:
