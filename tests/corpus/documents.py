@@ -13,7 +13,7 @@ from .packages import BUILD, Package
 
 HERE = Path(__file__).parent
 OWN = HERE / "own"
-VERSIONS = ("3.0.3", "3.1.1")
+VERSIONS = ("3.0.3", "3.1.1", "3.2.0")
 _KNOWN = HERE / "known.toml"
 
 
@@ -149,6 +149,7 @@ PACKAGED = (
     Document("Cohere", f"{_DATA}/cohere/official/openapi.yml", _VENDORS),
     Document("Petstore, several files", f"{_TESTS}/v3.0/petstore-separate/spec/openapi.yaml", _VALIDATOR),
     Document("Parent reference, several files", f"{_TESTS}/v3.0/parent-reference/openapi.yaml", _VALIDATOR),
+    Document("Petstore in 3.2", f"{_TESTS}/v3.2/petstore.yaml", _VALIDATOR),
     Document("Petstore of openapi-core", f"{_TESTS}/v3.0/petstore.yaml", _CORE),
     Document("Links of openapi-core", f"{_TESTS}/v3.1/links.yaml", _CORE),
     *(Document(f"ReadMe {path.partition('/')[0]} {Path(path).stem}", path, _README) for path in _OF_README),
