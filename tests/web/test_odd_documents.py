@@ -310,6 +310,30 @@ def test_a_lenient_server_leaves_out_what_cannot_be_used_and_names_it(
     assert "post_bad answers 501" in caplog.text
 
 
+@VERSIONS
+def test_a_lenient_server_leaves_out_what_refers_to_a_file_that_is_not_there(
+    tmp_path: Path, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "there.json").write_text(json.dumps({"type": "array", "items": {"$ref": "deep/missing.json"}}))
+    lost: dict[str, Any] = {
+        "schema": takes({"$ref": "missing.yaml#/Thing"}),
+        "deep": takes({"$ref": "there.json"}),
+        "answer": {"responses": {"200": {"$ref": "missing.yaml"}}},
+        "parameter": {"parameters": [{"$ref": "missing.yaml#/p"}], "responses": answers({})},
+    }
+    paths = {f"/{name}": {"post": operation} for name, operation in lost.items()}
+    content = openapi({"/good": GOOD, **paths, "/item": {"$ref": "missing.yaml#/item"}}, version, **OPEN)
+    with pytest.raises(DocumentError), application(content, tmp_path, mock="all"):
+        pass
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        for path in paths:
+            assert error(client.post(path, json={}), 501)["code"] == "not_implemented", path
+        assert client.get("/item").status_code == 404
+    assert "refers to missing.yaml, which is not there" in caplog.text
+    assert "refers to deep/missing.json, which is not there" in caplog.text
+
+
 def test_a_lenient_server_leaves_out_a_path_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paths = {"/good": GOOD, "bad": GOOD, "/worse": {"$ref": "#/x-nowhere"}, "/worst": []}
     with application(openapi(paths, **OPEN), tmp_path, mock="all", lenient=True) as client:
