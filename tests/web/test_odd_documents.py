@@ -179,6 +179,25 @@ def test_an_annotation_that_is_none_decides_nothing(tmp_path: Path, version: str
         assert error(client.post("/a", json={"title": "x"}), 400)["param"] == "title"
 
 
+@VERSIONS
+def test_a_closed_object_without_properties_names_what_has_no_place(tmp_path: Path, version: str) -> None:
+    closed = {"type": "object", "additionalProperties": False}
+    with asked(tmp_path, takes({"type": "object", "properties": {"a": closed}, "allOf": [{}]}), version) as client:
+        assert client.post("/a", json={"a": {}}).status_code == 200
+        told = error(client.post("/a", json={"a": {"b": 1}}), 400)
+        assert (told["param"], told["code"]) == ("a.b", "unknown_parameter")
+    with asked(tmp_path, takes(closed), version) as client:
+        assert error(client.post("/a", json={"b": 1}), 400)["param"] == "b"
+
+
+@VERSIONS
+def test_a_member_of_a_query_that_may_be_anything_may_be_a_list(tmp_path: Path, version: str) -> None:
+    schema = {"type": "object", "properties": {"one": {"type": "string"}}, "additionalProperties": True}
+    with asked(tmp_path, parameter("query", "all", schema), version) as client:
+        assert client.post("/a?more=1&more=2").status_code == 200
+        assert error(client.post("/a?one=1&one=2"), 400)["param"] == "all.one"
+
+
 def animal(*kinds: str, **properties: Any) -> Any:
     kind = {"type": "string", "enum": list(kinds)} if kinds else {"type": "string"}
     return {"type": "object", "required": ["kind"], "properties": {"kind": kind, **properties}}
