@@ -110,7 +110,9 @@ def _reason(log: str, path: Path) -> str:
     """Why a start was refused, without what differs between machines."""
     lines = log.splitlines()
     lines = [line for line in lines if line.startswith(("Error: ", "parley: "))] or lines[-1:] or [""]
-    reason, _, _ = lines[0].replace(str(path), path.name).replace(f"{path.parent}/", "").partition(" PARLEY_LENIENT=1 ")
+    reason, _, _ = (
+        lines[0].replace(str(path), path.name).replace(f", {path.parent},", "").partition(" PARLEY_LENIENT=1 ")
+    )
     return re.sub(r"\s+", " ", reason.removeprefix("parley: ").partition(" All that is wrong")[0])[:300]
 
 
@@ -224,7 +226,8 @@ def _names(error: Mapping[str, Any], fault: Fault) -> bool:
     param = (error.get("param") or "").replace("…", "")
     path = ""
     for part in fault.path:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        name = f"[{part}]" if isinstance(part, int) else part or "['']"
+        path += f".{name}" if path and not name.startswith("[") else name
     if fault.where == "body" and not path:
         return True
     return param == path or path.startswith((f"{param}.", f"{param}[")) or param.startswith((f"{path}.", f"{path}["))

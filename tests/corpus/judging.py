@@ -223,6 +223,11 @@ def _allowed(error: Any) -> bool:
     # beside it, in 3.1 too, as all who write it mean.
     if error.instance is None and isinstance(error.schema, dict) and error.schema.get("nullable") is True:
         return True
+    if error.context:
+        branches: dict[Any, list[Any]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.schema_path[0], []).append(inner)
+        return any(all(map(_allowed, inner)) for inner in branches.values())
     # Of several branches that fit, the discriminator tells which is meant; the validator does not look at it.
     return error.validator == "oneOf" and not error.context and "discriminator" in error.schema
 
