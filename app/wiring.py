@@ -7,11 +7,12 @@ import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import flask
 from connexion import FlaskApp
+from werkzeug.routing import Rule
 
 from .chat.foreign import SPARE, Reading, known_to, reading
 from .chat.service import Chat, Limits
@@ -268,21 +269,33 @@ def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
 
+    @cache
+    def rule_of(operation: str) -> Rule | None:
+        for rule in inner.url_map.iter_rules():
+            if getattr(inner.view_functions.get(rule.endpoint), "operation_id", None) == operation:
+                return rule
+        return None
+
     @inner.before_request
-    def refuse_what_connexion_did_not_route_here() -> None:
+    def follow_connexion_or_refuse() -> None:
         scope = flask.request.environ.get(SCOPE)
         if scope is None:
             raise RuntimeError(
                 "This Flask application holds views only: keys and contract are checked around it. "
                 "Serve wsgi:app, not the inner application."
             )
-        # Flask routes a second time and more leniently (//v1/models is /v1/models to it). Were the two to differ, a
-        # view could be reached past its security, or a page in the place of the document's own path.
-        routed = operation_of(scope)
-        view = inner.view_functions.get(flask.request.endpoint or "")
-        if getattr(view, "operation_id", None) != routed or (routed is None and scope["path"] not in pages.rules):
+        # Flask routes a second time, more leniently (//v1/models is /v1/models to it), and takes another one of several
+        # templates that a path fits. Were it followed, a view could be reached past its security, or a page in the
+        # place of the document's own path.
+        request, routed = flask.request, operation_of(scope)
+        view = inner.view_functions.get(request.endpoint or "")
+        if getattr(view, "operation_id", None) == routed and (routed is not None or scope["path"] in pages.rules):
+            return
+        rule = rule_of(routed) if routed is not None else None
+        if rule is None:
             # OPTIONS too: Flask would answer it by itself, for any path.
             flask.abort(405 if routed is None and pages.methods(scope["path"]) else 404)
+        request.url_rule, request.view_args, request.routing_exception = rule, dict(scope["path_params"]), None
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from .content import check_encodings, content_of
 from .document import Document
 from .forms import Form
-from .media import FORM, MULTIPART, is_json, split_type
+from .media import FORM, MULTIPART, is_json, is_text, split_type
 from .parameter_objects import follow, read_encodings
 from .parameters import Encoding
 from .sequences import Framing
@@ -66,7 +66,8 @@ def bodies_of(document: Document, node: Any, pointer: str) -> dict[str, Body]:
             prefix = tuple(read_encodings(document, by_place, at + "/prefixEncoding", "").values())
             if "itemEncoding" in media:
                 rest = read_encodings(document, {"itemEncoding": media["itemEncoding"]}, at, "")["itemEncoding"]
-        if not (form or framing or is_json(kind)) and (shape.is_object or shape.is_array):
+        held = form or framing or is_json(kind) or (is_text(kind) and shape.is_scalar)
+        if not held and (shape.is_object or shape.is_array):
             log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
         # What is said of the items of a list only is not said of the list again.
         whole = None if framing and not described.is_whole else described.schema

@@ -85,8 +85,8 @@ def bundle(
 ) -> Json:
     """The document in the file ``entry`` with all that it refers to, and ``others``.
 
-    ``read`` gives the content of a file, ``target`` where a reference (its second argument) in a file (its first)
-    leads; None: it is left out. What they raise is raised.
+    ``read`` gives the content of a file; None: references to it lead nowhere. ``target`` gives where a reference (its
+    second argument) in a file (its first) leads; None: it is left out. What they raise is raised.
     """
     parts: Json = {}
     left = [entry, *others]
@@ -102,8 +102,8 @@ def bundle(
         return f"{reference_to(file_pointer(name, entry))}{fragment}"
 
     for file in left:  # which grows meanwhile
-        if file not in parts:
-            parts[file] = _turned(read(file), partial(turn, file))
+        if file not in parts and ((content := read(file)) is not None or file == entry):
+            parts[file] = _turned(content, partial(turn, file))
     whole: Json = parts.pop(entry)
     return {**whole, FILES: dict(sorted(parts.items()))} if parts else whole
 

@@ -74,7 +74,7 @@ class Document:
         Raises:
             DocumentError: a file cannot be read or is not an OpenAPI document.
         """
-        loaded = load(path, cache=cache, keep=keep)
+        loaded = load(path, cache=cache, keep=keep, lenient=lenient)
         return cls(
             loaded.content,
             source=str(path),

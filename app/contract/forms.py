@@ -107,13 +107,15 @@ class Form:
         return name, [], self.shape.property(name)
 
     def _styled(self, fields: Sequence[FormField]) -> tuple[Json, set[str]]:
-        """The properties whose encoding has a style, which are written as query parameters are; the names used up."""
+        """The properties whose encoding has a style, which are written as query parameters are; the names used up. Not
+        deep objects: names in brackets are understood without it, on every level, as clients of such forms send them.
+        """
         found: Json = {}
         taken: set[str] = set()
         declared = frozenset(self.shape.properties)
         pairs: Pairs | None = None
         for name, encoding in self.encodings.items():
-            if encoding.style is None or encoding.headers:
+            if encoding.style is None or encoding.style[0] == "deepObject" or encoding.headers:
                 continue
             if pairs is None:
                 pairs = [(x.name, _as_raw(x)) for x in fields if not x.file]
@@ -180,7 +182,10 @@ class _FieldReader:
         if node.items:
             numbered = enumerate(node.items[number] for number in sorted(node.items))
             return [await self.value(child, shape.items, (*path, index)) for index, child in numbered]
-        if shape.is_array and (len(node.fields) > 1 or not shape.is_scalar):
+        texts = [field for field in node.fields if field.file is None]
+        # What may be anything may be a list of texts too.
+        is_array = shape.is_array or (not shape.types and texts == node.fields)
+        if is_array and (len(node.fields) > 1 or not shape.is_scalar):
             if len(node.fields) == 1 and self._says_json(node.fields[0]):
                 whole = await self._field(node.fields[0], shape, path)
                 return whole if isinstance(whole, list) else [whole]

@@ -6,6 +6,7 @@ References to files beside the document are followed, those to anywhere else are
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ _LARGE_JSON = 1 << 20
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"(?:mapping":\{|defaultMapping":")[^}]*\.(?:ya?ml|json)')
 
 
-# The document that is kept, with the digests of its files.
-_kept: dict[Path, tuple[Loaded, list[bytes] | None]] = {}
+log = logging.getLogger("parley")
+
+# The document that is kept, by its path and whether it is lenient, with the digests of its files.
+_kept: dict[tuple[Path, bool], tuple[Loaded, list[bytes] | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +51,20 @@ class Loaded:
     files: tuple[Path, ...]
 
 
-def load(path: Path, *, cache: Path | None = None, keep: bool = False) -> Loaded:
+def load(path: Path, *, cache: Path | None = None, keep: bool = False, lenient: bool = False) -> Loaded:
     """Read a document. ``cache`` is the folder for parsed files; None: that of the user, see `cache_folder`. ``keep``:
     what is read is given to those, in this process and in those that are forked from it, who ask for the document while
-    its files stay as they are.
+    its files stay as they are. ``lenient``: references to files that are not there lead nowhere.
 
     Raises:
         DocumentError: a file cannot be read, is not valid, or refers to what is not in the document's folder.
     """
-    if not keep and (kept := _kept.get(path)) is not None and _digests(kept[0].files) == kept[1]:
+    if not keep and (kept := _kept.get((path, lenient))) is not None and _digests(kept[0].files) == kept[1]:
         return kept[0]
-    loaded = _load(path, cache)
+    loaded = _load(path, cache, lenient)
     if keep:
         _kept.clear()
-        _kept[path] = loaded, _digests(loaded.files)
+        _kept[path, lenient] = loaded, _digests(loaded.files)
     return loaded
 
 
@@ -73,7 +76,7 @@ def _digests(files: Iterable[Path]) -> list[bytes] | None:
         return None
 
 
-def _load(path: Path, cache: Path | None) -> Loaded:
+def _load(path: Path, cache: Path | None, lenient: bool) -> Loaded:
     raw, text = _read(path, cache)
     content = _object(path, text)
     beside = _beside(content, path)
@@ -86,6 +89,9 @@ def _load(path: Path, cache: Path | None) -> Loaded:
     known: dict[str, Any] = {root.name: content}
 
     def read(file: str) -> Any:
+        if file not in known and lenient and not (root.parent / file).exists():
+            log.warning("%s refers to %s, which is not there", path, file)
+            known[file] = None
         if file not in known:
             files.append(root.parent / file)
             known[file] = jiter.from_json(_read(files[-1], cache)[1])

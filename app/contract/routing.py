@@ -23,7 +23,8 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
     """An OpenAPI 3.0.3 document with the routes and the security of another one.
 
     A parameter at the end of a path takes the rest of it, slashes too, as model ids such as ``org/name`` need it;
-    such routes come last, the shortest at the very end, so that any closer route wins.
+    such routes come last, the shortest at the very end, so that any closer route wins. In a segment that others have as
+    a whole parameter, more text is closer.
 
     Raises:
         ConfigurationError: as `Security.ways_in`.
@@ -67,10 +68,12 @@ def path_name(name: str) -> str:
     return safe if safe[:1].isalpha() else f"p{safe}"
 
 
-def _closeness(operation: Operation) -> tuple[bool, int, int, bool]:
+def _closeness(operation: Operation) -> tuple[bool, int, int, int, bool]:
+    templated = [segment for segment in operation.path.split("/") if "{" in segment]
+    text = sum(len(re.sub(r"\{[^}]*\}", "", segment)) for segment in templated)
     # A route of GET takes HEAD too, unless the document's own comes before it.
     head = operation.method == "head"
-    return operation.path.endswith("}"), -operation.path.count("/"), operation.path.count("{"), not head
+    return operation.path.endswith("}"), -operation.path.count("/"), len(templated), -text, not head
 
 
 class TagResolver(Resolver):
@@ -123,5 +126,7 @@ class Paths:
         folder = path
         while folder:
             folder = folder.rpartition("/")[0]
-            found |= {method for pattern, method in self._patterns.get(folder, ()) if re.fullmatch(pattern, path)}
+            found |= {
+                method for pattern, method in self._patterns.get(folder, ()) if re.fullmatch(pattern, path, re.DOTALL)
+            }
         return sorted(found | ({"HEAD"} if "GET" in found else set()))

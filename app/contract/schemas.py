@@ -16,7 +16,7 @@ from ..jsontypes import Json
 from .document import Document
 from .faults import Fault, Validator
 from .formats import FORMATS, is_byte
-from .piecewise import URI, Pieces
+from .piecewise import URI, Pieces, follow
 from .pointers import pointer_in, reference_to
 from .source import SchemaSource
 from .structure import references
@@ -69,11 +69,19 @@ class Schemas:
         """As `validator`, at once and anew."""
         compiler = self._compiler(direction)
         try:
+            compiler.source.node(pointer)
             compiled = compiler.whole(pointer)
         except DocumentError:
             raise
+        except LookupError:
+            raise UnusablePart(
+                f"{self._document.source}: there is nothing at {pointer}, where a schema is referred to."
+            ) from None
         except Exception as error:  # each library has its own, and some have several
-            raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {error}") from None
+            told = (str(error).strip() or type(error).__name__).splitlines()[
+                0
+            ]  # below it stand the schema and the value
+            raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {told}") from None
         return _Located(compiled, pointer, compiler.pieces)
 
     def _compiler(self, direction: Direction | None) -> _Compiler:
@@ -179,18 +187,23 @@ class _RustValidator:
         self.is_valid = validator.is_valid  # bound once: the hot path has no Python frame of ours
 
     def faults(self, instance: Any) -> Iterator[Fault]:
-        return map(_from_rust, self._validator.iter_errors(instance))
+        return map(partial(_from_rust, instance), self._validator.iter_errors(instance))
 
 
-def _from_rust(error: Any) -> Fault:
+def _from_rust(instance: Any, error: Any) -> Fault:
     kind = error.kind
+    if kind.name == "falseSchema" and error.schema_path[-1:] == ["additionalProperties"]:
+        # So it is told of an object that is closed and has no properties of its own: not by which names, but where.
+        _, found = follow(instance, tuple(error.instance_path))
+        if isinstance(found, dict):
+            return Fault("additionalProperties", list(found), tuple(error.instance_path))
     context = getattr(kind, "context", None) or ()
     return Fault(
         keyword=kind.name,
         # `value` of a combinator is its context again; of `required` it is the missing property's name.
         value=None if context else kind.value,
         path=tuple(error.instance_path),
-        branches=tuple(tuple(map(_from_rust, branch)) for branch in context),
+        branches=tuple(tuple(_from_rust(instance, each) for each in branch) for branch in context),
     )
 
 

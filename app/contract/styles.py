@@ -215,7 +215,8 @@ def _object(parameter: Parameter, members: dict[str, list[str]]) -> Json:
     found: Json = {}
     for key, texts in members.items():
         shape = parameter.shape.property(key)
-        if shape.is_array and (len(texts) > 1 or not shape.is_scalar):
+        # What may be anything may be a list too.
+        if (shape.is_array or not shape.types) and (len(texts) > 1 or not shape.is_scalar):
             found[key] = _array(shape, texts)
         elif len(texts) > 1:
             raise _repeated(parameter, key)

@@ -55,12 +55,14 @@ def try_all(document: Document, pointers: set[str], *, folder: Path | None = Non
     Raises:
         DocumentError: one of them cannot be used.
     """
-    if len(pointers) < _MANY:
-        Trial(document).run(pointers)
+    # In order: of several that cannot be used the same one is told at each start.
+    ordered = sorted(pointers)
+    if len(ordered) < _MANY:
+        Trial(document).run(ordered)
         return
     remembered = Kept(folder or cache_folder(), _code() + sha256(document.json_bytes).digest())
     if remembered.read() is None:
-        Trial(document).run(pointers)
+        Trial(document).run(ordered)
         remembered.write(b"{}")
 
 

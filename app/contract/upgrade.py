@@ -21,6 +21,17 @@ _FOREIGN: dict[str, str] = {"request": "readOnly", "response": "writeOnly"}
 # OpenAPI 3.1.1, section 4.4.2: the formats of numbers.
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
+# Keywords that decide nothing (JSON Schema 2020-12, Validation, section 9), and the types that they must have.
+_ANNOTATIONS: dict[str, type] = {
+    "title": str,
+    "description": str,
+    "$comment": str,
+    "examples": list,
+    "deprecated": bool,
+    "readOnly": bool,
+    "writeOnly": bool,
+}
+
 _COMPONENTS = "#/components/schemas/"
 
 # As good as `false`, of which jsonschema does not tell the place.
@@ -60,7 +71,12 @@ def has_directions(text: bytes) -> bool:
 
 
 def _mend(node: Json) -> None:
-    """What is often written and means one thing only: ``type: null`` without quotes, a name that is required twice."""
+    """What is often written and means one thing only: ``type: null`` without quotes, a name that is required twice. An
+    annotation that is none is left out, for nothing depends on it: ``examples`` by names, a ``title`` that is a number.
+    """
+    for name, kind in _ANNOTATIONS.items():
+        if name in node and not isinstance(node[name], kind):
+            del node[name]
     if "type" in node and node["type"] is None:
         node["type"] = "null"
     if isinstance(required := node.get("required"), list) and len(set(map(str, required))) < len(required):

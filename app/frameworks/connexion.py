@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -146,7 +147,7 @@ class ExactRoutingMiddleware(RoutingMiddleware):
         self.router.redirect_slashes = False
         self._exact: dict[tuple[str, str], str | None] = {}
         # By the folders before the first parameter, each with its place in the order of all.
-        self._templates: dict[str, list[tuple[int, Route]]] = {}
+        self._templates: dict[str, list[tuple[int, re.Pattern[str], Route]]] = {}
 
     def add_api(self, *args: Any, **kwargs: Any) -> None:
         super().add_api(*args, **kwargs)
@@ -159,7 +160,9 @@ class ExactRoutingMiddleware(RoutingMiddleware):
                     continue
                 if route.param_convertors:
                     folder = route.path.partition("{")[0].rpartition("/")[0]
-                    self._templates.setdefault(folder, []).append((number, route))
+                    # Starlette's own pattern stops at the end of a line, which a text may hold.
+                    pattern = re.compile(route.path_regex.pattern, re.DOTALL)
+                    self._templates.setdefault(folder, []).append((number, pattern, route))
                 else:
                     assert isinstance(route.endpoint, RoutingOperation)
                     for method in route.methods or ():
@@ -190,13 +193,13 @@ class ExactRoutingMiddleware(RoutingMiddleware):
 
     def _by_template(self, method: str, path: str) -> tuple[str | None, dict[str, object]]:
         """The operation of a path with parameters, and what they are."""
-        candidates: list[tuple[int, Route]] = []
+        candidates: list[tuple[int, re.Pattern[str], Route]] = []
         folder = path
         while folder:
             folder = folder.rpartition("/")[0]
             candidates += self._templates.get(folder, ())
-        for _, route in sorted(candidates, key=lambda candidate: candidate[0]):
-            if method in (route.methods or ()) and (match := route.path_regex.match(path)):
+        for _, pattern, route in sorted(candidates, key=lambda candidate: candidate[0]):
+            if method in (route.methods or ()) and (match := pattern.fullmatch(path)):
                 assert isinstance(route.endpoint, RoutingOperation)
                 converted = {
                     name: route.param_convertors[name].convert(text) for name, text in match.groupdict().items()

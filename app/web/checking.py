@@ -158,7 +158,8 @@ class OperationCheck:
         if not is_text(media_type):
             return raw
         readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))
-        if found.validator is None:
+        # A text is no object and no list; what is told in it is for the handler to read.
+        if found.validator is None or not found.body.shape.is_scalar:
             return readings[0]
         for body in readings:
             if found.validator.is_valid(body):

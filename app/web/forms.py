@@ -207,7 +207,7 @@ class _MultipartReader:
     def end_headers(self) -> None:
         given = self._headers.get("content-disposition", [""])[0]
         kind, options = parse_options_header(given.encode().decode("latin-1"))
-        if kind != b"form-data" or not options.get(b"name"):
+        if kind != b"form-data" or b"name" not in options:
             raise _invalid("a part has no Content-Disposition: form-data with a name")
         name = _text(options[b"name"])
         filename = _text(options[b"filename"]) if b"filename" in options else None

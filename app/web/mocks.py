@@ -259,13 +259,21 @@ def _unknown_example(names: Sequence[str]) -> BadRequest:
 
 
 def _concrete(media_type: str) -> str:
-    """The media type to name where the document has a range."""
+    """The media type to name where the document has a range: one in it."""
     kind, _, rest = media_type.partition("/")
     if not rest.startswith("*"):
         return media_type
-    return {"*": "application/json", "application": "application/json", "text": "text/plain"}.get(
-        kind, "application/octet-stream"
-    )
+    return _IN_RANGES.get(kind.lower(), f"{kind}/octet-stream")
+
+
+_IN_RANGES = {
+    "*": "application/json",
+    "application": "application/json",
+    "text": "text/plain",
+    "image": "image/png",
+    "audio": "audio/mpeg",
+    "video": "video/mp4",
+}
 
 
 def _text(value: object, media_type: str) -> str:

@@ -202,7 +202,9 @@ def _path_pattern(path: str) -> re.Pattern[str]:
     gaps = ["([^/]+)"] * (len(literals) - 1)
     if gaps and path.endswith("}"):
         gaps[-1] = "(.+)"
-    return re.compile(literals[0] + "".join(gap + part for gap, part in zip(gaps, literals[1:], strict=True)))
+    return re.compile(
+        literals[0] + "".join(gap + part for gap, part in zip(gaps, literals[1:], strict=True)), re.DOTALL
+    )
 
 
 def _normal(match: re.Match[str]) -> str:

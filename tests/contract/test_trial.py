@@ -72,3 +72,15 @@ def test_a_schema_that_is_only_a_reference_is_tried_as_what_it_means(compiled: l
     )
     Trial(made).run(["/components/schemas/Same", "/components/schemas/S1", "/components/schemas/Described"])
     assert compiled == ["/components/schemas/S1", "/components/schemas/Described"]
+
+
+def test_of_several_bad_ones_the_first_is_told_in_one_line(tmp_path: Path) -> None:
+    bad = document(**{f"S{number}": {"type": "wrong"} for number in range(100, 200)})
+    with pytest.raises(DocumentError, match=r"S100 cannot be used: [^\n]*$"):
+        try_all(bad, POINTERS, folder=tmp_path)
+
+
+def test_a_reference_to_nothing_says_so() -> None:
+    nowhere = "there is nothing at /components/schemas/Nowhere, where a schema is referred to"
+    with pytest.raises(DocumentError, match=nowhere):
+        Trial(document(S9={"$ref": "#/components/schemas/Nowhere"})).run({"/components/schemas/S9"})

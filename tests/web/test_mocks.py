@@ -325,7 +325,8 @@ def test_answers_that_are_no_objects(client: Client) -> None:
     audio = client.get("/bytes")
     assert audio.content
     assert audio.headers["content-type"] == "audio/mpeg"
-    assert client.get("/image").headers["content-type"] == "application/octet-stream"
+    assert client.get("/image").headers["content-type"] == "image/png"
+    assert client.get("/image", accept="image/png").status_code == 200
 
 
 @pytest.mark.parametrize("url", ["/impossible", "/xml"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,130 @@ def test_an_encoded_comma_splits_a_list_of_what_holds_none(
     operation = parameter("query", "ids", {"type": "array", "items": items}, explode=False)
     with asked(tmp_path, operation, version) as client:
         assert client.post(f"/a?{query}").status_code == status
+
+
+MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_what_a_form_says_nothing_of_may_be_a_list(tmp_path: Path, version: str, kind: str) -> None:
+    schema = {"type": "object", "properties": {"one": {"type": "string"}, "any": {}}}
+    part = '--b\r\nContent-Disposition: form-data; name="{0}"\r\n\r\nx\r\n'
+
+    def body(name: str) -> dict[str, Any]:
+        if kind != MULTIPART["content-type"].partition(";")[0]:
+            return {"content": f"{name}=x&{name}=x", "headers": {"content-type": kind}}
+        return {"content": part.format(name) * 2 + "--b--\r\n", "headers": MULTIPART}
+
+    with asked(tmp_path, takes(schema, kind), version) as client:
+        for name in ("any", "more", ""):
+            assert client.post("/a", **body(name)).status_code == 200, name
+        assert error(client.post("/a", **body("one")), 400)["param"] == "one"
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("paths", "asked", "found"),
+    [
+        # The standard's own example of paths of which either may be taken.
+        (["/{entity}/me", "/books/{id}"], "/books/me", "/{entity}/me"),
+        (["/books/{id}", "/{entity}/me"], "/books/me", "/{entity}/me"),
+        (["/x/{b}/{c}", "/{a}/{b}/c"], "/x/y/c", "/{a}/{b}/c"),
+        (["/commits/{sha}", "/commits/{sha}.{kind}"], "/commits/0.diff", "/commits/{sha}.{kind}"),
+        (["/commits/{sha}", "/commits/{sha}.{kind}"], "/commits/0/1", "/commits/{sha}"),
+    ],
+)
+def test_of_several_templates_that_a_path_fits_one_answers(
+    tmp_path: Path, version: str, paths: list[str], asked: str, found: str
+) -> None:
+    def item(path: str) -> Any:
+        names = re.findall(r"{(.*?)}", path)
+        parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+        return {"get": {"parameters": parameters, "responses": answers({"type": "string", "enum": [path]})}}
+
+    content = openapi({path: item(path) for path in paths}, version, **OPEN)
+    with application(content, tmp_path, mock="all") as client:
+        answer = client.get(asked)
+        assert (answer.status_code, answer.json()) == (200, found)
+
+
+@VERSIONS
+def test_the_one_of_several_templates_that_answers_is_the_one_whose_key_was_asked_for(
+    tmp_path: Path, version: str
+) -> None:
+    def item(name: str, **fields: Any) -> Any:
+        return {"get": {**parameter("path", name, {"type": "string"}, required=True), **fields}}
+
+    secured = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
+    content = openapi({"/{entity}/me": item("entity", security=[{"key": []}]), "/books/{id}": item("id")}, version)
+    with application({**content, "security": [], "components": secured}, tmp_path, mock="all") as client:
+        assert error(client.get("/books/me"), 401)
+        assert client.get("/books/me", headers=BEARER).status_code == 200
+        assert client.get("/books/5").status_code == 200
+
+
+@VERSIONS
+@pytest.mark.parametrize("path", ["/a/x%0Ay", "/a/x%0A", "/a/%0A/b", "/c/x%0Ay/d"])
+def test_a_text_in_a_path_may_hold_the_end_of_a_line(tmp_path: Path, version: str, path: str) -> None:
+    item = {"get": {**parameter("path", "text", {"type": "string", "pattern": "\n"}, required=True)}}
+    content = openapi({"/a/{text}": item, "/c/{text}/d": item}, version, **OPEN)
+    with application(content, tmp_path, mock="all") as client:
+        assert client.get(path).status_code == 200
+        assert error(client.post(path), 405)
+
+
+@VERSIONS
+@pytest.mark.parametrize("style", [None, {"style": "deepObject", "explode": True}])
+def test_deep_objects_in_a_form_are_deep(tmp_path: Path, version: str, style: Any) -> None:
+    lines = {"type": "array", "items": {"type": "object", "properties": {"price": {"type": "integer"}}}}
+    deep = {"type": "object", "properties": {"on": {"type": "boolean"}, "lines": lines}}
+    schema = {"type": "object", "properties": {"deep": {"type": "object", "properties": {"er": deep}}, "lines": lines}}
+    operation = takes(schema, "application/x-www-form-urlencoded")
+    if style:
+        media = operation["requestBody"]["content"]["application/x-www-form-urlencoded"]
+        media["encoding"] = {"deep": style, "lines": style}
+    with asked(tmp_path, operation, version) as client:
+
+        def ask(form: str) -> Any:
+            return client.post("/a", content=form, headers={"content-type": "application/x-www-form-urlencoded"})
+
+        assert ask("deep[er][on]=true&deep[er][lines][0][price]=5&lines[][price]=1&lines[][price]=2").status_code == 200
+        assert error(ask("deep[er][on]=x"), 400)["param"] == "deep.er.on"
+        assert error(ask("deep[er][lines][0][price]=x"), 400)["param"] == "deep.er.lines[0].price"
+        assert error(ask("lines[0][price]=1&lines[1][price]=x"), 400)["param"] == "lines[1].price"
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    "annotation",
+    [{"examples": {"one": "a"}}, {"title": 2026}, {"description": None}, {"deprecated": "yes"}, {"readOnly": 1}],
+)
+def test_an_annotation_that_is_none_decides_nothing(tmp_path: Path, version: str, annotation: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", **annotation}, "title": {"type": "integer"}}}
+    with asked(tmp_path, {**takes(schema), "responses": answers(schema)}, version) as client:
+        assert client.post("/a", json={"a": 1, "title": 5}).status_code == 200
+        assert error(client.post("/a", json={"a": "x"}), 400)["param"] == "a"
+        assert error(client.post("/a", json={"title": "x"}), 400)["param"] == "title"
+
+
+@VERSIONS
+def test_a_closed_object_without_properties_names_what_has_no_place(tmp_path: Path, version: str) -> None:
+    closed = {"type": "object", "additionalProperties": False}
+    with asked(tmp_path, takes({"type": "object", "properties": {"a": closed}, "allOf": [{}]}), version) as client:
+        assert client.post("/a", json={"a": {}}).status_code == 200
+        told = error(client.post("/a", json={"a": {"b": 1}}), 400)
+        assert (told["param"], told["code"]) == ("a.b", "unknown_parameter")
+    with asked(tmp_path, takes(closed), version) as client:
+        assert error(client.post("/a", json={"b": 1}), 400)["param"] == "b"
+
+
+@VERSIONS
+def test_a_member_of_a_query_that_may_be_anything_may_be_a_list(tmp_path: Path, version: str) -> None:
+    schema = {"type": "object", "properties": {"one": {"type": "string"}}, "additionalProperties": True}
+    with asked(tmp_path, parameter("query", "all", schema), version) as client:
+        assert client.post("/a?more=1&more=2").status_code == 200
+        assert error(client.post("/a?one=1&one=2"), 400)["param"] == "all.one"
 
 
 def animal(*kinds: str, **properties: Any) -> Any:
@@ -202,6 +327,30 @@ def test_a_lenient_server_leaves_out_what_cannot_be_used_and_names_it(
         assert told["code"] == "not_implemented"
         assert str(tmp_path) not in told["message"]
     assert "post_bad answers 501" in caplog.text
+
+
+@VERSIONS
+def test_a_lenient_server_leaves_out_what_refers_to_a_file_that_is_not_there(
+    tmp_path: Path, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "there.json").write_text(json.dumps({"type": "array", "items": {"$ref": "deep/missing.json"}}))
+    lost: dict[str, Any] = {
+        "schema": takes({"$ref": "missing.yaml#/Thing"}),
+        "deep": takes({"$ref": "there.json"}),
+        "answer": {"responses": {"200": {"$ref": "missing.yaml"}}},
+        "parameter": {"parameters": [{"$ref": "missing.yaml#/p"}], "responses": answers({})},
+    }
+    paths = {f"/{name}": {"post": operation} for name, operation in lost.items()}
+    content = openapi({"/good": GOOD, **paths, "/item": {"$ref": "missing.yaml#/item"}}, version, **OPEN)
+    with pytest.raises(DocumentError), application(content, tmp_path, mock="all"):
+        pass
+    with application(content, tmp_path, mock="all", lenient=True) as client:
+        assert client.get("/good").status_code == 200
+        for path in paths:
+            assert error(client.post(path, json={}), 501)["code"] == "not_implemented", path
+        assert client.get("/item").status_code == 404
+    assert "refers to missing.yaml, which is not there" in caplog.text
+    assert "refers to deep/missing.json, which is not there" in caplog.text
 
 
 def test_a_lenient_server_leaves_out_a_path_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -305,3 +305,36 @@ def test_paths_ids_and_parameters_may_be_called_anything(tmp_path: Path, monkeyp
         refused = client.post("/v9/u", headers=BEARER)
         assert refused.status_code == 405
         assert refused.headers["allow"] == "GET, HEAD, PUT"
+
+
+def test_a_handler_in_flask_answers_the_one_of_several_templates_whose_key_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(
+        tmp_path,
+        "mine_of_templates",
+        pets="""
+        import flask
+
+        def get_me(entity):
+            return {"me": entity, "rule": flask.request.url_rule.rule, "view_args": flask.request.view_args}
+
+        def get_book(book_id):
+            return {"book": book_id, "rule": flask.request.url_rule.rule, "view_args": flask.request.view_args}
+        """,
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def item(name: str, parameter: str, **fields: Any) -> dict[str, Any]:
+        described = {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
+        return {"get": operation(name, parameters=[described], **fields)}
+
+    document = openapi(
+        {"/{entity}/me": item("getMe", "entity"), "/books/{bookId}": item("getBook", "bookId", security=[])}
+    )
+    with application(document, tmp_path, handlers=("mine_of_templates",)) as client:
+        assert error(client.get("/books/me"), 401)
+        me = client.get("/books/me", headers=BEARER).json()
+        assert me == {"me": "books", "rule": "/<entity>/me", "view_args": {"entity": "books"}}
+        book = client.get("/books/a%0Ab").json()
+        assert (book["book"], book["view_args"]) == ("a\nb", {"bookId": "a\nb"})
