@@ -124,7 +124,7 @@ class Master:
         import_connexion()
         from .banner import Banner
         from .configuration.document import contract_path
-        from .wiring import needs_engine
+        from .domains import needs_engine
 
         # Workers get it with the fork, which takes them no time, and no memory while it is not written to.
         document = Document.load(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from functools import cache, partial
 from pathlib import Path
 
@@ -14,34 +14,32 @@ import flask
 from connexion import FlaskApp
 from werkzeug.routing import Rule
 
-from .chat.foreign import SPARE, Reading, known_to, reading
+from .chat.foreign import SPARE
 from .chat.service import Chat, Limits
-from .completions.service import Completions
 from .configuration.building import Built
-from .configuration.document import OWN_HANDLERS, contract_path, handlers_of, own_contract
+from .configuration.document import OWN_HANDLERS, contract_path, handlers_of
 from .configuration.served import built_of, engine_of
 from .contract.document import Document
-from .contract.extend import extend_request
 from .contract.handlers import Handler
 from .contract.lenience import usable
 from .contract.operations import Operation, operations
-from .contract.properties import defaults
 from .contract.routing import Paths, TagResolver, routing_view
 from .contract.schemas import Schemas
 from .contract.security import Security
 from .contract.trial import Trial, try_all
-from .embeddings.service import Embeddings
+from .domains import (
+    DOMAINS,
+    asking_operations,
+    foreign_readings,
+    model_operations,
+    needs_engine,
+    served_document,
+)
 from .engines.base import Engine
-from .engines.extra import EXTRA_PARAMETERS, OF_CHATS_ALONE
 from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
 from .frameworks.flask_hooks import FlaskHooks
-from .handlers.chat import create_chat_completion
-from .handlers.completions import create_completion
-from .handlers.embeddings import create_embedding
-from .handlers.responses import create_response
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
-from .responses.parameters import KNOWN as KNOWN_OF_RESPONSES
 from .responses.service import Responses
 from .settings import Settings
 from .web.bridge import Bridge
@@ -57,77 +55,7 @@ from .web.reloading import Reloading
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView
 
-# The operations that models answer, by their handlers, and what answers them.
-_DOMAINS: Mapping[Handler, type[Chat]] = {
-    create_chat_completion: Chat,
-    create_completion: Completions,
-    create_embedding: Embeddings,
-}
-
 log = logging.getLogger("parley")
-
-
-def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
-    """Those of some operations that the chat handler answers."""
-    return [operation for operation, domain in model_operations(settings, found) if domain is Chat]
-
-
-def model_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type[Chat]]]:
-    """Those of some operations that models answer, each with the domain that answers it."""
-    handlers = handlers_of(settings)
-    pairs = ((operation, handlers.find(operation)) for operation in found)
-    return [
-        (operation, _DOMAINS[handler]) for operation, handler in pairs if handler is not None and handler in _DOMAINS
-    ]
-
-
-def served_document(settings: Settings, extra: Iterable[str]) -> Document:
-    """The document with the parameters beyond the API that some model takes, ``extra``, so that it tells of them and
-    they are held against it.
-
-    Raises:
-        ConfigurationError: the document or a package of handlers cannot be used.
-    """
-    document = Document.load(contract_path(settings), lenient=settings.lenient)
-    names = sorted(extra)
-    if names:
-        for operation, domain in asking_operations(settings, operations(document)):
-            taken = [name for name in names if domain in (Chat, Responses) or name not in OF_CHATS_ALONE]
-            if domain is not Embeddings:
-                document = extend_request(document, operation, {name: EXTRA_PARAMETERS[name] for name in taken})
-    return document
-
-
-def asking_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type]]:
-    """Those of some operations that are answered by asking a model, each with the service that answers it."""
-    handlers = handlers_of(settings)
-    responses = [(operation, Responses) for operation in found if handlers.find(operation) is create_response]
-    return [*model_operations(settings, found), *responses]
-
-
-def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by a handler that asks one, and when one
-    may be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
-    if settings.mock == "all":
-        return False
-    return bool(settings.handlers or settings.reload or asking_operations(settings, found))
-
-
-def _foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type, Reading]:
-    """How requests are read under a document that is not ours, by what answers them."""
-    theirs = asking_operations(settings, found) if settings.spec is not None else []
-    if not theirs:
-        return {}
-    ours = Document.load(own_contract())
-    schemas = Schemas(ours, lazy=True)
-    readings: dict[type, Reading] = {}
-    for own, service in asking_operations(Settings(), operations(ours)):
-        pointers = [each.request_schemas.get("application/json") for each, answers in theirs if answers is service]
-        spared = {k: v for pointer in pointers if pointer for k, v in defaults(document, pointer).items()}
-        validator = schemas.validator(str(own.request_schemas["application/json"]), "request")
-        known = known_to(service.table) if issubclass(service, Chat) else KNOWN_OF_RESPONSES
-        readings[service] = reading(validator, spared, known)
-    return readings
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
@@ -174,12 +102,12 @@ def wire(
     handlers.check_names(found)
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
-    readings = _foreign_readings(settings, document, found)
+    readings = foreign_readings(settings, document, found)
     domains = {
         domain: domain(
             engine, policy=settings.unsupported, limits=limits, read=readings.get(domain), limiters=built.limiters
         )
-        for domain in _DOMAINS.values()
+        for domain in DOMAINS.values()
     }
     for operation, domain in model_operations(settings, found) if settings.spec is not None else ():
         if pointer := operation.response_schema(200, "application/json"):

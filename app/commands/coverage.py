@@ -16,6 +16,7 @@ from ..completions.produced import TEXTS
 from ..completions.service import Completions
 from ..configuration.served import engine_of, known_models
 from ..contract.operations import operations
+from ..domains import asking_operations, served_document
 from ..embeddings.produced import VECTORS
 from ..embeddings.service import Embeddings
 from ..engines.base import Model
@@ -23,7 +24,6 @@ from ..errors import BadRequest
 from ..responses.produced import ITEMS
 from ..responses.service import Responses
 from ..settings import Settings
-from ..wiring import asking_operations, served_document
 
 _SURFACES: Mapping[type, Surface] = {Chat: CHATS, Completions: TEXTS, Embeddings: VECTORS, Responses: ITEMS}
 

@@ -15,9 +15,9 @@ from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.properties import property_paths
+from app.domains import chat_operations
 from app.engines.base import Model
 from app.settings import Settings
-from app.wiring import chat_operations
 
 from ..configuration.entries import model_file
 from ..foreign import FOREIGN, OPENAIS, foreign

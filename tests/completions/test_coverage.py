@@ -14,10 +14,10 @@ from app.configuration.model_file import served_model
 from app.contract.document import Document
 from app.contract.operations import operations
 from app.contract.properties import property_paths
+from app.domains import model_operations
 from app.embeddings.produced import VECTORS
 from app.engines.base import Model
 from app.settings import Settings
-from app.wiring import model_operations
 
 from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file

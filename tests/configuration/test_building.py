@@ -15,12 +15,12 @@ from app.configuration.building import Built, build, upstream_options
 from app.configuration.chosen import chosen
 from app.configuration.loading import load
 from app.configuration.model_file import BUNDLED_MODEL
+from app.domains import served_document
 from app.engines.dialects.known import DIALECTS
 from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.replicas import Replicas
 from app.errors import ConfigurationError
 from app.settings import Settings
-from app.wiring import served_document
 
 
 def built(tmp_path: Path, text: str, **settings: Any) -> Built:

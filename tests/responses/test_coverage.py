@@ -16,12 +16,12 @@ from app.contract.document import Document
 from app.contract.extend import extend_request
 from app.contract.operations import operations
 from app.contract.properties import property_paths
+from app.domains import asking_operations
 from app.engines.base import Model
 from app.responses.parameters import PARAMETERS
 from app.responses.produced import EVENT, FAILURE, ITEMS, RESPONSE
 from app.responses.service import Responses
 from app.settings import Settings
-from app.wiring import asking_operations
 
 from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file

@@ -18,9 +18,10 @@ from app.contract.media import FORM, MULTIPART
 from app.contract.operations import Operation, operations
 from app.contract.schemas import Schemas
 from app.documents.samples.samples import Samples
+from app.domains import needs_engine
 from app.engines.echo import EchoEngine
 from app.settings import Mock, Settings
-from app.wiring import needs_engine, wire
+from app.wiring import wire
 
 from ..foreign import NEWEST, OLDER, OURS, foreign
 
