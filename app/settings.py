@@ -48,161 +48,214 @@ class Settings(Table, frozen=True, kw_only=True):
     host: Annotated[str, "Address to listen on."] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535), "Port to listen on."] = 8080
     api_keys: Annotated[Names, "API keys, separated by commas.", SECRET] = ()
-    api_keys_file: Annotated[Path | None, "File of API keys, one a line; lines that begin with `#` are comments."] = (
-        None
-    )
+    api_keys_file: Annotated[
+        Path | None,
+        "File of API keys, one per line; lines that begin with `#` are comments.",
+    ] = None
     allow_generated_key: Annotated[
-        bool, "Allow an address other than loopback although the only key is the generated one."
+        bool,
+        "Allow listening on an address other than loopback when the only key is the generated one.",
     ] = False
     state_dir: Annotated[
         Path | None,
-        "Folder of the generated key and of the models that were pulled. Without it: `$XDG_STATE_HOME/parley`, else "
+        "Folder for the generated key and for downloaded models. Default: `$XDG_STATE_HOME/parley`, else "
         "`~/.local/state/parley`.",
     ] = None
-    spec: Annotated[Path | None, "The OpenAPI document to serve. Without it: the one that ships."] = None
+    spec: Annotated[
+        Path | None,
+        "OpenAPI document to serve. Default: the bundled one.",
+    ] = None
     handlers: Annotated[
         Names,
-        "Dotted Python packages, separated by commas, whose handlers come before the server's own.",
+        "Dotted names of Python packages, separated by commas, that are searched for handlers before the server's own.",
     ] = ()
     operations: Annotated[
         tuple[Pair, ...],
-        "Other names of operations: `createChatCompletion=theirId,...` answers the document's operation `theirId` by "
-        "the handler of `createChatCompletion`.",
+        "Maps operations of another document to our handlers: with `createChatCompletion=theirId,...` the "
+        "document's operation `theirId` is answered by the handler of `createChatCompletion`.",
     ] = ()
     basic_auth: Annotated[
-        bool, "Let operations that the document secures by `http` `basic` be opened by a key as the password."
+        bool,
+        "Accept an API key as the password where the document secures an operation by `http` `basic`.",
     ] = False
     lenient: Annotated[
         bool,
-        "What of the document cannot be used is left out, named at the start, and answers 501; all else is served.",
+        "Start although parts of the document cannot be used: they are named in the log and left out, their "
+        "operations answer 501, and everything else is served.",
     ] = False
-    reload: Annotated[bool, "For development: each worker follows changes of the document while it runs."] = False
+    reload: Annotated[
+        bool,
+        "For development: workers reload the document when it changes.",
+    ] = False
     conventions: Annotated[
         Literal["ours", "document"],
-        "What errors look like and how streams end under `PARLEY_SPEC`: as everywhere (`ours`), or as the `document` "
-        "has it, as far as it says.",
+        "Shape of errors and end of streams under `PARLEY_SPEC`: the server's own (`ours`), or what the "
+        "document describes, where it describes any (`document`).",
     ] = "ours"
     mock: Annotated[
         Mock,
-        "What operations answer that the server has no handler for: 501 (`off`) or, with `missing`, a mock that fits "
-        "the document; with `all` every operation answers with a mock.",
+        "What operations without a handler answer: 501 (`off`) or a mock that fits the document (`missing`); "
+        "with `all`, every operation answers with a mock.",
     ] = "off"
     config: Annotated[
         Path | None,
-        "Configuration file in TOML, YAML or JSON that says which models are served, instead of the settings that "
-        "follow from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS`.",
+        "Configuration file in TOML, YAML or JSON that lists the models to serve. It replaces the settings "
+        "from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS` below.",
     ] = None
     upstream_url: Annotated[
         str | None,
-        "Address of another server that answers, up to `/v1`, such as `http://gpu-1:8000/v1`; the models that it lists "
-        "are served.",
+        "Address of another server to relay to, up to and including `/v1`, such as `http://gpu-1:8000/v1`; "
+        "every model that it lists is served.",
     ] = None
-    upstream_api_key: Annotated[str | None, "Key of that server.", SECRET] = None
+    upstream_api_key: Annotated[str | None, "API key for that server.", SECRET] = None
     upstream_dialect: Annotated[
         Dialect,
-        "What kind of server it is: `openai`, `vllm`, `sglang`, `llama.cpp`, `llama-cpp-python`, `ollama`, "
-        "`transformers` or `litellm`; with `auto` that is found out.",
+        "Kind of that server: `openai`, `vllm`, `sglang`, `llama.cpp`, `llama-cpp-python`, `ollama`, "
+        "`transformers` or `litellm`; with `auto` it is detected.",
     ] = "auto"
-    engine: Annotated[Literal["llama", "echo"], "Where answers come from: `llama` (a model) or `echo` (a toy)."] = (
-        "llama"
-    )
+    engine: Annotated[
+        Literal["llama", "echo"],
+        "Engine that answers: `llama` (a language model) or `echo` (repeats the last message).",
+    ] = "llama"
     model: Annotated[
         ModelFile | None,
-        "GGUF file to serve, the name of a model that was pulled, such as `smollm2`, or one on a hub, as "
-        "`hf:org/repo:file`. Without it: the bundled `parley-tiny`.",
+        "Model to serve: a GGUF file, the name of a downloaded model such as `smollm2`, or a model on a hub "
+        "such as `hf:org/repo:file`. Default: the bundled `parley-tiny`.",
     ] = None
     mmproj: Annotated[
         Path | None,
-        "GGUF file of the model's projector, with which it reads images or audio. Without it: text alone.",
+        "GGUF file of the model's projector, which lets it read images or audio. Default: text only.",
     ] = None
     chat_template: Annotated[
         Template | None,
-        "Jinja file with the model's chat template, or `chatml`. Without it: the one in the model's file.",
+        "Jinja file with the model's chat template, or `chatml`. Default: the template in the model's file.",
     ] = None
-    model_id: Annotated[str | None, "Id of the model in the API. Without it: the file's stem."] = None
+    model_id: Annotated[
+        str | None,
+        "Id of the model in the API. Default: the file's name without its extension.",
+    ] = None
     model_context: Annotated[
         int,
         Meta(ge=0, le=1 << 24),
-        "Tokens of context per request; 0: what the model was trained for, at most 8192.",
+        "Context per request, in tokens; 0: the length that the model was trained for, at most 8192.",
     ] = 0
     model_threads: Annotated[
-        Natural, "Threads that the model computes with; 0: one for the bundled model, else one per core."
+        Natural,
+        "Threads that the model computes with; 0: one for the bundled model, one per core for others.",
     ] = 0
-    model_slots: Annotated[int, Meta(ge=1, le=256), "Requests that the model works on at once; more wait."] = 4
+    model_slots: Annotated[
+        int,
+        Meta(ge=1, le=256),
+        "Requests that the model works on at once; further ones wait.",
+    ] = 4
     extra_parameters: Annotated[
         Names,
-        "Parameters beyond the API's, separated by commas, that requests to the model may have: `top_k`, `min_p`, "
-        "`typical_p`, `repeat_penalty`, `ignore_eos`; for `PARLEY_UPSTREAM_URL` those of its dialect.",
+        "Parameters beyond the API's to accept, separated by commas: `top_k`, `min_p`, `typical_p`, "
+        "`repeat_penalty`, `ignore_eos`; for `PARLEY_UPSTREAM_URL`, those of its dialect.",
     ] = ()
-    echo_delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks of the `echo` engine."] = 0.0
+    echo_delay: Annotated[
+        float,
+        Meta(ge=0, le=60),
+        "Pause of the `echo` engine between two chunks, in seconds.",
+    ] = 0.0
     echo_calls_tools: Annotated[
         bool,
-        "The `echo` engine calls the first tool by its own choice too, unless the last message is a tool's result.",
+        "Let the `echo` engine call the first tool when the choice is its own, unless the last message is a "
+        "tool's result.",
     ] = False
     model_probe: Annotated[
         float,
         Meta(ge=0, le=DAY),
-        "Seconds that the process of a model may neither answer nor compute before it is killed and started again; 0: "
-        "any time.",
+        "Longest time, in seconds, that the model's process may neither answer nor compute before it is "
+        "killed and restarted; 0: no limit.",
     ] = 30.0
     unsupported: Annotated[
         Unsupported,
-        "What happens to a parameter that a model cannot honour: `refuse` it by name, or `warn` and go on without it, "
-        "named in the header `x-unsupported-parameters` and in the log.",
+        "What to do with a parameter that the model cannot honour: `refuse` the request and name it, or "
+        "`warn`, which leaves it out and names it in the header `x-unsupported-parameters` and in the log.",
     ] = "refuse"
     max_in_flight: Annotated[
         Natural,
-        "Most requests that a model works on at once, in each worker; 0: no bound. One that asks for several choices "
-        "counts as that many.",
+        "Most requests that a model works on at once, per worker; 0: no limit. A request for several choices "
+        "counts once per choice.",
     ] = 0
     max_waiting: Annotated[
-        Natural, "Most requests that wait for a model beyond that, in each worker; further ones get 503 at once."
+        Natural,
+        "Most requests that wait for a model, per worker; further ones get a 503 at once.",
     ] = 128
-    max_wait: Annotated[float, Meta(ge=0.001, le=DAY), "Seconds that a request waits so before it gets 503."] = 30.0
-    max_choices: Annotated[int, Meta(ge=1, le=128), "Most choices (`n`) for a request."] = 128
-    max_total_tokens: Annotated[Positive, "Most tokens that the choices of a request with `n` over 1 may come to."] = (
-        1 << 20
-    )
-    max_tools: Annotated[Positive, "Most tools or functions of a request."] = 128
+    max_wait: Annotated[
+        float,
+        Meta(ge=0.001, le=DAY),
+        "Longest time in the queue before a 503, in seconds.",
+    ] = 30.0
+    max_choices: Annotated[
+        int,
+        Meta(ge=1, le=128),
+        "Most choices (`n`) per request.",
+    ] = 128
+    max_total_tokens: Annotated[
+        Positive,
+        "Most tokens that all choices of a request with `n` over 1 may add up to.",
+    ] = 1 << 20
+    max_tools: Annotated[
+        Positive,
+        "Most tools or functions per request.",
+    ] = 128
     max_schemas: Annotated[
         Positive,
-        "Most characters of the schemas and grammars of a request's tools together, and of the schema of its response "
-        "format.",
+        "Most characters of schemas and grammars per request: of its tools together, and of its response format.",
     ] = 1_000_000
-    max_body: Annotated[Positive, "Largest request body in bytes; larger ones get 413."] = 20 * 1024 * 1024
+    max_body: Annotated[
+        Positive,
+        "Largest request body in bytes; larger ones get a 413.",
+    ] = 20 * 1024 * 1024
     max_values: Annotated[
         Positive,
-        "Most values in a JSON body, of which an object, an array, a member of an object and an integer of many digits "
-        "count as eight, and most fields and percent-encoded bytes in a form; bodies with more get 413.",
+        "Most values in a JSON body, where each object, array, member of an object and integer of many digits "
+        "counts as eight; also the most fields and percent-encoded bytes in a form. Bodies with more get a "
+        "413.",
     ] = 500_000
     max_upload: Annotated[
-        Positive, "Largest form with files in bytes; what is no file in it counts as `PARLEY_MAX_BODY` too."
+        Positive,
+        "Largest form with files in bytes; its parts that are not files count towards `PARLEY_MAX_BODY` as well.",
     ] = 512 * 1024 * 1024
-    body_timeout: Annotated[Timeout, "Seconds without a byte after which an unfinished request gets 408."] = 60.0
+    body_timeout: Annotated[
+        Timeout,
+        "Longest pause while a request arrives before a 408, in seconds.",
+    ] = 60.0
     min_body_rate: Annotated[
         Natural,
-        "Bytes a second that a body must have come with on the whole, once `PARLEY_BODY_TIMEOUT` has passed; slower "
-        "ones get 408. 0: no bound.",
+        "Lowest average rate at which a body may arrive once `PARLEY_BODY_TIMEOUT` has passed, in bytes per "
+        "second; slower ones get a 408. 0: no limit.",
     ] = 500
     ping_interval: Annotated[
         Timeout,
-        "Seconds after which an idle stream sends a `: ping` comment, and the longest time that a stream's "
-        "headers wait for its first event.",
+        "Pause of a stream after which a `: ping` comment is sent, in seconds; also the longest time that a "
+        "stream's headers wait for its first event.",
     ] = 15.0
-    write_timeout: Annotated[Timeout, "Seconds after which a client that does not read its answer is dropped."] = 60.0
+    write_timeout: Annotated[
+        Timeout,
+        "Time in seconds after which a client that does not read its answer is disconnected.",
+    ] = 60.0
     max_connections: Annotated[
         Natural,
-        "Most connections of clients at once, in each worker; 0: as many as the limit of open files leaves room for, "
-        "at most 4096. For a new one beyond that the one idle for longest is closed; when none is, it gets 503.",
+        "Most client connections at once, per worker; 0: as many as the limit on open files allows, at most "
+        "4096. Beyond it a new connection closes the one that has been idle longest, or gets a 503 when none "
+        "is idle.",
     ] = 0
     graceful_timeout: Annotated[
-        int, Meta(ge=0, le=DAY), "Seconds that running answers get to finish at a graceful stop."
+        int,
+        Meta(ge=0, le=DAY),
+        "Time in seconds that running requests get to finish when the server stops.",
     ] = 120
     cors_origins: Annotated[
         Names,
-        "Origins, separated by commas, whose pages may call the API; `*` for all. Without it: none.",
+        "Origins, separated by commas, whose web pages may call the API; `*` for all. Default: none.",
     ] = ()
-    log_format: Annotated[Literal["text", "json"], "Form of the request log: `text` or `json`, a line each."] = "text"
+    log_format: Annotated[
+        Literal["text", "json"],
+        "Format of the request log: `text` or `json`, one line per request.",
+    ] = "text"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":

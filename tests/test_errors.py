@@ -1,4 +1,4 @@
-"""README's list of error codes is the one of the code."""
+"""The list of error codes in the documentation is the one of the code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def codes_of(path: Path) -> Iterator[str]:
                     yield from constants(end.value.elts[-1])
 
 
-def test_readme_lists_just_the_error_codes_of_the_code() -> None:
+def test_the_documentation_lists_just_the_error_codes_of_the_code() -> None:
     found = {code for path in sorted((ROOT / "app").rglob("*.py")) for code in codes_of(path)}
     found |= {code for _, code in MESSAGES.values()}
     for keyword, (_, code) in _LIMITS.items():

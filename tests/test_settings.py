@@ -1,6 +1,5 @@
 """Every setting is typed, refused in words when it cannot be read, and documented."""
 
-import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,8 +8,9 @@ from msgspec.structs import fields
 
 from app.errors import ConfigurationError
 from app.settings import Settings, unknown_variables, variable
+from app.tables import help_of
 
-README = Path(__file__).parents[1] / "README.md"
+from .published import DOCS, hold
 
 
 def test_without_variables_the_defaults_are_in_force() -> None:
@@ -68,13 +68,18 @@ def test_names_with_our_prefix_that_are_no_settings_are_found() -> None:
     assert unknown_variables({"PARLEY_MODLE": "x", "PARLEY_PORT": "1", "OTHER": "y"}) == ["PARLEY_MODLE"]
 
 
-def test_readme_documents_every_setting_with_its_default_and_no_other() -> None:
-    rows = dict(re.findall(r"^\| `(PARLEY_\w+)` \| (.*?) \|", README.read_text(), re.MULTILINE))
-    assert set(rows) == {variable(field.name) for field in fields(Settings)}
+def settings_table() -> str:
+    """A row for each setting, with its default."""
+    rows = ["| Variable | Default | What it does |", "| --- | --- | --- |"]
     for field in fields(Settings):
         default = field.default
         shown = "" if default in (None, ()) else f"`{int(default) if isinstance(default, bool) else default}`"
-        assert rows[variable(field.name)] == shown, field.name
+        rows.append(f"| `{variable(field.name)}` | {shown} | {help_of(field)} |")
+    return "\n".join([*rows, ""])
+
+
+def test_the_documentation_has_every_setting_with_its_default_and_no_other() -> None:
+    hold(DOCS / "settings.md", "settings", settings_table())
 
 
 def test_settings_that_hold_keys_are_not_in_the_repr() -> None:

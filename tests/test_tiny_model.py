@@ -22,9 +22,10 @@ from tools.tiny_model.files import BUNDLED, HELD_OUT
 from tools.tiny_model.server import TOPICS
 
 from .live import Server
+from .published import page
 
 CARD = (BUNDLED.parent / "CARD.md").read_text(encoding="utf-8")
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ENDPOINTS = page("endpoints")
 CONTRACT = (Path(__file__).parents[1] / "openapi" / "openapi.yaml").read_text(encoding="utf-8")
 WEATHER = {
     "type": "function",
@@ -115,7 +116,7 @@ def test_the_card_is_about_the_file_that_ships() -> None:
     data = BUNDLED.read_bytes()
     assert hashlib.sha256(data).hexdigest() in CARD
     assert f"{len(data):,} bytes" in CARD
-    assert f"({len(data) / 1e6:.1f} MB)" in README
+    assert f"({len(data) / 1e6:.1f} MB)" in page("getting-started")
     assert len(data) <= 4_000_000
     assert TEMPLATE.encode() in data
 
@@ -196,7 +197,7 @@ def test_answers_name_only_settings_and_paths_that_there_are() -> None:
     assert len(named) > 10
     assert named <= settings
     for path in re.findall(r"(?<=GET )/[a-z/0-9]+|/v1/ui/|/v1/openapi\.\w+", told):
-        assert path.removeprefix("/v1") in README + CONTRACT, path
+        assert path.removeprefix("/v1") in ENDPOINTS + CONTRACT, path
 
 
 @pytest.mark.parametrize(

@@ -48,110 +48,130 @@ class CapabilityKeys(Table, frozen=True, kw_only=True):
 class ModelKeys(Table, frozen=True, kw_only=True):
     """One model."""
 
-    engine: Annotated[Engine, "Where answers come from: `llama`, `upstream` or `echo`. Required."]
-    aliases: Annotated[Names, "Other names by which requests may ask for the model."] = ()
+    engine: Annotated[
+        Engine,
+        "Engine that answers: `llama`, `upstream` or `echo`. Required.",
+    ]
+    aliases: Annotated[
+        Names,
+        "Other names for the model in requests.",
+    ] = ()
     fallbacks: Annotated[
         Names,
-        "Models that answer instead while this one is overloaded, cannot be reached or is too late; in this order.",
+        "Models that answer instead, tried in this order, while this one is overloaded, unreachable or too late.",
     ] = ()
     fallbacks_by_capability: Annotated[
         bool,
-        "Let one of the `fallbacks` answer too when this model cannot honour a parameter, and that one all of them.",
+        "Let one of the `fallbacks` that honours the whole request also answer when this model cannot honour "
+        "one of its parameters.",
         COMMON,
     ] = False
-    owned_by: Annotated[str | None, "What `GET /models` says of its owner.", COMMON] = None
+    owned_by: Annotated[str | None, "Owner of the model in `GET /models`.", COMMON] = None
     context_length: Annotated[
         Annotated[int, Meta(ge=1, le=1 << 24)] | None,
-        "Tokens of context per request. Without it: what a model file was trained for, at most 8192; what an "
-        "upstream says, else 8192.",
+        "Context per request, in tokens. Default: for a model file, the length that it was trained for, at "
+        "most 8192; for an upstream, what it reports, else 8192.",
         COMMON,
     ] = None
-    unsupported: Annotated[Unsupported | None, "As `PARLEY_UNSUPPORTED`, for this model.", COMMON] = None
+    unsupported: Annotated[Unsupported | None, "`PARLEY_UNSUPPORTED` for this model.", COMMON] = None
     extra_parameters: Annotated[
         Names,
-        "Parameters beyond the API's that requests may have; which there are depends on the engine and dialect.",
+        "Parameters beyond the API's to accept; the choice depends on the engine and dialect.",
     ] = ()
-    max_in_flight: Annotated[Natural | None, "As `PARLEY_MAX_IN_FLIGHT`, for this model.", COMMON] = None
-    max_waiting: Annotated[Natural | None, "As `PARLEY_MAX_WAITING`, for this model.", COMMON] = None
-    max_wait: Annotated[Seconds | None, "As `PARLEY_MAX_WAIT`, for this model.", COMMON] = None
+    max_in_flight: Annotated[Natural | None, "`PARLEY_MAX_IN_FLIGHT` for this model.", COMMON] = None
+    max_waiting: Annotated[Natural | None, "`PARLEY_MAX_WAITING` for this model.", COMMON] = None
+    max_wait: Annotated[Seconds | None, "`PARLEY_MAX_WAIT` for this model.", COMMON] = None
     reasoning: Annotated[
         bool,
-        "Whether it is a reasoning model, which takes sampling parameters at their defaults only, and "
+        "Treat it as a reasoning model, which accepts only the defaults of sampling parameters, and "
         "`max_completion_tokens` instead of `max_tokens`.",
         For(("llama", "upstream")),
     ] = False
     path: Annotated[
         ModelFile | None,
-        "GGUF file, the name of a model that was pulled, such as `smollm2`, or one on a hub, as `hf:org/repo:file`. "
-        "Without it: the bundled model.",
+        "GGUF file, the name of a downloaded model such as `smollm2`, or a model on a hub such as "
+        "`hf:org/repo:file`. Default: the bundled model.",
         LLAMA,
     ] = None
-    mmproj: Annotated[
-        Path | None, "GGUF file of the model's projector, with which it reads images or audio.", LLAMA
-    ] = None
+    mmproj: Annotated[Path | None, "GGUF file of the model's projector, which lets it read images or audio.", LLAMA] = (
+        None
+    )
     chat_template: Annotated[
         Template | None,
-        "Jinja file with the model's chat template, or `chatml`. Without it: the one in the file.",
+        "Jinja file with the model's chat template, or `chatml`. Default: the template in the model's file.",
         LLAMA,
     ] = None
     threads: Annotated[
-        Natural, "Threads that compute; 0: one for the bundled model, else one per core.", LLAMA, COMMON
+        Natural, "Threads that compute; 0: one for the bundled model, one per core for others.", LLAMA, COMMON
     ] = 0
-    slots: Annotated[int, Meta(ge=1, le=256), "Requests that it works on at once; more wait.", LLAMA, COMMON] = 4
-    delay: Annotated[float, Meta(ge=0, le=60), "Seconds between two chunks.", For(("echo",)), COMMON] = 0.0
+    slots: Annotated[
+        int, Meta(ge=1, le=256), "Requests that it works on at once; further ones wait.", LLAMA, COMMON
+    ] = 4
+    delay: Annotated[float, Meta(ge=0, le=60), "Pause between two chunks, in seconds.", For(("echo",)), COMMON] = 0.0
     calls_tools: Annotated[
         bool,
-        "Whether it calls the first tool by its own choice too, unless the last message is a result.",
+        "Call the first tool when the choice is the engine's own, unless the last message is a tool's result.",
         For(("echo",)),
     ] = False
     base_urls: Annotated[
         Names,
-        "Addresses of the replicas, each up to `/v1`: what `/chat/completions` is added to. Required.",
+        "Addresses of the replicas, each without `/chat/completions`, such as `http://gpu-1:8000/v1`. Required.",
         UPSTREAM,
     ] = ()
     dialect: Annotated[
         Dialect,
-        "What kind of server it is, which says what it honours; with `auto` that is found out, of each replica.",
+        "Kind of server, which decides what it honours; with `auto` it is detected for each replica.",
         UPSTREAM,
         COMMON,
     ] = "auto"
-    upstream_model: Annotated[str | None, "What the upstream calls the model. Without it: its id here.", UPSTREAM] = (
-        None
-    )
-    key: Annotated[str | None, "Key of the upstream, as `${NAME}` of a variable.", UPSTREAM, COMMON, SECRET] = None
-    key_env: Annotated[str | None, "Name of the variable that holds the key.", UPSTREAM, COMMON] = None
+    upstream_model: Annotated[str | None, "Name of the model at the upstream. Default: its id here.", UPSTREAM] = None
+    key: Annotated[
+        str | None,
+        "API key for the upstream, written as `${NAME}` of an environment variable.",
+        UPSTREAM,
+        COMMON,
+        SECRET,
+    ] = None
+    key_env: Annotated[str | None, "Name of the environment variable that holds the key.", UPSTREAM, COMMON] = None
     key_file: Annotated[Path | None, "File that holds the key.", UPSTREAM, COMMON] = None
-    headers: Annotated[Mapping[str, HeaderValue], "Headers sent with each request.", UPSTREAM, COMMON, SECRET] = {}
+    headers: Annotated[Mapping[str, HeaderValue], "Headers to send with each request.", UPSTREAM, COMMON, SECRET] = {}
     timeouts: Annotated[Timeouts, "How long the upstream may take.", UPSTREAM, COMMON] = Timeouts()
     retries: Annotated[
-        int, Meta(ge=0, le=10), "Attempts after the first, before the first byte of an answer.", UPSTREAM, COMMON
+        int,
+        Meta(ge=0, le=10),
+        "Further attempts after the first, as long as no byte of an answer has arrived.",
+        UPSTREAM,
+        COMMON,
     ] = 2
-    max_answer: Annotated[Bytes, "Most bytes of a whole answer.", UPSTREAM, COMMON] = 64 << 20
-    max_event: Annotated[Bytes, "Most bytes of one event of a stream.", UPSTREAM, COMMON] = 16 << 20
+    max_answer: Annotated[Bytes, "Largest whole answer in bytes.", UPSTREAM, COMMON] = 64 << 20
+    max_event: Annotated[Bytes, "Largest event of a stream in bytes.", UPSTREAM, COMMON] = 16 << 20
     health_path: Annotated[
         HealthPath,
-        "Path below each address that tells whether a replica is up; empty: none is asked.",
+        "Path below each address that shows whether a replica is up; empty: no check.",
         UPSTREAM,
         COMMON,
     ] = "/models"
-    probe_seconds: Annotated[Timeout, "Seconds between two looks at a replica that is down.", UPSTREAM, COMMON] = 10.0
+    probe_seconds: Annotated[
+        Timeout, "Interval between two checks of a replica that is down, in seconds.", UPSTREAM, COMMON
+    ] = 10.0
     trial: Annotated[
         Literal["health", "completion"],
-        "What a replica that failed must answer before it gets requests again: `health`, its `health_path`, or "
-        "`completion`, a request for one token, as servers may answer the one while the other fails.",
+        "What a failed replica must answer before it gets requests again: its `health_path` (`health`), or a "
+        "request for one token (`completion`), for servers whose health check succeeds while generation "
+        "fails.",
         UPSTREAM,
         COMMON,
     ] = "health"
-    capabilities: Annotated[CapabilityKeys, "What it can do, where that is not what its dialect says.", UPSTREAM] = (
+    capabilities: Annotated[CapabilityKeys, "What it can do, where that differs from its dialect.", UPSTREAM] = (
         CapabilityKeys()
     )
     extra_body: Annotated[
         Mapping[str, Any],
-        "Fields of the body that are sent unless the request says otherwise; clients do not see them.",
+        "Fields to send in the body unless the request sets them; clients do not see them.",
         UPSTREAM,
     ] = {}
     remote_media: Annotated[
-        bool, "Let requests name pictures by address, which the upstream then fetches from where it stands.", UPSTREAM
+        bool, "Accept images by address, which the upstream then fetches from its own network.", UPSTREAM
     ] = False
 
 

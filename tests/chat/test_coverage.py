@@ -21,7 +21,8 @@ from app.settings import Settings
 
 from ..configuration.entries import model_file
 from ..foreign import FOREIGN, OPENAIS, foreign
-from ..live import ROOT, Server
+from ..live import Server
+from ..published import page
 
 CHAT = "/v1/chat/completions"
 
@@ -86,8 +87,8 @@ def test_a_part_of_what_is_refused_is_refused(document: Document, operation: Ope
     assert "messages[].content[].image_url.detail" in paths_of(seen, "request", "honoured")
 
 
-def test_readme_tells_the_score_of_the_bundled_model(bundled: list[Line]) -> None:
-    assert f"| Chats | {totals(bundled)} |" in (ROOT / "README.md").read_text()
+def test_the_documentation_tells_the_score_of_the_bundled_model(bundled: list[Line]) -> None:
+    assert f"| Chats | {totals(bundled)} |" in page("certify")
 
 
 FUNCTION = {

@@ -3,7 +3,6 @@ refused."""
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from app.errors import UnsupportedParameter
 from app.settings import Settings
 
 from ..configuration.entries import model_file
+from ..published import DOCS, hold
 
 BARE = Model("m", 0, "o", "f")
 # What rows that stand inside others need besides their own capability, so that it is them that is looked at.
@@ -218,6 +218,6 @@ def test_the_rows_of_a_model_say_what_its_table_says() -> None:
     assert rows[-1] == {"name": "top_k", "verdict": "honoured", "note": "beyond the API"}
 
 
-def test_readme_shows_the_table_of_the_bundled_model() -> None:
+def test_the_documentation_shows_the_table_of_the_bundled_model() -> None:
     model = served_model(model_file()).model
-    assert support_table(model) in (Path(__file__).parents[2] / "README.md").read_text()
+    hold(DOCS / "parameters.md", "chat", f"{support_table(model)}\n")

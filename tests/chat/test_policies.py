@@ -146,7 +146,7 @@ def warning_servers() -> Iterator[dict[str, Server]]:
 
 @pytest.fixture(scope="module")
 def codes() -> set[str]:
-    """The codes that README publishes."""
+    """The codes that the documentation publishes."""
     return error_codes()
 
 

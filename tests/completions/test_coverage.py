@@ -23,7 +23,8 @@ from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file
 from ..conftest import Command
 from ..foreign import OPENAIS, foreign
-from ..live import ROOT, Server
+from ..live import Server
+from ..published import page
 
 SURFACES: dict[str, tuple[Surface, dict[str, str]]] = {
     "createCompletion": (
@@ -71,14 +72,14 @@ def test_what_the_bundled_model_answers_has_just_the_properties_that_the_table_c
     assert set().union(*told) == paths_of(lines, "chunk", "produced") - {*FAILURE}
 
 
-def test_readme_tells_the_scores(document: Document) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_documentation_tells_the_scores(document: Document) -> None:
+    told = page("certify")
     bundled = served_model(model_file()).model
-    assert f"| Completions | {totals(lines_of(document, 'createCompletion', bundled))} |" in readme
+    assert f"| Completions | {totals(lines_of(document, 'createCompletion', bundled))} |" in told
     embedding = Model("m", 0, "o", "f", frozenset({"token_prompts"}), operations=frozenset({"embeddings"}))
     assert (
         f"| Embeddings, of a model that makes them | {totals(lines_of(document, 'createEmbedding', embedding))} |"
-        in readme
+        in told
     )
 
 

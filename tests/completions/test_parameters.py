@@ -21,8 +21,8 @@ from app.errors import UnsupportedParameter
 from app.jsontypes import Json
 from tests.configuration.entries import model_file
 from tests.conftest import Command
-from tests.live import ROOT
 from tests.openapi import component_accepts
+from tests.published import DOCS, hold
 
 TABLES = {"CreateCompletionRequest": TEXT, "CreateEmbeddingRequest": EMBEDDING}
 PLAIN: dict[str, Json] = {
@@ -83,12 +83,11 @@ def test_every_parameter_is_told_for_a_model() -> None:
         assert all(component_accepts("ModelParameter", row) for row in rows)
 
 
-def test_readme_has_the_table_of_the_bundled_model() -> None:
-    assert support_table(served_model(model_file()).model, TEXT) in (ROOT / "README.md").read_text()
+def test_the_documentation_has_the_table_of_the_bundled_model() -> None:
+    hold(DOCS / "completions.md", "completions", f"{support_table(served_model(model_file()).model, TEXT)}\n")
 
 
-def test_readme_tells_what_servers_of_each_kind_honour() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_documentation_tells_what_servers_of_each_kind_honour() -> None:
     rows = {
         "prompts and texts as tokens": "token_prompts",
         "`echo` with `logprobs`": "prompt_logprobs",
@@ -96,10 +95,12 @@ def test_readme_tells_what_servers_of_each_kind_honour() -> None:
         **{f"`{name}`": name for name in ("logprobs", "suffix", "dimensions", "logit_bias", "seed")},
         "`continuous_usage_stats`": "continuous_usage",
     }
-    assert f"| | {' | '.join(DIALECTS)} |" in text
+    lines = [["", *DIALECTS], ["---"] * (len(DIALECTS) + 1)]
     for row, capability in rows.items():
         told = ["yes" if capability in dialect.capabilities else "refused" for dialect in DIALECTS.values()]
-        assert f"| {row} | {' | '.join(told)} |" in text
+        lines.append([row, *told])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("|  |", "| |")
+    hold(DOCS / "upstreams.md", "dialects", table)
     # Whatever else the tables know, servers of each kind honour.
     others = (TEXT.capabilities | EMBEDDING.capabilities) - {*rows.values()}
     assert all(others <= dialect.capabilities for dialect in DIALECTS.values())

@@ -1,4 +1,4 @@
-"""README's table of keys is the table of keys."""
+"""The table of keys in the documentation is the table of keys."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.configuration.table import keys_table
 from app.settings import Settings
 from app.tables import help_of
 
-README = Path(__file__).parents[2] / "README.md"
+from ..published import DOCS, hold, page
 
 
-def test_readme_documents_every_key_with_its_default_and_no_other() -> None:
-    assert f"\n\n{keys_table()}\n\n" in README.read_text()
+def test_the_documentation_has_every_key_with_its_default_and_no_other() -> None:
+    hold(DOCS / "settings.md", "keys", f"{keys_table()}\n")
 
 
 def test_every_key_says_what_it_does_and_has_a_row() -> None:
@@ -27,8 +27,8 @@ def test_every_key_says_what_it_does_and_has_a_row() -> None:
         assert f"| `{field.name}" in table
 
 
-def test_the_file_in_readme_can_be_served(tmp_path: Path) -> None:
-    text = README.read_text().partition("```toml\n")[2].partition("```")[0]
+def test_the_file_in_the_documentation_can_be_served(tmp_path: Path) -> None:
+    text = page("settings").partition("```toml\n")[2].partition("```")[0]
     text = text.replace('path = "models/qwen3-4b-q4_k_m.gguf"\n', "")
     (tmp_path / "parley.toml").write_text(text)
     configuration = load(tmp_path / "parley.toml", {"VLLM_KEY": "sk-x"})

@@ -3,16 +3,13 @@ saw, and commands and blocks of code, which they run."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from pathlib import Path
 
-from ..openapi import ROOT
+from .. import published
 
-PAGE = ROOT / "docs" / "clients.md"
-# Set, it has the tests write their tables instead.
-WRITE = "PARLEY_WRITE_DOCS"
+PAGE = published.DOCS / "clients.md"
 
 
 def options(generator: str, *words: str) -> list[str]:
@@ -43,15 +40,7 @@ def hold(name: str, table: str) -> None:
     Raises:
         AssertionError: the page has another table, or none of this name.
     """
-    page = PAGE.read_text(encoding="utf-8")
-    marked = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    assert marked.search(page), f"docs/clients.md has no place for the table {name!r}"
-    written = marked.sub(lambda found: found[1] + table + found[2], page)
-    if os.environ.get(WRITE):
-        PAGE.write_text(written, encoding="utf-8")
-    assert written == page or os.environ.get(WRITE), (
-        f"the table {name!r} in docs/clients.md is not what was seen; `{WRITE}=1 make clients` writes it"
-    )
+    published.hold(PAGE, name, table, "make clients")
 
 
 def block(page: Path, language: str, word: str) -> str:

@@ -26,7 +26,8 @@ from app.settings import Settings
 from ..chat.test_coverage import observed, paths_of
 from ..configuration.entries import model_file
 from ..foreign import OPENAIS, foreign
-from ..live import ROOT, Server
+from ..live import Server
+from ..published import page
 
 NOTHING = Model("m", 0, "o", "f")
 ALL = Model("m", 0, "o", "f", CAPABILITIES)
@@ -82,9 +83,9 @@ def test_what_openais_own_documents_have_besides_are_parts_of_what_is_refused_by
     }
 
 
-def test_readme_tells_the_score_of_the_bundled_model(document: Document) -> None:
+def test_the_documentation_tells_the_score_of_the_bundled_model(document: Document) -> None:
     told = totals(lines_of(document, served_model(model_file()).model))
-    assert f"| Responses | {told} |" in (ROOT / "README.md").read_text()
+    assert f"| Responses | {told} |" in page("certify")
 
 
 FUNCTION: dict[str, Any] = {

@@ -14,10 +14,22 @@ Seconds = Annotated[float, Meta(ge=0.001, le=86400)]
 class Timeouts(Table, frozen=True, kw_only=True):
     """``first_byte`` is that of the body, from the start of an attempt."""
 
-    connect: Annotated[Seconds, "Seconds until a connection stands."] = 5.0
-    first_byte: Annotated[Seconds, "Seconds until an answer begins."] = 60.0
-    idle: Annotated[Seconds, "Seconds between two pieces of an answer."] = 60.0
-    total: Annotated[Seconds, "Seconds for a request with all its attempts."] = 600.0
+    connect: Annotated[
+        Seconds,
+        "Longest time to connect, in seconds.",
+    ] = 5.0
+    first_byte: Annotated[
+        Seconds,
+        "Longest time until an answer begins, in seconds.",
+    ] = 60.0
+    idle: Annotated[
+        Seconds,
+        "Longest pause within an answer, in seconds.",
+    ] = 60.0
+    total: Annotated[
+        Seconds,
+        "Longest time for a request with all its attempts, in seconds.",
+    ] = 600.0
 
 
 @dataclass(frozen=True, slots=True)

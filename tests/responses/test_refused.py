@@ -1,11 +1,11 @@
-"""README says what of a request for a response no model honours."""
+"""The documentation says what of a request for a response no model honours."""
 
 from __future__ import annotations
 
 from app.chat.support import plain_value
 from app.responses.parameters import PARAMETERS
 
-from ..live import ROOT
+from ..published import DOCS, hold
 
 
 def table() -> str:
@@ -15,8 +15,8 @@ def table() -> str:
         if parameter.refused:
             taken = ", ".join(f"`{plain_value(value)}`" for value in parameter.takes)
             rows.append(f"| `{parameter.name}` | {taken} | {parameter.refused} |")
-    return "\n".join(rows)
+    return "\n".join([*rows, ""])
 
 
-def test_readme_shows_the_table_of_what_is_refused() -> None:
-    assert table() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_shows_the_table_of_what_is_refused() -> None:
+    hold(DOCS / "responses.md", "responses", table())
