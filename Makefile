@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams apps documents floors lock tiny-model clean
+.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams apps docs documents floors lock tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -64,6 +64,15 @@ upstreams: $(VENV)/.test
 # first time it downloads some five gigabytes with pip and npm, most of it for Open WebUI, which a browser shows.
 apps: $(VENV)/.test
 	$(BIN)/python -m tests.apps --write
+
+# Builds the documentation as a site, in build/docs/site, and fails for a link that leads nowhere.
+docs: build/docs/.venv/.done
+	NO_MKDOCS_2_WARNING=1 build/docs/.venv/bin/mkdocs build --strict --quiet
+
+build/docs/.venv/.done: docs/requirements.txt
+	$(PYTHON) -m venv build/docs/.venv
+	build/docs/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 # Installs the oldest versions that setup.cfg allows in an environment of their own, in a minute: a server starts with them.
 floors: $(VENV)/.test

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -134,15 +134,23 @@ def on_post_build(config: Any) -> None:
     from mkdocs.exceptions import PluginError
 
     site = Path(config.site_dir)
-    foreign = [
-        f"{path.relative_to(site)} loads {address}"
+    texts = {
+        path.relative_to(site): path.read_text(encoding="utf-8")
         for path in sorted(site.rglob("*"))
         if path.suffix in _LOADED_BY
-        for address in _LOADED_BY[path.suffix](path.read_text(encoding="utf-8"))
+    }
+    if found := foreign_loads(texts):
+        raise PluginError("The site must load nothing from other hosts:\n" + "\n".join(found))
+
+
+def foreign_loads(texts: Mapping[Path, str]) -> list[str]:
+    """What pages and style sheets, by their paths, load from other hosts when they are opened."""
+    return [
+        f"{path} loads {address}"
+        for path, text in texts.items()
+        for address in _LOADED_BY[path.suffix](text)
         if urlsplit(address).netloc
     ]
-    if foreign:
-        raise PluginError("The site must load nothing from other hosts:\n" + "\n".join(foreign))
 
 
 class _Loads(HTMLParser):
