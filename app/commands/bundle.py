@@ -17,12 +17,12 @@ from .progress import progress
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write, YAML or JSON by its name. Without it: print what the document was written in.",
+    help="File to write, as YAML or JSON depending on its name. Default: print in the format of the document.",
 )
 def bundle_command(file: Path, output: Path | None) -> None:
     """Write a document and the files that it refers to as one file, as a server shows it.
 
-    Components of the other files stand among the document's own, as far as their names are free.
+    Components of the other files are added to the document's own, where their names are free.
     """
     try:
         with progress() as shown:

@@ -48,7 +48,7 @@ class _Certify(ToldGroup):
 
 @click.group("certify", cls=_Certify)
 def certify() -> None:
-    """Find out what a server does with each property of the contract, by asking it.
+    """Test what a server does with each property of the contract.
 
     `certify URL` is short for `certify server URL`.
     """
@@ -56,34 +56,46 @@ def certify() -> None:
 
 @certify.command(_SERVER)
 @click.argument("url")
-@click.option("--model", metavar="ID", help="The model. Without it: for each operation the first that answers it.")
+@click.option("--model", metavar="ID", help="Model to test. Default: for each operation, the first that answers it.")
 @click.option(
     "--operation",
     "names",
     multiple=True,
     type=click.Choice(_OPERATIONS),
-    help="What to ask for, once for each. Without it: all.",
+    help="Operation to test; may be repeated. Default: all.",
 )
-@click.option("--key-env", metavar="NAME", help="The variable of the environment that holds the server's key.")
-@click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
-@click.option("--max-requests", default=1500, show_default=True, type=click.IntRange(1), help="Most requests.")
-@click.option("--max-tokens", default=100_000, show_default=True, type=click.IntRange(1), help="Most tokens written.")
-@click.option("--max-time", default=600.0, show_default=True, type=click.FloatRange(1), help="Most seconds in all.")
-@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Most seconds an answer.")
-@click.option("--json", "json_file", type=_new_file, help="Write the report as JSON to a file; `-`: print it instead.")
-@click.option("--markdown", "markdown_file", type=_new_file, help="The same as Markdown.")
+@click.option("--key-env", metavar="NAME", help="Environment variable that holds the server's key.")
+@click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 64), help="Concurrent requests.")
+@click.option("--max-requests", default=1500, show_default=True, type=click.IntRange(1), help="Limit on requests.")
 @click.option(
-    "--evidence", type=click.Path(file_okay=False, path_type=Path), help="Folder for all that was sent and came."
+    "--max-tokens", default=100_000, show_default=True, type=click.IntRange(1), help="Limit on generated tokens."
 )
-@click.option("--write-config", type=_new_file, help="Write the model's block of a configuration file; `-`: print it.")
-@click.option("--dialect", type=_DIALECTS, help="The dialect of that block. Without it: by what the server says.")
-@click.option("--all", "every", is_flag=True, help="Print the properties of answers too that nothing is wrong with.")
+@click.option(
+    "--max-time",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    help="Limit on the total time, in seconds.",
+)
+@click.option(
+    "--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Limit per answer, in seconds."
+)
+@click.option("--json", "json_file", type=_new_file, help="Write the report as JSON to a file; `-` prints it instead.")
+@click.option(
+    "--markdown", "markdown_file", type=_new_file, help="Write the report as Markdown; `-` prints it instead."
+)
+@click.option(
+    "--evidence", type=click.Path(file_okay=False, path_type=Path), help="Folder to keep all requests and answers in."
+)
+@click.option("--write-config", type=_new_file, help="Write the model's block of a configuration file; `-` prints it.")
+@click.option("--dialect", type=_DIALECTS, help="Dialect in that block. Default: what the server appears to be.")
+@click.option("--all", "every", is_flag=True, help="Also print properties of answers that are in order.")
 @click.option(
     "--fail-on",
     default="broken,ignored",
     show_default=True,
     metavar="VERDICTS",
-    help="For which verdicts the exit status is 1, separated by commas; empty: for none.",
+    help="Verdicts, separated by commas, for which the exit status is 1; empty: none.",
 )
 def server(
     url: str,
@@ -103,16 +115,16 @@ def server(
     every: bool,
     fail_on: str,
 ) -> None:
-    """Ask the server at URL, and print what becomes of each property.
+    """Test the server at URL, and print what happens to each property.
 
-    URL is what `/chat/completions` is added to; one without a path gets `/v1`. It is asked for chats, completions,
-    embeddings and responses, as far as it has them. Honoured: an effect was seen. Ignored: accepted, and certainly
-    without effect. Refused: by an error, which names it or not. Broken: an answer outside the contract, a 5xx that does
-    not name it, or no end. Not seen: accepted, and without an effect that could be told from chance. Not offered: the
-    server has no such operation, or no model for it.
+    URL is the address up to /chat/completions; /v1 is added to one without a path. Chat completions, completions,
+    embeddings and responses are tested, as far as the server offers them. The verdicts are: honoured, an effect was
+    seen; ignored, accepted and certainly without effect; refused, with an error that names it or not; broken, an answer
+    that violates the contract, a 5xx that does not name it, or no end; not seen, accepted without an effect that could
+    be told from chance; not offered, the server lacks the operation, or a model for it.
 
-    The key is read from the variable alone, and stands in nothing that is printed or written. No redirect is followed.
-    The exit status is 1 when a verdict is one of --fail-on, and 2 when the server cannot be asked.
+    The key is read only from the variable, and is never printed or written. Redirects are not followed. The exit status
+    is 1 if a verdict is one of --fail-on, and 2 if the server cannot be reached.
     """
     from ..certify.asking import Bounds
     from ..certify.block import block
@@ -140,9 +152,9 @@ def server(
 @certify.command("diff")
 @click.argument("before", type=_file)
 @click.argument("after", type=_file)
-@click.option("--fail-on-worse", is_flag=True, help="The exit status is 1 when a verdict is worse than before.")
+@click.option("--fail-on-worse", is_flag=True, help="Exit with status 1 if a verdict is worse than before.")
 def diff(before: Path, after: Path, fail_on_worse: bool) -> None:
-    """Tell what changed from one report to another, both written with --json."""
+    """Show what changed between two reports that were written with --json."""
     from ..certify.diff import as_text, differences
     from ..certify.report import Report
 

@@ -47,21 +47,21 @@ def _known(_context: click.Context, _parameter: click.Parameter, rules: tuple[st
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "junit"]), default="text", show_default=True
 )
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option(
     "--ignore",
     "ignored",
     metavar="RULE",
     multiple=True,
     callback=_known,
-    help="Leave the findings of a rule out; may be given again. Errors of a document that cannot be served stay.",
+    help="Leave out the findings of a rule; may be repeated. Errors that prevent serving are always shown.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show every finding of a rule that has many.")
+@click.option("--all", "everything", is_flag=True, help="Show every finding, also of rules that have many.")
 def check_command(file: Path, form: str, strict: bool, ignored: tuple[str, ...], everything: bool) -> None:
-    """Find everything that is wrong with a document, and list its operations.
+    """Report errors and warnings in a document, and list its operations.
 
-    The exit status is 0 when there is no error, 1 when there is one, and 2 when nothing could be checked: an option
-    is wrong, or the file is not there.
+    The exit status is 0 without errors, 1 with errors, and 2 when nothing could be checked because an option is wrong
+    or the file is missing.
     """
     try:
         settings = Settings.from_environment()

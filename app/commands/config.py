@@ -1,4 +1,4 @@
-"""``parley config ...``: looks at what is to be served, before it is."""
+"""``flask --app wsgi config ...``: looks at what is to be served, before it is."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _PROBE_SECONDS = 10.0
 
 @click.group("config")
 def config() -> None:
-    """Check what is to be served, by the configuration file or the settings, before it is."""
+    """Check the configuration file or settings before serving."""
     # What a probe finds out is said once, by the command.
     logging.getLogger("parley").setLevel(logging.CRITICAL)
 
 
 @config.command("keys")
 def keys() -> None:
-    """Print every key of the configuration file and what it does."""
+    """Print every key of the configuration file and its meaning."""
     click.echo(keys_table())
 
 
 @config.command("check")
-@click.option("--probe", is_flag=True, help="Ask each replica of each upstream for its models.")
+@click.option("--probe", is_flag=True, help="Also ask each replica of each upstream for its models.")
 def check(probe: bool) -> None:
-    """Check the configuration, and list the models that it has.
+    """Check the configuration, and list its models.
 
-    The exit status is 1 when it cannot be used, or when a replica that is probed does not have its model.
+    The exit status is 1 if it cannot be used, or if a replica that is probed does not have its model.
     """
     try:
         settings = Settings.from_environment()

@@ -20,18 +20,18 @@ _NOTE = {True: "looser", False: "not said"}
 @click.command("convert")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--to", "version", type=click.Choice(["3.0", "3.1", "3.2"]), required=True, help="The version of OpenAPI."
+    "--to", "version", type=click.Choice(["3.0", "3.1", "3.2"]), required=True, help="Version of OpenAPI to write."
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write, YAML or JSON by its name. Without it: print what the document was written in.",
+    help="File to write, as YAML or JSON depending on its name. Default: print in the format of the document.",
 )
 def convert_command(file: Path, version: Version, output: Path | None) -> None:
     """Write a document in another version of OpenAPI, as one file.
 
-    What that version cannot say is left out and named on the standard error output: as `looser` where the document
-    then allows what it did not.
+    What that version cannot express is left out and named on standard error: as `looser` where the document then
+    allows what it did not.
     """
     try:
         with progress() as shown:

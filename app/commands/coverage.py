@@ -29,15 +29,16 @@ _SURFACES: Mapping[type, Surface] = {Chat: CHATS, Completions: TEXTS, Embeddings
 
 
 @click.command("coverage")
-@click.option("--model", "model_id", metavar="ID", help="The model. Without it: the first.")
+@click.option("--model", "model_id", metavar="ID", help="Model to report on. Default: the first.")
 @click.option(
-    "--operation", "operation_id", metavar="ID", help="The operation. Without it: all that the model answers."
+    "--operation", "operation_id", metavar="ID", help="Operation to report on. Default: all that the model answers."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def coverage_command(model_id: str | None, operation_id: str | None, as_json: bool) -> None:
-    """Print what becomes of each property of a request to a model and its answers, and the totals.
+    """Print what happens to each property of requests to a model and of its answers, and the totals.
 
-    They are told for each operation of the document that the model answers: chats, completions, embeddings, responses.
+    The report covers each operation of the document that the model answers: chat completions, completions, embeddings
+    and responses.
     """
     settings = Settings.from_environment()
     models = known_models(settings)

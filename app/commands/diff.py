@@ -23,9 +23,9 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("before", type=_file)
 @click.argument("after", type=_file)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--fail-on-breaking", is_flag=True, help="The exit status is 1 when a change breaks clients.")
+@click.option("--fail-on-breaking", is_flag=True, help="Exit with status 1 if a change breaks clients.")
 def diff_command(before: Path, after: Path, form: str, fail_on_breaking: bool) -> None:
-    """Tell what changed from one document to another, and which changes break clients."""
+    """Show what changed between two documents, and which changes break clients."""
     try:
         with progress() as shown:
             shown.at(f"{before}: reading it")

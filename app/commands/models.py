@@ -30,7 +30,7 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """Print the ids of those that are served, each with its aliases, and the catalogue of those that can be pulled."""
+    """Print the ids and aliases of the served models, and the catalogue of models that can be downloaded."""
     settings = Settings.from_environment()
     failure = None
     try:
@@ -50,7 +50,7 @@ def list_models() -> None:
 @models.command("show")
 @click.argument("model_id")
 def show_model(model_id: str) -> None:
-    """Print what a model does with each parameter of a request, of a conversation first."""
+    """Print what a model does with each parameter of each operation that it answers."""
     for model in known_models(Settings.from_environment()):
         if model_id in (model.id, *model.aliases):
             tables = [table for table in _TABLES if table.operation in model.operations]
@@ -62,8 +62,7 @@ def show_model(model_id: str) -> None:
 @models.command("pull")
 @click.argument("name")
 def pull_model(name: str) -> None:
-    """Download a model of the catalogue, or one on a hub (hf:org/repo:file), check it, and keep it for
-    PARLEY_MODEL=NAME."""
+    """Download and verify a model of the catalogue, or of a hub (hf:org/repo:file), for PARLEY_MODEL=NAME."""
     if name.startswith(PREFIX):
         click.echo(fetch(name, click.echo))
         return
