@@ -1,6 +1,6 @@
 """Every setting in one typed table: an environment variable, its default and what it does.
 
-The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. README's table is held against this one by a test.
+The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. The table in docs/settings.md is held against this one by a test.
 """
 
 import os
@@ -100,7 +100,7 @@ class Settings(Table, frozen=True, kw_only=True):
     config: Annotated[
         Path | None,
         "Configuration file in TOML, YAML or JSON that lists the models to serve. It replaces the settings "
-        "from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS` below.",
+        "from `PARLEY_UPSTREAM_URL` to `PARLEY_ECHO_CALLS_TOOLS`.",
     ] = None
     upstream_url: Annotated[
         str | None,

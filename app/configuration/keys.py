@@ -1,6 +1,6 @@
 """Every key of the configuration file, typed, with its default and what it does.
 
-README's table is held against this one by a test. `app.tables` reads a file into these classes.
+The table in docs/settings.md is held against this one by a test. `app.tables` reads a file into these classes.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The keys of the configuration file as a table in Markdown, for README and the command line."""
+"""The keys of the configuration file as a table in Markdown, for the documentation and the command line."""
 
 from __future__ import annotations
 
