@@ -65,9 +65,10 @@ upstreams: $(VENV)/.test
 apps: $(VENV)/.test
 	$(BIN)/python -m tests.apps --write
 
-# Builds the documentation as a site, in build/docs/site, and fails for a link that leads nowhere.
+# Builds the documentation as a site, in build/docs/site, and fails for a link that leads nowhere. With --quiet, --strict
+# would not see the warnings.
 docs: build/docs/.venv/.done
-	NO_MKDOCS_2_WARNING=1 build/docs/.venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 build/docs/.venv/bin/mkdocs build --strict
 
 build/docs/.venv/.done: docs/requirements.txt
 	$(PYTHON) -m venv build/docs/.venv

@@ -1,6 +1,7 @@
 """Every setting in one typed table: an environment variable, its default and what it does.
 
-The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. A test holds the table in docs/settings.md against this one.
+The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. A test holds the
+table in docs/settings.md against this one.
 """
 
 import os
