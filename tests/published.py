@@ -19,7 +19,7 @@ def page(name: str) -> str:
     return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def hold(path: Path, name: str, table: str, writer: str = "make unit") -> None:
+def hold(path: Path, name: str, table: str, writer: str = 'pytest -m "not live"') -> None:
     """Hold the table of that name in a page to be this one, or write it there. ``writer`` is the command that does so.
 
     Raises:
