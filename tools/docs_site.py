@@ -20,6 +20,7 @@ DOCS = "docs/"
 PAGES = {
     "README.md": "index.md",
     "ARCHITECTURE.md": "architecture.md",
+    "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security-policy.md",
     "CHANGES.md": "changes.md",
     "app/model/CARD.md": "model-card.md",
