@@ -1,4 +1,4 @@
-"""``flask --app wsgi config ...``: looks at what is to be served, before it is."""
+"""``parley config ...``: looks at what is to be served, before it is."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ CODING = (
     App(
         "Codex",
         NodeEnvironment("apps/codex", ("@openai/codex@0.169.0",)),
-        "`config.toml`: a provider with its `base_url` and `env_key`, as in the [README](../README.md#responses), and "
+        "`config.toml`: a provider with its `base_url` and `env_key`, as in [Responses](responses.md#codex), and "
         '`web_search = "disabled"`; or, at Parley, `PARLEY_UNSUPPORTED=warn`',
         _codex,
     ),
