@@ -12,7 +12,6 @@ from pathlib import Path
 
 import flask
 from connexion import FlaskApp
-from werkzeug.routing import Rule
 
 from .chat.foreign import SPARE
 from .chat.service import Chat, Limits
@@ -36,7 +35,7 @@ from .domains import (
     served_document,
 )
 from .engines.base import Engine
-from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of
+from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of, operation_rule
 from .frameworks.flask_hooks import FlaskHooks
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
@@ -197,12 +196,7 @@ def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
     inner.url_map.merge_slashes = False
     inner.url_map.strict_slashes = False
 
-    @cache
-    def rule_of(operation: str) -> Rule | None:
-        for rule in inner.url_map.iter_rules():
-            if getattr(inner.view_functions.get(rule.endpoint), "operation_id", None) == operation:
-                return rule
-        return None
+    rule_of = cache(partial(operation_rule, inner))
 
     @inner.before_request
     def follow_connexion_or_refuse() -> None:

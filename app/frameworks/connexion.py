@@ -39,6 +39,7 @@ from connexion.security import NO_VALUE, AbstractSecurityHandler
 from connexion.spec import OpenAPISpecification
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from werkzeug.routing import Rule
 
 from ..jsontypes import Json
 from .flask import QuickRule
@@ -107,6 +108,14 @@ def finish(app: FlaskApp, views: Mapping[str, Callable[..., flask.Response]], se
     for endpoint, view in registered.items():
         if (operation_id := getattr(view, "operation_id", None)) is not None:
             registered[endpoint] = views[operation_id]
+
+
+def operation_rule(app: flask.Flask, operation_id: str) -> Rule | None:
+    """The rule by which a Flask application routes to the view of an operation."""
+    for rule in app.url_map.iter_rules():
+        if getattr(app.view_functions.get(rule.endpoint), "operation_id", None) == operation_id:
+            return rule
+    return None
 
 
 def operation_of(scope: Scope) -> str | None:
