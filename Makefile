@@ -13,9 +13,9 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -m "not clients and not abuse" -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m abuse
 
-# The tests that start no process, open no connection and load no model.
+# The tests that start no process, open no connection, load no model and take no long time.
 unit: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not live" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not live and not long" -n auto --dist worksteal
 
 check: lint test
 

@@ -121,6 +121,7 @@ def test_the_card_is_about_the_file_that_ships() -> None:
     assert TEMPLATE.encode() in data
 
 
+@pytest.mark.long
 def test_the_evaluation_has_two_hundred_prompts_of_which_the_corpus_has_none() -> None:
     held_out = prompts(HELD_OUT)
     assert len({prompt["id"] for prompt in held_out}) == len(held_out) >= 200

@@ -94,6 +94,7 @@ def test_the_probes_of_an_operation_ask_it_and_nothing_else_but_for_the_models(o
             assert seen.ask.path.startswith((operation.path, "/models")), called(probe)
 
 
+@pytest.mark.long
 def test_the_probes_are_bounded_and_ask_the_same_each_time() -> None:
     def asked() -> set[str]:
         asks = (seen.ask.same for probe in PROBES for seen in ask(probe, scripted()).values())
@@ -518,6 +519,7 @@ def spoiled(value: Any, random: Random) -> Any:
     return random.choice(JUNK)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 def test_no_answer_whatever_it_is_keeps_a_probe_from_its_verdict(seed: int) -> None:
     random = Random(seed)

@@ -353,6 +353,7 @@ def test_a_field_that_an_open_document_lets_pass_follows_the_policy_and_never_re
     assert engine.asked == {"model": "parley-echo", **said()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_document_in_several_files_and_openais_own_are_such_open_ones(name: str) -> None:
     path = foreign(name)

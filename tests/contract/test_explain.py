@@ -157,6 +157,7 @@ def test_paths_are_written_as_code_would_reach_them() -> None:
 PART: dict[str, Any] = {"type": "text", "text": "x"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("instance", "param", "code"),
     [

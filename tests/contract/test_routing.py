@@ -30,6 +30,7 @@ def test_the_view_of_a_document_is_valid_in_its_own_right(path: Path) -> None:
     view_is_valid(path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FOREIGN)
 def test_so_is_the_view_of_documents_of_others(name: str) -> None:
     view_is_valid(foreign(name))

@@ -108,12 +108,14 @@ def _compare(document: Document, count: int) -> tuple[int, int]:
     return verdicts[True], verdicts[False]
 
 
+@pytest.mark.long
 def test_both_validators_agree_on_a_thousand_mutated_requests(document: Document) -> None:
     valid, invalid = _compare(document, 1200)
     assert valid > 150
     assert invalid > 150
 
 
+@pytest.mark.long
 def test_both_validators_agree_on_documents_of_others(foreign_document: Document) -> None:
     valid, invalid = _compare(foreign_document, 300)
     assert valid

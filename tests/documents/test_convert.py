@@ -153,6 +153,7 @@ def _corrupted(value: Any, chance: random.Random) -> Iterator[Any]:
         yield chance.choice([None, -1, "x", True, 10**6])
 
 
+@pytest.mark.long
 def test_the_contract_allows_and_forbids_the_same_in_both_forms(document: Document) -> None:
     result = to_3_0(document)
     assert list(OpenAPIV30SpecValidator(result.content).iter_errors()) == []

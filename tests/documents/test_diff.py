@@ -275,6 +275,7 @@ def test_a_document_in_several_files_and_its_twin_in_3_0_say_the_same() -> None:
     assert compare_documents(*twins).records == []
 
 
+@pytest.mark.long
 def test_openai_s_documents_can_be_compared() -> None:
     old, new = (Document.load(foreign(name)) for name in (OLDER, NEWEST))
     found = compare_documents(old, new)

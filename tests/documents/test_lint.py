@@ -242,6 +242,7 @@ def test_the_contract_that_ships_is_clean() -> None:
     assert check_document(contract_path(Settings()), lambda operation: "x").findings == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FOREIGN)
 def test_documents_of_others_are_servable_and_their_mistakes_have_lines(name: str) -> None:
     path = foreign(name)

@@ -86,6 +86,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value, (*path, key))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("junk", JUNK, ids=["removed" if j is REMOVED else json.dumps(j) for j in JUNK])
 def test_junk_at_any_place_is_told_with_a_place(tmp_path: Path, junk: Any) -> None:
     path = tmp_path / "openapi.json"

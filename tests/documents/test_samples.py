@@ -341,10 +341,12 @@ def _check_all(document: Document, seeds: tuple[int | None, ...]) -> int:
     return len(pointers)
 
 
+@pytest.mark.long
 def test_every_schema_of_our_document_has_samples(document: Document) -> None:
     assert _check_all(document, SEEDS) > 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "fewest"), [*((name, 25) for name in OURS), (NEWEST, 2000), (OLDER, 500)])
 def test_every_schema_of_another_document_has_samples(name: str, fewest: int) -> None:
     seeds = (None,) if name == NEWEST else (None, 0)

@@ -53,6 +53,7 @@ def test_the_contract_is_valid_in_every_version(version: Version) -> None:
     assert faults(to_version(Document.load(CONTRACT), version).content, version) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["3.1", "3.2"])
 @pytest.mark.parametrize("name", [OLDER, NEWEST])
 def test_documents_of_others_are_as_valid_as_they_were(name: str, version: Version) -> None:
@@ -148,6 +149,7 @@ _SCHEMAS = st.recursive(
 _VALUES = [None, True, 0, 1, 2, 3, -3, 1.5, "a", "b", [], [1], [None], ["a"], {}, {"a": 1}, {"a": None}, {"b": "a"}]
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_SCHEMAS)
 def test_a_schema_of_3_0_allows_the_same_in_any_version(schema: Any) -> None:
@@ -322,6 +324,7 @@ def test_the_parts_of_other_files_are_converted_too(tmp_path: Path) -> None:
     assert item == {"get": {"responses": {"200": {"description": "s"}}}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_command_writes_every_version(command: Command, tmp_path: Path, version: Version) -> None:
     done = command("contract", "convert", CONTRACT, "--to", version, "--output", tmp_path / "out.json")

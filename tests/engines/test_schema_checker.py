@@ -188,6 +188,7 @@ def _random_value(rng: random.Random, depth: int) -> Any:
     return {name: _random_value(rng, depth - 1) for name in rng.sample(["a", "b", "c", "ab"], rng.randint(0, 3))}
 
 
+@pytest.mark.long
 def test_verdicts_are_those_of_jsonschema_rs() -> None:
     rng = random.Random(12)
     verdicts = []

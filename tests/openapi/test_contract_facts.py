@@ -438,6 +438,7 @@ def _of_requests() -> frozenset[str]:
     return frozenset(found)
 
 
+@pytest.mark.long
 def test_the_components_are_those_of_openai_but_for_the_named_ones() -> None:
     ours, theirs = _closure(contract()), _closure(_theirs())
     assert len(theirs) == 80

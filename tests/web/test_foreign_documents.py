@@ -19,6 +19,7 @@ from app.wiring import wire
 from ..foreign import FOREIGN, OURS, foreign
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FOREIGN)
 def test_every_operation_answers_in_the_envelope(name: str) -> None:
     path = foreign(name)

@@ -111,6 +111,7 @@ def test_long_texts_are_read_whole(text: str) -> None:
     assert field.text == text
 
 
+@pytest.mark.long
 def test_an_escape_is_read_wherever_a_text_is_cut() -> None:
     for shift in range(13):
         text = "x" * shift + "é%日😀%%4" * 20_000

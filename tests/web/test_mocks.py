@@ -450,6 +450,7 @@ def _fields(body: Any) -> list[tuple[str, str]]:
     return [(name, item if isinstance(item, str) else json.dumps(item)) for name, item in items if item is not None]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "number", "dynamic"),
     [*((name, 13, dynamic) for name in OURS for dynamic in (False, True)), (NEWEST, 281, False), (OLDER, 110, True)],

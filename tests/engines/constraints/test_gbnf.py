@@ -40,6 +40,7 @@ def _assert_sound(schema: Any, grammar: GbnfReader, seed: object, count: int) ->
         assert strict.is_valid(read(text)), text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("index", range(len(TABLE)), ids=lambda index: f"{index}-{json.dumps(TABLE[index][0])[:60]}")
 def test_a_schema_of_the_table_is_said_soundly_and_widely(index: int) -> None:
     schema, values = TABLE[index]
@@ -66,6 +67,7 @@ def test_random_schemas_are_said_soundly_or_not_at_all(seed: int) -> None:
             _assert_sound(schema, GbnfReader(grammar), number, 10)
 
 
+@pytest.mark.long
 def test_most_random_schemas_are_said() -> None:
     chance = random.Random(1)
     schemas = [schema for _ in range(150) if isinstance(schema := random_schema(chance), dict)]
