@@ -110,9 +110,10 @@ def _reason(log: str, path: Path) -> str:
     """Why a start was refused, without what differs between machines."""
     lines = log.splitlines()
     lines = [line for line in lines if line.startswith(("Error: ", "parley: "))] or lines[-1:] or [""]
-    reason, _, _ = (
-        lines[0].replace(str(path), path.name).replace(f", {path.parent},", "").partition(" PARLEY_LENIENT=1 ")
-    )
+    reason = lines[0]
+    for here, there in ((str(path), path.name), (f"{path.parent}/", ""), (f", {path.parent},", "")):
+        reason = reason.replace(here, there)
+    reason = reason.partition(" PARLEY_LENIENT=1 ")[0]
     return re.sub(r"\s+", " ", reason.removeprefix("parley: ").partition(" All that is wrong")[0])[:300]
 
 
