@@ -227,7 +227,7 @@ class Plan(Protocol):
 
     def stream(self, choice: int = 0) -> Deltas:
         """Stream the answer as deltas and facts. Every choice is finished exactly once, and the usage is the last of
-        the facts. If the request asks for it, the usage so far, including a delta, also comes before each delta.
+        the facts. If the request asks for it, the usage up to and including a delta comes before that delta.
 
         Closing the stream stops the generation.
 

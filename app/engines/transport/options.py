@@ -42,7 +42,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamOptions:
-    """One model elsewhere, behind one replica or several.
+    """One upstream model, behind one replica or several.
 
     ``name`` is the model's id, for the log and errors. Each of ``base_urls`` ends before ``/chat/completions``.
     ``headers`` are sent with every request. ``retries`` is the number of attempts after the first. ``max_answer`` and
