@@ -1,1 +1,1 @@
-"""Where completions come from: one module per kind of engine, all behind `base.Engine`."""
+"""The engines that generate completions: one module per kind, all behind `base.Engine`."""

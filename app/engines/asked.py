@@ -1,4 +1,4 @@
-"""What a request asks for, as far as its answer is read and held to it."""
+"""The parts of a request that are needed to read its answer and to check the answer against the request."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from ..jsontypes import Json
 from .tool_choice import ToolChoice
 
-# The two names of the most tokens of an answer.
+# The two parameters that limit the tokens of an answer.
 LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 @dataclass(slots=True)
 class Asked:
-    """``alternatives`` are those of each token, None: no log probabilities. ``tool_choice`` says which tools may be
-    called; None: calls are checked elsewhere. ``json``: the text is JSON, unless it is cut, and obeys the ``schema`` if
-    there is one. ``limit`` is the most tokens of each choice, and ``limit_name`` what the client calls it; ``stops``
-    are the sequences of which none may stand in a text. ``strict`` are the places and schemas of the functions whose
-    arguments must obey them, by name. ``parallel``: several calls may be made at once. ``usage``: a stream is to tell
-    its tokens, and with ``counts`` those so far with each piece. ``sound``: the answer is to be spoken too."""
+    """``alternatives`` is the number of alternatives per token, None: no log probabilities. ``tool_choice`` says which
+    tools may be called; None: calls are checked elsewhere. ``json``: the text must be JSON, unless it is truncated, and
+    must match the ``schema`` if there is one. ``limit`` is the maximum number of tokens of each choice, and
+    ``limit_name`` the client's name for it; ``stops`` are the sequences that must not occur in a text. ``strict`` maps
+    the names of strict functions to their index among the tools and the schema of their arguments. ``parallel``:
+    several calls are allowed. ``usage``: a stream must report its usage; ``counts``: also the usage so far with each
+    piece. ``sound``: the answer must also have audio."""
 
     n: int = 1
     alternatives: int | None = None
@@ -37,7 +38,7 @@ class Asked:
 
     @classmethod
     def of(cls, request: Json) -> Asked:
-        """What a request of the API asks for."""
+        """Read an API request."""
         form = request.get("response_format") or {}
         described = form.get("json_schema") or {}
         stop, options = request.get("stop") or (), request.get("stream_options") or {}
@@ -51,7 +52,7 @@ class Asked:
             schema=described.get("schema") if described.get("strict") and not stop else None,
             limit=limit,
             limit_name=limit_name,
-            # An empty text stands nowhere and everywhere.
+            # An empty stop sequence would match everywhere.
             stops=(stop,) if isinstance(stop, str) else tuple(text for text in stop if text),
             strict=_strict(request.get("tools") or ()),
             parallel=request.get("parallel_tool_calls") is not False,

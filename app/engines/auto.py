@@ -1,7 +1,7 @@
-"""The engine of a model whose servers are recognised, each asked in its own dialect.
+"""The engine of a model whose servers' dialects are detected. Each server gets requests in its own dialect.
 
-Where they are of one kind, as they mostly are, this is the engine of that dialect. Where they are of several, a request
-goes to one of a kind that honours all of it.
+Usually all servers are of one kind, and this engine behaves as the engine of that dialect. If there are several kinds,
+a request goes to a server of a kind that honours all of it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .recognition import Met, Recognition
 from .transport.replicas import Replicas
 from .upstream import UpstreamEngine
 
-# A model as it is on servers of a kind, with the length of its context where they tell it.
+# Describes a model as served by one kind of server, with its context length if the servers report it.
 Describe = Callable[[str, Met], UpstreamModel]
 
-# Whether a model honours all parameters of a request for an operation.
+# Returns whether a model honours all parameters of a request for an operation.
 Honours = Callable[[Json, Model, str], bool]
 
 
 class AutoEngine:
-    """As `base.Engine`, of one model."""
+    """As `base.Engine`, for one model."""
 
     def __init__(self, describe: Describe, honours: Honours, replicas: Replicas, recognition: Recognition) -> None:
         self._describe = describe
@@ -47,10 +47,10 @@ class AutoEngine:
         return self._models
 
     async def start(self) -> None:
-        """Begin to find out what the servers are; does not wait for it."""
+        """Start detecting the kinds of the servers in the background."""
         await self._replicas.start()
         self._recognition.start()
-        self._of = None  # the parts of the replicas are of those that are started
+        self._of = None  # engines built before used replicas that were not started
 
     async def close(self) -> None:
         self.drift.tell(last=True)
@@ -58,7 +58,7 @@ class AutoEngine:
         await self._replicas.close()
 
     async def ready(self) -> bool:
-        """Whether a server is recognised, and one can be reached."""
+        """Whether a server is recognised and a server can be reached."""
         return bool(self._recognition.met.kinds) and await self._replicas.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
@@ -77,10 +77,10 @@ class AutoEngine:
         return await last.embed(request, refuse, client)
 
     def _fit(self, operation: str, request: Json) -> list[UpstreamEngine]:
-        """The engines that honour a request, those that it should rather go to first.
+        """Return the engines that honour a request, in order of preference.
 
         Raises:
-            EngineUnavailable: there is none.
+            EngineUnavailable: no engine honours it.
         """
         self._see()
         engines = self._engines
@@ -88,9 +88,9 @@ class AutoEngine:
             return [*engines]
         fit = [engine for engine in engines if self._honours(request, engine.model, operation)]
         if not fit:
-            # A server was of another kind a moment ago, when the request was found to be honoured.
+            # The kind of a server has changed since the request was checked and found to be supported.
             raise EngineUnavailable("The model's engine has changed. Retry in a moment.")
-        random.shuffle(fit)  # sorting keeps the order of equals
+        random.shuffle(fit)  # the sort is stable, so equals stay in random order
         fit.sort(key=lambda engine: engine.rank(request, operation))
         return fit
 
@@ -112,7 +112,7 @@ class AutoEngine:
         return plans[0] if len(plans) == 1 else AnyPlan(tuple(plans))
 
     def _see(self) -> None:
-        """Take in what was found out since the last time."""
+        """Rebuild the engines if the recognition has new results since the last call."""
         seen = self._recognition.met, self._recognition.settled
         if self._of is not None and self._of[0] is seen[0] and self._of[1] is seen[1]:
             return
@@ -133,7 +133,7 @@ class AutoEngine:
 
 @dataclass(slots=True)
 class AnyPlan:
-    """As `base.Plan`, of several plans for one request: the next is followed where one cannot be."""
+    """As `base.Plan`, from several plans for one request: if one is not available, the next is used."""
 
     plans: tuple[Plan, ...]
 
@@ -162,11 +162,11 @@ class AnyPlan:
 
 
 def _together(models: tuple[Model, ...]) -> Model:
-    """One model of what it is on several kinds of servers."""
+    """Combine the variants of a model on several kinds of servers into one model."""
     first, *others = models
     if not others:
         return first
-    # With one meaning for all, whichever kind is chosen: each choice is asked for by itself.
+    # Each choice is requested separately, so that the meaning does not depend on which kind is chosen.
     variants = tuple(replace(model, makes_choices=False) for model in models)
     return replace(
         variants[0],

@@ -1,9 +1,9 @@
-"""What an engine is: something that turns a request into choices, whole or as a stream of deltas.
+"""The engine contract: an engine turns a request into choices, as a whole answer or as a stream of deltas.
 
-An engine is asked, then told: `Engine.prepare` checks all that can be checked and refuses all that is refused; the plan
-that it gives streams a choice as often as it is told to. Engines speak the shapes of the chat-completions API and leave
-identity to the domain: id, created, model and fingerprint are put on by `app.chat`. They know nothing of HTTP on our
-side, of keys, or of the document.
+An engine works in two steps. `Engine.prepare` runs every check and refuses whatever must be refused. The plan that it
+returns can stream a choice any number of times. Engines use the shapes of the chat-completions API but not its identity
+fields: `app.chat` adds id, created, model and fingerprint. They know nothing about HTTP on our side, API keys, or the
+OpenAPI document.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Protocol, TypedDict
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 
-# What models that reason before they answer do not take: they draw tokens in their own way, and count the hidden ones
-# too, which `max_completion_tokens` is for. By OpenAI's guide to reasoning models.
+# Capabilities that reasoning models do not support: they sample in their own way, and they also count hidden tokens,
+# which is what `max_completion_tokens` is for. Source: OpenAI's guide to reasoning models.
 REASONING_MODELS_LACK = frozenset({"sampling", "penalties", "logit_bias", "logprobs", "max_tokens"})
 
 
-# What a model may be asked for, in the words of a configuration.
+# The operations that a model may support, as named in a configuration.
 CHAT, COMPLETIONS, EMBEDDINGS = "chat", "completions", "embeddings"
 OPERATIONS = frozenset({CHAT, COMPLETIONS, EMBEDDINGS})
 
 
 def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
-    """The capabilities that are left to an engine whose model reasons."""
+    """Return the capabilities that remain for an engine whose model reasons."""
     return capabilities - REASONING_MODELS_LACK
 
 
@@ -34,20 +34,20 @@ def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
 class Model:
     """A model that an engine serves.
 
-    ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter tables ask for. ``operations``, of
-    `OPERATIONS`, are what it may be asked for: its engine is a `TextEngine` where it goes on with texts, and an
-    `EmbeddingEngine` where it makes embeddings.
-    ``fingerprint`` changes whenever the same seed may give another text. ``context_length`` is in tokens, for prompt
-    and answer together. ``unsupported`` is the model's own policy about parameters that it cannot honour, ``refuse``
-    or ``warn``; None: the server's. ``extra_parameters`` are names beyond the API's that the operator lets through to
-    the engine. ``makes_choices``: one stream of the engine has all ``n`` choices. ``foreign``: the answers are another
-    server's, whose fault it is when they break the contract. ``aliases`` are further names by which requests may ask
-    for it. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
-    ``fallbacks_by_capability``: also where it cannot honour a parameter that one of them honours. ``knows_length``:
-    ``context_length`` is known, not assumed. ``assumed_answer``: the tokens that a choice is taken to come to where a
-    request sets no limit; None: the whole context. ``more_context``: what those are told besides whose conversation
-    does not fit. ``variants``: it runs on servers of several kinds, these are the model on each, and its own
-    capabilities those of all together. ``meet`` waits, not for long, until it is known what it honours; None: it is.
+    ``created`` is in Unix seconds. ``capabilities`` are the names that the parameter tables require. ``operations``, a
+    subset of `OPERATIONS`, are what requests may use it for: its engine is a `TextEngine` if it completes texts, and an
+    `EmbeddingEngine` if it makes embeddings.
+    ``fingerprint`` changes whenever the same seed may give a different text. ``context_length`` is in tokens, for
+    prompt and answer together. ``unsupported`` is the model's own policy for parameters that it cannot honour,
+    ``refuse`` or ``warn``; None: the server's policy. ``extra_parameters`` are parameter names beyond the API that the
+    operator lets through to the engine. ``makes_choices``: one stream of the engine has all ``n`` choices. ``foreign``:
+    another server generates the answers and is at fault if they break the contract. ``aliases`` are further names for
+    the model in requests. ``fallbacks`` are ids of models that answer instead, in this order, while it cannot;
+    ``fallbacks_by_capability``: also when it cannot honour a parameter that one of them honours. ``knows_length``:
+    ``context_length`` is known, not assumed. ``assumed_answer``: the assumed number of tokens of a choice if a request
+    sets no limit; None: the whole context. ``more_context``: additional text of the error for a conversation that does
+    not fit. ``variants``: the model runs on servers of several kinds; there is one variant for each, and its own
+    capabilities are the union. ``meet`` waits a short time until its capabilities are known; None: they are known.
     """
 
     id: str
@@ -86,7 +86,7 @@ class CustomCall(TypedDict, total=False):
 
 
 class ToolCall(TypedDict, total=False):
-    """A call of a tool. ``index`` is there in deltas alone, where id, type and name come with a call's first one."""
+    """A tool call. Only deltas have ``index``; the first delta of a call has its id, type and name."""
 
     index: int
     id: str
@@ -117,21 +117,21 @@ class TokenLogprob(TypedDict, total=False):
 
 
 class Logprobs(TypedDict):
-    """The log probabilities of a choice, or of what a delta adds to it."""
+    """The log probabilities of a choice, or of the part that a delta adds."""
 
     content: list[TokenLogprob] | None
     refusal: list[TokenLogprob] | None
 
 
 class PromptDetails(TypedDict):
-    """Parts of the prompt's tokens."""
+    """Subsets of the prompt's tokens."""
 
     cached_tokens: int
     audio_tokens: int
 
 
 class CompletionDetails(TypedDict):
-    """Parts of the answer's tokens."""
+    """Subsets of the answer's tokens."""
 
     reasoning_tokens: int
     audio_tokens: int
@@ -140,7 +140,7 @@ class CompletionDetails(TypedDict):
 
 
 class Usage(TypedDict):
-    """What an answer took, in tokens."""
+    """The usage of an answer, in tokens."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -150,8 +150,8 @@ class Usage(TypedDict):
 
 
 class Facts(TypedDict, total=False):
-    """What holds for an answer as a whole. Only an engine that cannot know it leaves the usage out; the others are
-    told by engines that know better than the domain. A ``service_tier`` of null is one that the API has no name for."""
+    """Facts about an answer as a whole. An engine omits the usage only if it cannot know it, and sets the other members
+    only if it knows better than the domain. A ``service_tier`` of null is a tier that the API has no name for."""
 
     usage: Usage
     service_tier: str | None
@@ -161,7 +161,7 @@ class Facts(TypedDict, total=False):
 
 @dataclass(slots=True)
 class Delta:
-    """What a stream adds to one choice, the one with the number ``index``."""
+    """What a stream adds to the choice with the number ``index``."""
 
     index: int
     message: Message
@@ -188,7 +188,7 @@ class Completion:
 
 
 def usage_of(prompt: int, completion: int, *, cached: int = 0, reasoning: int = 0) -> Usage:
-    """The usage of an answer, all numbers in tokens; what is not counted apart is zero."""
+    """Return the usage of an answer, all numbers in tokens; what is not counted separately is zero."""
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -203,41 +203,41 @@ def usage_of(prompt: int, completion: int, *, cached: int = 0, reasoning: int = 
     }
 
 
-# What becomes of a parameter that an engine finds that it cannot honour: it raises the error, or returns, and the
-# engine goes on as if the parameter had been left out. Such an error names a parameter at the top of the request.
+# Decides about a parameter that an engine cannot honour: it raises the error, or returns, and then the engine continues
+# as if the parameter had been omitted. The error names a top-level parameter of the request.
 Refuse = Callable[[UnsupportedParameter], None]
 
 
 def without_refused(request: Json, errors: Iterable[UnsupportedParameter], refuse: Refuse) -> Json:
-    """A request without the parameters of some errors, when ``refuse`` lets them pass."""
+    """Return the request without the parameters that the errors name, if ``refuse`` lets the errors pass."""
     for error in errors:
         refuse(error)
         request = {name: value for name, value in request.items() if name != error.param}
     return request
 
 
-# What a stream gives, one by one.
+# The items of a stream.
 StreamItem = Delta | Facts
 Deltas = AsyncGenerator[StreamItem, None]
 
 
 class Plan(Protocol):
-    """A request that an engine has accepted. ``choice`` is the number of one, from 0: with a seed, each choice has a
-    seed of its own that follows from it. Where the model makes its choices itself there is one call for all."""
+    """A request that an engine has accepted. ``choice`` is the number of a choice, from 0. If the request has a seed,
+    each choice has its own seed derived from it. If the model makes its choices itself, one call returns all."""
 
     def stream(self, choice: int = 0) -> Deltas:
-        """Answer in deltas, in which every choice is finished once, and facts, of which the usage comes last. Where the
-        request asks for it, the usage so far also comes before each delta, with what that adds.
+        """Stream the answer as deltas and facts. Every choice is finished exactly once, and the usage is the last of
+        the facts. If the request asks for it, the usage up to and including a delta comes before that delta.
 
-        Closing it stops the generation.
+        Closing the stream stops the generation.
 
         Raises:
-            ApiError: before or between deltas; a stream never ends early without one.
+            ApiError: before or between deltas; a stream never ends early without an error.
         """
         ...
 
     async def complete(self, choice: int = 0) -> Completion:
-        """Answer as a whole. Cancelling the call stops the generation.
+        """Return the whole answer. Cancelling the call stops the generation.
 
         Raises:
             ApiError: the engine cannot answer now.
@@ -258,7 +258,7 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None:
-        """Called once when the worker ends; safe without a `start`."""
+        """Called once when the worker ends; safe without a prior `start`."""
         ...
 
     async def ready(self) -> bool:
@@ -266,33 +266,33 @@ class Engine(Protocol):
         ...
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
-        """Do all that does not depend on the choice. ``request`` is the body as validated, without the parameters that
-        were null, checked by `app.chat.combinations`; the engine applies the defaults of the API, not its own.
-        ``client`` is the short name of the key whose request it is, None where no key is asked for.
+        """Do all work that does not depend on the choice. ``request`` is the validated body without the parameters that
+        were null, checked by `app.chat.combinations`; the engine applies the API's defaults, not its own.
+        ``client`` is the short name of the API key that sent the request, None if the server requires no key.
 
         Raises:
-            ApiError: the engine refuses the request or cannot be asked now.
+            ApiError: the engine refuses the request or is not available now.
         """
         ...
 
 
 class TextEngine(Engine, Protocol):
-    """An engine with models that go on with texts."""
+    """An engine with models that complete texts."""
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
-        """As `Engine.prepare`, of a request for a completion with one ``prompt``, a text or the ids of its tokens.
+        """As `Engine.prepare`, for a completion request with one ``prompt``, which is a text or token ids.
 
-        The plan's deltas have the text for content, and log probabilities as a chat has them. Where ``echo`` is in the
-        request, the prompt is the first delta of each choice; the domain leaves it out where it knows the prompt's text
-        and needs none of its log probabilities.
+        The plan's deltas have the text as content, and log probabilities in the form of a chat. If the request has
+        ``echo``, the prompt is the first delta of each choice; the domain removes ``echo`` if it knows the prompt's
+        text and does not need its log probabilities.
         """
         ...
 
 
 @dataclass(slots=True)
 class Embedded:
-    """The vectors of a request's texts, in their order, each as numbers or as 32-bit floats, the low byte first; and
-    the ``tokens`` that the texts have together."""
+    """The vectors of a request's texts, in the same order, each as numbers or as little-endian 32-bit floats, and the
+    total number of ``tokens`` in the texts."""
 
     vectors: list[Sequence[float] | bytes]
     tokens: int
@@ -302,7 +302,7 @@ class EmbeddingEngine(Engine, Protocol):
     """An engine with models that make embeddings."""
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
-        """The vectors for a request, as validated, without the parameters that were null. Cancelling ends the work.
+        """Return the vectors for a validated request without the parameters that were null. Cancelling stops the work.
 
         Raises:
             ApiError: the engine refuses the request or cannot answer now.

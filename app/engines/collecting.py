@@ -1,4 +1,4 @@
-"""Puts the deltas of a stream together to whole choices."""
+"""Combines the deltas of a stream into whole choices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Choice, Completion, Deltas, Facts, Logprobs, Message
 
 
 async def collect(deltas: Deltas) -> Completion:
-    """The answer that a stream adds up to. A message without text has null for content beside calls, else no text."""
+    """Return a stream's whole answer. The content of a message without text is null if it has calls, else empty."""
     facts: Facts = {}
     choices: dict[int, Choice] = {}
     async with aclosing(deltas):
@@ -30,7 +30,7 @@ async def collect(deltas: Deltas) -> Completion:
 
 
 def _join(message: Json, delta: Json) -> None:
-    """Add to the members of a message: texts go on, calls are told apart by their index, all else is replaced."""
+    """Merge a delta into a message: texts are concatenated, calls are matched by index, all else is replaced."""
     for name, value in delta.items():
         before = message.get(name)
         if name == "tool_calls" and isinstance(value, list):
@@ -43,7 +43,7 @@ def _join(message: Json, delta: Json) -> None:
                     elif member != "index":
                         call[member] = body
         elif isinstance(value, dict):
-            # A copy from the start: the delta is the engine's, which may give it again.
+            # Always merge into a copy: the delta belongs to the engine, which may return it again.
             message[name] = before if isinstance(before, dict) else {}
             _join(message[name], value)
         else:
@@ -52,7 +52,7 @@ def _join(message: Json, delta: Json) -> None:
 
 def _finish(message: Message) -> None:
     calls: Any = message.get("tool_calls")
-    if isinstance(calls, dict):  # by index so far
+    if isinstance(calls, dict):  # still keyed by index
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
     if not message.get("content"):
         message["content"] = None if "tool_calls" in message or "function_call" in message else ""

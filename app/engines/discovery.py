@@ -1,5 +1,5 @@
-"""The models of an upstream that says itself which it has: it is asked when the worker starts, and again until it
-answers."""
+"""The models of an upstream that lists its own models: the list is requested when the worker starts, and again until
+the upstream answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .recognition import Recognition
 from .transport.replicas import Replicas
 from .upstream import list_upstream_models
 
-# Seconds between two questions: the first pause, and the longest one.
+# Seconds between two requests for the list: the first pause and the longest.
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 
@@ -25,11 +25,11 @@ log = logging.getLogger("parley")
 
 
 class DiscoveringEngine:
-    """As `base.Engine`, without a model until the upstream has named some.
+    """As `base.Engine`, without models until the upstream has listed them.
 
-    ``open_replicas`` gives the way to the upstream, and ``relay`` the engine of one of its models on that way, by what
-    is recognised there if ``dialect`` is to be found out. Then it is asked again for its models when it has turned into
-    a server of another kind.
+    ``open_replicas`` returns the transport to the upstream. ``relay`` returns the engine of one of its models on that
+    transport; it gets a `Recognition` if ``dialect`` is to be detected. In that case the list is requested again when
+    the upstream becomes a server of another kind.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class DiscoveringEngine:
         return tuple(model for engine in self._engines.values() for model in engine.models)
 
     async def start(self) -> None:
-        """Begin to ask; does not wait for the answer."""
+        """Start requesting the list in the background."""
         self._replicas = self._open()
         await self._replicas.start()
         if self._dialect == AUTO:
@@ -73,7 +73,7 @@ class DiscoveringEngine:
             await self._replicas.close()
 
     async def ready(self) -> bool:
-        """Whether the models are known, and the upstream can be reached."""
+        """Whether the models are known and the upstream can be reached."""
         return bool(self._engines) and self._replicas is not None and await self._replicas.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:

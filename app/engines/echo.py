@@ -1,10 +1,10 @@
 """A deterministic engine without a model: it answers with the words of the conversation's last message.
 
-For benchmarks, for the tests of clients and agents, and for ours. A token is a word with the space before it. There is
-one outcome with probability one, so temperature, top_p and seed change nothing by their own meaning.
+It is for benchmarks, for tests of clients and agents, and for our tests. A token is a word with the space before it.
+The only outcome has probability one, so temperature, top_p and seed have no effect, by their own definition.
 
-Where the answer must be a call, it calls the first tool that may be called, with the smallest arguments that fit its
-schema; where it must be JSON, it is the smallest value that fits.
+If the answer must be a call, the engine calls the first allowed tool with the smallest arguments that match its schema.
+If the answer must be JSON, it is the smallest value that matches the schema.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from .constraints.tools import Tool, Tools, tools_of
 
 _TOKEN = re.compile(r"\s*\S+")
 
-# Characters of a conversation. Words are looked for without a pause, for some 50 ms in so many.
+# Maximum characters of a conversation. Splitting that many into words blocks the event loop for about 50 ms.
 LONGEST = 1 << 20
 
-# Characters of all choices of an answer together. A word counts as one token however long it is, so that the bounds on
-# tokens alone would let an answer have a hundred times the request.
+# Maximum characters of all choices of an answer together. A word counts as one token however long it is, so token
+# limits alone would allow an answer a hundred times the size of the request.
 LONGEST_ANSWER = 4 * LONGEST
 
-# Numbers of a vector unless a request says how many, and of all vectors of an answer.
+# The default number of dimensions of a vector, and the maximum of numbers in all vectors of an answer.
 DIMENSIONS = 64
 MOST_NUMBERS = 1 << 18
 
-# Words cost nothing to remember, so that agents with long prompts can be tried.
+# Words cost no memory, so the context is large enough to test agents with long prompts.
 CONTEXT_LENGTH = LONGEST
 
 CAPABILITIES = frozenset(
@@ -70,7 +70,7 @@ CAPABILITIES = frozenset(
         "continuous_usage",
         "dimensions",
         "token_prompts",
-        # Nothing is kept that conversations could share.
+        # There is no cache that conversations could share.
         "prompt_cache_key",
     }
 )
@@ -82,21 +82,21 @@ MODEL = Model(
     fingerprint="fp_echo_2",
     capabilities=CAPABILITIES,
     context_length=CONTEXT_LENGTH,
-    # Its choices together are bounded in characters.
+    # The limit on all choices together is in characters.
     assumed_answer=8192,
     operations=OPERATIONS,
 )
 
 
 class EchoEngine:
-    """Serves one model. ``delay`` is the pause between two chunks in seconds. ``calls_tools``: it calls the first tool
-    by its own choice too, unless the last message is a tool's result."""
+    """Serves one model. ``delay`` is the pause between two chunks in seconds. ``calls_tools``: it also calls the first
+    tool when a call is optional, unless the last message is a tool's result."""
 
     def __init__(self, *, delay: float = 0.0, calls_tools: bool = False, model: Model = MODEL) -> None:
         self.delay = delay
         self.calls_tools = calls_tools
         self.models: tuple[Model, ...] = (model,)
-        # One search at a time leaves the event loop its turns.
+        # Only one search runs at a time, so that the event loop is not starved.
         self._searching = asyncio.Lock()
 
     async def start(self) -> None:
@@ -136,7 +136,7 @@ class EchoEngine:
         return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:
-        """As `base.TextEngine.prepare_text`: a prompt is followed by its words again. Those of tokens are their ids."""
+        """As `base.TextEngine.prepare_text`: repeats the words of the prompt, or the ids of its tokens."""
         conversation = {name: value for name, value in request.items() if name not in ("prompt", "echo")}
         text = _words(request["prompt"])
         try:
@@ -149,7 +149,7 @@ class EchoEngine:
         return plan
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
-        """As `base.EmbeddingEngine.embed`: a vector of the length 1 that only the same text has."""
+        """As `base.EmbeddingEngine.embed`: each vector has length 1 and is specific to its text."""
         texts = [_words(text) for text in request["input"]]
         if sum(map(len, texts)) > LONGEST:
             raise ContextLengthExceeded(
@@ -166,7 +166,7 @@ class EchoEngine:
         return Embedded([_vector(text, size) for text in texts], sum(len(text.split()) for text in texts))
 
     async def _input(self, tool: Tool, text: str) -> str:
-        """What the tool is called with: for a custom one what was said, for a function an instance of its schema."""
+        """Return the input of a call: the message text for a custom tool, an instance of its schema for a function."""
         if tool.grammar is not None:
             raise BadRequest(
                 "This model cannot write by a grammar, and the tool that it has to call has one.",
@@ -178,8 +178,8 @@ class EchoEngine:
         return await self._instance(tool.schema)
 
     async def _instance(self, schema: Schema) -> str:
-        """An instance of a schema, as JSON."""
-        # Imported here: nobody else on the serving path makes values.
+        """Return an instance of a schema as JSON."""
+        # Imported lazily: nothing else on the serving path generates values.
         from ..documents.samples.alone import instance
         from ..documents.samples.samples import NoInstance
 
@@ -196,8 +196,8 @@ class EchoEngine:
 
 @dataclass(slots=True)
 class EchoPlan:
-    """As `base.Plan`; each choice is the same. ``deltas`` are what its message is made of, of ``size`` characters;
-    ``counts``: a stream tells its usage so far with each."""
+    """As `base.Plan`; all choices are the same. ``deltas`` make up the message and have ``size`` characters in total;
+    ``counts``: a stream reports the usage so far with each delta."""
 
     deltas: list[Message]
     size: int
@@ -207,9 +207,9 @@ class EchoPlan:
     counts: bool
 
     def _bound(self, choice: int) -> None:
-        """Refuse the choices beyond what an answer may have, and the request with them.
+        """Refuse the request if its choices exceed the maximum size of an answer.
 
-        It is done before the first wait, so that a stream has not begun.
+        This runs before the first wait, so that a stream has not begun.
         """
         if (choice + 1) * self.size > LONGEST_ANSWER:
             raise BadRequest(
@@ -224,7 +224,7 @@ class EchoPlan:
         if self.delay:
             await asyncio.sleep(self.delay * len(self.deltas))
         if all(len(message) == 1 and "content" in message for message in self.deltas):
-            # Most answers, put together at once: there may be a million words.
+            # Fast path for most answers, joined at once: there may be a million words.
             text = "".join(message["content"] or "" for message in self.deltas)
             return Completion([Choice(0, {"content": text}, self.reason)], {"usage": self.usage})
         return await collect(self._stream(None))
@@ -236,11 +236,11 @@ class EchoPlan:
                 yield item
 
     async def _stream(self, delay: float | None) -> Deltas:
-        # What a call calls costs nothing, its arguments and texts do.
+        # The name of a called tool counts no tokens; arguments and texts do.
         prompt, made = self.usage["prompt_tokens"], self.usage["completion_tokens"] - len(self.deltas)
         for message in self.deltas:
             if delay is not None:
-                # Without a pause too, others get their turn between two chunks.
+                # Yield to the event loop between two chunks even if the delay is 0.
                 await asyncio.sleep(delay)
             made += 1
             if self.counts:
@@ -257,7 +257,7 @@ def _text(content: Any) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    # Without the space at the end, at each character of which the search for a word would begin anew.
+    # Strip trailing whitespace: the search for a word would restart at each of its characters.
     return _TOKEN.findall(text.rstrip())
 
 
@@ -273,7 +273,7 @@ def _vector(text: str, size: int) -> list[float]:
 
 
 def _stopped(text: str, request: Json) -> str:
-    """The text up to the first of the request's stop sequences in it."""
+    """Return the text up to the first occurrence of a stop sequence of the request."""
     stops = request.get("stop") or ()
     for stop in (stops,) if isinstance(stops, str) else stops:
         if stop and (at := text.find(stop)) >= 0:
@@ -282,7 +282,7 @@ def _stopped(text: str, request: Json) -> str:
 
 
 def _limited(tokens: list[str], request: Json) -> tuple[list[str], str]:
-    """As many tokens as are asked for, and why there are no more."""
+    """Return the tokens up to the request's limit, and the finish reason."""
     limit = request.get("max_completion_tokens", request.get("max_tokens"))
     if limit is not None and len(tokens) > limit:
         return tokens[:limit], "length"
@@ -290,7 +290,7 @@ def _limited(tokens: list[str], request: Json) -> tuple[list[str], str]:
 
 
 def _call(tool: Tool, tools: Tools, call_id: str, pieces: list[str]) -> list[Message]:
-    """The deltas of a call: what it calls first, then its arguments or its input in pieces."""
+    """Return the deltas of a call: first the tool's name, then its arguments or its input in pieces."""
     if tools.functions:
         return [
             {"function_call": {"name": tool.name, "arguments": ""}},

@@ -1,7 +1,7 @@
-"""Parameters beyond the API's that engines understand: the one place that says what each may be.
+"""Parameters beyond the API that engines understand: the single place that defines their schemas.
 
-An operator lets them through by name. They are then added to the document, which tells of them and checks them. Forms
-are such that OpenAPI 3.0 and 3.1 read them alike.
+An operator enables them by name. They are then added to the document, which describes and validates them. The schemas
+mean the same in OpenAPI 3.0 and 3.1.
 """
 
 from __future__ import annotations
@@ -90,18 +90,18 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
     },
 }
 
-# Those of them that mean nothing where there is no conversation.
+# The parameters that have no meaning without a conversation.
 OF_CHATS_ALONE = frozenset({"chat_template_kwargs", "thinking_token_budget"})
 
-# Those of them that the engine beside the server takes.
+# The parameters that the local llama.cpp engine supports.
 LLAMA_PARAMETERS = ("top_k", "min_p", "typical_p", "repeat_penalty", "ignore_eos")
 
 
 def check_extra(names: Iterable[str], known: Collection[str], at: str = "PARLEY_EXTRA_PARAMETERS") -> None:
-    """Do nothing when an engine knows all the names. ``at`` is where they are configured.
+    """Check that an engine knows all the names. ``at`` is where they are configured.
 
     Raises:
-        ConfigurationError: it does not know one.
+        ConfigurationError: the engine does not know a name.
     """
     for name in names:
         if name not in known:

@@ -1,7 +1,7 @@
-"""Which kinds of servers an upstream's replicas are: found out at the start, and again each time one was away.
+"""Detects the kinds of servers of an upstream's replicas: at the start, and again each time a replica was unreachable.
 
-Nobody is asked for the sake of a request. Where a connection failed, the server that comes back may be another: it is
-looked at in the background, and before it gets requests again where it was believed broken.
+Detection never runs as part of a client's request. After a connection failed, a different server may come back, so the
+replica is examined in the background. If its breaker was open, it is examined before it gets requests again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .transport.replica import Replica
 from .transport.replicas import Replicas
 from .upstream import length_of
 
-# Seconds from one look at a replica to the next: at least, and at most as long as it tells nothing.
+# Seconds between two examinations of a replica that is not recognised: the first pause and the longest.
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 
@@ -29,23 +29,23 @@ log = logging.getLogger("parley")
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What is known of the replicas: the kind of ``each``, in their order, None before the first contact; and the
-    ``lengths`` of the contexts of the models that they list, the shortest where they differ."""
+    """What is known about the replicas. ``each`` has their kinds in order, None before the first contact. ``lengths``
+    are the context lengths of the models that they list, the shortest if they differ."""
 
     each: tuple[str | None, ...] = ()
     lengths: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds that there are, the most common first."""
+        """The distinct kinds, the most common first."""
         return tuple(kind for kind, _ in Counter(kind for kind in self.each if kind is not None).most_common())
 
 
 class Recognition:
-    """As `app.engines.transport.replica.Watcher`, of all replicas of an upstream.
+    """As `app.engines.transport.replica.Watcher`, for all replicas of an upstream.
 
-    ``met`` is replaced by another value whenever something is found out. ``changed``: a server has turned into one of
-    another kind since the start.
+    ``met`` is replaced by a new object whenever its value changes. ``changed``: a server has become one of another kind
+    since the start.
     """
 
     def __init__(self, replicas: Replicas) -> None:
@@ -66,17 +66,17 @@ class Recognition:
 
     @property
     def settled(self) -> bool:
-        """Whether each replica is known, or was looked at once in vain."""
+        """Whether each replica is recognised, or was examined once without success."""
         return self._all_looked.is_set()
 
     def start(self) -> None:
-        """Begin to look; does not wait for what comes of it. The replicas are started."""
+        """Start examining in the background. The replicas must be started."""
         self._open = True
         for replica in self._replicas.all:
             self.lost(replica)
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Cancel the background tasks."""
         self._open = False
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -84,14 +84,14 @@ class Recognition:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def known(self) -> None:
-        """Wait until it is settled, for as long as a connection may take; not at all where nobody looks."""
+        """Wait until it is settled, for at most the connect timeout. Return at once if it is not running."""
         if not self._open:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_looked.wait(), self._seconds)
 
     async def change(self) -> None:
-        """Wait until a server has turned into one of another kind."""
+        """Wait until a server becomes one of another kind."""
         self._change.clear()
         await self._change.wait()
 
@@ -106,25 +106,25 @@ class Recognition:
 
     async def _look_until_known(self, replica: Replica) -> None:
         if replica in self._looked:
-            await asyncio.sleep(_FIRST_PAUSE)  # it is only now that it went
+            await asyncio.sleep(_FIRST_PAUSE)  # it has only just become unreachable
         pause = _FIRST_PAUSE
         while not await self._look(replica) and replica.breaker.closed:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _look(self, replica: Replica) -> bool:
-        """Look at a replica, and take in what it is. Gives whether it told."""
+        """Examine a replica and store its kind. Returns whether examining it again is unnecessary."""
         try:
             seen = await self._replicas.look(replica, LOOKS, self._seconds)
             kind, listing = recognise(seen), seen.get(LISTING)
-            # What fails or refuses may be on its way up, or stand in the way of a server that is known.
+            # A server that fails or refuses may be starting, or be a proxy in front of a server that is known.
             worst = 500 if replica.kind is None else 201
             if kind is None and listing is not None and listing.status < worst:
                 kind = UNKNOWN.name
             if kind is not None:
                 self._take(replica, kind, listing)
             return kind is not None
-        except Exception:  # whatever a server says, it must not end this
+        except Exception:  # no answer of a server may end this task
             log.exception("upstream of %s, %s: could not be recognised", self._replicas.options.name, replica.label)
             return True
         finally:
@@ -155,7 +155,7 @@ class Recognition:
             self._change.set()
 
     def _look_over(self) -> None:
-        """Put together what is known of all."""
+        """Combine the results of all replicas."""
         replicas = self._replicas.all
         lengths: dict[str, int] = {}
         for found in self._lengths.values():

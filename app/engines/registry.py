@@ -1,4 +1,4 @@
-"""Many engines as one: each request goes to the engine whose model it names."""
+"""Many engines as one: routes each request to the engine of the model that it names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .base import Embedded, EmbeddingEngine, Engine, Model, Plan, Refuse, TextEn
 
 
 class Registry:
-    """As `base.Engine`, over the engines given. ``request["model"]`` is the id of a model; aliases are resolved by
-    then. No two engines serve the same id."""
+    """As `base.Engine`, over the engines given. ``request["model"]`` is the id of a model; aliases are already
+    resolved. No two engines serve the same id."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines = tuple(engines)
@@ -24,8 +24,8 @@ class Registry:
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """The models of all; fewer as long as an engine has yet to ask which it has. The same value as the last time
-        if nothing has changed."""
+        """The models of all engines, without those that an engine has yet to discover. Returns the same object as the
+        last time if nothing has changed."""
         parts = [engine.models for engine in self.engines]
         if parts != self._parts:
             self._parts = parts
@@ -33,7 +33,7 @@ class Registry:
         return self._models
 
     async def start(self) -> None:
-        """Start all. When one cannot be started those that were are closed, and its failure is raised."""
+        """Start all engines. If one fails to start, close the others that were started and raise its error."""
         started: list[Engine] = []
         try:
             for engine in self.engines:
@@ -45,12 +45,12 @@ class Registry:
             raise
 
     async def close(self) -> None:
-        """Close all, whatever becomes of any."""
+        """Close all engines, even if closing one fails."""
         await _close(self.engines)
 
     async def ready(self) -> bool:
-        """Whether at least one could answer now: the failure of one model is no reason to send requests for the
-        others elsewhere."""
+        """Whether at least one engine could answer now: the failure of one model is no reason to route requests for the
+        others away from this server."""
         asked = [asyncio.ensure_future(engine.ready()) for engine in self.engines]
         try:
             for answer in asyncio.as_completed(asked):
@@ -67,11 +67,11 @@ class Registry:
         return await self._engine(request["model"]).prepare(request, refuse, client)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
-        """As `base.TextEngine.prepare_text`, of a model that goes on with texts."""
+        """As `base.TextEngine.prepare_text`, for a model that completes texts."""
         return await cast(TextEngine, self._engine(request["model"])).prepare_text(request, refuse, client)
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
-        """As `base.EmbeddingEngine.embed`, of a model that makes embeddings."""
+        """As `base.EmbeddingEngine.embed`, for a model that makes embeddings."""
         return await cast(EmbeddingEngine, self._engine(request["model"])).embed(request, refuse, client)
 
     def _engine(self, model_id: str) -> Engine:

@@ -1,4 +1,4 @@
-"""A request on its way to an upstream, and the answer on its way back."""
+"""Relays a request to an upstream and its answer back."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ CHAT_PATH = "/chat/completions"
 TEXT_PATH = "/completions"
 VECTORS_PATH = "/embeddings"
 
-# How servers say that they do not have an operation.
+# The statuses by which servers report that they do not have an operation.
 _UNKNOWN = frozenset({404, 405, 501})
 
 
 def unknown_there(failed: Failed) -> ApiError:
-    """The error for a failed attempt at an operation that a server may not have, or not for each of its models."""
+    """Return the error for a failed attempt at an operation that a server, or one of its models, may not support."""
     if failed.status in _UNKNOWN and isinstance(failed.error, UpstreamFailed):
         return BadRequest(
             "The engine of this model does not know this operation, or does not have it for this model. Name another "
@@ -42,8 +42,8 @@ def unknown_there(failed: Failed) -> ApiError:
 
 @dataclass(slots=True)
 class UpstreamPlan:
-    """As `base.Plan`. ``seed`` is that of the request, ``client`` whose it is. ``refuse`` also decides about what the
-    answer shows not to have been honoured."""
+    """As `base.Plan`. ``seed`` is the request's seed, ``client`` the client that sent it. ``refuse`` also decides about
+    parameters that were not honoured, as the answer shows."""
 
     dialect: Dialect
     written: Written
@@ -104,7 +104,7 @@ class UpstreamPlan:
         except UpstreamFailed:
             if not guard.complete:
                 raise
-            return ()  # it ended before the upstream knew
+            return ()  # our guard ended the answer before the upstream did
 
     def _body(self, choice: int, *, stream: bool = False) -> bytes:
         body, asked = self.written.body, self.written.asked
@@ -130,7 +130,7 @@ class UpstreamPlan:
 
 @dataclass(slots=True)
 class TextPlan(UpstreamPlan):
-    """As `UpstreamPlan`, of a completion of a text."""
+    """As `UpstreamPlan`, for a text completion."""
 
     path: ClassVar[str] = TEXT_PATH
     read_from: ClassVar[str] = "prompt"
@@ -148,7 +148,7 @@ class TextPlan(UpstreamPlan):
         return self._after_prompt(choice) if self.written.echoes else self._deltas(choice, whole=whole)
 
     async def _after_prompt(self, choice: int) -> Deltas:
-        """The answer to a request for the prompt too, which is always asked for as a whole."""
+        """Stream the answer to a request with ``echo``, which is always requested as a whole."""
         reader, guard = self.written.read(self.drift), self._guard()
         assert isinstance(reader, EchoReader)
         reader.secrets = self.replicas.secrets

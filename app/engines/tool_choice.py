@@ -1,5 +1,5 @@
-"""Which of a request's tools may be called, and whether one must be: the one reading of ``tool_choice`` and of its
-deprecated companion ``function_call``."""
+"""Determines which of a request's tools may be called, and whether one must be: the only code that interprets
+``tool_choice`` and its deprecated counterpart ``function_call``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..jsontypes import Json
 
 @dataclass(slots=True)
 class ToolChoice:
-    """``names`` are the tools that may be called, in the request's order. ``must``: the answer is a call; ``one``: of a
-    tool that was chosen by its name, once. ``functions``: the request has ``functions``, and so has the answer."""
+    """``names`` are the tools that may be called, in the request's order. ``must``: the answer must be a call; ``one``:
+    a single call of the tool chosen by name. ``functions``: request and answer use the deprecated ``functions``."""
 
     names: tuple[str, ...] = ()
     must: bool = False
@@ -22,12 +22,12 @@ class ToolChoice:
 
     @property
     def param(self) -> str:
-        """The parameter that chooses."""
+        """The name of the parameter with the choice."""
         return "function_call" if self.functions else "tool_choice"
 
     @classmethod
     def of(cls, request: Json) -> ToolChoice:
-        """What a request chooses, which `check_tool_choice` has let pass."""
+        """Read the choice of a request that has passed `check_tool_choice`."""
         if "tools" not in request and "functions" not in request:
             return cls()
         tools = request.get("tools") or ()
@@ -49,23 +49,23 @@ class ToolChoice:
 
 
 def name_of(tool: Json) -> str:
-    """The name of a tool, or of a reference to one."""
+    """Return the name of a tool, or of a reference to one."""
     name: str = tool[tool["type"]]["name"]
     return name
 
 
 def reference_of(tool: Json) -> tuple[object, object]:
-    """The kind and the name of a tool or of a reference to one, which may be none at all."""
+    """Return the kind and the name of a tool or of a reference to one, which may be malformed."""
     kind = tool.get("type")
     body = tool.get(kind) if isinstance(kind, str) else None
     return kind, body.get("name") if isinstance(body, dict) else None
 
 
 def check_tool_choice(request: Json) -> None:
-    """Do nothing when a request's choice is one among its tools.
+    """Check that a request's choice refers to its tools.
 
     Raises:
-        BadRequest: there is nothing to choose from, or something is chosen that is not there; a choice would have no
+        BadRequest: the request has no tools to choose from, the chosen tool does not exist, or the choice would have no
             effect.
     """
     tools, functions = request.get("tools") or (), request.get("functions") or ()
@@ -91,7 +91,7 @@ def check_tool_choice(request: Json) -> None:
 
 
 def _refuse_idle(request: Json, param: str, needs: str, there: Sequence[Json], others: Sequence[Json]) -> None:
-    """Refuse a choice among what is not there, but for those that ask for nothing."""
+    """Refuse a choice among tools that are not there, except for choices that request nothing."""
     harmless = (None, "auto") if others else (None, "auto", "none")
     if not there and request.get(param) not in harmless:
         raise BadRequest(f"{param} needs {needs}: send some, or leave it out.", param=param, code="invalid_value")

@@ -1,4 +1,4 @@
-"""The engine that answers from another server: the request goes out in its dialect, the answer comes back mended."""
+"""The engine that relays to another server: it writes the request in the server's dialect and repairs the answer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .transport.bodies import encode
 from .transport.options import Trial
 from .transport.replicas import Replicas
 
-# Bytes of an answer with embeddings, which take some 20 ms to read.
+# Bytes of an embeddings answer from which on it is read in a thread; reading that many takes about 20 ms.
 _LARGE = 1 << 20
 
 
 class UpstreamEngine:
-    """Completions from an upstream, of one model. ``dialect`` is the name of one; ``drift`` counts what its answers
-    needed, for several engines of the model together if it is given."""
+    """The engine of one model of an upstream. ``dialect`` is a dialect's name; ``drift`` counts the repairs of its
+    answers and is given if several engines of the model share it."""
 
     def __init__(self, upstream: UpstreamModel, dialect: str, replicas: Replicas, drift: Drift | None = None) -> None:
         self._upstream = upstream
@@ -56,11 +56,11 @@ class UpstreamEngine:
         return self._upstream.model
 
     def rank(self, request: Json, operation: str = CHAT) -> tuple[bool, tuple[bool, bool, bool, int]]:
-        """The lower, the rather a request whose parameters it honours should go to it: its values count, then load."""
+        """Return a sort key for choosing among engines that honour a request; lower is better: values, then load."""
         return operation == CHAT and any(self._dialect.unsupported(request)), self._replicas.rank()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> UpstreamPlan:
-        """As `base.Engine.prepare`. Nobody is asked."""
+        """As `base.Engine.prepare`. Sends no request."""
         if not (self._upstream.remote_media or self._dialect.fetches):
             refuse_remote_media(request["messages"])
         request = without_refused(request, self._dialect.unsupported(request), refuse)
@@ -68,9 +68,9 @@ class UpstreamEngine:
         return UpstreamPlan(self._dialect, written, request.get("seed"), self._replicas, self.drift, client, refuse)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> TextPlan:
-        """As `base.TextEngine.prepare_text`. Nobody is asked."""
+        """As `base.TextEngine.prepare_text`. Sends no request."""
         if "echo" in request and "prompt_logprobs" not in self.model.capabilities:
-            # What the domain left to us: log probabilities of the prompt, or the text of tokens.
+            # The cases of echo that the domain leaves to us: log probabilities of the prompt, or the text of tokens.
             what = "'logprobs'" if "logprobs" in request else "a prompt of tokens"
             refuse(
                 UnsupportedParameter(
@@ -98,7 +98,7 @@ class UpstreamEngine:
                 dimensions=request.get("dimensions"),
                 secrets=secrets,
             )
-            # Vector by vector beside the event loop, where there are many.
+            # Large answers are read in a thread, so as not to block the event loop.
             return read() if len(answer) < _LARGE else await asyncio.to_thread(read)
         except UpstreamRefused as refusal:
             raise in_our_words(refusal, secrets=secrets, param="input") from None
@@ -109,13 +109,13 @@ class UpstreamEngine:
 def model_of(
     model_id: str, dialect: str, *, context_length: int | None = None, owned_by: str = "upstream", created: int = 0
 ) -> Model:
-    """A model as an upstream of a dialect serves it, with what the dialect's servers honour."""
+    """Return a model of an upstream, with the capabilities of the dialect's servers."""
     made = Model(model_id, created, owned_by, "fp_upstream", foreign=True, knows_length=False)
     return with_length(as_served(made, dialect), context_length)
 
 
 def as_served(model: Model, dialect: str) -> Model:
-    """A model with what the servers of a dialect honour. `AUTO` is what is honoured until it is known better."""
+    """Return the model with the capabilities of a dialect's servers; `AUTO`: those assumed until detection."""
     spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
     return replace(
         model,
@@ -126,16 +126,16 @@ def as_served(model: Model, dialect: str) -> Model:
 
 
 def with_length(model: Model, context_length: int | None) -> Model:
-    """A model with the length of its context; None: it is not known."""
+    """Return the model with its context length in tokens; None: it is not known."""
     return model if context_length is None else replace(model, context_length=context_length, knows_length=True)
 
 
 def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
-    """The smallest request that makes the model of an upstream work: for one token, or for a vector."""
+    """Return the smallest request that makes the model of an upstream run: for one token, or for one vector."""
     spoken = UNKNOWN if dialect == AUTO else KINDS[dialect]
     operations = upstream.model.operations
     if CHAT in operations:
-        # Of a server that is not known yet, the name is taken that all know but OpenAI's newest models.
+        # For an unknown server, use the parameter name that all servers know except OpenAI's newest models.
         limit = "max_tokens" if dialect == AUTO else "max_completion_tokens"
         request: Json = {"messages": [{"role": "user", "content": "Hi"}], limit: 1}
         return Trial(CHAT_PATH, encode(spoken.write(request, upstream).body))
@@ -145,10 +145,10 @@ def trial_of(upstream: UpstreamModel, dialect: str) -> Trial:
 
 
 async def list_upstream_models(replicas: Replicas, dialect: str = AUTO) -> tuple[Model, ...]:
-    """The models that an upstream lists, with the length of their context where it tells.
+    """Return the models that an upstream lists, with their context lengths if it reports them.
 
     Raises:
-        ApiError: the upstream cannot be asked, or what it answers is no list of models.
+        ApiError: the upstream is not available, or its answer is no list of models.
     """
     answer = parse(await replicas.get("/models"))
     listed = answer.get("data")
@@ -173,7 +173,7 @@ def _model(entry: Any, dialect: str) -> Model | None:
 
 
 def length_of(entry: Mapping[str, Any]) -> int | None:
-    """The length of a model's context, in tokens, by its entry in an upstream's list."""
+    """Return a model's context length in tokens, from its entry in an upstream's list."""
     meta = entry.get("meta")
     told = {**(meta if isinstance(meta, dict) else {}), **entry}
     lengths = (told.get(name) for name in ("max_model_len", "n_ctx", "n_ctx_train", "context_length"))

@@ -1,1 +1,1 @@
-"""The kinds of servers that run models: how each is asked, and how its answers are read."""
+"""The kinds of servers that run models: how requests to each are written, and how its answers are read."""

@@ -1,4 +1,4 @@
-"""The calls of an answer, put together as far as their arguments are looked at, and schemas that these must obey."""
+"""Collects the calls of an answer, to check their arguments against the schemas that they must match."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ...jsontypes import Json
 from ..base import Message
 from ..constraints.schema import accepted, read
 
-# The place of the one call of the deprecated kind, beside the indexes of the others.
+# The index of the single call of the deprecated kind, distinct from the indexes of the others.
 OLD = -1
 
-# Characters of a schema, and the weight of its patterns, that are read while others wait: a few milliseconds.
+# Limits on a schema's characters and the weight of its patterns: checking blocks the event loop a few milliseconds.
 _LARGEST = 20_000
 _HEAVIEST = 10_000
 
 
 class Call:
-    """A call so far; ``kind`` is ``function`` or ``custom``."""
+    """An incomplete call; ``kind`` is ``function`` or ``custom``."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -31,7 +31,7 @@ class Call:
         return "".join(self._pieces)
 
     def add(self, fragment: Json) -> None:
-        """Take note of a part of it, ``{"function": {...}}`` or ``{"custom": {...}}``."""
+        """Add a fragment of the call, ``{"function": {...}}`` or ``{"custom": {...}}``."""
         if "custom" in fragment:
             self.kind = "custom"
         body = fragment.get(self.kind) or {}
@@ -42,7 +42,7 @@ class Call:
 
 
 def of(message: Message) -> Iterator[tuple[int, Json]]:
-    """The calls in a message or a delta, or parts of such, by index."""
+    """Yield the calls, or fragments of calls, in a message or a delta, with their indexes."""
     calls: Any = message.get("tool_calls")
     for place, call in enumerate(calls if isinstance(calls, list) else ()):
         yield call.get("index", place), call
@@ -52,8 +52,8 @@ def of(message: Message) -> Iterator[tuple[int, Json]]:
 
 
 def breaks(text: str, schema: Json) -> bool:
-    """Whether JSON text certainly does not obey a schema that a client sent. Of one that is large, or that has what
-    only the upstream knows how to obey, it is not known."""
+    """Whether JSON text certainly does not match a client's schema. The result is False, unknown, if the schema is too
+    large, or has features that only the upstream supports."""
     try:
         found, value = accepted(schema, ""), read(text)
     except (BadRequest, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What becomes of what an upstream did not honour, once its answer shows it."""
+"""Handles parameters that an upstream did not honour, once its answer shows that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .drift import Drift
 
 
 class Breaches:
-    """Counts them and, by the operator's policy, makes each the upstream's failure or has it passed on and named.
+    """Counts breaches. By the operator's policy, each is the upstream's failure, or is passed on and named.
     ``refuse`` is that of `base.Engine.prepare`."""
 
     def __init__(self, drift: Drift, refuse: Refuse) -> None:
@@ -16,11 +16,11 @@ class Breaches:
         self._refuse = refuse
 
     def tell(self, param: str, what: str = "", *, message: str = "", row: str | None = None) -> None:
-        """A parameter was not honoured: ``what`` shows it, or the whole ``message`` says it. ``row`` is the parameter
-        as the table of parameters has it, where that is another path.
+        """Report that a parameter was not honoured: ``what`` is the evidence, or ``message`` the whole error message.
+        ``row`` is the parameter's path in the table of parameters, if it differs.
 
         Raises:
-            UpstreamFailed: unless it is to be passed on.
+            UpstreamFailed: unless the policy is to pass it on.
         """
         self._drift.count(f"not_honoured.{row or param}")
         message = message or f"The model's engine does not honour '{param}': {what}"

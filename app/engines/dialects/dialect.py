@@ -1,8 +1,8 @@
-"""What a dialect is: in what a kind of server differs that speaks the chat-completions API.
+"""The dialect base class: how a kind of server differs from the chat-completions API.
 
-What a server takes and ignores is no capability of its dialect, so that it is refused by name. Where a server does
-something unasked, it is told not to, so that a parameter left out means what the API says. What depends on the model
-behind a server (pictures with Ollama, thinking with most) is for the operator to add.
+A parameter that a server accepts but ignores is not a capability of its dialect, so that it is refused by name. If a
+server's defaults differ from the API's, the request overrides them, so that an omitted parameter means what the API
+says. The operator adds what depends on the model behind a server (pictures with Ollama, thinking with most).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .texts import EchoReader, TextStreamReader, asked_of
 
 COMMON = frozenset({"sampling", "stop", "length", "max_tokens", "penalties", "logprobs", "response_format", "tools"})
 
-# Kept here: the server answers for them itself, and an upstream would ignore them or do something else.
+# Not passed on: Parley handles these parameters itself, and an upstream would ignore or misinterpret them.
 OURS = frozenset({"metadata", "user", "safety_identifier", "store", "model", "n", "stream", "stream_options"})
 
-# What vLLM and SGLang would take from the model's own recommendations.
+# Overrides of values that vLLM and SGLang would take from the model's own recommendations.
 NEUTRAL = {"temperature": 1, "top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}
 
-# Of an operator's fields of the body, those that completions of a text do not have.
+# The body fields that an operator may configure and that text completions do not have.
 _OF_CHATS = frozenset(
     {*LIMITS, "logprobs", "top_logprobs", "response_format", "chat_template_kwargs", "reasoning_effort", "verbosity"}
     | {"tools", "tool_choice", "parallel_tool_calls", "modalities", "audio", "web_search_options", "prediction"}
@@ -41,8 +41,8 @@ SAMPLERS = frozenset({"top_k", "min_p", "min_tokens", "ignore_eos", "stop_token_
 
 @dataclass(frozen=True, slots=True)
 class UpstreamModel:
-    """What a server calls a model, and what the operator says of it: ``extra`` are body fields that hold for what a
-    request does not say, ``remote_media``: pictures may be named by an address, which the server then fetches."""
+    """A model's ``name`` at its server, and the operator's configuration of it: ``extra`` are body fields that apply
+    unless a request sets them; ``remote_media``: pictures may be given as URLs, which the server then fetches."""
 
     model: Model
     name: str
@@ -52,9 +52,9 @@ class UpstreamModel:
 
 @dataclass(slots=True)
 class Written:
-    """A request in the words of a dialect. ``read`` makes the reader of a stream. ``whole``: the server must be asked
-    for a whole answer although a stream is wanted. ``echoes``: the answer to a completion has the prompt too, and
-    ``read`` makes an `EchoReader`."""
+    """A request in the form of a dialect. ``read`` creates the reader of a stream. ``whole``: a whole answer must be
+    requested even if the client wants a stream. ``echoes``: the answer to a completion also has the prompt, and
+    ``read`` creates an `EchoReader`."""
 
     asked: Asked
     body: Json
@@ -67,15 +67,15 @@ class Written:
 class Dialect:
     """One kind of server.
 
-    ``capabilities`` are in the words of the parameter table. ``makes_choices``: it honours ``n``. ``defaults`` are
-    body fields that bring it to the API's defaults. ``limit`` is what it calls the most tokens of an answer;
-    ``keeps_limit``: it knows both names of the API, which are not the same to its models. ``roles`` are those that it
-    does not know, with what to call them instead. ``allowed``: it knows the tool choice ``allowed_tools``; ``names``:
-    it obeys the choice of a tool by its name. ``identifies``: it may know users, by a digest. ``fetches``: it may be
-    given addresses of pictures, for it stands in no network of ours. ``cancels``: it ends a whole answer too when its
-    reader goes. ``extra_parameters`` are those beyond the API that it honours, for operators to let through.
-    ``operations`` are those that its servers have, for models of one kind or another. ``packs``: it gives embeddings
-    in base64 when asked.
+    ``capabilities`` are names from the parameter table. ``makes_choices``: it honours ``n``. ``defaults`` are body
+    fields that make it use the API's defaults. ``limit`` is its parameter for the maximum tokens of an answer;
+    ``keeps_limit``: it knows both of the API's parameters, which differ in meaning for its models. ``roles`` maps roles
+    that it does not know to those to send instead. ``allowed``: it supports the tool choice ``allowed_tools``;
+    ``names``: it obeys the choice of a tool by name. ``identifies``: it may get user identifiers, as digests.
+    ``fetches``: it may get URLs of pictures, because it is not in our network. ``cancels``: it stops generating a whole
+    answer when the connection is closed. ``extra_parameters`` are those beyond the API that it honours and that
+    operators may enable. ``operations`` are those that its servers support, depending on the model. ``packs``: it
+    returns embeddings in base64 on request.
     """
 
     name: str
@@ -95,14 +95,14 @@ class Dialect:
     packs: bool = True
 
     def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
-        """An error for each parameter of a request whose value the server cannot honour."""
+        """Yield an error for each parameter of a request whose value the server cannot honour."""
         yield from ()
 
     def write(self, request: Json, upstream: UpstreamModel) -> Written:
-        """A request as the server gets it, neither as a stream nor not. The request stays as it is.
+        """Return a request in the server's form, without the ``stream`` parameter. Does not change the request.
 
         Raises:
-            BadRequest: a value means something that this kind of server cannot do.
+            BadRequest: a value requires something that this kind of server cannot do.
         """
         body = self.body(request, upstream)
         asked = Asked.of(request)
@@ -112,11 +112,11 @@ class Dialect:
         self.choose_tools(body, asked.tool_choice)
         self.adapt(body)
         if body.get("min_tokens"):
-            asked.stops = ()  # before so many tokens they end nothing
+            asked.stops = ()  # they have no effect before the minimum
         return Written(asked, body, partial(StreamReader, asked))
 
     def write_text(self, request: Json, upstream: UpstreamModel) -> Written:
-        """As `write`, of a request for a completion of one prompt."""
+        """As `write`, for a completion of one prompt."""
         asked = asked_of(request)
         body: Json = {"model": upstream.name, **self.defaults}
         body.update((name, value) for name, value in upstream.extra.items() if name not in _OF_CHATS)
@@ -129,15 +129,15 @@ class Dialect:
             asked.stops = ()
         if not request.get("echo"):
             return Written(asked, body, partial(TextStreamReader, asked))
-        # Log probabilities tell where the prompt ends. Those that nobody asked for are left out again.
+        # Log probabilities show where the prompt ends. They are removed again if the client did not request them.
         asked.alternatives = asked.alternatives or 0
         body.setdefault("logprobs", 0)
         return Written(asked, body, partial(EchoReader, asked), whole=True, echoes=True)
 
     def write_embedding(self, request: Json, upstream: UpstreamModel) -> Json:
-        """A request for embeddings as the server gets it."""
+        """Return a request for embeddings in the server's form."""
         texts = request["input"]
-        # Not every server takes a list of one list of tokens.
+        # Not every server accepts a list of one list of tokens.
         body: Json = {"model": upstream.name, "input": texts[0] if len(texts) == 1 else texts}
         packed = self.packs and request.get("encoding_format") == "base64"
         body["encoding_format"] = "base64" if packed else "float"
@@ -153,10 +153,10 @@ class Dialect:
                     body[name] = sha256(request[name].encode()).hexdigest()
 
     def body(self, request: Json, upstream: UpstreamModel) -> Json:
-        """What the server gets of a request, apart from tools and what `adapt` sees to."""
+        """Return the body for the server, without the changes of `choose_tools` and `adapt`."""
         body: Json = {"model": upstream.name, **self.defaults, **upstream.extra}
         body.update((name, value) for name, value in request.items() if name not in OURS)
-        # The request's limit comes before the operator's, by whichever of its two names.
+        # The request's limit takes precedence over the operator's, under either of the two names.
         name = next((name for name in LIMITS if name in request), None) or next((n for n in LIMITS if n in body), None)
         if name is not None:
             limit = body[name]
@@ -164,7 +164,7 @@ class Dialect:
                 body.pop(other, None)
             body[name if self.keeps_limit and name in request else self.limit] = limit
         if body.get("top_logprobs") == 0:
-            del body["top_logprobs"]  # as if it were not there, but for servers that then give nothing at all
+            del body["top_logprobs"]  # the default; if it is sent, some servers give no log probabilities
         if self.roles:
             body["messages"] = [
                 {**message, "role": role} if (role := self.roles.get(message["role"])) else message
@@ -173,20 +173,20 @@ class Dialect:
         return body
 
     def seed(self, seed: int) -> int:
-        """A seed as the server takes it."""
+        """Return a seed in the server's form."""
         return seed
 
     def adapt(self, body: Json) -> None:
-        """Change what else must be changed in a body."""
+        """Make further changes to a body, in place."""
 
     def adapt_text(self, body: Json) -> None:
-        """As `adapt`, of a completion."""
+        """As `adapt`, for a text completion."""
 
     def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
-        """Say a tool choice in the words that the dialect knows, by leaving out the tools that may not be called."""
+        """Express a tool choice in a form that the dialect supports, by omitting tools that may not be called."""
         asked = body.get("tool_choice")
         if not body.get("tools") or choice is None or (asked == "none" and not self.allowed):
-            # Some show the tools to the model all the same, which then calls them.
+            # Some servers show the tools to the model anyway, which then calls them.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 body.pop(name, None)
             return
@@ -197,8 +197,8 @@ class Dialect:
 
 
 def joined(message: Json) -> Json:
-    """A message with its parts of text as one, for servers that take no parts, or make a message of each. A refusal is
-    what was said."""
+    """Return a message with its text parts joined, for servers that accept no parts or treat each as a message. A
+    refusal becomes the content."""
     content = message.get("content")
     if content is None and message.get("refusal"):
         return {name: value for name, value in message.items() if name != "refusal"} | {"content": message["refusal"]}
@@ -208,10 +208,10 @@ def joined(message: Json) -> Json:
 
 
 def refuse_remote_media(messages: list[Json]) -> None:
-    """Refuse pictures that the upstream would have to fetch, from wherever it stands in a network.
+    """Refuse pictures that the upstream would have to fetch from its position in a network.
 
     Raises:
-        BadRequest: there is one.
+        BadRequest: there is such a picture.
     """
     for index, message in enumerate(messages):
         content = message.get("content")
@@ -226,12 +226,12 @@ def refuse_remote_media(messages: list[Json]) -> None:
 
 
 def unsupported(param: str, reason: str) -> UnsupportedParameter:
-    """The error for a value that a dialect's servers cannot honour."""
+    """Return the error for a value that a dialect's servers cannot honour."""
     return UnsupportedParameter(f"Unsupported parameter: the engine of this model {reason}", param=param)
 
 
 def custom_calls(messages: list[Json]) -> Iterator[UnsupportedParameter]:
-    """An error for each call of a custom tool that stands in a conversation."""
+    """Yield an error for each call of a custom tool in a conversation."""
     for index, message in enumerate(messages):
         for number, call in enumerate(message.get("tool_calls") or ()):
             if call["type"] == "custom":

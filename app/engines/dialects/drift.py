@@ -1,5 +1,5 @@
-"""Counts what is mended in the answers of an upstream, and what it did not honour, so that its operator learns where it
-strays from the API."""
+"""Counts the repairs to an upstream's answers, and the parameters that it did not honour, so that the operator learns
+where it deviates from the API."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 _log = logging.getLogger("parley")
 
-# Seconds between two lines in the log about the same upstream.
+# Minimum seconds between two log lines about the same upstream.
 _PAUSE = 60.0
 
 
 class Drift:
-    """Where one upstream's answers strayed, by kind; ``counts`` only ever grows.
+    """Counts of one upstream's deviations, by kind; ``counts`` never decrease.
 
     The kinds are fixed names, never texts that an upstream sent.
     """
@@ -30,7 +30,7 @@ class Drift:
         self.counts[kind] = self.counts.get(kind, 0) + 1
 
     def tell(self, *, last: bool = False) -> None:
-        """Write what is new since the last line to the log, at most once a minute unless this is the ``last``."""
+        """Log the counts added since the last line, at most once a minute unless this call is the ``last``."""
         now = self._clock()
         if self._told_at is not None and now - self._told_at < _PAUSE and not last:
             return

@@ -1,10 +1,10 @@
-"""Holds an upstream's answer to what was asked for: what can be seen to be otherwise goes no further.
+"""Checks an upstream's answer against the request: visible deviations are not passed on.
 
-It stands between a reader and the domain, for whole answers and for streams alike. A breach is mended where it is
-certain how: a text ends at the first stop sequence in it, and after the last token that was allowed where each can be
-seen; calls beyond the one allowed are left out; no arguments at all are an empty object. Any other is the upstream's
-failure, or, where the operator's policy is ``warn``, passed on and named. Each is counted by what was not honoured.
-There is no I/O in here.
+The guard is between a reader and the domain, for both whole answers and streams. A breach is repaired if the repair is
+certain: a text is cut at the first stop sequence, and after the last allowed token if the tokens are visible; calls
+beyond the one allowed are dropped; missing arguments become an empty object. Any other breach is the upstream's
+failure; under the operator's policy ``warn`` it is passed on and named instead. Each breach is counted by the parameter
+that was not honoured. This module does no I/O.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .pieces import Cutter, part_of
 from .reading import is_json
 from .spending import Spending
 
-# Pieces of text that wait for the first log probabilities. A piece may come before its own, as one held back does.
+# Maximum pieces of text that wait for the first log probabilities: held-back text may arrive before its own.
 _PATIENCE = 8
 
 _ENDED = ("stop", "tool_calls", "function_call")
 
 
 class _State:
-    """What is known of a choice: its text and calls as far as they are looked at, its kept-back deltas, its end."""
+    """The state of a choice: its text and calls as far as they are checked, its held-back deltas, its end."""
 
     def __init__(self, asked: Asked) -> None:
         self.cutter = Cutter(asked)
@@ -37,16 +37,16 @@ class _State:
         self.refused = self.spoken = False
         self.calls: dict[int, arguments.Call] = {}
         self.pieces = 0  # of text
-        self.probable = self.alternatives = False  # log probabilities have come, and such of alternatives
+        self.probable = self.alternatives = False  # log probabilities, and alternatives, have arrived
         self.waiting: list[Delta] = []
-        self.end: list[Delta] = []  # kept back until it is known how many tokens there were
+        self.end: list[Delta] = []  # held back until the number of tokens is known
         self.finished = False
 
 
 class Guard:
-    """Holds one answer: what a reader gives goes to `feed`, and `end` is called after the last, or all at once to
-    `hold`. ``refuse`` is that of `base.Engine.prepare`. ``done``: all that was asked for has come, and what the
-    upstream still says is not wanted."""
+    """Checks one answer. For a stream, pass the reader's items to `feed`, then call `end`; pass a whole answer to
+    `hold`. ``refuse`` is that of `base.Engine.prepare`. ``done``: the answer is complete, and further output of the
+    upstream must be ignored."""
 
     def __init__(self, asked: Asked, drift: Drift, refuse: Refuse) -> None:
         self._asked = asked
@@ -55,20 +55,20 @@ class Guard:
         self._spending = Spending(asked, self._breaches)
         self._alternatives = asked.alternatives
         self._states: dict[int, _State] = {}
-        self._used = False  # the usage has come
+        self._used = False  # the usage has arrived
         self._plain = asked.n == 1 and not asked.stops and not asked.json and asked.alternatives is None
         self.done = False
 
     @property
     def complete(self) -> bool:
-        """Whether all choices have ended, as far as each was looked at."""
+        """Whether all choices have ended, as far as the guard has processed them."""
         return len(self._states) == self._asked.n and all(state.finished for state in self._states.values())
 
     def feed(self, items: Sequence[StreamItem]) -> Sequence[StreamItem]:
-        """What may go on of what a reader gave.
+        """Return those of the reader's items that may be passed on.
 
         Raises:
-            UpstreamFailed: the answer is not what was asked for.
+            UpstreamFailed: the answer does not match the request.
         """
         if (
             self._plain
@@ -84,7 +84,7 @@ class Guard:
         return [passed for item in items for passed in self._item(item)]
 
     def hold(self, answer: Completion) -> Completion:
-        """A whole answer as it may go on; raises as `feed`."""
+        """Return a whole answer in the form that may be passed on; raises as `feed`."""
         for choice in answer.choices:
             self._whole(choice)
         if len(answer.choices) < self._asked.n:
@@ -94,7 +94,7 @@ class Guard:
         return answer
 
     def end(self, items: Sequence[StreamItem] = ()) -> Iterator[StreamItem]:
-        """The last of a stream, with the ``items`` that its reader gave at its end; raises as `feed`."""
+        """Yield the last items of a stream. ``items`` are the reader's last ones. Raises as `feed`."""
         for item in items:
             yield from self._item(item)
         yield from self._release()
@@ -138,7 +138,7 @@ class Guard:
         self._drop_calls(state, delta.message)
         for each in state.cutter.cut(delta):
             for passed in self._looked_at(state, each):
-                # The end waits for the usage, and so does what comes after it.
+                # The end, and everything after it, is held back until the usage arrives.
                 if state.end or (self._spending.bounded and passed.finish_reason and not state.cutter.reason):
                     state.end.append(passed)
                 else:
@@ -160,14 +160,14 @@ class Guard:
         yield from self._with_logprobs(state, delta)
 
     def _with_logprobs(self, state: _State, delta: Delta) -> Iterator[Delta]:
-        """Those that may go on with one: text waits for the first log probabilities, where they are asked for."""
+        """Yield the deltas that may be passed on now: text waits for the first log probabilities if requested."""
         text = delta.message.get("content")
         entries = _entries(delta.logprobs)
         state.pieces += bool(text)
         state.probable |= bool(entries)
         state.alternatives |= any(isinstance(entry, dict) and entry.get("top_logprobs") for entry in entries)
         wanted = self._alternatives is not None and not state.probable
-        # With what says nothing nobody is to hear that the answer has begun.
+        # An empty delta must not signal that the answer has begun.
         silent = not state.pieces and not any(delta.message.values())
         if wanted and delta.finish_reason is None and (silent or 0 < state.pieces < _PATIENCE):
             state.waiting.append(delta)
@@ -183,7 +183,7 @@ class Guard:
         yield delta
 
     def _ends(self, state: _State, delta: Delta) -> Iterator[Delta]:
-        """What is to come before the end of a choice; all that is known only then is looked at."""
+        """Yield the deltas that must precede the end of a choice, and do the checks that are possible only then."""
         reason = str(delta.finish_reason)
         if self._alternatives and state.probable and not state.alternatives:
             self._breaches.tell("top_logprobs", "it gave no alternatives.")
@@ -205,7 +205,7 @@ class Guard:
                 self._check_arguments(call)
 
     def _whole(self, choice: Choice) -> None:
-        """As a stream of one delta. Only what is mended changes in the choice."""
+        """Check a choice as a stream of one delta. Only repairs change the choice."""
         state = self._states[len(self._states)] = _State(self._asked)
         message, calls = choice.message, choice.message.get("tool_calls")
         self._drop_calls(state, message)
@@ -226,7 +226,7 @@ class Guard:
                 call["function"]["arguments"] = "{}"
 
     def _drop_calls(self, state: _State, message: Message) -> None:
-        """Leave out the calls beyond the first, where there may be one alone."""
+        """Drop the calls beyond the first if only one is allowed."""
         calls: Any = message.get("tool_calls")
         if self._asked.parallel or not isinstance(calls, list):
             return
@@ -263,7 +263,7 @@ class Guard:
 
     def _check_arguments(self, call: arguments.Call) -> None:
         if not is_json(call.text):
-            if not self._asked.stops:  # which may end an answer anywhere
+            if not self._asked.stops:  # a stop sequence may cut the arguments anywhere
                 message = "The upstream's model called a tool with arguments that are no JSON. Ask again."
                 self._breaches.tell("tools", message=message)
         elif call.name in self._asked.strict:

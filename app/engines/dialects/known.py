@@ -1,4 +1,4 @@
-"""The dialects that there are, by name."""
+"""All dialects, by name."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .transformers import TRANSFORMERS
 from .unknown import UNKNOWN
 from .vllm import SGLANG, VLLM
 
-# Those that a configuration can name.
+# The dialects that a configuration can name.
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (OPENAI, VLLM, SGLANG, LLAMA_CPP, LLAMA_CPP_PYTHON, OLLAMA, TRANSFORMERS, LITELLM)
 }
 
-# What a server can turn out to be.
+# The kinds that a server can be recognised as.
 KINDS: Mapping[str, Dialect] = {**DIALECTS, UNKNOWN.name: UNKNOWN}
 
-# In a configuration: which dialect it is, is found out.
+# The value in a configuration with which the dialect is detected.
 AUTO = "auto"
 
 
 def possible(dialect: str) -> tuple[Dialect, ...]:
-    """The dialects that a name in a configuration may come to."""
+    """Return the dialects that a name in a configuration may resolve to."""
     return tuple(KINDS.values()) if dialect == AUTO else (DIALECTS[dialect],)

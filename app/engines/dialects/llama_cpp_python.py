@@ -1,4 +1,4 @@
-"""llama-cpp-python's server, which has the API's parameters of some years ago."""
+"""llama-cpp-python's server, which supports an older version of the API's parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .dialect import COMMON, Dialect, UpstreamModel, Written, custom_calls, join
 
 @dataclass(frozen=True)
 class LlamaCppPythonDialect(Dialect):
-    """Binds an answer to the arguments of one tool that is named, or to a JSON schema in words of its own."""
+    """Constrains an answer to the arguments of one named tool, or to a JSON schema in a format of its own."""
 
     def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
         choice = ToolChoice.of(request)
@@ -26,7 +26,7 @@ class LlamaCppPythonDialect(Dialect):
 
     def write(self, request: Json, upstream: UpstreamModel) -> Written:
         written = super().write(request, upstream)
-        written.whole = written.asked.usage  # its streams do not tell it
+        written.whole = written.asked.usage  # its streams have no usage
         return written
 
     def choose_tools(self, body: Json, choice: ToolChoice | None) -> None:
@@ -41,12 +41,12 @@ class LlamaCppPythonDialect(Dialect):
         if form.get("type") == "json_schema":
             body["response_format"] = {"type": "json_object", "schema": form["json_schema"].get("schema") or {}}
         if body.get("logprobs"):
-            # Without alternatives it gives no log probabilities at all.
+            # If no alternatives are requested, it returns no log probabilities at all.
             body["top_logprobs"] = max(body.get("top_logprobs") or 0, 1)
 
 
 def _told(message: Json) -> Json:
-    """A message as it takes it, which is without null, and as templates do, which is with a content."""
+    """Return a message without nulls, which the server requires, and with a content, which templates require."""
     return {"content": "", **{name: value for name, value in message.items() if value is not None}}
 
 

@@ -1,8 +1,8 @@
-"""Mends the parts of an upstream's answers where it is certain what was meant, and counts each mend.
+"""Repairs the parts of an upstream's answers where the meaning is certain, and counts each repair.
 
-Whether an answer may then be sent is for the contract to say: what is not understood here is passed on as it is, for
-the check to refuse it. Only what has no name in the API at all is left out. Hence the types of what is given: they are
-what the API has, and what an upstream sent in their place goes on to that check.
+The contract check decides whether an answer may be sent: values that are not understood here are passed on unchanged,
+so that the check refuses them. Only members that the API does not have are dropped. This is why the functions return
+the API's types: if an upstream sent something else in their place, it is passed on to that check.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...jsontypes import Json
 from ..base import CompletionDetails, Logprobs, Message, PromptDetails, ToolCall, Usage
 from .drift import Drift
 
-# What servers add of their own, by name; what has none here is counted as "other".
+# Known members that servers add; all others are counted as "other".
 _KNOWN_EXTRAS = frozenset(
     {"timings", "prompt_logprobs", "prompt_token_ids", "prompt_text", "stop_reason", "token_ids", "kv_transfer_params"}
     | {"ec_transfer_params", "metrics", "__verbose", "matched_stop", "hidden_states", "sglext", "routed_experts"}
@@ -29,17 +29,17 @@ TOP = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "moderation"}
     | {"obfuscation", "metadata"}
 )
-# Nothing of an event of these names goes on but its choices, once the first has been read.
+# After the first event, only the choices of an event that has no other members than these are passed on.
 PLAIN = TOP - {"moderation"}
 CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _MEMBERS = frozenset(
     {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
 )
 
-# JSON has no infinity: a token that cannot be has this log probability.
+# JSON has no infinity: an impossible token has this log probability.
 _IMPOSSIBLE = -9999.0
 
-# More are a mistake: numbers that JSON's readers agree on end here.
+# A greater number is an error: JSON parsers agree on integers only up to here.
 _MOST_TOKENS = 2**53
 
 _PROMPT_DETAILS = ("cached_tokens", "audio_tokens")
@@ -59,7 +59,7 @@ def count_extras(names: Mapping[str, Any], known: frozenset[str], drift: Drift) 
 
 
 def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
-    """Count what is wrong with an answer's name tag, which is replaced by ours in any case."""
+    """Count errors in an answer's identity fields, which are replaced by ours in any case."""
     for name in ("id", "model"):
         if not isinstance(answer.get(name), str) or not answer[name]:
             drift.count(f"{name}_missing")
@@ -71,7 +71,7 @@ def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
 
 
 def mend_message(source: Any, drift: Drift) -> Message:
-    """The members of a message or a delta, without those that are null and the role, which is always the same."""
+    """Return the members of a message or a delta, without the role, which is constant, and without nulls."""
     if not isinstance(source, dict):
         raise UpstreamFailed("The upstream's answer has a message that is no object.")
     made = {name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None}
@@ -102,7 +102,7 @@ def mend_message(source: Any, drift: Drift) -> Message:
 
 
 def _text(parts: list[Any], drift: Drift) -> Any:
-    """Parts of text as one text, as the API has it in answers."""
+    """Join text parts into one text, the form of the API's answers."""
     texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts]
     if any(not isinstance(text, str) for text in texts):
         return parts
@@ -111,12 +111,12 @@ def _text(parts: list[Any], drift: Drift) -> Any:
 
 
 def call_id() -> str:
-    """A new id for a tool call that came without one."""
+    """Return a new id for a tool call that came without one."""
     return f"call_{secrets.token_hex(12)}"
 
 
 def mend_call(call: Any, drift: Drift) -> ToolCall:
-    """A tool call of a whole message."""
+    """Return the repaired tool call of a whole message."""
     kind, body = body_of(call, drift)
     if not isinstance(call.get("id"), str) or not call["id"]:
         drift.count("call_id_missing")
@@ -129,12 +129,12 @@ def mend_call(call: Any, drift: Drift) -> ToolCall:
 
 
 def make_call(head: Json, kind: str, body: Json) -> ToolCall:
-    """A call, or a fragment of one, with its body under the name of its kind."""
+    """Return a call, or a fragment of one, with its body under the name of its kind."""
     return cast(ToolCall, {**head, kind: body})
 
 
 def body_of(call: Any, drift: Drift) -> tuple[str, Json]:
-    """The kind of a tool call, ``function`` or ``custom``, and what the call holds under that name, without nulls."""
+    """Return the kind of a tool call, ``function`` or ``custom``, and its body under that name, without nulls."""
     kind = "custom" if isinstance(call, dict) and isinstance(call.get("custom"), dict) else "function"
     body = call.get(kind) if isinstance(call, dict) else None
     if not isinstance(body, dict):
@@ -151,7 +151,7 @@ def _body(body: Json, text: str, drift: Drift) -> Json:
 
 
 def mend_logprobs(logprobs: Any, alternatives: int | None, drift: Drift) -> Logprobs | None:
-    """The log probabilities of a choice; ``alternatives`` are those asked for, None: nobody asked for any."""
+    """Return the log probabilities of a choice; ``alternatives`` is the number requested, None: none requested."""
     if logprobs is None:
         return None
     if alternatives is None:
@@ -190,7 +190,7 @@ def _entry(entry: Any, alternatives: int | None, drift: Drift) -> Any:
 
 
 def mend_usage(usage: Any, drift: Drift) -> Usage | None:
-    """The usage with every detail of the API; None: there is none. Tokens that are not counted apart are zero."""
+    """Return the usage with every detail of the API, None if there is none. Details that are missing are zero."""
     if not isinstance(usage, dict):
         if usage is not None:
             drift.count("usage_no_object")
@@ -203,7 +203,7 @@ def mend_usage(usage: Any, drift: Drift) -> Usage | None:
     thoughts = usage.get("completion_tokens_details")
     hidden = _number(thoughts.get("reasoning_tokens")) if isinstance(thoughts, dict) else None
     if hidden and total == prompt + completion + hidden:
-        # Some count the hidden tokens in the total alone; here they are a part of the answer's.
+        # Some servers count hidden tokens only in the total; the API counts them in the answer's tokens.
         drift.count("usage_without_thoughts")
         completion += hidden
     if usage.get("total_tokens") is None:
@@ -222,7 +222,7 @@ def mend_usage(usage: Any, drift: Drift) -> Usage | None:
 
 
 def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Json:
-    """The parts of a count of tokens. None is more than the whole; what is no number of tokens counts for nothing."""
+    """Return the details of a token count. Each is capped at the whole; an invalid number becomes zero."""
     if not isinstance(given, dict):
         drift.count("usage_without_details")
         given = {}
@@ -231,7 +231,7 @@ def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Js
         if value is None:
             continue
         number = _number(value)
-        # What was predicted in vain is no part of an answer.
+        # Rejected predictions are not a part of the answer, so they may exceed it.
         if number is None or (number > whole and name != "rejected_prediction_tokens"):
             drift.count("usage_details_wrong")
             number = 0 if number is None else whole
@@ -240,14 +240,14 @@ def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Js
 
 
 def _number(value: Any) -> int | None:
-    """A number of tokens, which may have been written as a float."""
+    """Return a number of tokens, which may have been sent as a float; None if it is invalid."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
 
 
 def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:
-    """Why a choice ended; null as long as it has not."""
+    """Return the finish reason of a choice, None while it has not ended."""
     if reason == "":
         drift.count("finish_reason_empty")
         return None

@@ -11,7 +11,7 @@ from .unforced import UnforcedDialect
 
 @dataclass(frozen=True)
 class OllamaDialect(UnforcedDialect):
-    """Takes texts in one part alone."""
+    """Accepts text only as a single part."""
 
     def adapt(self, body: Json) -> None:
         super().adapt(body)

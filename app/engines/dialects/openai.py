@@ -1,4 +1,4 @@
-"""OpenAI's own servers, and those that do as they do."""
+"""OpenAI's own servers, and servers that behave in the same way."""
 
 from __future__ import annotations
 

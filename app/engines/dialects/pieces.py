@@ -1,4 +1,4 @@
-"""Cuts the text of a choice where it had to end: at a stop sequence, or after the last token that was allowed."""
+"""Cuts the text of a choice where it had to end: at a stop sequence, or after the last allowed token."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .stops import StopCutter, Token
 
 
 class Cutter:
-    """The deltas of one choice go through `cut`. ``reason`` is why it ended before the upstream knew, if it did: what
-    comes afterwards is none of the answer. Tokens are seen where log probabilities come for each of them."""
+    """Pass the deltas of one choice through `cut`. ``reason`` is the finish reason if the choice was cut before the
+    upstream ended it: later deltas are not part of the answer. Tokens are visible only with log probabilities."""
 
     def __init__(self, asked: Asked) -> None:
         self.reason: str | None = None
@@ -21,7 +21,7 @@ class Cutter:
         self._idle = self._stops is None and self._left is None
 
     def cut(self, delta: Delta) -> Iterator[Delta]:
-        """What may go on of one, token by token where each may be the last."""
+        """Yield the part of a delta that may be passed on, token by token if each may be the last."""
         if self._idle:
             yield delta
             return
@@ -39,7 +39,7 @@ class Cutter:
         if self.reason is None and free == [Token(text, entries)]:
             yield delta
             return
-        # What was called after the end was never asked for.
+        # Calls after the end are not part of the answer.
         members = ("content", "tool_calls", "function_call") if self.reason else ("content",)
         first = cast(Message, {name: value for name, value in message.items() if name not in members})
         if first:
@@ -69,7 +69,7 @@ class Cutter:
 
 
 def part_of(logprobs: Logprobs | None, deltas: Iterable[Delta]) -> Logprobs | None:
-    """The log probabilities of a choice that was cut to some deltas."""
+    """Return the log probabilities of a choice that was cut to some deltas."""
     if logprobs is None:
         return None
     kept = [entry for delta in deltas if delta.logprobs is not None for entry in delta.logprobs["content"] or ()]
@@ -77,7 +77,7 @@ def part_of(logprobs: Logprobs | None, deltas: Iterable[Delta]) -> Logprobs | No
 
 
 def _tokens(text: str, entries: list[TokenLogprob]) -> list[Token]:
-    """A text as its tokens, where the log probabilities tell them apart; else as one."""
+    """Split a text into its tokens if its log probabilities show them; else return it as one."""
     texts = [entry.get("token") if isinstance(entry, dict) else None for entry in entries]
     if len(texts) < 2 or any(not isinstance(token, str) for token in texts):
         return [Token(text, entries)]

@@ -1,4 +1,4 @@
-"""Reads an upstream's whole answer, and knows its errors."""
+"""Reads an upstream's whole answer and its errors."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from ..transport.failures import failed_by_status, without
 from . import mending
 from .drift import Drift
 
-# As the API has them; a test compares with the contract.
+# The API's service tiers; a test compares them with the contract.
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
 _STATUS = re.compile("[45][0-9]{2}")
-# Both names of one limit; and one name twice, once both have become the one that the client uses.
+# Both names of the limit; and one name twice, after both were replaced by the one that the client uses.
 _LIMIT = re.compile(r"\bmax_(?:completion_)?tokens\b")
 _TWICE = re.compile(r"(['\"`]?\b(max_(?:completion_)?tokens)\b['\"`]?)(?: or | and |/)['\"`]?\2\b['\"`]?")
-# What dialects call a parameter otherwise than the API does.
+# Parameters whose names in dialects differ from the API's.
 _THEIR_NAMES = {"cache_salt": "prompt_cache_key"}
 
-# As vLLM, SGLang and Ollama say it, without a code.
+# The messages of vLLM, SGLang and Ollama, which have no error code.
 _TOO_LONG = re.compile(r"maximum context length|longer than the model's context|exceeds? the (available )?context")
 
 
 def parse(data: bytes) -> Json:
-    """The object in JSON text.
+    """Parse the object in JSON text.
 
     Raises:
-        UpstreamFailed: there is none.
+        UpstreamFailed: the text is not a JSON object.
     """
     try:
-        # A probability of zero has no finite logarithm, and some write it all the same.
+        # Infinities are accepted: some servers send them for the logarithm of a zero probability.
         answer = jiter.from_json(data, allow_inf_nan=True, cache_mode="keys")
     except ValueError:
         raise UpstreamFailed("The upstream's answer is not valid JSON.") from None
@@ -47,7 +47,7 @@ def parse(data: bytes) -> Json:
 
 
 def error_of(answer: Json, secrets: tuple[str, ...] = ()) -> ApiError | None:
-    """What an upstream tells as an error in a body or event that came with 200, if it does; not `in_our_words` yet."""
+    """Return the error in a body or event that came with status 200, None if there is none; not yet `in_our_words`."""
     if answer.get("error") is None and answer.get("object") != "error":
         return None
     error = answer.get("error", answer)
@@ -66,9 +66,9 @@ def in_our_words(
     *,
     param: str = "messages",
 ) -> ApiError:
-    """A refusal as this API has it, without ``secrets``: one because of the context's length has a code that clients
-    know, and parameters are called what the client calls them, ``limit_name`` the most tokens of an answer. ``param``
-    is what the model reads."""
+    """Return a refusal in this API's form, without ``secrets``: an exceeded context length has a code that clients
+    know, and parameters have the client's names. ``limit_name`` is the client's name for the maximum tokens of an
+    answer; ``param`` is the parameter with the model's input."""
     told = {"message": None, "param": None, **without(secrets, refusal.error)}
     if limit_name is not None:
         for name, text in told.items():
@@ -91,11 +91,11 @@ def in_our_words(
 
 
 def read_whole(data: bytes, asked: Asked, drift: Drift, secrets: tuple[str, ...] = ()) -> Completion:
-    """A whole answer.
+    """Read a whole answer.
 
     Raises:
         UpstreamFailed: it has no choices, too many of them, or one that cannot be understood.
-        ApiError: it tells of an error.
+        ApiError: it reports an error.
     """
     answer = parse(data)
     error = error_of(answer, secrets)
@@ -119,8 +119,8 @@ def read_whole(data: bytes, asked: Asked, drift: Drift, secrets: tuple[str, ...]
 
 
 def facts_of(answer: Json, drift: Drift) -> Facts:
-    """What an answer says of itself where only the upstream knows it; an empty text says nothing, and a tier of the
-    vendor's own is null: not known."""
+    """Return the facts of an answer that only the upstream knows. Empty values are dropped, and a vendor-specific
+    service tier becomes null."""
     facts: Json = {
         name: answer[name] for name in ("service_tier", "system_fingerprint", "moderation") if answer.get(name)
     }
@@ -166,7 +166,7 @@ def _name(call: ToolCall) -> str:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON, which has neither NaN nor infinities."""
+    """Whether a text is valid JSON, without NaN and infinities."""
     try:
         jiter.from_json(text.encode(), allow_inf_nan=False, cache_mode="none")
     except ValueError:

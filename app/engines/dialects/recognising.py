@@ -1,8 +1,8 @@
-"""Recognises kinds of servers by their own endpoints, headers and words.
+"""Recognises kinds of servers by their specific endpoints, headers and texts.
 
-One mark is enough where no other kind bears it, for what stands between may drop headers, or all paths but the API's.
-Who owns a model is not: gateways, this server among them, repeat that of their own servers. So it counts beside
-another mark alone, or in an entry that has what only the server itself writes.
+One characteristic is enough if no other kind has it, because proxies may drop headers, or all paths except the API's.
+The owner of a model is not enough: gateways, including this server, repeat the owner that their upstreams report. It
+counts only together with another characteristic, or in an entry with members that only the server itself writes.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from yarl import URL
 from ..transport.looking import LISTING, Seen
 
 _DOCUMENT = "/openapi.json"
-# Paths that its server has, and none else.
+# Paths that only the server of transformers has.
 _OF_TRANSFORMERS = {"/v1/chat/completions", "/load_model", "/reset"}
 
-# What is asked for at the root of a server, besides its list of models.
+# The paths that are requested below a server's root, in addition to its list of models.
 LOOKS = ("/", "/version", "/api/version", "/get_model_info", "/model_info", "/health/liveliness", _DOCUMENT)
 
 
 def by_host(base_url: str) -> str | None:
-    """The kind of a server that is known by its address."""
+    """Return the kind of a server that its address identifies, else None."""
     return "openai" if URL(base_url).host == "api.openai.com" else None
 
 
 def recognise(seen: Mapping[str, Seen]) -> str | None:
-    """The kind of the server that gave answers, by their paths; None: nothing tells."""
+    """Return the kind of the server that gave the answers, which are keyed by path; None: not recognised."""
     if any(answer.headers.get("server", "").lower().startswith("llama.cpp") for answer in seen.values()):
         return "llama.cpp"
     alive = seen.get("/health/liveliness")
@@ -50,7 +50,7 @@ def recognise(seen: Mapping[str, Seen]) -> str | None:
             return "llama-cpp-python"
         if isinstance(paths, dict) and paths.keys() >= _OF_TRANSFORMERS:
             return "transformers"
-    # A root stands in their own entries, and not in what gateways make of them.
+    # The servers' own entries have a root; entries that gateways rewrite do not.
     rooted = {_owner(entry) for entry in listed if "root" in entry}
     model_path = _field(seen, "/get_model_info", "model_path") or _field(seen, "/model_info", "model_path")
     if "sglang" in rooted or (model_path and any("max_model_len" in entry for entry in listed)):
@@ -61,7 +61,7 @@ def recognise(seen: Mapping[str, Seen]) -> str | None:
 
 
 def entries(listing: Seen | None) -> Iterator[Mapping[str, Any]]:
-    """The entries of a list of models."""
+    """Yield the entries of a list of models."""
     value = _json(listing.body) if listing is not None and listing.status == 200 else None
     data = value.get("data") if isinstance(value, dict) else None
     for entry in data if isinstance(data, list) else ():
@@ -80,7 +80,7 @@ def _ok(seen: Mapping[str, Seen], path: str) -> bytes:
 
 
 def _field(seen: Mapping[str, Seen], path: str, name: str = "version") -> bool:
-    """Whether the answer at a path is an object with a text of a name."""
+    """Whether the answer at a path is an object whose member ``name`` is a string."""
     value = _json(_ok(seen, path))
     return isinstance(value, dict) and isinstance(value.get(name), str)
 

@@ -1,7 +1,7 @@
-"""Whether an answer took more tokens than it was allowed, as far as that can be seen.
+"""Checks whether an answer has more tokens than its limit allows, as far as that is visible.
 
-Hidden thoughts count, as ``max_completion_tokens`` has it. ``max_tokens`` is older than they are: where a server counts
-them apart, it may have left them out of its bound.
+Hidden reasoning tokens count, as ``max_completion_tokens`` requires. ``max_tokens`` is older than reasoning: a server
+that counts reasoning tokens separately may exclude them from that limit.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from ..asked import Asked
 from ..base import Usage
 from .breaches import Breaches
 
-# Tokens of a choice above its limit that may be the marks of its beginning and its end, which some servers count.
+# Allowed tokens above the limit of a choice: some servers count its start and end tokens.
 TOLERANCE = 2
 
 
 class Spending:
-    """Holds the tokens of one answer, all choices together, to the limit. ``bounded``: there is one."""
+    """Checks the tokens of one answer, all choices together, against the limit. ``bounded``: there is a limit."""
 
     def __init__(self, asked: Asked, breaches: Breaches) -> None:
         self.bounded = asked.limit is not None
@@ -26,11 +26,11 @@ class Spending:
         self._pieces = self._characters = 0
 
     def count(self, text: str) -> None:
-        """Take note of a piece of a streamed text: servers that give no usage may pass the limit too. A server may cut
-        tokens in pieces, but hardly each in two, nor into single letters.
+        """Count a piece of a streamed text: servers that report no usage may exceed the limit too. A server may split
+        tokens into pieces, but hardly every token in two, or into single letters.
 
         Raises:
-            UpstreamFailed: there were too many.
+            UpstreamFailed: the limit is exceeded.
         """
         if self.bounded and text:
             self._pieces += 1
@@ -39,9 +39,9 @@ class Spending:
                 self._exceed()
 
     def hold(self, usage: Usage) -> None:
-        """Hold the usage of the whole answer to the limit; raises as `count`."""
+        """Check the usage of the whole answer against the limit; raises as `count`."""
         made, details = usage["completion_tokens"], usage["completion_tokens_details"]
-        # What was predicted in vain is paid for, and stands in no answer.
+        # Rejected predictions are billed, but are not part of the answer.
         made -= details["rejected_prediction_tokens"]
         if self._limit_name == "max_tokens":
             made -= details["reasoning_tokens"]

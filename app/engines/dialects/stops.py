@@ -1,8 +1,8 @@
 """Ends an answer at a stop sequence, token by token.
 
-llama.cpp keeps tokens back while they may begin a stop sequence, and then gives them as one, with the log probability
-of the last; and it ends an answer at a stop sequence in its thoughts. So in some requests it is not told of them. Other
-servers are told, and some go on past them all the same.
+llama.cpp holds back tokens while they may begin a stop sequence, and then returns them as one, with the log probability
+of the last token. It also ends an answer at a stop sequence in its reasoning. Therefore some requests to it omit the
+stop sequences. Other servers get them, but some generate past them anyway.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ..base import Delta, Message, TokenLogprob
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The text of a token, or more, and the log probabilities that came with it."""
+    """The text of one or more tokens, and the log probabilities that came with it."""
 
     text: str
     entries: list[TokenLogprob]
 
 
 class StopCutter:
-    """Holds back what may begin a stop sequence; ``met``: one was met. ``logprobs``: they are asked for."""
+    """Holds back text that may begin a stop sequence; ``met``: one was found. ``logprobs``: they were requested."""
 
     def __init__(self, stops: Sequence[str], *, logprobs: bool = False) -> None:
         self._stops = stops
@@ -31,7 +31,7 @@ class StopCutter:
         self.met = False
 
     def feed(self, token: Token) -> list[Token]:
-        """What can go on. A token of which only the beginning goes on keeps its entries."""
+        """Return the tokens that can be passed on. A token that is cut keeps its entries."""
         self._held.append(token)
         whole = "".join(held.text for held in self._held)
         found = [place for place in (whole.find(stop) for stop in self._stops) if place >= 0]
@@ -45,12 +45,12 @@ class StopCutter:
         return self._release(len(whole) - kept, whole_tokens=True)
 
     def rest(self) -> list[Token]:
-        """What is still held when the text has ended by itself."""
+        """Return the tokens that are still held back when the text has ended by itself."""
         held, self._held = self._held, []
         return held
 
     def cut(self, delta: Delta) -> list[Delta]:
-        """A delta as it can go on, in one of its own for each token, and one for the end."""
+        """Split a delta into those that can be passed on: one for each token, and one for the end."""
         message = delta.message
         text = message.pop("content", None) or ""
         entries = (delta.logprobs or {"content": None})["content"] or []

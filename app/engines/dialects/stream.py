@@ -1,7 +1,7 @@
-"""Reads an upstream's stream, event by event, into deltas, and sees that all of it came. There is no I/O in here.
+"""Reads an upstream's stream, event by event, into deltas, and checks that it is complete. This module does no I/O.
 
-Most events are the next few characters of the one choice: they are told by a cheap test and passed on as they are. All
-others go through `mending`.
+Most events are the next few characters of the only choice: a cheap test detects them, and they are passed on unchanged.
+All others go through `mending`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
 @dataclass(slots=True)
 class _Open:
-    """A choice of a stream: the name that each of its calls has so far, by index, and their ids."""
+    """The state of a choice of a stream: the names and ids of its calls so far, by index."""
 
     names: dict[int, str]
     ids: dict[int, str]
@@ -33,10 +33,10 @@ class _Open:
 
 
 class StreamReader:
-    """The deltas of one streamed answer: each event goes to `feed`, and `end` is called after the last. ``done``: what
-    may still come is not wanted. ``secrets`` are cut out of what the upstream tells as an error."""
+    """Reads the deltas of one streamed answer: pass each event to `feed`, and call `end` after the last. ``done``:
+    further events must be ignored. ``secrets`` are redacted from the upstream's errors."""
 
-    # What an event may have, and what one that brings nothing but text may have.
+    # The members that an event may have, and those that an event with only text may have.
     _names: ClassVar[frozenset[str]] = mending.TOP
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN
 
@@ -46,31 +46,31 @@ class StreamReader:
         self._open: dict[int, _Open] = {}
         self._passes_plain = asked.n == 1 and not asked.counts
         self._done_missing = False
-        self._plain = False  # the one choice has begun and not ended
+        self._plain = False  # the only choice has begun and not ended
         self._begun = False
         self._usage: Any = None
         self.secrets: tuple[str, ...] = ()
         self.done = False
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
-        """What a whole answer tells that came instead of a stream; raises as `feed`."""
+        """Return the items of a whole answer that came instead of a stream; raises as `feed`."""
         self._drift.count("whole_for_stream")
         self.done = True
         return [*in_deltas(read_whole(body, self._asked, self._drift, self.secrets))]
 
     def feed(self, data: bytes) -> Sequence[StreamItem]:
-        """What the data of an event tell.
+        """Return the items in the data of an event.
 
         Raises:
             UpstreamFailed: the event cannot be understood.
-            ApiError: it tells of an error.
+            ApiError: it reports an error.
         """
         if data == MISSING_DONE:
             self._drift.count("done_missing")
             self._done_missing = True
             return ()
         event = parse(data)
-        # The next characters of the text, and nothing else?
+        # Fast path: the event has the next characters of the text, and nothing else.
         if (
             self._plain
             and type(choices := event.get("choices")) is list
@@ -90,7 +90,7 @@ class StreamReader:
         return self.read(event)
 
     def read(self, event: Json) -> list[StreamItem]:
-        """As `feed`, of an event that is parsed."""
+        """As `feed`, for a parsed event."""
         choices = event.get("choices")
         drift = self._drift
         error = error_of(event, self.secrets)
@@ -115,7 +115,7 @@ class StreamReader:
         return [facts, *deltas] if facts else [*deltas]
 
     def _so_far(self, event: Json) -> Usage | None:
-        """The usage up to an event, its own pieces with it, where the event tells."""
+        """Return the usage up to and including an event, None if the event does not report it."""
         told = event.get("usage")
         return None if told is None else mending.mend_usage(told, self._drift)
 
@@ -160,7 +160,7 @@ class StreamReader:
         return Delta(index, message, reason, logprobs)
 
     def _fragment(self, call: Any, state: _Open) -> ToolCall:
-        """What a delta adds to a tool call: its id, type and name once, then more of its arguments."""
+        """Return what a delta adds to a tool call: first its id, type and name, then more of its arguments."""
         drift = self._drift
         kind, body = mending.body_of(call, drift)
         index, given, name = call.get("index"), call.get("id"), body.get("name")
@@ -168,7 +168,7 @@ class StreamReader:
             drift.count("call_index_missing")
             index = len(state.names) if name or given else max(len(state.names) - 1, 0)
         elif index in state.names and name and given and given != state.ids[index]:
-            # A call that is named and has an id of its own is another one.
+            # A fragment with a name and a different id is another call.
             drift.count("call_index_repeated")
             index = max(state.names) + 1
         text = "input" if kind == "custom" else "arguments"
@@ -187,7 +187,7 @@ class StreamReader:
         return mending.make_call(head, kind, {"name": name, text: body.get(text, "")})
 
     def end(self) -> Sequence[StreamItem]:
-        """The last facts, with the usage. An answer that ended in good order may lack some of several choices.
+        """Return the last facts, with the usage. An answer that ended cleanly may lack some of several choices.
 
         Raises:
             UpstreamFailed: the answer is not finished.
@@ -204,14 +204,14 @@ class StreamReader:
 
 
 def _is_end_of_audio(message: Message) -> bool:
-    """Whether a delta only tells until when a spoken answer is kept, which OpenAI's servers do after its end."""
+    """Whether a delta has only the expiry of an audio answer, which OpenAI's servers send after its end."""
     return (
         message.keys() == {"audio"} and isinstance(message["audio"], dict) and message["audio"].keys() == {"expires_at"}
     )
 
 
 def in_deltas(answer: Completion) -> Iterator[StreamItem]:
-    """A whole answer as a stream would have it."""
+    """Yield a whole answer as the items of a stream."""
     facts: Facts = {**answer.facts}
     usage = facts.pop("usage", None)
     if facts:

@@ -1,7 +1,7 @@
-"""Completions of texts, as servers of any dialect are asked for them and as they answer.
+"""Text completions: reads the requests and the answers of servers of any dialect.
 
-What they say is brought into the form of a chat, so that it is mended and guarded as chats are. There is no I/O in
-here.
+Answers are converted to the form of a chat, so that they are repaired and guarded in the same way. This module does no
+I/O.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .llama_cpp.reader import LlamaReader
 from .reading import error_of, parse
 from .stream import StreamReader
 
-# JSON has no infinity: a token that cannot be has this log probability.
+# JSON has no infinity: an impossible token has this log probability.
 _IMPOSSIBLE = -9999.0
 
 _UNREADABLE = "The upstream's answer has log probabilities that cannot be read."
 
 
 def asked_of(request: Json) -> Asked:
-    """What a request for a completion of one prompt asks for."""
+    """Read a request for a completion of one prompt."""
     stop, alternatives = request.get("stop") or (), request.get("logprobs")
     return Asked(
         n=request.get("n", 1),
@@ -39,7 +39,7 @@ def asked_of(request: Json) -> Asked:
 
 
 class TextStreamReader(StreamReader):
-    """As `StreamReader`, of a completion. A whole answer is read as one event, so its usage is for `end` to tell."""
+    """As `StreamReader`, for a text completion. A whole answer is read as one event, so `end` returns its usage."""
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
         return self.read(parse(body))
@@ -49,7 +49,7 @@ class TextStreamReader(StreamReader):
 
 
 class LlamaTextReader(LlamaReader):
-    """As `LlamaReader`, of a completion from llama.cpp's server elsewhere."""
+    """As `LlamaReader`, for a text completion of an upstream llama.cpp server."""
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
         return self.read(parse(body))
@@ -59,9 +59,9 @@ class LlamaTextReader(LlamaReader):
 
 
 class EchoReader(TextStreamReader):
-    """As `TextStreamReader`, of whole answers that begin with the prompt, whose log probabilities they have.
+    """As `TextStreamReader`, for whole answers that begin with the prompt and have its log probabilities.
 
-    ``heads`` are the prompts, once an answer was read. Nothing that was asked of an answer holds for them.
+    ``heads`` are the prompts, once an answer was read. The request's constraints on an answer do not apply to them.
     """
 
     def __init__(self, asked: Asked, drift: Drift) -> None:
@@ -81,7 +81,7 @@ class EchoReader(TextStreamReader):
         return self.read({**answer, "choices": [self._split(choice, taken) for choice in listed]})
 
     def _split(self, choice: Any, taken: int) -> Json:
-        """A choice without the prompt, which is of so many tokens."""
+        """Return a choice without the prompt, which has ``taken`` tokens, and store the prompt in ``heads``."""
         if not isinstance(choice, dict) or not isinstance(choice.get("text"), str):
             raise UpstreamFailed("The upstream's answer has a choice that cannot be read.")
         entries = _entries(choice.get("logprobs"), self._asked.alternatives)
@@ -90,8 +90,8 @@ class EchoReader(TextStreamReader):
                 "The upstream's answer does not have the prompt, which it was to repeat.", param="echo"
             )
         text, made = choice["text"], "".join(entry["token"] for entry in entries[taken:])
-        # Where a character comes in several tokens their texts are not the text. Then all of it is told with the
-        # prompt, for its end cannot be found.
+        # If a character spans several tokens, the tokens' texts do not add up to the text. The end of the prompt cannot
+        # be found then, so the whole text goes with the prompt.
         end = len(text) - len(made) if text.endswith(made) else len(text)
         index = choice.get("index")
         self.heads.append(
@@ -106,7 +106,7 @@ class EchoReader(TextStreamReader):
 
 
 def _as_chunk(event: Json, asked: Asked) -> Json:
-    """An event, or a whole answer, as an event of a chat."""
+    """Convert an event, or a whole answer, to an event of a chat."""
     choices = event.get("choices")
     made = {**event, "object": "chat.completion.chunk"} if event.get("object") == "text_completion" else {**event}
     if isinstance(choices, list):
@@ -116,7 +116,7 @@ def _as_chunk(event: Json, asked: Asked) -> Json:
 
 def _as_choice(choice: Any, asked: Asked) -> Any:
     if not isinstance(choice, dict):
-        return choice  # for the reader to refuse
+        return choice  # the reader refuses it
     text = choice.get("text")
     if text is not None and not isinstance(text, str):
         raise UpstreamFailed("The upstream's answer has a choice whose text is none.")
@@ -128,7 +128,7 @@ def _as_choice(choice: Any, asked: Asked) -> Any:
 
 
 def _entries(logprobs: Any, alternatives: int | None) -> list[Any]:
-    """Log probabilities, which come in lists side by side, token by token. llama.cpp has them as a chat has."""
+    """Return the log probabilities as a list of entries: servers send parallel lists; llama.cpp sends a chat's form."""
     if not isinstance(logprobs, dict):
         raise UpstreamFailed(_UNREADABLE)
     if isinstance(logprobs.get("content"), list):

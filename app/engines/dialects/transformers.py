@@ -1,4 +1,4 @@
-"""The server of Hugging Face's transformers, ``transformers serve``, which takes all of the API and uses a part."""
+"""The server of Hugging Face's transformers, ``transformers serve``: it accepts all of the API and honours a part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .unforced import UnforcedDialect
 
 @dataclass(frozen=True)
 class TransformersDialect(UnforcedDialect):
-    """Reads the arguments of calls that were made, and fails where one has none; it writes a token at least."""
+    """Parses the arguments of past calls, and fails if a call has none; generates at least one token."""
 
     def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
         yield from super().unsupported(request)
@@ -26,7 +26,7 @@ class TransformersDialect(UnforcedDialect):
     def adapt(self, body: Json) -> None:
         super().adapt(body)
         if "logit_bias" in body:
-            # It takes numbers with a point alone, and one of them at least.
+            # It accepts only floats, and at least one entry.
             body["logit_bias"] = {token: float(bias) for token, bias in body["logit_bias"].items()}
             if not body["logit_bias"]:
                 del body["logit_bias"]
@@ -37,7 +37,7 @@ class TransformersDialect(UnforcedDialect):
 
 TRANSFORMERS = TransformersDialect(
     "transformers",
-    # Its penalty is another than the API's. Pictures and sounds depend on the model, and are dropped by one without.
+    # Its penalty differs from the API's. Models without support for pictures or sounds drop them.
     frozenset({"sampling", "stop", "length", "max_tokens", "seed", "logit_bias", "tools"}),
     makes_choices=False,
     defaults={"temperature": 1, "top_p": 1},

@@ -1,4 +1,4 @@
-"""A server that shows tools to its model, and cannot make it call one."""
+"""A server that shows tools to its model but cannot force it to call one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .dialect import Dialect, unsupported
 
 @dataclass(frozen=True)
 class UnforcedDialect(Dialect):
-    """Cannot be made to call a tool, nor to call no more than one."""
+    """Cannot force a tool call, and cannot limit the calls to one."""
 
     def unsupported(self, request: Json) -> Iterator[UnsupportedParameter]:
         choice = ToolChoice.of(request)

@@ -1,4 +1,4 @@
-"""A server that was not recognised: it is asked in OpenAI's words, as most take them."""
+"""A server that was not recognised: it gets requests in OpenAI's dialect, which most servers accept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from dataclasses import replace
 
 from .openai import OPENAI
 
-# What it honours is not known. Its answers are held to what was asked, and an operator can take capabilities away.
-# Unlike OpenAI it may stand in a network of the operator's, from where it would fetch what clients name.
+# Its capabilities are not known. Its answers are checked against the request, and an operator can remove capabilities.
+# Unlike OpenAI's, it may be in the operator's network, from where it would fetch URLs that clients choose.
 UNKNOWN = replace(OPENAI, name="unknown", fetches=False)

@@ -1,4 +1,4 @@
-"""Embeddings, as servers of any dialect are asked for them and as they answer. There is no I/O in here."""
+"""Reads the embeddings in answers of servers of any dialect. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .reading import error_of, parse
 def read_vectors(
     data: bytes, count: int, drift: Drift, *, dimensions: int | None = None, secrets: tuple[str, ...] = ()
 ) -> Embedded:
-    """The vectors of an answer for ``count`` texts. ``dimensions`` are how many numbers each is to have; None: as many
-    as the others.
+    """Return the vectors of an answer for ``count`` texts. ``dimensions`` is the required length of each; None: all
+    must have the same length.
 
     Raises:
-        UpstreamFailed: there is not one for each text, one is none, or the answer does not tell the tokens.
-        ApiError: it tells of an error.
+        UpstreamFailed: there is not one vector for each text, one is invalid, or the answer does not report the tokens.
+        ApiError: the answer reports an error.
     """
     answer = parse(data)
     error = error_of(answer, secrets)
@@ -48,7 +48,7 @@ def read_vectors(
 
 
 def _in_order(listed: list[Json], drift: Drift) -> list[Json]:
-    """The entries in the order of their texts."""
+    """Return the entries in the order of their texts."""
     indices = [entry.get("index") for entry in listed]
     if all(index is None for index in indices):
         drift.count("index_missing")
@@ -70,14 +70,14 @@ def _vector(embedding: Any, drift: Drift) -> Sequence[float] | bytes:
         except (binascii.Error, ValueError):
             raise UpstreamFailed("The upstream's answer has an embedding in base64 that cannot be read.") from None
     else:
-        # Some give a list for each token; of a single one it is certain which is meant.
+        # Some servers return a list of vectors, one per token; if there is only one, the meaning is certain.
         if isinstance(embedding, list) and len(embedding) == 1 and isinstance(embedding[0], list):
             drift.count("embedding_nested")
             embedding = embedding[0]
         if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
             raise UpstreamFailed("The upstream's answer has an embedding that is no list of numbers.")
         data, numbers = b"", embedding
-    # A sum with an infinity, or with what is no number, is one too.
+    # A sum with an infinity or a NaN is not finite either.
     if not math.isfinite(sum(numbers)):
         raise UpstreamFailed("The upstream's answer has an embedding with a number that is none.")
     return data or numbers

@@ -1,8 +1,8 @@
-"""Pictures and sounds in messages, looked at before llama.cpp gets them.
+"""Validates pictures and sounds in messages before llama.cpp gets them.
 
-llama.cpp would fetch an address, whether it stands for a picture or in the place of a sound, start a program for what
-it cannot decode, and end with a failed assertion at a sound that is too short. So nothing goes on but data that came
-with the request, whose first bytes tell a form that it decodes itself, and whose header says how large it becomes.
+llama.cpp would fetch a URL in place of a picture or of a sound, start a program for data that it cannot decode, and
+abort with a failed assertion on a sound that is too short. So only data inside the request are passed on, whose first
+bytes show a format that llama.cpp decodes itself, and whose header says how large they become.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...errors import BadRequest
 from ...jsontypes import Json
 from . import pictures, sounds
 
-MOST_PARTS = 100  # pictures and sounds of a request
+MOST_PARTS = 100  # pictures and sounds per request
 LARGEST_PART = 20 << 20  # bytes
-MOST_PIXELS = 40_000_000  # of all pictures of a request together: some four bytes each once they are decoded
-LONGEST_SIDE = 200  # times the other
+MOST_PIXELS = 40_000_000  # of all pictures of a request together: about four bytes per pixel when decoded
+LONGEST_SIDE = 200  # times the other side
 LONGEST_SOUND = 1800  # seconds, of all sounds of a request together
 SHORTEST_SOUND = 0.1  # seconds
 
@@ -30,7 +30,7 @@ _SEND_PICTURE = "send the picture itself, as data:image/png;base64,… or the sa
 
 
 class Media:
-    """The pictures and sounds of one request, counted together."""
+    """Validates the pictures and sounds of one request, and counts them together."""
 
     def __init__(self) -> None:
         self._parts = 0
@@ -38,10 +38,10 @@ class Media:
         self._seconds = 0.0
 
     def translate(self, part: Json, place: str) -> Json:
-        """A part of the type image_url or input_audio as llama.cpp gets it; ``place`` is its path in the request.
+        """Return a part of the type image_url or input_audio for llama.cpp; ``place`` is its path in the request.
 
         Raises:
-            BadRequest: it is no data, or data of a kind or size that cannot be read.
+            BadRequest: the part has no data, or data of an unsupported kind or size.
         """
         self._parts += 1
         if self._parts > MOST_PARTS:
@@ -53,7 +53,7 @@ class Media:
         declared, data = _read_data_url(part["image_url"]["url"], place)
         if declared not in PICTURES:
             _refuse(place, f"its media type is none that this model reads; {_SEND_PICTURE}", _UNKNOWN_TYPE)
-        # The data tell what they are: many clients write image/jpeg over any picture.
+        # The data determine the type: many clients declare every picture as image/jpeg.
         kind = pictures.kind_of(data)
         if kind is None:
             _refuse(place, "the data are no picture in JPEG, PNG, GIF or BMP", "invalid_image_format")
@@ -87,13 +87,13 @@ class Media:
             _refuse(
                 place, f"the sounds of a request may last at most {LONGEST_SOUND} seconds together", "invalid_value"
             )
-        # Encoded anew it begins as WAV and MP3 do, never as an address, which llama.cpp would fetch.
+        # Re-encoded, it begins as WAV and MP3 do, never as a URL, which llama.cpp would fetch.
         encoded = base64.b64encode(data).decode()
         return {"type": "input_audio", "input_audio": {"data": encoded, "format": sound["format"]}}
 
 
 def in_messages(messages: list[Json]) -> bool:
-    """Whether any message holds a picture or a sound."""
+    """Whether any message has a picture or a sound."""
     contents = (message.get("content") for message in messages)
     return any(
         part.get("type") in ("image_url", "input_audio")
@@ -107,11 +107,11 @@ def _refuse(place: str, rule: str, code: str) -> NoReturn:
     raise BadRequest(f"Invalid value for '{place}': {rule}.", param=place, code=code)
 
 
-# What follows are data: URLs (RFC 2397) and base64 (RFC 4648).
+# Below: data: URLs (RFC 2397) and base64 (RFC 4648).
 
 
 def _read_data_url(url: str, place: str) -> tuple[str, bytes]:
-    """The media type, in lower case and without parameters, and the data."""
+    """Return the media type, in lower case and without parameters, and the data."""
     if url[:5].lower() != "data:":
         _refuse(place, f"this server fetches nothing; {_SEND_PICTURE}", "invalid_image_url")
     head, comma, text = url[5:].partition(",")

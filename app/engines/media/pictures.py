@@ -1,4 +1,4 @@
-"""Tells what picture data are and how large it is, by its header alone, without decoding it."""
+"""Determines the type and the size of a picture from its header alone, without decoding it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 
 
 def kind_of(data: bytes) -> str | None:
-    """The media type by the first bytes: one of JPEG, PNG, GIF and BMP, or None."""
+    """Return the media type by the first bytes: that of JPEG, PNG, GIF or BMP, else None."""
     for start, kind in (
         (b"\xff\xd8\xff", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -42,12 +42,12 @@ def _bmp_size(data: bytes) -> tuple[int, int] | None:
     return _unpack("<HH", data, 18) if old else _unpack("<ii", data, 18)
 
 
-_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})  # markers that stand alone
-_NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})  # among those of frames
+_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length field
+_NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})  # markers in the range of frame headers that are none
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """By the first header of a frame: segments are walked from one marker to the next."""
+    """Read the size from the first frame header, going through the segments from marker to marker."""
     at = 2
     while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
         marker = data[at + 1]
@@ -67,6 +67,6 @@ _SIZES = {"image/png": _png_size, "image/gif": _gif_size, "image/bmp": _bmp_size
 
 
 def size_of(data: bytes, kind: str) -> tuple[int, int] | None:
-    """Width and height in pixels; None when the header of this media type does not hold them."""
+    """Return width and height in pixels; None if the header of this media type does not have them."""
     size = _SIZES[kind](data)
     return None if size is None or min(size) < 1 else size

@@ -1,4 +1,4 @@
-"""Tells how long a recording lasts, and whether its form is one that can be relied on, without decoding it."""
+"""Determines the duration of a recording, and validates its format, without decoding it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from collections.abc import Iterator
 
 _MOST_CHANNELS = 8
 _SLOWEST, _FASTEST = 4_000, 192_000  # samples a second
-_LOUDEST = 1_000  # one is as loud as it should get
+_LOUDEST = 1_000  # largest absolute value of a float sample; values should stay within 1
 _MOST_CHUNKS = 1_000  # of a WAV
 _MOST_JUNK = 1 << 20  # bytes between the frames of an MP3
 
 
 def wav_seconds(data: bytes) -> float:
-    """By the header of RIFF WAVE.
+    """Return the duration of a RIFF WAVE recording in seconds, from its header.
 
     Raises:
-        ValueError: it is none, or none of whole numbers of 8 to 32 bits or floats of 32; its text is a rule.
+        ValueError: the data are no WAV, or the samples are not integers of 8 to 32 bits or 32-bit floats, or break a
+            limit; the error's text is the violated rule.
     """
     chunks: dict[bytes, bytes] = {}
     for name, content in itertools.islice(_wav_chunks(data), _MOST_CHUNKS):
@@ -29,7 +30,7 @@ def wav_seconds(data: bytes) -> float:
     if form is None or samples is None or len(form) < 16:
         raise ValueError("the data are no WAV, or cut off")
     kind, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", form)
-    if kind == 0xFFFE and len(form) >= 26:  # the true one is told further on
+    if kind == 0xFFFE and len(form) >= 26:  # the actual format code is in the extension
         kind = int.from_bytes(form[24:26], "little")
     if (kind, bits) not in ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32)):
         raise ValueError("a WAV must be PCM of 8, 16, 24 or 32 bits, or of floats of 32 bits")
@@ -45,8 +46,8 @@ def wav_seconds(data: bytes) -> float:
 
 
 def _wav_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks up to the one with the samples, which may be cut off, or of a length that was not known when the file
-    was written."""
+    """Yield the chunks up to the one with the samples, which may be truncated, or have a length that was not known when
+    the file was written."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return
     at = 12
@@ -59,29 +60,29 @@ def _wav_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _quiet(samples: bytes) -> bool:
-    """Whether no sample would become something that is no number in the spectrum of the sound."""
+    """Whether no sample would cause a NaN in the spectrum of the sound."""
     numbers = array.array("f", samples[: len(samples) // 4 * 4])
     if sys.byteorder == "big":
         numbers.byteswap()
-    # One that is no number spoils the sum, whatever it is compared with.
+    # A NaN makes the sum NaN; comparisons alone would not detect it.
     return not numbers or (math.isfinite(sum(numbers)) and min(numbers) >= -_LOUDEST and max(numbers) <= _LOUDEST)
 
 
-# Of MPEG audio layer III: kilobits a second, and samples a second, by their numbers in a frame's header.
+# MPEG audio layer III: kilobits per second, and samples per second, by their index in a frame's header.
 _RATES_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _FREQUENCIES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
 def mp3_seconds(data: bytes) -> float:
-    """By walking over the frames of MPEG audio layer III.
+    """Return the duration of an MPEG audio layer III recording in seconds, by going through its frames.
 
     Raises:
-        ValueError: it is none; the text is a rule.
+        ValueError: the data are no MP3, or damaged; the error's text is the violated rule.
     """
     at = 0
     if data[:3] == b"ID3" and len(data) >= 10:
-        # A tag's length has seven bits a byte.
+        # A tag's length has seven bits per byte.
         at = 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
     elif not (data[0] == 0xFF and data[1:2] and data[1] & 0xE0 == 0xE0):
         raise ValueError("the data are no MP3")
@@ -102,7 +103,7 @@ def mp3_seconds(data: bytes) -> float:
 
 
 def _mp3_frame(data: bytes, at: int) -> tuple[int, float]:
-    """The length in bytes and in seconds of the frame that begins here; 0 where none does."""
+    """Return the length in bytes and in seconds of the frame that begins at ``at``; zeros if none does."""
     if data[at] != 0xFF or data[at + 1] & 0xE6 != 0xE2:
         return 0, 0.0
     version = data[at + 1] >> 3 & 3

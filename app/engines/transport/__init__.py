@@ -1,1 +1,1 @@
-"""How engines reach the servers that run their models: connections, attempts, replicas and events."""
+"""The transport between engines and the servers that run their models: connections, attempts, replicas and events."""

@@ -1,4 +1,4 @@
-"""One attempt at one replica: what is sent, how long each step may take, and what the failures are called."""
+"""One attempt at one replica: sends the request, applies the timeout of each step, and classifies failures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .session import StaleConnection
 
 _LARGEST_ERROR = 64 << 10  # bytes of an error's body that are read
 _LARGE_BODY = 1 << 20  # bytes
-_MOST_STALE = 4  # connections in a row that were kept and had ended
-# Seconds for what follows the last event; then the connection can serve the next request.
+_MOST_STALE = 4  # stale keep-alive connections in a row
+# Seconds to wait for the rest of the response after the last event, so that the connection can be reused.
 _TAIL_SECONDS = 1.0
-# What a connection that was never accepted answers to the first write.
+# The errors of the first write to a connection that was never accepted.
 _NEVER_CONNECTED = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ENOENT, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """``deadline`` is that of the whole request, by the event loop's clock; ``secrets`` must not be seen in errors."""
+    """``deadline`` is that of the whole request, by the event loop's clock; ``secrets`` must not appear in errors."""
 
     method: str
     url: URL
@@ -40,9 +40,9 @@ class HttpRequest:
 
 
 class HttpResponse:
-    """An answer with status 2xx whose first bytes have come.
+    """An answer with status 2xx whose first bytes have arrived.
 
-    The clock runs only while bytes are waited for, not while their reader is busy; the deadline holds in any case.
+    The idle timeout runs only while `read` waits for bytes, not while the reader is busy; the deadline always applies.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, first: bytes, request: HttpRequest) -> None:
@@ -55,14 +55,14 @@ class HttpResponse:
         self._idle = request.timeouts.idle
         self._deadline = request.deadline
         self._left = False
-        self._since = 0.0  # when waiting began; 0 while nobody waits
+        self._since = 0.0  # when `read` began to wait; 0 while it does not wait
         self._timer = self._loop.call_at(min(self._now() + self._idle, self._deadline), self._tick)
 
     async def read(self) -> bytes:
-        """The next bytes, empty at the end.
+        """Return the next bytes, empty at the end.
 
         Raises:
-            Failed: they do not come.
+            Failed: reading fails or times out.
         """
         self._since = self._now()
         try:
@@ -73,10 +73,10 @@ class HttpResponse:
             self._since = 0.0
 
     async def read_all(self, largest: int) -> bytes:
-        """The whole body.
+        """Return the whole body.
 
         Raises:
-            Failed: it does not come, or has more than ``largest`` bytes.
+            Failed: reading fails or times out, or the body has more than ``largest`` bytes.
         """
         pieces, size, piece = [], 0, self.first
         while piece:
@@ -88,13 +88,13 @@ class HttpResponse:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Close the connection unless the answer was read to its end, or left."""
+        """Close the connection, unless the answer was read to its end or `leave` was called."""
         self._timer.cancel()
         if not self._left:
             self._response.close()
 
     def leave(self) -> None:
-        """Close, but let what ends the answer arrive first, so that the connection can be used again."""
+        """Close after a delay in which the end of the answer can arrive, so that the connection can be reused."""
         self._left = True
         if not self._response.closed:
             self._loop.call_later(_TAIL_SECONDS, self._response.close)
@@ -113,7 +113,7 @@ async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResp
     """Send a request and wait for the first bytes of the answer.
 
     Raises:
-        Failed: the connection, the answer or its status is not as it should be.
+        Failed: the connection fails, the answer is invalid or late, or its status is not 2xx.
     """
     now = asyncio.get_running_loop().time()
     timeouts = request.timeouts
@@ -134,8 +134,8 @@ async def send(session: aiohttp.ClientSession, request: HttpRequest) -> HttpResp
 
 
 async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> aiohttp.ClientResponse:
-    """The head of the answer. Servers close connections that they said they would keep, llama.cpp's after each stream:
-    what went into such a one goes into another."""
+    """Return the head of the answer. Servers close connections that they promised to keep alive; llama.cpp's does after
+    each stream. A request that was sent on a stale connection is sent again on another."""
     tries = 0
     while True:
         try:
@@ -154,7 +154,7 @@ async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> aiohtt
 
 
 def unusable(reason: str) -> Failed:
-    """An answer came that breaks the protocol or a limit."""
+    """Return the failure for an answer that breaks the protocol or a limit."""
     return Failed(Cause.UNUSABLE, reason, UpstreamFailed(UNUSABLE), Verdict.FAULTY)
 
 
@@ -164,7 +164,7 @@ def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    # A large body is written piece by piece, and other answers go on meanwhile.
+    # A large body is written in pieces, so that the event loop can serve other answers in between.
     return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
 
 
@@ -182,7 +182,7 @@ async def _failed_by_status(response: aiohttp.ClientResponse, secrets: tuple[str
 
 def _failed_opening(error: Exception, *, begun: bool) -> Failed:
     if isinstance(error, aiohttp.ClientSSLError):
-        # As it may be somebody else who answers, nothing is tried again.
+        # The peer may be an impostor, so there is no retry.
         return _unreachable("no TLS connection: certificate or protocol", repeatable=False)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return _unreachable("its name has no address")
@@ -193,7 +193,7 @@ def _failed_opening(error: Exception, *, begun: bool) -> Failed:
     ):
         return _unreachable(f"no connection: {errno.errorcode.get(error.errno or 0, 'unknown')}")
     if isinstance(error, TimeoutError):
-        # A whole answer begins when it is complete: one that asks for many tokens may take so long.
+        # The first byte of a non-streamed answer arrives once it is complete, which takes long for many tokens.
         return Failed(Cause.LATE, "no first byte in time", UpstreamTimeout(LATE), Verdict.FAULTY)
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
         return Failed(Cause.UNUSABLE, "the answer is not HTTP", UpstreamFailed(UNUSABLE))

@@ -1,4 +1,4 @@
-"""The bodies of requests to engines, as bytes."""
+"""Encodes the bodies of requests to engines."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def encode(body: Json) -> bytes:
-    """A body as JSON. A lone surrogate, which JSON can spell, is no text: it becomes a question mark.
+    """Encode a body as JSON. A lone surrogate, which JSON can express but UTF-8 cannot, becomes a question mark.
 
     Raises:
-        ValueError: the body has a number that JSON has no form for.
+        ValueError: the body has a number that JSON cannot represent.
     """
     try:
         return orjson.dumps(body)

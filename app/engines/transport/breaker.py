@@ -1,4 +1,4 @@
-"""A circuit breaker: keeps requests from a replica that fails, and from no other client those of one that it fails."""
+"""A circuit breaker: stops requests to a failing replica, but no single client's failures stop those of others."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections import Counter
 
 from .failures import Verdict
 
-CONSECUTIVE = 5  # failures of the connection without a success between that open it
+CONSECUTIVE = 5  # consecutive connection failures that open it
 WINDOW = 60.0  # seconds for which an outcome counts
-COOL_DOWN = 2.0  # seconds that it stays open; twice as long each time that it opens again before a success
+COOL_DOWN = 2.0  # seconds that it stays open; doubles each time that it opens again before a success
 LONGEST_COOL_DOWN = 60.0  # seconds
-FIRST_DOUBT = 0.5  # seconds; twice as long with each failure before a success
+FIRST_DOUBT = 0.5  # seconds; doubles with each failure before a success
 LONGEST_DOUBT = 30.0  # seconds
 
 
 class Breaker:
-    """Closed: requests pass. Open: none do, until it has cooled down and a probe of ours was answered.
+    """Closed: requests pass. Open: none pass until it has cooled down and a probe of ours was answered.
 
-    What opens it is what no single client can bring about while others are served. That nobody can be connected to is
-    the replica's fault. A connection that breaks may be the request's: it counts as long as no other client has
-    success. So may a status, or an answer that is late or unusable: they count only where they befall several clients
-    and none has success. A client is the short name of its API key, None where no key is asked for. Times are those of
+    No single client can open it while others are served. A refused connection is the replica's fault and always counts.
+    A broken connection may be the request's fault: it counts as long as no other client succeeds. An error status, or
+    an answer that is late or unusable, may also be the request's fault: it counts only if several clients fail and none
+    succeeds. A client is identified by the short name of its API key, None if no key is required. Times are those of
     the event loop's clock, in seconds.
     """
 
@@ -30,7 +30,7 @@ class Breaker:
         self._cool_down = COOL_DOWN
         self._row: Counter[Verdict] = Counter()  # failures since the last success
         self._doubted_until = 0.0
-        # When each client last had success, and when it last failed, unless it had success since.
+        # When each client last succeeded, and when it last failed, unless it has succeeded since.
         self._succeeded: dict[str | None, float] = {}
         self._failed: dict[str | None, float] = {}
 
@@ -40,15 +40,15 @@ class Breaker:
         return self._until is None
 
     def wait(self, now: float) -> float:
-        """Seconds until a probe may close it; 0 where it is closed or has cooled down."""
+        """Return the seconds until a probe may close it; 0 if it is closed or has cooled down."""
         return 0.0 if self._until is None else max(0.0, self._until - now)
 
     def doubted(self, now: float) -> bool:
-        """Whether requests should rather go to another replica: the last of this one failed not long ago."""
+        """Whether other replicas are preferred, because the last request to this one failed recently."""
         return now < self._doubted_until
 
     def succeeded(self, now: float, client: str | None) -> None:
-        """An answer came whole, or was given up by its reader."""
+        """Record an answer that arrived whole, or whose reader left."""
         self._succeeded[client] = now
         self._failed.pop(client, None)
         self._row.clear()
@@ -56,9 +56,9 @@ class Breaker:
         self._cool_down = COOL_DOWN
 
     def failed(self, now: float, client: str | None, verdict: Verdict) -> bool:
-        """An attempt failed, with `Verdict.GONE`, `BROKEN` or `FAULTY`. Gives whether this opened the breaker."""
+        """Record a failed attempt with `Verdict.GONE`, `BROKEN` or `FAULTY`. Returns whether it opened the breaker."""
         if self._until is not None:
-            return False  # it began before
+            return False  # the attempt began before it opened
         self._failed[client] = now
         self._doubted_until = now + min(FIRST_DOUBT * 2 ** min(self._row.total(), 10), LONGEST_DOUBT)
         self._row[verdict] += 1
@@ -75,14 +75,14 @@ class Breaker:
         return opens
 
     def open(self, now: float) -> None:
-        """Let no request pass until it has cooled down and was probed."""
-        # Spread, so that workers do not all probe at the same time.
+        """Open it: no request passes until it has cooled down and a probe was answered."""
+        # Jitter, so that workers do not all probe at the same time.
         self._until = now + self._cool_down * random.uniform(0.75, 1.25)
         self._cool_down = min(2 * self._cool_down, LONGEST_COOL_DOWN)
         self._failed.clear()
         self._row.clear()
 
     def mended(self, now: float) -> None:
-        """A probe was answered: close, if it has cooled down."""
+        """Record an answered probe: close the breaker if it has cooled down."""
         if self._until is not None and now >= self._until:
             self._until = None

@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into server-sent events, as "Interpreting an event stream" of the HTML standard has it."""
+"""Parses a stream of bytes into server-sent events, following "Interpreting an event stream" of the HTML standard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 LARGEST_EVENT = 16 << 20  # bytes
 
-# Comes last, in place of data, from a stream that ended in good order but without ``[DONE]``. It is not JSON.
+# The last item, in place of data, of a stream that ended cleanly but without ``[DONE]``. It is not JSON.
 MISSING_DONE: Final = b"[missing DONE]"
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -15,32 +15,32 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(Exception):
-    """An event has more bytes than it may have."""
+    """An event exceeds the maximum size."""
 
 
 class EventParser:
-    """Gives the data of events from a stream that may be split anywhere.
+    """Returns the data of events from a stream that may be split anywhere.
 
     Lines end in CR, LF or CRLF, an empty line ends an event, lines that begin with a colon are comments. Only ``data``
-    matters here. ``largest`` is in bytes.
+    fields are used. ``largest``, the maximum size of an event, is in bytes.
     """
 
     def __init__(self, largest: int = LARGEST_EVENT) -> None:
         self._largest = largest
-        self._line: list[bytes] = []  # the pieces of a line that has no end yet
+        self._line: list[bytes] = []  # the pieces of an incomplete line
         self._data: list[bytes] = []
-        self._size = 0  # of both; 0 only between events
+        self._size = 0  # bytes of both; 0 only between events
         self._after_cr = False
         self._begun = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of the events that are complete with this chunk.
+        """Return the data of the events that this chunk completes.
 
         Raises:
             EventTooLarge: an event has more than ``largest`` bytes.
         """
-        # Nearly every chunk is whole events of one data line each. When the cuts account for every line feed, no line
-        # is left that would have to be looked at.
+        # Fast path: nearly every chunk consists of whole events of one data line each. If the splits account for every
+        # line feed, no other line needs parsing.
         if (
             not self._size
             and chunk[:6] == b"data: "
@@ -72,7 +72,7 @@ class EventParser:
                 self._line = []
             self._take(line, events)
         if rest:
-            # Joined only when the line ends: a long line that comes in many pieces is not copied for each of them.
+            # Joined only when the line ends, so that a long line in many pieces is not copied for each piece.
             self._line.append(rest)
             self._size += len(rest)
         self._check_size()

@@ -1,4 +1,4 @@
-"""What a failed attempt means, for the client, the log and the replica."""
+"""The meaning of a failed attempt for the client, the log and the replica."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...errors import ApiError, EngineUnavailable, RateLimited, UpstreamFailed, 
 from ...jsontypes import Json
 from . import reasons, retrying
 
-# Statuses by which an upstream speaks of the request itself.
+# Statuses by which an upstream reports an error in the request itself.
 _OF_THE_REQUEST = frozenset({400, 409, 413, 422})
 _REPEATABLE = frozenset({408, 429, 502, 503, 504, 529})
-# What OpenAI says with 429 when no waiting helps. No set: what an upstream sends may have no hash.
+# OpenAI's codes with 429 when waiting does not help. Not a set: values that an upstream sends may be unhashable.
 _NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
 UNUSABLE = "The model's engine sent an answer that cannot be used."
@@ -37,8 +37,8 @@ _ADDRESS = (
 class Cause(enum.Enum):
     """How an attempt failed."""
 
-    UNREACHABLE = enum.auto()  # nobody took the request
-    LOST = enum.auto()  # the connection ended before the answer began; whether the request was read is not known
+    UNREACHABLE = enum.auto()  # no server accepted the request
+    LOST = enum.auto()  # the connection ended before the answer began; the request may or may not have been read
     BROKEN_OFF = enum.auto()  # it ended in the middle of the answer
     LATE = enum.auto()
     STATUS = enum.auto()  # an answer with an error status
@@ -46,22 +46,22 @@ class Cause(enum.Enum):
 
 
 class Verdict(enum.Enum):
-    """What a failed attempt says of the replica."""
+    """What a failed attempt indicates about the replica."""
 
-    GONE = enum.auto()  # nobody can be reached, whatever the request
-    BROKEN = enum.auto()  # the connection failed; the request may have brought that about
-    FAULTY = enum.auto()  # it answers with an error, too late or nonsense, because of itself or of the request
-    BUSY = enum.auto()  # it works, and has too much to do
+    GONE = enum.auto()  # no server can be reached, whatever the request
+    BROKEN = enum.auto()  # the connection failed; the request may have caused that
+    FAULTY = enum.auto()  # it answers with an error, too late or with nonsense, because of itself or of the request
+    BUSY = enum.auto()  # it works and is overloaded
     SOUND = enum.auto()  # it works; the request or our configuration is at fault
 
 
 @dataclass(eq=False)
 class Failed(Exception):
-    """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither holds an address or a key.
+    """An attempt failed. ``error`` is for the client, ``reason`` for the log: neither contains an address or a key.
 
-    ``repeatable`` says that another attempt may help and does no harm, ``elsewhere`` that it may at another replica
-    alone; ``retry_after`` is in seconds. Of an answer with an error status, ``status`` is that, and ``told`` the error
-    object that it has.
+    ``repeatable``: a retry may help and does no harm. ``elsewhere``: a retry may help only on another replica.
+    ``retry_after`` is in seconds. For an answer with an error status, ``status`` is the status and ``told`` the error
+    object in the body.
     """
 
     cause: Cause
@@ -76,8 +76,8 @@ class Failed(Exception):
 
 
 def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> Failed:
-    """The failure that an answer with another status than 2xx is; ``secrets`` are cut out of what it says. The client
-    is told the reason that the upstream gives, but for what only its operator can mend: that stands in the log."""
+    """Return the failure for an answer with a status other than 2xx; ``secrets`` are redacted. The client gets the
+    reason that the upstream gives, unless only our operator can fix the problem: then only the log has the reason."""
     error = error_object(body, secrets)
     why = reasons.of(error, secrets)
     wait = retrying.retry_after(headers)
@@ -90,7 +90,7 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
         return failed(reason, UpstreamFailed(_CREDENTIALS), Verdict.SOUND, elsewhere=True)
     of_the_request = status in _OF_THE_REQUEST or (status == 404 and _names_a_parameter(error))
     if of_the_request or (status in (500, 501) and reasons.is_of_the_request(error)):
-        # Other engines' words for a request that breaks the rules are 400 here, as the document has it.
+        # Other engines' statuses for an invalid request become 400 here, as the document defines.
         told = {**error, "message": why}
         return failed(reason, UpstreamRefused(status if status in (400, 404, 413) else 400, told), Verdict.SOUND)
     if 400 <= status < 500 and status not in _REPEATABLE:
@@ -109,16 +109,16 @@ def failed_by_status(status: int, headers: Mapping[str, str], body: bytes, secre
     if status in (408, 504):
         verdict = Verdict.BUSY if status == 408 else Verdict.FAULTY
         return failed(reason, UpstreamTimeout(LATE), verdict, repeatable=True)
-    # Many engines answer 500 to a request that they cannot digest: it would do the same harm to the next replica.
+    # Many engines answer 500 to a request that they cannot process: it would fail on the next replica too.
     passing = status in _REPEATABLE
     message = reasons.sentence("The model's engine failed to answer", why) + (" Retry in a moment." if passing else "")
     return failed(reason, UpstreamFailed(message), Verdict.FAULTY, repeatable=passing)
 
 
 def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
-    """The error object in a body: OpenAI's shape and those of engines that differ; empty when there is none.
+    """Return the error object in a body, in OpenAI's shape or those of other engines; empty if there is none.
 
-    Of FastAPI's ``detail`` only place and rule are taken, not the value that it quotes.
+    From FastAPI's ``detail`` only location and message are taken, not the value that it quotes.
     """
     try:
         value = json.loads(body)
@@ -140,7 +140,7 @@ def error_object(body: bytes, secrets: tuple[str, ...] = ()) -> Json:
 
 
 def without(secrets: Iterable[str], error: Mapping[str, Any]) -> Json:
-    """An error object with secrets cut out of its texts."""
+    """Return an error object with secrets redacted from its texts."""
     cut = dict(error)
     for name, text in error.items():
         if isinstance(text, str):

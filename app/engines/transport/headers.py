@@ -1,4 +1,4 @@
-"""What requests to an upstream carry of its configuration, and what of that no error may show."""
+"""The headers of requests to an upstream, from its configuration, and the secrets that no error may show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .options import UpstreamOptions
 
 
 def headers_of(options: UpstreamOptions, accept: str, *, body: bool = True) -> CIMultiDict[str]:
-    """The headers of requests to an upstream; ``body``: they carry JSON."""
+    """Return the headers of requests to an upstream; ``body``: the requests have a JSON body."""
     headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "parley"})
     if body:
         headers["Content-Type"] = "application/json"
@@ -20,10 +20,10 @@ def headers_of(options: UpstreamOptions, accept: str, *, body: bool = True) -> C
 
 
 def secrets_of(options: UpstreamOptions) -> tuple[str, ...]:
-    """What no error may show, the longest first."""
+    """Return the texts that no error may show, the longest first."""
     found = {options.key or "", *options.headers.values(), *options.base_urls}
     for text in options.base_urls:
         url = URL(text)
-        # A bare word is the name of a service, and a word that errors may use.
+        # A host without a dot is a service name, and may be an ordinary word in errors.
         found |= {f"{url.host}:{url.port}", url.host if url.host and "." in url.host else ""}
     return tuple(sorted((secret for secret in found if secret and len(secret) > 3), key=len, reverse=True))

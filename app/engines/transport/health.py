@@ -1,4 +1,4 @@
-"""Looks in the background whether replicas that are believed broken have mended, and tells whether any works."""
+"""Probes replicas with open breakers in the background until they recover, and reports whether any replica works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("parley")
 
 
 class Health:
-    """Probes each replica once from the start, and after that only those that are believed broken."""
+    """Probes each replica once at the start, and after that only those whose breaker is open."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Health:
             self.watch(replica, first=True)
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Cancel the background tasks."""
         tasks = list(self._watching.values())
         for task in tasks:
             task.cancel()
@@ -71,7 +71,7 @@ class Health:
         return failed is None and replica.breaker.closed
 
     def watch(self, replica: Replica, *, first: bool = False) -> None:
-        """Look after a replica until requests may be sent to it; ``first``: at once, in case it has not come up."""
+        """Probe a replica until requests may be sent to it; ``first``: also at once, in case it is not up yet."""
         task = self._watching.get(replica)
         if (task is not None and not task.done()) or (first and self._options.health_path is None):
             return
@@ -90,7 +90,7 @@ class Health:
             await asyncio.sleep(max(pause, replica.breaker.wait(now())))
             try:
                 await replica.try_again(self._session, self._headers, self._post_headers)
-            except Exception:  # it must not end this: nobody else asks
+            except Exception:  # no error may end this task: nothing else probes the replica
                 log.exception("upstream of %s, %s: could not be probed", self._options.name, replica.label)
-            # Spread, so that workers do not all ask at the same time.
+            # Jitter, so that workers do not all probe at the same time.
             pause = self._options.probe_seconds * random.uniform(0.5, 1.5)

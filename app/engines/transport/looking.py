@@ -1,4 +1,4 @@
-"""Looks at a server: small questions side by side, to find out what kind it is."""
+"""Examines a server with small concurrent requests, to detect its kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-# The path below the base URL that lists the models; the others that are asked for are below the server's root.
+# The path of the list of models, below the base URL; all other requested paths are below the server's root.
 LISTING = "/models"
 
 _LARGEST = 1 << 20  # bytes of an answer that are read
@@ -18,7 +18,7 @@ _LARGEST = 1 << 20  # bytes of an answer that are read
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An answer, whatever its status. The names of ``headers`` are in lower case."""
+    """An answer of any status. The names of ``headers`` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -28,8 +28,8 @@ class Seen:
 async def look(
     session: aiohttp.ClientSession, base_url: str, headers: CIMultiDict[str], paths: Iterable[str], seconds: float
 ) -> dict[str, Seen]:
-    """What is answered to GET at `LISTING` and at paths of the root, by path; nothing where there is no answer within
-    so many seconds. ``headers`` go to the list of models alone: only there was a key meant to go."""
+    """Return the answers to GET of `LISTING` and of paths below the root, by path, without those that do not arrive
+    within ``seconds``. Only the request for the list has ``headers``: the key is meant only for the API."""
     plain = CIMultiDict({name: headers[name] for name in ("Accept-Encoding", "User-Agent") if name in headers})
     root = _root(base_url)
     asked = {LISTING: (base_url + LISTING, headers)} | {path: (root + path, plain) for path in paths}
@@ -38,7 +38,7 @@ async def look(
 
 
 def _root(base_url: str) -> str:
-    """Where the server's own paths begin: before the version of the API."""
+    """Return the URL of the server's root: the base URL without the API's version."""
     above, _, last = base_url.rpartition("/")
     return above if last[:1] == "v" and last[1:].isdigit() else base_url
 

@@ -1,4 +1,4 @@
-"""What a configuration says of an upstream: where it is, how long it may take, how much it may send."""
+"""The configuration of an upstream: its addresses, its timeouts, and its size limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Seconds = Annotated[float, Meta(ge=0.001, le=86400)]
 
 
 class Timeouts(Table, frozen=True, kw_only=True):
-    """``first_byte`` is that of the body, from the start of an attempt."""
+    """``first_byte`` is the timeout for the first byte of the body, from the start of an attempt."""
 
     connect: Annotated[
         Seconds,
@@ -34,7 +34,7 @@ class Timeouts(Table, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A request of ours that shows whether a replica works: JSON that is posted to a path."""
+    """A request of ours that tests whether a replica works: JSON that is posted to a path."""
 
     path: str
     body: bytes
@@ -42,14 +42,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamOptions:
-    """One model elsewhere, behind one replica or several.
+    """One upstream model, behind one replica or several.
 
     ``name`` is the model's id, for the log and errors. Each of ``base_urls`` ends before ``/chat/completions``.
-    ``headers`` are sent with every request. ``retries`` are attempts after the first. ``max_answer`` and ``max_event``
-    are in bytes, of a whole answer and of one event. ``health_path`` is relative to the base URL, None for none.
-    ``trial`` is what a replica that failed must answer before it gets requests again, None: the health path.
-    ``socket`` is the path of a unix socket that leads there instead of the network.
-    All of it is checked where a configuration is read.
+    ``headers`` are sent with every request. ``retries`` is the number of attempts after the first. ``max_answer`` and
+    ``max_event`` limit a whole answer and one event, in bytes. ``health_path`` is relative to the base URL, None for
+    none. ``trial`` is the request that a failed replica must answer before it gets requests again, None: the health
+    path. ``socket`` is the path of a unix socket to use instead of the network.
+    All values are validated when a configuration is read.
     """
 
     name: str

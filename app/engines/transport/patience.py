@@ -1,4 +1,4 @@
-"""How one request is repeated to a server that somebody starts again when it ends: the model process."""
+"""Retries one request to a server that a supervisor restarts when it ends: the model process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 
 from .failures import Cause, Failed
 
-# How long a request waits for a server that loads or is started again, and how often it asks, in seconds.
+# In seconds: how long a request waits for a server that loads or restarts, and the interval between attempts.
 PATIENCE = 2.0
 _PAUSE = 0.05
 _AT_ONCE = 0.5
 
 
 class Patience:
-    """Repeats a request while nobody takes it, and once more when the server died under it.
+    """Retries a request while no server accepts it, and once more if the server died before it answered.
 
-    Only once, and only when it died at once, as a request does that met a process about to end: one that kills the
-    process itself must not kill it again and again.
+    The second kind of retry happens only once, and only if the server died at once, which suggests that the process was
+    already about to end. A request that itself kills the process must not kill it again and again.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class Patience:
         self._lost = False
 
     def asks(self) -> None:
-        """An attempt begins."""
+        """Record the start of an attempt."""
         self._asked = self._time()
 
     def pause(self, failed: Failed) -> float | None:
-        """Seconds until the next attempt, None if there is to be none."""
+        """Return the seconds until the next attempt, None for no further attempt."""
         if failed.cause is Cause.LOST:
             if self._lost or self._time() - self._asked > _AT_ONCE:
                 return None

@@ -1,6 +1,6 @@
-"""What an upstream says is wrong, as a client may read it: one sentence, without addresses, keys and files.
+"""Cleans an upstream's error messages for clients: one sentence, without addresses, keys and file paths.
 
-Some quote what was sent, whole prompts too: a reason is short, and ends where such a quotation is known to begin.
+Some upstreams quote the request, even whole prompts: a reason is short, and ends where a known quotation begins.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 from ...jsontypes import Json
 
 LONGEST = 300  # characters
-_READ = 4_000  # characters that are looked at
-_CLEANED = 1_000  # characters that are cleaned: what is cut out makes room for more
+_READ = 4_000  # characters that are read
+_CLEANED = 1_000  # characters that are cleaned: more than LONGEST, as redaction shortens them
 
 _CUT = "…"
 
-# Where a client's value, or the names of an operator's models, begin: as pydantic and LiteLLM tell of them.
+# Where a client's value, or the names of an operator's models, begin in messages of pydantic and LiteLLM.
 _QUOTATION = re.compile(
     r"""(?:['"](?:input|ctx)['"]\s*:|\[type=\w+,|\binput_value=|\b(?:Received|Available) Model Group)"""
 )
-# What wraps another server's words in LiteLLM's and in OpenAI's library's.
+# Prefixes by which LiteLLM and OpenAI's library wrap another server's message.
 _WRAPPING = re.compile(r"^(?:(?:litellm\.)?[A-Z]\w*(?:Error|Exception)(?::\s*|\s+-\s+)|Error code: \d{3} - )")
 
 _SECRETS = [
@@ -35,20 +35,20 @@ _SECRETS = [
         r"\b(?:pk|rk|ak|org|proj|gsk|xai|nvapi|hf|ghp|glpat)[-_](?=[A-Za-z_-]*\d)[\w-]{8,}",
         r"\bAIza[\w-]{20,}",
         r"\b(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{40,}={0,2}",
-        # Hosts, which are most often told with a port.
+        # Hosts, which mostly appear with a port.
         r"\[[0-9a-fA-F:]{2,39}\](?::\d{1,5})?",
         r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b",
         r"\b[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+:\d{2,5}\b",
         r"(?<![\w.-])[A-Za-z][A-Za-z0-9-]*:\d{4,5}\b(?!\s*tokens)",
         r"\b(?:[A-Za-z0-9-]+\.)+(?:local|internal|intranet|lan|corp|svc|com|net|org|io|ai|dev|cloud)\b",
         r"(?i)\bhost=['\"][^'\"]*['\"]",
-        # Files: two steps at least, unless they lead to a place in the request.
+        # File paths of at least two components, unless they point to a place in the request.
         r"(?<![\w/.<])~?/(?!(?:messages|tools|response_format)/)(?:[\w.+@-]+/)+[\w.+@-]*",
         r"\b[A-Za-z]:\\[^\s'\"]+",
     )
 ]
 
-# Words by which servers that answer 500 speak of the request all the same.
+# Phrases that show that the request is at fault although the server answers 500.
 _OF_THE_REQUEST = re.compile(
     r"\b(?:image|audio|video|picture|vision|multimodal|modalit|tool|function|role|content|param|field|schema|grammar"
     r"|logprobs)\w*\b[^.;]{0,40}?\b(?:is|are) not (?:supported|allowed|valid|permitted)"
@@ -61,7 +61,7 @@ _OF_THE_REQUEST = re.compile(
     r"|\b(?:BadRequestError|UnsupportedParamsError|ContextWindowExceededError|RequestValidationError)\b",
     re.IGNORECASE,
 )
-# Words by which they speak of themselves, in the same words.
+# Words that show that such a message is about the server itself.
 _OF_THE_SERVER = re.compile(r"\b(?:CUDA|HIP|ROCm|NCCL|cuBLAS|cuDNN|Vulkan|Traceback)\b")
 
 _TYPES = ("invalid_request_error", "BadRequestError", "exceed_context_size_error", "unsupported_parameter")
@@ -69,12 +69,12 @@ _CODES = (400, "400", 413, "413", 422, "422", *_TYPES)
 
 
 def of(error: Mapping[str, Any], secrets: Iterable[str] = ()) -> str:
-    """The reason in an error object, of `LONGEST` characters at most; empty where it tells none."""
+    """Return the reason in an error object, at most `LONGEST` characters; empty if it has none."""
     return clean(error.get("message"), secrets)
 
 
 def clean(text: object, secrets: Iterable[str] = ()) -> str:
-    """A text of an upstream as one line that may be shown."""
+    """Return an upstream's text as one line that may be shown to clients; empty if it is unusable."""
     if not isinstance(text, str) or "Traceback (most recent" in text:
         return ""
     text = _unwrapped(text[:_READ])
@@ -84,15 +84,15 @@ def clean(text: object, secrets: Iterable[str] = ()) -> str:
         text = text[: quotation.start()].rstrip(" .,;\n")
     line = "".join(character for character in " ".join(text.split()) if character.isprintable())
     if len(line) > _CLEANED:
-        line = line[:_CLEANED].rpartition(" ")[0]  # half a key is not known for one
+        line = line[:_CLEANED].rpartition(" ")[0]  # a truncated key would not match the patterns
     for pattern in _SECRETS:
         line = pattern.sub(_CUT, line)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + _CUT
 
 
 def is_of_the_request(error: Mapping[str, Any]) -> bool:
-    """Whether an error that came with a status of the server's own speaks of the request."""
-    # No sets: what an upstream sends may have no hash.
+    """Whether an error with the status of a server error reports a fault of the request."""
+    # Not sets: values that an upstream sends may be unhashable.
     if error.get("type") in _TYPES or error.get("code") in _CODES:
         return True
     message = error.get("message")
@@ -102,13 +102,13 @@ def is_of_the_request(error: Mapping[str, Any]) -> bool:
 
 
 def sentence(head: str, reason: str) -> str:
-    """A sentence with a reason after it, where there is one."""
+    """Return a sentence, followed by the reason if there is one."""
     told = reason.rstrip(" .:;")
     return f"{head}: {told}." if told else f"{head}."
 
 
 def _unwrapped(text: str) -> str:
-    """The words of the server that others pass on in their own."""
+    """Return the original server's message, without the wrapping of intermediaries."""
     for _ in range(4):
         wrapping = _WRAPPING.match(text)
         if wrapping is None:

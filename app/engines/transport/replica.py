@@ -1,4 +1,4 @@
-"""One replica of an upstream: where it is, how busy it is, and whether it is believed to work."""
+"""One replica of an upstream: its address, its load, and its health."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .retrying import LONGEST_ASKED_PAUSE
 
 _PROBE_BYTES = 8 << 20
 _PROBE_SECONDS = 5.0
-# What a failed attempt may show of a replica that works.
+# The verdicts of failed attempts at a replica that works.
 _WORKS = (Verdict.BUSY, Verdict.SOUND)
-# How attempts fail when a server ends.
+# The causes by which attempts fail when a server ends.
 _LOST = (Cause.UNREACHABLE, Cause.LOST, Cause.BROKEN_OFF)
-# Seconds for which the result of a probe stands in for another one.
+# Seconds for which the result of a probe is cached.
 _PROBE_HOLDS = 1.0
 
 
 class Watcher(Protocol):
-    """Is told when a replica was away: what comes back may be another server."""
+    """Is notified when a replica was unreachable: a different server may come back."""
 
     def lost(self, replica: Replica) -> None:
-        """A connection to it could not be made, or broke."""
+        """A connection to the replica could not be made, or broke."""
         ...
 
     async def back(self, replica: Replica) -> None:
-        """It answers again after it was believed broken; requests go to it once this returns."""
+        """The replica answers again after its breaker was open; it gets requests once this returns."""
         ...
 
 
 class Replica:
-    """Knows its outstanding requests and what became of the past ones. ``label`` is its name in the log. ``kind`` is
-    the kind of server that it is, for those who tell kinds apart, and ``watcher`` one of these."""
+    """Tracks its outstanding requests and the outcomes of past ones. ``label`` is its name in the log. ``kind`` is the
+    kind of its server if that is detected, and ``watcher`` the object that detects it."""
 
     def __init__(self, options: UpstreamOptions, index: int) -> None:
         self.label = f"replica {index + 1} of {len(options.base_urls)}"
@@ -48,7 +48,7 @@ class Replica:
         self.breaker = Breaker()
         self.outstanding = 0
         self.busy_until = 0.0
-        self.seen = False  # it has answered since it was last believed broken
+        self.seen = False  # it has answered since its breaker was last open
         self._options = options
         self.base_url = options.base_urls[index].rstrip("/")
         self._urls: dict[str, URL] = {}
@@ -57,22 +57,22 @@ class Replica:
         self._failed: Failed | None = None
 
     def url(self, path: str) -> URL:
-        """The address of a path, which is one of a few and never a client's."""
+        """Return the URL of a path. Results are cached: paths must be few and never come from clients."""
         found = self._urls.get(path)
         if found is None:
             found = self._urls[path] = URL(self.base_url + path)
         return found
 
     def rank(self, now: float) -> tuple[bool, bool, int]:
-        """The lower, the rather requests should go to it."""
+        """Return a sort key for load balancing; lower is better."""
         return self.busy_until > now, self.breaker.doubted(now), self.outstanding
 
     def judge(self, failed: Failed, client: str | None, now: float) -> bool:
-        """Take note of a client's failed attempt. Gives whether it opened the breaker."""
+        """Record a client's failed attempt. Returns whether it opened the breaker."""
         if failed.retry_after is not None and failed.verdict is not Verdict.SOUND:
             self.busy_until = max(self.busy_until, now + min(failed.retry_after, LONGEST_ASKED_PAUSE))
         if failed.elsewhere:
-            self.busy_until = now + LONGEST_ASKED_PAUSE  # the others do better
+            self.busy_until = now + LONGEST_ASKED_PAUSE  # prefer the other replicas
         if self.watcher is not None and failed.cause in _LOST:
             self.watcher.lost(self)
         if failed.verdict in _WORKS:
@@ -84,8 +84,8 @@ class Replica:
     async def probe(
         self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, fresh: bool = False
     ) -> Failed | None:
-        """Ask for the health path; None when it answers. Those who ask at the same time share one probe, and so do
-        those who ask within a second after it, unless they want a ``fresh`` one."""
+        """Request the health path. Returns the failure, None if it answers. Concurrent callers share one probe; its
+        result is also reused for a second, except for callers that want a ``fresh`` one."""
         loop = asyncio.get_running_loop()
         if self._probe is None:
             if not fresh and loop.time() < self._probed + _PROBE_HOLDS:
@@ -94,8 +94,9 @@ class Replica:
         return await asyncio.shield(self._probe)
 
     async def try_again(self, session: aiohttp.ClientSession, get: CIMultiDict[str], post: CIMultiDict[str]) -> None:
-        """See whether it works again, and close the breaker if so: by a request of ours where one is configured, else
-        by the health path; without either it is believed. The headers are those for the two methods."""
+        """Check whether the replica works again, and close the breaker if so. The check is the trial request if one is
+        configured, else the health path; without either the replica is assumed to work. ``get`` and ``post`` are the
+        headers for the two methods."""
         now = asyncio.get_running_loop().time
         trial, timeouts = self._options.trial, self._options.timeouts
         failed: Failed | None = None
@@ -108,7 +109,7 @@ class Replica:
             await self.mend()
 
     async def mend(self) -> None:
-        """Close the breaker, now that a probe was answered, if it has cooled down."""
+        """Close the breaker after an answered probe, if it has cooled down."""
         now = asyncio.get_running_loop().time
         if self.breaker.closed or self.breaker.wait(now()):
             return
@@ -117,7 +118,7 @@ class Replica:
         self.breaker.mended(now())
 
     async def end_probe(self) -> None:
-        """Cancel a probe that is under way."""
+        """Cancel a running probe."""
         if self._probe is not None:
             self._probe.cancel()
             await asyncio.gather(self._probe, return_exceptions=True)
@@ -130,7 +131,7 @@ class Replica:
         self._failed = None
         try:
             failed = await _asked(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
-            # Servers without a list of models answer 404, busy ones 429: they are up.
+            # These servers are up: those without a list of models answer 404, busy ones 429.
             if failed is not None and failed.status not in (404, 405, 429):
                 self._failed = failed
         finally:
@@ -141,7 +142,7 @@ class Replica:
 
 
 async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> Failed | None:
-    """How a request of ours failed; None: it was answered."""
+    """Send a request of ours. Returns the failure, None if it was answered."""
     answer: HttpResponse | None = None
     try:
         answer = await send(session, request)

@@ -1,8 +1,8 @@
-"""A model behind one server or several alike: the transport that an engine stands on.
+"""The transport of an engine: a model behind one server or several identical ones.
 
-A request goes to the replica with the fewest outstanding ones, of those that are believed to work; until the first
-byte of its answer has come it may be repeated, elsewhere if there is an elsewhere. The model process is a single
-replica that a supervisor starts again when it ends, so it is asked patiently and never avoided.
+A request goes to the replica with the fewest outstanding requests, among those whose breaker is closed. Until the first
+byte of its answer has arrived it may be retried, on another replica if there is one. The model process is a single
+replica that a supervisor restarts when it ends, so requests to it are retried for a while and it is never avoided.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _DONE = b"[DONE]"
 
 log = logging.getLogger("parley")
 
-# The error for the client of a failed attempt after which there is no other.
+# Maps the last failed attempt to the error for the client.
 Explain = Callable[[Failed], ApiError]
 
-# What one step of a stream brings: the data of the events that came together, or the body of an answer that is none.
+# One step of a stream: the data of events that arrived together, or the body of an answer that is not a stream.
 Events = list[bytes] | bytes
 
 
 class Replicas:
-    """The replicas of one model. `start` belongs to the event loop on which everything else is called.
+    """The replicas of one model. `start` must run on the event loop on which everything else is called.
 
-    ``supervised``: there is one, which is started again when it ends.
+    ``supervised``: there is a single replica, which is restarted when it ends.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class Replicas:
         self._health: Health | None = None
 
     async def start(self) -> None:
-        """Open the pool and look, in the background, which replicas are up."""
+        """Open the connection pool and start checking in the background which replicas are up."""
         self._session = session.acquire(self.options.socket)
         if not self._supervised:
             self._health = Health(self.options, self._replicas, self._session, self._get_headers, self._post_headers)
 
     async def close(self) -> None:
-        """Close what this upstream has open. Safe without a `start`."""
+        """Close everything that this upstream has open. Safe without a prior `start`."""
         if self._session is None:
             return
         health, self._session, self._health = self._health, None, None
@@ -88,7 +88,7 @@ class Replicas:
             return False
         if self._health is not None:
             return await self._health.ready()
-        # It may have ended a moment ago, and nothing would have told.
+        # A fresh probe: the process may have ended a moment ago without anything noticing.
         probe = self._replicas[0].probe(self._session, self._get_headers, fresh=True)
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(probe, READY_SECONDS) is None
@@ -99,53 +99,53 @@ class Replicas:
         return tuple(self._replicas)
 
     def only(self, kind: str) -> Replicas:
-        """The replicas that are of a kind now, with all else shared. It is neither started nor closed by itself."""
+        """Return a view of the replicas that are of a kind now. It shares all else; do not start or close it."""
         part = copy.copy(self)
         part._replicas = [replica for replica in self._replicas if replica.kind == kind]
         return part
 
     def explaining(self, explain: Explain) -> Replicas:
-        """The same replicas, with other words for failed attempts; for a request, as `only` is for a while."""
+        """Return a view of the same replicas that maps failed attempts to other errors, for a single request."""
         part = copy.copy(self)
         part._explain = explain
         return part
 
     def rank(self) -> tuple[bool, bool, bool, int]:
-        """The lower, the rather requests should go to these."""
+        """Return a sort key for load balancing; lower is better."""
         now = self._now()
         return min((not replica.breaker.closed, *replica.rank(now)) for replica in self._replicas)
 
     async def look(self, replica: Replica, paths: Iterable[str], seconds: float) -> dict[str, Seen]:
-        """What one replica says to GET at its list of models, and at paths of its root, as far as it answers. The key
-        and the headers of the configuration go to the list alone."""
+        """Return a replica's answers, if any, to GET of its list of models and of paths below its root. Only the
+        request for the list has the configured key and headers."""
         if self._session is None:
             return {}
         return await look(self._session, replica.base_url, self._get_headers, paths, seconds)
 
     async def get(self, path: str) -> bytes:
-        """Ask for a small thing, such as ``/models``; raises as `post`."""
+        """Get a small resource, such as ``/models``; raises as `post`."""
         return await self._whole("GET", path, None, self._explain, None)
 
     async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
-        """Post JSON and give the body of the answer, whose status is 2xx. Cancelling closes the connection.
-        ``explain`` is asked instead of the one for all. ``client`` is the short name of the key whose request it is:
-        what its requests bring about is held against no other's.
+        """Post JSON and return the body of the answer, whose status is 2xx. Cancelling closes the connection.
+        ``explain`` overrides the one of these replicas. ``client`` is the short name of the API key that sent the
+        request: failures that one client's requests cause do not affect other clients.
 
         Raises:
-            EngineUnavailable: no replica can be reached, or they say so themselves.
-            UpstreamTimeout: the answer did not come in time.
-            UpstreamFailed: what came cannot be used.
-            UpstreamRefused: the request was refused.
-            RateLimited: there are too many requests.
+            EngineUnavailable: no replica can be reached, or the replicas report that they are unavailable.
+            UpstreamTimeout: the answer did not arrive in time.
+            UpstreamFailed: the answer cannot be used.
+            UpstreamRefused: the upstream refused the request.
+            RateLimited: the upstream has too many requests.
         """
         return await self._whole("POST", path, body, explain or self._explain, client)
 
     async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
-        """Post JSON and give the data of events, without ``[DONE]``, those together that came together; closing closes
-        the connection. ``client`` is as for `post`.
+        """Post JSON and yield the data of events, without ``[DONE]``. Events that arrive together are yielded together.
+        Closing the generator closes the connection. ``client`` is as for `post`.
 
-        A stream that ends in good order without ``[DONE]`` gives `MISSING_DONE` last. An answer that is JSON
-        although a stream was asked for is given as bytes.
+        If a stream ends cleanly without ``[DONE]``, the last item is `MISSING_DONE`. If the answer is JSON although a
+        stream was requested, its body is yielded as bytes.
 
         Raises:
             as `post`, also between events.
@@ -188,13 +188,13 @@ class Replicas:
 
     @contextlib.contextmanager
     def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain, client: str | None) -> Iterator[None]:
-        """Read what follows the first byte, note how it went, and close."""
+        """Context for reading after the first byte: records success or failure, and closes the answer."""
         try:
             yield
         except Failed as failed:
             self._note(replica, failed, client)
             raise explain(failed) from None
-        except BaseException:  # its reader went
+        except BaseException:  # the reader left
             replica.breaker.succeeded(self._now(), client)
             raise
         else:
@@ -212,7 +212,7 @@ class Replicas:
         explain: Explain,
         client: str | None,
     ) -> tuple[Replica, HttpResponse]:
-        """Send a request until the first byte of an answer with status 2xx has come."""
+        """Send a request, with retries, until the first byte of an answer with status 2xx has arrived."""
         opened = self._session
         if opened is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
@@ -257,7 +257,7 @@ class Replicas:
         return answer
 
     def _choose(self, tried: set[Replica]) -> Replica | None:
-        """The replica to send to: one not tried yet, by preference, of the lowest rank."""
+        """Choose the replica to send to: preferably one not tried yet, then the one with the lowest rank."""
         now = self._now()
         usable = [replica for replica in self._replicas if replica.breaker.closed]
         if len(usable) < 2:
@@ -266,13 +266,13 @@ class Replicas:
         return min(usable, key=lambda replica: (replica in tried, *replica.rank(now)))
 
     def _pause(self, failed: Failed, retry: int, tried: set[Replica], deadline: float) -> float | None:
-        """Seconds until the next attempt, None if there is to be none."""
+        """Return the seconds until the next attempt, None for no further attempt."""
         now = self._now()
         asked = failed.retry_after or 0.0
         if any(
             replica not in tried and replica.busy_until <= now and replica.breaker.closed for replica in self._replicas
         ):
-            asked = 0.0  # another one can be asked meanwhile
+            asked = 0.0  # another replica can take the request now
         elif not failed.repeatable:
             return None
         if retry >= self.options.retries or not (failed.repeatable or failed.elsewhere):

@@ -1,4 +1,4 @@
-"""When an attempt may be repeated, and after how long."""
+"""Decides when an attempt may be retried, and after how long."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import re
 import time
 from collections.abc import Mapping
 
-FIRST_PAUSE = 0.1  # seconds, the upper bound of the first; each further one is twice as long
+FIRST_PAUSE = 0.1  # seconds, the upper bound of the first pause; it doubles with each retry
 LONGEST_PAUSE = 4.0  # seconds
-LONGEST_ASKED_PAUSE = 10.0  # seconds: a request waits no longer because an upstream asks it to
-LONGEST_TOLD = 3600  # seconds: no Retry-After that is passed on is longer
+LONGEST_ASKED_PAUSE = 10.0  # seconds: the longest requested wait that a request follows
+LONGEST_TOLD = 3600  # seconds: the largest Retry-After that is passed on
 
-_SHARE = 0.2  # of the requests may be repeated
-_FLOOR = 0.2  # retries a second, however few requests there are
+_SHARE = 0.2  # of the requests may be retried
+_FLOOR = 0.2  # retries per second, however few requests there are
 _CAPACITY = 10.0  # retries saved up for a burst
 
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 class RetryBudget:
-    """A bucket of tokens that bounds the retries of a client at an upstream: when everything fails, repeating it all
+    """A token bucket that limits the retries of a client at an upstream: when everything fails, retrying everything
     would make it worse."""
 
     def __init__(self, now: float) -> None:
@@ -29,12 +29,12 @@ class RetryBudget:
         self._filled = now
 
     def deposit(self, now: float) -> None:
-        """A request came."""
+        """Record a request."""
         self._tokens = min(_CAPACITY, self._tokens + _SHARE + _FLOOR * (now - self._filled))
         self._filled = now
 
     def withdraw(self) -> bool:
-        """Whether a retry is to be had; it is spent with that."""
+        """Spend a retry if one is available. Returns whether one was."""
         if self._tokens < 1:
             return False
         self._tokens -= 1
@@ -42,13 +42,13 @@ class RetryBudget:
 
 
 class RetryBudgets:
-    """Each client has a budget of its own, so that none uses up the retries of others."""
+    """One budget for each client, so that no client uses up the retries of others."""
 
     def __init__(self) -> None:
         self._budgets: dict[str | None, RetryBudget] = {}
 
     def of(self, client: str | None, now: float) -> RetryBudget:
-        """The budget of a client, by the short name of its API key; None where no key is asked for."""
+        """Return the budget of a client: the short name of its API key, None if no key is required."""
         found = self._budgets.get(client)
         if found is None:
             found = self._budgets[client] = RetryBudget(now)
@@ -56,14 +56,14 @@ class RetryBudgets:
 
 
 def pause(retry: int) -> float:
-    """Seconds before the retry with that number, from 0: exponential with full jitter."""
+    """Return the seconds before a retry, numbered from 0: exponential backoff with full jitter."""
     return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**retry))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, None where it does not say.
+    """Return the seconds that an answer asks to wait, None if it does not say.
 
-    ``retry-after-ms`` as OpenAI sends it; ``Retry-After`` in seconds or as a date (RFC 9110, 10.2.3).
+    Reads ``retry-after-ms`` as OpenAI sends it; ``Retry-After`` in seconds or as a date (RFC 9110, 10.2.3).
     """
     value = headers.get("retry-after-ms", "").strip()
     if _NUMBER.fullmatch(value):

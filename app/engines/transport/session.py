@@ -1,6 +1,6 @@
 """The connections of a worker: one pool for all upstreams on the network, and one for each unix socket.
 
-A session belongs to the event loop that it was made on; it is closed when the last that uses it lets go of it.
+A session belongs to the event loop on which it was created. It is reference-counted: the last release closes it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class _Shared:
     users: int = 0
 
 
-# Connections by which an answer came before, or was waited for.
+# Connections that have already been used for a request.
 _used: weakref.WeakSet[object] = weakref.WeakSet()
 
 
 class StaleConnection(aiohttp.ServerDisconnectedError):
-    """A connection that was kept from an earlier answer had ended, or ended before anything of the next came."""
+    """A reused keep-alive connection was closed, or was closed before any part of the next answer arrived."""
 
 
 class _Response(aiohttp.ClientResponse):
@@ -45,17 +45,17 @@ class _Response(aiohttp.ClientResponse):
         transport = None if connection is None else connection.transport
         super().close()
         if transport is not None:
-            # Not only closed: what an upstream that hangs does not take in would keep the connection for ever.
+            # Closing is not enough: data that a hanging upstream does not read would keep the connection open forever.
             transport.abort()
 
 
-# By the path of the socket, None for the network.
+# Keyed by the path of the socket, None for the network.
 _Sessions = dict[str | None, _Shared]
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Sessions] = weakref.WeakKeyDictionary()
 
 
 def acquire(socket: str | None = None) -> aiohttp.ClientSession:
-    """The session of the running event loop, for the network or for a unix socket. Each call wants one of `release`."""
+    """Return the running event loop's session for the network or a unix socket. Each call needs one `release`."""
     sessions = _shared.setdefault(asyncio.get_running_loop(), {})
     shared = sessions.get(socket)
     if shared is None:
@@ -65,7 +65,7 @@ def acquire(socket: str | None = None) -> aiohttp.ClientSession:
 
 
 async def release(socket: str | None = None) -> None:
-    """Let go of the session of the running event loop; the last one closes it."""
+    """Release the session of the running event loop; the last release closes it."""
     sessions = _shared[asyncio.get_running_loop()]
     shared = sessions[socket]
     shared.users -= 1
@@ -75,18 +75,18 @@ async def release(socket: str | None = None) -> None:
 
 
 def _open(socket: str | None) -> aiohttp.ClientSession:
-    # How many requests go out is the server's affair. Where connections are closed by the other side is seen.
+    # No limit here: the server limits the number of requests. Connections that the peer closed are detected on use.
     connector: aiohttp.BaseConnector
     if socket is None:
         connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=30)
     else:
-        # llama.cpp closes a connection after an answer: one that is kept would fail the next request.
+        # llama.cpp closes a connection after an answer: a reused one would fail the next request.
         connector = aiohttp.UnixConnector(path=socket, force_close=True, limit=0)
-    # aiohttp verifies certificates unless told otherwise, takes headers of 8 KiB and 128 of them at most, and inflates
-    # what is compressed piece by piece.
+    # aiohttp's defaults: it verifies certificates, accepts at most 128 headers of at most 8 KiB, and decompresses in
+    # chunks.
     return aiohttp.ClientSession(
         connector=connector,
-        # Clocks are ours, see `attempt`.
+        # We apply our own timeouts, see `attempt`.
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         response_class=_Response,

@@ -1,1 +1,1 @@
-"""llama.cpp's dialect, for the model process and for servers elsewhere."""
+"""llama.cpp's dialect, for the model process and for upstream servers."""

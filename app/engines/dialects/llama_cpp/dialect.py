@@ -1,4 +1,4 @@
-"""llama.cpp's server elsewhere. The model process is asked in the same words, and read in the same way."""
+"""An upstream llama.cpp server. Requests to the model process are written, and its answers read, in the same way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .request import TRANSLATED, fold_seed, take_silence, take_stops, translate,
 
 @dataclass(frozen=True)
 class LlamaDialect(Dialect):
-    """Says all that matters for sampling, for the server's own defaults are others than the API's."""
+    """Sets every sampling parameter, because the server's defaults differ from the API's."""
 
     def write(self, request: Json, upstream: UpstreamModel) -> Written:
         asked, model = Asked.of(request), upstream.model
@@ -31,7 +31,7 @@ class LlamaDialect(Dialect):
         read = partial(LlamaReader, asked, silent=silent, stops=stops)
         if stops:
             asked.stops = ()  # the reader finds them
-        # It gives no log probabilities in a stream when it has tools.
+        # Its streams have no log probabilities if the request has tools.
         return Written(asked, body, read, whole=asked.alternatives is not None and "tools" in body)
 
     def write_text(self, request: Json, upstream: UpstreamModel) -> Written:
@@ -40,7 +40,7 @@ class LlamaDialect(Dialect):
         body = translate_text({**extra, **request}, asked, context_length=upstream.model.context_length)
         body["model"] = upstream.name
         if asked.alternatives is not None:
-            body["logprobs"] = max(1, asked.alternatives)  # asked for none, it gives nothing at all
+            body["logprobs"] = max(1, asked.alternatives)  # with 0 it returns no log probabilities at all
         silent, stops = take_silence(body), take_stops(body)
         asked.stops = ()  # the reader finds them
         return Written(asked, body, partial(LlamaTextReader, asked, silent=silent, stops=stops))
@@ -52,7 +52,7 @@ class LlamaDialect(Dialect):
 LLAMA_CPP = LlamaDialect(
     "llama.cpp",
     COMMON | {"seed", "logit_bias", "images", "audio_input", "continuous_usage", "token_prompts"},
-    # As many choices as it has slots at most, which is for it to know alone.
+    # Its maximum of choices is its number of slots, which is not known here.
     makes_choices=False,
     names=False,
     cancels=False,

@@ -1,6 +1,6 @@
-"""llama.cpp's errors in our words.
+"""Maps llama.cpp's errors to ours.
 
-Nothing of an error's text is repeated or logged, for it may hold the prompt.
+The text of an error is never repeated or logged, because it may contain the prompt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _log = logging.getLogger("parley")
 
 _TOO_LONG = "exceed_context_size_error"
 _CANNOT_DECODE = "Failed to load image or audio file"
-# What a template raises, or is at a loss with, has status 500.
+# Errors that a template raises, or that it causes, have status 500.
 _TEMPLATE = re.compile("While executing |Jinja Exception|Unable to generate parser for this template")
 _NOT_READ = "The model produced output that does not match the expected"
 
@@ -26,7 +26,7 @@ TOO_EARLY = "The engine ended its answer too early. Retry in a moment."
 
 
 class Unreadable(ServerError):
-    """The model said what llama.cpp's parser for its template cannot read."""
+    """llama.cpp's parser for the model's template cannot read the model's output."""
 
 
 class TemplateRefused(BadRequest):
@@ -34,14 +34,14 @@ class TemplateRefused(BadRequest):
 
 
 def explain(failed: Failed) -> ApiError:
-    """The error for a request that the model process did not answer; a refusal is logged."""
+    """Return the error for a request that the model process did not answer, and log a refusal."""
     if failed.cause is Cause.STATUS and failed.status != 503:
         _log_refusal(failed.status or 500, failed.told)
     return quietly(failed)
 
 
 def quietly(failed: Failed) -> ApiError:
-    """As `explain`, without a line in the log."""
+    """As `explain`, without logging."""
     if failed.cause is Cause.STATUS and failed.status != 503:
         return refusal(failed.status or 500, failed.told)
     if failed.cause is Cause.STATUS:
@@ -56,7 +56,7 @@ def quietly(failed: Failed) -> ApiError:
 
 
 def error_of(event: Json) -> ApiError | None:
-    """What an event of a stream tells as an error, if it does."""
+    """Return the error in an event of a stream, None if there is none."""
     if "error" not in event:
         return None
     error = event["error"] if isinstance(event["error"], dict) else {}
@@ -69,7 +69,7 @@ def error_of(event: Json) -> ApiError | None:
 def _log_refusal(status: int, error: Json) -> None:
     message = str(error.get("message"))
     if _kind(error) == _TOO_LONG or message == _CANNOT_DECODE or message.startswith(_NOT_READ):
-        return  # the client is told all there is to know, or is told the text as it is
+        return  # the client gets all that is known, or the model's text as it is
     _log.warning("llama.cpp refused a request with status %d and type %s", status, _kind(error))
 
 
@@ -79,7 +79,7 @@ def _kind(error: Json) -> str:
 
 
 def refusal(status: int, error: Json) -> ApiError:
-    """Our error for one of llama.cpp's. Its message may hold the prompt, so nothing of it is used."""
+    """Return our error for one of llama.cpp's. Its message may contain the prompt, so none of its text is used."""
     if _kind(error) == _TOO_LONG:
         return ContextLengthExceeded(
             f"This model's context holds {error.get('n_ctx', 'fewer')} tokens, and the messages take "

@@ -1,4 +1,4 @@
-"""Reads llama.cpp's stream: what it has beyond the API, and where it differs. There is no I/O in here."""
+"""Reads llama.cpp's stream, with its extensions and its differences to the API. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from ..stream import StreamReader
 
 
 class LlamaReader(StreamReader):
-    """As `StreamReader`, with thoughts counted and log probabilities of the text alone, in the delta with their text.
+    """As `StreamReader`, but counts reasoning, and puts the log probabilities of the text, without those of the
+    reasoning, into the delta with their text.
 
-    ``silent``: llama.cpp made a token because it cannot make none, and nobody shall see it. ``stops`` are sequences
-    that llama.cpp was not told of; once one is met the reader is ``done``. ``own``: the server is ours, and what it
-    says of itself goes no further. ``error`` makes our error of an event that tells of one.
+    ``silent``: llama.cpp generated a token because it cannot generate none; the token is hidden. ``stops`` are
+    sequences that were not sent to llama.cpp; once one is found, the reader is ``done``. ``own``: the server is our
+    model process, and its facts other than the usage are dropped. ``error`` maps an event to our error, if it has one.
     """
 
-    # Whether the last event of a text was read: texts have no [DONE] after it.
+    # Whether the last event of a text was read: it is not followed by [DONE].
     finished = False
 
-    # We ask for timings.
+    # We request timings.
     _names: ClassVar[frozenset[str]] = mending.TOP | {"timings"}
     _plain_names: ClassVar[frozenset[str]] = mending.PLAIN | {"timings"}
 
@@ -56,11 +57,11 @@ class LlamaReader(StreamReader):
 
     @property
     def uncounted(self) -> str:
-        """The thoughts, where it is not known how many tokens they are; else empty. Give `end` their number."""
+        """The reasoning if its number of tokens is not known, else empty. Pass that number to `end`."""
         return "".join(self._reasoning) if self._thoughts is None else ""
 
     def feed_whole(self, body: bytes) -> Sequence[StreamItem]:
-        """As `StreamReader.feed_whole`; the usage is for `end` to tell."""
+        """As `StreamReader.feed_whole`; `end` returns the usage."""
         return self.read(as_event(parse(body)))
 
     def read(self, event: Json) -> list[StreamItem]:
@@ -95,7 +96,7 @@ class LlamaReader(StreamReader):
         if "reasoning_content" in message:
             self._reasoning.append(message["reasoning_content"])
             self._thoughts_so_far = self._timing("predicted_n") or 0
-            # Of a delta with more than thoughts it is not known how many tokens were thoughts.
+            # If a delta has more than reasoning, the number of reasoning tokens is not known.
             self._thoughts = self._timing("predicted_n") if len(message) == 1 else None
         if self._asked.alternatives is not None and not self._silent:
             self._place_logprobs(delta)
@@ -110,7 +111,7 @@ class LlamaReader(StreamReader):
         return result
 
     def _place_logprobs(self, delta: Delta) -> None:
-        """Those of tokens without a text wait for the next with one; those of thoughts are left out."""
+        """Hold entries of tokens without text until the next text; drop those of reasoning."""
         message = delta.message
         self._waiting += (delta.logprobs or {"content": None})["content"] or ()
         delta.logprobs = None
@@ -149,7 +150,7 @@ class LlamaReader(StreamReader):
 
 
 class TextReader(LlamaReader):
-    """As `LlamaReader`, of llama.cpp's own way to complete a text."""
+    """As `LlamaReader`, for llama.cpp's native completion endpoint."""
 
     def read(self, event: Json) -> list[StreamItem]:
         self.finished = event.get("stop") is True
@@ -157,7 +158,7 @@ class TextReader(LlamaReader):
 
 
 def _as_chunk(event: Json) -> Json:
-    """An event with a piece of a text as one of a chat."""
+    """Convert an event with a piece of a text to an event of a chat."""
     if not isinstance(event.get("content"), str):
         return event
     timings = event["timings"] if isinstance(event.get("timings"), dict) else {}
@@ -173,8 +174,8 @@ def _as_chunk(event: Json) -> Json:
 
 
 def _is_well_formed(delta: Delta) -> bool:
-    """Whether what `mending` passes on as it came has the API's types, as far as it is worked on here and put together
-    to a whole answer. There is no going on without it: a text that is put together around a hole is another one."""
+    """Whether the values that `mending` passes on unchanged have the API's types, as far as they are processed here or
+    combined into a whole answer. Otherwise reading must fail: a text with a gap would be a different text."""
     message: Json = {**delta.message}
     calls, body = message.get("tool_calls", []), message.get("function_call", {})
     logprobs: Any = {} if delta.logprobs is None else delta.logprobs
@@ -194,7 +195,7 @@ def _are_entries(entries: Any) -> bool:
 
 
 def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
-    """The last of the entries, those of a text: the thoughts before it, and the tags around them, are none of it."""
+    """Return the last entries, those of a text, without those of the reasoning before it and its tags."""
     left, begin = len(text.encode()), len(entries)
     while left > 0 and begin > 0:
         begin -= 1
@@ -203,10 +204,10 @@ def _last(entries: list[TokenLogprob], text: str) -> list[TokenLogprob]:
 
 
 def as_event(answer: Json) -> Json:
-    """A whole answer of llama.cpp as if it were an event of a stream.
+    """Convert a whole answer of llama.cpp to an event of a stream.
 
     Raises:
-        UpstreamFailed: it is none.
+        UpstreamFailed: it does not have the form of an answer.
     """
     try:
         return {
@@ -221,7 +222,7 @@ def as_event(answer: Json) -> Json:
 def _in_stream(choice: Json) -> Json:
     entries = (choice.get("logprobs") or {}).get("content")
     if entries and not entries[-1].get("bytes"):
-        entries.pop()  # the end of the text, which is no part of a stream
+        entries.pop()  # the end-of-text token, which a stream does not have
     message = choice["message"]
     calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls") or ())]
     return {

@@ -1,4 +1,4 @@
-"""Turns a request of the chat-completions API into one for llama.cpp that means the same."""
+"""Translates a request of the chat-completions API into one for llama.cpp with the same meaning."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...asked import Asked
 from ...constraints.format import described
 from ...extra import LLAMA_PARAMETERS
 
-# llama.cpp draws a seed of its own when it is given this one.
+# llama.cpp draws a random seed if it gets this one.
 _RANDOM_SEED = 0xFFFFFFFF
 
-# What llama.cpp does unasked, switched off. The order of the samplers is the API's: the temperature bends the
-# distribution that top_p then cuts. Those of parameters beyond the API are in it when they are asked for.
+# Switches off llama.cpp's own defaults. The order of the samplers is the API's: top_p truncates the distribution after
+# the temperature was applied. Samplers of parameters beyond the API are included only if the request has them.
 _SAMPLERS = {"top_k": "top_k", "typical_p": "typ_p", "min_p": "min_p"}
 _ORDER = ("penalties", "temperature", "top_k", "typ_p", "top_p", "min_p")
 _NEUTRAL: Json = {
@@ -30,18 +30,18 @@ _NEUTRAL: Json = {
     "cache_prompt": True,
 }
 
-# Arguments of past calls are parsed, here and by llama.cpp, which takes half a kilobyte and a microsecond for a value.
+# Arguments of past calls are parsed here and by llama.cpp, which needs half a kilobyte and a microsecond per value.
 _MOST_STRUCTURE = 200_000
 
 _ROLES = {"developer": "system", "function": "tool"}
 
-# What `translate` has read of a request; what else is in one is for those who bind the answer.
+# The parameters that `translate` reads; the code that constrains the answer handles all others.
 TRANSLATED = frozenset(
     {"messages", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop", "logit_bias"}
     | {"max_tokens", "max_completion_tokens", "logprobs", "top_logprobs", *LLAMA_PARAMETERS}
 )
 
-# A picture or sound in a message, and its path, as llama.cpp is to get it.
+# Translates a picture or sound in a message, given with its path, for llama.cpp.
 MediaPart = Callable[[Json, str], Json]
 
 
@@ -54,10 +54,10 @@ def translate(
     most_tokens: int | None = None,
     vocabulary_size: int | None = None,
 ) -> Json:
-    """Give llama.cpp's form of a validated request, apart from what binds the answer.
+    """Return llama.cpp's form of a validated request, without the parameters that constrain the answer.
 
-    ``max_tokens`` may be 0 in the result, which llama.cpp does not know. ``context_length`` and ``most_tokens``, the
-    bound of every answer, are in tokens; ``vocabulary_size`` is needed for ``logit_bias`` alone.
+    ``max_tokens`` may be 0 in the result, which llama.cpp does not support. ``context_length`` and ``most_tokens``, the
+    limit of every answer, are in tokens; ``vocabulary_size`` is needed only for ``logit_bias``.
 
     Raises:
         BadRequest: a part of a message cannot be read, or a token is beyond the vocabulary.
@@ -67,7 +67,7 @@ def translate(
     stop = request.get("stop")
     extra = {name: request[name] for name in LLAMA_PARAMETERS if name in request}
     unused = {sampler for name, sampler in _SAMPLERS.items() if name not in extra}
-    # Asked for no alternatives, llama.cpp gives nothing at all. To a schema 5.0 is an integer too, hence the `int`s.
+    # With 0 alternatives, llama.cpp gives no log probabilities. The schema accepts 5.0 as an integer, hence the `int`s.
     logprobs = {} if asked.alternatives is None else {"logprobs": True, "top_logprobs": max(1, asked.alternatives)}
     return {
         **_NEUTRAL,
@@ -79,19 +79,19 @@ def translate(
         "top_p": request.get("top_p", 1),
         "frequency_penalty": request.get("frequency_penalty", 0),
         "presence_penalty": request.get("presence_penalty", 0),
-        "repeat_last_n": context_length,  # the penalties look at the whole text
+        "repeat_last_n": context_length,  # apply the penalties to the whole text
         "seed": fold_seed(None if seed is None else int(seed)),
-        # An empty text stands nowhere and everywhere; llama.cpp would end each answer before it began.
+        # An empty stop sequence would match everywhere: llama.cpp would end each answer before it began.
         "stop": [text for text in ([stop] if isinstance(stop, str) else stop or []) if text],
         "logit_bias": _translate_bias(request.get("logit_bias") or {}, vocabulary_size),
         **({} if limit is None else {"max_tokens": max(0, min(int(limit), most_tokens or int(limit)))}),
-        "timings_per_token": True,  # they tell how many tokens there were so far
+        "timings_per_token": True,  # they report the number of tokens so far
     }
 
 
 def translate_text(request: Json, asked: Asked, *, context_length: int, vocabulary_size: int | None = None) -> Json:
-    """As `translate`, of a request for a completion of one prompt, apart from log probabilities, which llama.cpp's
-    ways to complete a text call by several names."""
+    """As `translate`, for a completion of one prompt, without log probabilities, whose parameters differ between
+    llama.cpp's completion endpoints."""
     chat = {**request, "messages": [], "max_completion_tokens": request["max_tokens"]}
     payload = translate(
         chat,
@@ -107,7 +107,7 @@ def translate_text(request: Json, asked: Asked, *, context_length: int, vocabula
 
 
 def take_silence(payload: Json) -> bool:
-    """Whether an answer is to have no token at all. llama.cpp cannot do that: it makes one, and nobody sees it."""
+    """Whether an answer must have no tokens. llama.cpp cannot do that, so the payload requests one, to be hidden."""
     silent: bool = payload.get("max_tokens") == 0
     if silent:
         payload["max_tokens"] = 1
@@ -115,9 +115,9 @@ def take_silence(payload: Json) -> bool:
 
 
 def take_stops(payload: Json) -> Sequence[str]:
-    """The stop sequences that llama.cpp is not told of: it overlooks one beside a character that comes in pieces, would
-    end an answer at one in its thoughts, and joins the log probabilities of tokens that may begin one. With tools it
-    alone can find them."""
+    """Remove and return the stop sequences that the reader must find instead of llama.cpp. llama.cpp misses one next to
+    a character that comes in pieces, would end an answer at one in its reasoning, and merges the log probabilities of
+    tokens that may begin one. With tools only llama.cpp can find them, so they stay."""
     if "tools" in payload:
         return ()
     stops: str | list[str] = payload["stop"]
@@ -126,7 +126,7 @@ def take_stops(payload: Json) -> Sequence[str]:
 
 
 def fold_seed(seed: int | None) -> int:
-    """Map any integer into llama.cpp's 32 bits, the same always to the same; None asks for a random seed."""
+    """Map any integer deterministically to llama.cpp's 32 bits; None requests a random seed."""
     if seed is None:
         return _RANDOM_SEED
     if 0 <= seed < _RANDOM_SEED:
@@ -136,10 +136,10 @@ def fold_seed(seed: int | None) -> int:
 
 
 def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
-    """llama.cpp would take what is no id for a text, and bias each of its tokens."""
+    """Validate the keys: llama.cpp would treat a key that is no id as a text, and bias each of its tokens."""
     result: list[list[int]] = []
     for key, value in bias.items():
-        # By length first: Python refuses to read integers of thousands of digits.
+        # Check the length first: Python refuses to parse integers of thousands of digits.
         token = int(key) if key.isascii() and key.isdigit() and len(key) <= 10 else None
         if token is None or (vocabulary_size is not None and token >= vocabulary_size):
             limit = "" if vocabulary_size is None else f" between 0 and {vocabulary_size - 1}"
@@ -178,15 +178,15 @@ def _translate_messages(messages: list[Json], media: MediaPart) -> list[Json]:
 
 
 def _structure(message: Json) -> int:
-    """The commas and brackets of the arguments that are parsed, of which there are at least as many as values."""
+    """Count the commas and brackets of the arguments to be parsed: an upper bound for the number of values."""
     functions = [call.get("function") for call in message.get("tool_calls") or ()] + [message.get("function_call")]
     texts = [function["arguments"] for function in functions if function]
     return sum(text.count(mark) for text in texts for mark in ",{[")
 
 
 def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Json]:
-    """The text of a message as one string; for a refusal, the refusal's text. With pictures or sounds it is a list, in
-    the order of the parts, with one text between two of them, where llama.cpp would begin a line for each."""
+    """Return the text of a message as one string; for a refusal, the refusal's text. With pictures or sounds, return a
+    list in the order of the parts. Adjacent texts are joined, because llama.cpp would start a new line for each."""
     content = message.get("content")
     if content is None:
         return str(message.get("refusal") or "")
@@ -211,7 +211,7 @@ def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Jso
 
 
 def _translate_calls(message: Json) -> list[Json]:
-    """The tool calls of a past answer, in the one form that llama.cpp reads."""
+    """Return the tool calls of a past answer in the only form that llama.cpp reads."""
     calls: list[Json] = []
     for call in message.get("tool_calls") or ():
         if call.get("type") == "custom":
@@ -228,11 +228,11 @@ def _translate_calls(message: Json) -> list[Json]:
 
 def _function_call(call_id: Any, name: str, arguments: str) -> Json:
     try:
-        # As strict as llama.cpp's own reading: no NaN, no infinity, no half of a surrogate pair.
+        # As strict as llama.cpp's own parser: no NaN, no infinity, no lone surrogate.
         orjson.loads(arguments)
     except ValueError:
-        # A model's broken call must not break the conversation about it: llama.cpp demands JSON, so it is
-        # quoted.
+        # A model's invalid call must not make the conversation unusable: llama.cpp requires JSON, so the text is sent
+        # as a JSON string.
         arguments = json.dumps(arguments)
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
