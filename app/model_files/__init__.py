@@ -1,1 +1,1 @@
-"""Where the file of a model comes from: a path, the catalogue, or a hub."""
+"""The sources of a model's file: a path, the catalogue, or a hub."""

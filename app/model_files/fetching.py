@@ -1,7 +1,7 @@
-"""Has models on a hub downloaded before they are served, and tells the processes to come where they are.
+"""Has models on a hub downloaded before they are served, and passes their paths to later processes.
 
-The one that launches the model processes does so before it forks; workers find the files in the environment, so that
-none of them asks the hub, and all have the same file even if the hub gets another one meanwhile.
+The process that launches the model processes does this before it forks. Workers find the paths in the environment, so
+no worker sends requests to the hub, and all use the same file even if the file on the hub changes meanwhile.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FILES_VARIABLE = "PARLEY_CHILD_FILES"
 
 
 def fetch(text: str, say: Say) -> Path:
-    """The file of a model on a hub, downloaded unless it is there. The progress goes to stderr if that is a terminal,
-    else to ``say``.
+    """Return the file of a model on a hub; download it unless it exists. The progress goes to stderr if that is a
+    terminal, else to ``say``.
 
     Raises:
-        ConfigurationError: it cannot be had.
+        ConfigurationError: the file cannot be obtained.
     """
     Reference.parse(text)
     check_package()
@@ -35,7 +35,7 @@ def fetch(text: str, say: Say) -> Path:
     answer: dict[str, str] = {}
     command = [sys.executable, "-P", "-W", "ignore", "-m", "app.model_files.hub", text]
     try:
-        # Its stdin closes with this process, however that ends.
+        # The child's stdin closes when this process ends, for whatever reason.
         with subprocess.Popen(
             command,
             env={"HF_HUB_VERBOSITY": "error", "HF_HUB_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONPATH": search},
@@ -56,8 +56,8 @@ def fetch(text: str, say: Say) -> Path:
 
 
 def fetch_all(texts: Mapping[str, str | None], say: Say) -> None:
-    """Fetch what among texts names a model on a hub, and publish where it is to processes that are started later. The
-    keys are the places of the texts, for messages.
+    """Fetch those of the texts that name a model on a hub, and publish the paths to processes that are started later.
+    The keys are the places of the texts, for error messages.
 
     Raises:
         ConfigurationError: as `fetch`.
@@ -76,7 +76,7 @@ def fetch_all(texts: Mapping[str, str | None], say: Say) -> None:
 
 
 def published(text: str) -> Path | None:
-    """The file of a model on a hub, as it was published; None: it was not, or is gone."""
+    """Return the published file of a model on a hub; None if it was not published, or no longer exists."""
     path = _published().get(text)
     return Path(path) if path is not None and os.path.isfile(path) else None
 

@@ -1,9 +1,10 @@
-"""Downloads a model from a hub: ``python -m app.model_files.hub hf:org/repo``, a process of its own.
+"""Downloads a model from a hub: ``python -m app.model_files.hub hf:org/repo``, a separate process.
 
-The package huggingface_hub stays out of the server so: it is large, and its threads and connections would not survive
-a fork. What is said goes to stdout, in lines of JSON: ``{"say": text}``, and ``{"path": path}`` or ``{"error": text}``
-at the end. Files lie in the package's own cache. It only ever resumes a download within a process, hence the steps of
-our own: what has broken off is kept beside the file to be, under the file's ETag, and goes on from there.
+The separate process keeps the package huggingface_hub out of the server: it is large, and its threads and connections
+would not survive a fork. Messages go to stdout, as lines of JSON: ``{"say": text}``, and ``{"path": path}`` or
+``{"error": text}`` at the end. Files are in the package's own cache. The package resumes a download only within one
+process, so this module has its own steps: an incomplete download is kept beside the final file, under the file's ETag,
+and is resumed from there.
 """
 
 from __future__ import annotations
@@ -51,15 +52,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class _Unreachable(Exception):
-    """The hub does not answer; the message says how."""
+    """The hub does not answer; the message describes the failure."""
 
 
 def fetch(reference: Reference, say: Say) -> Path:
-    """The file that a reference means, downloaded unless it is in the cache. Where the hub cannot be reached the file
-    that is there is good enough.
+    """Return the file of a reference; download it unless it is in the cache. If the hub cannot be reached, fall back to
+    the cached file.
 
     Raises:
-        ConfigurationError: it cannot be had.
+        ConfigurationError: the file cannot be obtained.
     """
     if reference.is_pinned and (found := cached(reference)) is not None:
         return found
@@ -83,7 +84,8 @@ def _fetch(reference: Reference, say: Say) -> Path:
 
 
 def _ask(question: Callable[[], Path], reference: Reference) -> Path:
-    """What comes of asking the hub. Errors are told without its words, which may hold addresses with a signature."""
+    """Return the result of a question to the hub. Error messages do not quote the hub, because its messages may contain
+    signed URLs."""
     hub = f"the hub {urlsplit(constants.ENDPOINT).hostname or 'of HF_ENDPOINT'}"
     login = "Log in with a token that may read it, in HF_TOKEN"
     try:
@@ -121,18 +123,18 @@ def _ask(question: Callable[[], Path], reference: Reference) -> Path:
 
 def _local(reference: Reference, error: OSError) -> ConfigurationError:
     if error.errno is None:
-        # The package's own word for a file that has not the length that was promised.
+        # The package raises this if a file does not have the announced length.
         return ConfigurationError(f"{reference}: the download broke off. Start again to go on with it.")
     return not_kept(str(reference), repository(reference), error)
 
 
 def _download(reference: Reference, name: str, commit: str, say: Say) -> Path:
-    """Have one file in the cache."""
+    """Make sure that one file is in the cache, and return its path."""
     url = hf_hub_url(reference.repo, name, revision=commit)
     about = get_hf_file_metadata(url, timeout=_ASK_SECONDS)
     etag, size = about.etag or "", about.size
     blob = repository(reference) / "blobs" / etag
-    # What is larger the hub does not give in one piece; the package knows how then.
+    # The hub does not serve larger files in one piece; the package can download them.
     ours = _ETAG.fullmatch(etag) and size is not None and size <= constants.MAX_HTTP_DOWNLOAD_SIZE
     if ours and not blob.exists():
         locks = repository(reference).parent / ".locks" / repository(reference).name
@@ -142,12 +144,12 @@ def _download(reference: Reference, name: str, commit: str, say: Say) -> Path:
         with locked(locks / f"{etag}.lock", lambda: say(f"{name} is being downloaded; this one waits for it")):
             if not blob.exists():
                 _resume(url, blob, size or 0, name, say)
-    # Puts the file into its place, by the revision asked for, and without asking for its bytes again.
+    # Puts the file into its place for the requested revision, without downloading it again.
     return Path(hf_hub_download(reference.repo, name, revision=reference.revision, etag_timeout=_ASK_SECONDS))
 
 
 def _resume(url: str, blob: Path, size: int, name: str, say: Say) -> None:
-    """Download a file, from where an earlier try broke off, and put it into its place once it is whole."""
+    """Download a file, resuming an earlier attempt, and move it into its place when it is complete."""
     partial = blob.with_name(blob.name + _PARTIAL)
     with partial.open("ab") as file:
         if file.tell() > size:
@@ -174,7 +176,7 @@ def _resume(url: str, blob: Path, size: int, name: str, say: Say) -> None:
 
 
 def _lines(name: str, say: Say) -> type[Any]:
-    """A progress bar as lines, for a log."""
+    """Return a progress bar class that reports lines, for a log."""
 
     class Lines:
         def __init__(self, *, total: int | None = None, initial: int = 0, **_options: Any) -> None:
@@ -191,13 +193,13 @@ def _lines(name: str, say: Say) -> type[Any]:
             return self
 
         def __exit__(self, *_error: object) -> None:
-            """Nothing is left to be tidied up."""
+            """There is nothing to clean up."""
 
     return Lines
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it has ended: its end of our stdin closes."""
+    """End this process when its parent has ended, which closes the other end of stdin."""
     while os.read(0, 1):
         pass
     os._exit(1)
@@ -208,9 +210,9 @@ def _print(**line: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Download what a reference means."""
+    """Download the file of a reference."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # What the package holds in memory before it writes, and so what is lost when a download breaks off: 10 MB else.
+    # The amount that the package buffers before it writes, and so what an aborted download loses. Default: 10 MB.
     constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
     (text,) = arguments
     try:

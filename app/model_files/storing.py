@@ -1,4 +1,4 @@
-"""Keeps files: whole under their names or not at all, by one process at a time."""
+"""Stores files: complete under their names or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..errors import ConfigurationError
 
 _PIECE = 1 << 20
 
-# Is told what goes on, a sentence at a time.
+# Receives progress messages, one sentence at a time.
 Say = Callable[[str], None]
 
 
 @contextmanager
 def locked(path: Path, waits: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of a file, which is made and stays; ``waits`` is called when another process has it."""
+    """Hold the lock of a file, which is created and not removed. ``waits`` is called if another process holds it."""
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,7 +32,7 @@ def locked(path: Path, waits: Callable[[], None]) -> Iterator[None]:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     found = sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -41,7 +41,7 @@ def digest(path: Path) -> str:
 
 
 def copy(source: IO[bytes], path: Path, most: int) -> str:
-    """Write what comes out of ``source``, up to a byte more than ``most``, to a new file and to the disk. Gives its
+    """Copy ``source``, up to one byte more than ``most``, to a new file, and flush it to the disk. Return its
     SHA-256."""
     found = sha256()
     left = most + 1
@@ -56,12 +56,12 @@ def copy(source: IO[bytes], path: Path, most: int) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes as human-readable text."""
     return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
 
 
 def not_kept(what: str, folder: Path, error: OSError) -> ConfigurationError:
-    """The error of a file that cannot be written into a folder."""
+    """Return the error for a file that cannot be written into a folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ConfigurationError(f"{what} cannot be kept in {folder}: the disk is full. Make room and try again.")
     return ConfigurationError(f"{what} cannot be kept in {folder}: {error.strerror or type(error).__name__}.")

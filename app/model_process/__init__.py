@@ -1,1 +1,1 @@
-"""The process that runs a model file: what it is started with, who keeps it alive, and where it listens."""
+"""The process that runs a model file: its options, its supervisor, and its address."""

@@ -1,5 +1,5 @@
-"""Where the model processes of a server listen: on sockets in folders of their own, which the launcher tells workers in
-the environment."""
+"""The addresses of a server's model processes: sockets in separate folders. The launcher passes them to workers in the
+environment."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ SOCKET_VARIABLE = "PARLEY_CHILD_SOCKET"
 KEY_VARIABLE = "PARLEY_CHILD_KEY"
 IN_FLIGHT_VARIABLE = "PARLEY_CHILD_IN_FLIGHT"
 
-# The file beside the socket in which the workers tell each other which slots they use.
+# The file beside the socket in which the workers share which slots they use.
 SLOTS_SUFFIX = ".slots"
 
 # Characters of a key.
 KEY_LENGTH = 64
 
-_SOCKET_NAME = "s.sock"  # by the ending llama.cpp knows that it is no host name
+_SOCKET_NAME = "s.sock"  # llama.cpp recognizes by the suffix that it is not a host name
 _LONGEST_SOCKET_PATH = 103  # bytes; Linux allows 107, macOS 103
 
 
 def address_variables(number: int = 0) -> tuple[str, str]:
-    """The variables with the socket and the key of the server's model with a number, counted from 0."""
+    """Return the names of the variables with a model's socket and key. Models are numbered from 0."""
     suffix = f"_{number + 1}" if number else ""
     return SOCKET_VARIABLE + suffix, KEY_VARIABLE + suffix
 
 
 def address_from_environment(number: int = 0) -> tuple[str, str]:
-    """The socket path and the key that were published for the server's model with a number, counted from 0.
+    """Return the socket path and the key that were published for a model. Models are numbered from 0.
 
     Raises:
-        ConfigurationError: nothing was launched before this process began.
+        ConfigurationError: no model process was launched before this process began.
     """
     socket, key = address_variables(number)
     try:
@@ -46,15 +46,15 @@ def address_from_environment(number: int = 0) -> tuple[str, str]:
 
 
 def models_are_launched(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a process above this one has launched the model processes."""
+    """Return whether a parent process has launched the model processes."""
     return SOCKET_VARIABLE in environ
 
 
 def new_socket() -> str:
-    """A path for a socket, in a fresh folder for this user alone, near enough to the root.
+    """Return a path for a socket, in a new folder that only this user can access, short enough for a socket path.
 
     Raises:
-        ConfigurationError: no folder can be made.
+        ConfigurationError: no folder can be created.
     """
     for parent in (None, "/tmp"):
         try:
@@ -73,7 +73,7 @@ def new_socket() -> str:
 
 
 def remove_socket(socket: str) -> None:
-    """Remove the socket, the file beside it and its folder; a folder that holds anything else stays."""
+    """Remove the socket, the file beside it and its folder. A folder with other files stays."""
     for path in (socket, socket + SLOTS_SUFFIX):
         with contextlib.suppress(OSError):
             os.unlink(path)

@@ -1,7 +1,7 @@
 """The model process, ``python -m app.model_process.child``: llama.cpp behind a private unix socket.
 
-It lives as long as its supervisor, from which it has a pipe: the key comes out of it first, then nothing until the
-supervisor has ended. Signals do not end it, so that answers under way are finished.
+It lives as long as its supervisor. It inherits a pipe from the supervisor: the key comes first, then nothing until the
+supervisor has ended. Signals do not end the process, so that answers in progress are finished.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, NoReturn
 
 from .address import KEY_LENGTH
 
-# gunicorn's master halts when a child of its own ends with 3 or 4: these statuses stay clear of both.
+# gunicorn's master halts when one of its children exits with status 3 or 4, so these statuses avoid both.
 EXIT_CANNOT_LOAD = 5
 EXIT_CANNOT_IMPORT = 6
 
 _PR_SET_PDEATHSIG = 1
 
-# Answers that llama.cpp works on or keeps waiting at once, over all workers of a server.
+# The number of answers that llama.cpp generates or queues at once, for all workers of a server.
 HTTP_THREADS = 256
 
 LIBGOMP_HINT = (
@@ -47,10 +47,11 @@ IGNORED_SIGNALS = frozenset(
 class ChildOptions:
     """How to serve a model.
 
-    ``context_length`` is in tokens and holds for each of the ``slots``, the answers generated side by side.
-    ``threads`` are those that compute; more than the cores at hand make it very slow. ``projector`` is the file that
-    turns pictures or sounds into what the model reads, or empty. ``chat_template`` is the text of one, or a name that
-    llama.cpp knows, instead of the model's own; or empty. ``embeds``: it makes embeddings, and nothing else.
+    ``context_length`` is in tokens and applies to each of the ``slots``, the answers that are generated in parallel.
+    ``threads`` is the number of compute threads; more than the available cores make it very slow. ``projector`` is the
+    file that converts images or audio to the model's input, or empty. ``chat_template`` is a template's text, or a name
+    that llama.cpp knows, which replaces the model's own template; or empty. ``embeds``: the model makes embeddings, and
+    nothing else.
     """
 
     model: str
@@ -70,20 +71,20 @@ class ChildOptions:
 
 
 def ignore_signals() -> None:
-    """Ignore the signals that end a server, and let in those that the parent blocked for the start."""
+    """Ignore the signals that end a server, and unblock those that the parent blocked during the start."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)
 
 
 def say(sentence: str) -> None:
-    """Write one line to stderr, which may be gone."""
+    """Write one line to stderr, which may be closed."""
     with contextlib.suppress(OSError, ValueError):
         print(f"parley: {sentence}", file=sys.stderr, flush=True)
 
 
 def read_key(life_line: int) -> str:
-    """The key, which comes first out of a pipe. Ends this process when the pipe ends before."""
+    """Read the key, which comes first from the pipe. If the pipe ends before, exit."""
     key = b""
     while len(key) < KEY_LENGTH:
         piece = os.read(life_line, KEY_LENGTH - len(key))
@@ -100,14 +101,14 @@ def wait_for_end(life_line: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have the system kill this process when the one that started it ends: also while it is stopped or loads."""
+    """Have the system kill this process when its parent ends, even while this process is stopped or loads the model."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(options: ChildOptions, socket: str, key: str) -> Any:
-    """Load the model and listen. Gives the server, which must be kept alive."""
-    # When an assertion fails, llama.cpp would start a debugger, whose report may hold prompts.
+    """Load the model and listen. Return the server; a reference to it must be kept."""
+    # When an assertion fails, llama.cpp would start a debugger, whose report may contain prompts.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     llama = importlib.import_module("xllamacpp")
     parameters = llama.CommonParams()
@@ -115,25 +116,25 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
     parameters.n_parallel = options.slots
     parameters.kv_unified = False
     parameters.n_ctx = options.context_length * options.slots
-    parameters.fit_params = False  # the context is asked for, not guessed from free memory
+    parameters.fit_params = False  # the context length is given, not derived from free memory
     for cpu in (parameters.cpuparams, parameters.cpuparams_batch):
         cpu.n_threads = options.threads
         cpu.poll = 0  # idle threads sleep instead of spinning
-    parameters.n_batch = parameters.n_ubatch = 256  # short steps: a long prompt does not stall other answers
+    parameters.n_batch = parameters.n_ubatch = 256  # short steps, so that a long prompt does not stall other answers
     if options.projector:
         parameters.mmproj.path = options.projector
-        parameters.n_batch = parameters.n_ubatch = 512  # some models must see all of a picture in one step
+        parameters.n_batch = parameters.n_ubatch = 512  # some models must read a whole image in one step
     if options.embeds:
         parameters.embedding = True
-        parameters.n_batch = parameters.n_ubatch = options.context_length  # all of a text is read in one step
+        parameters.n_batch = parameters.n_ubatch = options.context_length  # a whole text is read in one step
     parameters.chat_template = options.chat_template
-    parameters.media_path = ""  # no files
-    parameters.video_ffmpeg_bin_dir = os.devnull  # no programs for what llama.cpp cannot decode itself
-    # A stream holds a thread. llama.cpp would add threads one by one, and now and then a request, or the question
-    # whether the model is ready, then waits for a whole answer to end: better that idle threads are at hand.
+    parameters.media_path = ""  # no access to files
+    parameters.video_ffmpeg_bin_dir = os.devnull  # no external programs for media that llama.cpp cannot decode itself
+    # Each stream occupies a thread. llama.cpp would add threads one by one; sometimes a request, or a health check,
+    # would then wait until a whole answer has ended. So all threads are started in advance.
     parameters.n_threads_http = HTTP_THREADS
     parameters.cache_ram_mib = 0  # llama.cpp would take 8 GiB
-    parameters.prefill_assistant = False  # a last message of the assistant is history, not a beginning to go on with
+    parameters.prefill_assistant = False  # a final assistant message is history, not a prefix to continue
     parameters.verbosity = -1
     parameters.ui = False
     parameters.endpoint_slots = False
@@ -145,7 +146,7 @@ def _serve(options: ChildOptions, socket: str, key: str) -> Any:
 
 
 def _end(status: int) -> NoReturn:
-    # Without destructors: threads of llama.cpp still run, and joining them can abort the process.
+    # Skip destructors: threads of llama.cpp still run, and joining them can abort the process.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(status)
@@ -169,14 +170,14 @@ def main(arguments: list[str]) -> NoReturn:
             else f"the package xllamacpp cannot be imported ({error}): install it again."
         )
         _end(EXIT_CANNOT_IMPORT)
-    except Exception:  # llama.cpp's own are RuntimeError; a number too large for it is an OverflowError
+    except Exception:  # llama.cpp raises RuntimeError, and OverflowError for numbers that are too large
         say(
             f"llama.cpp could not load the model {options.model}"
             + (f" with the projector {options.projector}, which may be another model's" if options.projector else "")
             + ": this version may not support its architecture, or memory may be short."
         )
         _end(EXIT_CANNOT_LOAD)
-    ignore_signals()  # some versions of llama.cpp install handlers of their own
+    ignore_signals()  # some versions of llama.cpp install their own handlers
     wait_for_end(life_line)
     _end(0)
 

@@ -1,6 +1,6 @@
-"""Reads the header of a GGUF file: enough to describe the model and to tell a whole file from a broken one.
+"""Reads the header of a GGUF file: enough to describe the model and to detect a broken file.
 
-llama.cpp says only that a load failed; this module says why, before anything is started.
+llama.cpp reports only that a load failed; this module reports why, before anything is started.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _WANTED = frozenset(
 )
 _TOKENS = "tokenizer.ggml.tokens"
 PROJECTOR = "clip"  # the architecture of a projector
-_POOLINGS = (1, 2, 3)  # by which a text becomes one vector: the mean, the first, and the last
+_POOLINGS = (1, 2, 3)  # the types that give one vector for a text: mean, first and last
 
 _DEFAULT_ALIGNMENT = 32
-# Far above any real file, far below what would keep a start busy.
+# Far above any real file, far below what would delay a start.
 _MOST_ENTRIES = 1 << 20
 _MOST_DIMENSIONS = 8
 
@@ -68,11 +68,12 @@ _BLOCKS: Mapping[int, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """What a GGUF file says of itself.
+    """The metadata of a GGUF file.
 
-    ``context_length`` is in tokens, ``size`` in bytes; ``vocabulary`` is what grammars must know of its tokens. Of a
-    projector: whether it ``sees`` and ``hears``, and the ``widths`` of its tensors outside of the encoders, one of
-    which is that of the model's embeddings. ``embeds``: it makes one vector of a text, as its kind of pooling says.
+    ``context_length`` is in tokens, ``size`` in bytes; ``vocabulary`` is what grammars must know about its tokens. For
+    a projector: ``sees`` and ``hears`` say whether it supports images and audio, and ``widths`` are the extents of its
+    tensors outside the encoders; one of them is the length of the model's embeddings. ``embeds``: according to its
+    pooling type, the model makes one vector of a text.
     """
 
     path: Path
@@ -90,7 +91,7 @@ class GgufFile:
 
 
 def read(path: str | Path) -> GgufFile:
-    """Read the header of the GGUF file at ``path`` and check that the file is as long as its tensors demand.
+    """Read the header of the GGUF file at ``path`` and check that the file is as long as its tensors require.
 
     Raises:
         ConfigurationError: the file is missing, unreadable, not a GGUF, of another version, damaged or cut
@@ -199,8 +200,8 @@ def _describe(path: Path, cursor: Cursor) -> GgufFile:
 
 
 def _check_tensors(cursor: Cursor, count: int, alignment: int) -> frozenset[int]:
-    """Walk the tensor table and compare the end of the last tensor with the end of the file. Gives the extents of the
-    tensors outside of a projector's encoders, whose names begin with v. and a."""
+    """Walk the tensor table and compare the end of the last tensor with the end of the file. Return the extents of the
+    tensors outside a projector's encoders. The names of the encoders' tensors begin with v. and a."""
     end = 0
     widths: set[int] = set()
     for _ in range(count):
@@ -215,7 +216,7 @@ def _check_tensors(cursor: Cursor, count: int, alignment: int) -> frozenset[int]
             if not inside:
                 widths.add(extent)
         kind, offset = cursor.u32(), cursor.count()
-        # A type that is newer than the table still says where it starts.
+        # Even for a type that is missing in the table, the offset is known.
         per_block, block_size = _BLOCKS.get(kind, (1, 0))
         end = max(end, offset + -(-values // per_block) * block_size)
     start = -(-cursor.at // alignment) * alignment

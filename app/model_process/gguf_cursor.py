@@ -1,4 +1,4 @@
-"""Reads the values of a GGUF file one after the other, and tells a file that is cut off from one that is damaged."""
+"""Reads the values of a GGUF file one after the other, and distinguishes truncated files from damaged files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCALARS: Mapping[int, str] = {
 _STRING = 8
 ARRAY = 9
 
-# Far above any real file, far below what would keep a start busy.
+# Far above any real file, far below what would delay a start.
 _DEEPEST_ARRAY = 4
 _LONGEST_TEXT = 1 << 16
 _LONGEST_TEMPLATE = 1 << 20
@@ -42,7 +42,7 @@ class Damaged(Exception):
 
 
 class Cursor:
-    """A place in the file that only moves forward and never past the end."""
+    """A position in the file that only moves forward and never past the end."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data = data
@@ -86,7 +86,7 @@ class Cursor:
         self.at = at
 
     def value(self, kind: int, *, wanted: bool) -> object:
-        """Read the value of the given kind if it is wanted and simple, else skip it and give None."""
+        """Read the value of the given kind and return it. Arrays and unwanted strings are skipped: return None."""
         if kind in _SCALARS:
             return self.scalar(_SCALARS[kind])
         if kind == _STRING:

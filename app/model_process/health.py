@@ -1,4 +1,4 @@
-"""Whether a model process has loaded its model, and whether it hangs."""
+"""Checks whether a model process has loaded its model, and whether it hangs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-# Questions without an answer, one after the other, that make a process hang. More than one: after the machine itself
-# has slept, the one that was under way is lost.
+# A process hangs after this many consecutive checks without an answer. More than one, because a check that is in
+# progress when the machine sleeps is lost.
 _MISSED = 3
-# The share of a core that a process takes at least while it works.
+# The minimum share of a core that a working process uses.
 _WORK = 0.01
 
 
@@ -31,17 +31,17 @@ class _Connection(http.client.HTTPConnection):
 
 
 def is_loaded(path: str, key: str) -> bool:
-    """Whether the process behind a socket answers that it is ready, found out within a second."""
+    """Return whether the process behind a socket answers that it is ready. Takes at most one second."""
     return _health(path, key, 1.0) == 200
 
 
 def answers(path: str, key: str, seconds: float) -> bool:
-    """Whether the process behind a socket answers in time, were it that it loads."""
+    """Return whether the process behind a socket answers in time, even if it answers that it is still loading."""
     return _health(path, key, seconds) is not None
 
 
 def _health(path: str, key: str, seconds: float) -> int | None:
-    """The status that the process answers with, None for no answer in time."""
+    """Return the status code of the process's answer, None if there is no answer in time."""
     with (
         contextlib.suppress(OSError, http.client.HTTPException),
         contextlib.closing(_Connection(path, seconds)) as connection,
@@ -52,25 +52,25 @@ def _health(path: str, key: str, seconds: float) -> int | None:
 
 
 def computed(pid: int) -> float:
-    """Seconds that a process has computed so far; 0 where the system does not tell."""
+    """Return the CPU time of a process so far, in seconds; 0 if the system does not report it."""
     with contextlib.suppress(OSError):
-        # The name may hold blanks and brackets; user and system time follow it as the 12th and 13th word.
+        # The name may contain spaces and parentheses; user and system time are the 12th and 13th word after it.
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 
 class Probe:
-    """Finds out whether a process hangs: after its first answer, it neither answers nor computes for so long.
+    """Finds out whether a process hangs: after its first answer, it neither answers nor computes for some time.
 
-    Not answering is not enough: with all its HTTP threads at work llama.cpp answers nothing else for minutes. Until the
-    first answer it may take any time.
+    A missing answer alone is not enough: if all its HTTP threads are busy, llama.cpp answers nothing else for minutes.
+    The first answer may take any time.
     """
 
     def __init__(self, patience: float, answers: Callable[[float], bool], computed: Callable[[], float]) -> None:
-        """``patience`` is in seconds. ``answers`` is given the seconds in which to find it out, ``computed`` gives the
-        seconds that the process has computed so far."""
-        # So long are the question and the pause before it.
+        """``patience`` is in seconds. ``answers`` gets its timeout in seconds; ``computed`` returns the CPU time of
+        the process so far, in seconds."""
+        # The timeout of each check, and the pause before it.
         self.seconds = patience / (2 * _MISSED)
         self._answers = answers
         self._computed = computed
@@ -79,7 +79,7 @@ class Probe:
         self._missed = 0
 
     def hangs(self) -> bool:
-        """Ask once. To be called with a pause of `seconds` before each call."""
+        """Check once, and return whether the process hangs. Call it with a pause of `seconds` before each call."""
         answered = self._answers(self.seconds)
         now = self._computed()
         worked, self._last = now - self._last, now

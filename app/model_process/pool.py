@@ -1,7 +1,7 @@
-"""The model processes of a server, as the process that launches them holds them.
+"""The model processes of a server, as seen by the process that launches them.
 
-Workers find them in the environment when they are forked. Those that a reload has no use for live on until the last
-worker that was forked with them has ended.
+Forked workers find them in the environment. A process that is not needed after a reload lives until the last worker
+that was forked with it has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A model to be launched. ``fingerprint`` changes with the file."""
+    """A model to launch. ``fingerprint`` changes with the file."""
 
     options: ChildOptions
     fingerprint: str
@@ -38,24 +38,24 @@ class _Running:
 
 
 class ProcessPool:
-    """Starts what is wanted, keeps what is wanted still, lets go of the rest."""
+    """Starts wanted processes, keeps those that are still wanted, and releases the rest."""
 
     def __init__(self, probe: float = 0.0) -> None:
-        """``probe``: seconds without an answer or work after which a process is started again; 0: never."""
+        """``probe``: seconds without an answer or work after which a process is restarted; 0: never."""
         self._probe = probe
         self._running: list[_Running] = []
 
     @property
     def launched(self) -> tuple[Launch, ...]:
-        """What runs, in its order."""
+        """The running models, in order."""
         return tuple(one.launch for one in self._running)
 
     def launch(self, wanted: Sequence[Launch], *, workers: int, patience: float = 0.0) -> None:
-        """Have just these running, and publish them in this order. With a ``patience``, in seconds, those that are
-        new are waited for until they are loaded. Those that have ended are started again.
+        """Run exactly these models, and publish them in this order. With a ``patience``, in seconds, wait until the
+        new ones are loaded. Restart those that have ended.
 
         Raises:
-            ConfigurationError: one cannot be run, or is not loaded in time; then all is as it was.
+            ConfigurationError: a model cannot be run, or is not loaded in time; then nothing has changed.
         """
         if wanted:
             check()
@@ -89,7 +89,7 @@ class ProcessPool:
         self._running = running
 
     def revive(self) -> None:
-        """Start again what has ended, supervisor and all, behind the same addresses. To be called every second."""
+        """Restart supervisors that have ended, and their processes, at the same addresses. Call it every second."""
         for one in self._running:
             path = one.launch.options.model
             try:
@@ -99,7 +99,7 @@ class ProcessPool:
                 log.error("the supervisor of the model %s has ended: %s", path, error)
 
     def close(self) -> None:
-        """Let go of all, and wait a moment for each."""
+        """Release all processes, and wait a moment for each."""
         running, self._running = self._running, []
         for one in running:
             one.supervision.close()

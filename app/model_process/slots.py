@@ -1,10 +1,10 @@
-"""Which of llama.cpp's slots a request goes to, so that it finds the beginning of its conversation read already.
+"""Assigns requests to llama.cpp's slots, so that the beginning of a conversation is already in the slot's prompt cache.
 
-A slot keeps what it read last. Left alone, llama.cpp gives a new conversation the slot that was used longest ago,
-whoever will come back to it. Here the slots of conversations with a ``prompt_cache_key`` are left to them as long as
-another slot is free, and what was read for one key is never made use of for another, nor for requests without. No
-request waits while any slot is free, but for the moment in which another worker's finds it. The table lies in a file
-beside the model's socket, for all workers to see.
+A slot keeps what it read last. By itself, llama.cpp assigns a new conversation the least recently used slot, even if
+that slot's conversation will continue. This module reserves the slots of conversations with a ``prompt_cache_key`` for
+them as long as another slot is free. What was read for one key is never reused for another key, nor for requests
+without a key. No request waits while a slot is free, except for the moment in which another worker's request takes it.
+The table is in a file beside the model's socket, which all workers share.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from dataclasses import dataclass
 from ..fairness import FairSemaphore
 from ..jsontypes import Json
 
-# The owner (zeros: requests without a key), when it was used last, and the beginnings of what it read.
+# The owner (zeros: requests without a key), the time of the last use, and the hashes of the prefixes it has read.
 _MOST_MESSAGES = 32
 _RECORD = struct.Struct(f"=16sd{_MOST_MESSAGES * 8}s")
 _NOBODY = bytes(16)
-# The owner of a slot that may hold what another owner read last: a request that failed before it was read.
+# The owner of a slot that may hold another owner's prompt, because a request failed before it was read.
 _UNSURE = b"\xff" * 16
 
-# To llama.cpp: choose one yourself.
+# llama.cpp chooses the slot itself.
 ANY_SLOT = -1
 
-# How often the request whose turn it is looks for slots that other workers left, in seconds.
+# The interval, in seconds, at which the first request in the queue looks for slots that other workers released.
 _LOOK_AGAIN = 0.005
 _SHARED = fcntl.LOCK_SH | fcntl.LOCK_NB
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRequest:
-    """What a request would like to find in its slot: its owner's reading, of these beginnings, the shortest first.
-    ``client`` is the short name of the API key that waits."""
+    """The slot contents that a request prefers: its owner's, with these prefixes, the shortest first. ``client`` is the
+    short name of the API key that waits."""
 
     owner: bytes = _NOBODY
     beginnings: tuple[bytes, ...] = ()
@@ -50,15 +50,15 @@ class SlotRequest:
 
 @dataclass(slots=True)
 class Slot:
-    """One of llama.cpp's slots, by its ``number``, and whether what it holds may be made use of. ``filled``: the
-    request has been read into it."""
+    """One of llama.cpp's slots, by its ``number``. ``reuse``: its prompt cache may be used. ``filled``: the request has
+    been read into it."""
 
     number: int
     reuse: bool
     filled: bool = False
 
     def payload(self) -> Json:
-        """What llama.cpp is told."""
+        """Return the fields of llama.cpp's request."""
         return {"id_slot": self.number, "cache_prompt": self.reuse}
 
 
@@ -69,7 +69,7 @@ class _Record:
     beginnings: bytes
 
     def shared(self, asked: SlotRequest) -> int:
-        """How many messages of a request the slot has read already."""
+        """Return how many messages of a request the slot has already read."""
         count = 0
         for index, beginning in enumerate(asked.beginnings):
             if self.beginnings[index * 8 : index * 8 + 8] != beginning:
@@ -79,7 +79,8 @@ class _Record:
 
 
 def slot_request(request: Json, client: str | None = None) -> SlotRequest:
-    """What a request of the API would like to find. The key is the domain's, which has made it the client's own."""
+    """Return the slot contents that an API request prefers. The domain has already made the key specific to the
+    client."""
     key = request.get("prompt_cache_key")
     owner = hashlib.blake2b(key.encode(), digest_size=16).digest() if key else _NOBODY
     running = hashlib.blake2b(json.dumps(request.get("tools") or request.get("functions")).encode(), digest_size=8)
@@ -91,7 +92,7 @@ def slot_request(request: Json, client: str | None = None) -> SlotRequest:
 
 
 class Slots:
-    """The slots of one model process, of which there are ``count``; ``path`` is the file that its workers share."""
+    """The ``count`` slots of one model process. ``path`` is the file that its workers share."""
 
     def __init__(self, path: str, count: int) -> None:
         self._count = count
@@ -102,14 +103,15 @@ class Slots:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
-        """Give up all slots, also those in which something still runs."""
+        """Release all slots, also those that are still in use."""
         file, self._file = self._file, -1
         os.close(file)
 
     @contextlib.asynccontextmanager
     async def acquire(self, asked: SlotRequest) -> AsyncGenerator[Slot, None]:
-        """A slot for as long as the block lasts. Clients who wait take turns, and the requests of each are served in
-        their order; of several workers whose requests wait, each has the same chance to get the next slot."""
+        """Yield a slot for the duration of the block. Waiting clients take turns; each client's requests are served
+        first in, first out. If requests of several workers wait, each worker has the same chance to get the next
+        slot."""
         async with self._queue.hold(asked.client):
             slot = None if self._others_wait() else self._take(asked)
             try:
@@ -144,21 +146,21 @@ class Slots:
             self._write(slot.number, asked.owner, asked.beginnings)
         self._taken.discard(slot.number)
         self._lock(slot.number, fcntl.LOCK_UN)
-        if not self._others_wait():  # else they would never find a slot free
+        if not self._others_wait():  # otherwise they would never find a free slot
             self._left.set()
 
     def _lock(self, slot: int, kind: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> bool:
-        # The kernel takes back the locks of a worker that dies.
+        # The kernel releases the locks of a worker that dies.
         try:
             fcntl.lockf(self._file, kind, 1, slot * _RECORD.size)
         except OSError:
             return False
         return True
 
-    # Workers whose requests wait share the lock of a record behind the last.
+    # Workers with waiting requests hold a shared lock on the record after the last one.
 
     def _tell(self, waits: bool) -> None:
-        """Let other workers know whether a request of this one waits; in vain while one of them asks."""
+        """Show other workers whether a request of this worker waits. Fails while one of them checks."""
         if self._file >= 0 and self._waits != waits and self._lock(self._count, _SHARED if waits else fcntl.LOCK_UN):
             self._waits = waits
 
@@ -178,15 +180,15 @@ class Slots:
 
 
 def _by_preference(records: Sequence[_Record], asked: SlotRequest) -> list[int]:
-    """All slots, those that suit a request best first: what its owner has read of it, what nobody has a key for, and
-    what was used longest ago. Conversations with keys leave one slot to those without."""
+    """Return all slots, the best ones for a request first: those in which its owner has read its prefixes, then those
+    without a key, then the least recently used. Conversations with keys leave one slot to those without."""
     free = sum(record.owner in (_NOBODY, _UNSURE) for record in records)
 
     def rank(slot: int) -> tuple[int, int, float]:
         record = records[slot]
         if record.owner == asked.owner:
             shared = record.shared(asked)
-            # Requests without a key may read each other's beginnings, but spread before they overwrite them.
+            # Requests without a key may reuse each other's prefixes, but spread over the slots before they overwrite.
             return (0 if shared or asked.owner != _NOBODY else 1, -shared, record.used)
         if record.owner in (_NOBODY, _UNSURE):
             return (1 if asked.owner == _NOBODY else 2 if free > 1 else 4, 0, record.used)

@@ -1,8 +1,9 @@
-"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and again when it dies or hangs.
+"""Keeps the model process alive: ``python -m app.model_process.supervisor`` starts it, and restarts it when it dies or
+hangs.
 
-`begin` is the server's side: it starts the supervisor; `Supervision.publish` says, in the environment, where the model
-listens. The supervisor is a process of its own and light, since gunicorn's master reaps every child itself
-and must not wait.
+`begin` is the server's side: it starts the supervisor; `Supervision.publish` writes the model's address to the
+environment. The supervisor is a separate, light process, because gunicorn's master reaps every child itself and must
+not wait.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from .child import (
 from .environment import needed
 from .health import Probe, answers, computed
 
-# Delays before a new start, in seconds; a child that lived long enough starts over at the first.
+# Delays before a restart, in seconds. After a child that lived long enough, the delay is reset to the first.
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 10.0
 _LONG_LIFE = 30.0
 
-# Seconds between two starts of a supervisor at least.
+# Minimum seconds between two starts of a supervisor.
 _PAUSE = 1.0
 
 
@@ -64,37 +65,38 @@ def check() -> None:
 
 @dataclasses.dataclass(slots=True)
 class Supervision:
-    """A supervisor, as seen by the process that launched it: running, or to be started again by `revive`.
+    """A supervisor, as seen by the process that launched it: running, or to be restarted by `revive`.
 
     The model lives until this process and all processes forked from it have ended or called `close`. They all hold the
-    life line, which outlives a supervisor, as do the socket path and the key: nobody has to be told of a new one.
+    life line. It outlives a supervisor, and so do the socket path and the key, so no process needs to know about a
+    restart.
     """
 
     options: ChildOptions
     probe: float
     socket: str
     key: str = dataclasses.field(repr=False)
-    # Both ends of the pipe: the reading one is for the supervisors to come.
+    # Both ends of the pipe: the reading end is for later supervisors.
     life_line: tuple[int, int] | None
-    # The reading end of a pipe whose other end the supervisor alone holds: it ends with the supervisor.
+    # The reading end of a pipe whose other end only the supervisor holds: end of file means that it has ended.
     sign: int
     pid: int = 0
     _begun: float = 0.0
 
     def publish(self, number: int = 0) -> None:
-        """Put into the environment where the model listens; ``number`` tells the models of a server apart."""
+        """Write the model's address to the environment; ``number`` identifies the model among those of the server."""
         socket, key = address_variables(number)
         os.environ[socket] = self.socket
         os.environ[key] = self.key
 
     def is_running(self) -> bool:
-        """Whether the supervisor runs. Its process id could be another's by now."""
+        """Return whether the supervisor runs. Its process id is not used: another process could have it by now."""
         with contextlib.suppress(BlockingIOError):
             return os.read(self.sign, 1) != b""
         return True
 
     def revive(self) -> bool:
-        """Start the supervisor again if it has ended; one that ends at once is started once a second. Whether it was.
+        """Restart the supervisor if it has ended, at most once a second. Return whether it was restarted.
 
         Raises:
             ConfigurationError: it cannot be started.
@@ -107,7 +109,7 @@ class Supervision:
         return True
 
     def close(self, timeout: float = 2.0) -> None:
-        """Let go of the life line and wait up to ``timeout`` seconds for the end. May be called again."""
+        """Release the life line and wait up to ``timeout`` seconds for the supervisor's end. May be called again."""
         if self.life_line is None:
             return
         for end in self.life_line:
@@ -116,7 +118,7 @@ class Supervision:
         for name in [name for name, value in os.environ.items() if value in (self.socket, self.key)]:
             del os.environ[name]
         deadline = time.monotonic() + timeout
-        # Another process, or gunicorn's master, may have reaped it: that too is the end of our waiting.
+        # Another process, or gunicorn's master, may have reaped it: then the wait is over, too.
         with contextlib.suppress(ChildProcessError):
             while self.pid and os.waitpid(self.pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
                 time.sleep(0.01)
@@ -137,8 +139,8 @@ class Supervision:
         os.set_blocking(sign, False)
         command = [sys.executable, "-P", "-m", "app.model_process.supervisor"]
         command += [self.socket, str(read_end), f"{self.probe:g}", self.options.to_json()]
-        # Blocked here, blocked there until it ignores them: a Ctrl-C during the start does not hit the
-        # supervisor.
+        # The supervisor inherits the blocked signals until it ignores them, so a Ctrl-C during the start does not
+        # end it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
         try:
             process = subprocess.Popen(
@@ -154,9 +156,9 @@ class Supervision:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(held)
-        # Reaped by gunicorn's master or by `close`: tell Popen that nobody waits through it.
+        # gunicorn's master or `close` reaps the process, so Popen must not wait for it.
         process.returncode = 0
-        # A full pipe holds the key of supervisors that ended before they read it.
+        # If the pipe is full, it holds keys that earlier supervisors did not read before they ended.
         with contextlib.suppress(BlockingIOError):
             os.write(write_end, self.key.encode())
         os.close(self.sign)
@@ -164,18 +166,18 @@ class Supervision:
 
 
 def publish_share(workers: int) -> None:
-    """Say in the environment how many requests each of the workers may hand over to a model at a time."""
-    # A few threads are left for the question whether the model is ready.
+    """Write to the environment how many requests each of the workers may send to a model at a time."""
+    # A few threads are reserved for health checks.
     os.environ[IN_FLIGHT_VARIABLE] = str(max(1, (HTTP_THREADS - 16) // workers))
 
 
 def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
-    """Start the supervisor and return at once; the model is loaded meanwhile. Nobody is told.
+    """Start the supervisor and return at once; the model is loaded in the background. The address is not published.
 
-    A model process that neither answers nor computes for ``probe`` seconds is started again; 0: none ever is.
+    A model process that neither answers nor computes for ``probe`` seconds is restarted; 0: never.
 
     Raises:
-        ConfigurationError: no folder for the socket, or the process cannot be started.
+        ConfigurationError: there is no folder for the socket, or the process cannot be started.
     """
     socket = new_socket()
     read_end, write_end = os.pipe()
@@ -187,7 +189,7 @@ def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
         socket=socket,
         key=secrets.token_hex(KEY_LENGTH // 2),
         life_line=(read_end, write_end),
-        sign=os.open(os.devnull, os.O_RDONLY),  # at its end, as that of one that has ended
+        sign=os.open(os.devnull, os.O_RDONLY),  # at end of file, as if a supervisor had ended
     )
     try:
         running._start()
@@ -198,7 +200,7 @@ def begin(options: ChildOptions, probe: float = 0.0) -> Supervision:
 
 
 class Supervisor:
-    """Starts the model process, waits for its end, starts it again; until the life line ends."""
+    """Starts the model process, waits for its end and restarts it, until the life line ends."""
 
     def __init__(self, socket: str, life_line: int, probe: float, options: str) -> None:
         self._socket = socket
@@ -211,7 +213,7 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        """Return when the life line has ended, the child is dead and its folder gone."""
+        """Run until the life line has ended, the child is dead and its folder is removed."""
         threading.Thread(target=self._watch_life_line, daemon=True).start()
         delay = _FIRST_DELAY
         while not self._over.is_set():
@@ -227,13 +229,13 @@ class Supervisor:
         remove_socket(self._socket)
 
     def _run_child(self) -> str:
-        """Run the child to its end, and say how it ended."""
+        """Run the child to its end, and return how it ended."""
         child_end, own_end = os.pipe()
         try:
             with self._lock:
                 if self._over.is_set():
                     return "was not needed"
-                # By this thread, which lives as long as the process: the child ends with the thread.
+                # The child ends with the thread that starts it. This one lives as long as the process.
                 command = [sys.executable, "-P", "-m", "app.model_process.child"]
                 command += [self._socket, str(child_end), self._options]
                 child = subprocess.Popen(command, pass_fds=(child_end,), stdin=subprocess.DEVNULL)

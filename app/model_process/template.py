@@ -1,4 +1,4 @@
-"""What a model's chat template knows: found in its Jinja, before the model is loaded."""
+"""The capabilities of a model's chat template, found in its Jinja source before the model is loaded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from jinja2 import meta, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 
-# Both names of each are in use; llama.cpp hands an effort over by both.
+# Both names of each variable are in use; llama.cpp passes an effort by both.
 _THINKING = {"reasoning_effort", "reasoning_strength", "enable_thinking", "thinking"}
 _VERBOSITY = {"verbosity"}
 
-# The marks between which models think, each with the one that ends it.
+# The marks that begin thoughts, each with the mark that ends them.
 CLOSINGS = {
     "<think>": "</think>",
     "<|channel>thought": "<channel|>",
@@ -25,7 +25,7 @@ CLOSINGS = {
 
 
 class _Generation(Extension):
-    """``{% generation %}``: marks what a model is trained on, and means nothing here."""
+    """``{% generation %}``: marks the text that a model is trained on. It has no meaning here."""
 
     tags = {"generation"}  # noqa: RUF012
 
@@ -35,10 +35,10 @@ class _Generation(Extension):
 
 
 def capabilities(template: str | None) -> frozenset[str]:
-    """What a template lets a request ask for, in the words of the parameter table.
+    """Return the capabilities that a template gives its model, in the terms of the parameter table.
 
-    A template that reads a variable knows its parameter. One that writes the marks of thoughts belongs to a model that
-    may think; whether it can be told how much is found out once it runs.
+    A template that reads a variable supports its parameter. A template with marks of thoughts belongs to a model that
+    may think; whether the amount can be controlled is determined once the model runs.
     """
     if not template:
         return frozenset()

@@ -1,7 +1,8 @@
-"""Whether llama.cpp can use a chat template: ``python -m app.model_process.trial`` loads a small model with it.
+"""Checks whether llama.cpp can use a chat template: ``python -m app.model_process.trial`` loads a small model with it.
 
-llama.cpp reads a template when it loads a model, and one that it cannot use keeps the model from being loaded. Its
-Jinja is its own, so nobody else can say. To load the real model only to find that out would take too long.
+llama.cpp parses a template when it loads a model, and does not load the model if it cannot use the template. It has its
+own implementation of Jinja, so no other library can decide that. Loading the real model for this check would take too
+long.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from .environment import needed
 
-# It takes a tenth of one.
+# The timeout. A trial takes a tenth of a second.
 _SECONDS = 30.0
 _LONGEST_REASON = 200
 _READY, _TAKEN = "ready", "taken"
@@ -25,8 +26,8 @@ _REASON = re.compile(r"(?:^Error|common_chat_templates_init: error): (.+)$", re.
 
 
 def refusal(template: str, model: Path) -> str | None:
-    """Why llama.cpp cannot use a template, in its words. None: it can, or cannot even load ``model``, any small one,
-    without it."""
+    """Return llama.cpp's reason why it cannot use a template. None: it can, or it cannot load ``model``, which is any
+    small model, even without the template."""
     try:
         run = subprocess.run(
             [sys.executable, "-P", "-m", "app.model_process.trial", str(model)],
@@ -40,7 +41,7 @@ def refusal(template: str, model: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    # Its exit status may be gone: gunicorn's master reaps every child itself.
+    # The exit status may be lost, because gunicorn's master reaps every child itself.
     said = run.stdout.split()
     if _READY not in said or _TAKEN in said:
         return None
@@ -55,7 +56,7 @@ def _loads(llama: Any, model: str, template: str, socket: str) -> bool:
     parameters.n_ctx = 64
     parameters.n_parallel = 1
     parameters.cache_ram_mib = 0
-    parameters.verbosity = 1  # errors, which say why
+    parameters.verbosity = 1  # errors, which contain the reason
     parameters.hostnames = [socket]
     try:
         _kept.append(llama.Server(parameters))
@@ -69,7 +70,7 @@ _kept: list[Any] = []
 
 
 def main(arguments: list[str]) -> None:
-    """Print whether a model can be loaded at all, and then with the template that comes in on stdin."""
+    """Print whether a model can be loaded at all, and then whether it can with the template from stdin."""
     (model,) = arguments
     os.environ["GGML_NO_BACKTRACE"] = "1"
     llama = importlib.import_module("xllamacpp")
@@ -79,7 +80,7 @@ def main(arguments: list[str]) -> None:
             template = sys.stdin.buffer.read().decode()
             if _loads(llama, model, template, f"{folder}/2.sock"):
                 print(_TAKEN, flush=True)
-    # Without destructors: threads of llama.cpp still run.
+    # Skip destructors: threads of llama.cpp still run.
     sys.stderr.flush()
     os._exit(0)
 

@@ -1,8 +1,8 @@
-"""What LLGuidance, as llama.cpp has it, is told wrong of a model's vocabulary.
+"""The errors in the vocabulary that llama.cpp passes to its LLGuidance.
 
-llama.cpp tells it each token as that token reads at the beginning of a text: where its vocabulary begins texts with a
-space (SentencePiece), tokens that begin with one are told without it; and where it tidies up texts (some vocabularies
-of byte pairs), spaces before punctuation are left out. LLGuidance then allows tokens that its grammar does not.
+llama.cpp passes each token in the form that it has at the beginning of a text. If the vocabulary begins texts with a
+space (SentencePiece), tokens that begin with a space are passed without it. If it tidies up texts (some byte-pair
+vocabularies), spaces before punctuation are missing. LLGuidance then allows tokens that its grammar does not allow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-# What llama.cpp tidies up: a space, in one of its spellings, before these.
+# The spaces that llama.cpp removes: a space, in one of its spellings, before these characters.
 _SPACE = "(?:\u0120|\u2581| )".encode()
 _UNTIDY = re.compile(_SPACE + rb"(?:[?!.,]|'(?:" + _SPACE + rb"|s|m|re|ve))")
 
@@ -21,16 +21,16 @@ _TEXTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """``cut``: all tokens that begin with a space are told without it. ``untidy`` are the ids of tokens that may be
-    told without a space in them."""
+    """``cut``: all tokens that begin with a space are passed without it. ``untidy`` are the ids of tokens that may be
+    passed without a space that they contain."""
 
     cut: bool = False
     untidy: tuple[int, ...] = ()
 
 
 def vocabulary(kind: str | None, prefix: bool | None, tokens: bytes) -> Vocabulary:
-    """What is told wrong of a vocabulary of a kind. ``prefix`` is what the file says of spaces at the beginning of
-    texts, ``tokens`` its array of tokens, as GGUF has it: a type, a count, and each token behind its length."""
+    """Return the errors for a vocabulary of a kind. ``prefix`` is the file's setting for a space at the beginning of
+    texts. ``tokens`` is its array of tokens in GGUF format: a type, a count, and each token after its length."""
     if kind == "llama":
         return Vocabulary(cut=prefix is not False)
     return Vocabulary(cut=bool(prefix), untidy=_untidy(tokens))
@@ -46,7 +46,7 @@ def _untidy(tokens: bytes) -> tuple[int, ...]:
     for token in range(_ARRAY_HEAD.unpack_from(tokens)[1]):
         at += 8 + length(tokens, at)[0]
         while next_place < len(places) and places[next_place][0] < at:
-            # What goes beyond the token is the length of the next.
+            # A match that ends after the token includes bytes of the next token's length.
             if places[next_place][1] <= at and (not found or found[-1] != token):
                 found.append(token)
             next_place += 1

@@ -1,1 +1,1 @@
-"""What binds an answer: schemas, grammars, tools and the response format."""
+"""The constraints of an answer: schemas, grammars, tools and the response format."""

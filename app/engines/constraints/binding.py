@@ -1,7 +1,7 @@
-"""What a whole answer may be, as one grammar: JSON of a schema, calls of tools, or words and calls.
+"""The constraint of a whole answer, as one grammar: JSON of a schema, tool calls, or words and calls.
 
-A call is JSON, ``{"name": …, "arguments": …}``, or for a tool with a grammar ``{"name": …}``, a new line and its text
-to the end of the answer. Among words, calls stand between marks that many models have learned.
+A call is JSON, ``{"name": …, "arguments": …}``. For a tool with a grammar it is ``{"name": …}``, a newline, and its
+text up to the end of the answer. In an answer with words, calls are between marks that many models are trained on.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ _CLOSE = "\n</tool_call>"
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Rules in LLGuidance's Lark, ``answer`` the first of them. ``param`` names what they come from, ``what`` says what
-    that is, and ``parts`` are the bindings that they are made of: when llama.cpp cannot obey, it is one of them, or all
-    together. ``schema`` says the same as a JSON schema, None where that cannot be said."""
+    """Rules in LLGuidance's Lark; the first is ``answer``.
+
+    ``param`` is the parameter that they come from, ``what`` says what kind of constraint that is. ``parts`` are the
+    bindings that they consist of: if llama.cpp cannot obey, the cause is one of them, or all together. ``schema`` is
+    the equivalent JSON schema, None if there is none."""
 
     rules: str
     param: str
@@ -40,7 +42,7 @@ class Binding:
         return f"%llguidance {{}}\nstart: answer\n{self.rules}"
 
     def refuse(self) -> BadRequest:
-        """The error for a binding that cannot be obeyed."""
+        """Return the error for a binding that cannot be obeyed."""
         return BadRequest(
             f"The {self.what} cannot be used: nothing can fit it, it is too complex, or it has a pattern that the "
             "engine cannot obey.",
@@ -50,13 +52,13 @@ class Binding:
 
 
 def to_schema(schema: Schema) -> Binding:
-    """The answer is JSON that obeys a schema."""
+    """Return the binding for an answer that is JSON and obeys a schema."""
     return Binding(f"answer: {as_rule(schema.body)}\n", schema.param, schema=schema.body)
 
 
 def to_calls(tools: Tools, *, marked: bool = False) -> Binding:
-    """The answer is a call and nothing else, or where several may be made a list of them; ``marked``: between marks,
-    as a model that has learned these makes its calls."""
+    """Return the binding for an answer that is nothing but a call, or a list of calls if several are allowed.
+    ``marked``: the calls are between marks, for a model that is trained on these."""
     if marked:
         return _together([f"{_quoted(MARK)} ({_marked(tools)})"], _definitions(tools), tools)
     json_calls, texts = _names(tools)
@@ -68,11 +70,11 @@ def to_calls(tools: Tools, *, marked: bool = False) -> Binding:
 
 
 def _calls_schema(tools: Tools) -> Json | None:
-    """As `to_calls`, as a schema. The text for a grammar is a member of its call's arguments there."""
+    """As `to_calls`, as a schema. In it, the text for a grammar is a property of its call's arguments."""
     calls: list[Json] = []
     for tool in tools.callable.values():
         pattern = None if tool.grammar is None else tool.grammar.pattern
-        # References within it are to itself.
+        # The $id makes references in the schema resolve within itself.
         arguments = {"$id": tool.name, **tool.schema.body}
         if tool.grammar is not None:
             if pattern is None:
@@ -93,13 +95,13 @@ def _object(properties: Json) -> Json:
 
 
 def to_words_or_calls(tools: Tools) -> Binding:
-    """The answer is any text, and calls between marks at its end, or not."""
+    """Return the binding for an answer that is any text, with or without calls between marks at its end."""
     words = f"head[lazy]: ANY {_quoted(MARK)}\nANY: /(?s:.*)/\n"
     return _together(["ANY", f"head ({_marked(tools)})"], _definitions(tools) + words, tools)
 
 
 def _marked(tools: Tools) -> str:
-    """What may follow the first mark."""
+    """Return the expression for what may follow the first mark."""
     json_calls, texts = _names(tools)
     ends = [f"{_quoted(_AFTER_MARK)} {text}" for text in texts]
     if json_calls:
@@ -121,7 +123,7 @@ def _alone(tool: Tool) -> Binding:
 
 
 def _names(tools: Tools) -> tuple[list[str], list[str]]:
-    """The rules for calls that are JSON, and for those that end in a text."""
+    """Return the names of the rules for calls that are JSON, and of those for calls that end with a text."""
     json_calls: list[str] = []
     texts: list[str] = []
     for index, tool in enumerate(tools.callable.values()):
@@ -134,7 +136,7 @@ def _definitions(tools: Tools) -> str:
 
 
 def _definition(index: int, tool: Tool) -> Iterator[str]:
-    # Texts that begin alike must be texts here: LLGuidance does not look into two schemas at once.
+    # The common beginning of calls must be literal text: LLGuidance does not follow two schemas at once.
     name = f'{{"name": "{tool.name}"'
     if tool.grammar is None:
         opening = _quoted(f'{name}, "arguments": ')

@@ -1,4 +1,4 @@
-"""The calls in an answer of the model, from its words or from llama.cpp's deltas to the API's."""
+"""The calls in an answer of the model: converts its text, or llama.cpp's deltas, to the API's deltas."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Call:
         if grammar is not None and self.quoted:
             return _input(text)
         if grammar is not None and not grammar.fits(text) and grammar.fits(text.strip()):
-            # What a grammar ignores may stand between the call's name and its text as well.
+            # Text that a grammar ignores may also be between the call's name and its text.
             return text.strip()
         return text
 
@@ -66,7 +66,7 @@ class _Call:
             return False
 
     def may_be_cut_off(self) -> bool:
-        """Whether there is a text that fits and begins with this one, or so it seems."""
+        """Return whether this text seems to be the beginning of one that fits."""
         grammar = self.tool.grammar
         if grammar is None or self.quoted:
             return not self.is_whole()
@@ -78,7 +78,7 @@ class _Call:
 
 
 def _input(text: str) -> str:
-    """The one argument of a custom tool that is a function to llama.cpp."""
+    """Return the only argument of a custom tool, which is a function for llama.cpp."""
     value: object = None
     with contextlib.suppress(ValueError, RecursionError):
         value = json.loads(text)
@@ -87,7 +87,7 @@ def _input(text: str) -> str:
 
 
 class _TextSplitter:
-    """Parts a text that comes in pieces into what is said and the text of calls."""
+    """Splits a streamed text into content and the text of calls."""
 
     def __init__(self, found: Found) -> None:
         self._marked = found is Found.AT_MARK
@@ -95,7 +95,7 @@ class _TextSplitter:
         self._calling = found is Found.EVERYWHERE
 
     def feed(self, text: str) -> str:
-        """What can be said of the text so far."""
+        """Add a piece of the text and return the content that can be sent."""
         self._held += text
         if self._calling:
             return ""
@@ -111,14 +111,15 @@ class _TextSplitter:
         return said
 
     def end(self) -> tuple[str, str | None]:
-        """What is still to be said, and the text of calls; None: there are none."""
+        """Return the content that is left to send, and the text of calls; None: there are none."""
         return ("", self._held) if self._calling else (self._held, None)
 
 
 class CallReader:
-    """Gives the deltas of an answer with its calls in the API's form. ``may_stop``: it may end at a stop sequence;
-    ``bound``: it was bound to calls that fit, and where it was not, what is no call is said; ``quoted``: the texts for
-    grammars are in JSON."""
+    """Converts the deltas of an answer with calls to the API's form.
+
+    ``may_stop``: the answer may end at a stop sequence; ``bound``: it was constrained to calls that fit; if it was not,
+    text that is not a call is sent as content. ``quoted``: the texts for grammars are in JSON."""
 
     def __init__(self, tools: Tools, found: Found, *, may_stop: bool, bound: bool = True, quoted: bool = False) -> None:
         self._tools = tools
@@ -130,15 +131,15 @@ class CallReader:
         self._entries: list[TokenLogprob] = []
 
     def feed(self, delta: Delta) -> Iterator[Delta]:
-        """The deltas for one of llama.cpp's.
+        """Yield the deltas for one of llama.cpp's.
 
         Raises:
-            ServerError: the model called what it cannot call, or with arguments that break what binds them.
+            ServerError: the model called a tool that it may not call, or with arguments that violate their constraints.
         """
         calls, tools = self._calls, self._tools
         message, reason = delta.message, delta.finish_reason
         if reason is not None and reason != "length":
-            reason = "stop"  # whether it ended for its calls is for us to say
+            reason = "stop"  # this class determines whether it ended because of its calls
         if delta.logprobs is not None:
             self._entries += delta.logprobs["content"] or ()
         fragments: Iterable[ToolCall] = message.pop("tool_calls", ())
@@ -167,12 +168,12 @@ class CallReader:
                 made.logprobs, self._entries = {"content": self._entries, "refusal": None}, []
             yield made
         if reason is not None:
-            if not self._bound:  # the deltas went before anyway, but for an answer that came whole
+            if not self._bound:  # the deltas were already sent anyway, unless the answer came as a whole
                 reason = self._reason(reason)
             yield Delta(delta.index, {}, reason)
 
     def _fragment(self, fragment: ToolCall) -> Iterator[Message]:
-        """What a fragment of a call as llama.cpp gives it adds to the message."""
+        """Yield what a fragment of a call from llama.cpp adds to the message."""
         calls, tools = self._calls, self._tools
         index, function = fragment.get("index", 0), fragment.get("function") or {}
         if index > 0 and not tools.many:
@@ -191,7 +192,7 @@ class CallReader:
                 yield _more(call, arguments, tools)
 
     def _reason(self, reason: str) -> str:
-        """Why the answer ended, once its calls are found to be whole and to fit where they must."""
+        """Return why the answer ended, after checking that its calls are complete, and that they fit if they must."""
         for call in self._calls.values():
             if (self._may_stop or reason == "length") and call.may_be_cut_off():
                 return reason
@@ -204,8 +205,8 @@ class CallReader:
 
 
 def _split(text: str, tools: Tools, quoted: bool) -> Iterator[tuple[ToolCall, int, int]]:
-    """The calls in a text that is nothing but calls, in llama.cpp's form, with where each begins and ends; the last may
-    be cut off."""
+    """Yield the calls in a text that is nothing but calls, in llama.cpp's form, with the begin and end of each. The
+    last may be cut off."""
     place = max(text.find("{"), 0)
     for index in range(MOST_CALLS if tools.many else 1):
         opening = _OPENING.match(text, place)
@@ -226,13 +227,13 @@ def _split(text: str, tools: Tools, quoted: bool) -> Iterator[tuple[ToolCall, in
             return
 
 
-# What stands around calls that a model writes between marks.
+# The text around calls that a model writes between marks.
 _AROUND = re.compile(r"\s*\}?\s*(?:</?tool_call>\s*)*")
 
 
 def _free_calls(text: str, tools: Tools) -> tuple[list[ToolCall], str]:
-    """The calls in what follows a mark in an answer that nothing has bound, and what is left to say of it. Where a call
-    is not whole, or of a tool that there is not, there are none."""
+    """Return the calls in the text after a mark in an unconstrained answer, and the text that is left to send as
+    content. If a call is incomplete, or of an unknown tool, there are no calls."""
     calls: list[ToolCall] = []
     said, place = "", 0
     for call, begin, end in _split(text, tools, quoted=False):
@@ -275,7 +276,7 @@ def _more(call: _Call, text: str, tools: Tools) -> Message:
 
 
 def _ends(calls: dict[int, _Call], tools: Tools) -> Iterator[Message]:
-    """The texts for custom tools, which are known only at the end."""
+    """Yield the texts for custom tools, which are known only at the end."""
     for call in calls.values():
         text = call.input if call.tool.kind == "custom" else ""
         if text:

@@ -1,9 +1,9 @@
-"""Whether a value obeys a schema that a client sent, at a cost of at most the schema times the value.
+"""Validates values against a schema that a client sent, at a cost of at most the schema's size times the value's.
 
-Validators look at a value once for each way that leads through a schema to what describes it, and the ways double with
-each level of references: two kilobytes of schema keep one busy for years. Here each schema is held against each part
-of a value once, in counted steps. What is compiled for that is kept; its patterns are bounded beforehand, by their
-weight.
+Ordinary validators check a value once for each path through a schema that leads to it. The number of paths doubles
+with each level of references: two kilobytes of schema can keep a validator busy for years. This module validates each
+part of a value against each schema once, and counts the steps. Compiled parts are cached; their patterns are limited
+in advance, by their weight.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ...contract.schemas import compile_schema
 from ...jsontypes import Json
 from .limits import resolve
 
-# Some 80 ms; an answer comes near it with ten thousand values.
+# About 80 ms; an answer reaches about this limit with ten thousand values.
 MOST_STEPS = 25_000
-# What of a container or a text takes about as long as a step.
+# The amounts of a container or a text that take about as long as a step.
 _ITEMS = 20
 _CHARACTERS = 1_000
 _TAGS = 3
-# What a schema says of a value itself, beside which values it lists.
+# The keywords about a value itself, except those that list values.
 _OWN = frozenset(
     {
         "type",
@@ -40,24 +40,25 @@ _OWN = frozenset(
     }
 )
 
-# Asks for schemas and the parts of a value that they must hold for, is told whether they do, and ends with its own.
+# Yields pairs of a schema and a part of the value to validate, is sent each verdict, and returns its own verdict.
 _Evaluation = Generator[tuple[Any, Any], bool, bool]
 
 
 class TooManySteps(Exception):
-    """It would take too long to tell."""
+    """The validation would take too long."""
 
 
 class Checker:
-    """Holds values against a schema with the keywords that `app.engines.constraints.limits` lets pass.
+    """Validates values against a schema with the keywords that `app.engines.constraints.limits` allows.
 
-    ``most`` steps are taken for a value: one for a schema and a part of the value, more for a large part.
+    At most ``most`` steps are taken for a value: one for each pair of a schema and a part of the value, more for a
+    large part.
     """
 
     def __init__(self, root: Json, *, most: int = MOST_STEPS) -> None:
         self._root = root
         self._most = most
-        # By the identity of their schemas, which live as long as the root.
+        # The keys are the identities of schemas, which live as long as the root.
         self._own: dict[int, Any] = {}
         self._tags: dict[int, list[tuple[str, list[_Fixed]]]] = {}
         self._listed: dict[int, list[_Fixed]] = {}
@@ -65,12 +66,12 @@ class Checker:
         self._targets: dict[str, Any] = {}
 
     def fits(self, value: object) -> bool:
-        """Whether the value obeys the schema.
+        """Return whether the value obeys the schema.
 
         Raises:
-            TooManySteps: so far it is unknown.
+            TooManySteps: the steps did not suffice to determine that.
         """
-        # One and the same object gets one and the same verdict, wherever in the value it stands.
+        # The same object always gets the same verdict, wherever it is in the value.
         known: dict[tuple[int, int], bool] = {}
         left = self._most
         schema, part = self._root, value
@@ -119,8 +120,9 @@ class Checker:
         return "oneOf" not in schema or fitting == 1
 
     def _has_tags(self, schema: Json, part: Any) -> bool:
-        """Whether fields that may have fixed values only, by which most branches of unions are told apart, have them.
-        Asked before all else, of a few fields and simple values only, so it is no step."""
+        """Return whether fields that allow only fixed values have one of them. Most branches of unions differ in such
+        fields. This check comes first; it looks at few fields and simple values only, so it does not count as a
+        step."""
         key = id(schema)
         if key not in self._tags:
             fields = [(n, self._fixed(f)) for n, f in schema.get("properties", {}).items() if isinstance(f, dict)]
@@ -143,7 +145,7 @@ class Checker:
         return 1 + len(part) // _CHARACTERS if isinstance(part, str) else 1
 
     def _children(self, schema: Json, part: Any) -> list[tuple[Any, Any]]:
-        """The parts of a container with the schemas for them, single values first."""
+        """Return the parts of a container with the schemas for them, single values first."""
         children: list[tuple[Any, Any]] = []
         if isinstance(part, dict):
             named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
@@ -188,12 +190,12 @@ class Checker:
 
 
 class _Fixed:
-    """Values that a schema lists. ``size`` is how many values are in those that are containers."""
+    """Values that a schema lists. ``size`` is the number of values in those that are containers."""
 
     def __init__(self, values: list[Any]) -> None:
         self.containers = [value for value in values if isinstance(value, dict | list)]
         self.size = sum(map(_size, self.containers))
-        # True is equal to 1 in Python, and not in JSON.
+        # True equals 1 in Python, but not in JSON.
         self._simple = frozenset((type(v) is bool, v) for v in values if not isinstance(v, dict | list))
 
     def have(self, part: Any) -> bool:
@@ -212,7 +214,7 @@ def _size(value: Any) -> int:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal in JSON, where 1 is 1.0 and not true."""
+    """Return whether two values are equal in JSON, where 1 equals 1.0, but not true."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict):

@@ -1,4 +1,4 @@
-"""The form of an answer (``response_format``): which schema it follows, and whether it did."""
+"""The response format (``response_format``): the schema that the answer must follow, and the check that it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PARAM = "response_format.json_schema.schema"
 
 
 def schema_of(request: Json, *, most: int = LARGEST) -> Schema | None:
-    """The schema, of at most ``most`` characters, that the answer is bound to; None: it may be any text.
+    """Return the schema, of at most ``most`` characters, that the answer must obey; None: it may be any text.
 
     Raises:
         BadRequest: the schema cannot be used.
@@ -32,8 +32,8 @@ def schema_of(request: Json, *, most: int = LARGEST) -> Schema | None:
 
 
 def described(messages: list[Json], request: Json) -> list[Json]:
-    """The messages with what the request says its format is for, as a system message: llama.cpp has no other place for
-    it."""
+    """Return the messages with the response format's description as a system message, because llama.cpp has no other
+    place for it."""
     form = request.get("response_format") or {}
     description = (form.get("json_schema") or {}).get("description")
     if not description:
@@ -45,8 +45,8 @@ def described(messages: list[Json], request: Json) -> list[Json]:
 
 
 class FormatCheck:
-    """Lets an answer pass up to the end of one that does not fit. One cut off by its length may be anything, and so may
-    one that ``may_stop`` at a stop sequence before it was JSON."""
+    """Passes an answer through and raises at its end if it does not fit. An answer that is cut off by its length may be
+    anything. So may an incomplete JSON text if the answer ``may_stop`` at a stop sequence."""
 
     def __init__(self, schema: Schema, *, may_stop: bool) -> None:
         self._schema = schema
@@ -54,7 +54,7 @@ class FormatCheck:
         self._texts: list[str] = []
 
     def feed(self, delta: Delta) -> Iterator[Delta]:
-        """The delta.
+        """Yield the delta.
 
         Raises:
             ServerError: the finished answer does not fit.

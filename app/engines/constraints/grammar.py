@@ -1,8 +1,8 @@
-"""Grammars that clients send for the input of custom tools: bounded, compiled, and fitted into a grammar of ours.
+"""Grammars that clients send for the input of custom tools: limited, compiled, and embedded in a grammar of ours.
 
 The language is LLGuidance's, which llama.cpp has and OpenAI uses: its variant of Lark, and Rust's regular expressions.
-llama.cpp says nothing when a grammar is too much for it, be that at once or in the middle of an answer, and goes on
-without one. So each grammar is compiled here first, and each input is held against it again.
+If a grammar is too complex for llama.cpp, at the start or in the middle of an answer, llama.cpp reports no error and
+continues without a grammar. So each grammar is compiled here first, and each input is validated against it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LANGUAGES = {
     "regex": "a regular expression of Rust's, without looking around",
 }
 
-# What a grammar in Lark is made of, in this order.
+# The elements of a grammar in Lark, matched in this order.
 _PIECES = re.compile(
     r"""
     (?P<kept> \s+ | //[^\n]* | \#[^\n]* | "(?:\\.|[^"\\\n])*"i? | /(?:\\.|[^/\\])+/[imslux]*
@@ -44,11 +44,11 @@ _PIECES = re.compile(
 
 
 class Grammar:
-    """A grammar that was accepted. ``param`` leads to its definition in the request, ``size`` is in characters,
-    ``weight`` that of the patterns in its JSON schemas.
+    """A grammar that was accepted. ``param`` is the path of its definition in the request, ``size`` is in characters,
+    ``weight`` is the weight of the patterns in its JSON schemas.
 
     Raises:
-        BadRequest: it is beyond a limit, or none that the engine can obey.
+        BadRequest: it exceeds a limit, or the engine cannot obey it.
     """
 
     def __init__(self, syntax: str, definition: str, param: str) -> None:
@@ -60,10 +60,10 @@ class Grammar:
         if _depth(definition) > DEEPEST:
             raise _fault(param, f"brackets may be at most {DEEPEST} deep in each other")
         if "\x00" in definition:
-            raise _fault(param, "it may have no NUL character")  # llama.cpp would read no further
+            raise _fault(param, "it may have no NUL character")  # llama.cpp would stop reading there
         self._lark = syntax == "lark"
         self._definition = definition
-        rules = self.rules("x0_")  # refuses what cannot be fitted in, and what LLGuidance must not see
+        rules = self.rules("x0_")  # refuses what cannot be embedded, and what LLGuidance must not see
         self._source = definition if self._lark else rules.removeprefix("x0_")
         self._refuse_useless(_LANGUAGES[syntax])
 
@@ -77,16 +77,16 @@ class Grammar:
 
     @property
     def pattern(self) -> str | None:
-        """The grammar as a regular expression; None: it is in Lark."""
+        """The grammar as a regular expression; None if it is in Lark."""
         return None if self._lark else self._definition
 
     def fits(self, text: str) -> bool:
-        """Whether a text obeys the grammar; one that it takes very long to tell of does not."""
+        """Return whether a text obeys the grammar; False if the check would take too long."""
         matcher, begins = self._read(text)
         return begins and bool(matcher.is_accepting())
 
     def begins(self, text: str) -> bool:
-        """Whether a text is the beginning of one that obeys the grammar."""
+        """Return whether a text is the beginning of one that obeys the grammar."""
         return self._read(text)[1]
 
     def _read(self, text: str) -> tuple[Any, bool]:
@@ -95,10 +95,11 @@ class Grammar:
         return matcher, matcher.try_consume_tokens(tokens) == len(tokens)
 
     def rules(self, prefix: str) -> str:
-        """The grammar in Lark, with a prefix before each of its names; it begins with the rule ``{prefix}start``.
+        """Return the grammar in Lark, with a prefix before each of its names; it begins with the rule
+        ``{prefix}start``.
 
         Raises:
-            BadRequest: it has something that only a grammar of its own can have.
+            BadRequest: it has something that only a standalone grammar can have.
         """
         if not self._lark:
             pattern = re.sub(
@@ -152,7 +153,7 @@ def _fault(param: str, reason: str) -> BadRequest:
 
 @functools.lru_cache(maxsize=64)
 def accepted(syntax: str, definition: str, param: str) -> Grammar:
-    """As `Grammar`; one that comes again, as with each choice of a request, is not read again."""
+    """As `Grammar`, cached: a grammar that is used repeatedly, as with each choice of a request, is read once."""
     return Grammar(syntax, definition, param)
 
 
@@ -163,7 +164,7 @@ def _bytes() -> Any:
 
 
 def _matcher(grammar: str) -> Any:
-    # Far below LLGuidance's own bounds, which llama.cpp keeps: what passes here passes there, and costs milliseconds.
+    # Far below LLGuidance's default limits, which llama.cpp uses: what passes here passes there and takes milliseconds.
     limits = llguidance.LLParserLimits(
         initial_lexer_fuel=200_000,
         step_lexer_fuel=20_000,
@@ -176,11 +177,11 @@ def _matcher(grammar: str) -> Any:
 
 
 def _begin(matcher: Any) -> None:
-    """Take the first steps of one of the texts that fit: some grammars become too much only then."""
+    """Take the first steps of one text that fits: some grammars become too complex only then."""
     for _ in range(_STEPS):
         if matcher.is_error() or matcher.is_stopped():
             return
-        # A bit for each byte that may come next; the last one is likely to be of the text and not its end.
+        # One bit for each byte that may come next. The last byte is likely to be part of the text and not its end.
         allowed = int.from_bytes(matcher.compute_bitmask(), "little") & ((1 << 256) - 1)
         if matcher.is_error() or not allowed:
             return
@@ -188,14 +189,15 @@ def _begin(matcher: Any) -> None:
 
 
 def can_be_obeyed(grammar: str) -> bool:
-    """Whether LLGuidance, within the bounds that it has in llama.cpp, understands a grammar that some text fits."""
+    """Return whether LLGuidance understands a grammar, and some text fits it, within the limits that LLGuidance has in
+    llama.cpp."""
     matcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0)
     _begin(matcher)
     return not matcher.is_error()
 
 
 def _depth(definition: str) -> int:
-    """How deep brackets stand in each other at most, whether or not they mean anything where they stand."""
+    """Return the maximum nesting depth of brackets, including brackets that have no meaning where they are."""
     depth = deepest = 0
     for found in re.finditer(r"[(\[{]|[)\]}]", definition):
         depth = depth + 1 if found[0] in "([{" else max(depth - 1, 0)
@@ -204,7 +206,7 @@ def _depth(definition: str) -> int:
 
 
 def _renamed(name: str, prefix: str) -> str:
-    # A name in capitals is a terminal and stays one.
+    # A name in upper case is a terminal and must stay one.
     return (prefix.upper() if name.lstrip("_")[:1].isupper() else prefix) + name
 
 

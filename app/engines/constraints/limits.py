@@ -1,7 +1,7 @@
-"""What a JSON schema that a client sends may be: how large, how deep, and with which keywords.
+"""The limits of a JSON schema that a client sends: its size, its depth, and its keywords.
 
-Bounds keep a schema from becoming a grammar that takes the engine minutes; a keyword that the engine cannot obey is
-refused by name, for an answer that only seems to be bound is worse than none.
+The limits prevent grammars that take the engine minutes. A keyword that the engine cannot obey is refused by name,
+because an answer that only seems to be constrained is worse than none.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ LARGEST_TOGETHER = 1_000_000  # of all tools, unless a setting says otherwise
 DEEPEST = 32  # schemas within schemas
 DEEPEST_VALUE = 100  # arrays and objects within each other
 MOST_NODES = 5_000
-MOST_BRANCHES = 5_000  # schemas for one and the same value, each counted as often as references lead to it
+MOST_BRANCHES = 5_000  # schemas for the same value, each counted once for each path of references that leads to it
 MOST_VALUES = 1_000  # of all enums
-MOST_PROPERTIES = 400  # of one object: llama.cpp's parser gives up on more that may be left out
+MOST_PROPERTIES = 400  # of one object: llama.cpp's parser fails with more optional properties
 LARGEST_COUNT = 10_000
-# LLGuidance counts in 64 bits, and its process ends with a segmentation fault where they do not suffice.
+# LLGuidance counts in 64 bits; on overflow its process ends with a segmentation fault.
 LARGEST_BOUND = 2**53
-# As many states has what tells a multiple of all of them together; powers of ten are free.
+# The automaton that recognizes the multiples of all of them together has this many states; powers of ten add none.
 MOST_STEPS = 10_000
-# LLGuidance goes down them all by recursion, and its stack ends at some thousand.
+# LLGuidance recurses into all of them, and its stack overflows at some thousand levels.
 MOST_LEVELS = 500
 
 FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 
-# What LLGuidance does not do, or what would make a reference mean something else.
+# Keywords that LLGuidance does not support, or that would change the meaning of a reference.
 REFUSED = frozenset(
     {
         "not",
@@ -75,12 +75,12 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 def fault(param: str, reason: str, path: str = "") -> BadRequest:
-    """The error of a schema that came as the parameter ``param``; ``path`` is the place in it."""
+    """Return the error for a schema in the parameter ``param``; ``path`` is the place in the schema."""
     return BadRequest(f"The schema cannot be used: {reason}.", param=param + path, code="invalid_value")
 
 
 def measure(schema: Any, param: str) -> str:
-    """The schema as JSON; one that is too large is refused before anything recurses into it."""
+    """Return the schema as JSON. A schema that is too large is refused before anything recurses into it."""
     if not isinstance(schema, dict):
         raise fault(param, "it must be an object")
     nodes = 0
@@ -186,7 +186,7 @@ class Walk:
             self._references.append((schema, f"{path}.$ref"))
 
     def refuse_branches(self) -> None:
-        """Refuse a schema that describes one value in more ways than can be gone. References must not go in circles."""
+        """Refuse a schema with too many paths to schemas for one value. References must not be circular."""
         ways: dict[int, int] = {}
         left = self._schemas.copy()
         while left:
@@ -203,8 +203,8 @@ class Walk:
                 raise fault(self._param, reason)
 
     def refuse_references(self) -> None:
-        """Refuse references to what is no schema, and such that lead back to themselves before any part of a value is
-        described."""
+        """Refuse references to something that is not a schema, and references that lead back to themselves without
+        describing a part of the value in between."""
         done: set[int] = set()
         met: set[int] = set()
         levels = 0
@@ -235,7 +235,7 @@ class Walk:
                     break
 
     def _same_value(self, schema: Json) -> Iterator[Any]:
-        """The schemas that describe the same value as a schema."""
+        """Yield the schemas that describe the same value as a schema."""
         if isinstance(schema.get("$ref"), str):
             yield resolve(self._root, schema["$ref"])
         for key in ("allOf", "anyOf", "oneOf"):
@@ -260,7 +260,7 @@ class Walk:
 
 
 def resolve(root: Json, reference: str) -> Any:
-    """What a reference leads to in a schema, or None."""
+    """Return what a reference leads to in a schema, or None."""
     if reference != "#" and not reference.startswith("#/"):
         return None
     try:
@@ -270,7 +270,7 @@ def resolve(root: Json, reference: str) -> Any:
 
 
 def _height(schema: Any) -> int:
-    """How many levels of schemas there are in a schema that was visited, without what its references lead to."""
+    """Return the number of levels of schemas in a visited schema, without the targets of its references."""
     if not isinstance(schema, dict):
         return 1
     below: list[Any] = [schema[key] for key in ONE if key in schema]

@@ -1,8 +1,8 @@
-"""What the regular expressions of a JSON schema may be, and what it takes to compile them.
+"""The limits of the regular expressions of a JSON schema, and the cost of compiling them.
 
-They are compiled while others wait. A class of Unicode's letters takes a thousand times as long as a letter, a
-repetition as long as what it repeats spelled out, and a shorthand such as ``\\s`` is written out one after the other,
-with a look at the whole pattern each time. So patterns are weighed before: a weight of 1 is about a microsecond.
+Other requests wait while patterns are compiled. A class of Unicode letters takes a thousand times as long as a letter;
+a repetition takes as long as its expansion; shorthands such as ``\\s`` are expanded one after the other, and each
+expansion scans the whole pattern. So patterns are weighed before: a weight of 1 is about a microsecond.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import re
 
 LONGEST_PATTERN = 512
-MOST_REPEATS = 2_000  # asked for by all patterns together: a repetition is spelled out when a pattern is compiled
-# Of all patterns of a schema together.
+MOST_REPEATS = 2_000  # of all patterns together: compiling a pattern expands its repetitions
+# For all patterns of a schema together.
 MOST_WEIGHT = 30_000
 
 _PROPERTY = 280  # \p{L}
-_FOLDED = 1_000  # what is not ASCII in brackets, when case is ignored
+_FOLDED = 1_000  # non-ASCII characters in brackets, when case is ignored
 _WIDE = 12  # \D, \S, \W
 _MOST = 5  # a dot, \s, and brackets that begin with ^
 _FEW = 3  # \w, \d, and other brackets
 _CHOICE = 5  # *, +, ?
 
-# Groups that look around or are referred to, and bounds of words.
+# Look-around, references to groups, and word boundaries.
 _NOT_REGULAR = re.compile(r"\(\?(?:[=!]|<[=!]|P?[<=>])|\\[bBkGAzZ1-9]")
-# Where white space and comments mean nothing, brackets and braces are not what they seem.
+# If white space and comments are ignored, brackets and braces may have another meaning.
 _FREE = re.compile(r"\(\?(?:#|[a-zA-Z-]*x)")
 _FOLDING = re.compile(r"\(\?[a-zA-Z]*i")
 _COUNT = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
@@ -35,14 +35,14 @@ _TOKEN = re.compile(
 
 
 class Patterns:
-    """All patterns of a schema. ``weight`` is that of those that were added."""
+    """All patterns of a schema. ``weight`` is the total weight of the patterns that were added."""
 
     def __init__(self) -> None:
         self.weight = 0
         self._repeats = 0
 
     def add(self, pattern: str) -> str | None:
-        """Why the pattern cannot be used beside those before; None: it can be."""
+        """Add a pattern. Return why it cannot be used together with those before, or None if it can."""
         if len(pattern) > LONGEST_PATTERN:
             return f"a pattern may be at most {LONGEST_PATTERN} characters long"
         literal = pattern.replace("\\\\", "")
@@ -65,10 +65,10 @@ class Patterns:
 
 
 def weigh(pattern: str) -> int:
-    """What it takes to compile a pattern, whether it is a valid one or not."""
+    """Return the weight of a pattern, which is the cost of compiling it. The pattern may be invalid."""
     folding = _FOLDING.search(pattern) is not None
     shorthands = spaces = 0
-    # Groups that are open: what is in them up to the last item, and that item, which may be repeated.
+    # For each open group: the weight of its content before the last item, and that of the item, which may be repeated.
     groups = [[0, 0]]
     tokens = list(_TOKEN.finditer(pattern))
     place = 0
@@ -94,7 +94,7 @@ def weigh(pattern: str) -> int:
                 spaces += text in ("\\s", "\\S")
             group[0] += group[1]
             group[1] = 2 * weight if folding else weight
-    # \s is written out with four times as many ranges as the others.
+    # \s is expanded to four times as many ranges as the others.
     return len(pattern) + sum(map(sum, groups)) + shorthands * (shorthands + 3 * spaces)
 
 
@@ -107,8 +107,8 @@ def _single(text: str, kind: str | None) -> int:
 
 
 def _bracket(tokens: list[re.Match[str]], place: int, folding: bool) -> tuple[int, int]:
-    """What a class in brackets weighs, and where it ends. ``place`` is behind its opening bracket; those within are
-    characters, as in JavaScript."""
+    """Return the weight of a class in brackets, and the place after its end. ``place`` is after its opening bracket.
+    Brackets within it are characters, as in JavaScript."""
     first, weight, properties, foreign = True, _FEW, 0, 0
     while place < len(tokens):
         text, kind = tokens[place][0], tokens[place].lastgroup

@@ -1,9 +1,9 @@
-"""JSON schemas that clients send: bounded, understood, and turned into grammars for llama.cpp.
+"""JSON schemas that clients send: limited, validated, and converted to grammars for llama.cpp.
 
-llama.cpp's own conversion accepts any text where it does not understand a keyword, and hangs on a pattern with nested
-repetitions. LLGuidance, which it also has, refuses what it cannot do; but llama.cpp then answers without any
-constraint. So a schema is held against what is known to fail (`llama_limits`), the engine tries its grammar on a single
-token, and every answer is checked again.
+llama.cpp's own conversion accepts any text for a keyword that it does not understand, and hangs on a pattern with
+nested repetitions. LLGuidance, which it also has, refuses what it does not support, but llama.cpp then answers without
+any constraint. So a schema is checked for everything that is known to fail (`llama_limits`), the engine tries its
+grammar on a single token, and every answer is validated again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ...jsontypes import Json
 from .checker import Checker, TooManySteps
 from .limits import MANY, NAMED, ONE, Walk, fault, measure
 
-# As models write JSON unasked; free white space would let a weak model write nothing else.
+# The style in which models write JSON by default. Free white space would let a weak model write nothing else.
 _STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ", "coerce_one_of": True}
 
 
 class Schema:
-    """A schema that was accepted. ``body`` is what grammars are made of, ``param`` leads to it in the request,
-    ``size`` is in characters, ``weight`` that of its patterns.
+    """A schema that was accepted. ``body`` is the schema for grammars, ``param`` is its path in the request, ``size``
+    is in characters, ``weight`` is the weight of its patterns.
 
     Raises:
-        BadRequest: it is no JSON schema, beyond a limit, or has a keyword that the engine cannot obey.
+        BadRequest: it is not a JSON schema, exceeds a limit, or has a keyword that the engine cannot obey.
     """
 
     def __init__(self, schema: Any, param: str) -> None:
@@ -41,7 +41,7 @@ class Schema:
         clean = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
         try:
             compile_schema(clean)
-        except Exception:  # each library has its own, and some have several
+        except Exception:  # each library has its own exceptions, and some have several
             raise fault(param, "it is not a valid JSON schema of draft 2020-12") from None
         self._checker = Checker(clean)
         self.body: Json = _without_neutral(clean)
@@ -49,14 +49,14 @@ class Schema:
             self.body = _closed(self.body)
 
     def fits(self, text: str) -> bool:
-        """Whether a text is JSON that obeys the schema; one that it takes very long to tell of does not."""
+        """Return whether a text is JSON that obeys the schema; False if the validation would take too long."""
         try:
             return self._checker.fits(read(text))
         except (ValueError, RecursionError, TooManySteps):
             return False
 
     def breaks(self, value: object) -> bool:
-        """Whether a value certainly does not obey the schema: one that it takes very long to tell of may do so."""
+        """Return whether a value certainly violates the schema; False if the validation would take too long."""
         try:
             return not self._checker.fits(value)
         except TooManySteps:
@@ -64,12 +64,12 @@ class Schema:
 
 
 def accepted(schema: Any, param: str) -> Schema:
-    """As `Schema`; one that comes again, as with each choice of a request, is not read again."""
+    """As `Schema`, cached: a schema that is used repeatedly, as with each choice of a request, is read once."""
     text = measure(schema, param)
     return _accepted(text, param) if len(text) <= _SMALL else Schema(schema, param)
 
 
-# Large ones are read again: what they are compiled to can be large too.
+# Larger schemas are not cached, because their compiled form can be large too.
 _SMALL = 4_000
 
 
@@ -79,17 +79,17 @@ def _accepted(text: str, param: str) -> Schema:
 
 
 def as_rule(body: Json) -> str:
-    """LLGuidance's Lark for JSON that obeys a schema."""
+    """Return LLGuidance's Lark for JSON that obeys a schema."""
     return "%json " + json.dumps({**body, "x-guidance": _STYLE}, ensure_ascii=True)
 
 
 def read(text: str) -> Any:
-    """A JSON text's value; NaN and infinities are no JSON."""
+    """Return the value of a JSON text. NaN and infinities are not JSON."""
     return json.loads(text, parse_constant=_no_constant)
 
 
 def read_first(text: str, place: int) -> tuple[Any, int]:
-    """The value of the JSON that begins at a place of a text, and the place where it ends."""
+    """Return the value of the JSON that begins at a position in a text, and the position where it ends."""
     return json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, place)
 
 
@@ -98,17 +98,19 @@ def _no_constant(name: str) -> Any:
 
 
 def _without_neutral(schema: Any) -> Any:
-    """The schema without keywords that say nothing but that LLGuidance refuses."""
+    """Return the schema without keywords that have no effect, but that LLGuidance refuses."""
     return _mapped(schema, lambda found: {key: value for key, value in found.items() if key != "uniqueItems"})
 
 
 def _may_be_closed(schema: Json) -> bool:
-    """Whether properties that an object does not name can be left out: nothing combines schemas of one object."""
+    """Return whether properties that an object schema does not name can be forbidden. They can if nothing combines
+    several schemas for one object."""
     return not any("allOf" in found or ("$ref" in found and "properties" in found) for found in _schemas(schema))
 
 
 def _closed(schema: Any) -> Any:
-    """A narrower schema, in which objects have none but the properties named: weak models would never end."""
+    """Return a narrower schema, in which objects have only the named properties. Otherwise, weak models would never
+    end."""
 
     def close(found: Json) -> Json:
         names = found.get("properties")
@@ -140,7 +142,7 @@ def _schemas(schema: Any) -> Iterator[Json]:
 
 
 def _mapped(schema: Any, change: Any) -> Any:
-    """The schema with each schema in it changed."""
+    """Return the schema with each schema in it changed."""
     if not isinstance(schema, dict):
         return schema
     result = dict(schema)
@@ -161,7 +163,8 @@ _MOST_PROPERTIES = 64
 
 
 def loose(schema: Schema) -> Json:
-    """A wider schema, without what llama.cpp's own conversion cannot do or what makes it very slow."""
+    """Return a wider schema, without what llama.cpp's own conversion does not support and without what makes it very
+    slow."""
 
     def loosen(found: Json) -> Json:
         if len(found.get("properties") or ()) > _MOST_PROPERTIES or "patternProperties" in found:

@@ -1,7 +1,6 @@
-"""Tools: who may be called, and what a call of each must be.
+"""Tools: which may be called, and what a call of each must be.
 
-What is called is one of the tools given, always. How calls are asked of the model is the affair of `binding`, how they
-are found in its answer that of `calls`.
+A call is always of one of the given tools. `binding` constrains the model to calls; `calls` finds them in its answer.
 """
 
 from __future__ import annotations
@@ -20,13 +19,14 @@ from .grammar import Grammar
 from .limits import LARGEST_TOGETHER
 from .schema import Schema, accepted
 
-# Characters of the schemas of all tools that bind calls by choice: llama.cpp takes seconds for more.
+# The maximum characters of the schemas of all tools for constraining optional calls: llama.cpp takes seconds for more.
 _LARGEST_BINDING = 100_000
 
-# Characters of schemas that are read before others have their turn: a few milliseconds.
+# Characters of schemas that are read before the event loop runs other tasks: a few milliseconds.
 _AT_ONCE = 20_000
 
-# What patterns of the schemas of all tools may weigh together, and what is compiled before others have their turn.
+# The maximum weight of all patterns in the schemas of all tools, and the weight that is compiled before the event loop
+# runs other tasks.
 _MOST_WEIGHT = 200_000
 _WEIGHT_AT_ONCE = 10_000
 
@@ -40,15 +40,15 @@ _CUSTOM_INPUT: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``kind`` is ``function`` or ``custom``; a custom tool is a function with one text to llama.cpp, and with a
-    ``grammar`` the text is all that a call has."""
+    """``kind`` is ``function`` or ``custom``. For llama.cpp, a custom tool is a function with one text argument; with a
+    ``grammar``, a call consists of the text only."""
 
     name: str
     kind: str
     schema: Schema
     grammar: Grammar | None
     strict: bool
-    shown: Json  # as the model's template has it
+    shown: Json  # in the form for the model's template
 
     @property
     def size(self) -> int:
@@ -56,16 +56,16 @@ class Tool:
 
     @property
     def weight(self) -> int:
-        """That of the patterns in its schemas."""
+        """The weight of the patterns in its schemas."""
         return self.schema.weight if self.grammar is None else self.grammar.weight
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools that may be called. ``shown`` are all that the model is told of.
+    """The tools that may be called. ``shown`` are all tools that the model's prompt describes.
 
-    ``must``: the answer is a call and nothing else. ``many``: several calls are allowed. ``functions``: the request has
-    ``functions``, and so has the answer.
+    ``must``: the answer is nothing but a call. ``many``: several calls are allowed. ``functions``: the request uses
+    ``functions``, and so does the answer.
     """
 
     callable: dict[str, Tool]
@@ -85,16 +85,16 @@ class Tools:
 
     @property
     def are_strict(self) -> bool:
-        """Whether any demands that a call obeys all that binds it."""
+        """Whether any tool requires that a call obeys all its constraints."""
         return any(tool.strict or tool.kind == "custom" for tool in self.callable.values())
 
     def only(self, name: str) -> Tools:
-        """One of them, which must be called once."""
+        """Return a copy with only this tool, which must be called once."""
         return dataclasses.replace(self, callable={name: self.callable[name]}, must=True, many=False)
 
     def payload(self) -> Json:
-        """What llama.cpp is told of tools that it is to parse the calls of. The template has them as they are; for
-        the parser they are such that llama.cpp can handle."""
+        """Return the fields of llama.cpp's request for tools whose calls llama.cpp parses. The template gets the tools
+        unchanged; the parser gets schemas that llama.cpp can handle."""
         tools = []
         for tool in self.callable.values():
             parameters = {"type": "object"} if self.are_large else llama_schema.loose(tool.schema)
@@ -103,8 +103,8 @@ class Tools:
 
 
 async def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | None:
-    """The tools that the model is told of; None: none. Their schemas and grammars may have ``most`` characters; others
-    have their turn while many are read.
+    """Return the tools of a request; None: the model may call none. Their schemas and grammars may have ``most``
+    characters together. While many are read, the event loop runs other tasks in between.
 
     Raises:
         BadRequest: a tool cannot be used.
@@ -123,7 +123,7 @@ async def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | No
     if not choice.names:
         return None
     parallel = None if choice.functions else request.get("parallel_tool_calls")
-    # Several calls are made where one is free to make any, or where they are asked for.
+    # Several calls are allowed if calls are optional, or if the request asks for them.
     many = not (choice.one or choice.functions) and (parallel is True if choice.must else parallel is not False)
     return Tools(
         {name: by_name[name] for name in choice.names},

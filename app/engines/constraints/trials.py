@@ -1,8 +1,8 @@
-"""Which grammars can be obeyed, found out by compiling them as llama.cpp will.
+"""Checks which grammars can be obeyed, by compiling them as llama.cpp will.
 
-llama.cpp says nothing of a grammar that it does not understand, and answers without one. What it compiles grammars
-with, LLGuidance, is here too. The vocabulary is one of single bytes: what can be spelled in bytes can be spelled in
-every vocabulary.
+llama.cpp reports no error for a grammar that it does not understand, and answers without one. LLGuidance, with which it
+compiles grammars, is also available here. The vocabulary for this check consists of single bytes: every vocabulary can
+spell what bytes can spell.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from .binding import Binding
 from .gbnf.grammar import grammar_of
 from .grammar import can_be_obeyed
 
-# How many grammars that were understood are remembered.
+# How many grammars that were understood are cached.
 _REMEMBERED = 1024
-# Grammars that are compiled at a time, each in a thread: large ones take a tenth of a second.
+# The number of grammars that are compiled at the same time, each in a thread: large ones take a tenth of a second.
 _AT_ONCE = 2
-# Characters of a grammar that is compiled at once, in a few milliseconds.
+# Grammars of at most this many characters are compiled in the event loop; that takes a few milliseconds.
 _SMALL = 1_500
 
 
-# Translations that are remembered, each of at most so many characters.
+# The number of translations that are cached, and the maximum number of characters of each.
 _TRANSLATED, _LONGEST_KEPT = 64, 50_000
 
 
 class Trials:
-    """Tries each grammar once."""
+    """Tries each grammar once and caches the result."""
 
     def __init__(self) -> None:
         self._understood: set[bytes] = set()
@@ -36,10 +36,10 @@ class Trials:
         self._turns = FairSemaphore(_AT_ONCE)
 
     async def check(self, binding: Binding, client: str | None) -> None:
-        """Do nothing when what is to bind an answer to a client can be obeyed.
+        """Check that the binding of an answer to a client can be obeyed.
 
         Raises:
-            BadRequest: it cannot; the error names the part that is at fault.
+            BadRequest: it cannot; the error names the part that is the cause.
         """
         if not await self._understands(binding, client):
             for part in binding.parts:  # which of them is it?
@@ -48,10 +48,10 @@ class Trials:
             raise binding.refuse()
 
     async def translate(self, binding: Binding, client: str | None) -> str:
-        """The binding in llama.cpp's own language.
+        """Return the binding in llama.cpp's own grammar language.
 
         Raises:
-            BadRequest: it cannot be said there; the error names the part that is at fault.
+            BadRequest: it cannot be expressed there; the error names the part that is the cause.
         """
         grammar = await self._said(binding, client)
         if grammar is None:

@@ -1,1 +1,1 @@
-"""llama.cpp as an engine: what its requests, answers, formats, tools and probabilities need to be the API's."""
+"""llama.cpp as an engine: translates its requests, answers, formats, tools and probabilities to the API's form."""

@@ -1,8 +1,9 @@
-"""One answer of the model process: asked for in one way, read, and held to what binds it.
+"""One answer of the model process: requested in one way, read, and checked against its constraints.
 
-Answers that nothing binds, and those of which the model chooses the kind, are read by llama.cpp's own parser, which
-knows the marks of the model's template. Those that are bound from their first token on follow a prompt that is written
-out up to there, and are read as text: thoughts first where the model thinks, up to their bound, and then the answer.
+llama.cpp's own parser, which knows the marks of the model's template, reads unconstrained answers and answers whose
+kind the model chooses. An answer that is constrained from its first token is requested as the continuation of a prompt
+that is rendered up to the place where the answer begins, and is read as text: if the model thinks, first its thoughts,
+up to their limit, and then the answer.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from .text import Remainder, Thoughts, as_text
 
 
 class Stage(Protocol):
-    """What deltas go through on their way: it holds the answer to what binds it."""
+    """A filter for deltas that checks the answer against its constraints."""
 
     def feed(self, delta: Delta) -> Iterable[Delta]:
-        """The deltas that come of one."""
+        """Return the deltas that replace one delta."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How a prompt is written out. ``thinks``: there are thoughts, of ``budget`` tokens at most."""
+    """How a prompt is rendered. ``thinks``: there are thoughts, of at most ``budget`` tokens."""
 
     frame: Frame
     thinks: bool = False
@@ -47,9 +48,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to ask. ``silent`` and ``stops`` are those of a `LlamaReader`; ``stage`` makes what deltas go through;
-    ``written`` is there for an answer that is bound from its first token on, and ``refusal`` is the error when
-    llama.cpp cannot obey what binds it."""
+    """One way to request the answer.
+
+    ``silent`` and ``stops`` are those of a `LlamaReader`; ``stage`` creates the filter for deltas. ``written`` is set
+    for an answer that is constrained from its first token; ``refusal`` is the error if llama.cpp cannot obey the
+    constraint."""
 
     payload: Json
     silent: bool
@@ -61,7 +64,7 @@ class Way:
 
 @dataclass(slots=True)
 class Answer:
-    """``context_length`` is in tokens; ``prompt`` is what llama.cpp makes of the messages of a way."""
+    """``context_length`` is in tokens; ``prompt`` returns the prompt that llama.cpp renders for a way's messages."""
 
     process: ModelProcess
     asked: Asked
@@ -84,7 +87,7 @@ class Answer:
                         yield delta
 
     async def _parsed(self) -> Deltas:
-        """As llama.cpp's parser reads it; what that cannot read is text."""
+        """The answer as llama.cpp's parser reads it, or as text if the parser cannot read it."""
         told = Remainder()
         try:
             reader = self._reader(LlamaReader)
@@ -98,12 +101,11 @@ class Answer:
                     yield item
 
     async def _unparsed(self, told: Remainder) -> Deltas:
-        """The same answer once more, as text, without what was told of it."""
-        # The prompt is read afresh: what was read before may have another rounding, and to the same seed the same is to
-        # be said.
+        """The same answer again, as text, without the part that was already sent."""
+        # No prompt cache: cached values may be rounded differently, and the same seed must give the same answer.
         afresh = {"seed": self.seed, "cache_prompt": False}
         payload = as_text(self.way.payload, await self.prompt(self.way)) | afresh
-        # What was told may have stop sequences in it: thoughts.
+        # The part that was sent may contain stop sequences, in thoughts.
         cutter = StopCutter(self.way.stops, logprobs=self.asked.alternatives is not None)
         async with aclosing(self._items(payload, self._reader(TextReader, stops=()))) as items:
             async for item in items:
@@ -123,13 +125,13 @@ class Answer:
                 async for delta in deltas:
                     yield delta
             prompt, spent = f"{thoughts.prompt}{thoughts.text}{frame.after}", thoughts.usage
-        # What we wrote does not count as the client's.
+        # The tokens that we added to the prompt do not count in the client's usage.
         ours = await self.process.count_tokens((prompt if spent is None else thoughts.prompt)[len(asked) :])
         try:
             async with aclosing(self._text(prompt, spent, ours)) as items:
                 async for item in items:
                     yield item
-        except errors.TemplateRefused as error:  # but a template has nothing to do with it
+        except errors.TemplateRefused as error:  # but the template is not the cause
             raise self.way.refusal or error from None
 
     async def _thoughts(self, thoughts: Thoughts, written: Written) -> AsyncGenerator[Delta, None]:
@@ -148,8 +150,8 @@ class Answer:
                     yield delta
 
     async def _text(self, prompt: str, spent: Usage | None, ours: int) -> Deltas:
-        """What follows a prompt. ``spent`` is what thoughts before it took, ``ours`` how many of its tokens do not
-        count."""
+        """The continuation of a prompt. ``spent`` is the usage of the thoughts before it, ``ours`` the number of the
+        prompt's tokens that do not count."""
         payload = as_text(self.way.payload, prompt) | {"seed": self.seed}
         if spent is not None:
             payload["max_tokens"] = max(1, payload["max_tokens"] - spent["completion_tokens"])
@@ -163,11 +165,11 @@ class Answer:
 
     def _reader(self, kind: type[LlamaReader], stops: Sequence[str] | None = None) -> LlamaReader:
         stops = self.way.stops if stops is None else stops
-        # What our own process strays in is of no interest to anybody.
+        # Deviations of our own process from the protocol are not reported.
         return kind(self.asked, Drift(""), silent=self.way.silent, stops=stops, own=True, error=errors.error_of)
 
     async def _items(self, payload: Json, reader: LlamaReader) -> Deltas:
-        """What a reader makes of llama.cpp's answer."""
+        """The items that a reader reads from llama.cpp's answer."""
         async with aclosing(self.process.events(payload, self.slot)) as steps:
             async for events in steps:
                 for item in read_events(reader, events):
@@ -180,8 +182,8 @@ class Answer:
 
 
 def _usage(answer: Usage, thoughts: Usage | None, ours: int) -> Usage:
-    """What an answer, and thoughts before it, took together. The prompt counts once, as the client sent it: without the
-    thoughts, and without ``ours``, the tokens that we wrote."""
+    """Return the usage of an answer together with the thoughts before it. The prompt counts once, as the client sent
+    it: without the thoughts, and without ``ours``, the number of tokens that we added."""
     first = answer if thoughts is None else thoughts
     spent = 0 if thoughts is None else thoughts["completion_tokens"]
     prompt = max(first["prompt_tokens"] - ours, 0)
@@ -190,7 +192,7 @@ def _usage(answer: Usage, thoughts: Usage | None, ours: int) -> Usage:
 
 
 def read_events(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
-    """What came tells. The faults of our own process are not an upstream's."""
+    """Yield the items of the events that came. Errors of our own process are not reported as those of an upstream."""
     try:
         if isinstance(events, bytes):
             yield from reader.feed_whole(events)
@@ -206,15 +208,15 @@ def read_events(reader: LlamaReader, events: Events) -> Iterator[StreamItem]:
 
 
 def end_of(reader: LlamaReader, thoughts: int = 0) -> Sequence[StreamItem]:
-    """The last of what an answer tells.
+    """Return the last items of an answer.
 
     Raises:
-        EngineUnavailable: it is not finished.
+        EngineUnavailable: the answer is not finished.
     """
     try:
         items = reader.end(thoughts)
     except UpstreamFailed:
         items = ()
-    if not items:  # it did not finish, or did not say what it took
+    if not items:  # it did not finish, or did not report its usage
         raise EngineUnavailable(errors.TOO_EARLY)
     return items

@@ -1,7 +1,8 @@
-"""Answers of which the model chooses the kind: a call of a tool, or an answer in a format, or words.
+"""Answers whose kind the model chooses: a tool call, an answer in a format, or words.
 
-It chooses as it begins, with nothing but its calls bound. When what it chose needs to be bound otherwise, it is asked
-again: a grammar of both kinds would not ask the model, but push it to the kind whose first token it likes better.
+The model chooses when its answer begins; at that point only its calls are constrained. If the chosen kind needs another
+constraint, the request is sent again. A grammar that allows both kinds would not let the model choose: it would push
+the model to the kind whose first token is more probable.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Chooser(Generic[T]):
-    """Watches the beginning of one answer. ``in_format`` is what to ask for instead when the model answers in words,
-    and ``calls`` when it calls one of these tools; ``instead`` is what it came to. What a delta means is known once
-    `watch` has seen it."""
+    """Watches the beginning of one answer.
+
+    ``in_format`` is the request to send instead if the model answers in words; ``calls`` has the request to send
+    instead for each of these tools, if the model calls it. ``instead`` is the one that was chosen; it is known once
+    `watch` has seen the delta that decides."""
 
     in_format: T | None
     calls: Mapping[str, T]
@@ -27,7 +30,8 @@ class Chooser(Generic[T]):
     _begun: bool = field(default=False)
 
     def watch(self, delta: Delta) -> bool:
-        """Whether a delta is part of the answer: not so when there is an ``instead``, nor white space before words."""
+        """Return whether a delta is part of the answer. It is not if there is an ``instead``, or if it is white space
+        before the words."""
         if self._begun:
             return True
         name = _called(delta.message)
@@ -42,7 +46,7 @@ class Chooser(Generic[T]):
 
 
 def _called(message: Message) -> str | None:
-    """The name of the tool that a delta begins to call."""
+    """Return the name of the tool that a delta begins to call, or None."""
     name = message.get("function_call", {}).get("name")
     for call in message.get("tool_calls", ()):
         name = (call["custom"] if "custom" in call else call["function"]).get("name")

@@ -1,9 +1,9 @@
 """Conversations in a form that the model's template can show.
 
-Templates know few orders of roles: some take one system message, or none, or want users and assistants to alternate;
-some refuse what they do not know, and others leave it out without a word. So what a template makes of a conversation's
-roles is found out with marks in the place of its texts, and where one of them is missing the conversation is put in
-other words that mean the same.
+Templates support few orders of roles. Some accept one system message, or none, or require users and assistants to
+alternate. Some refuse what they do not support, and others silently omit it. So the template first renders the
+conversation's roles with marks in place of its texts. If a mark is missing in the prompt, the conversation is rewritten
+in another form with the same meaning.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ...jsontypes import Json
 from ..constraints.binding import MARK
 from .frames import Render
 
-# How many forms of conversations are remembered.
+# How many forms of conversations are cached.
 _REMEMBERED = 1024
 _LONGEST_PERIOD = 8
-# A form is bounded, whatever a conversation is.
+# A form has a limited length, whatever the length of the conversation.
 _LONGEST_FORM = 64
 _MOST_CALLS = 4
 
 _SHORT = re.compile("[a-zA-Z0-9]{9}")
 
-# Says nothing, in the place of somebody who must have spoken.
+# The text of a message that is only there because the template requires one.
 _NOTHING = "."
 _BETWEEN = "\n\n"
 
@@ -37,8 +37,8 @@ _TOOL: Json = {"type": "function", "function": {"name": "f", "description": "", 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What matters of a message: its role, whether it has a text, how many calls, and whether all their ids are such as
-    Mistral's templates demand."""
+    """The relevant properties of a message: its role, whether it has a text, how many calls it has, and whether all
+    their ids have the form that Mistral's templates require."""
 
     role: str
     says: bool
@@ -47,15 +47,15 @@ class _Turn:
 
 
 class Conversation:
-    """What the template behind ``render`` can show."""
+    """Finds the form of a conversation that the template behind ``render`` can show."""
 
     def __init__(self, render: Render) -> None:
         self._render = render
         self._shown: dict[tuple[tuple[_Turn, ...], bool], bool] = {}
 
     async def fitted(self, messages: list[Json], *, tools: bool) -> list[Json]:
-        """The messages, in another form where the template cannot show them as they are; as they are where it can show
-        them in none. ``tools``: the template is given tools."""
+        """Return the messages in the first form that the template can show. If it can show none, return them
+        unchanged. ``tools``: the template gets tools."""
         if [message["role"] for message in messages] == ["user"]:
             return messages
         forms = [messages]
@@ -88,8 +88,8 @@ def _turn(message: Json) -> _Turn:
 
 
 def _shortened(turns: Iterable[_Turn]) -> tuple[_Turn, ...]:
-    """Turns without what repeats itself: a hundred questions and answers are like two. Where nothing does, the first
-    and the last ones."""
+    """Return turns without repetitions: a hundred questions and answers become two. If the result is still too long,
+    only its first and last turns are kept."""
     kept: list[_Turn] = []
     for turn in turns:
         kept.append(turn)
@@ -104,7 +104,7 @@ def _shortened(turns: Iterable[_Turn]) -> tuple[_Turn, ...]:
 
 
 def _marked(form: tuple[_Turn, ...]) -> Iterator[Json]:
-    """Messages of a form, with marks as texts and as names of functions."""
+    """Yield messages of a form, with marks as texts and as names of functions."""
     open_calls: list[Json] = []
     for at, turn in enumerate(form):
         message: Json = {"role": turn.role, "content": f"x{at}x" if turn.says else ""}
@@ -133,7 +133,7 @@ def _marks(messages: list[Json]) -> Iterator[str]:
 
 
 def _short_ids(messages: list[Json]) -> list[Json]:
-    """Ids of calls as Mistral's templates demand them."""
+    """Give calls ids in the form that Mistral's templates require."""
 
     def short(call_id: str | None) -> str:
         return hashlib.blake2b((call_id or "").encode(), digest_size=8).hexdigest()[:9]
@@ -149,7 +149,7 @@ def _short_ids(messages: list[Json]) -> list[Json]:
 
 
 def _words_apart(messages: list[Json]) -> list[Json]:
-    """What is said beside a call in a message of its own."""
+    """Move a text beside a call into a separate message."""
     result: list[Json] = []
     for message in messages:
         if message.get("tool_calls") and message["content"]:
@@ -160,7 +160,7 @@ def _words_apart(messages: list[Json]) -> list[Json]:
 
 
 def _one_system(messages: list[Json]) -> list[Json]:
-    """The system messages at the beginning as one; later ones are the user's."""
+    """Merge the system messages at the beginning into one; turn later ones into user messages."""
     begin = next((at for at, message in enumerate(messages) if message["role"] != "system"), len(messages))
     first = [_joined("system", messages[:begin])] if begin else []
     later = [{**message, "role": "user"} if message["role"] == "system" else message for message in messages[begin:]]
@@ -168,7 +168,7 @@ def _one_system(messages: list[Json]) -> list[Json]:
 
 
 def _alternating(messages: list[Json]) -> list[Json]:
-    """Neighbours of one role as one, and the user speaks first and last."""
+    """Merge neighbouring messages of the same role, and make the user's message the first and the last one."""
     result: list[Json] = []
     for message in messages:
         last = result[-1] if result else None
@@ -185,7 +185,7 @@ def _alternating(messages: list[Json]) -> list[Json]:
 
 
 def _no_system(messages: list[Json]) -> list[Json]:
-    """What the system says, said by the user."""
+    """Turn system messages into user messages."""
     return _alternating([{**each, "role": "user"} if each["role"] == "system" else each for each in messages])
 
 
@@ -194,7 +194,7 @@ def _call_as_words(function: Json) -> str:
 
 
 def _calls_as_words(messages: list[Json]) -> list[Json]:
-    """Calls and their results as what the assistant and the user say."""
+    """Turn calls and their results into texts of the assistant and the user."""
     result: list[Json] = []
     names: dict[Any, str] = {}
     for message in messages:
@@ -219,8 +219,8 @@ _FITS: tuple[Callable[[list[Json]], list[Json]], ...] = (
 
 
 def _joined(role: str, messages: list[Json]) -> Json:
-    """One message of what several say, with parts of pictures and sounds where some have them. Where they have several
-    names, each text begins with its own."""
+    """Merge several messages into one, with the image and audio parts of those that have them. If the messages have
+    different names, each text begins with its name."""
     names = {message.get("name") for message in messages}
     contents = [_named(message) if len(names) > 1 else message["content"] for message in messages if message["content"]]
     joined: Json = {"role": role}
@@ -239,7 +239,7 @@ def _joined(role: str, messages: list[Json]) -> Json:
 
 
 def _named(message: Json) -> str | list[Json]:
-    """What a message says, behind the name of who says it."""
+    """Return a message's content with the speaker's name before it."""
     name, content = message.get("name"), message["content"]
     if name is None:
         return content  # type: ignore[no-any-return]  # a text or a list of parts

@@ -18,7 +18,7 @@ from .texts import LONGEST_TOKEN
 CAPABILITIES = frozenset({"token_prompts"})
 OPERATIONS = frozenset({EMBEDDINGS})
 
-# Texts of a request that llama.cpp gets at a time: others get their turn between.
+# How many of a request's texts are sent to llama.cpp at a time. Other requests get their turn in between.
 _AT_ONCE = 16
 
 
@@ -43,11 +43,11 @@ class LlamaEmbedder:
         await self._process.close()
 
     async def ready(self) -> bool:
-        """Whether the model is loaded and answers, found out within a second."""
+        """Return whether the model is loaded and answers. Takes at most one second."""
         return await self._process.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
-        """Refuse a conversation, which the domain does not hand over."""
+        """Refuse a conversation. The domain never passes one to this engine."""
         raise BadRequest("This model makes embeddings.", param="model", code="unsupported_operation")
 
     async def embed(self, request: Json, refuse: Refuse, client: str | None = None) -> Embedded:
@@ -65,7 +65,7 @@ class LlamaEmbedder:
             except ContextLengthExceeded:
                 raise self._too_long() from None
             except ServerError:
-                # What is too long for a step is a fault of the server's to llama.cpp.
+                # llama.cpp reports a text that is too long for a step as a server error.
                 raise await self._reason(some) from None
             try:
                 part = read_vectors(answer, len(some), Drift(""))
@@ -76,7 +76,7 @@ class LlamaEmbedder:
         return made
 
     async def _refuse_hopeless(self, texts: list[Any]) -> None:
-        """Refuse what cannot fit, and tokens that are none, before llama.cpp is asked."""
+        """Refuse texts that cannot fit, and invalid token ids, before the request is sent to llama.cpp."""
         most = self._model.context_length
         if any(len(text) > (most if isinstance(text, list) else most * LONGEST_TOKEN) for text in texts):
             raise self._too_long()

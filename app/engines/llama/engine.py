@@ -1,8 +1,8 @@
 """The engine that ships with the server: llama.cpp in the model process, over its private socket.
 
-A request is prepared here: what llama.cpp is to be asked, in one way or in several of which the model chooses, and what
-each answer is held to. How llama.cpp is asked and read is its dialect's affair, what binds an answer that of
-`app.engines.constraints`.
+This module prepares a request: it determines what to send to llama.cpp, in one way or in several ways among which the
+model chooses, and the constraints of each answer. The llama.cpp dialect defines the format of requests and answers;
+`app.engines.constraints` defines the constraints.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from .reasoning import Reasoning, find_out
 from .texts import LONGEST_TOKEN, TextPlan, prepare_text
 from .toolbox import shows_tools, with_tools
 
-# Parts of messages that are no text.
+# Parts of messages that are not text.
 _MEDIA = ("image_url", "input_audio")
 
-# What llama.cpp can be made to do, in the words of the parameter table.
+# What llama.cpp supports, in the terms of the parameter table.
 CAPABILITIES = frozenset(
     {"sampling", "seed", "stop", "length", "max_tokens", "penalties", "logit_bias"}
     | {"logprobs", "response_format", "tools", "custom_tools", "functions", "prompt_cache_key", "continuous_usage"}
@@ -50,8 +50,8 @@ class LlamaEngine:
     """Completions from the model process.
 
     ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
-    of a `ModelProcess`. ``max_schemas`` is how many characters the schemas and grammars of a request's tools may have
-    together, and the schema of its response format. ``vocabulary`` is that of the model's file.
+    of a `ModelProcess`. ``max_schemas`` is the maximum number of characters of a request's tool schemas and grammars
+    together, and also of its response format's schema. ``vocabulary`` is that of the model's file.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class LlamaEngine:
         self._conversation = Conversation(self._process.render)
         process = self._process
         knows = model.capabilities & {"reasoning", "verbosity"}
-        # What the model can be told about thinking: asked only of one whose template knows of it.
+        # The model's reasoning options. Detected only for models whose template supports reasoning.
         self._reasoning = Once(partial(find_out, process.render, process.answer)) if knows else None
-        # What stands around the answers of one whose template does not.
+        # The text around the answers of a model whose template does not.
         self._frame = Once(partial(find_frame, process.render, {}, {}))
         self._shows_tools = Once(partial(shows_tools, process.render))
 
@@ -92,7 +92,7 @@ class LlamaEngine:
         await self._process.close()
 
     async def ready(self) -> bool:
-        """Whether the model is loaded and answers, found out within a second."""
+        """Return whether the model is loaded and answers. Takes at most one second."""
         return await self._process.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> LlamaPlan:
@@ -107,7 +107,7 @@ class LlamaEngine:
             )
         vocabulary_size = await self._process.read_vocabulary_size() if request.get("logit_bias") else None
         self._refuse_hopeless(request["messages"], tools.shown if tools is not None else [])
-        # What the answer is held to besides is for the constraints to say.
+        # The constraints define everything else that the answer must fulfil.
         whole = Asked.of(request)
         asked = Asked(alternatives=whole.alternatives, counts=whole.counts)
         translation = partial(
@@ -119,7 +119,7 @@ class LlamaEngine:
             most_tokens=self._context_length,
             vocabulary_size=vocabulary_size,
         )
-        # Megabytes of base64 are read beside the event loop.
+        # Megabytes of base64 are read in a thread, to keep the event loop free.
         payload = await asyncio.to_thread(translation) if in_messages(request["messages"]) else translation()
         shown = tools.shown if tools is not None else []
         taught = bool(shown) and not await self._shows_tools.get()
@@ -147,9 +147,11 @@ class LlamaEngine:
         return await prepare_text(self._process, request, self._context_length, client)
 
     def _refuse_hopeless(self, messages: list[Json], tools: list[Json]) -> None:
-        """Refuse what cannot fit the context, whatever the tokens, before llama.cpp spends seconds and gigabytes on
-        finding out: each message takes a token at least, and no vocabulary has tokens of more than `LONGEST_TOKEN`
-        characters. All that the model's template may render counts."""
+        """Refuse a request that cannot fit the context, however it is tokenized.
+
+        llama.cpp would spend seconds and gigabytes to find that out. Each message takes at least one token, and no
+        vocabulary has tokens of more than `LONGEST_TOKEN` characters. Everything that the model's template may render
+        counts."""
         most = self._context_length * LONGEST_TOKEN
         if len(messages) > self._context_length or _characters(messages) + _characters(tools) > most:
             what = "messages and tools" if tools else "messages"
@@ -161,7 +163,7 @@ class LlamaEngine:
 
 
 def _characters(value: object) -> int:
-    """The characters of all texts and names in a value; pictures and sounds have none."""
+    """Return the number of characters of all texts and names in a value. Images and audio count as none."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

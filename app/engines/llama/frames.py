@@ -1,9 +1,9 @@
-"""What stands around an answer in the texts that a model has learned: before its thoughts, after them, and before its
+"""The text around an answer in the form that a model was trained on: before its thoughts, after them, and before its
 words.
 
-An answer that is bound from its first token on is not read by llama.cpp's parser, which knows its template's marks and
-none of our grammars: its prompt is written out up to the place where the answer begins. What is to be written shows in
-how the template renders an answer of the past.
+llama.cpp's parser knows the marks of the template but none of our grammars, so it does not read an answer that is
+constrained from its first token. Instead, the prompt is rendered up to the place where the answer begins. The text to
+add to the prompt is found by rendering a past answer with the template.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from dataclasses import dataclass
 from ...jsontypes import Json
 from ...model_process.template import CLOSINGS
 
-# The prompt that llama.cpp makes of a request, None where it cannot.
+# Returns the prompt that llama.cpp renders for a request, None if it cannot.
 Render = Callable[[Json], Awaitable[str | None]]
 
 _USER: Json = {"role": "user", "content": "a"}
 _WORDS, _THOUGHTS = "xWORDSx", "xTHOUGHTSx"
-# Marks are short; what is longer is something else.
+# Marks are short; a longer text is something else.
 _LONGEST = 100
 _MARK = re.compile(r"<[^<>\s]+>|\[[^\[\]\s][^\[\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """``lead`` is what follows the prompt before an answer without thoughts. Thoughts follow ``opening``, end at
-    ``closing``, and the answer follows ``after``, which begins with the closing. Without an opening there are none."""
+    """``lead`` is the text between the prompt and an answer without thoughts. Thoughts follow ``opening`` and end at
+    ``closing``; the answer follows ``after``, which begins with the closing. If ``opening`` is None, there are no
+    thoughts."""
 
     lead: str = ""
     opening: str | None = None
@@ -37,17 +38,18 @@ class Frame:
 
     @property
     def thinks(self) -> bool:
-        """Whether it is known how thoughts begin and end."""
+        """Return whether it is known how thoughts begin and end."""
         return self.opening is not None
 
     def open(self, prompt: str) -> str:
-        """A prompt that ends where thoughts begin."""
+        """Return the prompt, extended up to the place where thoughts begin."""
         opening = self.opening or ""
         return prompt if opening.strip() and prompt.rstrip().endswith(opening.strip()) else prompt + opening
 
 
 async def find_frame(render: Render, on: Json, off: Json) -> Frame:
-    """The frame of a model's answers. ``on`` and ``off`` are what its template is given to have it think, or not."""
+    """Return the frame of a model's answers. ``on`` and ``off`` are the template's arguments for an answer with
+    thoughts and for one without."""
 
     async def asked(kwargs: Json) -> str:
         return await render({"messages": [_USER], "chat_template_kwargs": kwargs}) or ""
@@ -64,24 +66,24 @@ async def find_frame(render: Render, on: Json, off: Json) -> Frame:
     closing = _MARK.search(after[0])
     if opening is not None and closing is not None and after[1]:
         return Frame(lead or "", opening, closing[0], after[0])
-    # Many templates leave the thoughts of the past out.
+    # Many templates omit the thoughts of past answers.
     known = (frame for frame in usual_frames(lead or "") if frame.open(prompt) == prompt)
     return next(known, Frame(lead or ""))
 
 
 def usual_frames(lead: str) -> Iterator[Frame]:
-    """The frames of models by the marks between which they think."""
+    """Yield the frames that models use, one for each known pair of marks around thoughts."""
     for begin, end in CLOSINGS.items():
         yield Frame(lead, begin, end, f"{end}\n\n" if begin == "<think>" else end)
 
 
 def _between(prompt: str, past: str, mark: str) -> str | None:
-    """What the past has between a prompt and a mark, None where it cannot be told."""
+    """Return the text between a prompt and a mark in a rendered past answer, None if it cannot be determined."""
     begin, found, _ = past.partition(mark)
     common = next((at for at, (one, other) in enumerate(zip(prompt, begin, strict=False)) if one != other), None)
     if common is None:
         common = min(len(prompt), len(begin))
-    # What a prompt may have beyond the past are the marks of thoughts that it opens, or has none of.
+    # A prompt may have text that the past answer lacks: marks that open thoughts, or marks of empty thoughts.
     rest, between = prompt[common:], begin[common:]
     if not found or rest.strip() or len(between) > _LONGEST:
         return None

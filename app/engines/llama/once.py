@@ -1,4 +1,4 @@
-"""What is found out once, however many ask for it at the same time."""
+"""A value that is computed once, even if many callers request it at the same time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """What ``find`` gives, asked for at the first `get` and kept; a failure is not kept."""
+    """The cached result of ``find``, which the first `get` calls. Failures are not cached."""
 
     def __init__(self, find: Callable[[], Awaitable[T]]) -> None:
         self._find = find
         self._finding: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        """What was found, raising as ``find``. Who leaves does not end it for others."""
+        """Return the result; raises what ``find`` raises. Cancelling one caller does not cancel it for the others."""
         finding = self._finding
         if finding is None or (finding.done() and (finding.cancelled() or finding.exception() is not None)):
             finding = self._finding = asyncio.ensure_future(self._find())
@@ -27,4 +27,4 @@ class Once(Generic[T]):
 
 def _heard(finding: asyncio.Future[T]) -> None:
     if not finding.cancelled():
-        finding.exception()  # nobody may be left to hear of it
+        finding.exception()  # marks it as retrieved: no caller may be left to handle it

@@ -1,4 +1,4 @@
-"""A request that the model process is going to answer: in which ways it is asked, and how it is read."""
+"""A request that the model process is going to answer: the ways to send it, and how the answer is read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .process import ModelProcess
 
 @dataclass(slots=True)
 class LlamaPlan:
-    """As `base.Plan`. ``way`` is asked first; instead of it ``in_format``, when the model answers in words, and
-    ``calls``, when it calls one of these tools."""
+    """As `base.Plan`. ``way`` is requested first. It is replaced by ``in_format`` if the model answers in words, and
+    by an entry of ``calls`` if the model calls that tool."""
 
     process: ModelProcess
     asked: Asked
@@ -31,7 +31,7 @@ class LlamaPlan:
     way: Way
     in_format: Way | None = None
     calls: dict[str, Way] = field(default_factory=dict)
-    # What was written out for a way once, for all choices.
+    # The prompts that were rendered for each way, once for all choices.
     _prompts: dict[int, Once[str]] = field(default_factory=dict)
 
     def stream(self, choice: int = 0) -> Deltas:
@@ -42,7 +42,7 @@ class LlamaPlan:
     async def complete(self, choice: int = 0) -> Completion:
         """As `base.Plan.complete`.
 
-        Reads llama.cpp's stream, for llama.cpp finishes an answer that is not streamed even when its reader is gone.
+        Reads llama.cpp's stream, because llama.cpp finishes a non-streamed answer even if its reader has disconnected.
         """
         answer = await collect(self.stream(choice))
         if self.asked.alternatives is not None:
@@ -64,7 +64,7 @@ class LlamaPlan:
                     yield delta
 
     async def _deltas(self, way: Way, choice: int) -> Deltas:
-        # Asked again for the same answer, llama.cpp is given the same seed.
+        # A repeated request for the same answer has the same seed.
         seed = secrets.randbits(31) if self.seed is None else fold_seed(int(self.seed) + choice)
         answer = Answer(self.process, self.asked, way, seed, self.slot, self.context_length, self._prompt)
         async with aclosing(answer.deltas()) as deltas:

@@ -1,4 +1,4 @@
-"""Prepares a request for the model process: finds out what binds its answer, and in which ways it is to be asked."""
+"""Prepares a request for the model process: determines the constraints of its answer and the ways to request it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _FORMAT = "response_format"
 
 @dataclass(slots=True, kw_only=True)
 class Preparation:
-    """One request. ``payload`` is what llama.cpp is told in any case, and what it may read the answer for is
-    ``asked``; ``capabilities`` are those of the model. ``taught``: the tools are told in the messages."""
+    """One request. ``payload`` is the part of llama.cpp's request that all ways share; ``asked`` says what to read
+    from the answer; ``capabilities`` are those of the model. ``taught``: the messages describe the tools."""
 
     process: ModelProcess
     trials: Trials
@@ -47,10 +47,10 @@ class Preparation:
     slot: SlotRequest
 
     async def plan(self, tools: Tools | None, form: Schema | None, refuse: Refuse) -> LlamaPlan:
-        """The plan of an answer that calls some of the tools, or else is in the format, when there is one.
+        """Return the plan of an answer that calls some of the tools, or else is in the format, if there is one.
 
         Raises:
-            BadRequest: the answer cannot be bound so.
+            BadRequest: the answer cannot be constrained so.
             UnsupportedParameter: by ``refuse``.
         """
         if tools is None:
@@ -61,8 +61,8 @@ class Preparation:
         if tools.must:
             self._leave_out(refuse, tools.param)
             return self._plan(await self._way(binding, tools.param, tools=tools, found=found))
-        # What is called must be asked for again when something binds its arguments that nothing has bound yet. Where
-        # the schemas are many and large there is no time for that.
+        # A call must be requested again if its arguments have a constraint that was not applied yet. If the schemas
+        # are large, that would take too long.
         parsed = () if binding is not None else tools.callable.values()
         again = [
             tools.only(tool.name) for tool in parsed if tool.kind == "custom" or (tool.strict and not tools.are_large)
@@ -77,7 +77,7 @@ class Preparation:
             one, found = await self._binding(only)
             way = await self._way(one, only.param, tools=only, found=found)
             if form is None and way.written is not None:
-                # Its thoughts were told before it called.
+                # The thoughts were sent before the call.
                 way = replace(way, written=replace(way.written, budget=0))
             plan.calls[name] = way
         return plan
@@ -86,21 +86,21 @@ class Preparation:
         return LlamaPlan(self.process, self.asked, self.request.get("seed"), self.slot, self.context_length, way)
 
     def _leave_out(self, refuse: Refuse, bound: str | None) -> None:
-        """Leave out what the model cannot be told about thinking."""
+        """Remove reasoning parameters that the model does not support."""
         self.request = without_refused(self.request, self.reasoning.unsupported(self._effort(), bound), refuse)
 
     def _effort(self) -> Json:
-        """What the request says of effort and verbosity, as far as the model knows of them."""
+        """Return the request's effort and verbosity, as far as the model supports them."""
         needs = {"reasoning_effort": "reasoning", "verbosity": "verbosity"}
         return {name: self.request.get(name) for name, needed in needs.items() if needed in self.capabilities}
 
     async def _binding(self, tools: Tools) -> tuple[Binding | None, Found]:
-        """What binds an answer with calls, and where its calls will be."""
+        """Return the constraint of an answer with calls, and where its calls will be."""
         if tools.must:
             marked = not self.vocabulary.cut and (self.taught or await self.process.marks_calls())
             return bindings.to_calls(tools, marked=marked), Found.EVERYWHERE
-        # llama.cpp's parser knows many forms of calls, but no grammars and little of schemas, and gives log
-        # probabilities only once the answer is whole.
+        # llama.cpp's parser knows many forms of calls, but no grammars and few schema keywords, and it returns log
+        # probabilities only when the answer is complete.
         wanted = tools.are_strict or self.asked.alternatives is not None
         exact = not (tools.are_large or self.vocabulary.cut)
         if wanted and exact and (self.taught or await self.process.marks_calls()):
@@ -117,8 +117,8 @@ class Preparation:
         form: Schema | None = None,
         shown: Tools | None = None,
     ) -> Way:
-        """One way to ask. ``bound`` is the parameter for which the answer is bound from its first token on, or may have
-        to be; ``shown`` are the tools that the template is given."""
+        """Return one way to request the answer. ``bound`` is the parameter because of which the answer is, or may have
+        to be, constrained from its first token; ``shown`` are the tools that the template renders."""
         told = self.reasoning.payload(self._effort(), context_length=self.context_length, bound=bound)
         payload = {**self.payload, **told}
         written = None
@@ -130,7 +130,7 @@ class Preparation:
             payload.update(tools.payload())
         shown = shown or tools
         if shown is not None and shown.shown and not self.taught:
-            # The template has the tools from here, whatever llama.cpp makes of the others.
+            # The template gets the tools from here, whatever llama.cpp does with its own list.
             payload["chat_template_kwargs"] = {**payload["chat_template_kwargs"], "tools": shown.shown}
         may_stop = bool(payload["stop"])
         silent, stops = take_silence(payload), take_stops(payload)
@@ -144,7 +144,7 @@ class Preparation:
         return Way(payload, silent, stops, stage, written, None if binding is None else binding.refuse())
 
     async def _bind(self, payload: Json, binding: Binding) -> None:
-        """Have llama.cpp obey a binding."""
+        """Add a binding to llama.cpp's request."""
         if self.vocabulary.cut:
             payload["grammar"] = await self.trials.translate(binding, self.slot.client)
             return

@@ -1,4 +1,4 @@
-"""The model process as its engine sees it: a server behind a socket, with slots, that one asks patiently."""
+"""The model process as its engine sees it: a server behind a socket, with slots and patient timeouts."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ from ..transport.replicas import Events, Replicas
 
 _PATH = "/v1/chat/completions"
 _TEXT_PATH = "/completion"
-# Connecting takes 2 seconds at most; an answer may take any time.
+# The timeout for connecting is 2 seconds; an answer may take any time.
 _ANY_TIME = 1e9
 _TIMEOUTS = Timeouts(connect=2.0, first_byte=_ANY_TIME, idle=_ANY_TIME, total=_ANY_TIME)
-# What of a request its prompt depends on.
+# The fields of a request on which its prompt depends.
 _RENDERED = ("messages", "tools", "tool_choice", "chat_template_kwargs", "reasoning_effort", "reasoning_format")
-# Requests of a worker whose pictures or sounds llama.cpp decodes at a time.
+# The number of a worker's requests whose images or audio llama.cpp decodes at the same time.
 _PICTURES_AT_ONCE = 4
 
 
 class Piece(NamedTuple):
-    """A token: its id, its text, None where that is no character by itself, and the bytes of that, where they are
-    known."""
+    """A token: its id; its text, or None if the text is not a complete character; and its bytes, if known."""
 
     token: int
     text: str | None
@@ -46,10 +45,10 @@ class Piece(NamedTuple):
 class ModelProcess:
     """llama.cpp behind its socket.
 
-    ``address`` gives the socket path and the key, and is called at `start`, never before. At most ``in_flight``
-    requests, or as many as the launcher says, are handed over at a time; more wait here, where waiting costs no thread,
-    and clients take turns.
-    ``slots`` is how many llama.cpp has; 0: it chooses among them itself.
+    ``address`` returns the socket path and the key; `start` calls it, nothing calls it earlier. At most ``in_flight``
+    requests, or the number that the launcher sets, are sent to llama.cpp at a time. More requests wait here, where
+    waiting costs no thread, and clients take turns.
+    ``slots`` is the number of llama.cpp's slots; 0: llama.cpp chooses the slot itself.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class ModelProcess:
         self._marks_calls: bool | None = None
 
     async def start(self) -> None:
-        """Open the way to the process. Does not wait for the model.
+        """Open the connection to the process. Does not wait for the model.
 
         Raises:
             ConfigurationError: there is no address.
@@ -92,7 +91,7 @@ class ModelProcess:
             self._slots = Slots(socket + SLOTS_SUFFIX, self._slot_count)
 
     async def close(self) -> None:
-        """Close all connections; safe without a `start`."""
+        """Close all connections. May be called without `start`."""
         slots, self._slots = self._slots, None
         if slots is not None:
             slots.close()
@@ -101,16 +100,16 @@ class ModelProcess:
             await server.close()
 
     async def ready(self) -> bool:
-        """Whether the model is loaded and answers, found out within a second."""
+        """Return whether the model is loaded and answers. Takes at most one second."""
         return self._server is not None and await self._server.ready()
 
     async def answer(self, payload: Json) -> Json:
-        """A whole and short answer, in a slot for which nobody has a key."""
+        """Return a short answer as a whole, generated in a slot that belongs to no key."""
         async with self._slot(SlotRequest()) as slot:
             return await self._post(_PATH, {**payload, **slot.payload(), "cache_prompt": False})
 
     async def render(self, payload: Json) -> str | None:
-        """The prompt that llama.cpp makes of a request; None when the model's template refuses it."""
+        """Return the prompt that llama.cpp renders for a request; None when the model's template refuses it."""
         try:
             answer = await self._open_server().post("/apply-template", encode(payload), explain=errors.quietly)
         except BadRequest:
@@ -119,10 +118,10 @@ class ModelProcess:
         return prompt if isinstance(prompt, str) else None
 
     async def prompt(self, payload: Json) -> str:
-        """The prompt that llama.cpp makes of a request.
+        """Return the prompt that llama.cpp renders for a request.
 
         Raises:
-            ApiError: it makes none.
+            ApiError: llama.cpp renders none.
         """
         named = {name: payload[name] for name in _RENDERED if name in payload}
         prompt = (await self._post("/apply-template", named)).get("prompt")
@@ -131,18 +130,20 @@ class ModelProcess:
         return prompt
 
     def events(self, payload: Json, slot: SlotRequest) -> AsyncGenerator[Events, None]:
-        """Post a request, for a chat or for what follows a prompt, and give llama.cpp's events.
+        """Post a request, for a chat or for a text completion, and yield llama.cpp's events.
 
         Raises:
-            ApiError: it refuses the request, or does not answer; also between events.
+            ApiError: llama.cpp refuses the request, or does not answer; also between events.
         """
         if isinstance(payload.get("prompt"), dict) or in_messages(payload.get("messages", ())):
             return self._events_in_turn(payload, slot)
         return self._events(payload, slot)
 
     async def _events_in_turn(self, payload: Json, slot: SlotRequest) -> AsyncGenerator[Events, None]:
-        """llama.cpp decodes pictures when their request arrives, not when it begins with it: memory is for few at once.
-        The turn ends when the prompt has been read."""
+        """As `_events`, for few requests at a time.
+
+        llama.cpp decodes images when their request arrives, not when it starts to process it, and memory suffices for
+        few at once. The turn ends when the prompt has been read."""
         async with contextlib.AsyncExitStack() as turn, contextlib.aclosing(self._events(payload, slot)) as steps:
             await turn.enter_async_context(self._decoding.hold(slot.client))
             async for events in steps:
@@ -150,14 +151,14 @@ class ModelProcess:
                 yield events
 
     async def _events(self, payload: Json, asked: SlotRequest) -> AsyncGenerator[Events, None]:
-        # llama.cpp gives no log probabilities in a stream when it has tools: then its whole answer is one event.
+        # llama.cpp streams no log probabilities when the request has tools: then the whole answer is one event.
         if payload.get("logprobs") and payload.get("tools"):
             async with contextlib.AsyncExitStack() as waiting:
                 slot = await waiting.enter_async_context(self._slot(asked))
                 body = encode(_in_slot(payload, slot))
                 asking = asyncio.ensure_future(self._ask(body, slot, waiting.pop_all()))
             asking.add_done_callback(_heard)
-            # llama.cpp works on to the end of such an answer whoever leaves: so long it has its slot.
+            # llama.cpp finishes such an answer even if the client disconnects, so it keeps its slot until the end.
             yield await asyncio.shield(asking)
             return
         async with self._slot(asked) as slot:
@@ -166,12 +167,12 @@ class ModelProcess:
             path = _TEXT_PATH if "prompt" in payload else _PATH
             async with contextlib.aclosing(self._open_server().stream(path, body)) as steps:
                 async for events in steps:
-                    # A first event that tells of an error means that nothing was read.
+                    # If the first event is an error, nothing was read into the slot.
                     slot.filled = slot.filled or not _is_error(events)
                     yield events
 
     async def _ask(self, body: bytes, slot: Slot, slots: contextlib.AsyncExitStack) -> Events:
-        """A whole answer of llama.cpp, after which the slots are released."""
+        """Return a whole answer of llama.cpp, then release the slots."""
         async with slots:
             answer = await self._open_server().post(_PATH, body)
             slot.filled = True
@@ -187,7 +188,7 @@ class ModelProcess:
                 yield slot
 
     async def read_vocabulary_size(self) -> int:
-        """The number of tokens that the model knows; it outlives a restart of the child."""
+        """Return the number of tokens in the model's vocabulary. The cached value outlives a restart of the child."""
         if self._vocabulary_size is None:
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -201,7 +202,7 @@ class ModelProcess:
         return self._vocabulary_size
 
     async def marks_calls(self) -> bool:
-        """Whether the model's template has calls as `app.engines.constraints.binding` binds them."""
+        """Return whether the model's template renders calls in the form of `app.engines.constraints.binding`."""
         if self._marks_calls is None:
             function = {"name": "f", "arguments": '{"a": 1}'}
             call = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
@@ -212,7 +213,7 @@ class ModelProcess:
         return self._marks_calls
 
     async def tokens(self, text: str) -> list[Piece]:
-        """The tokens of a prompt, with those that the model's vocabulary puts around one."""
+        """Return the tokens of a prompt, with the special tokens that the model's vocabulary adds around it."""
         told = await self._post("/tokenize", {"content": text, "add_special": True, "with_pieces": True})
         listed = told.get("tokens")
         if not isinstance(listed, list):
@@ -220,21 +221,21 @@ class ModelProcess:
         return [_piece(each["id"], each["piece"]) for each in listed]
 
     async def text(self, tokens: list[int]) -> str:
-        """The text of tokens."""
+        """Return the text of tokens."""
         text = (await self._post("/detokenize", {"tokens": tokens})).get("content")
         if not isinstance(text, str):
             raise ServerError(errors.UNUSABLE)
         return text
 
     async def piece(self, token: int) -> Piece:
-        """One token, by its id."""
+        """Return one token by its id."""
         text = await self.text([token])
         return Piece(token, None if "\N{REPLACEMENT CHARACTER}" in text else text)
 
     @contextlib.asynccontextmanager
     async def one_by_one(self, asked: SlotRequest) -> AsyncGenerator[Callable[[Json], Awaitable[Json]], None]:
-        """A way to have short texts made one after the other in the same slot, where each finds read what the one
-        before it has read."""
+        """Yield a function that generates short texts one after the other in the same slot, so that each one reuses
+        the prompt cache of the one before."""
         async with self._slot(asked) as slot:
 
             async def make(payload: Json) -> Json:
@@ -245,14 +246,14 @@ class ModelProcess:
             yield make
 
     async def embed(self, inputs: list[str] | list[list[int]], client: str | None) -> bytes:
-        """llama.cpp's answer with the embeddings of some texts."""
+        """Return llama.cpp's answer with the embeddings of some texts."""
         async with self._permits.hold(client):
             return await self._open_server().post(
                 "/v1/embeddings", encode({"input": inputs, "encoding_format": "base64"}), explain=errors.quietly
             )
 
     async def count_tokens(self, text: str) -> int:
-        """How many tokens a text has."""
+        """Return how many tokens a text has."""
         tokens = (await self._post("/tokenize", {"content": text})).get("tokens") if text else None
         return len(tokens) if isinstance(tokens, list) else 0
 
@@ -277,7 +278,7 @@ def _object(body: bytes) -> Json:
 
 
 def _in_slot(payload: Json, slot: Slot) -> Json:
-    """A request for a slot, in which what was read is made use of where both allow it."""
+    """Return the request for a slot. The prompt cache is used if both the request and the slot allow it."""
     made = {**payload, **slot.payload()}
     if payload.get("cache_prompt") is False:
         made["cache_prompt"] = False
@@ -290,4 +291,4 @@ def _is_error(events: Events) -> bool:
 
 def _heard(asking: asyncio.Future[Events]) -> None:
     if not asking.cancelled():
-        asking.exception()  # nobody may be left to hear of it
+        asking.exception()  # marks it as retrieved: no caller may be left to handle it

@@ -1,8 +1,8 @@
-"""The log probabilities of a prompt's tokens, which llama.cpp gives of tokens alone that it makes.
+"""The log probabilities of a prompt's tokens. llama.cpp returns log probabilities only for tokens that it generates.
 
-So it is made to make each of them after those before it, by a bias that leaves the log probabilities as they are: they
-are those of the model before anything is drawn. What was read stays in the slot, so that a token costs as much as one
-of an answer.
+So llama.cpp is forced to generate each token of the prompt after those before it. A logit bias forces the token; it
+does not change the log probabilities, which are the model's own before sampling. The prompt cache stays in the slot, so
+a token of the prompt costs as much as a token of an answer.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from ..base import TokenLogprob
 from ..dialects.llama_cpp import errors
 from .process import ModelProcess, Piece
 
-# More than any model's logits differ by.
+# Larger than any difference between a model's logits.
 _FORCED = 1e6
-# Log probabilities that are looked through for tokens that are parts of characters.
+# The maximum number of log probabilities to search for tokens that are parts of characters.
 _MOST_LOOKED_THROUGH = 2_000_000
 
 Make = Callable[[Json], Awaitable[Json]]
 
 
 class Probabilities:
-    """Finds them, with ``alternatives`` in each token's place; the model knows ``size`` tokens."""
+    """Finds the log probabilities, with ``alternatives`` alternatives for each token. The vocabulary has ``size``
+    tokens."""
 
     def __init__(self, process: ModelProcess, slot: SlotRequest, alternatives: int, size: int) -> None:
         self._process = process
@@ -35,10 +36,10 @@ class Probabilities:
         self._size = size
 
     async def of(self, pieces: Sequence[Piece]) -> list[TokenLogprob]:
-        """Those of a prompt's tokens. Before the first there is nothing: its log probability is None.
+        """Return those of a prompt's tokens. The first token has no tokens before it: its log probability is None.
 
         Raises:
-            UnsupportedParameter: there are too many parts of characters.
+            UnsupportedParameter: too many tokens are parts of characters.
             ApiError: the process does not answer.
         """
         parts = sum(not piece.text for piece in pieces[1:])
@@ -58,7 +59,7 @@ class Probabilities:
                     told = await self._ask(make, ids[:place], piece.token, max(1, self._alternatives))
                     value = told["logprob"]
                 else:
-                    # llama.cpp tells nothing of what is no text by itself: it is looked for among all others.
+                    # llama.cpp reports nothing for a token that is not a text by itself: search all other tokens.
                     told = await self._ask(make, ids[:place], whole, self._size)
                     others = [each["logprob"] for each in told["top_logprobs"] if each.get("id") == piece.token]
                     value = others[0] if others else told["top_logprobs"][-1]["logprob"]

@@ -1,8 +1,8 @@
-"""How much a model thinks (``reasoning_effort``) and how much it says (``verbosity``), as far as its template knows.
+"""How much a model thinks (``reasoning_effort``) and how much it says (``verbosity``), as far as its template supports.
 
-Which words a template knows shows in the prompts that llama.cpp makes with it: a word that is known makes another
-prompt than one that nobody knows. Where a template can only be told to think or not to, the effort is a bound on the
-thoughts, a share of the context; and so it is where an answer that is bound follows thoughts.
+The supported words are detected in the prompts that llama.cpp renders with the template: a supported word gives a
+different prompt than an unknown word. If a template can only switch thinking on or off, the effort limits the length
+of the thoughts to a share of the context. The same limit applies to thoughts before a constrained answer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .frames import Frame, Render, find_frame, usual_frames
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITIES = ("low", "medium", "high")
 
-# The API's, for a request that names none.
+# The API's default, for a request without an effort.
 _DEFAULT = "medium"
 
-# The share of the context that thoughts may take; no bound for the last.
+# The share of the context that thoughts may take; the last effort, max, has no limit.
 _SHARES = {"minimal": 1 / 64, "low": 1 / 16, "medium": 1 / 4, "high": 1 / 2, "xhigh": 3 / 4}
 
 _NO_WORD = "none-of-them"
@@ -37,11 +37,11 @@ Answer = Callable[[Json], Awaitable[Json]]
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What a model can be told about thinking.
+    """The reasoning options of a model.
 
-    ``efforts`` and ``verbosities`` are words that its template knows. ``can_stop``: it can be told not to think;
-    ``bounded``: llama.cpp tells its thoughts apart and can end them; ``opened``: the prompt begins them. ``frame`` is
-    what stands around its answers; None: nobody has looked.
+    ``efforts`` and ``verbosities`` are words that its template supports. ``can_stop``: thinking can be switched off;
+    ``bounded``: llama.cpp separates the thoughts from the answer and can end them; ``opened``: the prompt ends with the
+    opening of the thoughts. ``frame`` is the text around its answers; None: it was not determined.
     """
 
     efforts: frozenset[str] = frozenset()
@@ -53,8 +53,8 @@ class Reasoning:
     frame: Frame | None = None
 
     def unsupported(self, request: Json, bound: str | None) -> Iterator[UnsupportedParameter]:
-        """An error for each of a request's effort and verbosity that the model cannot be told. ``bound`` is as for
-        `payload`."""
+        """Yield an error for each of a request's effort and verbosity that the model does not support. ``bound`` is as
+        for `payload`."""
         effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
         if verbosity is not None and verbosity not in self.verbosities:
             yield _refuse("verbosity", _known(VERBOSITIES, self.verbosities))
@@ -66,20 +66,20 @@ class Reasoning:
             yield _refuse("reasoning_effort", self._accepted())
 
     def payload(self, request: Json, *, context_length: int, bound: str | None) -> Json:
-        """What llama.cpp is told of a request's effort and verbosity, which are supported.
+        """Return the fields of llama.cpp's request for a request's effort and verbosity, which must be supported.
 
-        ``bound`` is the parameter for which the answer follows a grammar, None without one: with one, a model that can
-        do without thinks only when asked to.
+        ``bound`` is the parameter because of which the answer follows a grammar, None without a grammar. With a
+        grammar, a model whose thinking can be switched off thinks only if the request asks for it.
         """
         effort, verbosity = request.get("reasoning_effort"), request.get("verbosity")
         words: Json = {} if verbosity is None else {"verbosity": verbosity}
         if effort == "none" or (bound is not None and not self.thinks(request)):
             told = _NONE if self.can_stop and not self.switch else _OFF
-            # Where the prompt says that there are no thoughts, llama.cpp must read it with the answer.
+            # If the prompt says that there are no thoughts, llama.cpp must parse it together with the answer.
             form = {} if self.switch or self.opened else {"reasoning_format": "none"}
             return {"chat_template_kwargs": {**words, **told}, **form}
         if self.efforts:
-            if effort is None:  # the template has a default of its own
+            if effort is None:  # the template has its own default
                 return {"chat_template_kwargs": {**words, **({} if bound is None else _ON)}}
             return {"chat_template_kwargs": {**words, **_ON}, "reasoning_effort": effort}
         if bound is not None:
@@ -87,7 +87,7 @@ class Reasoning:
         if not self.bounded:
             return {"chat_template_kwargs": words}
         share = _SHARES.get(effort or _DEFAULT)
-        # llama.cpp takes 0 for no bound.
+        # For llama.cpp, 0 means no limit.
         bounds = {} if share is None else {"thinking_budget_tokens": max(1, int(context_length * share))}
         return {"chat_template_kwargs": {**words, **_ON}, **bounds}
 
@@ -96,13 +96,13 @@ class Reasoning:
         return self.frame is not None and self.frame.thinks
 
     def thinks(self, request: Json) -> bool:
-        """Whether an answer that is bound has thoughts before it."""
+        """Return whether a constrained answer has thoughts before it."""
         effort = request.get("reasoning_effort")
         return self._knows_thoughts and effort != "none" and (effort is not None or not self.can_stop)
 
     def budget(self, request: Json, context_length: int, limit: int) -> int:
-        """How many tokens thoughts may take before an answer that is bound, thoughts and answer together at most
-        ``limit``: half of that at most, so that there is room for an answer."""
+        """Return how many tokens thoughts may take before a constrained answer. Thoughts and answer together have at
+        most ``limit`` tokens; thoughts get at most half of that, so that there is room for the answer."""
         if not self.thinks(request):
             return 0
         share = _SHARES.get(request.get("reasoning_effort") or _DEFAULT, _SHARES["xhigh"])
@@ -114,7 +114,7 @@ class Reasoning:
 
 
 async def find_out(render: Render, answer: Answer) -> Reasoning:
-    """What can be told to the model behind llama.cpp's ways to render a prompt and to answer one."""
+    """Return the reasoning options of the model behind ``render`` and ``answer``."""
 
     async def prompt(**more: Any) -> str | None:
         return await render({"messages": _MESSAGES, **more})
@@ -125,7 +125,7 @@ async def find_out(render: Render, answer: Answer) -> Reasoning:
     prompts = {word: await prompt(chat_template_kwargs=_ON, reasoning_effort=word) for word in EFFORTS}
     efforts = _words(prompts, nothing, on)
     switch = on is not None and off is not None and on != off
-    # A template that writes whatever word it is given knows no "none".
+    # A template that renders any word as it is does not support "none".
     silent = await prompt(chat_template_kwargs=_NONE)
     selective = bool(efforts) and nothing in (None, plain)
     kwargs = {word: await prompt(chat_template_kwargs={"verbosity": word}) for word in VERBOSITIES}
@@ -133,7 +133,7 @@ async def find_out(render: Render, answer: Answer) -> Reasoning:
     frame = await find_frame(render, _ON, _OFF if switch else {})
     bounded = frame.thinks and await _is_bounded(answer, frame, on or "")
     if not frame.thinks:
-        # What the template does not show llama.cpp may know all the same.
+        # llama.cpp may know a frame that the template does not show.
         for usual in usual_frames(frame.lead):
             if await _is_bounded(answer, usual, on or ""):
                 frame, bounded = usual, True
@@ -151,7 +151,8 @@ async def find_out(render: Render, answer: Answer) -> Reasoning:
 
 
 def _words(prompts: dict[str, str | None], nothing: str | None, plain: str | None) -> frozenset[str]:
-    """The words that a template knows, by their prompts; the default is known if any is and it changes nothing."""
+    """Return the words that a template supports, judging by their prompts. The default word is supported if any word
+    is, and its prompt is the plain one."""
     known = {word for word, prompt in prompts.items() if prompt is not None and prompt != nothing}
     if known and prompts[_DEFAULT] is not None and prompts[_DEFAULT] == plain:
         known.add(_DEFAULT)
@@ -159,12 +160,12 @@ def _words(prompts: dict[str, str | None], nothing: str | None, plain: str | Non
 
 
 async def _is_bounded(answer: Answer, frame: Frame, prompt: str) -> bool:
-    """Whether llama.cpp tells the thoughts of a frame apart from the answer."""
+    """Return whether llama.cpp separates the thoughts of a frame from the answer."""
     text = f"{frame.open(prompt)[len(prompt) :]}a"
     asked = {"messages": _MESSAGES, "chat_template_kwargs": _ON, "max_tokens": len(text.encode())}
     try:
         told = await answer({**asked, "grammar": f"root ::= {json.dumps(text)}"})
-    except ServerError:  # it cannot read such an answer at all
+    except ServerError:  # llama.cpp cannot parse such an answer at all
         return False
     choices = told.get("choices") or [{}]
     return bool((choices[0].get("message") or {}).get("reasoning_content"))

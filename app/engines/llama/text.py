@@ -1,5 +1,5 @@
-"""Answers as text, without llama.cpp's parser: how they are asked for, and what of them is told. There is no I/O in
-here."""
+"""Answers as text, without llama.cpp's parser: how they are requested, and what is sent of them. This module does no
+I/O."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from ...jsontypes import Json
 from ..base import Delta, StreamItem, Usage
 
-# What only a request for a chat has.
+# Fields that only a chat request has.
 _OF_CHATS = frozenset(
     {"messages", "chat_template_kwargs", "reasoning_effort", "reasoning_format", "thinking_budget_tokens"}
     | {"tools", "tool_choice", "parallel_tool_calls", "logprobs", "top_logprobs"}
 )
 
-# What llama.cpp says at the end of a text; otherwise it repeats the prompt there.
+# The fields that llama.cpp returns at the end of a text. Without this list it repeats the prompt there.
 TOLD = ["content", "stop", "stop_type", "timings"]
 
 
 def as_text(payload: Json, prompt: str) -> Json:
-    """A request for what follows a prompt instead of one for a chat."""
+    """Return a chat request as a request for a text completion of ``prompt``."""
     media = _media(payload["messages"])
     text = {name: value for name, value in payload.items() if name not in _OF_CHATS}
     text["prompt"] = {"prompt_string": prompt, "multimodal_data": media} if media else prompt
@@ -33,7 +33,7 @@ def as_text(payload: Json, prompt: str) -> Json:
 
 
 def _media(messages: list[Json]) -> list[str]:
-    """The pictures and sounds of messages in base64, in their order."""
+    """Return the images and audio of messages in base64, in their order."""
     found: list[str] = []
     for message in messages:
         for part in message["content"] if isinstance(message.get("content"), list) else ():
@@ -46,8 +46,8 @@ def _media(messages: list[Json]) -> list[str]:
 
 @dataclass(slots=True)
 class Thoughts:
-    """Thoughts that follow a prompt, as they come. ``text`` is all of them, ``usage`` what they took once all are
-    there; white space at their end is not told."""
+    """Thoughts that follow a prompt, as they are streamed. ``text`` is all of them so far; ``usage`` is set when they
+    are complete. White space at their end is not sent."""
 
     prompt: str
     text: str = ""
@@ -55,7 +55,7 @@ class Thoughts:
     _held: str = ""
 
     def feed(self, item: StreamItem) -> Iterator[Delta]:
-        """What an item of the text tells of the thoughts."""
+        """Yield the deltas with thoughts for an item of the text."""
         if isinstance(item, dict):
             self.usage = item.get("usage", self.usage)
             return
@@ -69,15 +69,16 @@ class Thoughts:
 
 @dataclass(slots=True)
 class Remainder:
-    """What is left to tell of an answer's text when llama.cpp's parser failed in the middle: what follows all that was
-    told. What was told is found in the text piece by piece, for there are marks between."""
+    """The part of an answer's text that is left to send when llama.cpp's parser failed in the middle: what follows
+    everything that was sent. The sent pieces are searched in the text one by one, because there are marks between
+    them."""
 
     _told: deque[str] = field(default_factory=deque)
     _calls: dict[int, str] = field(default_factory=dict)
     _text: str = ""
 
     def tell(self, item: StreamItem) -> None:
-        """An item was told."""
+        """Record that an item was sent."""
         if isinstance(item, dict):
             return
         for call in item.message.get("tool_calls", ()):
@@ -89,12 +90,12 @@ class Remainder:
                 self._told.append(text)
 
     def untold(self, item: StreamItem) -> Iterator[StreamItem]:
-        """What is left to tell of an item of the text."""
+        """Yield what is left to send of an item of the text."""
         if isinstance(item, dict) or not (self._told or self._calls):
             yield item
             return
         if self._calls:
-            # Calls were begun, and are all that there will be of the answer.
+            # Calls were begun, so nothing else follows in the answer.
             if item.finish_reason is not None:
                 yield Delta(item.index, {}, "stop" if all(map(_is_whole, self._calls.values())) else "length")
             return

@@ -1,4 +1,4 @@
-"""A completion of a text that the model process is going to write."""
+"""A text completion that the model process is going to generate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .process import ModelProcess
 from .prompts import Probabilities
 from .text import TOLD
 
-# No vocabulary has tokens of more characters.
+# No vocabulary has longer tokens, in characters.
 LONGEST_TOKEN = 512
 
 
@@ -33,7 +33,7 @@ async def prepare_text(process: ModelProcess, request: Json, context_length: int
     """As `base.TextEngine.prepare_text`; ``context_length`` is in tokens.
 
     Raises:
-        ApiError: the prompt is no text of this model, or longer than its context, or the process does not answer.
+        ApiError: the prompt is not valid for this model, or longer than its context, or the process does not answer.
     """
     prompt = request["prompt"]
     most = context_length if isinstance(prompt, list) else context_length * LONGEST_TOKEN
@@ -57,9 +57,9 @@ async def prepare_text(process: ModelProcess, request: Json, context_length: int
     payload = translate_text(request, asked, context_length=context_length, vocabulary_size=size)
     payload["response_fields"] = TOLD
     if asked.alternatives is not None:
-        payload["n_probs"] = max(1, asked.alternatives)  # asked for none, llama.cpp gives nothing at all
+        payload["n_probs"] = max(1, asked.alternatives)  # for 0, llama.cpp returns no log probabilities at all
     silent, stops = take_silence(payload), take_stops(payload)
-    # What has read the same prompt is of use, as what has read the same messages is.
+    # A slot that has read the same prompt is reused, like one that has read the same messages.
     slot = slot_request({"messages": [{"prompt": prompt}]}, client)
     head = None
     if request.get("echo"):
@@ -69,8 +69,8 @@ async def prepare_text(process: ModelProcess, request: Json, context_length: int
 
 @dataclass(slots=True)
 class Prompt:
-    """A prompt as the beginning of an answer, with the log probabilities of its tokens where ``alternatives`` of each
-    are asked for. It is read once for all choices, and no further when the client leaves."""
+    """A prompt as the beginning of an answer, with the log probabilities of its tokens if ``alternatives`` is set. It
+    is read once for all choices; reading stops when the client disconnects."""
 
     process: ModelProcess
     prompt: Any
@@ -81,7 +81,7 @@ class Prompt:
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self) -> tuple[str, list[TokenLogprob] | None]:
-        """Its text, and the log probabilities."""
+        """Return the prompt's text, and the log probabilities."""
         async with self._reading:
             if self._read is None:
                 self._read = await self._find()
@@ -108,8 +108,8 @@ class Prompt:
 
 @dataclass(slots=True)
 class TextPlan:
-    """As `base.Plan`. ``silent`` and ``stops`` are those of a `LlamaReader`; ``head`` is the prompt, where each answer
-    begins with it."""
+    """As `base.Plan`. ``silent`` and ``stops`` are those of a `LlamaReader`; ``head`` is the prompt if each answer
+    begins with it, else None."""
 
     process: ModelProcess
     asked: Asked
@@ -150,7 +150,7 @@ class TextPlan:
 
 @contextmanager
 def _of_prompts() -> Iterator[None]:
-    """Errors that tell of messages tell of the prompt."""
+    """Turn errors about messages into errors about the prompt."""
     try:
         yield
     except ContextLengthExceeded as error:

@@ -1,4 +1,4 @@
-"""Tools in words, for templates that have no place for them: many leave out without a word what they are given."""
+"""Tools described in messages, for templates that do not render tools: many templates silently ignore them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...jsontypes import Json
 from ..constraints.binding import MARK
 from .frames import Render
 
-# A tool with a name that no template has, and with what tools have: templates fail at some of it.
+# A tool with a name that no template contains, and with the usual features of tools: templates fail at some of them.
 _NAME = "xTOOLx"
 _SCHEMA: Json = {
     "type": "object",
@@ -30,12 +30,12 @@ The result follows as a message."""
 
 
 async def shows_tools(render: Render) -> bool:
-    """Whether the template behind ``render`` shows the model its tools, of any kind."""
+    """Return whether the template behind ``render`` shows the model its tools, of any kind."""
     ask = {"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": {"tools": [_TRIAL]}}
     return _NAME in (await render(ask) or "")
 
 
 def with_tools(messages: list[Json], tools: Sequence[Json]) -> list[Json]:
-    """The messages, before them in a system message the tools and how they are called."""
+    """Return the messages after a system message that describes the tools and how to call them."""
     lines = [json.dumps(tool["function"], ensure_ascii=False) for tool in tools]
     return [{"role": "system", "content": "\n".join([_HEAD, *lines, _FORM])}, *messages]

@@ -1,1 +1,2 @@
-"""JSON schemas as grammars in llama.cpp's own language, for vocabularies that LLGuidance is told wrong."""
+"""JSON schemas as grammars in llama.cpp's own language, for vocabularies that llama.cpp passes wrongly to
+LLGuidance."""

@@ -1,7 +1,7 @@
-"""What a schema comes to for one value: a choice of plain schemas, each of which demands something of it together.
+"""Expands a schema for one value: to alternatives, each of which is a list of plain schemas that apply together.
 
-References are followed, and ``allOf``, ``anyOf`` and ``oneOf`` multiplied out. A schema refers to the root that it
-stands in: the nearest one around it that has an ``$id``, or the outermost.
+References are followed, and ``allOf``, ``anyOf`` and ``oneOf`` are multiplied out. References in a schema are relative
+to its root: the nearest enclosing schema with an ``$id``, or the outermost schema.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from .expressions import Unsayable
 from .parts import RELEVANT, Facts, Parts, Place, kinds
 
 _MOST = 1_000
-# Pairs of branches that are told apart.
+# The maximum number of pairs of branches to distinguish.
 _MOST_PAIRS = 50_000
 
 
 def alternatives(places: tuple[Place, ...]) -> list[Parts]:
-    """The ways to obey all of some schemas.
+    """Return the alternatives that obey all of some schemas.
 
     Raises:
-        Unsayable: there are too many; or one must be taken and no other, and they cannot be told apart.
+        Unsayable: there are too many; or exactly one must fit, and they cannot be distinguished.
     """
     result: list[Parts] = [()]
     for place in places:
@@ -51,7 +51,8 @@ def _product(one: list[Parts], other: list[Parts]) -> list[Parts]:
 
 
 def _exclusive(children: list[list[Parts]]) -> list[Parts]:
-    """The alternatives of branches of which exactly one may fit. What tells them apart is demanded where that helps."""
+    """Return the alternatives of branches of which exactly one may fit. If that helps, what distinguishes them becomes
+    required."""
     if sum(map(len, children)) ** 2 > _MOST_PAIRS:
         raise Unsayable
     as_given = [[Facts(parts) for parts in child] for child in children]
@@ -65,7 +66,7 @@ def _exclusive(children: list[list[Parts]]) -> list[Parts]:
                 if any(found is None for found in apart):
                     break
                 left_out = dict.fromkeys(sorted(set().union(*filter(None, apart))), False)
-                # What is said beside the branches must not bring in again what tells them apart.
+                # Keywords beside the branches must not allow again what distinguishes the branches.
                 kept = {"type": sorted(made.kinds), "properties": left_out}
                 result.append(parts if made.listed is not None else (*parts, Place(kept, None)))
             else:
@@ -77,20 +78,21 @@ def _exclusive(children: list[list[Parts]]) -> list[Parts]:
 
 
 def _tagged(parts: Parts) -> Parts:
-    """An alternative that has the properties of which the texts are listed."""
+    """Return an alternative that requires the properties whose texts are listed."""
     tags = [*Facts(parts).fixed]
     return (*parts, Place({"required": tags}, None)) if tags and kinds(parts) == ["object"] else parts
 
 
 def _set_apart(made: Facts, other: Facts) -> set[str] | None:
-    """The properties without which no text that is made of one alternative obeys another; None: some may."""
+    """Return the properties that must be absent, so that no text generated for one alternative obeys the other; None:
+    some text may."""
     if made.listed is not None:
         return None if any(_may_obey(value, other) for value in made.listed) else set()
     if not other.allowed & made.kinds:
         return set()
     if made.kinds != {"object"}:
         return None
-    # That an object has other properties than another may have says nothing: it may be that `Schema` only wants none.
+    # That an object has properties that the other may not have proves nothing: `Schema` may only have closed the other.
     if any(not made.fixed[name] & other.fixed.get(name, made.fixed[name]) for name in made.required & {*made.fixed}):
         return set()
     missing = sorted(other.required - made.names) if made.names else []

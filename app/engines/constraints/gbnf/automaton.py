@@ -1,6 +1,7 @@
-"""Deterministic automata over characters, of regular expressions and of lengths.
+"""Deterministic automata over characters, for regular expressions and for lengths.
 
-They make grammars of which each character leads to one place only, and several conditions on one text become one.
+In a grammar of such an automaton, each character leads to exactly one place. Several conditions on one text can be
+combined into one automaton.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from dataclasses import dataclass
 from .expressions import ANY, LAST, Anchor, Class, Node, Ranges, Repeat, Sequence, Unsayable, common, parse, united
 
 MOST_STATES = 2_500
-# What it may take to make one of a pattern, and what a state of two counts, in steps of a quarter of a microsecond.
+# The maximum cost of building an automaton of a pattern, and the cost of one state of an intersection. A step is a
+# quarter of a microsecond.
 _MOST_STEPS = 200_000
 _PER_STATE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """From state 0, characters lead to states; a text may end where ``ends`` says so. ``moves`` of one state have no
-    characters in common, and from each state an end can be reached, except from 0 where nothing fits. ``steps`` is
-    what it took to make it."""
+    """A deterministic automaton. It starts in state 0; characters lead to other states; ``ends`` marks the accepting
+    states. The ``moves`` of one state have no characters in common. An accepting state is reachable from each state,
+    except from state 0 if nothing fits. ``steps`` is the cost of building the automaton."""
 
     moves: tuple[tuple[tuple[Ranges, int], ...], ...]
     ends: tuple[bool, ...]
@@ -30,11 +32,11 @@ class Automaton:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no text fits."""
+        """Whether no text is accepted."""
         return not self.ends[0] and not self.moves[0]
 
     def longest(self) -> int | None:
-        """How many characters a text may have; None: any number."""
+        """Return the maximum number of characters of a text; None: there is no maximum."""
         lengths: dict[int, int] = {}
         left = [(0, False)]
         open_states = set()
@@ -55,16 +57,16 @@ class Automaton:
 
 @functools.lru_cache(maxsize=32)
 def of_pattern(pattern: str) -> Automaton:
-    """The texts in which a pattern is found.
+    """Return the automaton for texts in which a pattern is found.
 
     Raises:
-        Unsayable: as `parse`; or it is too large.
+        Unsayable: as `parse`; or the automaton is too large.
     """
     return _Subsets(parse(pattern)).automaton()
 
 
 def of_length(least: int, most: int | None) -> Automaton:
-    """The texts of so many characters."""
+    """Return the automaton for texts of ``least`` to ``most`` characters."""
     last = least if most is None else most
     if last >= MOST_STATES:
         raise Unsayable
@@ -74,10 +76,10 @@ def of_length(least: int, most: int | None) -> Automaton:
 
 
 def both(one: Automaton, other: Automaton) -> Automaton:
-    """The texts that fit two.
+    """Return the intersection of two automata.
 
     Raises:
-        Unsayable: too many states.
+        Unsayable: it has too many states.
     """
     known = {(0, 0): 0}
     left = [(0, 0)]
@@ -103,7 +105,7 @@ def both(one: Automaton, other: Automaton) -> Automaton:
 
 
 def _trimmed(moves: Iterable[Iterable[tuple[Ranges, int]]], ends: list[bool], steps: int) -> Automaton:
-    """Without the states from which no end can be reached."""
+    """Return the automaton without the states from which no accepting state is reachable."""
     moves = [list(of_state) for of_state in moves]
     before: list[list[int]] = [[] for _ in moves]
     for state, of_state in enumerate(moves):
@@ -125,14 +127,15 @@ def _trimmed(moves: Iterable[Iterable[tuple[Ranges, int]]], ends: list[bool], st
 
 
 class _Subsets:
-    """A pattern's automaton, made of the sets of places in it at which one can be. Places lead to others without a
-    character, some at the begin or the end of the text only, or by one character."""
+    """The subset construction for a pattern's automaton: a state is a set of places in the pattern. Places lead to
+    other places by one character, or without a character; some of the latter only at the begin or the end of the
+    text."""
 
     def __init__(self, node: Node) -> None:
         self._jumps: list[list[tuple[int, bool | None]]] = []
         self._steps: list[tuple[Ranges, int] | None] = []
         self._work = 0
-        # What is found may stand anywhere: before it there may be anything, and what follows does not matter.
+        # The match may be anywhere in the text: any text may come before it and after it.
         self._start, begin = self._place(), self._place()
         self._steps[self._start] = (ANY, self._start)
         self._jumps[self._start].append((begin, None))
@@ -140,7 +143,7 @@ class _Subsets:
 
     def automaton(self) -> Automaton:
         atoms = self._atoms()
-        # The first state is one of its own, for the text begins there only.
+        # The first state is separate, because only there is the begin of the text.
         left = [self._closure({self._start}, begin=True)]
         known: dict[frozenset[int], int] = {}
         moves: list[list[tuple[Ranges, int]]] = []
@@ -182,7 +185,7 @@ class _Subsets:
         return len(self._jumps) - 1
 
     def _add(self, node: Node, begin: int) -> int:
-        """Where one is after a node that begins at a place."""
+        """Add a node that begins at a place; return the place after it."""
         if isinstance(node, Sequence):
             for part in node.parts:
                 begin = self._add(part, begin)
@@ -191,7 +194,7 @@ class _Subsets:
             return self._add_repeat(node, begin)
         end = self._place()
         if isinstance(node, Class):
-            # A place has one way on by a character: what comes next begins at a new one.
+            # A place has at most one move by a character: what comes next begins at a new place.
             self._steps[begin] = (node.ranges, end)
         elif isinstance(node, Anchor):
             self._jumps[begin].append((end, node.end))
@@ -232,7 +235,7 @@ class _Subsets:
         return frozenset(found)
 
     def _atoms(self) -> dict[Ranges, list[int]]:
-        """The pieces of the characters that no class of the pattern tells apart, by class."""
+        """Split the characters into pieces that no class of the pattern divides. Return the pieces of each class."""
         classes = {step[0] for step in self._steps if step is not None}
         bounds = sorted({edge for ranges in classes for low, high in ranges for edge in (low, high + 1)} | {LAST + 1})
         self._pieces = [(low, high - 1) for low, high in itertools.pairwise(bounds)]

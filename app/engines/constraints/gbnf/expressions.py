@@ -1,7 +1,7 @@
-"""Regular expressions of a JSON schema as trees: those that mean the same to JavaScript, Rust and Python.
+"""Regular expressions of a JSON schema as trees: those with the same meaning in JavaScript, Rust and Python.
 
-What means something else to one of them, or is not regular, cannot be said: a grammar made of it would let texts pass
-that whoever checks them refuses.
+An expression that has another meaning in one of them, or is not regular, is not supported: its grammar would allow
+texts that a validator refuses.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 Ranges = tuple[tuple[int, int], ...]
 
 LAST = 0x10FFFF
-# All characters of a text; surrogates are none.
+# All characters of a text. Surrogates are not characters.
 ANY: Ranges = ((0, 0xD7FF), (0xE000, LAST))
 _DIGITS: Ranges = ((0x30, 0x39),)
 _WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
-# White space to all, and what is white space to any.
+# What all of the languages regard as white space, and what any of them does.
 _SPACE: Ranges = ((0x09, 0x0D), (0x20, 0x20))
 _SPACES: Ranges = (
     *((0x09, 0x0D), (0x1C, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200B)),
@@ -29,7 +29,7 @@ _HEX = {"x": 2, "u": 4}
 
 
 class Unsayable(Exception):
-    """A grammar cannot say this, or would be too large."""
+    """A grammar cannot express this, or would be too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """``most`` is None where there is no bound."""
+    """``most`` is None if there is no limit."""
 
     part: Node
     least: int
@@ -73,7 +73,7 @@ Node = Class | Anchor | Sequence | Choice | Repeat
 
 
 def united(ranges: list[tuple[int, int]]) -> Ranges:
-    """Any ranges, as `Ranges`."""
+    """Return the union of any ranges, as `Ranges`."""
     if len(ranges) == 1:
         return (ranges[0],)
     result: list[tuple[int, int]] = []
@@ -87,7 +87,7 @@ def united(ranges: list[tuple[int, int]]) -> Ranges:
 
 @functools.lru_cache(maxsize=4_096)
 def common(one: Ranges, other: Ranges) -> Ranges:
-    """What is in both."""
+    """Return the intersection of two ranges."""
     found = []
     i = j = 0
     while i < len(one) and j < len(other):
@@ -102,7 +102,7 @@ def common(one: Ranges, other: Ranges) -> Ranges:
 
 
 def without(ranges: Ranges) -> Ranges:
-    """All characters that are not in the ranges."""
+    """Return all characters that are not in the ranges."""
     gaps, begin = [], 0
     for low, high in ranges:
         if begin < low:
@@ -114,10 +114,10 @@ def without(ranges: Ranges) -> Ranges:
 
 
 def parse(pattern: str) -> Node:
-    """The tree of a pattern.
+    """Return the tree of a pattern.
 
     Raises:
-        Unsayable: it has something that is not regular, or that not all understand alike.
+        Unsayable: the pattern has something that is not regular, or whose meaning differs between the languages.
     """
     reader = _Reader(pattern)
     node = reader.choice()
@@ -155,7 +155,7 @@ class _Reader:
             raise Unsayable
         self._place += 1
         least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}[sign] if sign != "{" else self._count()
-        # One that takes as little as it can finds the same texts.
+        # A lazy repetition matches the same texts.
         self._takes("?")
         if self._text[self._place : self._place + 1] in ("*", "+", "?", "{"):
             raise Unsayable
@@ -196,7 +196,7 @@ class _Reader:
         negative = self._takes("^")
         found: list[tuple[int, int]] = []
         if self._text[self._place : self._place + 1] == "]":
-            raise Unsayable  # an empty class to one, a bracket to another
+            raise Unsayable  # an empty class in one language, a bracket in another
         while not self._takes("]"):
             item = self._member()
             rest = self._text[self._place : self._place + 2]
@@ -213,7 +213,7 @@ class _Reader:
     def _member(self) -> Ranges:
         """One character or shorthand within brackets."""
         sign = self._next()
-        # Rust has classes in classes, and takes two of these for an operation.
+        # Rust has nested classes, and interprets two of these signs as a set operation.
         if sign == "[" or (sign in "&~-" and self._text[self._place : self._place + 1] == sign):
             raise Unsayable
         return self._escaped() if sign == "\\" else _one(ord(sign))

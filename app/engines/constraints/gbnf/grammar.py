@@ -1,7 +1,7 @@
-"""Schemas as grammars in GBNF, llama.cpp's own: each text of such a grammar is JSON that obeys its schema.
+"""Schemas as grammars in GBNF, llama.cpp's own language: each text of such a grammar is JSON that obeys its schema.
 
-The other way round it is not so: an object has the properties that are named, in their order, and no more; space is
-where models put it unasked; numbers are of a sensible length.
+The converse is not true: an object has only the named properties, in their order; white space is where models put it by
+default; numbers have a sensible length.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .expressions import Unsayable
 from .parts import Parts, Place, kinds, listed, names_of
 from .rules import Branches, Item, Ref, Rules, json_text
 
-# Arrays and objects in each other where a schema does not say what is in them.
+# The nesting depth of arrays and objects if a schema does not specify their content.
 _DEEPEST = 8
 
 
 def grammar_of(schema: Json) -> str | None:
-    """The grammar of a schema that was accepted (`Schema.body`), or of one made of such; None: it cannot be said, or
-    nothing fits.
+    """Return the grammar of an accepted schema (`Schema.body`), or of a schema that is composed of such schemas; None:
+    a grammar cannot express it, or nothing fits.
 
-    References are to the nearest schema around them that has an ``$id``, or to the outermost: a schema that comes into
-    another one is given an ``$id``, whichever.
+    References are relative to the nearest enclosing schema with an ``$id``, or to the outermost schema. A schema that
+    is embedded in another one must have an ``$id``, with any value.
     """
     grammar = _Grammar()
     try:
@@ -39,7 +39,7 @@ def grammar_of(schema: Json) -> str | None:
 class _Grammar:
     def __init__(self) -> None:
         self._rules = Rules()
-        # By what the schemas say that a value must obey; the rules of the last ones are still to be made.
+        # The keys are the schemas that a value must obey. The rules of those in `_left` are still to be created.
         self._known: dict[tuple[tuple[str, int], ...], Ref] = {}
         self._left: list[tuple[Ref, tuple[Place, ...]]] = []
         self._made: dict[object, Ref] = {}
@@ -55,7 +55,7 @@ class _Grammar:
         return self._rules.text(first.name)
 
     def _value(self, places: tuple[Place, ...]) -> Ref:
-        """The rule of what obeys some schemas."""
+        """Return the rule for values that obey some schemas."""
         key = tuple(dict.fromkeys(place.key for place in places))
         if key not in self._known:
             self._known[key] = Ref(self._rules.reserve())
@@ -85,7 +85,7 @@ class _Grammar:
         return result
 
     def _any(self, depth: int) -> Ref:
-        """Any value, with arrays and objects in each other so deep."""
+        """Return the rule for any value, with arrays and objects nested up to ``depth``."""
         if depth in self._made:
             return self._made[depth]
         branches: Branches = [
@@ -132,7 +132,7 @@ class _Grammar:
         rest = self._element(parts, count)
         if not first:
             return self._elements(rest, least, most)
-        # From the last to the first: what may follow so many elements.
+        # From the last to the first: `after` is what may follow that many elements.
         more = most is None or most > count
         after: Ref = self._rules.named(
             [(*self._listed(rest, max(0, least - count), None if most is None else most - count), "]")]
@@ -145,7 +145,7 @@ class _Grammar:
         return [("[", after)]
 
     def _element(self, parts: Parts, index: int) -> Ref:
-        """The rule for the element of an array at an index."""
+        """Return the rule for the element of an array at an index."""
         places = []
         for part in parts:
             prefix = part.schema.get("prefixItems", ())
@@ -162,7 +162,7 @@ class _Grammar:
         return self._rules.repeated(self._rules.named([(", ", element)]), least, most)
 
     def _elements(self, element: Ref, least: int, most: int | None) -> Branches:
-        """An array of equal elements."""
+        """Return the branches for an array whose elements have the same rule."""
         empty: Branches = [] if least else [("[]",)]
         if most == 0:
             return empty
@@ -170,7 +170,7 @@ class _Grammar:
         return [*empty, ("[", element, *more, "]")]
 
     def _members(self, member: tuple[Item, ...]) -> Branches:
-        """An object with any number of equal members."""
+        """Return the branches for an object with any number of members of the same rule."""
         more = self._rules.named([(", ", *member)])
         return [("{}",), ("{", *member, Ref(more.name, 0, None), "}")]
 
@@ -180,7 +180,7 @@ class _Grammar:
             return self._open_object(parts)
         required = {name for part in parts for name in part.schema.get("required", ())}
         last = max((index for index, name in enumerate(names) if name in required), default=-1)
-        # From the last to the first: what may follow, and which of the members left comes next.
+        # From the last to the first: `after` is what may follow; `pick` selects the next of the remaining members.
         after = self._rules.named([("}",)])
         pick = nothing = self._rules.named([])
         for index in range(len(names) - 1, -1, -1):
@@ -193,7 +193,7 @@ class _Grammar:
         return [("{", pick)] if last >= 0 else [("{", pick), ("{}",)]
 
     def _member(self, parts: Parts, name: str) -> Ref:
-        """The rule for the value of a property."""
+        """Return the rule for the value of a property."""
         places: list[Place] = []
         for part in parts:
             found = [part.schema["properties"][name]] if name in part.schema.get("properties", {}) else []
@@ -205,7 +205,7 @@ class _Grammar:
         return self._value_or_any(places)
 
     def _open_object(self, parts: Parts) -> Branches:
-        """An object of which no property is named."""
+        """Return the branches for an object without named properties."""
         more = "additionalProperties"
         rest = [part.child(part.schema[more]) for part in parts if more in part.schema]
         patterns = [(part, part.schema["patternProperties"]) for part in parts if part.schema.get("patternProperties")]

@@ -1,6 +1,6 @@
 """Numbers between bounds, and multiples, as automata over their digits.
 
-They are written as plainly as models write them: without leading zeros, and without an exponent where there are bounds.
+Numbers have the plain form that models write: no leading zeros, and no exponent if there are bounds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .expressions import Unsayable
 
 KEYWORDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 
-# A float tells all numbers of so many digits apart.
+# A float distinguishes all numbers of this many digits.
 _DIGITS = 15
-# Of a number with bounds that is no integer.
+# The digits before and after the point of a non-integer with bounds.
 _BEFORE, _AFTER = 9, 6
 _FREE = rf"-?(?:0|[1-9]\d{{0,{_DIGITS - 1}}})(?:\.\d{{1,{_DIGITS}}})?(?:[eE][+-]?\d{{1,2}})?"
 _SHAPE = rf"-?\d{{1,{_DIGITS + 3}}}|-?\d{{1,{_BEFORE}}}\.\d{{1,{_AFTER}}}"
@@ -27,10 +27,10 @@ _MOST_REMAINDERS = 1_000
 
 
 def numbers(parts: list[Json], *, integers: bool) -> Automaton:
-    """The numbers that obey bounds and multiples.
+    """Return the automaton for numbers that obey bounds and multiples.
 
     Raises:
-        Unsayable: that cannot be said.
+        Unsayable: an automaton cannot express that.
     """
     multiples = [Decimal(str(part["multipleOf"])) for part in parts if "multipleOf" in part]
     if not integers and any(multiple % 1 == 0 for multiple in multiples):
@@ -39,7 +39,8 @@ def numbers(parts: list[Json], *, integers: bool) -> Automaton:
     if not integers:
         return _decimals(lower, upper, multiples)
     low, high = _integral(lower, -1), _integral(upper, 1)
-    # Without a bound there are as many as a float tells apart, or as many again beyond the other bound.
+    # A missing bound is replaced by the limit of what a float distinguishes, or by one further digit than the other
+    # bound.
     low = low if low is not None else min(-(10**_DIGITS) + 1, 10 * min(high or 0, 0))
     high = high if high is not None else max(10**_DIGITS - 1, 10 * max(low, 0))
     found = [_whole(_between(low, high))] if low <= high else [of_pattern("a^")]
@@ -47,7 +48,7 @@ def numbers(parts: list[Json], *, integers: bool) -> Automaton:
     return functools.reduce(both, found)
 
 
-_Bound = tuple[Decimal, bool] | None  # whether it is left out itself
+_Bound = tuple[Decimal, bool] | None  # the value, and whether it is exclusive
 
 
 def _bounds(parts: list[Json]) -> tuple[_Bound, _Bound]:
@@ -65,7 +66,7 @@ def _values(parts: list[Json], name: str, strict: str) -> Iterator[tuple[Any, bo
 
 
 def _integral(bound: _Bound, side: int) -> int | None:
-    """The last integer within a bound; ``side`` is 1 for an upper one."""
+    """Return the last integer within a bound; ``side`` is 1 for an upper bound."""
     if bound is None:
         return None
     value, strict = bound
@@ -78,7 +79,7 @@ def _whole(pattern: str) -> Automaton:
 
 
 def _between(low: int, high: int) -> str:
-    """The pattern of the integers from one to another."""
+    """Return the pattern for the integers from ``low`` to ``high``."""
     found = []
     if low < 0:
         found.append(f"-(?:{_upwards(max(1, -high), -low)})")
@@ -88,7 +89,7 @@ def _between(low: int, high: int) -> str:
 
 
 def _upwards(low: int, high: int) -> str:
-    """As `_between`, of two that are not negative."""
+    """As `_between`, for two integers that are not negative."""
     found = []
     for length in range(len(str(low)), len(str(high)) + 1):
         first, last = max(low, 10 ** (length - 1) if length > 1 else 0), min(high, 10**length - 1)
@@ -97,7 +98,7 @@ def _upwards(low: int, high: int) -> str:
 
 
 def _alike(low: str, high: str) -> str:
-    """As `_between`, of two with as many digits, which may begin with zeros."""
+    """As `_between`, for two integers with the same number of digits, which may begin with zeros."""
     if low == high:
         return low
     rest = len(low) - 1
@@ -136,7 +137,7 @@ def _decimals(lower: _Bound, upper: _Bound, multiples: list[Decimal]) -> Automat
 
 
 def _places(multiple: Decimal) -> int:
-    """How many places after the point the multiples of a power of ten have."""
+    """Return how many places after the point the multiples of a power of ten have."""
     sign, digits, exponent = multiple.normalize().as_tuple()
     if sign or digits != (1,) or not isinstance(exponent, int) or not -_AFTER <= exponent < 0:
         raise Unsayable
@@ -149,14 +150,14 @@ def _split(value: Decimal) -> tuple[int, str]:
 
 
 def _from(value: Decimal, strict: bool) -> str:
-    """The numbers from a bound on that is not negative."""
+    """Return the pattern for numbers from a lower bound that is not negative."""
     before, after = _split(value)
     found = [rf"(?:{_upwards(before + 1, 10 ** (_DIGITS + 2))})(?:\.\d+)?", rf"{before}\.(?:{_more(after, strict)})"]
     return "|".join(found if after or strict else [*found, str(before)])
 
 
 def _to(value: Decimal, strict: bool) -> str:
-    """The numbers that are not negative, and up to a bound."""
+    """Return the pattern for numbers that are not negative, up to an upper bound."""
     before, after = _split(value)
     found = [rf"(?:{_upwards(0, before - 1)})(?:\.\d+)?"] if before else []
     found += [str(before)] if after or not strict else []
@@ -165,7 +166,7 @@ def _to(value: Decimal, strict: bool) -> str:
 
 
 def _more(digits: str, strict: bool) -> str:
-    """The digits after a point of what is as much as these, or more."""
+    """Return the pattern for the digits after a point that are equal to or greater than these."""
     if not digits:
         return r"\d*[1-9]\d*" if strict else r"\d+"
     rest = _more(digits[1:], strict)
@@ -174,7 +175,7 @@ def _more(digits: str, strict: bool) -> str:
 
 
 def _less(digits: str, strict: bool) -> str:
-    """The digits after a point of what is as much as these, or less; empty: there are none."""
+    """Return the pattern for the digits after a point that are equal to or less than these; empty: there are none."""
     if not digits:
         return "" if strict else "0+"
     rest = _less(digits[1:], strict)
@@ -187,11 +188,11 @@ def _less(digits: str, strict: bool) -> str:
 
 
 def _multiples_of(multiple: Decimal) -> Automaton:
-    """The integers that are multiples of a number."""
+    """Return the automaton for integers that are multiples of a number."""
     scale = 1
     while multiple * scale % 1:
         scale *= 10
-    # n is a multiple of p / q, in lowest terms, where it is one of p.
+    # An integer is a multiple of p / q, in lowest terms, if it is a multiple of p.
     step = int(multiple * scale) // math.gcd(int(multiple * scale), scale)
     if step > _MOST_REMAINDERS:
         raise Unsayable
@@ -200,7 +201,7 @@ def _multiples_of(multiple: Decimal) -> Automaton:
 
 @functools.lru_cache(maxsize=64)
 def _by_remainder(step: int) -> Automaton:
-    # The remainders that no digits tell apart are one state, as those of powers of ten.
+    # Remainders that no digits distinguish share a state, such as those of powers of ten.
     group = [0 if remainder == 0 else 1 for remainder in range(step)]
     while True:
         told = [(group[r], *(group[(10 * r + digit) % step] for digit in range(10))) for r in range(step)]
@@ -217,6 +218,6 @@ def _by_remainder(step: int) -> Automaton:
             target = order[group[(10 * chosen[name] + digit) % step]]
             targets.setdefault(target, []).append((0x30 + digit, 0x30 + digit))
         moves.append(tuple((tuple(ranges), target) for target, ranges in targets.items()))
-    # A sign may come first; the bounds see to it that it does not stand alone.
+    # A sign may come first; the bounds exclude a sign without digits.
     moves[0] = (*moves[0], (((0x2D, 0x2D),), 0))
     return Automaton(tuple(moves), tuple(name == group[0] for name in order), step * 10)

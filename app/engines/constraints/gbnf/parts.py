@@ -1,4 +1,4 @@
-"""Plain schemas that a value must obey together, and what they say of it."""
+"""Plain schemas that a value must obey together, and what they say about it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OF_KIND = {
 }
 KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 RELEVANT = frozenset({"type", "enum", "const", *(key for keys in _OF_KIND.values() for key in keys)})
-# What is looked at within containers only.
+# Keywords about the content of containers.
 _WITHIN = frozenset({"properties", "additionalProperties", "patternProperties", "items", "prefixItems"})
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A schema in its root."""
+    """A schema together with its root."""
 
     schema: Any
     root: Any
@@ -39,7 +39,7 @@ class Place:
 
     @property
     def key(self) -> tuple[str, int]:
-        """The same for places that say the same."""
+        """A key that is equal for equivalent places."""
         text = json.dumps(self.schema)
         return text, id(self.root) if '"$ref"' in text or '"$id"' in text else 0
 
@@ -49,8 +49,8 @@ Parts = tuple[Place, ...]
 
 
 def kinds(parts: Parts) -> list[str]:
-    """The types that are made of a value: where none is named, those that the keywords are about, as nothing else is
-    meant to be said."""
+    """Return the types to generate. If none is named, these are the types that the keywords apply to, because the
+    schema is not meant for others."""
     found = allowed(parts)
     if len(found) == len(KINDS) - 1:
         meant = {kind for part in parts for kind, keys in _OF_KIND.items() if any(key in part.schema for key in keys)}
@@ -59,7 +59,8 @@ def kinds(parts: Parts) -> list[str]:
 
 
 def allowed(parts: Parts) -> list[str]:
-    """The types that a value may have; what may be a number may be an integer, which is not listed then."""
+    """Return the types that a value may have. A number may also be an integer, so integer is not listed beside
+    number."""
     found = set(KINDS)
     for part in parts:
         if "type" in part.schema:
@@ -72,10 +73,10 @@ def allowed(parts: Parts) -> list[str]:
 
 
 def listed(parts: Parts) -> list[Any] | None:
-    """The values that are listed and fit; None: none are listed.
+    """Return the listed values that fit; None: the schemas list no values.
 
     Raises:
-        Unsayable: it would take too long to tell.
+        Unsayable: the validation would take too long.
     """
     lists = [found for part in parts for found in lists_of(part.schema)]
     if not lists:
@@ -85,7 +86,7 @@ def listed(parts: Parts) -> list[Any] | None:
 
 
 def lists_of(schema: Json) -> Iterator[list[Any]]:
-    """The lists of values that a schema has by ``const`` and ``enum``; what obeys it is in each of them."""
+    """Yield the lists of values in a schema's ``const`` and ``enum``. A value that obeys the schema is in each list."""
     if "const" in schema:
         yield [schema["const"]]
     if "enum" in schema:
@@ -93,7 +94,7 @@ def lists_of(schema: Json) -> Iterator[list[Any]]:
 
 
 class Obeyed:
-    """Tells which values obey an alternative."""
+    """Determines which values obey an alternative."""
 
     def __init__(self, parts: Parts) -> None:
         self._schemas = [part.schema for part in parts]
@@ -103,10 +104,10 @@ class Obeyed:
         self._whole: list[Checker] | None = None
 
     def by(self, value: Any) -> bool:
-        """Whether a value does.
+        """Return whether a value obeys the alternative.
 
         Raises:
-            Unsayable: it would take too long to tell, or hangs on references.
+            Unsayable: the validation would take too long, or depends on references.
         """
         checkers = self._simple
         if isinstance(value, dict | list):
@@ -120,14 +121,14 @@ class Obeyed:
 
 
 def names_of(parts: Parts) -> list[str]:
-    """The names of all properties that are made."""
+    """Return the names of all properties to generate."""
     named = [name for part in parts for name in part.schema.get("properties", {})]
     return list(dict.fromkeys([*named, *(name for part in parts for name in part.schema.get("required", ()))]))
 
 
 class Facts:
-    """What tells an alternative from others. ``kinds`` are made of it, ``allowed`` those that it allows; ``fixed`` are
-    the texts that properties may have, where these are listed."""
+    """The facts that distinguish an alternative from others. ``kinds`` are the types that are generated for it,
+    ``allowed`` those that it allows; ``fixed`` has the texts of properties whose texts are listed."""
 
     def __init__(self, parts: Parts) -> None:
         schemas = [part.schema for part in parts]

@@ -1,8 +1,8 @@
-"""The rules of a grammar in GBNF while it is made, and its text.
+"""The rules of a grammar in GBNF while it is built, and its text.
 
-llama.cpp writes out what is repeated up to some thousand times, makes more an endless repetition without a word, hangs
-on rules that lead to themselves before a character, and lets a model go where no text can end. None of this gets past
-here.
+llama.cpp expands repetitions up to some thousand times, and silently turns larger ones into unlimited repetitions. It
+hangs on rules that lead to themselves before a character, and lets a model enter states from which no text can end.
+This module prevents all of this.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from dataclasses import dataclass
 from .expressions import Ranges, Unsayable
 
 LONGEST = 500_000  # characters of a grammar
-# Repetitions of all rules together, as llama.cpp writes each of them out.
+# Repetitions of all rules together, because llama.cpp expands each of them.
 MOST_REPEATS = 200_000
-# What it may take to make the automata of all rules, some four to a microsecond.
+# The maximum cost of building the automata of all rules, in steps; about four take a microsecond.
 _MOST_STEPS = 1_500_000
-# llama.cpp has 2,000 for one repetition.
+# llama.cpp's own limit is 2,000 for one repetition.
 _BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A rule, repeated so often; ``most`` is None where there is no bound."""
+    """A rule, repeated ``least`` to ``most`` times; ``most`` is None if there is no limit."""
 
     name: str
     least: int = 1
     most: int | None = 1
 
 
-# A text, some characters, or a rule.
+# A text, a class of characters, or a rule.
 Item = str | Ranges | Ref
 Branches = list[tuple[Item, ...]]
 
 
 class Rules:
-    """Rules by name. Those that are made with `named` are the same ones where they say the same."""
+    """Rules by name. Rules that are created with `named` are shared if they are equal."""
 
     def __init__(self) -> None:
         self._rules: dict[str, Branches] = {}
@@ -47,26 +47,26 @@ class Rules:
         self._steps = 0
 
     def spend(self, steps: int) -> None:
-        """Count what was made for the rules.
+        """Count the steps that were spent on the rules.
 
         Raises:
-            Unsayable: it takes too long.
+            Unsayable: there are too many.
         """
         self._steps += steps
         if self._steps > _MOST_STEPS:
             raise Unsayable
 
     def reserve(self) -> str:
-        """The name of a rule that is to be `put`."""
+        """Return the name of a new rule, to be set with `put`."""
         name = f"r{len(self._rules)}"
         self._rules[name] = []
         return name
 
     def put(self, name: str, branches: Branches) -> None:
-        """Say what a rule is.
+        """Set the branches of a rule.
 
         Raises:
-            Unsayable: there is too much in it, with all others.
+            Unsayable: all rules together are too large.
         """
         self._rules[name] = branches
         for branch in branches:
@@ -82,7 +82,7 @@ class Rules:
         return Ref(self._same[key])
 
     def repeated(self, rule: Ref, least: int, most: int | None) -> tuple[Item, ...]:
-        """A rule from ``least`` to ``most`` times, in blocks where these are many.
+        """Return a rule repeated from ``least`` to ``most`` times, in blocks if these are large.
 
         Raises:
             Unsayable: as `put`.
@@ -110,8 +110,8 @@ class Rules:
         return self.named([(Ref(rule.name, _BLOCK, _BLOCK),)])
 
     def choice_of(self, texts: Iterable[str]) -> Ref:
-        """One of some texts, which share what they begin with: of a thousand that were looked at one by one, each token
-        would take long."""
+        """Return the rule for one of some texts, built as a prefix tree. If a thousand texts were tried one by one,
+        each token would take long."""
         tree = _Tree()
         for text in texts:
             node = tree
@@ -131,7 +131,7 @@ class Rules:
         return made[id(tree)]
 
     def text(self, root: str) -> str | None:
-        """The grammar of which all texts are those of a rule; None: there are none."""
+        """Return the grammar whose texts are those of a rule; None: the rule has no texts."""
         ending = self._ending()
         if root not in ending:
             return None
@@ -149,10 +149,10 @@ class Rules:
         return text
 
     def _ending(self) -> set[str]:
-        """The rules that have a text with an end."""
+        """Return the rules that have a finite text."""
         ending: set[str] = set()
         left: list[str] = []
-        # Each branch, as its rule and what it still waits for, by each of the rules that it waits for.
+        # The key is a rule; the values are the branches that wait for it: their rule, and all rules they wait for.
         waiting: dict[str, list[tuple[str, set[str]]]] = {}
         for name, branches in self._rules.items():
             for branch in branches:
@@ -173,7 +173,7 @@ class Rules:
 
 
 def _reduced(branch: tuple[Item, ...], ending: set[str]) -> tuple[Item, ...] | None:
-    """A branch without what has no end; None: it has none itself."""
+    """Return a branch without items that have no finite text; None: the branch itself has none."""
     if all(item.name in ending for item in branch if isinstance(item, Ref)):
         return branch
     if any(item.name not in ending for item in branch if isinstance(item, Ref) and item.least):
@@ -182,11 +182,11 @@ def _reduced(branch: tuple[Item, ...], ending: set[str]) -> tuple[Item, ...] | N
 
 
 class _Tree(dict[str, "_Tree"]):
-    """Texts by what they begin with; one ends where there is an empty edge."""
+    """A prefix tree of texts. An empty edge marks the end of a text."""
 
 
 def _run(text: str, child: _Tree) -> tuple[str, _Tree]:
-    """The text from an edge of a tree to where it parts or ends, and what follows."""
+    """Return the text from an edge of a tree to the next branching or end, and the tree that follows."""
     while len(child) == 1:
         ((sign, child),) = child.items()
         text += sign
@@ -222,13 +222,13 @@ def _in_text(sign: str) -> str:
 
 
 def _code(code: int) -> str:
-    """A character between brackets."""
+    """Return a character as it is written between brackets."""
     if chr(code).isascii() and (chr(code).isalnum() or chr(code) in " !#$%&'()*+,./:;<=>?@_`{|}~"):
         return chr(code)
     return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 def json_text(value: object) -> str:
-    """A value as models write it; what UTF-8 cannot say is escaped."""
+    """Return a value as JSON, as models write it. If UTF-8 cannot encode it, it is escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return json.dumps(value) if any("\ud800" <= sign <= "\udfff" for sign in text) else text

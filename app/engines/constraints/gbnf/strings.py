@@ -1,7 +1,7 @@
-"""JSON texts in GBNF: any, of some length, or such as automata accept.
+"""JSON strings in GBNF: any string, strings of some length, or strings that automata accept.
 
-In JSON a quotation mark, a backslash and control characters are written as escapes, all else as it is. Escapes of
-surrogates are left out, for half a character is none.
+In JSON, quotation marks, backslashes and control characters are written as escapes, all other characters unchanged.
+Escapes of surrogates are not generated, because a lone surrogate is not a character.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOT_D: Ranges = ((0x30, 0x39), (0x41, 0x43), (0x45, 0x46), (0x61, 0x63), (0x65,
 _CONTROLS: Ranges = ((0, 0x1F),)
 _ESCAPED: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C))
 _PLAIN = without(_ESCAPED)
-# By the letter that follows a backslash.
+# The escapes, by the letter after the backslash.
 _SHORT = {'"': 0x22, "\\": 0x5C, "/": 0x2F, "b": 0x08, "f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09}
 
 _HOUR, _SIXTY = r"(?:[01]\d|2[0-3])", r"[0-5]\d"
@@ -61,27 +61,27 @@ _FORMATS = {
     "uuid": "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
 }
 
-# Names of one part after the other: the pattern of a part, its length, and how many there are.
+# Names that consist of parts: the pattern of each part, its maximum length, and its minimum and maximum number.
 _LABEL = f"{_ALNUM}+(?:-{_ALNUM}+)*"
 _NAMES = {
     "hostname": ((_LABEL, 63, 1, 1), (rf"\.{_LABEL}", 37, 0, 5)),
     "email": ((rf"{_NAME}+(?:\.{_NAME}+)*", 64, 1, 1), (f"@{_LABEL}", 64, 1, 1), (rf"\.{_LABEL}", 37, 1, 5)),
 }
-# As long may a name be of which more is said.
+# The maximum length of such a name if it has further constraints.
 _SHORT_NAME = 63
 
 
 def any_string(rules: Rules, least: int = 0, most: int | None = None) -> Ref:
-    """A string of so many characters."""
+    """Return the rule for a string of ``least`` to ``most`` characters."""
     character = rules.named([(_character(rules, ANY, numbered=True),)])
     return rules.named([('"', *rules.repeated(character, least, most), '"')])
 
 
 def string(rules: Rules, least: int, most: int | None, patterns: list[str], formats: list[str]) -> Ref:
-    """A string with all this.
+    """Return the rule for a string that obeys all of these constraints.
 
     Raises:
-        Unsayable: that cannot be said.
+        Unsayable: a grammar cannot express that.
     """
     if not patterns and not formats:
         return any_string(rules, least, most)
@@ -95,10 +95,10 @@ def string(rules: Rules, least: int, most: int | None, patterns: list[str], form
 
 
 def strings(least: int, most: int | None, patterns: list[str], formats: list[str]) -> Automaton:
-    """The strings with all this.
+    """Return the automaton for strings that obey all of these constraints.
 
     Raises:
-        Unsayable: that cannot be said.
+        Unsayable: an automaton cannot express that.
     """
     found = [of_pattern(pattern) for pattern in dict.fromkeys(patterns)]
     for form in dict.fromkeys(formats):
@@ -115,7 +115,7 @@ def strings(least: int, most: int | None, patterns: list[str], formats: list[str
         return automaton
     with contextlib.suppress(Unsayable):
         return both(automaton, of_length(least, most))
-    # A shorter text is as well as a long one, where telling a long one takes too much.
+    # If an automaton for long texts is too large, allow only shorter texts.
     bound = MOST_STATES // len(automaton.moves) - 1
     if most is None or not least <= bound < most:
         raise Unsayable
@@ -123,17 +123,17 @@ def strings(least: int, most: int | None, patterns: list[str], formats: list[str
 
 
 def whole(pattern: str) -> Automaton:
-    """The texts that are nothing but what a pattern says."""
+    """Return the automaton for texts that a pattern matches as a whole."""
     return of_pattern(f"^(?:{pattern})$")
 
 
 def digits(rules: Rules, automaton: Automaton) -> Ref:
-    """Texts without quotation marks, such as numbers."""
+    """Return the rule for texts without quotation marks, such as numbers."""
     return Ref(_states(rules, automaton, ""))
 
 
 def _states(rules: Rules, automaton: Automaton, close: str) -> str:
-    """The rule for the first state of an automaton; where a text may end, there follows ``close``."""
+    """Return the name of the rule for the first state of an automaton. ``close`` follows where a text may end."""
     rules.spend(automaton.steps)
     names = [rules.reserve() for _ in automaton.moves]
     end: tuple[Item, ...] = (close,) if close else ()
@@ -144,7 +144,7 @@ def _states(rules: Rules, automaton: Automaton, close: str) -> str:
 
 
 def _character(rules: Rules, ranges: Ranges, *, numbered: bool = False) -> Item:
-    """One of some characters as JSON has it; ``numbered``: also as the escape of its number."""
+    """Return the item for one of some characters in JSON. ``numbered``: also as a numeric escape."""
     escaped = common(ranges, _ESCAPED)
     if not escaped and not numbered:
         return ranges
