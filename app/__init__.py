@@ -1,7 +1,7 @@
-"""Parley: a chat-completions server whose law is its OpenAPI document.
+"""Parley: a chat-completions server that follows its OpenAPI document.
 
-What is listed here is public, and the same in the package `parley`, whose name no module of yours takes: an ``app.py``
-would take this one's. Everything else is private.
+The names listed here are public. The package `parley` exports the same names; import them from there, because an
+``app.py`` of yours would shadow this package. Everything else is private.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiError", "Event", "Reply", "Request", "Settings", "Stream", "Upload", "create_app"]
 
-# Imported when they are asked for: the model process and its supervisor import this package too, and stay small.
+# Imported lazily: the model process and its supervisor import this package too, and must stay small.
 _PLACES = {
     "ApiError": ".errors",
     "Event": ".web.answers",
@@ -44,7 +44,7 @@ def __dir__() -> list[str]:
 
 
 def create_app(settings: Settings | None = None) -> FlaskApp | Reloading:
-    """The application, an ASGI callable. ``settings`` default to those of the environment.
+    """Return the application, an ASGI callable. ``settings`` default to those read from the environment.
 
     Raises:
         ConfigurationError: a setting, a key file, the model file or the document cannot be used.

@@ -1,4 +1,4 @@
-"""What the start says: what is served and where, and a request to paste that fits the document in force."""
+"""The startup message: what is served and where, and a request to paste that fits the document in force."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .contract.routing import Paths
 from .contract.security import Security
 from .errors import UnusablePart
 
-# For each operation of models a request that shows what it does: its path, and what it asks for.
+# An example request for each operation that models answer: the operation, the path's end, and the body's members.
 _EXAMPLES = (
     ("chat", "/chat/completions", '"messages": [{"role": "user", "content": "Hello!"}]'),
     ("completions", "/completions", '"prompt": "Hello!"'),
@@ -19,7 +19,7 @@ _EXAMPLES = (
 
 
 class Banner:
-    """What is told of a document's operations. ``base_path`` is the path below which they lie."""
+    """The startup message about a document's operations, which lie below ``base_path``."""
 
     def __init__(self, base_path: str, operations: Sequence[Operation], security: Security) -> None:
         self._base_path = base_path
@@ -35,9 +35,9 @@ class Banner:
         key: str | None,
         keys: Iterable[str],
     ) -> list[str]:
-        """The lines. ``reach`` is a URL without a path, and what curl must be told besides; ``serves`` tells what is
-        served; ``model`` is what a request names, which is asked for one of the operations ``able``; ``key`` is the
-        generated key, the only one that is ever shown; ``keys`` are the short names of all."""
+        """Return the lines of the message. ``reach`` is a URL without a path and an additional curl option; ``serves``
+        says what is served; ``model`` is the model that the example request names, and ``able`` the operations that it
+        supports; ``key`` is the generated key, the only one that is ever shown; ``keys`` are the short names of all."""
         root, option = reach
         base = root + self._base_path
         lines = [f"Parley serves {serves} at {base}"]
@@ -57,16 +57,16 @@ class Banner:
         return lines
 
     def _way_in(self, operation: Operation) -> Iterable[str] | None:
-        """The names of the security schemes by which an operation is opened; None: it cannot be used."""
+        """Return the names of the security schemes that give access to an operation; None: it cannot be used."""
         try:
             return next(iter(self._security.ways_in(operation)), ()) if not operation.fault else None
-        except UnusablePart:  # which ends the start of the workers, or leaves the operation out
+        except UnusablePart:  # the workers handle it: they fail to start, or leave the operation out
             return None
 
     def _credentials(self, way: Iterable[str], key: str | None) -> tuple[str, str]:
-        """How a key is shown: what is added to the query, and curl's options."""
+        """Return how the example sends a key: what is added to the query, and curl's options."""
         secret = key or "$OPENAI_API_KEY"
-        # The shell puts in a key that is not to be shown.
+        # Double quotes let the shell insert a key that must not be shown.
         mark = "'" if key else '"'
         query, options = [], ""
         for name in way:
@@ -89,6 +89,6 @@ def _word(url: str, query: str) -> str:
 
 
 def _is_plain(operation: Operation) -> bool:
-    """Whether an operation wants nothing but a key."""
+    """Return whether an operation needs nothing but a key."""
     asks = any(parameter.required for parameter in operation.parameters)
     return operation.method == "get" and "{" not in operation.path and not asks

@@ -64,12 +64,12 @@ parley = LazyGroup(
 
 
 def for_flask() -> flask.Flask | None:
-    """What ``flask --app wsgi`` is given when it looks for a command: an application with the commands alone, for none
-    of them needs what is served, and some are there to find out why it cannot be. None: it is not Flask's command line
-    that loads the application, or one of Flask's own commands does, which is about what is served.
+    """Return the application for ``flask --app wsgi`` when it looks up one of our commands: one with the commands only.
+    None of them needs the served application, and some exist to find out why it cannot be built. Return None if Flask's
+    command line does not load the application, or if one of Flask's own commands, which act on what is served, does.
 
-    ``flask run`` becomes gunicorn. Flask would serve the inner application alone, by WSGI; its command cannot be
-    replaced, for Flask looks its own up first, but it loads the application before it serves.
+    ``flask run`` becomes gunicorn, because Flask would serve only the inner application, over WSGI. Flask looks up its
+    own commands first, so ``run`` cannot be replaced; but it loads the application before it serves.
     """
     from .frameworks.flask import command_application, flask_run, looks_for_commands
 

@@ -1,4 +1,5 @@
-"""Which operations of a document models answer, and by which service: its handlers say so, whatever document it is."""
+"""Which operations of a document models answer, and through which service. The operation's handler decides this, for
+any document."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from .responses.parameters import KNOWN as KNOWN_OF_RESPONSES
 from .responses.service import Responses
 from .settings import Settings
 
-# The operations that models answer, by their handlers, and what answers them.
+# The handlers of the operations that models answer, each with the service that answers it.
 DOMAINS: Mapping[Handler, type[Chat]] = {
     create_chat_completion: Chat,
     create_completion: Completions,
@@ -33,20 +34,20 @@ DOMAINS: Mapping[Handler, type[Chat]] = {
 
 
 def chat_operations(settings: Settings, found: Iterable[Operation]) -> list[Operation]:
-    """Those of some operations that the chat handler answers."""
+    """Return the operations among ``found`` that the chat handler answers."""
     return [operation for operation, domain in model_operations(settings, found) if domain is Chat]
 
 
 def model_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type[Chat]]]:
-    """Those of some operations that models answer, each with the domain that answers it."""
+    """Return the operations among ``found`` that models answer, each with the domain that answers it."""
     handlers = handlers_of(settings)
     pairs = ((operation, handlers.find(operation)) for operation in found)
     return [(operation, DOMAINS[handler]) for operation, handler in pairs if handler is not None and handler in DOMAINS]
 
 
 def served_document(settings: Settings, extra: Iterable[str]) -> Document:
-    """The document with the parameters beyond the API that some model takes, ``extra``, so that it tells of them and
-    they are held against it.
+    """Return the document, extended with the parameters beyond the API that some model accepts (``extra``), so that it
+    describes them and they are validated against it.
 
     Raises:
         ConfigurationError: the document or a package of handlers cannot be used.
@@ -62,22 +63,22 @@ def served_document(settings: Settings, extra: Iterable[str]) -> Document:
 
 
 def asking_operations(settings: Settings, found: Iterable[Operation]) -> list[tuple[Operation, type]]:
-    """Those of some operations that are answered by asking a model, each with the service that answers it."""
+    """Return the operations among ``found`` that need a request to a model, each with the service that answers it."""
     handlers = handlers_of(settings)
     responses = [(operation, Responses) for operation in found if handlers.find(operation) is create_response]
     return [*model_operations(settings, found), *responses]
 
 
 def needs_engine(settings: Settings, found: list[Operation]) -> bool:
-    """Whether a model is needed: when an operation of the document is answered by a handler that asks one, and when one
-    may be: by a handler of the user's, who may ask for the model, or in a document that may change. Mocks need none."""
+    """Return whether a model is needed: the handler of some operation calls one; or a handler of the user may call one;
+    or the document may change (``reload``). Mocks need none."""
     if settings.mock == "all":
         return False
     return bool(settings.handlers or settings.reload or asking_operations(settings, found))
 
 
 def foreign_readings(settings: Settings, document: Document, found: list[Operation]) -> Mapping[type, Reading]:
-    """How requests are read under a document that is not ours, by what answers them."""
+    """Return how requests are read under a document that is not ours, by the service that answers them."""
     theirs = asking_operations(settings, found) if settings.spec is not None else []
     if not theirs:
         return {}

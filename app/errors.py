@@ -4,7 +4,7 @@
     └─ ConfigurationError              a setting, a key file or a model file is wrong
        └─ DocumentError                the document is
           └─ UnusablePart              a part of it, while the rest could be served
-    ApiError                           any failure that a client is told of
+    ApiError                           any failure that is reported to a client
     ├─ BadRequest              400     the request breaks the contract or a limit of the model
     │  ├─ UnsupportedParameter         valid, but this model cannot honour it
     │  └─ ContextLengthExceeded        prompt and answer do not fit the model's context
@@ -17,17 +17,17 @@
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
     ├─ RateLimited             429     too many requests for now; carries Retry-After
-    ├─ UpstreamRefused         4xx     an engine elsewhere refused the request, in its own words
+    ├─ UpstreamRefused         4xx     an upstream engine refused the request; its own message is passed on
     ├─ ServerError             500     our fault
     │  └─ ContractViolation            our answer did not fit the document
     ├─ NotImplementedOperation 501     the document has the operation, the server has no handler
-    ├─ UpstreamFailed          502     an engine elsewhere sent nothing that can be used
+    ├─ UpstreamFailed          502     an upstream engine sent nothing that can be used
     ├─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
-    │  └─ Overloaded                   this server has more requests for a model than it was told to take
-    └─ UpstreamTimeout         504     an engine elsewhere did not answer in time
+    │  └─ Overloaded                   this server has more requests for a model than its configured limit
+    └─ UpstreamTimeout         504     an upstream engine did not answer in time
 
-Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and what would be
-accepted; they never hold a value that a client sent.
+Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and the accepted values;
+they never contain a value that a client sent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class ParleyError(Exception):
-    """Base of failures that end a start or a command; the message says how to mend it."""
+    """Base of failures that end a start or a command; the message says how to fix the problem."""
 
 
 class ConfigurationError(ParleyError):
@@ -49,9 +49,9 @@ class ConfigurationError(ParleyError):
 
 
 class DocumentError(ConfigurationError):
-    """The document cannot be served; `parley contract check` tells all that is wrong with it.
+    """The document cannot be served; `parley contract check` reports everything that is wrong with it.
 
-    ``files`` are those that were read, or could not be, before it was known.
+    ``files`` are the files that were read, or could not be read, before the error was found.
     """
 
     files: tuple[Path, ...] = ()
@@ -172,7 +172,7 @@ class UnsupportedMediaType(ApiError):
 
 
 class RateLimited(ApiError):
-    """There are too many requests for now. ``retry_after`` is in whole seconds."""
+    """429: there are too many requests for now. ``retry_after`` is in whole seconds."""
 
     status = 429
     type = "rate_limit_error"
@@ -183,10 +183,10 @@ class RateLimited(ApiError):
 
 
 class UpstreamRefused(ApiError):
-    """An engine elsewhere refused the request.
+    """4xx: an upstream engine refused the request.
 
-    ``error`` is the error object that it sent: what is text in it goes on to the client, cut to a length that fits an
-    error, a numeric code as text. `app.engines.transport.reasons` has cleaned its message.
+    ``error`` is the error object that it sent. Its texts are passed on to the client, truncated to a length that fits
+    an error; a numeric code becomes text. `app.engines.transport.reasons` has cleaned its message.
     """
 
     type = "invalid_request_error"
@@ -209,7 +209,7 @@ class UpstreamRefused(ApiError):
 
 
 def _text(value: object, longest: int) -> str:
-    """What of a foreign value can be shown: one line, no control characters, no half surrogate pairs."""
+    """Return the printable part of a foreign value: one line, no control characters, no lone surrogates."""
     if not isinstance(value, str):
         return ""
     line = " ".join(value[: 4 * longest].split())
@@ -240,7 +240,7 @@ class NotImplementedOperation(ApiError):
 
 
 class UpstreamFailed(ApiError):
-    """502: an engine elsewhere failed, or sent what cannot be used."""
+    """502: an upstream engine failed, or sent an answer that cannot be used."""
 
     status = 502
     type = "server_error"
@@ -248,7 +248,7 @@ class UpstreamFailed(ApiError):
 
 
 class EngineUnavailable(ApiError):
-    """The engine cannot answer now. ``retry_after`` is in whole seconds."""
+    """503: the engine cannot answer now. ``retry_after`` is in whole seconds."""
 
     status = 503
     type = "server_error"
@@ -259,14 +259,14 @@ class EngineUnavailable(ApiError):
 
 
 class Overloaded(EngineUnavailable):
-    """Not the client's fault but the server's state (RFC 9110, 15.6.4), so 503 and not 429: proxies try another
-    server, and clients come again."""
+    """503 and not 429, because the cause is the server's state, not the client (RFC 9110, 15.6.4): proxies try another
+    server, and clients retry."""
 
     default_code = "overloaded"
 
 
 class UpstreamTimeout(ApiError):
-    """504: an engine elsewhere did not answer in time."""
+    """504: an upstream engine did not answer in time."""
 
     status = 504
     type = "server_error"

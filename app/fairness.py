@@ -1,7 +1,7 @@
 """Fair queueing by API key: keys take turns, and requests of one key are served first in, first out.
 
-So a key with a thousand waiting requests does not keep out one with a single request. A queue belongs to one event
-loop.
+A key with a thousand waiting requests therefore does not starve a key with a single request. A queue belongs to one
+event loop.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Items of keys: round-robin over the keys, first in first out for each. None is a key too. All it does takes the
-    same time however long it is, but for `displace`, which looks at each key."""
+    """Items by key: round-robin over the keys, first in first out within each. None is a key too. All operations take
+    constant time, except `displace`, which looks at every key."""
 
     def __init__(self) -> None:
-        # The first key is the one whose turn it is. No queue is empty.
+        # The first key has the turn. No queue is empty.
         self._queues: OrderedDict[str | None, OrderedDict[Item, None]] = OrderedDict()
         self._length = 0
 
@@ -29,23 +29,23 @@ class FairQueue(Generic[Item]):
         return self._length
 
     def append(self, key: str | None, item: Item) -> None:
-        """Put an item behind those of its key; a new key joins the end of the round."""
+        """Add an item after the other items of its key; a new key joins at the end of the round."""
         self._queues.setdefault(key, OrderedDict())[item] = None
         self._length += 1
 
     def first(self) -> Item:
-        """The item whose turn it is."""
+        """Return the item whose turn it is."""
         return next(iter(next(iter(self._queues.values()))))
 
     def pop(self) -> Item:
-        """Take out the item whose turn it is; then it is the next key's turn."""
+        """Remove and return the item whose turn it is; then it is the next key's turn."""
         key, item = next(iter(self._queues)), self.first()
         self._queues.move_to_end(key)
         self.remove(key, item)
         return item
 
     def remove(self, key: str | None, item: Item) -> None:
-        """Take out an item that may be there."""
+        """Remove an item, if it is there."""
         queue = self._queues.get(key)
         if queue is None or item not in queue:
             return
@@ -55,8 +55,8 @@ class FairQueue(Generic[Item]):
             del self._queues[key]
 
     def displace(self, key: str | None) -> Item | None:
-        """Make room for an item of a key: take out the newest item of the key with the most, unless that would leave
-        it with fewer than the other one then has."""
+        """Make room for an item of ``key``: remove and return the newest item of the key with the most items. Return
+        None if that key would then have fewer items than ``key`` with its new one."""
         longest = max(self._queues, key=lambda other: len(self._queues[other]), default=None)
         if len(self._queues.get(longest, ())) <= len(self._queues.get(key, ())) + 1:
             return None
@@ -66,7 +66,7 @@ class FairQueue(Generic[Item]):
 
 
 class Full(Exception):
-    """No more may wait, or what waited was displaced by one of a key with less."""
+    """The queue is full, or a request of a key with fewer waiting requests displaced the one that waited."""
 
 
 @dataclass(slots=True, eq=False)
@@ -76,8 +76,9 @@ class _Waiter:
 
 
 class FairSemaphore:
-    """So many places, for which keys wait in turn. At most ``most_waiting`` requests wait, None for no bound; when
-    there are as many, one of a key with fewer waiting takes the place of the newest of the key with the most."""
+    """A semaphore of ``places`` that keys acquire in turn. At most ``most_waiting`` requests wait (None: no limit).
+    When the queue is full, a request of a key with fewer waiting requests displaces the newest one of the key with the
+    most."""
 
     def __init__(self, places: int, most_waiting: int | None = None) -> None:
         self.places = places
@@ -87,12 +88,12 @@ class FairSemaphore:
 
     @property
     def waiting(self) -> int:
-        """The requests that wait."""
+        """The number of waiting requests."""
         return len(self._queue)
 
     @asynccontextmanager
     async def hold(self, key: str | None) -> AsyncGenerator[None, None]:
-        """A place for as long as the block lasts.
+        """Hold a place for as long as the block lasts.
 
         Raises:
             Full: as `acquire`.
@@ -104,17 +105,17 @@ class FairSemaphore:
             self.release()
 
     def take(self, places: int = 1) -> bool:
-        """Whether so many places are free for one who need not wait; then they are taken."""
+        """Take ``places`` if they are free and nothing waits; return whether they were taken."""
         if self._queue or self.taken + places > self.places:
             return False
         self.taken += places
         return True
 
     async def acquire(self, key: str | None, places: int = 1) -> None:
-        """Wait for so many places, at most all of them.
+        """Wait for ``places``, which may be at most all of them.
 
         Raises:
-            Full: no more may wait.
+            Full: the queue is full, or this request was displaced while it waited.
         """
         if self.take(places):
             return
@@ -130,21 +131,21 @@ class FairSemaphore:
             await waiter.admitted
         except BaseException:
             if _is_admitted(waiter):
-                self.release(places)  # admitted and gone in the same moment
+                self.release(places)  # admitted and cancelled at the same moment
             else:
                 self._queue.remove(key, waiter)
-                self._admit()  # one that wants less may have waited behind it
+                self._admit()  # a request for fewer places may have waited behind it
             raise
 
     def release(self, places: int = 1) -> None:
-        """Give places back."""
+        """Release places, and admit the requests that they suffice for."""
         self.taken -= places
         self._admit()
 
     def _admit(self) -> None:
         while self._queue:
             first = self._queue.first()
-            if first.admitted.done():  # gone, and about to say so
+            if first.admitted.done():  # cancelled; its task has not run yet
                 self._queue.pop()
             elif self.taken + first.places <= self.places:
                 self._queue.pop()

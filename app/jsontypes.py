@@ -1,8 +1,8 @@
-"""The type of JSON objects, by one name."""
+"""One name for the type of JSON objects."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# A JSON object whose members are for the contract to describe, not for Python.
+# A JSON object. The contract describes its members; Python's types do not.
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
-"""What gunicorn's master does: checks what can be checked, starts the models' processes, says how to call the server.
+"""What gunicorn's master does: checks what can be checked, starts the model processes, prints how to call the server.
 
-A start that cannot end well ends here, before the first worker is forked, in one sentence.
+A start that cannot succeed ends here, before the first worker is forked, with one sentence.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("parley")
 
-# How long a reload waits for a model to be loaded, and for the new application to be tried out, in seconds.
+# Timeouts of a reload, in seconds: for loading a model, and for the trial build of the new application.
 _LOAD_SECONDS = 120.0
 _TRIAL_SECONDS = 60.0
-# A file system in memory that Linux has.
+# An in-memory file system of Linux.
 _MEMORY = "/dev/shm"
 
-# By way of parley, which finds our `app` where the folder of the start has another one.
+# Imports parley first, which finds our `app` even if the working directory has another package of that name.
 _TRIAL = "import parley; from app.starting import load; load(); print('it can be served')"
 
 
 class _Stop(BaseException):
-    """The server is to end while a reload is prepared."""
+    """The server must stop while a reload is being prepared."""
 
 
 class Master:
@@ -67,9 +67,9 @@ class Master:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Known once the document has been read.
+        # Set once the document has been read.
         self._banner: Banner
-        # The model processes, which end when neither the master nor a worker forked with them holds them any more.
+        # The model processes. They end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
 
@@ -95,7 +95,7 @@ class Master:
         watch_for_stop(server, self._stop)
 
     def when_ready(self, server: Server) -> None:
-        """Called when the server listens: say how to call it, or end with a sentence."""
+        """Called when the server listens: print how to call it, or exit with a one-sentence error."""
         mocks = self._settings.mock == "all"
         try:
             keys = load_keys(self._settings)
@@ -120,13 +120,13 @@ class Master:
                 )
 
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
-        """Have the model processes running that workers forked from now on need."""
+        """Start the model processes that workers forked from now on need."""
         import_connexion()
         from .banner import Banner
         from .configuration.document import contract_path
         from .domains import needs_engine
 
-        # Workers get it with the fork, which takes them no time, and no memory while it is not written to.
+        # Workers inherit it through the fork: that takes no time, and no memory while its pages are not written to.
         document = Document.load(
             contract_path(self._settings), keep=not self._settings.reload, lenient=self._settings.lenient
         )
@@ -149,15 +149,15 @@ class Master:
             self._pool.launch([served.launch for served in wanted], workers=server.cfg.workers, patience=patience)
 
     def _fetch(self, configuration: Configuration) -> None:
-        """Have the files of models here that are on a hub."""
+        """Download the model files that are on a hub."""
         texts = {entry.told("path"): entry.keys.path for entry in configuration.models}
         fetch_all(texts, lambda said: log.info("%s", said))
 
     def _reload(self, server: Server, fork_again: Callable[[], None]) -> None:
-        """What SIGHUP does: new workers read all files again, while the old ones finish what they are at.
+        """Handle SIGHUP: new workers read all files again, while the old ones finish their requests.
 
         gunicorn would end the whole server when the new workers cannot start. So the application is first built in a
-        process of its own, and new models are loaded; where that fails all stays as it is.
+        separate process, and new models are loaded; if that fails, nothing changes.
         """
         if server.cfg.preload_app:
             log.warning("the application was loaded before the fork (--preload): a reload reads nothing again")
@@ -169,7 +169,7 @@ class Master:
                 if self._stopping:
                     return
                 if self._settings.mock != "all":
-                    self._fetch(chosen(self._settings))  # the trial does not
+                    self._fetch(chosen(self._settings))  # the trial downloads nothing
                 _try_out()
                 self._prepare(server, patience=_LOAD_SECONDS)
             except ConfigurationError as error:
@@ -180,8 +180,8 @@ class Master:
             fork_again()
 
     def _stop(self) -> None:
-        """Called within the handler of a signal that ends the server: give up a reload that is being prepared, for
-        gunicorn obeys one signal after the other."""
+        """Called in the handler of a signal that ends the server: abort a reload that is being prepared, because
+        gunicorn handles one signal after the other."""
         self._stopping = True
         if self._preparing:
             self._preparing = False
@@ -189,8 +189,8 @@ class Master:
 
 
 def worker_folder() -> str | None:
-    """The folder of the file by which each worker shows that it lives; None: that of all temporary files, which a
-    read-only file system may not have."""
+    """Return the folder of each worker's heartbeat file. None: the default folder for temporary files, which a
+    read-only file system may lack."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
@@ -207,7 +207,7 @@ def _check_folder(folder: str | None) -> None:
 
 
 def _try_out() -> None:
-    """Build the application elsewhere.
+    """Build the application in another process.
 
     Raises:
         ConfigurationError: it cannot be built; the message says why.
@@ -226,7 +226,7 @@ def _try_out() -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"the application cannot be tried out ({type(error).__name__}).") from None
-    # The exit status may be gone: gunicorn's master reaps every child itself.
+    # The exit status may be lost: gunicorn's master reaps every child itself.
     if not run.stdout.endswith("it can be served\n"):
         lines = [line for line in run.stderr.splitlines() if line.strip()]
         ours = [line.removeprefix("parley: ") for line in lines if line.startswith("parley: ")]
@@ -234,7 +234,7 @@ def _try_out() -> None:
 
 
 def _reach(server: Server) -> tuple[str, str]:
-    """How this machine reaches the server: a URL without a path, and what curl must be told besides."""
+    """Return how this machine reaches the server: a URL without a path, and an additional curl option."""
     names = [listener.getsockname() for listener in server.LISTENERS]
     scheme = "https" if server.cfg.is_ssl else "http"
     for name in names:

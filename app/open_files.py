@@ -1,27 +1,28 @@
-"""The limit of open files of the process and of those that it forks: each connection is one."""
+"""The limit on open files of the process and of those that it forks. Each connection is an open file."""
 
 from __future__ import annotations
 
 import contextlib
 import resource
 
-# What a worker needs for 2,000 relayed streams: a connection to the client and one to the upstream each, and its own.
+# What a worker needs for 2,000 relayed streams: two connections each, to client and upstream, and its own files.
 _OWN = 100
 ENOUGH = 2 * 2_000 + _OWN
 
-# Connections of clients that a worker takes, however many files it may open: each costs memory too.
+# The most client connections that a worker accepts, however many files it may open: each costs memory too.
 _MOST_CONNECTIONS = 4096
 
-# Where a container has no limit to speak of, programs that walk through all possible files would take forever.
+# Some containers have practically no limit. Programs that loop over all possible descriptors would then never finish.
 _MOST = 1 << 20
 
 
 def raise_open_files() -> str | None:
-    """Raise the soft limit to the hard one, as anyone may. A sentence for the log if it stays below `ENOUGH`."""
+    """Raise the soft limit to the hard one, at most to `_MOST`; this needs no privilege. Return a sentence for the log
+    if the limit stays below `ENOUGH`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS has a limit of its own below an infinite one, and says only that it is passed.
+        # macOS has its own limit below an infinite hard limit, and raises an error if it is exceeded.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     left = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -34,7 +35,7 @@ def raise_open_files() -> str | None:
 
 
 def most_connections() -> int:
-    """How many connections of clients the limit leaves room for, when each may need another one to an upstream."""
+    """Return how many client connections the limit allows if each may need another connection to an upstream."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
         return _MOST_CONNECTIONS

@@ -1,7 +1,7 @@
 """Every setting in one typed table: an environment variable, its default and what it does.
 
-The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. A test holds the
-table in docs/settings.md against this one.
+The variable of the field ``max_body`` is ``PARLEY_MAX_BODY``. A test compares the
+table in docs/settings.md with this one.
 """
 
 import os
@@ -24,13 +24,13 @@ Dialect = Literal[
 ]
 Mock = Literal["off", "missing", "all"]
 Unsupported = Literal["refuse", "warn"]
-# What names the file of a model.
+# The name of a model's file.
 ModelFile = Annotated[
     str, Meta(pattern=r"\S", description="the path of a GGUF file, the name of a model, or hf:org/repo:file")
 ]
-# A chat template of a model.
+# The chat template of a model.
 Template = Annotated[str, Meta(pattern=r"\S", description="the path of a Jinja file, or chatml")]
-# Seconds that something may take at most: none at all would always be too late.
+# A timeout in seconds. It cannot be 0, which would always expire at once.
 Timeout = Annotated[float, Meta(ge=0.1, le=DAY)]
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
@@ -260,7 +260,7 @@ class Settings(Table, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the variables with the prefix ``PARLEY_``; the empty string is as good as none.
+        """Read the variables with the prefix ``PARLEY_``; an empty value counts as unset.
 
         Raises:
             ConfigurationError: a value cannot be read or is out of bounds.
@@ -274,28 +274,28 @@ class Settings(Table, frozen=True, kw_only=True):
 
 
 def variable(name: str) -> str:
-    """The environment variable of a field of `Settings`."""
+    """Return the environment variable of a field of `Settings`."""
     return PREFIX + name.upper()
 
 
 def state_folder(settings: Settings) -> Path:
-    """The folder of what the server keeps, which need not be there yet."""
+    """Return the folder for the server's state, which may not exist yet."""
     if settings.state_dir is not None:
         return settings.state_dir
     base = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG base directory specification: a relative path is to be ignored.
+    # The XDG base directory specification says to ignore a relative path.
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "parley"
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables with our prefix that are no settings: perhaps typing errors, which would leave a default in force."""
+    """Return the variables with our prefix that are not settings: perhaps typos, so that a default stays in force."""
     known = {variable(name) for name in Settings.__struct_fields__}
-    # The last are published for the workers by the model's supervisor.
+    # The model's supervisor sets those with "_CHILD_" for the workers.
     return [name for name in environ if name.startswith(PREFIX) and name not in known and "_CHILD_" not in name]
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a bearer key: visible ASCII, which a header can carry."""
+    """Return whether a text can be a bearer key: visible ASCII, which a header can carry."""
     return text.isascii() and text.isprintable() and bool(text) and " " not in text
 
 
@@ -304,7 +304,7 @@ def _error(place: str, rule: str) -> ConfigurationError:
 
 
 def _value(name: str, kind: Any, text: str) -> object:
-    """What a text says, as a file in TOML would have it; a text that says nothing of the kind stays a text."""
+    """Return the value of a text, as a TOML file would have it; a text that is no value of this type stays a text."""
     if get_origin(kind) is tuple:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:

@@ -1,4 +1,4 @@
-"""How the application is loaded by gunicorn's workers, and how the command `parley` begins."""
+"""How gunicorn's workers load the application, and how the command `parley` starts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def load() -> FlaskApp | Reloading:
-    """The application that is served. A failure ends the start with a sentence."""
+    """Return the application that is served. A failure ends the start with a one-sentence message."""
     try:
         if (worker := wsgi_worker()) is not None:
-            # It would answer every request with 500: found out here, whatever set it.
+            # It would answer every request with 500. The check here finds it, whatever set it.
             raise wrong_worker(worker)
         from . import create_app
 
@@ -31,17 +31,17 @@ def load() -> FlaskApp | Reloading:
 
 
 def command_line() -> None:
-    """What the command `parley` runs."""
+    """Run the command `parley`."""
     from .cli import parley
 
-    # As gunicorn does it: handlers of the user's are found from the folder that the command runs in.
+    # As gunicorn does, so that the user's handlers can be imported from the working directory.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     parley()
 
 
 def wrong_worker(name: str) -> ConfigurationError:
-    """The error of a worker class of gunicorn that speaks WSGI."""
+    """Return the error for a gunicorn worker class that speaks WSGI."""
     return ConfigurationError(
         f"gunicorn's worker class is {name}, which cannot serve this application. Set it to asgi: leave out -k and "
         "--worker-class to use gunicorn.conf.py, or say -k asgi."
@@ -49,13 +49,13 @@ def wrong_worker(name: str) -> ConfigurationError:
 
 
 def stop(error: ConfigurationError) -> NoReturn:
-    """End the process with a sentence."""
+    """Print the error on standard error and exit with status 1."""
     print(f"parley: {told(error)}", file=sys.stderr)
     raise SystemExit(1)
 
 
 def told(error: ConfigurationError) -> str:
-    """What to tell of an error."""
+    """Return the human-readable text of an error."""
     text = str(error)
     if not isinstance(error, DocumentError):
         return text

@@ -1,8 +1,8 @@
-"""Typed tables of what people write: the settings, and the keys of the configuration file.
+"""Typed tables for user input: the settings, and the keys of the configuration file.
 
-msgspec says whether a value fits the declared type, and makes the typed table. What is said of a value that does not
-fit comes from here: its place, and what the type accepts (both ends of a range, all choices, the nearest name of a
-key). Messages never quote a value, which may be a secret; msgspec's own do.
+msgspec validates a value against the declared type, and builds the typed table. The error message for an invalid value
+comes from here: its place, and what the type accepts (both ends of a range, all choices, the nearest name of a key).
+Messages never quote a value, which may be a secret; msgspec's own messages do.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _ACCEPTED: Mapping[object, str] = {
 
 # A list of texts.
 Names = tuple[Annotated[str, msgspec.Meta(pattern=r"\S", description="a text that is not empty")], ...]
-# Makes the error of a place and a rule.
+# Builds the error for a place and a rule.
 Fail = Callable[[str, str], ConfigurationError]
 # Marks a field whose value is never shown.
 SECRET = object()
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table. The type of each field is ``Annotated`` with a sentence that says what the field is for; with the bounds
-    of its value as `msgspec.Meta`, whose description replaces the words for what is accepted; with `SECRET` where the
-    value is never shown."""
+    """A table. The type of each field is ``Annotated`` with a sentence that says what the field is for. Optional
+    annotations: a `msgspec.Meta` with the bounds of the value, whose description replaces the text that says what is
+    accepted; `SECRET`, if the value is never shown."""
 
     def __repr__(self) -> str:
         shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if not is_secret(f))
@@ -51,17 +51,18 @@ T = TypeVar("T", bound=Table)
 
 
 def help_of(f: FieldInfo) -> str:
-    """What a field of a `Table` is for."""
+    """Return what a field of a `Table` is for."""
     return next(note for note in f.type.__metadata__ if isinstance(note, str))
 
 
 def is_secret(f: FieldInfo) -> bool:
-    """Whether the value of a field of a `Table` is never shown."""
+    """Return whether the value of a field of a `Table` is never shown."""
     return SECRET in f.type.__metadata__
 
 
 def read(kind: type[T], value: object, fail: Fail, *, at: str = "", folder: Path = Path()) -> T:
-    """A table of values as TOML or JSON have them. ``at`` is its place, for ``fail``. Paths are relative to ``folder``.
+    """Return the table for a value as parsed from TOML or JSON. ``at`` is its place, for ``fail``. Paths are relative
+    to ``folder``.
 
     Raises:
         ConfigurationError: a value cannot be used, a key is unknown or one is missing.
@@ -80,28 +81,28 @@ def read(kind: type[T], value: object, fail: Fail, *, at: str = "", folder: Path
 
 
 def base_type(hint: Any) -> Any:
-    """The type of a field without what is annotated, and without None."""
+    """Return the type of a field without its annotations, and without None."""
     return _parts(hint)[0]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest known name, or nothing."""
+    """Return a sentence with the nearest known name, or the empty string."""
     near = get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]}?" if near else ""
 
 
 def path_of(*names: str) -> str:
-    """The path of a key, as it would be written in TOML."""
+    """Return the path of a key, as it would be written in TOML."""
     return "".join(map(step, names)).lstrip(".")
 
 
 def step(name: str) -> str:
-    """A name as a step of a path."""
+    """Return a name as a step of a path."""
     return f".{name}" if _PLAIN.fullmatch(name) else '."' + name.replace('"', '\\"') + '"'
 
 
 def _fault(hint: Any, value: Any, hook: Callable[[type, object], object]) -> tuple[str, str]:
-    """Where in a value that does not fit its type the fault is, and what the rule is there."""
+    """Return where in an invalid value the fault is, and which rule it breaks there."""
     kind = base_type(hint)
     parts: list[tuple[str, Any, Any]] = []
     if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Table):
@@ -139,7 +140,7 @@ def _rule(hint: Any) -> str:
 
 
 def _parts(hint: Any) -> tuple[Any, msgspec.Meta | None]:
-    """The type that a hint names, without None, and the bounds of its values."""
+    """Return the type that a hint names, without None, and the bounds of its values."""
     meta = None
     while True:
         if get_origin(hint) is Annotated:

@@ -1,4 +1,4 @@
-"""The one place where the parts are put together."""
+"""The one place where the parts of the application are put together."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ log = logging.getLogger("parley")
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading:
-    """As `app.create_app`."""
+    """Return the application; see `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
-    # None of what is there now goes again, so the collector need not look through it while a large document is read.
+    # All objects that exist now stay, so the garbage collector need not scan them while a large document is read.
     gc.freeze()
     if not settings.reload:
         return wire(settings)
@@ -76,8 +76,9 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
 def wire(
     settings: Settings, engine: Engine | None = None, *, built: Built | None = None, opens: bool = True
 ) -> FlaskApp:
-    """One application. ``built``, or an ``engine`` alone, stands in for what the settings ask for; ``opens``: it is
-    started and closed with the application, and so are the model processes, if nothing has started them before.
+    """Return one application. ``built``, or an ``engine`` alone, replaces the engine that the settings ask for.
+    ``opens``: it is started and closed with the application, and so are the model processes, if nothing has started
+    them before.
 
     Raises:
         ConfigurationError: as `app.create_app`.
@@ -90,7 +91,7 @@ def wire(
     found = operations(document)
     schemas = Schemas(document, lazy=True)
     security = Security(document, allow_basic=settings.basic_auth)
-    # What cannot be used ends the start, or is left out; it never ends a request.
+    # An unusable part of the document ends the start or is left out; it never makes a request fail.
     if document.lenient:
         found = usable(found, Trial(document), security)
     else:
@@ -115,14 +116,14 @@ def wire(
     services: dict[type, object] = {**domains, Responses: responses}
     conventions = OURS
     if settings.conventions == "document" and settings.spec is not None:
-        # Not above: it brings in the tools that make samples, which a server with our conventions does without.
+        # Imported here: it imports the tools that generate samples, which a server with our conventions does not need.
         from .web.document_conventions import DocumentConventions
 
         conventions = DocumentConventions(document, schemas, found)
     if settings.mock == "off":
         mocks = None
     else:
-        # Nor this one.
+        # Imported here for the same reason.
         from .web.mocks import Mocks
 
         mocks = Mocks(document, schemas, conventions)
@@ -135,7 +136,7 @@ def wire(
         elif mocks is not None and (handler is None or settings.mock == "all"):
             handler = mocks.handler(operation)
         ours = getattr(handler, "__module__", "").startswith(f"{OWN_HANDLERS}.")
-        # Our own answers, in the words of another author's document.
+        # Our own answers, adapted to another author's document.
         spare = SPARE if ours and settings.spec is not None else None
         made = OperationView(operation, handler, schemas, services, spare=spare, quick=ours)
         return views.setdefault(operation.key, made)
@@ -190,7 +191,7 @@ def _cross_origin(settings: Settings, found: Iterable[Operation]) -> Middleware:
 
 
 def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
-    # Otherwise Flask answers OPTIONS by itself, before any operation of the document.
+    # Otherwise Flask answers OPTIONS itself, before any operation of the document.
     inner.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
     inner.url_map.merge_slashes = False
@@ -206,25 +207,25 @@ def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
                 "This Flask application holds views only: keys and contract are checked around it. "
                 "Serve wsgi:app, not the inner application."
             )
-        # Flask routes a second time, more leniently (//v1/models is /v1/models to it), and takes another one of several
-        # templates that a path fits. Were it followed, a view could be reached past its security, or a page in the
-        # place of the document's own path.
+        # Flask routes a second time, more leniently (//v1/models is /v1/models to it), and may choose another template
+        # if several match a path. Following its choice could reach a view without its security check, or a page instead
+        # of the document's own path.
         request, routed = flask.request, operation_of(scope)
         view = inner.view_functions.get(request.endpoint or "")
         if getattr(view, "operation_id", None) == routed and (routed is not None or scope["path"] in pages.rules):
             return
         rule = rule_of(routed) if routed is not None else None
         if rule is None:
-            # OPTIONS too: Flask would answer it by itself, for any path.
+            # OPTIONS too: Flask would answer it itself, for any path.
             flask.abort(405 if routed is None and pages.methods(scope["path"]) else 404)
         request.url_rule, request.view_args, request.routing_exception = rule, dict(scope["path_params"]), None
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(built: Built | None, freezes: bool, probe: float, _app: object) -> AsyncIterator[None]:
-    """Open the engine before the first request of a worker, close it after the last."""
+    """Start the engine before a worker's first request, and close it after the last."""
     if freezes:
-        # What is there now stays: the collector need not look through a large document again with every full round.
+        # All objects that exist now stay: a full garbage collection need not scan a large document each time.
         gc.freeze()
     if built is None:
         yield
@@ -244,7 +245,7 @@ async def _lifespan(built: Built | None, freezes: bool, probe: float, _app: obje
 
 
 async def _revive(pool: ProcessPool) -> None:
-    """Start again what has ended of a worker's own model processes, as the master does where it has launched them."""
+    """Restart those of a worker's own model processes that have ended, as the master does for those it has launched."""
     while pool.launched:
         await asyncio.sleep(1)
         pool.revive()

@@ -1,7 +1,7 @@
-"""What is used of Connexion, Flask, Starlette and gunicorn beyond what they document: a module for each.
+"""The undocumented behaviour of Connexion, Flask, Starlette and gunicorn that we rely on: separate modules for each.
 
-A module begins with the list of what it relies on, and ``tests/frameworks`` holds each item of it, so that an update
-that changes one fails there. The rest of the application uses what is documented, and these modules.
+A module begins with the list of what it relies on, and ``tests/frameworks`` tests each item of the list, so that an
+update that changes one fails there. The rest of the application uses only documented behaviour, and these modules.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Connexion is imported, if it is, without a warning that nobody who runs a server can act on: it imports
-    Starlette's test client, which deprecates the very package that Connexion brings for it."""
+    """Suppress a warning while Connexion may be imported, because operators cannot act on it: Connexion imports
+    Starlette's test client, which deprecates the very package that Connexion installs for it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient` is deprecated")
         yield

@@ -1,20 +1,20 @@
-"""What is used of Connexion 3, and of Starlette's router in it, beyond what they document:
+"""The undocumented behaviour of Connexion 3, and of Starlette's router in it, that we rely on:
 
-- An application's ``middleware`` notes down what `add_api` is given in its list ``apis``, each with ``specification``.
-- Which fields of a path are operations is a set of names in small letters, ``METHODS``, which a server adds the methods
-  of its document to.
-- A `Specification` validates itself by ``_validate_spec``, which a subclass can leave out.
-- ``middleware._build_middleware_stack()`` gives the outermost application and the stack, which are kept in ``app`` and
-  ``middleware_stack`` and otherwise made at the first request.
-- The application innermost in the stack holds Flask in ``asgi_app``, and registers every operation with Flask as a
+- An application's ``middleware`` records the arguments of `add_api` in its list ``apis``, each with ``specification``.
+- The set ``METHODS``, of names in lower case, says which fields of a path are operations; a server adds the methods of
+  its document to it.
+- A `Specification` validates itself with ``_validate_spec``, which a subclass can override with nothing.
+- ``middleware._build_middleware_stack()`` returns the outermost application and the stack. They are stored in ``app``
+  and ``middleware_stack``, and otherwise built at the first request.
+- The innermost application of the stack holds Flask in ``asgi_app``, and registers every operation with Flask as a
   view that has its ``operation_id``.
-- Routing puts ``operation_id`` and ``api_base_path`` among the extensions of the scope, and leaves ``operation_id``
-  None where the document has no such path.
+- Routing puts ``operation_id`` and ``api_base_path`` into the extensions of the scope; ``operation_id`` is None if the
+  document has no such path.
 - `RoutingMiddleware` holds a Starlette ``router`` with a mount for each API, whose routes end in a `RoutingOperation`.
   Starlette's routers redirect unless ``redirect_slashes`` is false; a route has ``path``, ``methods``, ``path_regex``
   and ``param_convertors``.
-- A class of ``security_map`` is asked by ``get_fn`` for a function, which is given a request with its ``scope`` and
-  gives a dictionary with ``sub``, or `NO_VALUE` where the request shows nothing.
+- ``get_fn`` of a class in ``security_map`` returns a function. It gets a request with its ``scope`` and returns a
+  dictionary with ``sub``, or `NO_VALUE` if the request has no credentials.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .flask import QuickRule
 
 Middleware = Callable[[ASGIApp], ASGIApp]
 SecurityHandler = type[AbstractSecurityHandler]
-# Tells who makes a request, None: it shows nothing for the scheme. What it raises refuses the request.
+# Returns who makes a request; None: the request has no credentials for the scheme. An exception refuses the request.
 Identify = Callable[[Scope], str | None]
 
 
@@ -59,9 +59,9 @@ def application(
     lifespan: Lifespan[Any],
     pages: Container[str] = (),
 ) -> FlaskApp:
-    """An application without any API yet. The ``outer`` middlewares come before routing and security, the ``inner``
-    ones after them; ``folder`` is the root path of the Flask application, which has no static files. ``pages`` are the
-    paths for whose GET Flask has views of its own."""
+    """Return an application that has no API yet. The ``outer`` middlewares come before routing and security, the
+    ``inner`` ones after them; ``folder`` is the root path of the Flask application, which has no static files.
+    ``pages`` are the paths that have Flask views of their own for GET."""
     made = FlaskApp(
         name,
         lifespan=lifespan,
@@ -83,7 +83,7 @@ def application(
 class _RoutesAsTheyAre(OpenAPISpecification):
     @classmethod
     def _validate_spec(cls, spec: Json) -> None:
-        """Not again at every start: for a large document it takes as long as all the rest."""
+        """Skip the validation at every start: for a large document it takes as long as all the rest."""
 
 
 def add_routes(app: FlaskApp, routes: Json, resolver: Resolver, security: Mapping[str, SecurityHandler]) -> None:
@@ -95,11 +95,11 @@ def add_routes(app: FlaskApp, routes: Json, resolver: Resolver, security: Mappin
 
 
 def finish(app: FlaskApp, views: Mapping[str, Callable[..., flask.Response]], serve: ASGIApp) -> None:
-    """Build now what Connexion would build at the first request, so that what is wrong with it ends the start.
+    """Build now what Connexion would build at the first request, so that any error ends the start.
 
-    ``serve`` stands in for Connexion's way from ASGI to Flask. ``views``, by operationId, are registered as they are:
-    Connexion's own decorator reads the request once more for arguments and is built anew for every request, at a third
-    of the cost of a whole request.
+    ``serve`` replaces Connexion's bridge from ASGI to Flask. ``views``, by operationId, are registered without
+    Connexion's decorator, which reads the request again for arguments and is rebuilt for every request; that makes up
+    a third of the cost of a whole request.
     """
     connexion = app.middleware
     connexion.app.asgi_app = serve
@@ -111,7 +111,7 @@ def finish(app: FlaskApp, views: Mapping[str, Callable[..., flask.Response]], se
 
 
 def operation_rule(app: flask.Flask, operation_id: str) -> Rule | None:
-    """The rule by which a Flask application routes to the view of an operation."""
+    """Return the rule by which a Flask application routes to the view of an operation; None: it has none."""
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions.get(rule.endpoint), "operation_id", None) == operation_id:
             return rule
@@ -119,19 +119,19 @@ def operation_rule(app: flask.Flask, operation_id: str) -> Rule | None:
 
 
 def operation_of(scope: Scope) -> str | None:
-    """The operationId of a request that has been routed; None: the document has no such path."""
+    """Return the operationId of a request that has been routed; None: the document has no such path."""
     operation_id: str | None = scope["extensions"].get(ROUTING_CONTEXT, {}).get("operation_id")
     return operation_id
 
 
 def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
-    """A handler for a kind of security scheme. ``make`` is given a scheme of the document."""
+    """Return a handler for a kind of security scheme. ``make`` is called with a scheme of the document."""
 
     class Handler(AbstractSecurityHandler):
         def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[ConnexionRequest], object]:
             identify = make(security_scheme)
 
-            # The function itself, ready: Connexion's wrappers look at its signature twice a request.
+            # The final function: Connexion's own wrappers inspect its signature twice per request.
             def verify(request: ConnexionRequest) -> object:
                 name = identify(request.scope)
                 return NO_VALUE if name is None else {"sub": name}
@@ -142,12 +142,13 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
 
 
 class ExactRoutingMiddleware(RoutingMiddleware):
-    """Routes a path as it is. Starlette answers a slash too many or too few with a redirect, before any key is asked
-    for, to an address that it takes from the Host header.
+    """Routes a path as it is. Starlette answers a superfluous or missing slash with a redirect, before any key is
+    checked, to an address that it takes from the Host header.
 
-    A path without parameters is looked up, and of those with some only the ones are tried that begin as the request
-    does, so that a request costs the same in a document of three operations and in one of three hundred. The first also
-    win over the others, as OpenAPI has it; so do the ``pages``, which belong to no operation.
+    A path without parameters is looked up in a table. Of the paths with parameters, only those that begin like the
+    request's path are tried, so that a request costs the same in a document of three operations as in one of three
+    hundred. As in OpenAPI, paths without parameters have precedence over the others; so do the ``pages``, which belong
+    to no operation.
     """
 
     def __init__(self, app: ASGIApp, *, pages: Container[str] = ()) -> None:
@@ -155,7 +156,7 @@ class ExactRoutingMiddleware(RoutingMiddleware):
         self.pages = pages
         self.router.redirect_slashes = False
         self._exact: dict[tuple[str, str], str | None] = {}
-        # By the folders before the first parameter, each with its place in the order of all.
+        # By the path segments before the first parameter; each entry has its position in the order of all routes.
         self._templates: dict[str, list[tuple[int, re.Pattern[str], Route]]] = {}
 
     def add_api(self, *args: Any, **kwargs: Any) -> None:
@@ -169,7 +170,7 @@ class ExactRoutingMiddleware(RoutingMiddleware):
                     continue
                 if route.param_convertors:
                     folder = route.path.partition("{")[0].rpartition("/")[0]
-                    # Starlette's own pattern stops at the end of a line, which a text may hold.
+                    # Starlette's own pattern does not match line breaks, which a text may contain.
                     pattern = re.compile(route.path_regex.pattern, re.DOTALL)
                     self._templates.setdefault(folder, []).append((number, pattern, route))
                 else:
@@ -177,7 +178,7 @@ class ExactRoutingMiddleware(RoutingMiddleware):
                     for method in route.methods or ():
                         key, operation_id = (method, mount.path + route.path), route.endpoint.operation_id
                         if method == "HEAD" and "GET" in (route.methods or ()):
-                            self._exact.setdefault(key, operation_id)  # unless the document has it of its own
+                            self._exact.setdefault(key, operation_id)  # unless the document has its own HEAD
                         else:
                             self._exact[key] = operation_id
                     mount.app.routes.remove(route)
@@ -201,7 +202,7 @@ class ExactRoutingMiddleware(RoutingMiddleware):
         await self.app(scope, receive, send)
 
     def _by_template(self, method: str, path: str) -> tuple[str | None, dict[str, object]]:
-        """The operation of a path with parameters, and what they are."""
+        """Return the operation of a path with parameters, and their values."""
         candidates: list[tuple[int, re.Pattern[str], Route]] = []
         folder = path
         while folder:

@@ -1,10 +1,10 @@
-"""What is used of Flask, its command line and its router beyond what they document:
+"""The undocumented behaviour of Flask, its command line and its router that we rely on:
 
 - While ``flask`` runs, click's current context is that of `FlaskGroup` when the application is loaded to find a command
   in it or to list its commands, and that of `run_command` when it is loaded to be served.
 - ``flask run`` loads the application before it listens anywhere, and has its address in ``host`` and ``port``.
-- It looks for a command in the application's ``cli`` by click's ``list_commands`` and ``get_command`` alone.
-- A rule of Werkzeug's router has each function that makes URLs of it from ``_compile_builder(append_unknown)``, as one
+- It looks up commands in the application's ``cli`` only through click's ``list_commands`` and ``get_command``.
+- A rule of Werkzeug's router gets each of its URL builders from ``_compile_builder(append_unknown)``, as a function
   that is bound to the rule.
 """
 
@@ -21,13 +21,13 @@ from werkzeug.routing import Rule
 
 
 def looks_for_commands() -> bool:
-    """Whether ``flask`` loads the application to find a command in it, or to list them."""
+    """Return whether ``flask`` loads the application to find a command in it, or to list its commands."""
     context = click.get_current_context(silent=True)
     return context is not None and isinstance(context.command, FlaskGroup)
 
 
 def command_application(commands: click.Group) -> flask.Flask:
-    """An application that serves nothing and has the commands of a group."""
+    """Return an application that serves nothing and has the commands of a group."""
     app = flask.Flask("parley", static_folder=None)
     app.cli = commands
     return app
@@ -35,15 +35,15 @@ def command_application(commands: click.Group) -> flask.Flask:
 
 @dataclass(frozen=True, slots=True)
 class FlaskRun:
-    """What ``flask run`` was asked for: the ``address``, of it what was given, and the names of ``other`` options
-    that stood on the command line or in variables."""
+    """The options of ``flask run``: the parts of the ``address`` that were given, and the names of ``other`` options
+    that were set on the command line or in environment variables."""
 
     address: dict[str, str]
     other: list[str]
 
 
 def flask_run() -> FlaskRun | None:
-    """The ``flask run`` that loads the application; None: something else does."""
+    """Return the ``flask run`` that loads the application; None: something else loads it."""
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return None
@@ -62,8 +62,8 @@ def flask_run() -> FlaskRun | None:
 
 
 class QuickRule(Rule):
-    """A rule that compiles what makes URLs of it when one is made. Nothing here makes any, and for the rules of a large
-    document it took a quarter of the start."""
+    """A rule that compiles its URL builders lazily. Nothing here builds URLs, and compiling the rules of a large
+    document took a quarter of the startup time."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         compile_now = super()._compile_builder

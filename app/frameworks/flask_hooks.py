@@ -1,10 +1,10 @@
-"""What is used of a Flask application beyond what it documents:
+"""The undocumented behaviour of a Flask application that we rely on:
 
-- Functions that are called around requests stand in ``before_request_funcs`` and the other attributes of `_HOOKS`, with
-  None or the name of a blueprint as the key; those of errors in ``error_handler_spec``. They may be registered until
-  ``_got_first_request`` is true.
+- The functions that are called around requests are in ``before_request_funcs`` and the other attributes of `_HOOKS`,
+  with None or the name of a blueprint as the key; error handlers are in ``error_handler_spec``. They may be registered
+  until ``_got_first_request`` is true.
 - ``wsgi_app`` pushes a ``request_context``, sends ``request_started``, calls ``preprocess_request``,
-  ``dispatch_request`` and ``finalize_request``, has exceptions looked at by ``handle_user_exception`` and then by
+  ``dispatch_request`` and ``finalize_request``, passes exceptions to ``handle_user_exception`` and then to
   ``handle_exception``, and pops the context with the exception, if there is one.
 """
 
@@ -28,13 +28,13 @@ _SIGNALS = (
     *(signals.request_started, signals.request_finished, signals.got_request_exception, signals.request_tearing_down),
     *(signals.appcontext_pushed, signals.appcontext_popped, signals.appcontext_tearing_down),
 )
-# What may be put in the place of Flask's own, in a subclass or on the application.
+# The parts of Flask that a subclass or an application may replace.
 _PARTS = ("request_class", "session_interface", "response_class", "app_ctx_globals_class", "url_rule_class")
 
 
 class FlaskHooks:
-    """What of an application is called around each request. What it has when this is made is ours, and does nothing
-    that a caller could tell."""
+    """The hooks that an application calls around each request. Those that exist when this object is created are ours,
+    and have no effect that a caller could notice."""
 
     def __init__(self, app: flask.Flask) -> None:
         self.app = app
@@ -44,24 +44,24 @@ class FlaskHooks:
 
     @property
     def wsgi_app(self) -> WSGIApplication:
-        """The application's way from a request to an answer, or what was put around it."""
+        """The application's WSGI callable, or the one that wraps it."""
         return self.app.wsgi_app
 
     @property
     def wrapped(self) -> bool:
-        """Whether something was put around it."""
+        """Whether the WSGI callable was wrapped."""
         return self.app.wsgi_app != self._own_way
 
     def could_tell(self) -> bool:
-        """Whether anything could tell if a request did not go through Flask."""
+        """Return whether anything could notice that a request did not go through Flask."""
         if self._first is None:
             self._first = self._state() != self._ours
-            # As with any first request: what is registered now would have come too late for it.
+            # As after any first request: from now on it is too late to register hooks.
             self.app._got_first_request = True
         return self._first or self.wrapped or any(signal.has_receivers_for(self.app) for signal in _SIGNALS)
 
     def begin(self, environ: WSGIEnvironment) -> FlaskRound:
-        """A request's way through Flask."""
+        """Return the context manager for a request's way through Flask."""
         return FlaskRound(self.app, environ)
 
     def _state(self) -> list[object]:
@@ -70,8 +70,8 @@ class FlaskHooks:
 
 
 class FlaskRound:
-    """One request inside Flask, a context manager: its contexts are there, and torn down at the end. What happens in
-    ``wsgi_app`` in one piece happens here in two, `dispatch` and `finish`, between which a handler may be awaited."""
+    """One request inside Flask, a context manager: it pushes the contexts, and tears them down at the end. What
+    ``wsgi_app`` does in one step happens here in two, `dispatch` and `finish`; a handler may be awaited in between."""
 
     def __init__(self, app: flask.Flask, environ: WSGIEnvironment) -> None:
         self.app = app
@@ -88,7 +88,7 @@ class FlaskRound:
         self._context.pop(error)
 
     def dispatch(self) -> Any:
-        """What hooks before the request give, or the view does, or a handler of the error that either raises."""
+        """Return the result of the hooks before the request, or of the view, or of the handler for an error in them."""
         self.app._got_first_request = True
         try:
             signals.request_started.send(self.app, _async_wrapper=self.app.ensure_sync)
@@ -98,21 +98,21 @@ class FlaskRound:
             return self.caught(error)
 
     def caught(self, error: Exception) -> Any:
-        """What the application's handler of an error gives. Raises it where there is none."""
+        """Return the result of the application's handler for an error. Raises the error if there is no handler."""
         try:
             return self.app.handle_user_exception(error)
         except Exception as left:
             return self.app.handle_exception(left)
 
     def finish(self, given: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Status, headers and body of the answer, after the hooks that come after a request."""
+        """Return status, headers and body of the answer, after the hooks that run after a request."""
         response = self.app.finalize_request(given)
         return self._sent(response)
 
     def finish_with(
         self, status: int, headers: list[tuple[str, str]], body: bytes | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """As `finish`, for an answer that comes later; None is the body of a stream."""
+        """Do the same as `finish` for an answer that comes later; a stream has None as its body."""
         return self.finish(_Answer(iter(()) if body is None else body, status, headers))
 
     def _sent(self, response: flask.Response) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -124,20 +124,20 @@ class FlaskRound:
 
 
 class _Answer(flask.Response):
-    """An answer that says no more of itself than it is told."""
+    """An answer without Flask's defaults: no default media type, and its Location is not changed."""
 
     default_mimetype = None
     autocorrect_location_header = False
 
 
 def names_flask(function: object) -> bool:
-    """Whether the module of a function knows anything of Flask, whose contexts it may then use."""
+    """Return whether the module of a function has imported anything of Flask: it may then use Flask's contexts."""
     known = getattr(function, "__globals__", {}).values()
     return any(_module_of(value).partition(".")[0] in ("flask", "werkzeug") for value in known)
 
 
 def _module_of(value: object) -> str:
-    # A proxy such as flask.request has no attributes outside of a request; its class is its own.
+    # A proxy such as flask.request has no attributes outside of a request, but its class can be inspected.
     kind = type(value)
     if kind.__module__.startswith("werkzeug"):
         return "werkzeug"
@@ -146,6 +146,6 @@ def _module_of(value: object) -> str:
 
 def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
-        # Flask makes empty entries by looking.
+        # A mere lookup by Flask creates empty entries, which do not count.
         return {key: copied for key, item in value.items() if (copied := _copy(item))}
     return list(value) if isinstance(value, list) else value

@@ -1,19 +1,19 @@
-"""What is used of gunicorn 27 in its master, and where an application is loaded, beyond what it documents:
+"""The undocumented behaviour of gunicorn 27 that we rely on, in its master and where an application is loaded:
 
-- The module of its arbiter is imported wherever an application is loaded for it, and of the modules of its workers only
-  the one that is in force.
+- The module of its arbiter is imported wherever an application is loaded for it; of the modules of its workers, only
+  the one in force is imported.
 - After `AppImportError` from an application the master ends, instead of forking again and again.
-- The ``cfg`` of the master has ``address``, the addresses to listen on as pairs or paths, ``worker_class``, the class
-  itself, ``worker_class_str``, its name, ``worker_tmp_dir``, where each worker has a file, None for the folder of all
-  temporary ones, and ``is_ssl``; its ``LISTENERS`` have ``getsockname``.
+- The ``cfg`` of the master has ``address``, the addresses to listen on as pairs or paths; ``worker_class``, the class
+  itself; ``worker_class_str``, its name; ``worker_tmp_dir``, the folder of each worker's file, None for the default
+  folder for temporary files; and ``is_ssl``. The master's ``LISTENERS`` have ``getsockname``.
 - SIGHUP calls the master's ``reload``, looked up on the object. There is no hook that can decline it.
-- The master calls its ``manage_workers``, looked up on the object, every second, and when a child of its has ended.
-  There is no hook for either.
-- After ``on_starting`` the master makes its ``signal`` the handler of all signals, looked up on the object; they are
-  queued there, and obeyed one after the other. A worker has the same handler until it sets its own. ``pid`` is the
-  master's.
+- The master calls its ``manage_workers``, looked up on the object, every second, and when one of its children has
+  ended. There is no hook for either.
+- After ``on_starting`` the master sets its ``signal``, looked up on the object, as the handler of all signals; it
+  queues them, and they are handled one after the other. A worker has the same handler until it sets its own. ``pid``
+  is the master's.
 
-Nothing of gunicorn is imported before it is needed: commands load the application too.
+gunicorn is imported lazily, because commands load the application too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Protocol
 
 WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
 
-# Host and port, with more for IPv6, or the path of a unix socket.
+# Host and port, with two more items for IPv6, or the path of a unix socket.
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
 
@@ -55,7 +55,7 @@ class Config(Protocol):
 
 
 class Server(Protocol):
-    """gunicorn's master, as its hooks are given it."""
+    """gunicorn's master, as its hooks receive it."""
 
     pid: int
     reload: Callable[[], None]
@@ -69,7 +69,7 @@ class Server(Protocol):
 
 
 def wsgi_worker() -> str | None:
-    """The name of gunicorn's worker class in this process, if it is one that speaks WSGI."""
+    """Return the name of gunicorn's worker class in this process, if it is one that speaks WSGI, else None."""
     found = [name for name in WSGI_WORKERS if f"gunicorn.workers.{name}" in sys.modules]
     if not found or "gunicorn.workers.gasgi" in sys.modules:
         return None
@@ -77,19 +77,20 @@ def wsgi_worker() -> str | None:
 
 
 def wsgi_worker_class(cfg: Config) -> str | None:
-    """The worker class that is set, if it is one of gunicorn's that speak WSGI."""
+    """Return the name of the configured worker class, if it is one of gunicorn's that speak WSGI, else None."""
     from gunicorn.workers.base import Worker
     from gunicorn.workers.gasgi import ASGIWorker
 
     kind = cfg.worker_class
-    # Workers of other packages that speak ASGI are welcome; gunicorn's own all derive from its base.
+    # ASGI workers of other packages are allowed; gunicorn's own workers all derive from its base class.
     if issubclass(kind, Worker) and not issubclass(kind, ASGIWorker) and kind.__module__.startswith("gunicorn."):
         return cfg.worker_class_str
     return None
 
 
 def load_failure(message: str) -> Exception | None:
-    """What an application raises so that gunicorn says a message and ends; None: it is not loaded for gunicorn."""
+    """Return the exception that an application must raise so that gunicorn prints a message and ends; None: gunicorn
+    does not load the application."""
     if "gunicorn.arbiter" not in sys.modules:
         return None
     from gunicorn.errors import AppImportError
@@ -99,13 +100,14 @@ def load_failure(message: str) -> Exception | None:
 
 
 def replace_reload(server: Server, reload: Callable[[Callable[[], None]], None]) -> None:
-    """Have SIGHUP call ``reload``, which is given gunicorn's own: it reads the configuration and forks new workers."""
+    """Make SIGHUP call ``reload``, with gunicorn's own as argument, which reads the configuration and forks new
+    workers."""
     own = server.reload
     server.reload = lambda: reload(own)
 
 
 def call_regularly(server: Server, what: Callable[[], None]) -> None:
-    """Have the master call something every second, and when a child of its has ended, until it stops."""
+    """Make the master call ``what`` every second, and when one of its children has ended, until it stops."""
     own = server.manage_workers
 
     def manage_workers() -> None:
@@ -116,15 +118,15 @@ def call_regularly(server: Server, what: Callable[[], None]) -> None:
 
 
 def watch_for_stop(server: Server, stop: Callable[[], None]) -> None:
-    """Have ``stop`` called when a signal comes that ends the server, at once and not when it is obeyed. Called while it
-    starts."""
+    """Make a signal that ends the server call ``stop`` on arrival, not when gunicorn handles it. Must be called during
+    the start."""
     own = server.signal
 
     def handle(number: int, frame: FrameType | None) -> None:
         own(number, frame)
         if number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             if os.getpid() != server.pid:
-                os._exit(0)  # a worker that has not begun, which nobody would tell again
+                os._exit(0)  # a worker that has not set its own handler yet; nothing would signal it again
             stop()
 
     server.signal = handle

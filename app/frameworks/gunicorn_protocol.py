@@ -1,18 +1,18 @@
-"""What is used of a connection of gunicorn's asgi worker beyond what it documents:
+"""The undocumented behaviour of a connection of gunicorn's asgi worker that we rely on:
 
-- A connection is an `ASGIProtocol` of a worker. ``_awaiting_request`` is true while it waits for the head of a request,
-  ``_finishing_calls`` are requests that are answered and still run, ``_request_ready`` is an event that ends the wait;
-  ``_on_headers_complete`` is called with each head, whose fields ``_callback_parser.headers`` has, with names in lower
-  case; ``_is_websocket_upgrade`` is asked of each request that may be one, ``_arm_keepalive_timer`` is called when it
-  begins to wait for another request.
-- What the HTTP server refuses is told by ``_send_error_response(status, message, extra_headers)`` and
-  ``_close_transport()``, which makes ``_closed`` true, for the parser's own exceptions, `UnsupportedTransferCoding`
-  among them; ``_safe_write`` writes to a client that may be gone.
-- While the transport has paused it, which it does by ``pause_writing``, the application's ``send`` waits; it does
-  nothing when ``_closed`` is true. What was read and is not taken yet are ``_http1_buffered`` bytes, and beyond
-  ``_max_buffer_size`` of them no more is read.
+- A connection is an `ASGIProtocol` of a worker. ``_awaiting_request`` is true while it waits for the head of a request.
+  ``_finishing_calls`` are requests that are answered and still run. ``_request_ready`` is an event that ends the wait.
+  ``_on_headers_complete`` is called with each head, whose fields are in ``_callback_parser.headers``, with names in
+  lower case. ``_is_websocket_upgrade`` is called for each request that may be one. ``_arm_keepalive_timer`` is called
+  when the connection begins to wait for another request.
+- The HTTP server refuses a request with ``_send_error_response(status, message, extra_headers)`` and
+  ``_close_transport()``, which sets ``_closed``. It does so for the parser's own exceptions, among them
+  `UnsupportedTransferCoding`. ``_safe_write`` writes to a client that may have disconnected.
+- While the transport has paused the protocol with ``pause_writing``, the application's ``send`` waits; it does nothing
+  if ``_closed`` is true. ``_http1_buffered`` is the number of bytes that were read and not consumed yet; beyond
+  ``_max_buffer_size`` bytes, reading stops.
 - ``_build_http_scope`` makes the scope of each request.
-- asyncio's transport takes at most ``max_size`` bytes from its socket at a time (under TLS more).
+- asyncio's transport reads at most ``max_size`` bytes from its socket at a time (under TLS more).
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from starlette.types import Scope
 from .connections import Connections
 from .holding import HOLD
 
-# Seconds in which the head of a connection's first request must have arrived.
+# Seconds within which the head of a connection's first request must arrive.
 _HEAD_SECONDS = 60.0
 
-# Seconds in which a client must have read the rest of an answer, and closed the connection, once we have.
+# Seconds within which a client must read the rest of an answer and close the connection after we have closed it.
 _FLUSH_SECONDS = 10.0
 
-# Seconds for which a worker that stops waits for a request that is due.
+# Seconds for which a stopping worker waits for an expected request.
 _DUE_SECONDS = 1.0
 
-# Bytes that are taken from a socket at a time; asyncio would take 256 KiB.
+# Bytes that are read from a socket at a time; asyncio's default is 256 KiB.
 _READ_AT_ONCE = 1 << 14
 
-# Bytes that are read ahead: of the body of a request, or of the requests behind it.
+# Bytes that are read ahead: of the body of a request, or of the requests after it.
 _READ_AHEAD = 1 << 16
 
-# Bytes that a request takes while it is served, about, with the piece of its answer that waits.
+# The approximate memory of a request that is being served, in bytes, including the piece of its answer that waits.
 _REQUEST = 1 << 15
 
 
@@ -54,11 +54,11 @@ class Owner(typing.Protocol):
 
     loop: asyncio.AbstractEventLoop
     connections: Connections[Protocol]
-    # Seconds in which a client must have read a piece of an answer.
+    # Seconds within which a client must read a piece of an answer.
     write_timeout: float
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
-        """Headers and body of the answer to what never reaches the application."""
+        """Return headers and body of the answer to a request that never reaches the application."""
 
 
 class Protocol(ASGIProtocol):
@@ -74,18 +74,18 @@ class Protocol(ASGIProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._admitted = self._refused = False
-        # Whether a request is to be expected: the first one of the connection, or one of which a part has come.
+        # Whether a request is expected: the first one of the connection, or one that has arrived in part.
         self._due = True
         # Bytes of answers that the application keeps until the client has read them.
         self._answers = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        # Told of every byte that the client has not taken, the application waits for each piece of its answer. (With 0
-        # asyncio's TLS would wait for good.)
+        # A single unread byte pauses writing, so the application waits until each piece of its answer has been read.
+        # (With 0 asyncio's TLS would wait forever.)
         transport.set_write_buffer_limits(high=1)
-        # What is read at a time is parsed at a time: of chunks of one byte this much takes milliseconds.
-        # Other event loops than asyncio's have no such bound.
+        # Everything that is read at a time is parsed at a time: with chunks of one byte, this much takes milliseconds.
+        # Event loops other than asyncio's have no such limit.
         with contextlib.suppress(AttributeError):
             transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
         self._admitted = self.worker.connections.admit(self)
@@ -98,7 +98,7 @@ class Protocol(ASGIProtocol):
             self._close_timer.cancel()
         self.worker.connections.lost(self)
         super().connection_lost(exc)
-        # What waits to write to it need not wait to be cancelled.
+        # Wakes up whatever waits to write to the client, so that it need not wait to be cancelled.
         self.resume_writing()
 
     @property
@@ -113,19 +113,19 @@ class Protocol(ASGIProtocol):
         return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + self._answers + _REQUEST
 
     def hold(self, size: int) -> None:
-        """The application keeps so many bytes more of an answer; a negative number: so many fewer."""
+        """Note that the application holds ``size`` more bytes of an answer; a negative number: fewer bytes."""
         self._answers += size
         self.worker.connections.changed(self)
 
     def end(self) -> None:
         """Close the connection, which is idle."""
         if self._closed:
-            self.drop()  # it was refused, and has not closed it itself yet
+            self.drop()  # the client was refused, and has not closed the connection yet
         self._close_transport()
 
     def stop(self) -> None:
-        """Close the connection as soon as no request is being served, nor due. What its client sent to a connection
-        that was closed would be lost, and a client that has just connected has no reason to expect that."""
+        """Close the connection as soon as no request is being served or expected. Data that a client sends to a closed
+        connection is lost, and a client that has just connected has no reason to expect that."""
         if self.idle and self._due:
             self.worker.loop.call_later(_DUE_SECONDS, self._end_if_idle)
         else:
@@ -157,7 +157,7 @@ class Protocol(ASGIProtocol):
             super().data_received(data)
             self.worker.connections.changed(self)
         except ValueError:
-            # The parser reads numbers with `int`, which refuses thousands of digits.
+            # The parser reads numbers with `int`, which raises an error for thousands of digits.
             self._send_error_response(400, "")
             self._close_transport()
 
@@ -165,20 +165,20 @@ class Protocol(ASGIProtocol):
         if self._closed:
             return
         if self._refused and self.transport.can_write_eof():
-            # A client that is still sending would lose the answer in a reset connection.
+            # If the connection were reset, a client that is still sending would lose the answer.
             self._closed = True
             self.transport.write_eof()
             self.worker.connections.idle(self)
         else:
             super()._close_transport()
-        # What a client does not read would be kept for it for as long as it likes.
+        # Without this timer, unread data would be held for as long as the client likes.
         self._close_timer = self.worker.loop.call_later(_FLUSH_SECONDS, self.drop)
-        # Its task need not wait to be cancelled.
+        # Wakes up the connection's task, so that it need not wait to be cancelled.
         if self._request_ready is not None:
             self._request_ready.set()
 
     def _is_websocket_upgrade(self, request: object) -> bool:
-        return False  # there are no WebSockets here: the request is answered as the plain one that it also is
+        return False  # WebSockets are not supported: the request is answered as the plain one that it also is
 
     def _on_headers_complete(self) -> object:
         self._head_timer.cancel()
@@ -188,7 +188,7 @@ class Protocol(ASGIProtocol):
             return True
         self.worker.connections.busy(self)
         for name, value in self._callback_parser.headers:
-            # The parser lets codings through that nobody here would undo.
+            # The parser accepts codings that nothing here decodes.
             if name == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
                 raise UnsupportedTransferCoding("")
         return super()._on_headers_complete()
@@ -209,7 +209,7 @@ class Protocol(ASGIProtocol):
             self.end()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Sequence[tuple[str, str]] = ()) -> None:
-        # ``message`` may quote the request, so it is not used.
+        # ``message`` is not used, because it may quote the request.
         self._refused = True
         headers, body = self.worker.refusal(status)
         lines = [

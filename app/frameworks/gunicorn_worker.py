@@ -1,11 +1,11 @@
-"""What is used of gunicorn's asgi worker beyond what it documents:
+"""The undocumented behaviour of gunicorn's asgi worker that we rely on:
 
-- `ASGIWorker` makes its ``loop`` in ``_setup_event_loop``, asks it for its ``servers`` by ``create_server`` with a
-  ``sock`` that listens already, of which it uses ``close`` (a second time too) and ``wait_closed``, calls ``notify``
-  before each sleep of a second in the task that waits for ``alive`` to become false, takes the cancellation of that
-  sleep for the end, and then awaits ``_shutdown``.
+- `ASGIWorker` makes its ``loop`` in ``_setup_event_loop``. It creates its ``servers`` with the loop's
+  ``create_server``, passing a ``sock`` that already listens, and uses their ``close`` (also a second time) and
+  ``wait_closed``. It calls ``notify`` before each sleep of a second in the task that waits for ``alive`` to become
+  false, treats the cancellation of that sleep as the end, and then awaits ``_shutdown``.
 
-It is apart from `app.frameworks.gunicorn` because importing it imports the worker.
+It is separate from `app.frameworks.gunicorn` because importing it imports the worker.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from .connections import Connections
 from .gunicorn_protocol import Protocol
 from .listener import Listener
 
-# Bytes that the kernel keeps for a client beyond what is on its way: by itself it would take megabytes, and with all of
-# an answer taken nobody would notice that the client does not read.
+# Bytes that the kernel buffers for a client in addition to those in flight. By default it would buffer megabytes, and
+# if it took a whole answer, nothing would notice that the client does not read.
 _UNSENT = 1 << 17
 
-# Idle connections that are closed when there is no descriptor for another one.
+# The number of idle connections that are closed when there is no file descriptor for another one.
 _ROOM = 16
 
-# Seconds in which a worker that stops reads what has come already.
+# Seconds for which a stopping worker reads data that has already arrived.
 _READING = 0.02
 
-# Bytes that a worker keeps in all for clients that do not read.
+# Bytes that a worker holds in total for clients that do not read.
 _UNREAD = 1 << 27
 
 
 class _Servers:
-    """For an event loop whose servers are ours, and speak by our protocol: gunicorn asks it for them and names its own.
+    """A mixin for an event loop. gunicorn asks it for servers of gunicorn's protocol, and gets ours with our protocol.
 
-    The kernel goes on to queue as many connections as gunicorn is set to.
+    The kernel still queues as many connections as gunicorn is configured for.
     """
 
     worker: Worker
@@ -49,8 +49,8 @@ class _Servers:
     async def create_server(
         self, _protocol_factory: object, *, sock: socket.socket, ssl: SSLContext | None, **_options: object
     ) -> Listener:
-        with suppress(OSError, AttributeError):  # unix sockets do not have it, nor some systems
-            # Connections have it from the socket that they come by.
+        with suppress(OSError, AttributeError):  # unix sockets and some systems do not have the option
+            # Connections inherit the option from the listening socket.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         worker = self.worker
         serve = partial(worker.loop.connect_accepted_socket, lambda: Protocol(worker), ssl=ssl)
@@ -58,8 +58,9 @@ class _Servers:
 
 
 class Worker(ASGIWorker):
-    """gunicorn's, with additions: what the HTTP server itself refuses is told by `refusal`, clients that never send a
-    request or do not read are let go, and so are idle connections when there are too many, and at a stop."""
+    """gunicorn's worker, with additions: `refusal` makes the answer to requests that the HTTP server itself refuses;
+    clients that never send a request or do not read are disconnected; idle connections are closed when there are too
+    many, and at a stop."""
 
     loop: asyncio.AbstractEventLoop
     write_timeout = 60.0
@@ -71,7 +72,7 @@ class Worker(ASGIWorker):
         self._waiting: asyncio.Task[Any] | None = None
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
-        """Headers and body of the answer to what never reaches the application."""
+        """Return headers and body of the answer to a request that never reaches the application."""
         raise NotImplementedError
 
     def notify(self) -> None:
@@ -88,13 +89,13 @@ class Worker(ASGIWorker):
         self._wake()
 
     def _wake(self) -> None:
-        """Have a stop begin at once, not when the sleep is over."""
+        """Make a stop begin at once, not when the sleep is over."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.cancel()
 
     def _setup_event_loop(self) -> None:
-        super()._setup_event_loop()  # chooses by the setting asgi_loop
+        super()._setup_event_loop()  # chooses the loop by the setting asgi_loop
         chosen = self.loop
         chosen.close()
         kind = type(chosen)
@@ -103,14 +104,14 @@ class Worker(ASGIWorker):
         asyncio.set_event_loop(self.loop)
 
     def cannot_take(self, error: OSError) -> None:
-        """Say that a connection cannot be taken, and make room for some."""
+        """Log that a connection cannot be accepted, and make room for some."""
         for _ in range(_ROOM):
             self.connections.make_room()
         self.log.error("no connection can be taken for the moment: %s", error.strerror)
 
     async def _shutdown(self) -> None:
-        # However it came to this: connections are closed after their answer, and those that wait for none now, for they
-        # would hold the stop up for as long as they may stay idle.
+        # Whatever caused the stop: connections are closed after their answer. Idle ones are closed now, because they
+        # would delay the stop for as long as they may stay idle.
         self.alive = False
         self._waiting = None
         for server in self.servers:

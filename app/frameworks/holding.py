@@ -1,7 +1,7 @@
-"""How an application tells the server what it keeps for a client: whole answers, until the client has read them.
+"""How an application reports to the server what it holds for a client: whole answers, until the client has read them.
 
-The server puts a function among the extensions of the scope, which takes a number of bytes. Other servers have none;
-then nothing is counted.
+The server puts a function that takes a number of bytes into the extensions of the scope. Other servers have no such
+function; then nothing is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HOLD = "parley.hold"
 
 @contextmanager
 def held(scope: Scope, size: int) -> Iterator[None]:
-    """So many bytes are kept for the client of a request meanwhile."""
+    """Count ``size`` bytes as held for the client of a request for as long as the block lasts."""
     hold: Callable[[int], None] = scope.get("extensions", {}).get(HOLD, _uncounted)
     hold(size)
     try:

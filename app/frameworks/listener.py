@@ -1,7 +1,7 @@
-"""Takes the connections that come to a socket that several workers listen on.
+"""Accepts connections from a socket that several workers listen on.
 
-asyncio's own server takes as many at a wake-up as the kernel may queue, so that the worker that wakes up first gets all
-of a burst; and for want of a descriptor it fails as many times, with a traceback each.
+At a wake-up, asyncio's own server accepts as many connections as the kernel may queue, so the worker that wakes up
+first gets a whole burst. Without a free file descriptor it fails as many times, with a traceback each.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-# Seconds until the next connection is taken, in which other workers can take one.
+# Seconds until the next connection is accepted. Meanwhile other workers can accept one.
 _TURN = 0.001
 
-# Connections at most that are taken at once: when the loop was late for its turn, and where there is no other worker.
+# The most connections that are accepted at once: if the loop was late for its turn, and if there is no other worker.
 _MOST = 16
 _MOST_ALONE = 128
 
-# Connections at most that have not begun, for TLS needs several messages before.
+# The most connections that are being set up: TLS needs several messages for that.
 _BEGINNING = 500
 
-# Seconds after a failure, such as that there is no descriptor left.
+# Seconds until a retry after a failure, for example if no file descriptor is left.
 _RETRY = 1.0
 
 
 class Listener:
-    """``serve`` is called with each connection; ``alone``: there are no other workers; ``failed`` is told of a
-    connection that cannot be taken, once a second at most."""
+    """``serve`` is called with each connection; ``alone``: there are no other workers; ``failed`` is called with the
+    error when a connection cannot be accepted, at most once a second."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ class Listener:
         loop.add_reader(sock, self._take)
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more connections."""
         if self.timer is not None:
             self.timer.cancel()
         self.loop.remove_reader(self.sock)
 
     async def wait_closed(self) -> None:
-        """There is nothing to wait for."""
+        """Return at once: there is nothing to wait for."""
 
     def _take(self) -> None:
         for _ in range(self.turns):
@@ -80,7 +80,7 @@ class Listener:
 
     def _begun(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self.beginning.pop(task, None)
-        # It has gone already, does not speak TLS, or has made room for others.
+        # The client has disconnected, does not speak TLS, or its connection was dropped to make room for others.
         if task.cancelled() or task.exception() is not None:
             connection.close()
 

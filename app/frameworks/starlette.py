@@ -1,8 +1,8 @@
-"""What is used of Starlette's CORS middleware beyond what it documents:
+"""The undocumented behaviour of Starlette's CORS middleware that we rely on:
 
-- ``preflight_response(request_headers)`` makes the answer to a preflight, whose status is 200 where it is allowed.
+- ``preflight_response(request_headers)`` makes the answer to a preflight, whose status is 200 if it is allowed.
 
-Its router is used through Connexion's: see `app.frameworks.connexion`.
+Starlette's router is used through Connexion's: see `app.frameworks.connexion`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 
 
 class RefusingCORSMiddleware(CORSMiddleware):
-    """Starlette's, where ``refuse`` makes the answer to a preflight that is not allowed, from its status and headers.
-    The ``options`` are Starlette's."""
+    """Starlette's middleware, except that ``refuse`` makes the answer to a preflight that is not allowed, from its
+    status and headers. The ``options`` are Starlette's."""
 
     def __init__(self, app: ASGIApp, refuse: Callable[[int, dict[str, str]], Response], **options: object) -> None:
         super().__init__(app, **options)  # type: ignore[arg-type]

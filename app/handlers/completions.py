@@ -9,7 +9,7 @@ from ..web.exchange import Request
 
 
 async def create_completion(body: Json, request: Request) -> Reply | Stream:
-    """``POST /completions``: what follows a prompt, whole or as it comes; headers tell as for a chat."""
+    """``POST /completions``: return or stream the completion of a prompt, with the headers of a chat completion."""
     completions = request.service(Completions)
     call = await completions.begin(body, request.log, request.key_name, request.unknown)
     if call.body.get("stream"):

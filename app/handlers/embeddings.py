@@ -9,7 +9,7 @@ from ..web.exchange import Request
 
 
 async def create_embedding(body: Json, request: Request) -> Reply:
-    """``POST /embeddings``: a vector for each text; headers tell as for a chat."""
+    """``POST /embeddings``: return a vector for each text. The headers are those of a chat completion."""
     embeddings = request.service(Embeddings)
     call = await embeddings.begin(body, request.log, request.key_name, request.unknown)
     answer = await embeddings.embed(call)

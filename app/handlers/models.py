@@ -13,7 +13,7 @@ from ..engines.base import Model
 from ..web.answers import Reply
 from ..web.exchange import Request
 
-# The operationId of each operation, where the table of its parameters is told, and the table.
+# For each operation: its operationId, the member that holds the table of its parameters, and the table.
 _TOLD = (
     ("createChatCompletion", "parameters", CHAT),
     ("createCompletion", "completion_parameters", TEXT),
@@ -22,13 +22,13 @@ _TOLD = (
 
 
 async def list_models(request: Request) -> Reply:
-    """``GET /models``: the models that this server answers with, by each of their names."""
+    """``GET /models``: return the models that this server serves, once for each of their names."""
     models = request.service(Chat).models
     return Reply({"object": "list", "data": [_describe(name, model) for name, model in models.items()]})
 
 
 async def retrieve_model(model: str, request: Request) -> Reply:
-    """``GET /models/{model}``: one of them, with what it does with each parameter of a request."""
+    """``GET /models/{model}``: return one model, with its support for each parameter of a request."""
     found = await request.service(Chat).meet(model)
     return Reply({**_describe(model, found), "x_parley": _support(found)})
 
@@ -36,7 +36,7 @@ async def retrieve_model(model: str, request: Request) -> Reply:
 def _describe(name: str, model: Model) -> dict[str, Any]:
     told = {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by}
     if model.knows_length:
-        # By the names of OpenRouter and of vLLM, which clients look for.
+        # Under the names of OpenRouter and of vLLM, which clients look for.
         told["context_length"] = told["max_model_len"] = model.context_length
     return told
 

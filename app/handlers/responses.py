@@ -12,7 +12,7 @@ from ..web.exchange import Request
 
 
 async def create_response(body: Json, request: Request) -> Reply | Stream:
-    """``POST /responses``: a response, or its events as they come.
+    """``POST /responses``: return a response, or stream its events.
 
     The headers ``x-unsupported-parameters`` and ``x-fallback-model`` are those of a chat completion.
     """

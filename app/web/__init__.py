@@ -1,1 +1,1 @@
-"""HTTP around an operation: keys, checks, bodies, errors, streams, mocks and pages. It knows no chat."""
+"""HTTP around an operation: keys, checks, bodies, errors, streams, mocks and pages. It knows nothing of chats."""

@@ -1,4 +1,4 @@
-"""What handlers answer with when a body alone does not say enough."""
+"""The types that handlers return when a body alone is not enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..jsontypes import Json
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A server-sent event with more than its data, which is a text or is written as JSON."""
+    """A server-sent event with more fields than its data. Data that is not a text is written as JSON."""
 
     data: object
     event: str | None = None
@@ -21,17 +21,17 @@ class Event:
     retry: int | None = None
 
     def fields(self) -> Json:
-        """The fields that are there, by their names."""
+        """Return the fields that are set, by name; ``data`` is always among them."""
         named = {"data": self.data, "event": self.event, "id": self.id, "retry": self.retry}
         return {name: value for name, value in named.items() if name == "data" or value is not None}
 
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer. A body that is an object or an array is sent as JSON and checked against the document, as the
-    media type ``application/json``, ``media_type`` or the one among the headers; so is any body for which
-    ``media_type`` names JSON. With a media type of a sequence a list is sent item by item. Text and bytes are sent as
-    they are. ``foreign``: another server made it, whose fault it is when it does not fit."""
+    """A whole answer. An object or an array is sent as JSON and validated against the document. Its media type is
+    ``media_type``, else the one in the headers, else ``application/json``. Any other body is treated likewise if
+    ``media_type`` is a JSON type. With a media type for sequences, a list is sent item by item. Text and bytes are sent
+    as they are. ``foreign``: another server made the answer, and is at fault if it does not fit."""
 
     body: object = None
     status: int = 200
@@ -42,15 +42,15 @@ class Reply:
 
 @dataclass(slots=True)
 class Stream:
-    """An answer as server-sent events, each an object or an `Event` that is checked against the document; ``[DONE]`` is
-    added if ``done``. With another ``media_type`` of a sequence, such as ``application/jsonl``, its items are JSON.
+    """An answer as server-sent events. Each is an object or an `Event`, and is validated against the document; ``done``
+    adds ``[DONE]``. With another ``media_type`` for sequences, such as ``application/jsonl``, its items are JSON.
 
-    The iterator is closed when the client goes. What it raises before its first event becomes an HTTP error,
-    afterwards an error event; so does an event that breaks the contract. ``failed`` gives what the operation has for
-    that event, of several the fullest first: the first one that fits the document is sent, and an error event as of any
-    stream if none does. ``headers`` may be a function, which is called when they are sent: once the first event
-    is there, or has been waited for so long that the answer begins without it. ``named``: each event bears the name
-    that its ``type`` says. ``foreign`` is as in `Reply`.
+    The iterator is closed when the client disconnects. An exception that it raises before its first event becomes an
+    HTTP error, a later one an error event; so does an event that breaks the contract. ``failed`` returns the
+    operation's own candidates for the error event, the most complete one first: the first one that fits the document is
+    sent, or the usual error event if none does. ``headers`` may be a function, which is called when they are sent: once
+    the first event has arrived, or when the wait for it is so long that the answer begins without it. ``named``: the
+    ``type`` of each event is its name. ``foreign`` is as in `Reply`.
     """
 
     events: AsyncIterator[Any]

@@ -1,4 +1,4 @@
-"""Reads the body of a request, within its limits, and parses JSON and text."""
+"""Reads request bodies within the limits, and parses JSON and text."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..errors import BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMed
 
 Headers = list[tuple[bytes, bytes]]
 
-# Chunks are gathered to pieces of so many bytes, and so many chunks are taken before others have their turn.
+# Chunks are joined into pieces of at least `_PIECE` bytes; after `_AT_ONCE` chunks other tasks run.
 _PIECE = 1 << 16
 _AT_ONCE = 256
-# Each chunk takes some microseconds, however small: so many are free, and then so many bytes must come with each.
+# Each chunk takes some microseconds, however small. Beyond the free ones, chunks must have this many bytes on average.
 _FREE_CHUNKS = 1 << 15
 _LEAST_CHUNK = 16
-# How `marshal` begins an infinite float, of whichever sign.
+# The first bytes of an infinite float of either sign, as `marshal` writes it.
 _INFINITY = struct.pack("<d", math.inf)[:7]
-# Python knows far more, and some of them take a time that grows with the square of the text.
+# Python knows far more charsets; some of them decode in quadratic time.
 _CHARSETS = frozenset(
     {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
 )
@@ -35,19 +35,19 @@ _CHARSETS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BodyReader:
-    """Reads bodies of at most ``limit`` bytes, of which a byte arrives at least every ``timeout`` seconds and, after as
-    many seconds, ``rate`` bytes a second on the whole."""
+    """Reads bodies of at most ``limit`` bytes. A byte must arrive at least every ``timeout`` seconds. Once the first
+    ``timeout`` seconds have passed, the average rate must be at least ``rate`` bytes a second."""
 
     limit: int
     timeout: float
     rate: int
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body.
+        """Return the whole body.
 
         Raises:
-            ContentTooLarge: it is larger than the limit, or comes in too many small chunks.
-            RequestTimeout: it stops coming, or comes too slowly.
+            ContentTooLarge: it is larger than the limit, or arrives in too many small chunks.
+            RequestTimeout: it stops arriving, or arrives too slowly.
         """
         stream = self.stream(headers, receive)
         pieces = []
@@ -56,10 +56,10 @@ class BodyReader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def stream(self, headers: Headers, receive: Receive) -> BodyStream:
-        """The body as it arrives.
+        """Return the body as a stream.
 
         Raises:
-            ContentTooLarge: it says that it is larger than the limit.
+            ContentTooLarge: its Content-Length is larger than the limit.
         """
         for name, value in headers:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self.limit:
@@ -77,7 +77,7 @@ class BodyReader:
 
 
 class BodyStream:
-    """A body piece by piece; ``ended`` once there is no more."""
+    """A body, read piece by piece; ``ended`` is true once there is no more."""
 
     def __init__(self, reader: BodyReader, receive: Receive) -> None:
         self.ended = False
@@ -89,8 +89,8 @@ class BodyStream:
         self._timer: asyncio.TimerHandle | None = None
 
     async def next(self) -> bytes:
-        """The next piece, of `_PIECE` bytes at least unless it is the last; raises what `BodyReader.read` does."""
-        if self._size:  # what was done with the pieces before is not the client's time
+        """Return the next piece, at least `_PIECE` bytes unless it is the last; raises what `BodyReader.read` does."""
+        if self._size:  # the time that we spent on the previous pieces does not count against the client
             self._last = self._loop.time()
         try:
             async with asyncio.timeout(None) as limit:
@@ -108,7 +108,7 @@ class BodyStream:
         while not (self.ended or gathered >= _PIECE):
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                # Also how the HTTP server tells of its own time limit; a client that is gone reads no answer.
+                # The HTTP server also reports its own timeout this way. A client that has disconnected reads no answer.
                 raise self._reader.stalled()
             chunk = message.get("body", b"")
             self.ended = not message.get("more_body", False)
@@ -125,13 +125,13 @@ class BodyStream:
                         f"The request body comes in more than {_FREE_CHUNKS} chunks of less than {_LEAST_CHUNK} bytes."
                     )
                 if len(chunks) % _AT_ONCE == 0:
-                    # What lies there already is given without a wait, and others have their turn all the same.
+                    # Buffered chunks are received without a wait, so other tasks would not run otherwise.
                     await asyncio.sleep(0)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _watch(self, limit: asyncio.Timeout) -> None:
-        """Have the limit reached when bytes are late. No chunk has a timer of its own: when the time of the one timer
-        has come, it is set again for as long as may be waited by then."""
+        """Make the timeout expire when bytes are late. There is one timer, not one per chunk: when it fires, it is set
+        again to the deadline that then applies."""
         due = min(self._stalls_at, self._lags_at)
         if due <= self._loop.time():
             limit.reschedule(0)
@@ -149,17 +149,18 @@ class BodyStream:
 
 
 def check_json_charset(parameters: Mapping[str, str]) -> None:
-    """Raise `UnsupportedMediaType` unless the parameters of a JSON Content-Type leave it UTF-8."""
+    """Raise `UnsupportedMediaType` if the parameters of a JSON Content-Type name a charset other than UTF-8."""
     if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259, section 8.1); send it without another charset.")
 
 
 def decode_text(raw: bytes | bytearray, charset: str, param: str | None = None) -> str:
-    """Text of a charset that a client names; ``param`` is what the text is, None for the body.
+    """Decode text in a charset that a client names; ``param`` is the parameter that the text belongs to, None for the
+    body.
 
     Raises:
-        UnsupportedMediaType: the charset is none of those that are accepted.
-        BadRequest: the bytes are not text in it.
+        UnsupportedMediaType: the charset is not accepted.
+        BadRequest: the bytes are not text in the charset.
     """
     try:
         known = codecs.lookup(charset).name in _CHARSETS
@@ -177,7 +178,7 @@ def decode_text(raw: bytes | bytearray, charset: str, param: str | None = None) 
 
 
 def parse_json(raw: bytes) -> object:
-    """Strict JSON (RFC 8259): UTF-8, no NaN or infinities, no name twice in an object, at most 200 levels.
+    """Parse strict JSON (RFC 8259): UTF-8, no NaN or infinities, no duplicate names in an object, at most 200 levels.
 
     Raises:
         BadRequest: with code ``invalid_json``.
@@ -186,8 +187,8 @@ def parse_json(raw: bytes) -> object:
         body = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
         raise BadRequest(_json_fault(str(error)), code="invalid_json") from None
-    # Such a number is read as infinity, which is not JSON. It is found in what `marshal` writes faster than by a look
-    # at each value, but other things may look alike there.
+    # A number that is too large is read as infinity, which is not JSON. A search in the output of `marshal` is faster
+    # than a check of each value, but other data may look the same there.
     written = marshal.dumps(body)
     if _INFINITY[-1:] in written and _INFINITY in written and _has_infinity(body):
         raise BadRequest("The body has a number that is too large for a float.", code="invalid_json")
@@ -210,7 +211,7 @@ def _json_fault(text: str) -> str:
 
 def _has_infinity(body: object) -> bool:
     left: list[Collection[Any]] = [[body]]
-    for values in left:  # which grows meanwhile
+    for values in left:  # the list grows during the loop
         kinds = set(map(type, values))
         if float in kinds and (math.inf in values or -math.inf in values):
             return True

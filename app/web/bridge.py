@@ -1,8 +1,8 @@
 """From the event loop to Flask: its WSGI application under ASGI, without a thread per request.
 
-Flask's part of a request, routing to the view and calling the handler, runs at once on the event loop: it never waits.
-What the handler gives, later or in pieces, is awaited and sent by the loop (see `app.web.sending`). Only plain ``def``
-handlers, which may block, run in a bounded pool of threads.
+Flask's part of a request, routing to the view and calling the handler, runs directly on the event loop: it never waits.
+The event loop awaits and sends the handler's result, which may come later or in pieces (see `app.web.sending`). Only
+plain ``def`` handlers, which may block, run in a bounded thread pool.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
-# Headers of the answer that Flask gives in the place of one that comes later.
+# Headers of the placeholder that Flask returns for an answer that comes later.
 _PLACEHOLDERS = (b"content-type", b"content-length")
 
 
 class Bridge:
     """An ASGI application around Flask.
 
-    ``hooks`` are those of the Flask application, ``views`` the operations' by operationId; ``ping_interval`` and
-    ``write_timeout`` are in seconds; ``conventions`` say how a stream fails and ends.
+    ``hooks`` are those of the Flask application, ``views`` are the operations' views by operationId; ``ping_interval``
+    and ``write_timeout`` are in seconds; ``conventions`` say how a stream fails and ends.
 
-    Where nothing could tell, an ``async def`` handler is called without Flask. With hooks its request goes through
-    Flask, and the handler is awaited between what comes before and what comes after. A plain ``def`` handler runs with
-    all of Flask around it, in a thread.
+    If nothing could notice the difference, an ``async def`` handler is called without Flask. If there are hooks, the
+    request goes through Flask, and the handler is awaited between the hooks before and after the request. A plain
+    ``def`` handler runs with all of Flask around it, in a thread.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class Bridge:
             await self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
             return
         threaded = operation in self.threaded
-        # What is parsed is not kept twice for as long as an answer takes; only handlers that run in Flask can read it.
+        # Only handlers that run in Flask can read the raw body. For others it is dropped, so that a body that has been
+        # parsed is not kept twice while the answer is made.
         environ = _environ(scope, exchange.raw_body if threaded else b"")
         exchange.raw_body = b""
         if threaded:
@@ -92,7 +93,7 @@ class Bridge:
                     await self.sender.finish(pending, _Hooked(flask_round), scope, receive, send)
                     return
                 answer = _answer(*flask_round.finish(given))
-        # What belongs to no operation is a page of ours, whose bytes all answers share.
+        # An answer without an operation is one of our pages, whose bytes all answers share.
         with held(scope, len(answer[2]) if operation is not None else 0):
             await send_answer(send, answer)
 
@@ -118,7 +119,7 @@ class Bridge:
 
 
 class _Hooked:
-    """The hooks of the Flask application see an answer, may change it, and have their say about errors."""
+    """The hooks of the Flask application see an answer, may change it, and may handle errors."""
 
     def __init__(self, flask_round: FlaskRound) -> None:
         self.flask_round = flask_round
@@ -131,7 +132,7 @@ class _Hooked:
 
 
 class _Wrapped(Nothing):
-    """What is put around Flask cannot wait for an answer that comes later; the headers that it added are kept."""
+    """A wrapper around Flask cannot wait for an answer that comes later; the headers that it added are kept."""
 
     def __init__(self, headers: Headers) -> None:
         self.added = [(name, value) for name, value in headers if name not in _PLACEHOLDERS]
@@ -153,7 +154,7 @@ def _write(_body: bytes) -> None:
 
 
 def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:
-    """The WSGI environment (PEP 3333) of an ASGI scope and a body."""
+    """Return the WSGI environment (PEP 3333) for an ASGI scope and a body."""
     server = scope.get("server") or ("localhost", 80)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
@@ -175,7 +176,7 @@ def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:
     }
     for name, value in scope["headers"]:
         if b"_" in name:
-            continue  # it would be the same as the one with a hyphen, by which a proxy's could be forged
+            continue  # WSGI cannot tell it from the name with a hyphen, so a client could forge a proxy's header
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         text = value.decode("latin-1")
         if key == "HTTP_CONTENT_TYPE":
@@ -185,6 +186,6 @@ def _environ(scope: Scope, body: bytes) -> WSGIEnvironment:
         else:
             environ[key] = f"{environ[key]},{text}" if key in environ else text
     if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
-        # Werkzeug answers a strange host with 400 in some places and 404 in others; nothing here goes by the host.
+        # Werkzeug answers an invalid host with 400 in some places and 404 in others; nothing here depends on the host.
         environ["HTTP_HOST"] = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     return environ

@@ -1,7 +1,7 @@
-"""Holds every request against the document, before any handler sees it: parameters, media type, size, body.
+"""Validates every request against the document before any handler sees it: parameters, media type, size, body.
 
-It stands in Connexion's stack where its own request validation would, behind routing and security, so that 401 comes
-before 400. What an operation needs is made once, at start; a body is read once, parsed once and handed on.
+It takes the place of Connexion's own request validation in the stack, behind routing and security, so that 401 comes
+before 400. Validators are built once per operation, at startup. A body is read once, parsed once and passed on.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from .values import scan
 log = logging.getLogger("parley")
 
 _LARGE = 16 << 10  # bytes of a body
-# Places with fields that the document does not know, in a body and in a large one.
+# The most places with fields that the document does not know, in a body and in a large one.
 _MOST_PLACES = 128
 _MOST_IN_LARGE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """``max_body`` bounds what is held in memory, ``max_upload`` a form with its files, both in bytes; ``max_values``
-    is the most that the values of JSON and those of a form may weigh, as `app.web.values` and `app.web.forms` weigh
-    them. ``timeout``, in seconds, and ``rate`` are those of a `BodyReader`."""
+    """The limits on bodies. ``max_body`` limits what is held in memory, ``max_upload`` a form with its files, both in
+    bytes; ``max_values`` is the largest weight of the values of a JSON body or a form, as `app.web.values` and
+    `app.web.forms` calculate it. ``timeout``, in seconds, and ``rate`` are those of a `BodyReader`."""
 
     max_body: int
     max_upload: int
@@ -68,8 +68,8 @@ class _BodyCheck:
 
 
 class OperationCheck:
-    """The check of one operation, an ASGI application that calls the next one when all is well. ``tolerant``: its
-    handler answers for fields of a JSON body that the document does not know, and gets the body without them."""
+    """The check of one operation: an ASGI application that calls the next one if the request is valid. ``tolerant``:
+    the handler decides about fields of a JSON body that the document does not know, and gets the body without them."""
 
     def __init__(
         self, next_app: ASGIApp, operation: Operation, schemas: Schemas, limits: BodyLimits, *, tolerant: bool = False
@@ -80,7 +80,7 @@ class OperationCheck:
         self.types = MediaTypes({name: _body_check(body, schemas) for name, body in operation.request.items()})
         self.has_body = bool(operation.request)
         self.default_type = _default_type(self.types)
-        # What nearly every request says, without taking it apart again.
+        # A lookup table for the Content-Types of nearly every request, which saves parsing them.
         self._usual: dict[bytes, tuple[str, Mapping[str, str], _BodyCheck]] = {
             name.encode("latin-1", "replace"): (name, {}, found)
             for name in operation.request
@@ -113,7 +113,7 @@ class OperationCheck:
     async def _call_with_files(
         self, boundary: str, form: FormCheck, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """As `__call__`, with a body that may hold files: they are there until the answer is out."""
+        """Do the same as `__call__` for a body that may contain files; they exist until the answer has been sent."""
         exchange = Exchange.of(scope)
         folder = UploadFolder()
         stream = self.upload_reader.stream(scope["headers"], receive)
@@ -150,7 +150,7 @@ class OperationCheck:
                 raise explain(found.validator, body)
             if len(raw) <= _LARGE:
                 body, exchange.unknown = without_unknown(found.validator, body, _MOST_PLACES)
-            else:  # beside the event loop
+            else:  # in a thread, not to block the event loop
                 body, exchange.unknown = await asyncio.to_thread(without_unknown, found.validator, body, _MOST_IN_LARGE)
             return body
         if media_type == FORM and found.form is not None:
@@ -158,7 +158,7 @@ class OperationCheck:
         if not is_text(media_type):
             return raw
         readings = found.body.shape.readings(decode_text(raw, options.get("charset", "utf-8")))
-        # A text is no object and no list; what is told in it is for the handler to read.
+        # A text is neither an object nor an array; the handler interprets its content.
         if found.validator is None or not found.body.shape.is_scalar:
             return readings[0]
         for body in readings:
@@ -222,16 +222,16 @@ async def _read_sequence(
 
 
 def _default_type(types: MediaTypes[_BodyCheck]) -> str:
-    """What a body without a Content-Type is: JSON if it may be, else the first type of the document."""
+    """Return the media type of a body without a Content-Type: JSON if the document allows it, else its first type."""
     names = [split_type(key)[0] for key in types.keys]
     named = [name for name in names if "*" not in name]
-    # RFC 9110, section 8.3, for a document that names ranges only.
+    # The fallback is that of RFC 9110, section 8.3, for a document that names only ranges.
     return next(filter(is_json, named), next(iter(named), "application/octet-stream"))
 
 
 class CheckMiddleware:
-    """Holds what is routed to an operation against it, where Connexion's own validation of requests would.
-    ``tolerant`` are the keys of operations that are, as `OperationCheck` tells."""
+    """Validates each request against the operation that it was routed to, in place of Connexion's request validation.
+    ``tolerant`` are the keys of the tolerant operations; see `OperationCheck`."""
 
     def __init__(
         self,

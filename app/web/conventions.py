@@ -1,6 +1,6 @@
-"""What errors look like, and how streams end: ours, which is OpenAI's, whatever the document says.
+"""The error format and the end of streams. Ours are those of OpenAI, whatever the document says.
 
-Under another author's document it may be had as that document has it: `app.web.document_conventions`.
+Under another author's document that document's own conventions can be used: see `app.web.document_conventions`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from . import sse
 
 
 def envelope(error: ApiError) -> Json:
-    """The body of an error."""
+    """Return the body of an error."""
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
 class Conventions:
-    """Asked with the key of the operation that a request was routed to; None: with no operation."""
+    """``operation`` is the key of the operation that a request was routed to; None: it was routed to no operation."""
 
     async def answer(self, operation: str | None, error: ApiError, request_id: str) -> tuple[bytes, str]:
-        """The body that tells of an error as a whole answer, and its media type."""
+        """Return the body of an answer that reports an error, and its media type."""
         return sse.to_json(envelope(error)), "application/json"
 
     async def event(self, operation: str | None, error: ApiError, request_id: str, *, named: bool) -> bytes:
-        """The event that tells of an error when a stream has begun; ``named``: its events bear names."""
+        """Return the event that reports an error after a stream has begun; ``named``: its events have names."""
         return sse.event(envelope(error))
 
     def end(self, operation: str | None) -> bytes:
-        """What ends a stream that is marked as ended."""
+        """Return the end marker of a stream."""
         return sse.DONE
 
 

@@ -1,4 +1,4 @@
-"""Cross-origin requests, off unless origins are configured. Every answer carries the headers, errors too."""
+"""Cross-origin requests, off unless origins are configured. Every answer has the headers, including errors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _USUAL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class CrossOriginMiddleware(RefusingCORSMiddleware):
-    """Starlette's, with our one shape of failure for a preflight that is refused. ``methods`` are those of the
-    document, which are allowed besides the usual ones."""
+    """Starlette's middleware, with our error format for a preflight that is refused. ``methods`` are those of the
+    document; they are allowed in addition to the usual ones."""
 
     def __init__(self, app: ASGIApp, *, origins: Sequence[str], methods: Collection[str] = ()) -> None:
         super().__init__(

@@ -1,10 +1,10 @@
-"""What errors look like, and how streams end, as the document in force has it, where it says so.
+"""The error format and the end of streams as the document in force describes them, where it does.
 
-An error has the first JSON media type that the document lists for its status and whose schema has a place for a
-message; where the document lists nothing for the status, that of another error with which nothing else is told. In a
-stream it is an event that the document has for failures, else that body. Where there is nothing of the kind, and for
-paths that the document does not have, errors have our shape. ``[DONE]`` ends the streams of operations
-that speak of it: in their descriptions, schemas, examples or extensions, or in what these refer to.
+An error uses the first JSON media type that the document lists for its status and whose schema has a place for a
+message. If the document lists nothing for the status, the error uses that of another status, provided that it contains
+nothing but the error. In a stream, an error is the event that the document has for failures, else that body. Without
+any of these, and for paths that the document does not have, errors have our format. ``[DONE]`` ends the streams of
+operations that mention it: in their descriptions, schemas, examples or extensions, or in what these refer to.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ log = logging.getLogger("parley")
 _EVENTS = "text/event-stream"
 _MARK = "[DONE]"
 
-# The media types that an error may have, the first first, each with how its schema tells it.
+# The media types that an error may have, in order of preference, each with the way its schema expresses an error.
 Shapes = list[tuple[str, Shape]]
 
 
 class DocumentConventions(Conventions):
-    """Those of a document. ``schemas`` compile its schemas."""
+    """The conventions of a document. ``schemas`` compile its schemas."""
 
     def __init__(self, document: Document, schemas: Schemas, operations: Iterable[Operation]) -> None:
         self._document = document
@@ -46,7 +46,7 @@ class DocumentConventions(Conventions):
         self._answers: dict[tuple[str, str], Shapes] = {}
         self._events: dict[str, Shape | None] = {}
         self._marked: dict[str, bool] = {}
-        # A search may take long: others are served meanwhile, and no more than one runs.
+        # A search may take long, so it runs in a thread while other requests are served. Only one runs at a time.
         self._searching = asyncio.Lock()
 
     async def answer(self, operation: str | None, error: ApiError, request_id: str) -> tuple[bytes, str]:
@@ -73,13 +73,13 @@ class DocumentConventions(Conventions):
         return sse.DONE if self._marked[operation] else b""
 
     async def _shapes(self, operation: str | None, status: int) -> Shapes:
-        """How errors of a status are told by an operation."""
+        """Return the shapes in which an operation reports errors of a status."""
         if operation is None or operation not in self._listed:
             return []
         listed = self._listed[operation]
         if (key := failing(listed, status)) is not None:
             return await self._listed_shapes(operation, key)
-        if "default" in listed:  # which is for this status, and none for errors
+        if "default" in listed:  # it applies to this status, and is not for errors
             return []
         found = [shape for key in similar(listed, status) for shape in await self._listed_shapes(operation, key)]
         return [(media_type, shape) for media_type, shape in found if shape.is_plain]
@@ -107,7 +107,7 @@ class DocumentConventions(Conventions):
         return found
 
     async def _event(self, operation: str | None) -> Shape | None:
-        """How a failure in the middle of a stream is told by an operation."""
+        """Return the shape in which an operation reports a failure in the middle of a stream."""
         if operation not in self._operations:
             return None
         if operation not in self._events:
@@ -119,12 +119,12 @@ class DocumentConventions(Conventions):
     def _find_event(self, operation: str) -> Shape | None:
         pointer = self._operations[operation].response_schema(200, _EVENTS)
         if pointer is None or pointer in self._operations[operation].items:
-            return None  # what is said of events as a whole has no body of an error in it
+            return None  # a schema for whole events does not contain the body of an error
         failures = [response for key, response in self._listed[operation].items() if key[0] in "45d"]
         bodies = [media.schema for response in failures for media in json_media(response) if media.schema]
         return failing_event(self._samples, self._place(pointer), map(self._place, bodies))
 
     def _place(self, pointer: str) -> str:
-        """Where a schema stands that others refer to, so that it is looked at once."""
+        """Return the pointer at which references to a schema end, so that each schema is examined only once."""
         _, followed = self._document.resolve({"$ref": reference_to(pointer)})
         return followed or pointer

@@ -1,6 +1,6 @@
-"""Awaits the next event of a stream and, only if that takes a wait, does something first.
+"""Awaits the next event of a stream. If it is not available at once, something else is done before the wait.
 
-What an engine gives at once, because a burst of it lies there already, can so be sent together.
+So events that are already buffered by an engine, such as a burst, can be sent together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @types.coroutine
 def await_or(step: Awaitable[T], before_waiting: Callable[[], Awaitable[None]]) -> Generator[object, object, T]:
-    """What ``step`` gives. ``before_waiting`` is awaited when it does not give it at once."""
+    """Return the result of ``step``. If it is not available at once, ``before_waiting`` is awaited first."""
     running = step.__await__()
     try:
         waited_for = next(running)
@@ -24,7 +24,7 @@ def await_or(step: Awaitable[T], before_waiting: Callable[[], Awaitable[None]]) 
     try:
         yield from before_waiting().__await__()
     except BaseException as error:
-        # The step is told as well, for nobody can wait for it any more.
+        # The exception is thrown into the step as well, since nothing can await it any more.
         with contextlib.suppress(BaseException):
             running.throw(error)
         raise

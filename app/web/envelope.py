@@ -1,8 +1,8 @@
-"""Any exception becomes ``{"error": {"message", "type", "param", "code"}}``: the one shape of failures, unless the
-document has another and is to be followed (see `app.web.conventions`).
+"""Any exception becomes ``{"error": {"message", "type", "param", "code"}}``: the one error format, unless the document
+has its own format and the settings say to follow it (see `app.web.conventions`).
 
-Nothing of a request is logged but the kind of failure; of our own faults the places in the code, not the message of
-the exception, since that can hold what a client sent.
+Only the kind of failure is logged of a request. For our own faults the log has the traceback without the exception's
+message, which may contain data that a client sent.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .exchange import Exchange
 
 log = logging.getLogger("parley")
 
-# A client that is still sending reads no answer: what it sends after a refusal is read and dropped, within bounds,
-# so that the answer is not lost in a reset connection.
+# A client that is still sending does not read the answer. After a refusal the rest of its body is read and dropped,
+# within these limits, so that a connection reset does not lose the answer.
 _DRAIN_BYTES = 64 * 1024 * 1024
-# A small chunk takes as long as so many bytes.
+# A small chunk takes as long as this many bytes.
 _DRAIN_LEAST = 2048
 _DRAIN_SECONDS = 5.0
 
 
 def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tuple, sending: str = "") -> ApiError:
-    """The error that tells a client of an exception.
+    """Return the error that reports an exception to the client.
 
-    ``allow`` gives the methods of the path, asked only for 405; ``sending`` tells how a key is sent.
+    ``allow`` returns the methods of the path, and is called only for 405; ``sending`` says how to send a key.
     """
     if isinstance(error, ApiError):
         return error
@@ -69,7 +69,7 @@ class _OtherClientError(BadRequest):
 
 
 class EnvelopeMiddleware:
-    """Answers for every exception below it."""
+    """Turns every exception below it into an answer."""
 
     def __init__(
         self, app: ASGIApp, *, methods: Callable[[str], Sequence[str]], sending: str, conventions: Conventions = OURS
@@ -89,7 +89,7 @@ class EnvelopeMiddleware:
             exchange = Exchange.of(scope)
             error = to_api_error(exception, lambda: self.methods(scope["path"]), self.sending)
             if exchange.status:
-                # The answer has begun; a cut connection is the only honest sign left.
+                # The answer has begun: the failure can only be signalled by cutting the connection.
                 raise
             exchange.log["error"] = error.code
             body, media_type = await self.conventions.answer(operation_of(scope), error, exchange.request_id)

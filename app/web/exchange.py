@@ -1,4 +1,4 @@
-"""What is known of one request on its way through the layers, and what handlers are given of it."""
+"""The state of one request on its way through the layers, and the part of it that handlers get."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ class Exchange:
 
     @classmethod
     def of(cls, scope: Scope) -> Exchange:
-        """The exchange that the front put into an ASGI scope."""
+        """Return the exchange that the front layer put into an ASGI scope."""
         found = scope["extensions"][_KEY]
         assert isinstance(found, cls)
         return found
 
     def attach(self, scope: Scope) -> None:
-        """Put it into an ASGI scope, where `of` finds it."""
+        """Put this exchange into an ASGI scope, where `of` finds it."""
         scope.setdefault("extensions", {})[_KEY] = self
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler may ask for by a parameter called ``request``.
+    """The argument of a handler's parameter called ``request``.
 
-    ``key_name`` is the short name of the key, ``log`` holds fields for the request's line in the log (never bodies),
-    `service` gives what the application was wired with, ``headers`` are those that came, names in lower case.
-    ``unknown`` are the paths of fields that the document does not know and the body is given without, where the handler
-    answers for them.
+    ``key_name`` is the short name of the key. ``log`` holds fields for the request's line in the log (never bodies).
+    `service` returns the services that the application was wired with. ``headers`` are the request's headers, with
+    names in lower case. ``unknown`` are the paths of fields that the document does not know, if the handler decides
+    about them; they have been removed from the body.
     """
 
     id: str
@@ -63,14 +63,14 @@ class Request:
     unknown: Sequence[str] = ()
 
     def lines(self, name: str) -> list[str]:
-        """The values of all headers of a name, which is given in lower case."""
+        """Return the values of all headers of a name, which must be in lower case."""
         return [value.decode("latin-1") for key, value in self.headers if key == name.encode()]
 
     def service(self, kind: type[T]) -> T:
-        """The service of a kind that the application was wired with, such as `app.chat.service.Chat`.
+        """Return the application's service of a type, such as `app.chat.service.Chat`.
 
         Raises:
-            KeyError: it has none of that kind.
+            KeyError: the application has no service of that type.
         """
         found = self.services[kind]
         assert isinstance(found, kind)
@@ -78,7 +78,7 @@ class Request:
 
 
 def __getattr__(name: str) -> Any:
-    """What handlers of users imported from here before `parley` had it."""
+    """Return the names that users' handlers imported from here before `parley` exported them."""
     if name not in ("Event", "Reply", "Stream"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _tell_the_new_name()
@@ -88,6 +88,6 @@ def __getattr__(name: str) -> Any:
 @functools.cache
 def _tell_the_new_name() -> None:
     told = f"Import Event, Reply and Stream from parley: {__name__} has them for one more release only."
-    # Python shows a DeprecationWarning hardly anywhere but in tests; who runs a server reads its log.
+    # Python shows a DeprecationWarning almost only in tests, so the warning also goes to the server's log.
     logging.getLogger("parley").warning(told)
     warnings.warn(told, DeprecationWarning, stacklevel=3)

@@ -1,7 +1,7 @@
-"""Forms: the fields of ``application/x-www-form-urlencoded`` and ``multipart/form-data`` (RFC 7578), checked.
+"""Forms: the fields of ``application/x-www-form-urlencoded`` and ``multipart/form-data`` (RFC 7578), validated.
 
-Files go to disk piece by piece while they arrive, and are never in memory as a whole. A field is a file where the
-document says so, or where it says nothing and the client sends a file's name with it.
+Files are written to disk piece by piece while they arrive, and are never in memory as a whole. A field is a file if the
+document says so, or if the document says nothing and the client sends a file name with it.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ class FormCheck:
         return cls(form, validator, headers)
 
     async def body(self, fields: list[FormField], max_values: int) -> Json:
-        """The fields as an object that fits the schema; the values of those that are JSON may weigh ``max_values`` in
-        all, as `app.web.values` weighs them, and the pieces that a style splits a text into count as heavy ones.
+        """Return the fields as an object that fits the schema. The values in JSON fields may have a total weight of
+        ``max_values``, calculated as in `app.web.values`; the pieces that a style splits a text into count as heavy
+        values.
 
         Raises:
-            BadRequest: they do not fit it.
+            BadRequest: the fields do not fit the schema.
             ContentTooLarge: they weigh more.
         """
         if self.headers:
@@ -106,12 +107,12 @@ def _upload(field: FormField) -> Upload:
 async def read_multipart(
     first: bytes, stream: BodyStream, boundary: str, form: Form, folder: UploadFolder, memory: int
 ) -> list[FormField]:
-    """The parts of a body, which begins with the piece ``first``; what is a file is written to the folder, the rest may
-    have ``memory`` bytes in all.
+    """Return the parts of a body, which begins with the piece ``first``. Files are written to the folder; the rest may
+    have ``memory`` bytes in total.
 
     Raises:
-        BadRequest: it is no multipart body, or not a whole one.
-        ContentTooLarge: it has too many parts or headers, or too many bytes that are no files.
+        BadRequest: it is not a multipart body, or not a complete one.
+        ContentTooLarge: it has too many parts or headers, or too many bytes outside of files.
     """
     if not boundary:
         raise _invalid("its Content-Type has no boundary")
@@ -147,7 +148,7 @@ async def read_multipart(
 
 
 class _MultipartReader:
-    """What the parser calls as it comes along. It does not wait, so files are written between its calls."""
+    """The callbacks of the parser. The parser does not await, so files are written between calls of it."""
 
     def __init__(self, form: Form, folder: UploadFolder, memory: int) -> None:
         self.fields: list[FormField] = []
@@ -215,7 +216,7 @@ class _MultipartReader:
         self._field.media_type = split_type(self._headers.get("content-type", [""])[0])[0]
         if self._form.takes_file(name, named=filename is not None):
             self._file = self._folder.new()
-            # RFC 7578, section 4.2: folders in it are to be dropped.
+            # RFC 7578, section 4.2, says to drop folders in it.
             self._filename = os.path.basename(filename.replace("\\", "/")) if filename is not None else None
 
     def data(self, data: bytes, start: int, end: int) -> None:

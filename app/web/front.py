@@ -1,4 +1,4 @@
-"""The outermost layer: an id for every request, on every answer, and one line in the log for each."""
+"""The outermost layer: it gives every request an id, adds the id to every answer, and logs one line per request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .exchange import Exchange
 
 log = logging.getLogger("parley.requests")
 
-# A proxy in front may have given an id already; one that is safe to repeat in a header and a log is kept.
+# A reverse proxy may have set an id already. It is kept if it is safe to repeat in a header and a log.
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -59,7 +59,7 @@ class FrontMiddleware:
                     "id": exchange.request_id,
                     "method": scope["method"],
                     "path": scope["path"],
-                    # 499: the client went before there was an answer, as nginx has it.
+                    # 499, as in nginx: the client disconnected before there was an answer.
                     "status": exchange.status or 499,
                     "ms": round((time.perf_counter() - begin) * 1000, 1),
                     "key": exchange.key_name,
@@ -69,7 +69,8 @@ class FrontMiddleware:
 
 
 def _origin_form(target: str) -> str:
-    """The path of a target in absolute form, ``http://host/path``, which a server must accept (RFC 9112, 3.2.2)."""
+    """Return the path of a target in absolute form, ``http://host/path``, which a server must accept (RFC 9112, 3.2.2).
+    Other targets are returned as they are."""
     scheme, mark, rest = target.partition("://")
     return "/" + rest.partition("/")[2] if mark and scheme.lower() in ("http", "https") else target
 
@@ -86,7 +87,7 @@ def _as_json(line: Json) -> str:
 
 
 def _as_text(line: Json) -> str:
-    # The path is the client's: shown so that no line break or escape sequence of its reaches a terminal.
+    # The client chooses the path: it is escaped so that no line break or escape sequence reaches a terminal.
     return " ".join(
         f"{name}={value if isinstance(value, (int, float)) else _plain(str(value))}"
         for name, value in line.items()

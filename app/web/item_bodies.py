@@ -1,4 +1,4 @@
-"""Bodies that are sequences of items, read to lists: each item is parsed and held against the document by itself."""
+"""Bodies that are sequences of items, read into lists. Each item is parsed and validated by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .values import HEAVY, check_weight, weigh
 
 
 async def read_items(framing: Framing, raw: bytes, decode: Callable[[bytes], str], most: int) -> list[object]:
-    """The items of a body, which may weigh ``most`` in all, as `app.web.values` weighs them, an item counting as a
-    heavy value besides what is in it. ``decode`` makes text of the bytes of an event stream.
+    """Return the items of a body. They may have a total weight of ``most``, calculated as in `app.web.values`; an item
+    counts as a heavy value in addition to its content. ``decode`` decodes the bytes of an event stream.
 
     Raises:
-        BadRequest: one is not JSON.
+        BadRequest: an item is not JSON.
         ContentTooLarge: they weigh more.
     """
     if framing == "events":
@@ -26,7 +26,7 @@ async def read_items(framing: Framing, raw: bytes, decode: Callable[[bytes], str
         check_weight(weight, most)
         events = events_in(decode(raw))
         for event in events:
-            # Data may be JSON, and is parsed where it is held against a schema.
+            # Data may be JSON, and is parsed when it is validated against a schema.
             weight = await weigh(event["data"].encode(), most, weight)
         return list(events)
     check_weight(HEAVY * raw.count(b"\x1e" if framing == "records" else b"\n"), most)
@@ -42,7 +42,7 @@ async def read_items(framing: Framing, raw: bytes, decode: Callable[[bytes], str
 
 
 def check_items(framing: Framing, validator: Validator, items: list[object]) -> None:
-    """Raise `BadRequest`, with its place, for the first item that is not as its schema says."""
+    """Raise `BadRequest`, with its place, for the first item that does not fit its schema."""
     for index, item in enumerate(items):
         made = readings(item) if framing == "events" and isinstance(item, dict) else [item]
         if not any(map(validator.is_valid, made)):

@@ -1,4 +1,4 @@
-"""The API keys in force: held as SHA-256 digests, told apart by a short name, made when there is none."""
+"""The API keys in force: stored as SHA-256 digests, identified by a short name, generated if none is configured."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _KEY_FILE = "api-key"
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Digests of all keys that open the server. ``generated`` is the key that the server made for itself, if any:
-    the only one that is ever shown."""
+    """Digests of all keys that the server accepts. ``generated`` is the key that the server generated, if any: the only
+    one that is ever shown."""
 
     digests: tuple[bytes, ...]
     generated: str | None = None
@@ -33,14 +33,14 @@ class KeyRing:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The short names, in the order of the keys."""
+        """Return the short names, in the order of the keys."""
         return tuple(digest.hex()[:8] for digest in self.digests)
 
     def find(self, token: str) -> str | None:
-        """The short name of the key that equals a token, or None.
+        """Return the short name of the key that equals a token, or None.
 
-        Takes the same time whichever key it is, and whether it is one: digests are compared in constant time, and all
-        of them.
+        The time does not depend on which key it is, or whether it is one: all digests are compared, each in constant
+        time.
         """
         given = sha256(token.encode("utf-8", "surrogatepass")).digest()
         found = None
@@ -51,7 +51,7 @@ class KeyRing:
 
 
 def load_keys(settings: Settings) -> KeyRing:
-    """The configured keys; without any, the generated one, made at the first call on this machine.
+    """Return the configured keys; if there are none, the generated one, made at the first call on this machine.
 
     Raises:
         ConfigurationError: the key file cannot be read or holds no key, or no key can be stored.
@@ -69,8 +69,8 @@ def load_keys(settings: Settings) -> KeyRing:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only: loopback, or the path of a unix socket. No address at all
-    means every one."""
+    """Return whether an address can be reached from this machine only: loopback, or the path of a unix socket. An empty
+    address means all addresses."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -108,8 +108,8 @@ def _generated_key(folder: Path) -> str:
 
 
 def _create_once(path: Path, text: str) -> None:
-    """Create a file for the owner's eyes only, whole or not at all, and never over an existing one."""
-    # mkstemp opens with O_CREAT|O_EXCL and mode 0600; the link fails when another process was first.
+    """Create a file atomically, readable by its owner only. An existing file is never replaced."""
+    # mkstemp opens with O_CREAT|O_EXCL and mode 0600; the link fails if another process was first.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "w") as file:

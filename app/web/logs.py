@@ -1,4 +1,4 @@
-"""Logs go to stderr, a line each: what happens to the server, and one line for each request."""
+"""Logs go to stderr: one line for each event of the server, and one line for each request."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 
 
 def configure_logs() -> None:
-    """Give our loggers a handler unless the program around has done so. May be called again."""
-    # The reader of multipart forms would log the bytes that it does not understand.
+    """Give our loggers a handler unless the surrounding program has done so. May be called again."""
+    # The parser of multipart forms would log the bytes that it cannot parse.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
     logger = logging.getLogger("parley")
     if logger.handlers or logging.getLogger().handlers:

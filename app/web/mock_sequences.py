@@ -1,4 +1,4 @@
-"""What a mock sends as a sequence of items, events as a whole or values of JSON, that fits the document."""
+"""The sequences that a mock sends: whole events or JSON values that fit the document."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .answers import Event
 from .prefer import Preferences
 
 DONE = "[DONE]"
-# How many items a sequence has whose items are all of one kind.
+# The number of items in a sequence whose items are all of one kind.
 OF_ONE_KIND = 3
-# The names of events that tell of failures.
+# The names of events that report failures.
 _FAILURES = frozenset({"error", "failed", "incomplete", "cancelled", "expired"})
 
 
 def says_done(media: ResponseMedia, samples: Samples) -> bool:
-    """Whether a stream of events ends with ``[DONE]``: where items are described it does if they say so, else always,
-    as the clients of such streams expect."""
+    """Return whether a stream of events ends with ``[DONE]``. If the document describes its items, it does so if their
+    schema says so; else it always does, as the clients of such streams expect."""
     if media.item is None:
         return True
     return samples.fits(media.item, {"data": DONE}) and not samples.fits(media.item, {"data": DONE.lower()})
 
 
 def whole_events(media: ResponseMedia, wanted: Preferences, samples: Samples) -> list[Event]:
-    """The events of a stream whose schema is that of an event: those of the examples, or one of each kind.
+    """Return the events of a stream whose schema describes whole events: those of the examples, or one of each kind.
 
     Raises:
         NoInstance: none was found.
@@ -49,7 +49,7 @@ def whole_events(media: ResponseMedia, wanted: Preferences, samples: Samples) ->
 
 
 def items(media: ResponseMedia, wanted: Preferences, samples: Samples) -> list[Any]:
-    """The items of a sequence of JSON values; raises what `whole_events` does."""
+    """Return the items of a sequence of JSON values; raises what `whole_events` does."""
     if media.schema is None:
         return [{}] * OF_ONE_KIND
     if not media.is_item:
@@ -70,7 +70,7 @@ def items(media: ResponseMedia, wanted: Preferences, samples: Samples) -> list[A
 
 
 def _given(media: ResponseMedia, wanted: Preferences) -> Iterable[Any]:
-    """The items of the examples: an example is the list of all, or one."""
+    """Return the items of the examples: an example is a list of all items, or one item."""
     named = [media.examples[wanted.example]] if wanted.example is not None else media.examples.values()
     return [item for value in named for item in (value if isinstance(value, list) else [value])]
 
@@ -82,7 +82,7 @@ def _one_of_each(kinds: Sequence[str], schema: str, seed: int | None, samples: S
         except NoInstance:
             continue
         if isinstance(event, dict):
-            # Without data a client is told of no event.
+            # A client ignores an event without data.
             event = {**event, "data": event.get("data", "")}
             fields = {name: event[name] for name in ("data", "event", "id", "retry") if name in event}
             if _can_be_written(fields) and _fits(schema, fields, samples):

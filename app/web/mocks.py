@@ -1,7 +1,7 @@
-"""Handlers for operations that have none: they answer as the document says, from its examples or made from its schemas.
+"""Handlers for operations without one: their answers come from the document's examples, or are made from its schemas.
 
-A client asks for more by ``Prefer`` (see `app.web.prefer`) and ``Accept``. Whatever is answered fits the document; for
-what cannot be made there is an error that says so.
+A client chooses an answer with ``Prefer`` (see `app.web.prefer`) and ``Accept``. Every answer fits the document; if it
+cannot be made, an error says so.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from .exchange import Request
 from .prefer import Preferences, acceptable, read_preferences
 
 _EMPTY = (204, 205, 304)
-# How many events a stream has whose events are all of one kind.
+# The number of events in a stream whose events are all of one kind.
 _EVENTS_OF_ONE_KIND = 3
-# Headers that the server itself sets, or that say how a message is transferred.
+# Headers that the server itself sets, or that control the transfer of a message.
 _OWN_HEADERS = frozenset(
     {"content-type", "content-length", "transfer-encoding", "connection", "date", "server", "x-request-id"}
 )
-# The last words of the types of events that begin and end a stream, and of those that tell of failures.
+# The last words of the event types that begin and end a stream, and of those that report failures.
 _ORDER = {"created": 0, "queued": 1, "in_progress": 2, "completed": 4}
 _FAILURES = frozenset({"error", "failed", "incomplete", "cancelled", "expired"})
 
 
 class Mocks:
-    """Makes the handlers."""
+    """Makes the mock handlers."""
 
     def __init__(self, document: Document, schemas: Schemas, conventions: Conventions) -> None:
         self._document = document
@@ -51,7 +51,7 @@ class Mocks:
         self._samples = Samples(schemas)
 
     def handler(self, operation: Operation) -> Callable[..., Awaitable[Reply | Stream]]:
-        """A handler, as `app.web.view` wants one."""
+        """Return a mock handler for an operation, in the form that `app.web.view` expects."""
         end = partial(self._conventions.end, operation.key)
         mock = _Mock(operation, responses(self._document, operation), self._samples, end)
 
@@ -60,14 +60,14 @@ class Mocks:
             if preferences.dynamic and preferences.seed is None:
                 preferences = replace(preferences, seed=secrets.randbits(32))
             request.log["mock"] = "dynamic" if preferences.dynamic else "static"
-            # A search may take long: others are served meanwhile.
+            # A search may take long, so it runs in a thread while other requests are served.
             return await asyncio.to_thread(partial(mock.answer, preferences, ", ".join(request.lines("accept")), body))
 
         return answer
 
 
 class _Mock:
-    """``end`` gives what ends a stream."""
+    """The mock of one operation. ``end`` returns the end marker of a stream."""
 
     def __init__(
         self, operation: Operation, listed: Mapping[str, Response], samples: Samples, end: Callable[[], bytes]
@@ -114,7 +114,7 @@ class _Mock:
         found += [self.listed["default"]] if "default" in self.listed else []
         found += [r for r in self.listed.values() if r.key[0] in "345"]
         if not found:
-            return Response("204", (), ()), 204  # the document does not say what there is to say
+            return Response("204", (), ()), 204  # the document lists no answers
         return found[0], found[0].status
 
     def _value(self, media: ResponseMedia, wanted: Preferences) -> Any:
@@ -139,7 +139,7 @@ class _Mock:
         return pointer is None or self.samples.fits(pointer, value)
 
     def _echo(self, value: Any, media: ResponseMedia, wanted: Preferences, status: int, body: object) -> Any:
-        """What the request says of a plain property that its answer has too, such as ``model``, holds in the answer."""
+        """Return the answer, with the request's values for plain properties that both have, such as ``model``."""
         if wanted.example is not None or status >= 400 or not isinstance(value, dict) or not isinstance(body, dict):
             return value
         for name in value.keys() & body.keys():
@@ -165,11 +165,11 @@ class _Mock:
                 return Stream(_one_by_one(events), headers, named=True, done=done)
             text = b"".join(map(sse.named_event, events)) + (self.end() if done else b"")
             return Reply(text, status, headers, EVENTS)
-        # The schema is that of the whole text.
+        # The schema describes the whole text.
         return Reply(_text(events[0], EVENTS), status, headers, EVENTS)
 
     def _events(self, media: ResponseMedia, wanted: Preferences) -> list[Any]:
-        """A schema for events is that of the data of one: a stream has one of each branch of a union, or a few."""
+        """Return a stream's events: one per branch of the schema, which describes one event's data, or a few."""
         if wanted.example is not None:
             return [self._value(media, wanted)]
         branches = self.samples.branches(media.schema) if media.schema else []
@@ -193,7 +193,7 @@ class _Mock:
         return [self.samples.sample(schema, seed) for seed in seeds]
 
     def _failures(self, branches: Sequence[str]) -> list[str]:
-        """Those branches of a union of events that the document lists as bodies of failures too, unless all are."""
+        """Return the branches of a union of events that are also bodies of failures in the document, unless all are."""
         pointers = [m.schema for r in self.listed.values() if r.key[0] != "2" for m in r.media if m.schema]
         bodies = {branch for pointer in pointers for branch in self.samples.branches(pointer)}
         found = [branch for branch in branches if branch in bodies]
@@ -231,8 +231,8 @@ class _Mock:
 
 
 def _media(listed: Sequence[ResponseMedia], example: str | None, accept: str, body: object) -> ResponseMedia:
-    """The media type to answer with: events where the request says so, else what is accepted, JSON rather than others
-    and events last."""
+    """Return the media type of the answer: events if the request asks for a stream, else the best accepted one; among
+    equals, JSON comes first and events last."""
     if example is not None:
         having = [media for media in listed if example in media.examples]
         if not having:
@@ -259,7 +259,7 @@ def _unknown_example(names: Sequence[str]) -> BadRequest:
 
 
 def _concrete(media_type: str) -> str:
-    """The media type to name where the document has a range: one in it."""
+    """Return a concrete media type: if the document has a range, one that is in it."""
     kind, _, rest = media_type.partition("/")
     if not rest.startswith("*"):
         return media_type
@@ -281,7 +281,7 @@ def _text(value: object, media_type: str) -> str:
         raise NoInstance("parts are not made")
     if isinstance(value, str):
         return value
-    if "json" in media_type.lower():  # one of the forms with a value a line
+    if "json" in media_type.lower():  # a format with one value per line
         return json.dumps(value) + "\n"
     if isinstance(value, (dict, list)):
         raise NoInstance(f"how a structure is written as {media_type} is not known")
@@ -289,7 +289,7 @@ def _text(value: object, media_type: str) -> str:
 
 
 def _simple(value: object) -> str:
-    """A header's value in the style ``simple`` (OpenAPI 3.1.1, section 4.8.12.3)."""
+    """Return a header's value in the style ``simple`` (OpenAPI 3.1.1, section 4.8.12.3)."""
     if isinstance(value, dict):
         return ",".join(f"{name},{_simple(item)}" for name, item in value.items())
     if isinstance(value, list):
@@ -298,7 +298,7 @@ def _simple(value: object) -> str:
 
 
 def _place(event: Json) -> tuple[int, int]:
-    """Where in a stream an event stands; the whole is completed after its parts."""
+    """Return the sort key of an event in its stream: the whole is completed after its parts."""
     order = _ORDER.get(_last_word(event), 3)
     return order, -str(event.get("type")).count(".") if order > 3 else 0
 

@@ -1,8 +1,8 @@
-"""What the server shows besides the operations of its document, without a key: the document itself, Swagger UI,
-and whether it lives and can answer.
+"""The pages that the server has besides the operations of its document, without a key: the document itself, Swagger UI,
+and the probes for liveness and readiness.
 
-A path of the document wins over any of these, and these win over its templates: a closer path comes first, as OpenAPI
-has it, so that a document with ``/{id}`` has its Swagger UI and can be probed too."""
+A path of the document has precedence over these pages, and they have precedence over its path templates: as in OpenAPI,
+the more specific path comes first. So a document with ``/{id}`` has its Swagger UI and can be probed too."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .view import PENDING, PendingReply, ReplyEncoder
 
 _OWN = Path(__file__).parent / "ui"
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
-# What Swagger UI needs of its own files, and nothing else: no inline script, no other host.
+# Allows Swagger UI its own files and nothing else: no inline script, no other host.
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# What is shown is asked for again each time, and answered briefly where it is the same.
+# Clients revalidate a page each time, and get a short answer if it has not changed.
 _SHOWN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 # The files of the page, each with its folder.
 _FILES = {
@@ -40,7 +40,7 @@ _FILES = {
 
 
 class Pages:
-    """The pages of a server. ``ready`` is asked by ``/healthz``."""
+    """The pages of a server. ``/healthz`` calls ``ready``."""
 
     def __init__(self, document: Document, paths: Paths, ready: Callable[[], Awaitable[bool]]) -> None:
         self.document = document
@@ -78,12 +78,12 @@ class Pages:
             app.add_url_rule(rule, f"parley_page_{number}", view, methods=["GET"], provide_automatic_options=False)
 
     def methods(self, path: str) -> list[str]:
-        """The methods that a path answers, the document's and ours."""
+        """Return the methods that a path answers, the document's and ours."""
         ours = ("GET", "HEAD") if path in self.rules else ()
         return sorted({*self.paths.methods(path), *ours})
 
     def _index(self) -> flask.Response:
-        # Relative, so that it holds behind a proxy that serves us below a path of its own.
+        # Relative, so that it is right behind a proxy that serves us below a path prefix.
         folder = flask.request.path.rpartition("/")[0] + "/"
         page = next((rule for rule in (self.ui, f"{self.document.base_path}/openapi.json") if rule in self.rules), None)
         if page is None:
@@ -129,7 +129,7 @@ class Pages:
         return self._shown(body, self.tags[media_type], media_type)
 
     def _shown(self, body: bytes, tag: str, media_type: str | None) -> flask.Response:
-        """An answer with bytes that all answers share: none has a copy of its own while a client reads it."""
+        """Return an answer whose bytes all answers share: no answer has its own copy while a client reads it."""
         response = flask.Response(body, mimetype=media_type)
         response.headers["etag"] = f'"{tag}"'
         response.headers.update(_SHOWN)
@@ -154,7 +154,7 @@ class Pages:
 
 def _pending(reply: Coroutine[Any, Any, Reply]) -> flask.Response:
     flask.request.environ[PENDING] = PendingReply(ReplyEncoder(), reply)
-    return flask.Response()  # never sent: the bridge sends what the coroutine gives
+    return flask.Response()  # never sent: the bridge sends the coroutine's result
 
 
 def _tag(body: bytes) -> str:
@@ -163,6 +163,6 @@ def _tag(body: bytes) -> str:
 
 @cache
 def _content(file: Path) -> tuple[bytes, str]:
-    """The content of one of our files, and its tag."""
+    """Return the content of one of our files, and its entity tag."""
     body = file.read_bytes()
     return body, _tag(body)

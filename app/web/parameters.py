@@ -1,4 +1,4 @@
-"""The parameters of a request: taken from its path, query, headers and cookies, read in their styles, checked."""
+"""The parameters of a request: extracted from path, query, headers and cookies, parsed by their styles, validated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..errors import BadRequest
 from ..jsontypes import Json
 from .bodies import parse_json
 
-# What may stand in a path as it is (RFC 3986, section 3.3).
+# The characters that may be unencoded in a path (RFC 3986, section 3.3).
 _IN_PATH = "/:@!$&'()*+,;=~"
 _ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 # Without the dot, which is a delimiter of the style `label`.
@@ -37,17 +37,17 @@ class ParameterReader:
             place: frozenset(p.name for p in operation.parameters if p.location == place)
             for place in ("path", "query", "header", "cookie")
         }
-        # The router decodes a path before it splits it, so what has delimiters of its own is split here once more.
+        # The router decodes a path before it splits it, so parameters with their own delimiters are split again here.
         self._path: re.Pattern[str] | None = None
         self._in_path = list(templates(operation.url))
         if any(p.location == "path" and not (p.is_text and p.style == "simple") for p in operation.parameters):
             self._path = _path_pattern(operation.url)
 
     def read(self, scope: Scope) -> Json:
-        """The parameters that are there, by their keys.
+        """Return the parameters that the request has, by their keys.
 
         Raises:
-            BadRequest: one is missing or is not as the document says.
+            BadRequest: a parameter is missing or does not fit the document.
         """
         found: Json = {}
         query = split_query(scope["query_string"].decode("latin-1")) if self._names["query"] else []
@@ -68,7 +68,7 @@ class ParameterReader:
             else:
                 readings = read_pairs(parameter, query if location == "query" else cookies, self._names[location])
                 if parameter.allow_empty and (name, "") in query and validator and not _fitting(validator, readings):
-                    readings, validator = [""], None  # an empty value passes whatever the schema says
+                    readings, validator = [""], None  # an empty value is valid whatever the schema says
             if readings is not None:
                 found[parameter.key] = choose(parameter, validator, readings)
             elif parameter.required:
@@ -76,7 +76,7 @@ class ParameterReader:
         return found
 
     def _segments(self, scope: Scope) -> dict[str, str]:
-        """The parts of the path as they were sent."""
+        """Return the path parameters as they were sent, not decoded."""
         assert self._path is not None
         raw = scope.get("raw_path") or b""
         match = self._path.fullmatch(_ENCODED.sub(_normal, raw.decode("latin-1").partition("?")[0]))
@@ -84,12 +84,12 @@ class ParameterReader:
 
 
 def validator_of(parameter: Parameter, schemas: Schemas) -> Validator | None:
-    """The validator of a parameter's schema for requests; None: it has no schema."""
+    """Return the validator of a parameter's schema for requests; None: it has no schema."""
     return schemas.validator(parameter.schema, "request") if parameter.schema else None
 
 
 def read_header(parameter: Parameter, values: list[str]) -> list[object] | None:
-    """What the header fields of a parameter's name may mean; None: there are none.
+    """Return the possible readings of the header fields with a parameter's name; None: there are none.
 
     Raises:
         BadRequest: they cannot be read.
@@ -100,7 +100,7 @@ def read_header(parameter: Parameter, values: list[str]) -> list[object] | None:
 
 
 def choose(parameter: Parameter, validator: Validator | None, readings: list[object], at: str | None = None) -> object:
-    """The first reading that the schema allows; ``at`` is put before the parameter's name in an error.
+    """Return the first reading that the schema allows; ``at`` is put before the parameter's name in an error.
 
     Raises:
         BadRequest: the schema allows none.
@@ -114,7 +114,7 @@ def choose(parameter: Parameter, validator: Validator | None, readings: list[obj
 
 
 def missing(parameter: Parameter, at: str | None = None) -> BadRequest:
-    """The error of a required parameter that is not there."""
+    """Return the error for a required parameter that is missing."""
     name = f"{at}.{parameter.name}" if at else parameter.name
     return BadRequest(
         f"Missing required parameter: '{name}'{parameter.place}.", param=name, code="missing_required_parameter"
@@ -134,7 +134,7 @@ def _header_text(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")  # any byte may stand in a field (RFC 9110, section 5.5)
+        return value.decode("latin-1")  # a field may contain any byte (RFC 9110, section 5.5)
 
 
 def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> list[object] | None:
@@ -155,13 +155,13 @@ def _read_path(parameter: Parameter, scope: Scope, segments: dict[str, str]) -> 
 
 
 def _read_query(parameter: Parameter, raw: str) -> list[object] | None:
-    """The query as one parameter (OpenAPI 3.2.0, "Parameter Locations"); None: there is none."""
+    """Read the query as one parameter (OpenAPI 3.2.0, "Parameter Locations"); None: there is no query."""
     if not raw:
         return None
     if parameter.encodings is None:
         return _read_document(parameter, [decode(raw, name=parameter.name)])
     fields = [FormField(name, decode(value, plus=True, name=name), raw=value) for name, value in split_query(raw)]
-    # Nothing in it waits: a query is short.
+    # The coroutine never waits, since a query is short.
     reading = Form(parameter.shape, parameter.encodings).values(fields, _parse)
     try:
         reading.send(None)
@@ -175,7 +175,7 @@ async def _parse(text: str) -> object:
 
 
 def _read_document(parameter: Parameter, texts: list[str]) -> list[object] | None:
-    """A parameter that is a document of a media type."""
+    """Read a parameter that is a document of a media type; None: the parameter is missing."""
     if not texts:
         return None
     if len(texts) > 1:
@@ -197,7 +197,7 @@ def _read_document(parameter: Parameter, texts: list[str]) -> list[object] | Non
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
-    """A pattern for the raw form of paths, normalised as by `_normal`, with a group for each parameter."""
+    """Return a pattern for the raw form of paths, normalised by `_normal`, with a group for each parameter."""
     literals = [re.escape(_ENCODED.sub(_normal, quote(part, safe=_IN_PATH))) for part in re.split(r"\{[^}]*\}", path)]
     gaps = ["([^/]+)"] * (len(literals) - 1)
     if gaps and path.endswith("}"):
@@ -208,6 +208,7 @@ def _path_pattern(path: str) -> re.Pattern[str]:
 
 
 def _normal(match: re.Match[str]) -> str:
-    """RFC 3986, sections 6.2.2.1 and 6.2.2.2: unreserved characters are not encoded, the rest is in upper case."""
+    """Normalise an escape (RFC 3986, sections 6.2.2.1 and 6.2.2.2): decode an unreserved character, else use upper
+    case."""
     character = chr(int(match[0][1:], 16))
     return character if _UNRESERVED.fullmatch(character) else match[0].upper()

@@ -1,5 +1,5 @@
-"""Bodies of ``multipart/mixed`` and its like, whose parts have no names: each is read by its own Content-Type, as a
-value of JSON, a text or bytes (RFC 2046, section 5.1; OpenAPI 3.2.0, "Encoding ``multipart`` Media Types")."""
+"""Bodies of ``multipart/mixed`` and similar types, whose parts have no names. Each part is read by its own
+Content-Type, as JSON, text or bytes (RFC 2046, section 5.1; OpenAPI 3.2.0, "Encoding ``multipart`` Media Types")."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HeaderChecks = list[tuple[Parameter, Validator | None]]
 
 @dataclass(slots=True)
 class Part:
-    """One part; names of ``headers`` are in lower case."""
+    """One part; the names of ``headers`` are in lower case."""
 
     headers: dict[str, list[str]] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
@@ -36,13 +36,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PartCheck:
-    """How a document says that the part at a place is written."""
+    """What a document says about the encoding of the part at a position."""
 
     encoding: Encoding
     headers: HeaderChecks
 
     def check(self, part: Part, media_type: str, place: str) -> None:
-        """Raise `BadRequest` for a part of another media type, or with headers that are not as the document says."""
+        """Raise `BadRequest` if a part has another media type, or its headers do not fit the document."""
         wanted = MediaTypes(dict.fromkeys(self.encoding.media_types, True))
         if wanted and not wanted.find(media_type):
             raise BadRequest(
@@ -59,10 +59,10 @@ class PartCheck:
 
 
 def split_parts(raw: bytes, boundary: str) -> list[Part]:
-    """The parts of a body.
+    """Return the parts of a body.
 
     Raises:
-        BadRequest: it is no multipart body, or not a whole one.
+        BadRequest: it is not a multipart body, or not a complete one.
         ContentTooLarge: it has too many parts.
     """
     if not boundary:
@@ -91,10 +91,10 @@ def split_parts(raw: bytes, boundary: str) -> list[Part]:
 
 
 async def read_parts(parts: list[Part], prefix: Sequence[PartCheck], rest: PartCheck | None, most: int) -> list[object]:
-    """What the parts are, those that are JSON parsed, which may weigh ``most`` in all.
+    """Return the values of the parts: JSON parsed, text or bytes. Those in JSON may have a total weight of ``most``.
 
     Raises:
-        BadRequest: one cannot be read, or is not written as the document says.
+        BadRequest: a part cannot be read, or is not encoded as the document says.
         ContentTooLarge: they weigh more.
     """
     weight, found = 0, []
@@ -121,12 +121,12 @@ async def read_parts(parts: list[Part], prefix: Sequence[PartCheck], rest: PartC
 
 
 def shown(value: object) -> object:
-    """What a validator sees of a part: of bytes their number, as that of a text's characters."""
+    """Return the value that a validator sees for a part: for bytes, a text with as many characters."""
     return "-" * min(len(value), 1 << 20) if isinstance(value, bytes) else value
 
 
 class _Reader:
-    """What the parser calls as it comes along."""
+    """The callbacks of the parser."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []

@@ -1,4 +1,4 @@
-"""What a client asks of a mock: the header ``Prefer`` (RFC 7240) in the words that Prism has for it, and ``Accept``."""
+"""How a client controls a mock: the header ``Prefer`` (RFC 7240), with the preferences of Prism, and ``Accept``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from ..contract.media import split_type
 from ..errors import BadRequest
 
-# What stands between commas or semicolons, or between commas only, outside of quotes; takes time as the length does.
+# The text between commas or semicolons, or between commas only, outside of quotes. The patterns take linear time.
 _PREFERENCES = re.compile(r'(?:"[^"]*"|[^",;])+')
 _RANGES = re.compile(r'(?:"[^"]*"|[^",])+')
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LARGEST_SEED = 2**63
 
-# These ask for the bytes of an answer as they are, whatever its type: what clients send that download files.
+# These ask for the raw bytes of an answer, whatever its type. Clients that download files send them.
 _ANY_BYTES = ("application/binary", "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """``code``: the status; ``example``: the name of an example of the document; ``dynamic``: random values, the same
+    """``code``: the status; ``example``: the name of an example in the document; ``dynamic``: random values, the same
     for the same ``seed``."""
 
     code: int | None = None
@@ -30,7 +30,7 @@ class Preferences:
     seed: int | None = None
 
     def applied(self) -> dict[str, str]:
-        """The header that tells what was honoured (RFC 7240, section 3)."""
+        """Return the header that says which preferences were honoured (RFC 7240, section 3)."""
         values = {"code": self.code, "example": self.example, "dynamic": self.dynamic or None, "seed": self.seed}
         texts = {name: value for name, value in values.items() if value is not None}
         text = ", ".join(f"{name}={_word(value)}" for name, value in texts.items())
@@ -45,8 +45,8 @@ def _word(value: object) -> str:
 
 
 def read_preferences(lines: Iterable[str]) -> Preferences:
-    """The preferences of all ``Prefer`` headers of a request. Others than ours are ignored, as the standard has it;
-    of the same one twice the first holds. A semicolon divides as a comma does, for none of ours has parameters.
+    """Return the preferences of all ``Prefer`` headers of a request. As the standard says, unknown preferences are
+    ignored, and the first of duplicates counts. A semicolon separates like a comma, since ours have no parameters.
 
     Raises:
         BadRequest: a value cannot be read.
@@ -61,7 +61,7 @@ def read_preferences(lines: Iterable[str]) -> Preferences:
         raise _refused("dynamic", "true or false")
     seed = _number(found, "seed", 0, _LARGEST_SEED, "a whole number of at least 0")
     example = found.get("example") or None
-    # An example by its name leaves nothing to chance.
+    # A named example leaves nothing to be random.
     random = example is None and (dynamic in ("", "true") or (seed is not None and dynamic is None))
     return Preferences(
         code=_number(found, "code", 200, 599, "a status from 200 to 599"),
@@ -85,8 +85,8 @@ def _refused(name: str, rule: str) -> BadRequest:
 
 
 def acceptable(accept: str, offered: Sequence[str]) -> str | None:
-    """The one of some media types that ``Accept`` prefers (RFC 9110, section 12.5.1), the first where it is all one;
-    None: it accepts none. A client that takes any bytes gets them, whatever their type."""
+    """Return the offered media type that ``Accept`` prefers (RFC 9110, section 12.5.1), the first of equals; None: it
+    accepts none. A client that accepts any bytes gets them, whatever their type."""
     ranges = [_range(part) for part in _RANGES.findall(accept) if part.strip()]
     if not ranges:
         return offered[0] if offered else None
@@ -107,7 +107,7 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def _quality(ranges: Sequence[tuple[str, float]], media_type: str) -> float:
-    """The quality of the closest range that a media type is in."""
+    """Return the quality of the most specific range that contains a media type."""
     plain = split_type(media_type)[0]
     for wanted in (plain, plain.partition("/")[0] + "/*", "*/*"):
         found = [quality for kind, quality in ranges if kind == wanted]

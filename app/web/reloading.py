@@ -1,7 +1,7 @@
-"""For development: an application that follows its document while it runs.
+"""For development: an application that reloads its document while it runs.
 
-A change of the document is looked for several times a second; what it makes of the application is built beside the one
-in force and takes its place whole, between two requests. Where nothing can be built, the old one stays and the log says
+The files are checked for changes several times a second. After a change, a new application is built alongside the
+current one and replaces it as a whole, between two requests. If none can be built, the old one stays and the log says
 why.
 """
 
@@ -28,10 +28,11 @@ Stamp = tuple[int, int, int] | None
 
 
 class Reloading:
-    """An ASGI application in front of one that changes.
+    """An ASGI application that delegates to a replaceable one.
 
-    ``first`` makes the one that opens and closes what all share, at the start and the end of the worker; ``build``
-    makes its successors, which open nothing. ``files`` are those to watch, asked for again after each change.
+    ``first`` builds the application that opens and closes the shared resources, when the worker starts and ends;
+    ``build`` builds its successors, which open nothing. ``files`` returns the files to watch, and is called again after
+    each change.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Reloading:
         self._files = files
         self._shown = shown
         self._watched = tuple(files())
-        # Always taken before the files are read: what is saved between is built from, or is seen as a change.
+        # Always taken before the files are read: a file that is saved in between is either used or seen as changed.
         self._stamps = self._read_stamps()
         self._first = self._current = first()
         self._watch: asyncio.Task[None] | None = None
@@ -71,7 +72,7 @@ class Reloading:
         while True:
             await asyncio.sleep(_SECONDS)
             stamps = self._read_stamps()
-            # A file that was not watched before counts as changed: when it was read, nothing was known of it.
+            # A file that was not watched before counts as changed: it had no stamp yet when it was read.
             if stamps.items() <= self._stamps.items():
                 continue
             saved = any(stamps.get(path, stamp) != stamp for path, stamp in self._stamps.items())
@@ -82,7 +83,7 @@ class Reloading:
                 built = await asyncio.to_thread(self._build)
             except ConfigurationError as error:
                 if isinstance(error, DocumentError):
-                    # What is to be mended may be a file that the document did not refer to before.
+                    # The file to fix may be one that the document did not refer to before.
                     self._watched = tuple(dict.fromkeys((*self._watched, *error.files)))
                 if saved:
                     log.error("the document has changed, but not into one that can be served: %s", error)
@@ -90,7 +91,7 @@ class Reloading:
                 log.exception("the document has changed, but not into one that can be served")
             else:
                 self._current = built
-                # The one before goes round in circles, which are large for a large document.
+                # The previous application is in reference cycles, which are large for a large document.
                 await asyncio.to_thread(gc.collect)
                 log.info("the document %s has changed and is in force", self._shown)
 
@@ -102,4 +103,4 @@ def _stamp(path: Path) -> Stamp:
     with contextlib.suppress(OSError):
         status = path.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino
-    return None  # editors replace files: for a moment there is none
+    return None  # editors replace files: for a moment the file does not exist

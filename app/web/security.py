@@ -1,6 +1,6 @@
-"""The security functions: which key does a request show, by the schemes of the document?
+"""The security functions: they find the key that a request sends, according to the document's security schemes.
 
-Connexion asks for one per security scheme. They run on the event loop, so they only hash and compare.
+Connexion requires one function per security scheme. They run on the event loop, so they only hash and compare.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..jsontypes import Json
 from .exchange import Exchange
 from .keys import KeyRing, is_loopback
 
-# Gives what a request shows for a scheme; None: nothing.
+# Returns the credential that a request sends for a scheme; None: it sends none.
 Reader = Callable[[Scope], str | None]
 
 
 def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, SecurityHandler]:
-    """Connexion's handlers by kind of scheme, opened by a key ring: ``bearer`` (RFC 6750), ``basic`` (RFC 7617, the
-    password is a key) and ``apiKey``.
+    """Return Connexion's handlers by kind of scheme; they accept the keys of a key ring. The kinds are ``bearer``
+    (RFC 6750), ``basic`` (RFC 7617, the password is a key) and ``apiKey``.
 
-    ``loopback_only`` refuses every key on connections that came in by another address: the start refuses such an
-    address when only the generated key is there, but other servers' hooks, or none, may be in force.
+    ``loopback_only`` refuses every key on connections to an address other than loopback. Our startup hook already
+    refuses to listen there when the only key is the generated one, but another server may run without that hook.
     """
 
     def identify(read: Reader, scope: Scope) -> str | None:
@@ -58,7 +58,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
 
 
 def _authorization(scope: Scope) -> tuple[str, str]:
-    """Scheme, in lower case, and credentials."""
+    """Return the scheme, in lower case, and the credentials."""
     given = _headers(scope, b"authorization")
     if len(given) > 1:
         raise Unauthorized("There is more than one Authorization header. Send one.")
@@ -95,7 +95,7 @@ def _api_key_reader(place: str, name: str) -> Reader:
         return lambda scope: _one(name, [v for cookies in _headers(scope, b"cookie") for v in _cookie(cookies, name)])
     header = name.lower().encode("latin-1")
     if header == b"authorization":
-        # Such documents mean either the bare key or a scheme before it.
+        # Such documents mean either the bare key or the key after a scheme.
         return lambda scope: _read_bearer(scope) or (_one(name, _headers(scope, header)) or "").strip(" \t")
     return lambda scope: (_one(name, _headers(scope, header)) or "").strip(" \t")
 

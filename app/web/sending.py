@@ -1,6 +1,6 @@
-"""Awaits what a handler gives, and sends it: whole, or event by event while the client reads.
+"""Awaits a handler's result and sends it: whole, or event by event while the client reads.
 
-When the client goes, the handler is cancelled or its stream closed, and so is whatever it waits for.
+When the client disconnects, the handler is cancelled or its stream closed, together with whatever it waits for.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from .exchange import Exchange
 from .view import PendingReply, to_reply
 from .writer import EventWriter
 
-# An instant answer needs no watch over the client; one that takes longer does.
+# Seconds after which the client is watched for a disconnect. Faster answers do not need it.
 _WATCH_AFTER = 0.1
 
-# Bytes of an answer that are handed over at once: so much at most is kept for a client that does not read, beside the
-# answer itself, which counts as held for it.
+# Bytes of an answer that are sent at once. At most this much is buffered for a client that does not read, besides the
+# answer itself, which is counted as held for it.
 _PIECE = 1 << 14
 
 # The headers of every stream.
 _STREAMS = [
     (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    (b"x-accel-buffering", b"no"),  # nginx would buffer events
 ]
 
 Headers = list[tuple[bytes, bytes]]
@@ -47,18 +47,18 @@ Answer = tuple[int, Headers, bytes]
 
 
 class Around(Protocol):
-    """What is called around a handler."""
+    """The hooks that are called around a handler."""
 
     def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
-        """What is sent instead of an answer. That of a stream has None for its body; what has one is sent in its
-        place."""
+        """Return what is sent instead of an answer. A stream is passed with None as its body; if the result has a body,
+        that is sent instead of the stream."""
 
     def caught(self, error: Exception) -> Answer:
-        """What is sent for an error. Raises it where the error shape is to be."""
+        """Return what is sent for an error. Raises the error if it is to have the usual error format."""
 
 
 class Nothing:
-    """Nothing is."""
+    """No hooks."""
 
     def answer(self, status: int, headers: Headers, body: bytes | None) -> Answer:
         return status, headers, body or b""
@@ -71,7 +71,8 @@ NOTHING = Nothing()
 
 
 class Sender:
-    """``ping_interval`` and ``write_timeout`` are in seconds; ``conventions`` say how a stream fails and ends."""
+    """Sends handlers' results. ``ping_interval`` and ``write_timeout`` are in seconds; ``conventions`` say how a stream
+    fails and ends."""
 
     def __init__(self, ping_interval: float, write_timeout: float, conventions: Conventions) -> None:
         self.ping_interval = ping_interval
@@ -79,7 +80,7 @@ class Sender:
         self.conventions = conventions
 
     async def finish(self, pending: PendingReply, around: Around, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request by what its handler gives."""
+        """Answer a request with its handler's result."""
         exchange = Exchange.of(scope)
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
@@ -109,7 +110,7 @@ class Sender:
                     await self._stream(pending, reply, around, scope, send, give_up)
                     return
                 answer = around.answer(*pending.view.encode(reply))
-                del reply  # nothing but its bytes is kept for a client that takes its time
+                del reply  # only its bytes are kept for a slow client
             except Exception as error:
                 if exchange.status:
                     raise
@@ -135,7 +136,7 @@ class Sender:
         send: Send,
         give_up: Callable[[], None],
     ) -> None:
-        """Send a stream; its headers wait for the first event, so that what fails before it is an HTTP error."""
+        """Send a stream. Its headers wait for the first event, so that an earlier failure becomes an HTTP error."""
         events, exchange, operation = stream.events, Exchange.of(scope), operation_of(scope)
         is_sse = split_type(stream.media_type)[0] == EVENTS
         end = self.conventions.end(operation) if stream.done and is_sse else b""
@@ -173,11 +174,11 @@ class Sender:
                         await writer.flush()
                 last = end
             except Exception as exception:
-                # Too late for a status: the failure is an event, and the end is still marked as one.
+                # Too late for a status: the failure becomes an event, and the end of the stream is still marked.
                 error = to_api_error(exception)
                 exchange.log["error"] = error.code
                 if not is_sse:
-                    # Nothing that could tell of it has a place among the items: the answer is broken off.
+                    # The items of such a stream cannot carry an error: the connection is cut.
                     raise
                 failure = _own_failure(stream, error, encode)
                 if failure is None:
@@ -196,16 +197,16 @@ class Sender:
 
 
 def _own_failure(stream: Stream, error: ApiError, encode: Callable[[Json], bytes]) -> bytes | None:
-    """The event that a stream's operation has for its failure, None if there is none that can be sent."""
+    """Return the event that the stream's operation has for its failure; None if none can be sent."""
     for event in stream.failed(error) if stream.failed is not None else ():
-        # What made the stream fail may stand in what tells of it, too.
+        # The value that made the stream fail may be in the failure event, too.
         with contextlib.suppress(ApiError, ValueError):
             return encode(event)
     return None
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Headers as ASGI has them."""
+    """Return headers in ASGI's form."""
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
@@ -213,7 +214,7 @@ async def _next(events: AsyncIterator[Json]) -> Json:
     try:
         return await anext(events)
     except StopAsyncIteration:
-        # A task cannot raise StopAsyncIteration through a future; an empty stream is a failure all the same.
+        # A task cannot raise StopAsyncIteration through a future. An empty stream is a failure anyway.
         raise EngineUnavailable("The stream ended before it began.") from None
 
 

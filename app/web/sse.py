@@ -1,4 +1,4 @@
-"""Framing of server-sent events, as the WHATWG HTML standard (section 9.2) and the clients of this API have it."""
+"""Framing of server-sent events, as the WHATWG HTML standard (section 9.2) and the clients of this API define it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ PING = b": ping\n\n"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-# NaN and infinities are not JSON: rather an error here than a client that cannot read the answer.
+# NaN and infinities are not JSON: an error here is better than an answer that a client cannot parse.
 _strict = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def to_json(value: object) -> bytes:
-    """Compact JSON in UTF-8.
+    """Return compact JSON in UTF-8.
 
     Raises:
-        ValueError: NaN, an infinity or a lone surrogate is in it.
+        ValueError: the value contains NaN, an infinity or a lone surrogate.
     """
     return _strict(value).encode()
 
 
 def quick_json(value: object) -> bytes:
-    """The same some five times as fast, for values that have neither NaN nor infinities, which become null: those that
-    were JSON before.
+    """Return the same as `to_json`, about five times as fast. It writes NaN and infinities as null, so it is for values
+    without them: those that were parsed from JSON.
 
     Raises:
-        ValueError: a lone surrogate is in it.
+        ValueError: the value contains a lone surrogate.
     """
     try:
         return orjson.dumps(value)
@@ -41,15 +41,15 @@ def quick_json(value: object) -> bytes:
 
 
 def event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
-    """One event with JSON data. JSON has no raw line breaks, so one ``data`` line is enough."""
+    """Return one event with JSON data. JSON has no raw line breaks, so one ``data`` line is enough."""
     return b"data: " + write(value) + b"\n\n"
 
 
 def written(fields: Mapping[str, object], write: Callable[[object], bytes] = to_json) -> bytes:
-    """An event with the fields that are given, a text as it is and other data as JSON.
+    """Return an event with the given fields. Data that is a text is written as it is, other data as JSON.
 
     Raises:
-        ValueError: a name or an id has a line break, or JSON has no form for the data.
+        ValueError: a name or an id has a line break, or the data cannot be written as JSON.
     """
     lines = []
     for name in ("event", "id", "retry"):
@@ -65,12 +65,12 @@ def written(fields: Mapping[str, object], write: Callable[[object], bytes] = to_
 
 
 def name_of(value: object) -> str | None:
-    """The name of an event by its data: its ``type`` if it has one."""
+    """Return the name of an event, which is the ``type`` of its data; None if it has none."""
     name = value.get("type") if isinstance(value, dict) else None
     return name if isinstance(name, str) and name and name.isprintable() else None
 
 
 def named_event(value: object, write: Callable[[object], bytes] = to_json) -> bytes:
-    """The same, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
+    """Return the same as `event`, named by its ``type`` if it has one: clients of such streams dispatch on the name."""
     name = name_of(value)
     return (f"event: {name}\n".encode() if name else b"") + event(value, write)

@@ -1,4 +1,4 @@
-"""Files that clients send: written to disk as they arrive, gone when their request ends."""
+"""Files that clients upload: written to disk as they arrive, deleted when their request ends."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-# So much is gathered before a thread writes it: the event loop does not wait for a disk.
+# The bytes that are buffered before a thread writes them, so that the event loop does not wait for a disk.
 _BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """A file of a form, for as long as its request lasts.
+    """A file of a form. It exists for as long as its request lasts.
 
-    ``filename`` is the client's, without folders, and no name to write to; ``content_type`` is the client's word too.
-    ``size`` is in bytes; ``headers`` are those of the part, in lower case. A handler that keeps the file moves or
-    copies ``path``.
+    ``filename`` comes from the client, without folders; do not write to a file of this name. ``content_type`` comes
+    from the client too. ``size`` is in bytes; ``headers`` are those of the part, with names in lower case. A handler
+    that keeps the file moves or copies ``path``.
     """
 
     path: Path
@@ -31,12 +31,13 @@ class Upload:
     headers: Mapping[str, list[str]] = field(default_factory=dict)
 
     def open(self) -> BinaryIO:
-        """The file from its beginning, for reading; to be closed by the caller. Blocks: not for the event loop."""
+        """Open the file for reading, from its beginning; the caller must close it. This blocks: do not call it on the
+        event loop."""
         return self.path.open("rb")
 
 
 class UploadWriter:
-    """Writes one file. `write` only gathers; `flush`, which must be awaited now and then, writes."""
+    """Writes one file. `write` only buffers; `flush`, which must be awaited now and then, writes."""
 
     def __init__(self, folder: Path) -> None:
         descriptor, name = tempfile.mkstemp(dir=folder)
@@ -53,7 +54,7 @@ class UploadWriter:
         self.size += len(data)
 
     async def flush(self, *, last: bool = False) -> None:
-        """Write what has gathered, if it is worth a thread or the ``last`` of the file."""
+        """Write the buffered bytes if they are enough to be worth a thread, or the ``last`` ones of the file."""
         if self._gathered >= _BLOCK or (last and self._gathered > 0):
             block, self._waiting, self._gathered = b"".join(self._waiting), [], 0
             file = self._file
@@ -68,7 +69,7 @@ class UploadWriter:
         if file is None:
             return
         if self._job is not None and not self._job.done():
-            # The request is given up while a thread still writes for it.
+            # The request was aborted while a thread is still writing for it.
             self._job.add_done_callback(lambda _: file.close())
         else:
             file.close()
@@ -81,7 +82,7 @@ def _write(file: BinaryIO, block: bytes) -> None:
 
 
 class UploadFolder:
-    """The files of one request. The folder is made for the first of them, and goes with all that is in it."""
+    """The files of one request. The folder is created for the first file, and is removed with everything in it."""
 
     def __init__(self) -> None:
         self.path: Path | None = None

@@ -1,4 +1,4 @@
-"""Takes the fields of ``application/x-www-form-urlencoded`` apart, in turns with others on the event loop."""
+"""Parses the fields of ``application/x-www-form-urlencoded``, and lets other tasks of the event loop run meanwhile."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..contract.styles import as_text, decode
 from ..errors import BadRequest, ContentTooLarge
 
 MAX_FIELDS = 10_000
-# So many characters are decoded before others get their turn; some milliseconds at worst.
+# The characters that are decoded before the event loop runs other tasks; some milliseconds at worst.
 _SLICE = 1 << 16
 
 
 async def read_urlencoded(raw: bytes, max_values: int) -> list[FormField]:
-    """The fields of a body, which may have ``max_values`` fields and percent-encoded bytes in all: these, rather than
-    plain bytes, are what it takes time to decode.
+    """Return the fields of a body. It may have ``max_values`` fields and percent-encoded bytes in total, because these,
+    unlike plain bytes, take time to decode.
 
     Raises:
-        BadRequest: its bytes, or those that are percent-encoded, are not UTF-8.
-        ContentTooLarge: it has too many fields, or too many bytes that are percent-encoded.
+        BadRequest: its bytes, or the percent-encoded ones, are not UTF-8.
+        ContentTooLarge: it has too many fields, or too many percent-encoded bytes.
     """
     try:
         text = raw.decode()
@@ -47,14 +47,14 @@ async def read_urlencoded(raw: bytes, max_values: int) -> list[FormField]:
 
 
 async def _decode(text: str, name: str | None = None) -> str:
-    """As `decode` does, slice by slice."""
+    """Do the same as `decode`, slice by slice."""
     if len(text) <= _SLICE or "%" not in text:
         return decode(text, plus=True, name=name)
     text = text.replace("+", " ")
     pieces, start = [], 0
     while start < len(text):
         end = start + _SLICE
-        # No escape is cut: what begins at the very end is left to the next slice.
+        # An escape that begins at the very end is left to the next slice, so that none is cut.
         cut = text.rfind("%", end - 2, end) if end < len(text) else -1
         end = cut if cut >= 0 else end
         pieces.append(unquote_to_bytes(text[start:end]))

@@ -1,5 +1,5 @@
-"""What a JSON text holds, found without parsing it: parsing takes time by the values rather than by the bytes, and
-holds the event loop until it is done."""
+"""Estimates how long a JSON text takes to parse, without parsing it. The time depends on the number of values rather
+than on the number of bytes, and parsing blocks the event loop until it is done."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 
 from ..errors import ContentTooLarge
 
-# Objects, arrays, members of objects and integers of many digits take about eight times what a plain value takes.
+# Objects, arrays, members of objects and integers of many digits take about eight times as long as a plain value.
 HEAVY = 8
-# So many bytes are looked at before others get their turn; some milliseconds at worst.
+# The bytes that are scanned before the event loop runs other tasks; some milliseconds at worst.
 _SLICE = 1 << 16
 
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b",:{[")
-# All digits become zeros, so that integers which do not fit 64 bits can be found.
+# All digits become zeros, so that integers which do not fit into 64 bits can be found.
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
 
@@ -24,11 +24,11 @@ def _weigh(structure: bytes) -> int:
 
 
 class Scan:
-    """Goes through a JSON text piece by piece, passing over what stands in strings.
+    """Scans a JSON text piece by piece, skipping the contents of strings.
 
-    ``weight`` is what its values take to parse: a value counts as 1, and one of those that `HEAVY` is about as that
-    much; it is right for valid JSON, and up to the first fault of any other. A text takes a scan of its own: where a
-    faulty one ends, the scan may be in a string.
+    ``weight`` is the cost of parsing its values: each value counts as 1, or as `HEAVY` if it is one of the slow kinds.
+    It is correct for valid JSON, and up to the first fault of invalid JSON. Use a new scan for each text: after an
+    invalid one the scan may still be inside a string.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Scan:
         self._in_string = False
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece, which must not end in the middle of an escape."""
+        """Scan the next piece, which must not end in the middle of an escape."""
         if b'\\"' in piece:
             piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
         parts = piece.split(b'"')
@@ -47,22 +47,23 @@ class Scan:
 
 
 async def scan(raw: bytes, most: int) -> None:
-    """Refuse a JSON body of more values than ``most``, by their weight.
+    """Refuse a JSON body whose values weigh more than ``most``.
 
     Raises:
-        ContentTooLarge: there are more.
+        ContentTooLarge: they weigh more.
     """
     if len(raw) * HEAVY <= most:  # no byte weighs more
         return
-    # As if all were structure or digits, what stands in strings too; a longer body would take long at once.
+    # An upper bound: it counts everything as structure or digits, also inside strings. A longer body is not counted in
+    # one step, because that would block too long.
     if len(raw) <= most and _weigh(raw.translate(None, _NOT_STRUCTURE)) + HEAVY * len(raw) // len(_LONG) <= most:
         return
     await weigh(raw, most)
 
 
 async def weigh(raw: bytes, most: int, before: int = 0) -> int:
-    """The weight of a JSON text together with that of those ``before`` it. It is looked at slice by slice, in turns
-    with others, and no further than ``most`` is kept to.
+    """Return the weight of a JSON text plus ``before``, the weight of the texts before it. The text is scanned slice by
+    slice, with other tasks in between, and no further once ``most`` is exceeded.
 
     Raises:
         ContentTooLarge: it is more than ``most``.
@@ -81,7 +82,7 @@ async def weigh(raw: bytes, most: int, before: int = 0) -> int:
 
 
 def check_weight(weight: int, most: int) -> None:
-    """Raise `ContentTooLarge` for values that weigh more than ``most``."""
+    """Raise `ContentTooLarge` if ``weight`` is more than ``most``."""
     if weight > most:
         raise ContentTooLarge(
             f"The request body has more than the {most} values that are accepted; an object, an array, a member of an "

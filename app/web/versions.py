@@ -1,4 +1,4 @@
-"""The document in other versions of OpenAPI than its own, for programs that know no other."""
+"""The document converted to other versions of OpenAPI, for programs that support only those."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERSIONS: tuple[Version, ...] = ("3.0", "3.1", "3.2")
 
 
 class Versions:
-    """Each is made when it is first asked for, in a thread: a large document takes a while."""
+    """Each version is made on first request and cached. A thread makes it, since a large document takes a while."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -21,7 +21,7 @@ class Versions:
         self._made: dict[Version, tuple[bytes, str]] = {}
 
     async def read(self, version: Version) -> tuple[bytes, str]:
-        """The document as JSON, and its tag.
+        """Return the document as JSON, and its entity tag.
 
         Raises:
             DocumentError: a reference is broken.
@@ -32,7 +32,7 @@ class Versions:
             return self._made[version]
 
     def _make(self, version: Version) -> tuple[bytes, str]:
-        # Imported here, as most servers are never asked.
+        # Imported here, because most servers never get such a request.
         from ..contract.loading import to_json
         from ..documents.convert.versions import to_version
 

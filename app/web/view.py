@@ -1,8 +1,8 @@
-"""The view that Flask calls for an operation: calls its handler and turns what that gives into an answer.
+"""The view that Flask calls for an operation: it calls the handler and turns its result into an answer.
 
-A handler is found by `app.contract.routing.TagResolver`. An ``async def`` handler is only called by the view; the
-event loop runs it (see `app.web.bridge`). A plain ``def`` handler runs in the bridge's bounded thread pool, inside
-Flask's context. Answers are checked against the document before they leave.
+`app.contract.routing.TagResolver` finds the handler. The view only calls an ``async def`` handler; the event loop runs
+it (see `app.web.bridge`). A plain ``def`` handler runs in the bridge's bounded thread pool, inside Flask's context.
+Answers are validated against the document before they are sent.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ PENDING = "parley.pending"
 
 
 class ReplyEncoder:
-    """Turns a `Reply` into status, headers and bytes. What is not an operation of the document is not checked."""
+    """Turns a `Reply` into status, headers and bytes. It validates nothing: its answers belong to no operation."""
 
     def __init__(self, write: Callable[[object], bytes] = sse.to_json) -> None:
         self.write = write
 
     def encode(self, reply: Reply) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Status, headers and body of a whole answer.
+        """Return status, headers and body of a whole answer.
 
         Raises:
             ContractViolation: the body does not fit the document.
-            UpstreamFailed: so it is, and another server made it.
+            UpstreamFailed: the body does not fit the document, and another server made it.
         """
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         body = reply.body
@@ -79,11 +79,11 @@ class ReplyEncoder:
         return reply.status, headers, content
 
     def encode_event(self, event: object, *, named: bool = False, foreign: bool = False) -> bytes:
-        """One event of a stream; ``named``: by its ``type``; ``foreign``: another server made it.
+        """Return the bytes of one event; ``named``: its ``type`` is its name; ``foreign``: another server made it.
 
         Raises:
             ContractViolation: the event does not fit the document.
-            UpstreamFailed: so it is with a foreign one, or JSON has no form for it.
+            UpstreamFailed: a foreign event does not fit the document, or cannot be written as JSON.
         """
         try:
             if self.whole_events or isinstance(event, Event):
@@ -98,7 +98,7 @@ class ReplyEncoder:
             raise
 
     def encode_item(self, item: object, *, media_type: str, foreign: bool = False) -> bytes:
-        """One item of a stream of a media type of lines or records of JSON; raises what `encode_event` does."""
+        """Return one item of a stream of JSON lines or JSON records as bytes; raises what `encode_event` does."""
         framing = framing_of(split_type(media_type)[0])
         if framing not in ("lines", "records"):
             raise TypeError(f"a handler streams {media_type}, which is no sequence of items")
@@ -109,19 +109,19 @@ class ReplyEncoder:
                 raise _upstream_failed() from None
             raise
 
-    # Whether the document says of events as a whole what they are, not of their data alone.
+    # Whether the document's schema describes whole events, not just their data.
     whole_events = False
 
     def _check(self, status: int, media_type: str, body: object) -> object:
-        """The body as it may be sent. There is nothing to hold it against."""
+        """Return the body as it may be sent. There is no schema to validate it against here."""
         return body
 
     def _check_event(self, fields: Json) -> Json:
-        """The same of an event by its fields."""
+        """Return the fields of an event as they may be sent."""
         return fields
 
     def _content(self, status: int, media_type: str, body: Any) -> bytes:
-        """The bytes of a body that is JSON, or a list of items that are."""
+        """Return the bytes of a JSON body, or of a list of JSON items."""
         framing = framing_of(split_type(media_type)[0]) if isinstance(body, list) else None
         if framing is None or framing == "parts":
             return self.write(self._check(status, media_type, body))
@@ -130,17 +130,17 @@ class ReplyEncoder:
         return joined(framing, map(self.write, self._check_items(status, media_type, body)))
 
     def _check_items(self, status: int, media_type: str, items: list[Any]) -> list[Any]:
-        """The same of the items of a sequence."""
+        """Return the items of a sequence as they may be sent."""
         return items
 
 
 class OperationView(ReplyEncoder):
-    """One operation as a Flask view; its answers are checked against the document.
+    """One operation as a Flask view; its answers are validated against the document.
 
-    A handler asks for what it needs by the names of its parameters: ``body``, ``request``, and the operation's own
-    parameters in snake case. ``spare``: what the document has no room for is left out of its answers, and what it
-    requires is added as far as it is in there. ``quick``: what the handler gives was JSON before, which is written
-    faster.
+    The names of a handler's parameters say which arguments it gets: ``body``, ``request``, and the operation's own
+    parameters in snake case. ``spare``: members that the document does not allow are removed from answers, and required
+    members are added if ``spare`` has them. ``quick``: the handler's results were parsed from JSON before, so a faster
+    encoder can write them.
     """
 
     def __init__(
@@ -165,15 +165,15 @@ class OperationView(ReplyEncoder):
         self.whole_events = operation.response_schema(200, EVENTS) in operation.items
         self._validators: dict[tuple[int, str], Validator | None] = {}
         self._menders: dict[tuple[int, str], Mender] = {}
-        self.__name__ = operation.key  # as Flask and Connexion want of a view
+        self.__name__ = operation.key  # Flask and Connexion require it of a view
 
     def __call__(self, /, **_path_parameters: str) -> flask.Response:
-        # Flask's own reading of the path; the check has read it by the document, with its types.
+        # Flask's own path parameters are ignored: the check has already read the path with the document's types.
         environ = flask.request.environ
         result = self.call(environ[SCOPE])
         if self.is_async:
             environ[PENDING] = PendingReply(self, result)
-            return flask.Response()  # never sent: the bridge sends what the handler gives
+            return flask.Response()  # never sent: the bridge sends the handler's result
         if isinstance(result, flask.Response):
             return result
         reply = to_reply(result)
@@ -183,10 +183,10 @@ class OperationView(ReplyEncoder):
         return flask.Response(body, status, [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
 
     def call(self, scope: Scope) -> Any:
-        """What the handler gives for a checked request; of an ``async def`` one, what is to be awaited."""
+        """Return the handler's result for a checked request; for an ``async def`` handler, its awaitable."""
         exchange = Exchange.of(scope)
         result = self.handler(**self._arguments(exchange, scope["headers"]))
-        exchange.body = None  # the handler's alone now, to keep for as long as it needs it
+        exchange.body = None  # only the handler references it now, and keeps it for as long as it needs it
         return result
 
     def _arguments(self, exchange: Exchange, headers: Sequence[tuple[bytes, bytes]]) -> Json:
@@ -252,7 +252,7 @@ class OperationView(ReplyEncoder):
 
 
 class PendingReply:
-    """What an ``async def`` handler gave when it was called, with the view that knows how to send what it gives."""
+    """The awaitable of an ``async def`` handler, with the view that encodes its result."""
 
     __slots__ = ("result", "view")
 
@@ -266,7 +266,7 @@ def _upstream_failed() -> UpstreamFailed:
 
 
 def to_reply(result: object) -> Reply | Stream:
-    """What handlers may return: a `Reply`, a `Stream`, a body, ``(body, status)`` or ``(body, status, headers)``."""
+    """Convert a handler's result: a `Reply`, a `Stream`, a body, ``(body, status)`` or ``(body, status, headers)``."""
     if isinstance(result, (Reply, Stream)):
         return result
     if isinstance(result, tuple):
@@ -275,13 +275,13 @@ def to_reply(result: object) -> Reply | Stream:
 
 
 def _wanted(handler: Handler, operation: Operation) -> dict[str, str]:
-    """The handler's parameters, each with the name that the document gives it."""
+    """Return the handler's parameters, each with its name in the document."""
     sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
     unknown = [name for name in names if name not in sources and name not in ("body", "request")]
     in_path = [p.key for p in operation.parameters if p.location == "path" and _argument(p.key) not in names]
     if len(unknown) == len(in_path) == 1:
-        # The one parameter of the path may have another name in another author's document.
+        # A single path parameter may have another name in another author's document.
         sources[unknown.pop()] = in_path[0]
     if unknown:
         raise ConfigurationError(

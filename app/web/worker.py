@@ -1,4 +1,4 @@
-"""gunicorn's worker, whose own refusals have the one shape of failures that all have here."""
+"""gunicorn's worker, whose own refusals have the same error format as all other errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..settings import Settings
 from . import sse
 from .conventions import envelope
 
-# By status: what it means, and its code.
+# By status: the error's message and its code.
 MESSAGES = {
     400: ("The HTTP request could not be read.", "invalid_http"),
     408: ("The head of the request did not arrive in time.", "request_timeout"),

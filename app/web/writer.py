@@ -1,5 +1,5 @@
-"""Sends the events of a stream: fills silences with comments, so that proxies keep it open, and gives a client up that
-does not read, for its stream would hold a place in the engine for good."""
+"""Sends the events of a stream. It fills silences with comments, so that proxies keep the connection open, and
+disconnects a client that does not read, whose stream would otherwise occupy a place in the engine forever."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.types import Send
 
 from . import sse
 
-# So many events at most are written at once.
+# The most events that are written at once.
 _MOST = 32
 
 
 class EventWriter:
-    """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; when a write has taken longer than
-    the latter, ``give_up`` is called. ``ping`` is what fills a silence; empty: nothing does."""
+    """Writes to one client. ``ping_interval`` and ``write_timeout`` are in seconds; when a write takes longer than the
+    latter, ``give_up`` is called. ``ping`` is sent to fill a silence; if it is empty, nothing is sent."""
 
     def __init__(
         self,
@@ -36,16 +36,16 @@ class EventWriter:
         self._waiting: list[bytes] = []
 
     def add(self, body: bytes) -> None:
-        """Keep something to be written with the next `flush`."""
+        """Buffer ``body`` until the next `flush`."""
         self._waiting.append(body)
 
     @property
     def full(self) -> bool:
-        """Whether there is enough to write, even if more is at hand."""
+        """Whether enough is buffered to write it now, even if more events are ready."""
         return len(self._waiting) >= _MOST
 
     async def flush(self, *, more: bool = True) -> None:
-        """Write what was added since the last time."""
+        """Write what was added since the last flush."""
         if self._waiting:
             body = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
             self._waiting.clear()
