@@ -22,7 +22,7 @@ _CULPRITS = frozenset(
     }
 )
 
-# No file has this name, because the path in a reference has no trailing slash.
+# No file has this name: the path in a reference does not end with a slash.
 _UNSERVED = "/"
 
 
