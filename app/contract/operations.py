@@ -72,7 +72,7 @@ class Operation:
 
     @property
     def request_schemas(self) -> Mapping[str, str | None]:
-        """Pointers of the schemas of the body by media type; None: anything goes."""
+        """Pointers of the schemas of the body by media type; None: any value is allowed."""
         return {media_type: body.schema for media_type, body in self.request.items()}
 
     @property

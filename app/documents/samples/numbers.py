@@ -19,7 +19,7 @@ _WIDE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From ``low`` to ``high``, None: no bound. An open end is not part of it."""
+    """The range from ``low`` to ``high``; None: no bound. An open end is excluded."""
 
     low: Fraction | None = None
     high: Fraction | None = None
