@@ -1,1 +1,1 @@
-"""Reads the OpenAPI document, on the serving path: routes, parameters, schemas, validators. It knows no chat."""
+"""Reads the OpenAPI document on the serving path: routes, parameters, schemas, validators. Independent of chat."""

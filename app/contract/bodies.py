@@ -1,4 +1,4 @@
-"""The bodies that a document has requests come with, by their media types."""
+"""The request bodies that a document describes, by media type."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger("parley")
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A media type of a request's body: the pointer of its schema (None: anything goes), how text is read by it, and
-    for a form how its fields are written. ``framing``: it is read as a list of items, with ``item`` as the pointer of
-    the schema of each; the encodings are those of parts that go by their places."""
+    """A media type of a request body: the pointer of its schema (None: any value is allowed), its ``shape``, by which
+    text is converted, and for a form the encoding of its fields. ``framing``: the body is read as a list of items, and
+    ``item`` is the pointer of the schema of each. The encodings are those of parts identified by position."""
 
     schema: str | None
     shape: Shape
@@ -37,16 +37,16 @@ class Body:
 
     @property
     def header_schemas(self) -> Iterator[str]:
-        """Pointers of the schemas of the headers of parts that go by their places."""
+        """Pointers of the schemas of the headers of parts that are identified by position."""
         for encoding in (*self.prefix_encodings, *([self.item_encoding] if self.item_encoding else [])):
             yield from (header.schema for header in encoding.headers if header.schema)
 
 
 def bodies_of(document: Document, node: Any, pointer: str) -> dict[str, Body]:
-    """The bodies of a request by media type, from the Request Body Object at a pointer.
+    """Return the bodies of a request by media type, from the Request Body Object at a pointer.
 
     Raises:
-        DocumentError: a reference is broken, or something that is said of them cannot be held to.
+        DocumentError: a reference is broken, or a rule for the bodies cannot be enforced.
     """
     found = {}
     for media_type, described in content_of(document, node, pointer).items():
@@ -69,7 +69,7 @@ def bodies_of(document: Document, node: Any, pointer: str) -> dict[str, Body]:
         held = form or framing or is_json(kind) or (is_text(kind) and shape.is_scalar)
         if not held and (shape.is_object or shape.is_array):
             log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
-        # What is said of the items of a list only is not said of the list again.
+        # A schema that only describes the items is not applied to the list as well.
         whole = None if framing and not described.is_whole else described.schema
         found[media_type.lower()] = Body(whole, shape, form, framing, described.item if framing else None, prefix, rest)
     return found

@@ -1,7 +1,7 @@
-"""Puts an OpenAPI document and the files that it refers to together as one document.
+"""Bundles an OpenAPI document and the files that it refers to into one document.
 
-The other files stand below `FILES`, by their paths relative to the folder of the document, and every reference leads
-to its place there.
+The other files are placed below `FILES`, by their paths relative to the folder of the document, and every reference is
+rewritten to lead there.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .structure import FILES, transform
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
-# A file, by its path below the folder of the document, and the fragment of a reference into it, as it was written.
+# A file, by its path below the folder of the document, and the fragment of a reference into it, as written.
 Target = tuple[str, str]
 
 
 class OutsideReference(Exception):
-    """A reference to what is never read. ``reason``: it names a ``server``, or a file outside the ``folder`` or of
-    another ``kind`` than YAML and JSON."""
+    """A reference to something that is never read. ``reason``: it names a ``server``, a file outside the ``folder``, or
+    a file of another ``kind`` than YAML and JSON."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,10 +32,11 @@ class OutsideReference(Exception):
 
 
 def locate(folder: Path, file: str, reference: str) -> Target:
-    """Where a reference in a file leads. ``folder`` is that of the document, without symbolic links in its path.
+    """Return the target of a reference in a file. ``folder`` is the document's folder, without symbolic links in its
+    path.
 
     Raises:
-        OutsideReference: to a file that is not read, or to no file.
+        OutsideReference: the reference leads to a file that is not read, or to no file.
     """
     parts = urlsplit(reference)
     if parts.scheme or parts.netloc:
@@ -51,12 +52,12 @@ def locate(folder: Path, file: str, reference: str) -> Target:
 
 
 def is_schema_name(text: str) -> bool:
-    """Whether a value in the mapping of a discriminator is the name of a schema, and not a reference to one."""
+    """Whether a value in the mapping of a discriminator is the name of a schema, not a reference to one."""
     return "/" not in text and "#" not in text and not text.endswith(SUFFIXES)
 
 
 def turn_discriminator(node: Json, turn: Callable[[str], str | None]) -> None:
-    """Give the discriminator of a schema other references, where it has some; one for which there is None stays."""
+    """Replace the references in the discriminator of a schema by the results of ``turn``; None keeps a reference."""
     discriminator = node.get("discriminator")
     if not isinstance(discriminator, dict):
         return
@@ -73,7 +74,7 @@ def turn_discriminator(node: Json, turn: Callable[[str], str | None]) -> None:
 
 
 def file_pointer(file: str, entry: str) -> str:
-    """The pointer of a file in the whole of which ``entry`` is the document itself."""
+    """Return the pointer of a file in the bundle whose main file is ``entry``."""
     return "" if file == entry else pointer_to(FILES, file)
 
 
@@ -83,10 +84,11 @@ def bundle(
     target: Callable[[str, str], Target | None],
     others: Iterable[str] = (),
 ) -> Json:
-    """The document in the file ``entry`` with all that it refers to, and ``others``.
+    """Return the document in the file ``entry``, bundled with all files that it refers to and with ``others``.
 
-    ``read`` gives the content of a file; None: references to it lead nowhere. ``target`` gives where a reference (its
-    second argument) in a file (its first) leads; None: it is left out. What they raise is raised.
+    ``read`` returns the content of a file, or None if references to it cannot be resolved. ``target`` returns where a
+    reference (its second argument) in a file (its first) leads, or None to remove the reference. Their exceptions are
+    propagated.
     """
     parts: Json = {}
     left = [entry, *others]
@@ -101,7 +103,7 @@ def bundle(
         left.append(name)
         return f"{reference_to(file_pointer(name, entry))}{fragment}"
 
-    for file in left:  # which grows meanwhile
+    for file in left:  # the list grows during the loop
         if file not in parts and ((content := read(file)) is not None or file == entry):
             parts[file] = _turned(content, partial(turn, file))
     whole: Json = parts.pop(entry)
@@ -109,7 +111,7 @@ def bundle(
 
 
 def _turned(content: object, turn: Callable[[str], str | None]) -> Any:
-    """A copy of a file's content with other references in it."""
+    """Return a copy of a file's content with its references rewritten."""
 
     def visit(node: Json) -> Json:
         if isinstance(node.get("$ref"), str):

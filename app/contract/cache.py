@@ -1,4 +1,4 @@
-"""Parsed documents, kept as JSON in a folder of the user's own: a large one takes a second to parse, and its JSON a
+"""Caches parsed documents as JSON in a folder of the user: a large YAML document takes a second to parse, its JSON a
 hundredth of that."""
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-# Changes when the same file would be parsed to something else.
+# Change this when the same file would be parsed to a different result.
 _FORM = b"2"
 _MOST_KEPT = 32
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """``$XDG_CACHE_HOME/parley``, else ``~/.cache/parley``; None when there is no home. A relative path is ignored, as
-    the XDG Base Directory Specification wants."""
+    """Return ``$XDG_CACHE_HOME/parley``, else ``~/.cache/parley``; None when there is no home. A relative path is
+    ignored, as the XDG Base Directory Specification requires."""
     base = environ.get("XDG_CACHE_HOME", "")
     try:
         return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "parley"
@@ -26,10 +26,10 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 class Kept:
-    """The place of the JSON of one file, whose bytes are ``raw``.
+    """The cache entry for the JSON of one file, whose bytes are ``raw``.
 
-    A folder that others may write to is not believed, nor a file that is not as it was written; a folder that cannot be
-    written is done without.
+    A folder that other users may write to is not trusted, nor is a file whose digest does not match. If the folder
+    cannot be written, nothing is cached.
     """
 
     def __init__(self, folder: Path | None, raw: bytes) -> None:
@@ -37,7 +37,7 @@ class Kept:
         self.name = f"{sha256(_FORM + raw).hexdigest()}.json"
 
     def read(self) -> bytes | None:
-        """The JSON, if it is there."""
+        """Return the cached JSON, or None."""
         try:
             if self.folder is None or not _own(self.folder):
                 return None
@@ -47,7 +47,7 @@ class Kept:
         return text if digest == _digest(text) else None
 
     def write(self, text: bytes) -> None:
-        """Keep the JSON, if that is possible."""
+        """Cache the JSON, if possible."""
         if self.folder is None:
             return
         with contextlib.suppress(OSError):

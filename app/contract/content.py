@@ -1,7 +1,7 @@
-"""The ``content`` of bodies, answers and parameters: the media types that a document describes, each read once.
+"""The ``content`` of bodies, responses and parameters: the media types that a document describes, each read once.
 
-Since OpenAPI 3.2 a media type may stand among the components, and may say with ``itemSchema`` what each item of a
-sequence is (OpenAPI 3.2.0, "Media Type Object").
+Since OpenAPI 3.2 a media type may be a component, and its ``itemSchema`` may describe each item of a sequence (OpenAPI
+3.2.0, "Media Type Object").
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .pointers import pointer_to
 from .sequences import NAMED, Framing, framing_of
 from .structure import since_3_2
 
-# How parts are written that go by their places, and parts inside a part.
+# The fields for encodings of parts identified by position, and those for encodings of parts inside a part.
 BY_PLACE = frozenset({"prefixEncoding", "itemEncoding"})
 NESTED = BY_PLACE | {"encoding"}
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A media type of a document: its object and where that stands, and the pointers of its schema and of that of its
-    items, None where there is none. ``framing``: it is a sequence, whose items are told apart so; ``is_whole``: its
-    schema says more of the list of items than what each of them is."""
+    """A media type of a document: its object and the pointer of that, and the pointers of its schema and of the schema
+    of its items, or None. ``framing``: how the items of a sequence are delimited; None if it is no sequence.
+    ``is_whole``: its schema has rules for the list as a whole, not only for each item."""
 
     node: Json
     pointer: str
@@ -37,10 +37,10 @@ class Described:
 
 
 def content_of(document: Document, node: Any, pointer: str) -> dict[str, Described]:
-    """The media types of what stands at a pointer.
+    """Return the media types of the object at a pointer.
 
     Raises:
-        DocumentError: a reference is broken, or what is said of a sequence cannot be held to.
+        DocumentError: a reference is broken, or a rule for a sequence cannot be enforced.
     """
     found = {}
     is_3_2 = since_3_2(document.version)
@@ -69,7 +69,7 @@ def _described(document: Document, media_type: str, media: Json, at: str) -> Des
     if framing == "parts" and BY_PLACE & media.keys():
         return Described(media, at, schema, None, framing, is_whole=schema is not None)
     if framing and schema:
-        # The schema is that of the list of all items. One of no list is taken for an item's, as in documents of 3.1.
+        # The schema describes the list of all items. If it is no array schema, it describes an item, as in 3.1.
         whole, there = document.resolve(media["schema"])
         if isinstance(whole, dict) and (whole.get("type") == "array" or "items" in whole):
             item = f"{there or schema}/items" if "items" in whole else None
@@ -81,10 +81,10 @@ def _described(document: Document, media_type: str, media: Json, at: str) -> Des
 
 
 def check_encodings(document: Document, media_type: str, media: Json, at: str) -> None:
-    """Refuse what is said of the parts of a form by their places, or of parts inside parts: forms have neither.
+    """Reject encodings of the parts of a form by position, and of parts inside parts: forms have neither.
 
     Raises:
-        DocumentError: that is said.
+        DocumentError: there is such an encoding.
     """
     for name in BY_PLACE & media.keys():
         if framing_of(media_type) != "parts":

@@ -1,7 +1,7 @@
-"""An OpenAPI document, 3.0, 3.1 or 3.2: what it says, where its references lead, and its schemas in one form.
+"""An OpenAPI document, 3.0, 3.1 or 3.2: its content, and the resolution of its references.
 
-The document itself is never altered: it is served as it was written. Only copies of its parts, that validators are
-compiled from, are brought into the form of JSON Schema 2020-12 (see `app.contract.source`).
+The document itself is never modified: it is served as written. Validators are compiled from copies of its parts, which
+are converted to JSON Schema 2020-12 (see `app.contract.source`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ _PARTS = (
 class Document:
     """An OpenAPI document.
 
-    ``content`` is the document as written, ``paths`` what is served of it, ``base_path`` the path of its first server
-    without a slash at the end,
-    ``json_bytes`` and ``yaml_bytes`` what is served, ``files`` what it was read from.
+    ``content`` is the document as written, ``paths`` its paths, ``base_path`` the path of its first server without a
+    trailing slash. ``json_bytes`` and ``yaml_bytes`` are what is served. ``files`` are the files that it was read from.
     """
 
     def __init__(
@@ -55,21 +54,21 @@ class Document:
         self.content = content
         self.source = source
         self.version = version
-        # 3.1 has documents without, of webhooks or components alone.
+        # A 3.1 document may have no paths, only webhooks or components.
         self.paths: Json = content.get("paths", {})
         self.base_path = base_path(content.get("servers"))
         self.json_bytes = json_bytes if json_bytes is not None else to_json(content, source)
-        # JSON is YAML 1.2 too, so a document that was never written as YAML can be served as it is.
+        # JSON is valid YAML 1.2, so a document that was not written as YAML is served as JSON.
         self.yaml_bytes = yaml_bytes if yaml_bytes is not None else self.json_bytes
         self.files = files
         self.lenient = lenient
-        # Whether requests and answers are held against different forms of a schema.
+        # Whether requests and responses are validated against different forms of a schema.
         self.has_directions = has_directions(self.json_bytes)
 
     @classmethod
     def load(cls, path: Path, *, cache: Path | None = None, keep: bool = False, lenient: bool = False) -> Document:
-        """Read a YAML or JSON file, with the files beside it that it refers to. ``keep``: see
-        `app.contract.loading.load`. ``lenient``: what of it cannot be used is to be left out, and all else served.
+        """Read a YAML or JSON file, with the files in its folder that it refers to. ``keep``: see
+        `app.contract.loading.load`. ``lenient``: leave out the parts that cannot be used, and serve the rest.
 
         Raises:
             DocumentError: a file cannot be read or is not an OpenAPI document.
@@ -85,10 +84,10 @@ class Document:
         )
 
     def resolve(self, node: object) -> tuple[Any, str | None]:
-        """Follow ``$ref`` from a node: the node that is meant, and its JSON pointer if a reference was followed.
+        """Follow ``$ref`` from a node. Return the target node, and its JSON pointer if a reference was followed.
 
         Raises:
-            DocumentError: the reference leaves the document or points nowhere.
+            DocumentError: the reference leaves the document, points nowhere, or is circular.
         """
         pointer = None
         for _ in range(64):
@@ -105,7 +104,7 @@ class Document:
         raise UnusablePart(f"{self.source}: references go round in circles at {pointer}.")
 
     def target(self, node: object) -> Any:
-        """As `resolve`, the node alone; None in a lenient document whose reference leads nowhere."""
+        """Return the node that `resolve` returns; None in a lenient document if the reference cannot be resolved."""
         try:
             return self.resolve(node)[0]
         except DocumentError:
@@ -115,12 +114,12 @@ class Document:
 
 
 def may_lack_paths(content: Json) -> bool:
-    """Whether a document may be without paths (OpenAPI 3.1.1, section 4.8.1): one of webhooks or components."""
+    """Whether a document may have no paths (OpenAPI 3.1.1, section 4.8.1): it has webhooks or components instead."""
     return not str(content.get("openapi", "")).startswith("3.0") and bool({"webhooks", "components"} & content.keys())
 
 
 def base_path(servers: object) -> str:
-    """The path of the first of some servers, its variables at their defaults, without a slash at the end."""
+    """Return the path of the first server, with the defaults of its variables, without a trailing slash."""
     server = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
     url = str(server.get("url", "/"))
     for name, rule in (server.get("variables") or {}).items():
@@ -129,5 +128,5 @@ def base_path(servers: object) -> str:
 
 
 def templates(path: str) -> Iterator[str]:
-    """The names of the parameters in a path template, in order."""
+    """Yield the names of the parameters in a path template, in order."""
     return (match.group(1) for match in re.finditer(r"\{([^}]*)\}", path))

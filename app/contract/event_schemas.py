@@ -1,8 +1,8 @@
-"""The schemas of events as a whole, in a form in which validators hold JSON data against its ``contentSchema``.
+"""Converts the schemas of whole events so that validators validate JSON data against its ``contentSchema``.
 
-JSON Schema takes ``contentSchema`` for a note. In the schemas of events it is a rule here: what the data of an event is
-as JSON stands in the place of the text, so an event is held against its schema once with its data as a text and once as
-the value that the text is (see `readings`).
+In JSON Schema, ``contentSchema`` is an annotation. Here, in the schemas of events, it is a rule: it applies to the
+parsed JSON value in place of the text. So an event is validated against its schema twice: with its data as text, and
+with its data as the parsed value (see `readings`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ..jsontypes import Json
 from .media import is_json, split_type
 from .sequences import EVENTS
 
-# Gives the schema that a reference leads to; None: there is none.
+# Returns the schema that a reference leads to, or None.
 Resolve = Callable[[str], Any]
 
 _PARTS = ("allOf", "oneOf", "anyOf")
-# References go round in circles in no schema of events that means anything.
+# The depth limit for circular references; no meaningful schema of events is deeper.
 _DEEPEST = 4
 
 
 def read_data(part: object, resolve: Resolve) -> None:
-    """Give the schemas of the items of event streams in a part of a document that form. Schemas are of 2020-12;
-    ``resolve`` gives the one that a reference leads to."""
+    """Convert the schemas of the items of all event streams in a part of a document in place. The schemas are in the
+    form of 2020-12. ``resolve`` returns the schema that a reference leads to."""
     if isinstance(part, list):
         for item in part:
             read_data(item, resolve)
@@ -39,7 +39,7 @@ def read_data(part: object, resolve: Resolve) -> None:
 
 
 def read_items(media: object, resolve: Resolve) -> None:
-    """The same in the media type of an event stream."""
+    """Convert the item schema in the media type object of an event stream in place."""
     if not isinstance(media, dict):
         return
     if "itemSchema" in media:
@@ -49,7 +49,7 @@ def read_items(media: object, resolve: Resolve) -> None:
 
 
 def media_types_of_events(node: object) -> Iterator[str]:
-    """The references of the media types of event streams in a document that stand elsewhere."""
+    """Yield the references to media type objects of event streams in a document."""
     if isinstance(node, list):
         for item in node:
             yield from media_types_of_events(item)
@@ -64,12 +64,13 @@ def media_types_of_events(node: object) -> Iterator[str]:
 
 
 def is_json_text(schema: Json) -> bool:
-    """Whether a schema is of a text that is JSON."""
+    """Whether a schema describes a text that is JSON."""
     return is_json(split_type(str(schema.get("contentMediaType", "")))[0])
 
 
 def readings(event: Json) -> list[Json]:
-    """What an event is to its schema: with its data as a value where it is JSON, and as a text."""
+    """Return the forms of an event to validate: with its data as a parsed value if it is JSON, and with its data as
+    text."""
     data = event.get("data")
     if not isinstance(data, str):
         return [event, {**event, "data": json.dumps(data)}] if "data" in event else [event]
@@ -101,7 +102,7 @@ def _of_event(node: Any, resolve: Resolve, depth: int) -> Any:
 def _of_data(node: Any, resolve: Resolve) -> Any:
     target = _followed(node, resolve)
     if isinstance(target, dict) and is_json_text(target) and "contentSchema" in target:
-        # At its place it stays too, for what is found by pointers.
+        # `contentSchema` also stays in its place, because pointers lead to it.
         return {"contentSchema": target["contentSchema"], "allOf": [target["contentSchema"]]}
     return node
 

@@ -1,8 +1,8 @@
-"""What the schemas of server-sent events in a document are about: the data of an event, or the event as a whole.
+"""Finds out what the schemas of server-sent events in a document describe: the data of an event, or the whole event.
 
-Documents of 3.0 and 3.1 say it of the data, some of the event with its ``data``. Since 3.2 ``itemSchema`` is that of
-the event: an object with the strings ``data``, ``event`` and ``id`` and the integer ``retry``, whose data is described
-by ``contentMediaType`` and ``contentSchema`` where it is JSON (OpenAPI 3.2.0, "Special Considerations for Server-Sent
+In documents of 3.0 and 3.1 they describe the data, in some the event with its ``data``. Since 3.2 ``itemSchema``
+describes the event: an object with the strings ``data``, ``event`` and ``id`` and the integer ``retry``. If the data is
+JSON, ``contentMediaType`` and ``contentSchema`` describe it (OpenAPI 3.2.0, "Special Considerations for Server-Sent
 Events").
 """
 
@@ -18,19 +18,19 @@ from .pointers import reference_to
 _FIELDS = frozenset({"data", "event", "id", "retry"})
 _UNIONS = ("oneOf", "anyOf")
 _NOTES = frozenset({"title", "description", "examples", "example", "default", "deprecated", "$comment"})
-# What says nothing of an event but what every event is.
+# Rules that every event satisfies.
 _OF_ANY: dict[str, Json] = {
     "event": {"type": {"string"}},
     "id": {"type": {"string"}},
     "retry": {"type": {"integer", "number"}, "minimum": {0}},
 }
-# References and unions may go round in circles.
+# The depth limit for circular references and unions.
 _DEEPEST = 4
 
 
 def event_data(document: Document, pointer: str, depth: int = 0) -> str:
-    """The pointer of the schema of an event's data: some documents describe the event itself, with its ``data``, and
-    some the ``[DONE]`` at the end besides."""
+    """Return the pointer of the schema of an event's data. Some documents describe the event itself, with its ``data``;
+    some also describe the final ``[DONE]``."""
     schema, followed = document.resolve({"$ref": reference_to(pointer)})
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return pointer
@@ -47,9 +47,10 @@ def event_data(document: Document, pointer: str, depth: int = 0) -> str:
 
 
 def item_data(document: Document, pointer: str) -> tuple[str, bool]:
-    """What the items of an event stream are held against, by the pointer of their schema: the pointer of what is said
-    of their data where nothing else is said, else their own; and whether that is of the event as a whole. A schema that
-    names no field of an event is taken for one of the data, as such documents have it."""
+    """Return the pointer of the schema to validate the items of an event stream against, and whether it describes the
+    whole event. ``pointer`` is that of the item schema. If it only has rules for the data, the pointer of the data's
+    schema is returned, else ``pointer``. A schema that names no field of an event is considered one of the data, as
+    some documents have it."""
     found = _only_data(document, pointer, 0)
     if found:
         return found, False
@@ -58,7 +59,8 @@ def item_data(document: Document, pointer: str) -> tuple[str, bool]:
 
 
 def _only_data(document: Document, pointer: str, depth: int) -> str:
-    """The pointer of the schema of the JSON data of an event of which nothing else is said; empty: more is said."""
+    """Return the pointer of the schema of an event's JSON data if there are no other rules for the event; else an empty
+    string."""
     schema, followed = _follow(document, pointer)
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return ""
@@ -82,7 +84,8 @@ def _only_data(document: Document, pointer: str, depth: int) -> str:
 
 
 def _json_of(document: Document, pointer: str) -> str:
-    """The pointer of the schema of data that is JSON; empty: it is not told to be, or more is told of its text."""
+    """Return the pointer of the schema of JSON data; an empty string if the data is not described as JSON, or there are
+    other rules for its text."""
     schema, followed = _follow(document, pointer)
     if not isinstance(schema, dict):
         return ""
@@ -90,13 +93,13 @@ def _json_of(document: Document, pointer: str) -> str:
         plain = schema.keys() - _NOTES <= {"type", "contentMediaType", "contentSchema"}
         return f"{followed}/contentSchema" if plain and "contentSchema" in schema else ""
     kinds = schema.get("type")
-    # Not by the letter of the standard, but what is plainly meant: data that is no text is JSON.
+    # Not in the standard, but the evident meaning: data whose type is not string is JSON.
     is_value = kinds is not None and "string" not in (kinds if isinstance(kinds, list) else [kinds])
     return pointer if is_value or "properties" in schema else ""
 
 
 def _is_sentinel(document: Document, pointer: str) -> bool:
-    """Whether a schema is of an event whose data is one of some texts, as of the one at the end."""
+    """Whether a schema describes an event whose data is a fixed text, such as the final event."""
     schema, followed = _follow(document, pointer)
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or set(properties) != {"data"}:
@@ -118,7 +121,7 @@ def _says_nothing(name: str, rule: Any) -> bool:
 
 
 def _names(document: Document, pointer: str, depth: int) -> set[str]:
-    """The properties that a schema or its parts name."""
+    """Return the properties that a schema or its parts name."""
     schema, followed = _follow(document, pointer)
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return set()

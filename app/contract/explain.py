@@ -1,8 +1,8 @@
-"""From broken rules to the one message, path and code that a client can act on.
+"""Turns violated rules into one message, path and code that a client can act on.
 
-Schemas of unions say "none of the branches fits" at the place of the union. A caller meant one branch: the one whose
-tag (a property with fixed values, such as ``role`` or ``type``) fits, and the fault inside it is the one to tell.
-Messages tell the rule and the kind of value found, never the value.
+For a union, a validator reports "no branch matches" at the path of the union. But the caller meant one branch: the one
+whose tag (a property with fixed values, such as ``role`` or ``type``) matches. The fault inside that branch is
+reported. Messages state the rule and the type of the value found, never the value.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from .piecewise import TooManySteps, follow
 from .pointers import JsonPath
 from .shrink import Shrunken
 
-# A client may send names of any length; what is quoted back stays readable.
+# A client may send names of any length; they are truncated when quoted in a message.
 _LONGEST_NAME = 64
 _LONGEST_PATH = 300
-# How often a cut that made a fault of its own is taken back.
+# How many times a cut that caused a fault itself is undone.
 _MOST_TRIES = 4
-# Faults that may be there only because something was cut away.
+# Faults that may be caused by cutting the instance.
 _FAULTS_OF_CUTTING = frozenset(
     {"required", "minItems", "minProperties", "minLength", "contains", "pattern", "format", "enum", "const", "not"}
 )
 
 
 def check(validator: Validator, instance: object, *, at: JsonPath = ()) -> None:
-    """Do nothing when the instance is valid.
+    """Validate an instance.
 
-    ``at`` is put before the path, for a value that is a part of what the client sent.
+    ``at`` is prepended to the path, for a value that is a part of what the client sent.
 
     Raises:
-        BadRequest: the instance breaks a rule; ``param`` is the path of the culprit.
+        BadRequest: the instance violates a rule; ``param`` is the path of the invalid part.
     """
     if not validator.is_valid(instance):
         raise explain(validator, instance, at=at)
 
 
 def explain(validator: Validator, instance: object, *, at: JsonPath = (), place: str = "") -> BadRequest:
-    """What is wrong with an invalid instance, as an error. ``place`` follows the path, such as " in the query"."""
+    """Return an error that describes an invalid instance. ``place`` follows the path, such as " in the query"."""
     fault, found = find_fault(validator, instance)
     path = fault.path
     if fault.keyword == "required":
@@ -54,14 +54,14 @@ def explain(validator: Validator, instance: object, *, at: JsonPath = (), place:
 
 
 def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
-    """The most telling fault of an invalid instance, with its path in it, and what is there. One without a keyword is
-    anywhere in there: to tell more would take too long."""
+    """Return the most relevant fault of an invalid instance, with its path in the instance, and the value there. A
+    fault without a keyword means that the fault is somewhere at or below the path, but locating it takes too long."""
     keep: frozenset[JsonPath] = frozenset()
     for _ in range(_MOST_TRIES):
         shrunken = Shrunken(validator.is_valid, instance, keep)
         try:
             faults = list(validator.faults(shrunken.instance))
-            if not faults:  # as under a schema that refers to itself for the same value: each piece waits for another
+            if not faults:  # such as for a schema that refers to itself for the same value: its pieces are circular
                 raise TooManySteps
             fault = _narrow(_first(faults))
         except TooManySteps:
@@ -75,7 +75,7 @@ def find_fault(validator: Validator, instance: object) -> tuple[Fault, Any]:
 
 
 def path_text(path: Sequence[str | int]) -> str | None:
-    """``messages[1].content[0].type`` from the keys and indices that lead there; None for the whole."""
+    """Return a path as text, such as ``messages[1].content[0].type``; None for the root."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -87,7 +87,7 @@ def path_text(path: Sequence[str | int]) -> str | None:
 
 
 def _first(faults: list[Fault]) -> Fault:
-    """Unknown and missing fields of the body before anything inside it."""
+    """Return the first fault by rank: unknown and missing fields of the body come before anything inside it."""
 
     def rank(fault: Fault) -> tuple[int, int]:
         order = {"additionalProperties": 0, "unevaluatedProperties": 0, "required": 1}
@@ -97,15 +97,15 @@ def _first(faults: list[Fault]) -> Fault:
 
 
 def _narrow(fault: Fault) -> Fault:
-    """Go down into the branch of a union that the caller meant, as far as that is certain."""
-    # A branch without a fault fits: then the union is at fault, which allows only one that does.
+    """Descend into the union branch that the caller meant, as far as that is certain."""
+    # A branch without faults matches: then more than one branch does, and the fault is that of the union.
     while fault.branches and all(fault.branches):
         depth = len(fault.path)
         live = [b for b in fault.branches if not any(_is_type_fault(f, depth) for f in b)]
         if not live:
             return Fault("type", list(dict.fromkeys(_types(fault))), fault.path)
         for tag in ("type", "role"):
-            # Without its tag an object is of the branches, if there are some, that may go without.
+            # An object without the tag belongs to the branches that do not require the tag, if there are any.
             live = [b for b in live if not any(_misses(f, tag, depth) for f in b)] or live
         fitting = [b for b in live if not any(_is_tag_fault(f, depth) for f in b)]
         if not fitting:
@@ -118,7 +118,7 @@ def _narrow(fault: Fault) -> Fault:
 
 
 def _is_type_fault(fault: Fault, depth: int) -> bool:
-    """Whether the instance is of the wrong type altogether, for a union: for each of its branches."""
+    """Whether the instance itself has the wrong type; for a union, the wrong type for every branch."""
     if len(fault.path) != depth:
         return False
     if fault.branches:
@@ -146,7 +146,7 @@ def _types(fault: Fault) -> list[str]:
 
 
 def _wrong_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault:
-    """No branch has this tag: what the tag may be over all branches."""
+    """Return the fault for a tag that no branch has: it lists the allowed tags of all branches."""
     tags = [fault for branch in branches for fault in branch if _is_tag_fault(fault, depth)]
     path = max((tag.path for tag in tags), key=len)
     allowed = [value for tag in tags if tag.path == path for value in _allowed(tag)]
@@ -154,7 +154,7 @@ def _wrong_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault:
 
 
 def _missing_tag(branches: list[tuple[Fault, ...]], depth: int) -> Fault | None:
-    """Every branch misses one same property, as with a message that has no role."""
+    """Return the fault if all branches miss the same property, such as for a message without a role; else None."""
     missing = [{f.value for f in branch if f.keyword == "required" and len(f.path) == depth} for branch in branches]
     shared = set.intersection(*missing)
     if not shared:
@@ -216,7 +216,7 @@ _LIMITS = {
 
 
 def _describe(fault: Fault, found: object) -> tuple[str, str]:
-    """Message, with ``{where}`` for the place, and code."""
+    """Return the message, with ``{where}`` as the placeholder for the path, and the error code."""
     keyword, value = fault.keyword, fault.value
     if not keyword:
         return "Invalid value for{where}: it does not fit the contract, here or deeper inside.", "invalid_value"

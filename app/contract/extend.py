@@ -1,4 +1,4 @@
-"""Adds properties to the body that an operation takes, in a copy of its document."""
+"""Adds properties to the request body of an operation, in a copy of its document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .properties import property_paths
 
 
 def extend_request(document: Document, operation: Operation, properties: Mapping[str, Json]) -> Document:
-    """The document with properties added to the JSON body of an operation. One that it has already stays as it is.
+    """Return the document with properties added to the JSON body of an operation. Existing properties are unchanged.
 
     Raises:
         ConfigurationError: a reference is broken.
@@ -28,12 +28,12 @@ def extend_request(document: Document, operation: Operation, properties: Mapping
     owner = _owner(extended, schema)
     added = {name: dict(form) for name, form in properties.items() if name not in known}
     owner["properties"] = {**(owner.get("properties") or {}), **added}
-    return Document(content, source=document.source, files=document.files)  # with the bytes of what it says now
+    return Document(content, source=document.source, files=document.files)  # serializes the changed content
 
 
 def _owner(document: Document, schema: Json) -> Json:
-    """The object schema that is to name a property: in a composition, the branch that is closed to names of others,
-    else the last one that names any."""
+    """Return the object schema that properties are added to: in a composition, the last branch that forbids additional
+    properties, else the last one that names properties."""
     if "properties" in schema:
         return schema
     branches = [document.resolve(branch)[0] for branch in schema.get("allOf") or ()]

@@ -1,4 +1,4 @@
-"""What is wrong with an instance, and who tells."""
+"""The faults of an instance, and the protocol of the validators that report them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .pointers import JsonPath
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule that an instance breaks.
+    """One rule that an instance violates.
 
-    ``keyword`` and ``value`` are the schema's, ``path`` leads to the culprit inside the instance; ``branches`` holds
-    the faults of each branch of an ``anyOf`` or ``oneOf`` that none fits.
+    ``keyword`` and ``value`` are those of the schema. ``path`` leads to the invalid value inside the instance.
+    ``branches`` holds the faults of each branch of an ``anyOf`` or ``oneOf`` that is violated.
     """
 
     keyword: str

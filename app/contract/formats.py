@@ -1,7 +1,7 @@
-"""The formats of strings that are held (JSON Schema 2020-12, Validation, section 7.3; OpenAPI's ``byte``).
+"""The string formats that are enforced (JSON Schema 2020-12, Validation, section 7.3; OpenAPI's ``byte``).
 
-`jsonschema_rs` has them built in; here they are for `jsonschema`, which has few without more packages. A format that
-is not known is no rule.
+`jsonschema_rs` has them built in; those here are for `jsonschema`, which supports few without extra packages. Unknown
+formats are not enforced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
 
 
 def is_byte(text: str) -> bool:
-    """Base64 (RFC 4648, section 4), padded."""
+    """Whether a text is padded Base64 (RFC 4648, section 4)."""
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -43,7 +43,7 @@ def _is_time(text: str) -> bool:
     if match is None:
         return False
     hour, minute, second, *offset = (int(part or 0) for part in match.groups())
-    if second == 60:  # a leap second, which falls on the end of a day in UTC
+    if second == 60:  # a leap second, only valid at the end of a day in UTC
         sign = -1 if "+" in text else 1
         ends = (hour * 60 + minute + sign * (offset[0] * 60 + offset[1])) % 1440
         return ends == 1439 and hour < 24 and minute < 60

@@ -1,7 +1,7 @@
-"""Reads the fields of a form by its schema: of ``application/x-www-form-urlencoded`` and ``multipart/form-data``.
+"""Parses the fields of a form by its schema: ``application/x-www-form-urlencoded`` and ``multipart/form-data``.
 
-A field's name is a property's, repeated for an array. Besides these, which are the OpenAPI Specification's, the names
-with brackets are understood in which many clients write what is nested: ``tags[]``, ``tags[0]``, ``address[city]``.
+A field has the name of a property; it is repeated for an array. Beyond these rules of the OpenAPI Specification, names
+with brackets are supported, which many clients use for nested values: ``tags[]``, ``tags[0]``, ``address[city]``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _LONGEST_NAME = 1_000
 
 @dataclasses.dataclass(eq=False, slots=True)
 class FormField:
-    """A field as it arrived: a ``text``, or a ``file`` of ``size`` bytes that is never looked into.
+    """A field as received: a ``text``, or a ``file`` of ``size`` bytes whose content is never read.
 
-    ``raw`` is the text while it is still percent-encoded. ``stand_in`` is what a validator sees of a file.
+    ``raw`` is the text while it is still percent-encoded. ``stand_in`` is the value that a validator sees for a file.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Form:
             yield from (header.schema for header in encoding.headers if header.schema)
 
     def takes_file(self, name: str, *, named: bool) -> bool:
-        """Whether a part is a file rather than a text; ``named``: it came with a file's name."""
+        """Whether a part is a file rather than a text; ``named``: it has a file name."""
         _, tokens, shape = self._place(name)
         for token in tokens:
             shape = _inside(shape, token)
@@ -66,11 +66,11 @@ class Form:
         return named and (not shape.types or any("contentMediaType" in n or _is_encoded(n) for n in nodes))
 
     def property_of(self, name: str) -> str:
-        """The property that a field belongs to by its name."""
+        """Return the property that a field belongs to by its name."""
         return self._place(name)[0]
 
     def count_pieces(self, fields: Sequence[FormField]) -> int:
-        """How many pieces the fields are split into whose encoding has a style that is not exploded."""
+        """Return how often the fields whose encoding has a non-exploded style are split."""
         styles = {name: x.style for name, x in self.encodings.items() if x.style is not None and not x.headers}
         found = 0
         for field in fields if styles else ():
@@ -81,10 +81,10 @@ class Form:
         return found
 
     async def values(self, fields: Sequence[FormField], parse_json: Callable[[str], Awaitable[Any]]) -> Json:
-        """The form as an object, with the types of its schema. Files are in it as the fields that they are.
+        """Return the form as an object, with the types of its schema. Files are represented by their `FormField`.
 
         Raises:
-            BadRequest: a field is given more than once and yet no array, cannot be read, or is too large.
+            BadRequest: a field that is no array is repeated, or a field cannot be read or is too large or too small.
         """
         found, taken = self._styled(fields)
         roots: dict[str, _FieldTree] = {}
@@ -98,7 +98,8 @@ class Form:
         return found
 
     def _place(self, name: str) -> tuple[str, list[str], Shape]:
-        """The property that a field's name means, the steps from there to the value, and the property's shape."""
+        """Return the property that a field's name refers to, the steps from there to the value, and the property's
+        shape."""
         brackets = len(name) <= _LONGEST_NAME and name not in self.shape.properties
         if brackets and (match := _BRACKETS.fullmatch(name)):
             base = match[1]
@@ -107,8 +108,9 @@ class Form:
         return name, [], self.shape.property(name)
 
     def _styled(self, fields: Sequence[FormField]) -> tuple[Json, set[str]]:
-        """The properties whose encoding has a style, which are written as query parameters are; the names used up. Not
-        deep objects: names in brackets are understood without it, on every level, as clients of such forms send them.
+        """Return the properties whose encoding has a style, which are written like query parameters, and the names of
+        the fields used. Deep objects are excluded: names with brackets are parsed without a style, on every level, as
+        clients of such forms send them.
         """
         found: Json = {}
         taken: set[str] = set()
@@ -133,7 +135,7 @@ class Form:
 
 
 class _FieldTree:
-    """A place in the tree that names with brackets spell out."""
+    """A node of the tree that names with brackets describe."""
 
     def __init__(self) -> None:
         self.fields: list[FormField] = []
@@ -150,7 +152,7 @@ class _FieldTree:
                 if token:
                     number = int(token)
                 else:
-                    # The next member of the item that was begun, or of a new one when it has that already.
+                    # Add the member to the last item, or to a new item if the last one already has this member.
                     rest = tokens[depth + 1 :]
                     begun = node.items.get(node.last) if rest else None
                     if begun is None or (rest[0] in begun.members and rest[-1] != ""):
@@ -164,7 +166,7 @@ class _FieldTree:
 
 
 class _FieldReader:
-    """Gives the nodes of one property their types."""
+    """Converts the nodes of one property to typed values."""
 
     def __init__(self, encoding: Encoding, parse_json: Callable[[str], Awaitable[Any]]) -> None:
         self.media_types = MediaTypes(dict.fromkeys(encoding.media_types, True))
@@ -183,7 +185,7 @@ class _FieldReader:
             numbered = enumerate(node.items[number] for number in sorted(node.items))
             return [await self.value(child, shape.items, (*path, index)) for index, child in numbered]
         texts = [field for field in node.fields if field.file is None]
-        # What may be anything may be a list of texts too.
+        # A property of any type may also be a list of texts.
         is_array = shape.is_array or (not shape.types and texts == node.fields)
         if is_array and (len(node.fields) > 1 or not shape.is_scalar):
             if len(node.fields) == 1 and self._says_json(node.fields[0]):
@@ -215,7 +217,7 @@ class _FieldReader:
 
 
 def _as_raw(field: FormField) -> str:
-    """The text of a field with its delimiters, so that it is split and decoded as it would be in a query."""
+    """Return the text of a field, percent-encoded if needed, so that it is split and decoded as in a query."""
     return field.text.replace("%", "%25").replace("+", "%2B") if field.raw is None else field.raw
 
 
@@ -252,7 +254,12 @@ def _is_text(node: Json) -> bool:
 
 
 def _measure(field: FormField, shape: Shape, path: JsonPath) -> None:
-    """A file's length, which the OpenAPI Specification has in bytes, against ``minLength`` and ``maxLength``."""
+    """Validate a file's length against ``minLength`` and ``maxLength``, which the OpenAPI Specification counts in bytes
+    for files, and set the field's ``stand_in``.
+
+    Raises:
+        BadRequest: the file is too large or too small.
+    """
     nodes = [node for node in shape.nodes if _is_file(node) or _is_text(node)]
     low = max((int(node.get("minLength", 0)) for node in nodes), default=0)
     high = min((int(node["maxLength"]) for node in nodes if "maxLength" in node), default=None)

@@ -1,4 +1,4 @@
-"""Finds the Python functions that answer the operations of a document, in the packages that may hold them."""
+"""Finds the Python functions that handle the operations of a document, in the packages that may contain them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Handler = Callable[..., Any]
 
 
 class Handlers:
-    """Where handlers are looked for.
+    """Looks up handlers.
 
-    Of ``packages``, dotted names, the first that has a handler wins. ``renamed`` maps operationIds of the document to
-    those that handlers are called by, for documents whose authors chose other names.
+    ``packages`` are dotted names; the first package that has a handler wins. ``renamed`` maps operationIds of the
+    document to the operationIds that handlers are named after, for documents whose authors chose other names.
 
     Raises:
         ConfigurationError: a package cannot be imported.
@@ -31,17 +31,17 @@ class Handlers:
     def __init__(self, packages: Sequence[str], renamed: Mapping[str, str] | None = None) -> None:
         self.packages = tuple(packages)
         self.renamed = dict(renamed or {})
-        # Which modules there are: a document has many operations and few tags.
+        # Cached, because a document has many operations and few tags.
         self._exists = functools.cache(_exists)
         for package in self.packages:
             _import(package)
 
     def find(self, operation: Operation) -> Handler | None:
-        """The function for an operation, or None.
+        """Return the function for an operation, or None.
 
         Raises:
-            ConfigurationError: a module that should have it cannot be imported, or an operation is renamed to what
-                nothing answers.
+            ConfigurationError: a module that should have it cannot be imported, or there is no handler for the name
+                that an operation is renamed to.
         """
         name = self.renamed.get(operation.id)
         for package in self.packages:
@@ -56,7 +56,7 @@ class Handlers:
         return None
 
     def _of_tag(self, package: str, operation: Operation) -> Handler | None:
-        """The function for an operation in a package, by its first tag and its operationId, or None.
+        """Return the function for an operation in a package, by its first tag and its operationId, or None.
 
         Raises:
             ConfigurationError: the module that should have it cannot be imported.
@@ -65,10 +65,10 @@ class Handlers:
         return _function(module, operation.id) if self._exists(module) else None
 
     def check_names(self, operations: Sequence[Operation]) -> None:
-        """Hold the names that are renamed against the document.
+        """Validate the renamed operationIds against the document.
 
         Raises:
-            ConfigurationError: one is not among its operations.
+            ConfigurationError: one is not an operation of the document.
         """
         known = {operation.id for operation in operations}
         for name in self.renamed:
@@ -79,7 +79,7 @@ class Handlers:
 
 
 def _anywhere(package: str, name: str) -> Handler | None:
-    """The function for an operationId in a package or any module of it."""
+    """Return the function for an operationId in a package or any of its modules, or None."""
     modules = [package]
     modules += [
         f"{package}.{module.name}" for module in pkgutil.iter_modules(getattr(_import(package), "__path__", []))
@@ -102,7 +102,7 @@ def _exists(module: str) -> bool:
 def _import(module: str) -> Any:
     try:
         return importlib.import_module(module)
-    except Exception as error:  # whatever a user's module does when it is imported
+    except Exception as error:  # a user's module may raise anything on import
         raise ConfigurationError(
             f"The handlers in {module} cannot be imported: {type(error).__name__}: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""What of a document can be used, for documents that cannot be changed."""
+"""Finds the usable operations of a document that cannot be changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ log = logging.getLogger("parley")
 
 
 def usable(operations: Iterable[Operation], trial: Trial, security: Security) -> list[Operation]:
-    """The operations of a lenient document, each that cannot be used as one that says so; what is wrong is logged."""
+    """Return the operations of a lenient document. Those that cannot be used are marked as unusable, and the reasons
+    are logged."""
     result = []
     for operation in operations:
         if not operation.fault:

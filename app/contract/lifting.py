@@ -1,8 +1,8 @@
-"""Gives the components and paths of other files a place among the document's own, where programs look for them.
+"""Moves the components and paths of other files to the document's own, where programs look for them.
 
-`app.contract.bundling` puts whole files below `FILES`, which serves any reference. Clients and generators expect more:
-a schema among the components, by its own name, and operations below their path. What no reference leads to any more is
-left out.
+`app.contract.bundling` puts whole files below `FILES`, which is enough to resolve any reference. Clients and generators
+expect more: schemas among the components, by their own names, and operations below their paths. Files that no reference
+leads to afterwards are left out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .structure import FILES, references, transform
 
 
 def lift(whole: Json) -> Json:
-    """A document put together from several files, with the components of the others among its own, as far as their
-    names are free, and path items that stand in the ``paths`` of others in their places."""
+    """Return a bundled document with the components of the other files moved to its own, as far as their names are not
+    taken, and references to path items in the ``paths`` of other files replaced by these path items."""
     if FILES not in whole:
         return whole
     files: Json = whole[FILES]
@@ -34,7 +34,8 @@ def lift(whole: Json) -> Json:
 
 
 def _free_components(whole: Json, files: Json) -> dict[tuple[str, ...], str]:
-    """The places of the components that can be lifted: file, ``components``, section and name; with the name."""
+    """Return the components that can be moved, by their paths (file, ``components``, section, name), with their
+    names."""
     own = whole.get("components")
     taken = {(section, name) for section, named in (own or {}).items() if isinstance(named, dict) for name in named}
     moved: dict[tuple[str, ...], str] = {}
@@ -49,7 +50,7 @@ def _free_components(whole: Json, files: Json) -> dict[tuple[str, ...], str]:
 
 
 def _moved(reference: str, moved: dict[tuple[str, ...], str]) -> str:
-    """Where a reference leads now."""
+    """Return the reference after the move."""
     if not reference.startswith("#/"):
         return reference
     top, *rest = tokens(pointer_in(reference))
@@ -69,7 +70,7 @@ def _with_references(content: Json, turn: Callable[[str], str]) -> Any:
 
 
 def _path_item(item: Any, files: Json) -> Any:
-    """A path item itself, where it is nothing but a reference into the paths of another file."""
+    """Return the target of a path item that is only a reference into the paths of another file; else the item."""
     if not (isinstance(item, dict) and item.keys() == {"$ref"} and item["$ref"].startswith("#/")):
         return item
     top, *rest = tokens(pointer_in(item["$ref"]))
@@ -80,7 +81,7 @@ def _path_item(item: Any, files: Json) -> Any:
 
 
 def _without_unused(whole: Json) -> Json:
-    """The document without the files that neither it nor another file that it needs refers to."""
+    """Return the document without the files that neither it nor another needed file refers to."""
     files = whole.pop(FILES)
     used: dict[str, Any] = {}
     waiting: list[Any] = [whole]

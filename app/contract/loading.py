@@ -1,6 +1,6 @@
-"""Reads an OpenAPI document from its file or files: YAML or JSON, with the types of JSON, as one document.
+"""Reads an OpenAPI document from one or more YAML or JSON files, with the types of JSON, as one document.
 
-References to files beside the document are followed, those to anywhere else are refused.
+References to files in the document's folder are followed; all other external references are rejected.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from .pointers import pointer_to, reference_to
 from .uris import Uris
 from .yaml_json import YamlLoader, refuse_bombs
 
-# Names documents beside this one whose paths and tags are served with its own.
+# Lists documents in the same folder whose paths and tags are served together with those of this one.
 BESIDE = "x-parley-beside"
-# JSON of fewer bytes is parsed in less time than it takes to find out whether it was.
+# Size in bytes. Smaller JSON files are parsed faster than the cache is looked up.
 _LARGE_JSON = 1 << 20
 _OUTWARD = re.compile(rb'"\$ref":"(?!#)|"(?:mapping":\{|defaultMapping":")[^}]*\.(?:ya?ml|json)')
 
 
 log = logging.getLogger("parley")
 
-# The document that is kept, by its path and whether it is lenient, with the digests of its files.
+# The document that is kept in memory, by its path and leniency, with the digests of its files.
 _kept: dict[tuple[Path, bool], tuple[Loaded, list[bytes] | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A document as it was written, or put together from several files; ``yaml`` is what to show as YAML, ``files``
-    are all that it was read from, its own first."""
+    """A document as written, or bundled from several files. ``yaml`` is what is served as YAML. ``files`` are all files
+    that it was read from, the main one first."""
 
     content: Json
     json: bytes
@@ -52,12 +52,12 @@ class Loaded:
 
 
 def load(path: Path, *, cache: Path | None = None, keep: bool = False, lenient: bool = False) -> Loaded:
-    """Read a document. ``cache`` is the folder for parsed files; None: that of the user, see `cache_folder`. ``keep``:
-    what is read is given to those, in this process and in those that are forked from it, who ask for the document while
-    its files stay as they are. ``lenient``: references to files that are not there lead nowhere.
+    """Read a document. ``cache`` is the folder for parsed files; None: the user's, see `cache_folder`. ``keep``: keep
+    the document in memory and return it from later calls, in this process and its forks, until one of its files
+    changes. ``lenient``: references to missing files are dropped instead of raising an error.
 
     Raises:
-        DocumentError: a file cannot be read, is not valid, or refers to what is not in the document's folder.
+        DocumentError: a file cannot be read, is not valid, or refers to a file outside the document's folder.
     """
     if not keep and (kept := _kept.get((path, lenient))) is not None and _digests(kept[0].files) == kept[1]:
         return kept[0]
@@ -69,7 +69,7 @@ def load(path: Path, *, cache: Path | None = None, keep: bool = False, lenient: 
 
 
 def _digests(files: Iterable[Path]) -> list[bytes] | None:
-    """What tells whether files have changed; None where one cannot be read."""
+    """Return the digests of files, to detect changes; None if one cannot be read."""
     try:
         return [sha256(file.read_bytes()).digest() for file in files]
     except OSError:
@@ -106,20 +106,20 @@ def _load(path: Path, cache: Path | None, lenient: bool) -> Loaded:
         error.files = tuple(files)
         raise
     if len(files) > 1 or "$self" in content:
-        # JSON is YAML 1.2 too: what was never written as one file is shown as it is.
+        # JSON is valid YAML 1.2: a document that was never written as one file is served as JSON.
         raw = text = to_json(whole, path)
     return Loaded(whole, text, raw if path.suffix != ".json" else text, tuple(files))
 
 
 def _beside(content: Json, path: Path) -> list[str]:
-    """The documents that are to be served with one, by their names, as far as they lie beside it."""
+    """Return the file names of the documents to serve together with this one, as far as they exist in its folder."""
     named = content.pop(BESIDE, None)
     names = named if isinstance(named, list) else []
     return [name for name in names if Path(str(name)).name == name and path.with_name(name).exists()]
 
 
 def _add(content: Json, file: str, other: object) -> None:
-    """Give a document the paths and tags of another one beside it, but for those that it has itself."""
+    """Add the tags of another document in the same folder, and those of its paths that the document does not have."""
     if not isinstance(other, dict):
         return
     paths = content.setdefault("paths", {})
@@ -139,10 +139,10 @@ def _target(folder: Path, uris: Uris, file: str, reference: str) -> Target:
 
 
 def to_json(content: object, source: object) -> bytes:
-    """The bytes of a document as JSON.
+    """Return a document as JSON bytes.
 
     Raises:
-        DocumentError: it contains itself, or half of a surrogate pair.
+        DocumentError: it contains itself, or a lone surrogate.
     """
     try:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -151,7 +151,7 @@ def to_json(content: object, source: object) -> bytes:
 
 
 def _read(path: Path, cache: Path | None) -> tuple[bytes, bytes]:
-    """The bytes of a file, and the same as JSON."""
+    """Return the bytes of a file, and its content as JSON bytes."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -185,7 +185,7 @@ def _written_yaml(path: Path, raw: bytes) -> bytes:
 
 def _object(path: Path, text: bytes) -> Json:
     try:
-        # Strings that stand there twice are one object in memory.
+        # Equal strings share one object in memory.
         content = jiter.from_json(text, cache_mode="all")
     except ValueError as error:
         raise DocumentError(f"The document {path} cannot be read: {error}.") from None

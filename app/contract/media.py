@@ -1,4 +1,4 @@
-"""Media types and ranges (RFC 9110, section 8.3 and 12.5.1): which entry of a document's ``content`` is meant by a
+"""Media types and ranges (RFC 9110, section 8.3 and 12.5.1): which entry of a document's ``content`` applies to a
 Content-Type."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Parameters that say how a body is written down, not what it is.
+# Parameters that describe how a body is encoded, not what it is.
 _OF_THE_WIRE = frozenset({"charset", "boundary"})
 _PARAMETER = re.compile(r";\s*([^\s=;\"]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
 
@@ -18,7 +18,7 @@ MULTIPART = "multipart/form-data"
 
 
 def split_type(content_type: str) -> tuple[str, dict[str, str]]:
-    """``type/subtype`` and the parameters of a Content-Type; names in lower case, values without quotes."""
+    """Return ``type/subtype`` and the parameters of a Content-Type; names in lower case, values without quotes."""
     essence, mark, _ = content_type.partition(";")
     found: dict[str, str] = {}
     for name, value in _PARAMETER.findall(content_type) if mark else ():
@@ -29,20 +29,20 @@ def split_type(content_type: str) -> tuple[str, dict[str, str]]:
 
 
 def is_json(media_type: str) -> bool:
-    """Whether bodies of a type (without parameters) are JSON texts: ``json`` itself or a ``+json`` (RFC 6839)."""
+    """Whether bodies of a type (without parameters) are JSON: subtype ``json`` or suffix ``+json`` (RFC 6839)."""
     subtype = media_type.rpartition("/")[2]
     return subtype == "json" or subtype.endswith("+json")
 
 
 def is_text(media_type: str) -> bool:
-    """Whether bodies of a type (without parameters) are texts that a schema can say something of. XML is none: what a
-    schema says is of what is told in it."""
+    """Whether bodies of a type (without parameters) are text that a schema can describe. XML is not: a schema describes
+    the data that it encodes, not its text."""
     return media_type.startswith("text/") and media_type != "text/xml"
 
 
 class MediaTypes(Generic[T]):
-    """The entries of a ``content`` map. The closest one wins: a type with parameters before the same without, before
-    ``type/*``, before ``*/*``."""
+    """The entries of a ``content`` map. The most specific one wins: a type with parameters, then the type without
+    parameters, then ``type/*``, then ``*/*``."""
 
     def __init__(self, content: Mapping[str, T]) -> None:
         self.keys = tuple(content)
@@ -61,7 +61,7 @@ class MediaTypes(Generic[T]):
         return bool(self.keys)
 
     def find(self, media_type: str, parameters: Mapping[str, str] | None = None) -> T | None:
-        """The entry for a type in lower case, None where there is none."""
+        """Return the entry for a type in lower case, or None."""
         if self._special:
             given = {name: text.lower() for name, text in (parameters or {}).items()}
             for essence, needed, value in self._special:

@@ -1,8 +1,8 @@
-"""Makes an answer fit a schema that has no room for all of it, where it is certain how: by leaving something out.
+"""Adapts a response to a schema that does not allow all of it, if it is certain how: by leaving something out.
 
-Under a document of another author the same answer is due in another form: a closed object does not list a property, or
-a property may be absent and not null; or one is required that could as well be there. Nothing else is ever changed, and
-nothing is added but what who made the answer has given for that.
+Another author's document may require another form of the same response: a closed object does not list a property, a
+property may be absent but not null, or a property is required that is optional elsewhere. Nothing else is ever changed.
+The only values added are those that the creator of the response provided for this.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .explain import find_fault
 from .faults import Validator
 from .pointers import PathPattern
 
-# Properties to leave out of one answer; more would be another answer.
+# The most changes tried on one response; with more changes it would be a different response.
 _MOST = 64
 
 
 class Mender:
-    """Leaves out of answers what a schema has no room for. What it has learned from one answer it does to the next
-    before it is asked whether that fits. ``left_out`` are the paths so far; ``True``: only if there is null.
-    ``spare`` gives what may be added where it is required, ``added`` what of it is."""
+    """Removes from responses what a schema does not allow. Changes learned from one response are applied to the next
+    one before it is validated again. ``left_out`` maps the paths removed so far to whether only null is removed.
+    ``spare`` maps paths to values that may be added where they are required; ``added`` are those that are added."""
 
     def __init__(self, validator: Validator, spare: Mapping[PathPattern, Any] | None = None) -> None:
         self._validator = validator
@@ -32,7 +32,7 @@ class Mender:
         self.added: dict[PathPattern, Any] = {}
 
     def mend(self, body: Json) -> Json | None:
-        """The body as it fits, a copy if anything is left out of it; None: nothing certain makes it fit."""
+        """Return a valid body, which is a copy if anything was changed; None if no certain change makes it valid."""
         if self._validator.is_valid(body):
             return body
         body = copy.deepcopy(body)

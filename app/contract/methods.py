@@ -1,4 +1,4 @@
-"""Which operations a path item has: those in its fixed fields, and since OpenAPI 3.2 those of any other method."""
+"""The operations of a path item: those in its fixed fields, and since OpenAPI 3.2 those of any other method."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from .pointers import pointer_to
 from .structure import since_3_2
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-# OpenAPI 3.2.0, "Path Item Object": `query` is a field of its own, and methods without one stand by their names, in the
-# letters in which they are sent, in this map.
+# OpenAPI 3.2.0, "Path Item Object": `query` is a fixed field. Methods without a fixed field are keys of this map, in
+# the letters in which they are sent.
 QUERY = "query"
 ADDITIONAL = "additionalOperations"
-# What the HTTP server takes as a method: a token (RFC 9110, section 9.1) of some length, and in no small letters.
+# The methods that the HTTP server accepts: a token (RFC 9110, section 9.1) of limited length, without lower case.
 _SERVED = re.compile(r"[A-Z0-9!$%&'*+.^_`|~-]{3,20}")
 _TAKEN_OTHERWISE = frozenset({*(method.upper() for method in METHODS), "QUERY", "CONNECT"})
 
 
 def described_methods(item: Json, version: str) -> Iterator[tuple[str, str]]:
-    """The methods of a path item, each with the pointer of its operation from there. Those of fixed fields are in small
-    letters, as their fields; others as they are sent."""
+    """Yield the methods of a path item, each with the pointer of its operation relative to the path item. Methods of
+    fixed fields are in lower case, like the fields; others are as sent."""
     for method in METHODS:
         if method in item:
             yield method, pointer_to(method)
@@ -36,7 +36,8 @@ def described_methods(item: Json, version: str) -> Iterator[tuple[str, str]]:
 
 
 def fault_of_method(method: str, pointer: str) -> str:
-    """Why an operation of a method cannot be served where it stands, and what can; empty: it can."""
+    """Return why an operation of a method cannot be served at this pointer, and what to write instead; empty if it can
+    be served."""
     if not pointer.startswith(pointer_to(ADDITIONAL)):
         return ""
     if method == "CONNECT":

@@ -1,4 +1,4 @@
-"""The operations of a document: what routing, checking and documenting need to know of each, read once at start."""
+"""The operations of a document: what routing, validation and documentation need of each, read once at startup."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ log = logging.getLogger("parley")
 class Operation:
     """One method on one path.
 
-    ``id`` is the operationId, or one made of method and path; ``key`` is the same in letters that every framework
-    takes, and no other operation's. ``base`` is the path of the server that it belongs to. ``request`` maps the media
-    types and ranges of the body, in lower case, to what it must be; ``responses`` maps a status (``200``, ``4XX``,
-    ``default``) to media types and the pointers of their schemas. Of these ``items`` are of an item of a sequence each,
-    those of event streams of an event as a whole. ``fault``: why it cannot be used, and answers nothing but that, in a
-    lenient document.
+    ``id`` is the operationId, or an id derived from method and path; ``key`` is the id in characters that every
+    framework accepts, unique in the document. ``base`` is the path of the server that it belongs to. ``request`` maps
+    the media types and ranges of the body, in lower case, to its description; ``responses`` maps a status (``200``,
+    ``4XX``, ``default``) to media types and the pointers of their schemas. ``items`` are those pointers whose schema
+    describes one item of a sequence; for event streams, an event as a whole. ``fault``: why the operation cannot be
+    used in a lenient document; it then responds with this error only.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Operation:
     items: frozenset[str] = frozenset()
 
     def unusable(self, fault: str) -> Operation:
-        """The operation as one that cannot be used: nothing is asked of requests, and nothing is promised."""
+        """Return the operation marked as unusable, with nothing required of requests and no responses described."""
         return replace(
             self,
             parameters=(),
@@ -72,12 +72,12 @@ class Operation:
 
     @property
     def request_schemas(self) -> Mapping[str, str | None]:
-        """Pointers of the schemas of the body by media type; None: anything goes."""
+        """Pointers of the schemas of the body by media type; None: any value is allowed."""
         return {media_type: body.schema for media_type, body in self.request.items()}
 
     @property
     def schemas(self) -> Iterator[str]:
-        """Pointers of all schemas that requests and responses are held against."""
+        """Pointers of all schemas that requests and responses are validated against."""
         yield from (parameter.schema for parameter in self.parameters if parameter.schema)
         for body in self.request.values():
             yield from body.header_schemas
@@ -86,7 +86,7 @@ class Operation:
             yield from filter(None, media.values())
 
     def response_schema(self, status: int, media_type: str) -> str | None:
-        """Pointer of the schema that a response must fit; None where the document does not say."""
+        """Return the pointer of the schema that a response must match; None if the document describes none."""
         for key in (str(status), f"{status // 100}XX", "default"):
             if key in self.responses:
                 return MediaTypes(self.responses[key]).find(*split_type(media_type))
@@ -94,10 +94,10 @@ class Operation:
 
 
 def operations(document: Document) -> list[Operation]:
-    """All operations that a router can reach, in the document's order.
+    """Return all operations that a router can reach, in the document's order.
 
     Raises:
-        DocumentError: two operations share an operationId, a reference is broken, or a part is not as OpenAPI has it.
+        DocumentError: two operations share an operationId, a reference is broken, or a part violates OpenAPI.
     """
     found: dict[str, Operation] = {}
     keys: set[str] = set()
@@ -157,7 +157,7 @@ def operations(document: Document) -> list[Operation]:
 
 
 def _path_item(document: Document, path: str, item: object) -> tuple[Json, str]:
-    """The path item of a path, and its pointer."""
+    """Return the path item of a path, and its pointer."""
     _check_path(document, path)
     item, pointer = document.resolve(item)
     if not isinstance(item, dict):
@@ -174,12 +174,12 @@ def _check_path(document: Document, path: str) -> None:
 
 
 def derived_id(method: str, path: str) -> str:
-    """What an operation without an operationId goes by."""
+    """Return the id of an operation that has no operationId."""
     return re.sub(r"[\W_]+", "_", f"{method}_{path}").strip("_")
 
 
 def unused(name: str, taken: Container[str]) -> str:
-    """A name that is not taken: itself, or with a number behind it."""
+    """Return the name if it is not taken, else the name with a numeric suffix."""
     number, free = 1, name
     while free in taken:
         number += 1
@@ -190,10 +190,10 @@ def unused(name: str, taken: Container[str]) -> str:
 def _operation(
     document: Document, name: str, key: str, path: str, method: str, node: Any, base: str, item: Any, pointer: str
 ) -> Operation:
-    """The operation ``node`` at the pointer ``base``, of a path item at ``pointer``.
+    """Read the operation ``node`` at the pointer ``base``, of the path item at ``pointer``.
 
     Raises:
-        DocumentError: a reference is broken, or a part is not as OpenAPI has it.
+        DocumentError: a reference is broken, or a part violates OpenAPI.
     """
     try:
         return _read(document, name, key, path, method, node, base, item, pointer)
@@ -234,7 +234,8 @@ def _read(
 
 
 def _requirements(document: Document, security: Any) -> Any:
-    """The requirements of an operation, with schemes by their names: since OpenAPI 3.2 they may be named by URI."""
+    """Return the security requirements of an operation, by the names of their schemes. Since OpenAPI 3.2 a scheme may
+    be named by URI; such URIs are replaced by names."""
     if not (since_3_2(document.version) and isinstance(security, list)):
         return security
     known = (document.content.get("components") or {}).get("securitySchemes") or {}
@@ -245,7 +246,8 @@ def _requirements(document: Document, security: Any) -> Any:
 
 
 def _media(document: Document, node: Any, pointer: str, items: set[str]) -> dict[str, str | None]:
-    """The pointers of the schemas of an answer by media type; ``items`` takes those of items."""
+    """Return the pointers of the schemas of a response by media type. Pointers of the schemas of sequence items are
+    added to ``items``."""
     found = {}
     for media_type, described in content_of(document, node, pointer).items():
         schema = described.schema

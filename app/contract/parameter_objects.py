@@ -1,4 +1,4 @@
-"""Parameters as a document describes them, read to what a request is held against."""
+"""Reads the parameters that a document describes into the form that requests are validated against."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .shapes import Shape
 
 log = logging.getLogger("parley")
 
-# What these header fields mean is not for a parameter to say (OpenAPI Specification, "Parameter Object").
+# Parameters with these header names are ignored (OpenAPI Specification, "Parameter Object").
 _NOT_PARAMETERS = frozenset({"accept", "content-type", "authorization"})
 
 
 def read_parameters(document: Document, node: Any, item: Any, base: str, item_pointer: str) -> tuple[Parameter, ...]:
-    """The parameters of an operation (``node``, at the pointer ``base``) and of its path item.
+    """Return the parameters of an operation (``node``, at the pointer ``base``) and of its path item.
 
     Raises:
-        DocumentError: one has no name or no place, or a reference is broken.
+        DocumentError: one has no name or no location, or a reference is broken.
     """
     found: dict[tuple[str, str], Parameter] = {}
     for owner, at in ((node, base), (item, item_pointer)):
@@ -40,7 +40,7 @@ def read_parameters(document: Document, node: Any, item: Any, base: str, item_po
                 )
             key = (parameter["name"], parameter["in"])
             if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):
-                continue  # the operation's own parameter stands before the path's
+                continue  # the operation's own parameter overrides the path's
             found[key] = read_parameter(document, parameter, pointer or at + pointer_to("parameters", index))
     _check_querystring(document, found, base)
     names = Counter(name for name, _ in found)
@@ -48,7 +48,12 @@ def read_parameters(document: Document, node: Any, item: Any, base: str, item_po
 
 
 def _check_querystring(document: Document, found: Collection[tuple[str, str]], base: str) -> None:
-    """The query is one parameter or several (OpenAPI 3.2.0, "Parameter Locations")."""
+    """Check that there is no other query parameter besides a ``querystring`` parameter (OpenAPI 3.2.0, "Parameter
+    Locations").
+
+    Raises:
+        DocumentError: there is one.
+    """
     places = [place for _, place in found]
     if places.count("querystring") > 1 or {"query", "querystring"} <= set(places):
         raise UnusablePart(
@@ -58,7 +63,7 @@ def _check_querystring(document: Document, found: Collection[tuple[str, str]], b
 
 
 def read_parameter(document: Document, node: Any, pointer: str) -> Parameter:
-    """The parameter or header at a pointer."""
+    """Read the parameter or header at a pointer."""
     holder, media_type, at = node, None, pointer
     if node.get("content"):
         media_type, described = next(iter(content_of(document, node, pointer).items()))  # it has exactly one entry
@@ -92,7 +97,7 @@ def read_parameter(document: Document, node: Any, pointer: str) -> Parameter:
 
 
 def read_encodings(document: Document, node: Any, pointer: str, below: str = "/encoding") -> dict[str, Encoding]:
-    """How the properties of a form are written, by the ``encoding`` of the media type at a pointer."""
+    """Return the encodings of the properties of a form, from the ``encoding`` of the media type at a pointer."""
     found = {}
     for name, encoding in node.items():
         at = pointer + below + pointer_to(name)
@@ -101,9 +106,9 @@ def read_encodings(document: Document, node: Any, pointer: str, below: str = "/e
             for key, (header, there) in (
                 (key, document.resolve(header)) for key, header in (encoding.get("headers") or {}).items()
             )
-            if key.lower() != "content-type"  # which ``contentType`` tells
+            if key.lower() != "content-type"  # ``contentType`` specifies it
         ]
-        # Without any of these a form says by its media types how a value is written.
+        # Without any of these, the media types specify how a value is encoded.
         styled = any(key in encoding for key in ("style", "explode", "allowReserved"))
         found[name] = Encoding(
             media_types=tuple(part.strip().lower() for part in encoding.get("contentType", "").split(",") if part),
@@ -114,13 +119,13 @@ def read_encodings(document: Document, node: Any, pointer: str, below: str = "/e
 
 
 def follow(document: Document, schema: Any) -> Any:
-    """A schema without a ``$ref`` at its top; beside one, 3.1 knows further rules and 3.0 knows none."""
+    """Return a schema without a ``$ref`` at its top. Siblings of ``$ref`` apply in 3.1, and are ignored in 3.0."""
     if not (isinstance(schema, dict) and isinstance(schema.get("$ref"), str)):
         return schema
     try:
         target, _ = document.resolve(schema)
     except DocumentError:
-        # An ``$anchor``, which the validators know: its text is read as text. What leads nowhere they refuse.
+        # An ``$anchor``, which only validators resolve: values are read as text. Validators reject broken references.
         target = {}
     beside = {key: value for key, value in schema.items() if key != "$ref"}
     return {"allOf": [target, beside]} if beside and not document.version.startswith("3.0") else target

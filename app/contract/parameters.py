@@ -1,4 +1,4 @@
-"""What a document says of a parameter."""
+"""The description of a parameter in a document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .shapes import Shape
 
-# Where a parameter stands, for messages.
+# The location of a parameter, for messages.
 PLACES = {
     "path": " in the path",
     "query": " in the query",
@@ -16,7 +16,7 @@ PLACES = {
     "cookie": " in the cookies",
     "querystring": " as the query string",
 }
-# The styles of each place, its default first.
+# The styles of each location, the default first.
 STYLES = {
     "path": ("simple", "label", "matrix"),
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
@@ -30,8 +30,8 @@ STYLES = {
 class Parameter:
     """A parameter of an operation.
 
-    ``schema`` is the pointer of its schema (None: anything goes). With a ``media_type`` its text is a document of that
-    type, and with ``encodings`` a form whose properties are written so; else it is written in the ``style``.
+    ``schema`` is the pointer of its schema (None: any value is allowed). With a ``media_type`` its text is a document
+    of that type, and with ``encodings`` a form whose properties are encoded this way; else it is in the ``style``.
     """
 
     name: str
@@ -48,7 +48,8 @@ class Parameter:
 
     @property
     def key(self) -> str:
-        """What handlers know it by: its name, after its place where the operation has that name in two."""
+        """The key by which handlers receive it: its name, prefixed by its location if the operation has the name in
+        more than one location."""
         return f"{self.location}-{self.name}" if self.is_namesake else self.name
 
     @property
@@ -57,15 +58,15 @@ class Parameter:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is one text as a whole, whatever is in it."""
+        """Whether its value is read as one text, without splitting it."""
         return self.media_type is not None or not (self.shape.is_array or self.shape.is_object)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a document says that a property is written in a form (its Encoding Object).
+    """How a property is encoded in a form (its Encoding Object).
 
-    ``style`` and its explode are None where it does not say; ``headers`` are those of a part.
+    ``style``, with its explode, is None if it is not specified; ``headers`` are those of a part.
     """
 
     media_types: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class Encoding:
 
 
 def style_of(node: Mapping[str, Any], location: str) -> tuple[str, bool]:
-    """The style and explode of a Parameter Object, or of an Encoding Object (as of a query), with their defaults."""
+    """Return the style and explode of a Parameter Object, or of an Encoding Object (with the location ``query``), or
+    their defaults."""
     style = str(node.get("style") or STYLES.get(location, ("simple",))[0])
     return style, bool(node.get("explode", style in ("form", "cookie")))

@@ -1,8 +1,8 @@
-"""All faults of an instance in a bounded number of steps.
+"""Finds all faults of an instance in a bounded number of steps.
 
-Validators list what is wrong anew for each way that leads to a part of the instance: under a union that contains itself
-twice as long, or more, for each level of a body. So schemas are cut into pieces, at their references and unions, and
-each piece is held against each part of the instance once.
+Validators list the faults of a part of the instance again for each schema path that leads to it. For a union that
+contains itself, the time at least doubles with each level of a body. So schemas are cut into pieces at their references
+and unions, and each part of the instance is validated against each piece once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ..jsontypes import Json
 from .faults import Fault, Validator
 from .pointers import JsonPath, pointer_in, pointer_to, reference_to
 
-# A piece and a part of the instance are a step, of some twenty microseconds; a large part is more.
+# A step is the validation of one part of the instance against one piece, about 20 microseconds; a large part counts as
+# several steps.
 MOST_STEPS = 2_000
 _VALUES = 100
 _CHARACTERS = 5_000  # count as a value
@@ -29,17 +30,17 @@ _MANY = ("allOf", "prefixItems")
 _NAMED = ("properties", "patternProperties", "dependentSchemas")
 _UNIONS = ("anyOf", "oneOf")
 _DATA = frozenset({"enum", "const", "default", "example", "examples"})
-# What depends on all else that is said of the same value, or on where one came from.
+# Keywords that depend on all other rules for the same value, or on the path by which the schema was reached.
 _WHOLE = frozenset({"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "$id"})
 
 
 class TooManySteps(Exception):
-    """It would take too long to tell."""
+    """Finding the faults would take too long."""
 
 
 class Pieces:
-    """The pieces of a document's schemas by pointer. ``read`` gives the schema at one, ``compile`` the validator of a
-    schema."""
+    """The pieces of a document's schemas by pointer. ``read`` returns the schema at a pointer, ``compile`` the
+    validator of a schema."""
 
     def __init__(self, read: Callable[[str], Any], compile: Callable[[Json], Validator]) -> None:
         self._read = read
@@ -48,10 +49,10 @@ class Pieces:
         self._made: dict[str, tuple[Validator, bool]] = {}
 
     def faults(self, pointer: str, instance: object, *, most: int = MOST_STEPS) -> tuple[Fault, ...]:
-        """What is wrong with an instance by the schema at a pointer.
+        """Return the faults of an instance under the schema at a pointer.
 
         Raises:
-            TooManySteps: so far it is unknown.
+            TooManySteps: the search was stopped before it was complete.
         """
         try:
             return _Search(self, most).faults(pointer, instance, ())
@@ -59,14 +60,14 @@ class Pieces:
             raise TooManySteps from None
 
     def piece(self, pointer: str) -> tuple[Validator, bool]:
-        """The validator of a piece, which finds a fault wherever another piece is to be held against a part, and
-        whether the schema says more, which holds only if the pieces do."""
+        """Return the validator of a piece, which reports a fault at each place where another piece applies; and whether
+        the schema has rules beyond the pieces, which are checked only if the pieces have no faults."""
         if pointer not in self._made:
             schema = self._read(pointer)
             more = isinstance(schema, dict) and not _WHOLE.isdisjoint(schema)
             try:
                 self._made[pointer] = (self._compile(_cut(schema, pointer)), more)
-            except Exception:  # each library has its own; what stands behind a reference need not be a good schema
+            except Exception:  # each library has its own exceptions; a reference may lead to an invalid schema
                 self._made[pointer] = (self.whole(pointer), False)
         return self._made[pointer]
 
@@ -83,7 +84,7 @@ class _Search:
         self._known: dict[tuple[str, JsonPath], tuple[Fault, ...]] = {}
 
     def faults(self, pointer: str, part: Any, path: JsonPath) -> tuple[Fault, ...]:
-        """The faults of a part of the instance, with their paths in the whole."""
+        """Return the faults of a part of the instance, with their paths in the whole instance."""
         key = (pointer, path)
         if key not in self._known:
             self._known[key] = ()  # for a reference that leads back to itself
@@ -91,7 +92,7 @@ class _Search:
             if self._left < 0:
                 raise TooManySteps
             validator, more = self._pieces.piece(pointer)
-            # By identity: a part that several pieces are held against is told of once.
+            # By identity, so that a part that is validated against several pieces is reported once.
             found = {id(fault): fault for fault in self._follow(validator.faults(part), part, path)}
             if more and not found:
                 faults = self._pieces.whole(pointer).faults(part)
@@ -118,7 +119,7 @@ class _Search:
 
 
 def _size(part: Any, most: int) -> int:
-    """How many values there are in a part of an instance; there may be more if there are ``most``."""
+    """Count the values in a part of an instance. Counting stops above ``most``."""
     size = 0
     left = [part]
     while left and size <= most:
@@ -130,10 +131,10 @@ def _size(part: Any, most: int) -> int:
 
 
 def follow(instance: Any, path: JsonPath) -> tuple[JsonPath, Any]:
-    """The path with its keys as they are in the instance, and what is there."""
+    """Return the path with its keys as they are in the instance, and the value there."""
     followed: list[str | int] = []
     for part in path:
-        # jsonschema-rs tells a property whose name looks like a number as one.
+        # jsonschema-rs reports a property whose name looks like a number as a number.
         key = str(part) if isinstance(instance, dict) else part
         followed.append(key)
         instance = instance[key]
@@ -146,7 +147,7 @@ def _moved(fault: Fault, path: JsonPath) -> Fault:
 
 
 def _cut(schema: Any, pointer: str, *, top: bool = True) -> Any:
-    """A schema with a mark, which nothing fits, in place of each reference and union."""
+    """Return the schema with each reference and union replaced by a mark, which no value matches."""
     if not isinstance(schema, dict):
         return schema
     if not top and not _WHOLE.isdisjoint(schema):
@@ -173,7 +174,7 @@ def _cut(schema: Any, pointer: str, *, top: bool = True) -> Any:
 
 
 def _absolute(node: Any) -> Any:
-    """With references that lead into the document from everywhere."""
+    """Return the node with its local references made absolute, so that they resolve from anywhere."""
     if isinstance(node, list):
         return [_absolute(item) for item in node]
     if not isinstance(node, dict):

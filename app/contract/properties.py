@@ -1,8 +1,8 @@
-"""Every property that a schema of the document names, nested ones too, as paths.
+"""The paths of all properties that a schema of the document names, including nested ones.
 
-A path is written as an error's ``param`` is, with ``[]`` for any item: ``messages[].content[].type``. The branches of a
-union are laid over each other. A map with names of the client's own choosing (``additionalProperties``) is a leaf, and
-so is a schema that a client sends.
+A path has the form of an error's ``param``, with ``[]`` for any item: ``messages[].content[].type``. The branches of a
+union are merged. A map whose names the client chooses (``additionalProperties``) is a leaf, and so is a schema that a
+client sends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNIONS = ("allOf", "anyOf", "oneOf")
 
 
 def property_paths(document: Document, schema: object) -> list[str]:
-    """The paths below a schema of the document, each once, a parent before its children.
+    """Return the paths below a schema of the document, each once, parents before their children.
 
     Raises:
         ConfigurationError: a reference is broken.
@@ -28,7 +28,7 @@ def property_paths(document: Document, schema: object) -> list[str]:
 
 
 def defaults(document: Document, pointer: str) -> Json:
-    """The defaults of the properties of an object's schema, by name, those of all branches of a union together.
+    """Return the defaults of the properties of an object's schema by name, from all branches of its unions.
 
     Raises:
         ConfigurationError: a reference is broken.
@@ -52,7 +52,7 @@ def defaults(document: Document, pointer: str) -> Json:
 def _walk(document: Document, schema: object, at: str, found: dict[str, None], above: tuple[str, ...]) -> None:
     schema, pointer = document.resolve(schema)
     if not isinstance(schema, dict) or pointer in above:
-        return  # a schema inside itself says nothing new
+        return  # a schema nested inside itself adds no new paths
     if pointer is not None:
         above = (*above, pointer)
     for name, inner in (schema.get("properties") or {}).items():

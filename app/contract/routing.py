@@ -1,7 +1,7 @@
-"""What Connexion gets to see of a document: a small, valid OpenAPI 3.0 view that routes and secures, and a resolver.
+"""What Connexion sees of a document: a small, valid OpenAPI 3.0 view for routing and security, and a resolver.
 
-Connexion refuses 3.1 documents and checks bodies by Draft 4, so it is handed paths, ids, security and nothing else;
-bodies and parameters are checked by our own validators, found by operation.
+Connexion rejects 3.1 documents and validates bodies by Draft 4, so it receives only paths, ids and security. Our own
+validators, looked up by operation, validate bodies and parameters.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .security import Security
 
 
 def routing_view(document: Document, operations: Iterable[Operation], security: Security | None = None) -> Json:
-    """An OpenAPI 3.0.3 document with the routes and the security of another one.
+    """Return an OpenAPI 3.0.3 document with the routes and the security of another document.
 
-    A parameter at the end of a path takes the rest of it, slashes too, as model ids such as ``org/name`` need it;
-    such routes come last, the shortest at the very end, so that any closer route wins. In a segment that others have as
-    a whole parameter, more text is closer.
+    A parameter at the end of a path matches the rest of it, including slashes, as model ids such as ``org/name``
+    require. Such routes come last, the shortest at the very end, so that any more specific route wins. A segment with
+    more literal text is more specific than one that is only a parameter.
 
     Raises:
         ConfigurationError: as `Security.ways_in`.
@@ -63,7 +63,7 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
 
 
 def path_name(name: str) -> str:
-    """The name of a path parameter in letters that every router takes."""
+    """Return the name of a path parameter in characters that every router accepts."""
     safe = re.sub(r"\W", "_", name, flags=re.ASCII)
     return safe if safe[:1].isalpha() else f"p{safe}"
 
@@ -71,7 +71,7 @@ def path_name(name: str) -> str:
 def _closeness(operation: Operation) -> tuple[bool, int, int, int, bool]:
     templated = [segment for segment in operation.path.split("/") if "{" in segment]
     text = sum(len(re.sub(r"\{[^}]*\}", "", segment)) for segment in templated)
-    # A route of GET takes HEAD too, unless the document's own comes before it.
+    # A GET route also matches HEAD, unless the document's own HEAD route precedes it.
     head = operation.method == "head"
     return operation.path.endswith("}"), -operation.path.count("/"), len(templated), -text, not head
 
@@ -79,8 +79,8 @@ def _closeness(operation: Operation) -> tuple[bool, int, int, int, bool]:
 class TagResolver(Resolver):
     """Finds the handler of an operation: its first tag names the module, its operationId the function.
 
-    Tag ``Chat`` and ``createChatCompletion`` are ``<package>.chat.create_chat_completion``. ``wrap`` turns a handler,
-    or None where there is none, into the view that Flask calls.
+    The tag ``Chat`` and ``createChatCompletion`` give ``<package>.chat.create_chat_completion``. ``wrap`` turns a
+    handler, or None if there is none, into the view that Flask calls.
     """
 
     def __init__(
@@ -93,16 +93,17 @@ class TagResolver(Resolver):
         self._views = {operation.key: wrap(operation, handlers.find(operation)) for operation in operations}
 
     def resolve(self, operation: Any) -> Resolution:
-        # Asked once per middleware and operation, so the views are made beforehand.
+        # Called once per middleware and operation, so the views are created in advance.
         return Resolution(self._views[operation.operation_id], operation.operation_id)
 
 
 class Paths:
-    """Which methods a document has on a path: for 405 answers, and to let its paths win over our own pages."""
+    """Which methods a document has on a path: for 405 responses, and to let its paths take precedence over our own
+    pages."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._exact: dict[str, set[str]] = {}
-        # By the folders before the first parameter: patterns, and their methods.
+        # The key is the folders before the first parameter; the values are patterns with their methods.
         self._patterns: dict[str, list[tuple[str, str]]] = {}
         for operation in operations:
             method = operation.method.upper()
@@ -117,11 +118,11 @@ class Paths:
             self._patterns.setdefault(parts[0].rpartition("/")[0], []).append((pattern, method))
 
     def has(self, path: str) -> bool:
-        """Whether the document has a path as it stands, not only a template that it fits."""
+        """Whether the document has exactly this path, not only a template that matches it."""
         return path in self._exact
 
     def methods(self, path: str) -> list[str]:
-        """The methods that a path answers, sorted; empty when the document does not have it."""
+        """Return the methods that a path supports, sorted; empty when the document does not have the path."""
         found = set(self._exact.get(path, ()))
         folder = path
         while folder:

@@ -1,7 +1,7 @@
-"""Validators compiled on first use from pointers into the document.
+"""Validators, compiled on first use, for the schemas at pointers into the document.
 
-`jsonschema_rs` decides. Where it has no wheel, `jsonschema` does, some hundred times slower and with the same
-verdicts (a differential test holds the two together).
+`jsonschema_rs` validates. On platforms for which it has no wheel, `jsonschema` is the fallback: some hundred times
+slower, with the same results (a differential test compares the two).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ log = logging.getLogger("parley")
 class Schemas:
     """The schemas of a document by JSON pointer.
 
-    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None takes the fastest that is installed. ``lazy``: a validator
-    is compiled when it is first used, and not when it is asked for; those of a large document take much memory.
+    ``backend`` is ``jsonschema-rs`` or ``jsonschema``; None selects the fastest one installed. ``lazy``: a validator is
+    compiled when it is first used, not when it is requested; the validators of a large document take much memory.
     """
 
     def __init__(self, document: Document, *, backend: str | None = None, lazy: bool = False) -> None:
@@ -47,11 +47,11 @@ class Schemas:
         self._compilers: dict[Direction | None, _Compiler] = {}
 
     def validator(self, pointer: str, direction: Direction | None = None) -> Validator:
-        """The validator of the schema at a pointer, such as ``/components/schemas/Model``. ``direction`` is the side
-        that it is used on: what is ``readOnly`` has no place in a request.
+        """Return the validator of the schema at a pointer, such as ``/components/schemas/Model``. ``direction`` is what
+        it validates: in a request, ``readOnly`` properties are rejected.
 
         Raises:
-            DocumentError: nothing at the pointer, or not a schema; from a lazy one when it is first used.
+            DocumentError: there is nothing at the pointer, or no schema; if lazy, raised on first use instead.
         """
         direction = direction if self._document.has_directions else None
         key = (pointer, direction)
@@ -62,11 +62,11 @@ class Schemas:
         return found
 
     def source(self, direction: Direction | None = None) -> SchemaSource:
-        """What validators are compiled from."""
+        """Return the source that validators are compiled from."""
         return self._compiler(direction).source
 
     def compile(self, pointer: str, direction: Direction | None = None) -> Validator:
-        """As `validator`, at once and anew."""
+        """Compile the validator that `validator` describes immediately, without the cache."""
         compiler = self._compiler(direction)
         try:
             compiler.source.node(pointer)
@@ -77,10 +77,10 @@ class Schemas:
             raise UnusablePart(
                 f"{self._document.source}: there is nothing at {pointer}, where a schema is referred to."
             ) from None
-        except Exception as error:  # each library has its own, and some have several
+        except Exception as error:  # each library has its own exceptions, and some have several
             told = (str(error).strip() or type(error).__name__).splitlines()[
                 0
-            ]  # below it stand the schema and the value
+            ]  # the lines below contain the schema and the value
             raise UnusablePart(f"{self._document.source}: the schema at {pointer} cannot be used: {told}") from None
         return _Located(compiled, pointer, compiler.pieces)
 
@@ -101,18 +101,18 @@ class _Compiler:
         self._compile = compile
 
     def whole(self, pointer: str) -> Validator:
-        """The validator of the schema at a pointer, with all that it refers to."""
+        """Compile the schema at a pointer, with everything that it refers to."""
         schema = self.source.alone(pointer)
         return self.compile({"$ref": URI + reference_to(pointer)}) if schema is None else self._compile(schema, {})
 
     def compile(self, schema: Json) -> Validator:
-        """The validator of a schema that may refer to the document's by `URI`."""
+        """Compile a schema that may refer to the document's schemas by `URI`."""
         pointers = (pointer_in(each.removeprefix(URI)) for _, each in references(schema))
         return self._compile(schema, self.source.closure(pointers))
 
 
 class _Lazy:
-    """A validator that is compiled when it is first used; from then on `is_valid` is that of the compiled one."""
+    """A validator that is compiled on first use; from then on `is_valid` is that of the compiled validator."""
 
     __slots__ = ("_compile", "_compiled", "is_valid")
 
@@ -142,17 +142,17 @@ class _Located:
     def __init__(self, validator: Validator, pointer: str, pieces: Pieces) -> None:
         self._pointer = pointer
         self._pieces = pieces
-        self.is_valid = validator.is_valid  # bound once: the hot path has no Python frame of ours
+        self.is_valid = validator.is_valid  # bound once: the hot path adds no Python frame
 
     def faults(self, instance: object) -> Iterator[Fault]:
         return iter(self._pieces.faults(self._pointer, instance))
 
 
 def compile_schema(schema: Json) -> Validator:
-    """The validator of a schema that stands alone, such as one that a client sends; it refers to itself only.
+    """Compile a standalone schema, such as one that a client sends; it may refer to itself only.
 
     Raises:
-        Exception: the schema is none, or refers to something else; which one depends on the library.
+        Exception: the schema is not valid, or refers to something else; the type depends on the library.
     """
     if jsonschema_rs is not None:
         return _RustValidator(jsonschema_rs.Draft202012Validator(schema, retriever=_fetch_nothing))
@@ -175,7 +175,7 @@ def _compile_rust(schema: Json, document: Json) -> Validator:
 
 
 def _fetch_nothing(uri: str) -> Any:
-    """Neither a document nor a request makes the server ask another one for a schema."""
+    """Reject every URI: no document and no request makes this server fetch a schema from another server."""
     raise LookupError(uri)
 
 
@@ -184,7 +184,7 @@ class _RustValidator:
 
     def __init__(self, validator: Any) -> None:
         self._validator = validator
-        self.is_valid = validator.is_valid  # bound once: the hot path has no Python frame of ours
+        self.is_valid = validator.is_valid  # bound once: the hot path adds no Python frame
 
     def faults(self, instance: Any) -> Iterator[Fault]:
         return map(partial(_from_rust, instance), self._validator.iter_errors(instance))
@@ -193,14 +193,14 @@ class _RustValidator:
 def _from_rust(instance: Any, error: Any) -> Fault:
     kind = error.kind
     if kind.name == "falseSchema" and error.schema_path[-1:] == ["additionalProperties"]:
-        # So it is told of an object that is closed and has no properties of its own: not by which names, but where.
+        # The library reports this for a closed object without properties of its own: the place, but not the names.
         _, found = follow(instance, tuple(error.instance_path))
         if isinstance(found, dict):
             return Fault("additionalProperties", list(found), tuple(error.instance_path))
     context = getattr(kind, "context", None) or ()
     return Fault(
         keyword=kind.name,
-        # `value` of a combinator is its context again; of `required` it is the missing property's name.
+        # The `value` of a combinator repeats its context; that of `required` is the name of the missing property.
         value=None if context else kind.value,
         path=tuple(error.instance_path),
         branches=tuple(tuple(_from_rust(instance, each) for each in branch) for branch in context),
@@ -232,7 +232,7 @@ def _empty_registry() -> Any:
 
 
 def _python_patterns(node: Any) -> Any:
-    """The same schemas with patterns for Python's `re`, where ``$`` also matches before a line break at the end."""
+    """Return the schemas with patterns for Python's `re`, where ``$`` also matches before a trailing line break."""
     if isinstance(node, list):
         return [_python_patterns(item) for item in node]
     if not isinstance(node, dict):
@@ -261,7 +261,7 @@ class _PythonValidator:
 def _from_python(error: Any) -> Fault:
     value = error.validator_value
     if error.validator == "required":
-        # One error for each missing property, in the schema's order; the name stands only in the message.
+        # There is one error for each missing property, in the schema's order; only the message contains the name.
         value = next((name for name in value if error.message.startswith(repr(name))), None)
     elif error.validator in ("additionalProperties", "unevaluatedProperties"):
         known = error.schema.get("properties", {})

@@ -1,7 +1,7 @@
-"""The security schemes of a document as this server keeps them.
+"""The security schemes of a document that this server supports.
 
-Keys are the server's own, so OAuth 2 and OpenID Connect are bearer tokens here (RFC 6750), and scopes are not looked
-at. What cannot be kept is no way in: an operation that has no other way in ends the start.
+Keys are the server's own, so OAuth 2 and OpenID Connect are treated as bearer tokens (RFC 6750), and scopes are
+ignored. A requirement with an unsupported scheme cannot be met: if an operation has no other, startup fails.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _BASIC: Json = {"type": "http", "scheme": "basic"}
 
 
 class Security:
-    """Which schemes of a document open its operations.
+    """The schemes of a document that give access to its operations.
 
-    ``schemes`` are those that are kept, in the form in which Connexion is given them: ``http`` bearer, ``http`` basic
-    if it is allowed, and ``apiKey``.
+    ``schemes`` are the supported ones, in the form that Connexion receives: ``http`` bearer, ``http`` basic if it is
+    allowed, and ``apiKey``.
 
     Raises:
-        DocumentError: an operation can be opened by none of its schemes, or names one that is not there.
+        DocumentError: none of the schemes of an operation is supported, or it names a scheme that does not exist.
     """
 
     def __init__(self, document: Document, *, allow_basic: bool = False) -> None:
@@ -39,7 +39,7 @@ class Security:
         self.schemes = {name: scheme for name, scheme in kept.items() if scheme is not None}
 
     def ways_in(self, operation: Operation) -> list[Any]:
-        """The security requirements of an operation that can be met; an empty list: it is open to anyone."""
+        """Return the security requirements of an operation that can be met; an empty list if it needs no key."""
         required = operation.security or []
         for requirement in required:
             for name in requirement:
@@ -48,7 +48,7 @@ class Security:
                         f"{self._source}: the operation {operation.id} is secured by {name}, which is not among "
                         "components/securitySchemes."
                     )
-        # Who shows a key is known by it also where none is needed.
+        # Requirements with a key come first, so that a caller with a key is identified even where none is required.
         ways = sorted((r for r in required if all(name in self.schemes for name in r)), key=lambda r: not r)
         if required and not ways:
             raise UnusablePart(
@@ -59,13 +59,13 @@ class Security:
         return ways
 
     def sending(self, operations: Iterable[Operation]) -> str:
-        """How a key is sent that opens some of the operations, as the end of a sentence."""
+        """Return how to send a key that gives access to some of the operations, as the end of a sentence."""
         used = {name for operation in operations for way in self.ways_in(operation) for name in way}
         told = [_SENDING[kind](scheme) for kind, scheme in _kinds(self.schemes, used)]
         return " or ".join(dict.fromkeys(told)) or _SENDING["bearer"]({})
 
     def report(self, operations: Iterable[Operation]) -> None:
-        """Say at start what a reader of the document could take for granted and would be wrong about."""
+        """Log warnings about assumptions that a reader of the document could wrongly make."""
         operations = list(operations)
         used = {name for operation in operations for requirement in operation.security or () for name in requirement}
         for name in sorted(used):
@@ -105,7 +105,8 @@ def _kinds(schemes: Json, used: Container[str]) -> Iterator[tuple[str, Json]]:
 
 
 def _kept(scheme: object, allow_basic: bool) -> Json | None:
-    """A scheme without anything in it that Connexion would act upon by itself, such as names of functions."""
+    """Return a supported scheme without fields that Connexion would act on itself, such as names of functions; else
+    None."""
     if not isinstance(scheme, dict):
         return None
     kind, name = scheme.get("type"), str(scheme.get("scheme", "")).lower()

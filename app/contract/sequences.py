@@ -1,6 +1,6 @@
-"""Media types that hold a sequence of items, and how the items stand in a body (OpenAPI 3.2.0, "Sequential Media
-Types"): server-sent events, JSON a line (JSONL and its other names), JSON text sequences (RFC 7464), and parts without
-names."""
+"""Media types that hold a sequence of items, and the framing of the items in a body (OpenAPI 3.2.0, "Sequential Media
+Types"): server-sent events, one JSON text per line (JSONL and its other names), JSON text sequences (RFC 7464), and
+parts without names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..jsontypes import Json
 Framing = Literal["events", "lines", "records", "parts"]
 
 EVENTS = "text/event-stream"
-# What the standard names, for messages.
+# The media types that the standard names, for messages.
 NAMED = f"{EVENTS}, application/jsonl, application/x-ndjson, application/json-seq or multipart/mixed"
-# The names by which a JSON text a line goes; only the first is registered.
+# The names of the format with one JSON text per line; only the first is registered.
 _LINES = frozenset(
     {
         "application/jsonl",
@@ -30,7 +30,7 @@ _RECORD = b"\x1e"
 
 
 def framing_of(media_type: str) -> Framing | None:
-    """How the items of a media type (without parameters) are told apart; None: it is no sequence of such."""
+    """Return how the items of a media type (without parameters) are delimited; None if it is not a sequence."""
     if media_type == EVENTS:
         return "events"
     if media_type in _LINES:
@@ -42,19 +42,19 @@ def framing_of(media_type: str) -> Framing | None:
 
 
 def texts_in(framing: Framing, raw: bytes) -> list[bytes]:
-    """The JSON texts of a body of lines or records; blank ones, as at the end, are none."""
+    """Return the JSON texts of a body of lines or records. Blank ones, such as at the end, are skipped."""
     return [text for text in raw.split(_RECORD if framing == "records" else b"\n") if text.strip()]
 
 
 def joined(framing: Framing, texts: Iterable[bytes]) -> bytes:
-    """JSON texts without line breaks as a body of lines or records."""
+    """Return JSON texts without line breaks as a body of lines or records."""
     before = _RECORD if framing == "records" else b""
     return b"".join(before + text + b"\n" for text in texts)
 
 
 def events_in(text: str) -> list[Json]:
-    """The events of a stream as objects with their fields ("Interpreting an event stream" in the HTML standard):
-    ``data``, ``event`` and ``id`` are strings, ``retry`` is an integer, and what is not there is absent."""
+    """Return the events of a stream as objects with their fields ("Interpreting an event stream" in the HTML standard):
+    ``data``, ``event`` and ``id`` are strings, ``retry`` is an integer, and missing fields are absent."""
     found: list[Json] = []
     event: Json = {}
     for line in _LINE_END.split(text.removeprefix("\ufeff")):

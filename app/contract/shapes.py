@@ -1,7 +1,7 @@
-"""What a schema says of the type of a text: parameters and form fields arrive as text, and only the schema knows
+"""Converts text to typed values by a schema: parameters and form fields arrive as text, and only the schema says
 whether ``12`` is a number.
 
-A shape only reads; whether the value is allowed is for the validators to say.
+A shape only converts; validators decide whether the value is allowed.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..jsontypes import Json
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?")
-# References may go round in circles; no text is nested deeper than this.
+# The depth limit for circular references; no text is nested deeper.
 _DEEPEST = 16
 
 
 class Shape:
-    """A schema, seen as a way to read text.
+    """A schema, used to convert text to values.
 
-    ``follow`` gives a schema without a ``$ref`` at its top. ``types`` are the JSON types that an instance may have, in
-    the order of the schema; none: any.
+    ``follow`` returns a schema without a ``$ref`` at its top. ``types`` are the JSON types that an instance may have,
+    in the order of the schema; empty: any.
     """
 
     def __init__(self, follow: Callable[[Any], Any], schema: object) -> None:
@@ -38,7 +38,7 @@ class Shape:
 
     @cached_property
     def nodes(self) -> tuple[Json, ...]:
-        """The schema and all that it is put together from by ``allOf``, ``anyOf`` and the like."""
+        """The schema and all subschemas that it combines by ``allOf``, ``anyOf`` and the like."""
         return tuple(self._flatten(self._schema, 0))
 
     @property
@@ -55,20 +55,20 @@ class Shape:
         return not self.types or any(kind not in ("array", "object") for kind in self.types)
 
     def may_hold(self, character: str) -> bool:
-        """Whether an instance, as a text, may have a character of punctuation in it: not one that is a number, a truth
-        or among values without it."""
+        """Whether an instance, as text, may contain a punctuation character. Numbers, booleans, null and values of an
+        enum without the character do not."""
         if any(node.get("enum") and character not in "".join(map(str, node["enum"])) for node in self.nodes):
             return False
         return not self.types or not set(self.types) <= {"integer", "number", "boolean", "null"}
 
     @cached_property
     def properties(self) -> tuple[str, ...]:
-        """The names of the properties that are described one by one."""
+        """The names of the properties that the schema lists."""
         return tuple(dict.fromkeys(name for node in self.nodes for name in _map(node.get("properties"))))
 
     @cached_property
     def takes_more(self) -> bool:
-        """Whether the schema says that there may be properties besides the described ones."""
+        """Whether the schema explicitly allows properties that it does not list."""
         return any(
             node.get("additionalProperties", False) is not False or "patternProperties" in node for node in self.nodes
         )
@@ -86,7 +86,7 @@ class Shape:
         }
 
     def property(self, name: str) -> Shape:
-        """The shape of a property; of one that is not described, what further ones must be."""
+        """Return the shape of a property; if it is not listed, the shape for additional properties."""
         found = self._named.get(name)
         if found is not None:
             return found
@@ -102,10 +102,10 @@ class Shape:
         return self._union(schemas or [node["additionalProperties"] for node in self.nodes if _more(node)])
 
     def readings(self, text: str) -> list[Any]:
-        """What a text may mean as a value that is neither array nor object, the likeliest first; never empty.
+        """Return the possible values of a text that are neither array nor object, the likeliest first; never empty.
 
-        The types are tried in the schema's order, text last. There is no standard text for null: the empty one and
-        ``null`` are read so where no string is allowed.
+        The types are tried in the schema's order, strings last. There is no standard text for null: the empty text and
+        ``null`` are read as null if no string is allowed.
         """
         found: list[Any] = []
         for kind in self.types:
@@ -138,7 +138,7 @@ class Shape:
                 yield from self._flatten(schema[branch], depth + 1)
 
     def _types(self, schema: object, depth: int) -> tuple[str, ...] | None:
-        """The types that a schema allows, in its order; None: any."""
+        """Return the types that a schema allows, in its order; None: any."""
         schema = self._follow(schema)
         if not isinstance(schema, dict) or depth > _DEEPEST:
             return None
@@ -183,7 +183,7 @@ def _type_of(value: object) -> str:
 
 
 def _both(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """What two rules allow together, in the order of the first; an integer is a number too."""
+    """Return the types that two rules both allow, in the order of the first; an integer is also a number."""
     if one is None or other is None:
         return other if one is None else one
     narrowed = ("integer" if kind == "number" and "number" not in other else kind for kind in one)

@@ -1,9 +1,9 @@
 """Finds a small part of a large invalid instance that is still invalid.
 
-Listing what is wrong with an instance costs validators time and memory for every fault and every branch of every
-union: a body of 60 kB that is wrong everywhere took seconds and gigabytes. Asking only whether it is valid costs
-microseconds. So arrays, objects and texts are halved for as long as what is left is invalid, and only the rest, with
-few faults, is looked at closely.
+Listing the faults of an instance costs validators time and memory for every fault and every branch of every union: a
+body of 60 kB that is invalid everywhere took seconds and gigabytes. Checking only whether it is valid takes
+microseconds. So arrays, objects and texts are halved for as long as the rest is invalid, and faults are listed only for
+the rest, which has few.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any
 
 from .pointers import JsonPath
 
-# Up to these sizes a node is left as it is.
+# Nodes up to these sizes are not cut.
 _FEW_ITEMS = 1
 _FEW_PROPERTIES = 48
 _SHORT_TEXT = 1_000
-# Containers looked into; what lies beyond is left whole.
+# The most containers that are visited; the others are not cut.
 _MOST_NODES = 2_000
-# Levels that the search for a culprit goes down, and fields or items of one that it tries.
+# The most levels that the search for the invalid value descends, and the most fields or items that it tries per level.
 _MOST_LEVELS = 10
 _MOST_CHILDREN = 64
-# Bytes that may be held against the schema: so many times the whole, and some more.
+# The most bytes that are validated: a multiple of the size of the whole instance, plus a constant.
 _WHOLES = 4
 _MORE = 2_000_000
 
 
 class Shrunken:
-    """``instance`` is the part that is left. `original` leads back to the places in the whole. ``cut`` has the paths,
-    in ``instance``, of the nodes that something was taken away from."""
+    """``instance`` is the remaining part. `original` maps paths in it to paths in the whole instance. ``cut`` contains
+    the paths, in ``instance``, of the nodes that were cut."""
 
     def __init__(self, is_valid: Callable[[Any], bool], whole: object, keep: frozenset[JsonPath] = frozenset()) -> None:
         self._is_valid = is_valid
@@ -40,7 +40,7 @@ class Shrunken:
         self._size = _size(whole)
         self._left = _WHOLES * self._size + _MORE
         self.cut: set[JsonPath] = set()
-        # Nearest to the root first: what is cut there needs no look any more.
+        # Nearest to the root first, so that nodes that are cut away are not visited.
         left: list[JsonPath] = [()]
         for path in left:
             if len(left) > _MOST_NODES or self._left < self._size:
@@ -54,15 +54,15 @@ class Shrunken:
                 left += [(*path, index) for index in range(len(node))]
 
     def original(self, path: JsonPath) -> JsonPath:
-        """The path in the whole of a path in `instance`."""
+        """Return the path in the whole instance for a path in `instance`."""
         return tuple(
             part + self._offsets.get(path[:depth], 0) if isinstance(part, int) else part
             for depth, part in enumerate(path)
         )
 
     def culprit(self) -> tuple[JsonPath, Any]:
-        """The deepest place, in ``instance``, that is found by leaving out fields and items one by one: without it the
-        instance is valid. And what is there."""
+        """Return the deepest path in ``instance`` without which the instance is valid, and the value there. It is found
+        by leaving out fields and items one by one."""
         path: JsonPath = ()
         node: Any = self.instance
         for _ in range(_MOST_LEVELS):
@@ -94,8 +94,8 @@ class Shrunken:
         return rest
 
     def _halve(self, path: JsonPath, items: list[Any], few: int, make: Callable[[list[Any]], Any]) -> tuple[int, Any]:
-        """Take halves away while the rest is invalid. Stops early where the fault needs both halves, as with too many
-        items. Gives the index of the first item left, and what is left."""
+        """Remove halves while the rest is invalid. Stop early if the fault needs both halves, as with too many items.
+        Return the index of the first remaining item, and the rest."""
         start, end = 0, len(items)
         while end - start > few:
             middle = (start + end) // 2
@@ -108,7 +108,7 @@ class Shrunken:
         return start, make(items[start:end])
 
     def _try(self, path: JsonPath, node: object) -> bool:
-        """Whether the instance is still invalid with another node at a path; then it stays there."""
+        """Replace the node at a path if the instance is still invalid afterwards. Return whether it was replaced."""
         candidate = _replace(self.instance, path, node)
         if self._left < self._size:
             return False
@@ -121,10 +121,10 @@ class Shrunken:
 
 
 def _size(instance: Any) -> int:
-    """About how many bytes there are in an instance, which tells how long it takes to hold it against a schema."""
+    """Return the approximate size of an instance in bytes, which is a measure of how long its validation takes."""
     try:
-        return len(marshal.dumps(instance, 2))  # the second form writes again what comes again
-    except ValueError:  # a form may have more than JSON, and is small
+        return len(marshal.dumps(instance, 2))  # version 2 writes repeated objects in full
+    except ValueError:  # a form may contain values that are not JSON, and is small
         return 1
 
 
@@ -139,7 +139,7 @@ def _get(instance: Any, path: JsonPath) -> Any:
 
 
 def _replace(instance: Any, path: JsonPath, node: Any) -> Any:
-    """A copy that shares everything but the containers on the path."""
+    """Return a copy with another node at a path; it shares everything except the containers on the path."""
     if not path:
         return node
     copy = instance.copy()

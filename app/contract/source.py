@@ -1,7 +1,7 @@
 """The schemas of a document in the form that validators are compiled from, see `app.contract.upgrade`.
 
-A document is brought into that form in parts, each when something is asked of it: all of a large one takes as much
-memory as the rest of a server.
+A document is converted in parts, each on first use: converting all of a large document takes as much memory as the rest
+of a server.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from .sequences import EVENTS
 from .structure import FILES, references, since_3_2
 from .upgrade import Direction, upgrade
 
-# A part is a component, an operation, the parameters of a path, or a file: so many tokens of a pointer lead there.
+# A part is a component, an operation, the parameters of a path, or a file. Values: the number of pointer tokens that
+# identify a part.
 _DEPTHS = {"components": 3, "paths": 3, FILES: 2}
 Part = tuple[str, ...]
 
 
 class SchemaSource:
-    """The schemas of a document by JSON pointer, for the side of an exchange that ``direction`` names."""
+    """The schemas of a document by JSON pointer, for the direction of an exchange (request or response)."""
 
     def __init__(self, document: Document, direction: Direction | None = None) -> None:
         self._document = document
@@ -33,17 +34,18 @@ class SchemaSource:
         self._leads: dict[Part, tuple[Part, ...]] = {}
 
     def node(self, pointer: str) -> Any:
-        """What stands at a pointer.
+        """Return the node at a pointer.
 
         Raises:
-            LookupError: nothing does, or no schema can be there.
-            DocumentError: a reference near it leads nowhere.
+            LookupError: there is no node, or no schema can be at this place.
+            DocumentError: a reference near it cannot be resolved.
         """
         path = tokens(pointer)
         return descend(self._read(_part(path)), path[len(_part(path)) :])
 
     def alone(self, pointer: str) -> Json | None:
-        """The schema at a pointer if it refers to nothing, so that it can be taken out of the document; else None."""
+        """Return the schema at a pointer if it contains no references and can thus be used outside the document; else
+        None."""
         try:
             schema = self.node(pointer)
         except LookupError:
@@ -52,8 +54,8 @@ class SchemaSource:
         return schema if isinstance(schema, dict) and not refers else None
 
     def closure(self, pointers: Iterable[str]) -> Json:
-        """The parts of the document that hold the schemas at some pointers, and all that these refer to, at the same
-        pointers. What is not there is left out.
+        """Return the parts of the document that hold the schemas at some pointers, and all parts that these refer to,
+        at the same pointers. Missing parts are left out.
 
         Raises:
             DocumentError: as `node`.
@@ -99,7 +101,8 @@ class SchemaSource:
 
     @cached_property
     def _media_types_of_events(self) -> frozenset[Part]:
-        """The components that describe event streams; elsewhere a media type stands below its name."""
+        """The components that describe event streams. Outside components, the key of a media type object names the
+        type."""
         return frozenset(tuple(tokens(pointer_in(each))) for each in media_types_of_events(self._document.content))
 
     def _target(self, reference: str) -> Any:
@@ -116,5 +119,5 @@ class SchemaSource:
 
 
 def _part(path: list[str]) -> Part:
-    """The part that a pointer leads into; elsewhere is none, which is never read."""
+    """Return the part that a pointer leads into; an empty one, which is never read, if the pointer leads elsewhere."""
     return tuple(path[: _DEPTHS.get(path[0], 0)]) if path else ()

@@ -1,5 +1,5 @@
-"""How an OpenAPI document is walked: which keys hold schemas and other objects of the standard, which hold names of
-the author's own, and which hold plain data that nothing may be read into."""
+"""Traversal of an OpenAPI document: which keys hold schemas and other objects of the standard, which hold maps with
+names that the author chose, and which hold plain data that must not be interpreted."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from ..jsontypes import Json
 from .pointers import JsonPath, pointer_to
 
-# The parts of other files, by their paths relative to the document's folder, in a document made of several.
+# In a document bundled from several files: the parts of the other files, by paths relative to the document's folder.
 FILES = "x-parley-files"
 
-# Values of these are data: whatever looks like a keyword in them is none.
+# The values of these keys are data: a key in them that looks like a keyword is not one.
 _DATA = frozenset({"enum", "const", "default", "example", "value", "dataValue", "required", "discriminator", "mapping"})
-# Values of these are maps from names, which may be called anything, ``default`` or ``$ref`` too.
+# The values of these keys are maps from names, which may be anything, including ``default`` or ``$ref``.
 _MAPS = frozenset(
     {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
     | {"schemas", "responses", "requestBodies", "headers", "pathItems", "paths", "webhooks", "callbacks"}
@@ -23,13 +23,13 @@ _MAPS = frozenset(
 
 
 def since_3_2(version: object) -> bool:
-    """Whether a version of OpenAPI has what 3.2 brought."""
+    """Whether a version of OpenAPI has the features of 3.2."""
     return not str(version).startswith(("3.0", "3.1"))
 
 
 def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False) -> Any:
-    """A copy of a document or a part of it in which every object of the standard has gone through ``visit``, the
-    inner ones first. ``names``: the keys of the node are names."""
+    """Return a copy of a document or a part of it in which every object of the standard is replaced by the result of
+    ``visit``, inner objects first. ``names``: the keys of the node are names."""
     if isinstance(node, list):
         return [transform(item, visit) if isinstance(item, dict | list) else item for item in node]
     if not isinstance(node, dict):
@@ -37,7 +37,7 @@ def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False
     result: Json = {}
     for key, value in node.items():
         if not isinstance(value, dict | list):
-            result[key] = value  # most are, and calls cost
+            result[key] = value  # most values are scalars, and calls are slow
             continue
         inner = "node" if names else _inner(key, value)
         if inner == "examples" and isinstance(value, dict):
@@ -48,8 +48,8 @@ def transform(node: object, visit: Callable[[Json], Any], *, names: bool = False
 
 
 def references(node: object, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Every reference in a document or a part of it, after the pointer of the object that it stands in. ``pointer`` is
-    that of the part."""
+    """Yield every reference in a document or a part of it, as pairs of the pointer of the object that contains it and
+    the reference. ``pointer`` is the pointer of the part."""
     for path, reference in _references(node, ()):
         yield pointer + pointer_to(*path), reference
 
@@ -73,14 +73,14 @@ def _references(node: object, path: JsonPath, *, names: bool = False) -> Iterato
 
 
 def _inner(key: str, value: object) -> str:
-    """What the value of a field is: a ``node`` of the document, a map from ``names`` to such, ``examples`` or
-    ``data``."""
+    """Return the kind of a field's value: ``node`` of the document, ``names`` for a map from names to nodes,
+    ``examples`` or ``data``."""
     is_map = isinstance(value, dict)
-    # In components a map from names; in a link, of data, which have nothing to be found.
+    # In components, ``parameters`` is a map from names; in a link, it is a map of data, which contains no references.
     if is_map and (key in _MAPS or key == "parameters"):
         return "names"
     if key == "examples":
-        # A map of Example objects or references to them; what an example says is data.
+        # A map of Example Objects or references to them; the content of an example is data.
         return "examples" if is_map else "data"
     return "data" if key in _DATA or (key.startswith("x-") and key != FILES) else "node"
 

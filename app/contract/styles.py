@@ -1,7 +1,7 @@
-"""Reads parameters back from the styles in which clients write them down.
+"""Parses parameters from the styles in which clients serialize them.
 
-The styles are those of the OpenAPI Specification 3.1.1, "Style Values" (3.0.4 has the same), which come from RFC 6570.
-A delimiter that is percent-encoded belongs to the value, so what arrives is split first and decoded afterwards.
+The styles are those of the OpenAPI Specification 3.1.1, "Style Values" (the same as in 3.0.4), which come from RFC
+6570. A percent-encoded delimiter belongs to the value, so the input is split first and decoded afterwards.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..jsontypes import Json
 from .parameters import Parameter
 from .shapes import Shape
 
-# Names, decoded, with their values as they stand in the query or in a Cookie header.
+# Decoded names, with their raw values from the query or a Cookie header.
 Pairs = list[tuple[str, str]]
 
 _MARKS = {"form": (",",), "spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("%7C", "%7c", "|")}
 _COMMA = re.compile("%2C", re.IGNORECASE)
 _DELIMITERS = {style: re.compile("|".join(map(re.escape, marks))) for style, marks in _MARKS.items()}
-# How objects look in each style and explode, for messages.
+# Examples of objects in each style and explode, for messages.
 _EXAMPLES = {
     ("simple", False): "name,value",
     ("simple", True): "name=value",
@@ -45,19 +45,19 @@ _EXAMPLES = {
 
 
 def split_query(query: str) -> Pairs:
-    """The pairs of a query or of a body of the type ``application/x-www-form-urlencoded``."""
+    """Return the pairs of a query or of a body of the type ``application/x-www-form-urlencoded``."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     return [(decode(name, plus=True), value) for name, _, value in pairs]
 
 
 def split_cookies(headers: Iterable[str]) -> Pairs:
-    """The pairs of Cookie headers (RFC 6265, section 4.2)."""
+    """Return the pairs of Cookie headers (RFC 6265, section 4.2)."""
     pairs = (part.strip().partition("=") for header in headers for part in header.split(";") if part.strip())
     return [(name.strip(), _unquoted(value.strip())) for name, _, value in pairs]
 
 
 def decode(text: str, *, plus: bool = False, name: str | None = None) -> str:
-    """Undo percent-encoding (RFC 3986, section 2.1), and with ``plus`` that of a space as well.
+    """Undo percent-encoding (RFC 3986, section 2.1); with ``plus``, also decode ``+`` as a space.
 
     Raises:
         BadRequest: the bytes are not UTF-8; ``name`` is the parameter's.
@@ -70,7 +70,7 @@ def decode(text: str, *, plus: bool = False, name: str | None = None) -> str:
 
 
 def as_text(raw: bytes, name: str | None = None) -> str:
-    """What was percent-encoded, as text; raises what `decode` does."""
+    """Decode bytes that were percent-encoded as UTF-8; raises what `decode` raises."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -81,7 +81,7 @@ def as_text(raw: bytes, name: str | None = None) -> str:
 
 
 def read_segment(parameter: Parameter, raw: str) -> list[Any]:
-    """What a piece of a path may mean, the likeliest first; ``raw`` is still percent-encoded.
+    """Return the possible values of a piece of a path, the likeliest first; ``raw`` is still percent-encoded.
 
     Raises:
         BadRequest: it is not in the parameter's style.
@@ -112,11 +112,11 @@ def read_segment(parameter: Parameter, raw: str) -> list[Any]:
 
 
 def read_fields(parameter: Parameter, values: list[str]) -> list[Any]:
-    """What the header fields of one name may mean (style ``simple``), the likeliest first. Nothing in them is
-    percent-encoded.
+    """Return the possible values of the header fields of one name (style ``simple``), the likeliest first. Header
+    fields are not percent-encoded.
 
     Raises:
-        BadRequest: they are not in the parameter's style, or more than one and yet not a list.
+        BadRequest: they are not in the parameter's style, or there is more than one for a parameter that is no list.
     """
     # Fields of the same name are one list (RFC 9110, section 5.3).
     pieces = [piece.strip() for piece in ",".join(values).split(",")]
@@ -126,23 +126,24 @@ def read_fields(parameter: Parameter, values: list[str]) -> list[Any]:
 
 
 def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = frozenset()) -> list[Any] | None:
-    """What the pairs of a query or of cookies say of a parameter, the likeliest first; None: nothing.
+    """Return the possible values of a parameter from the pairs of a query or of cookies, the likeliest first; None if
+    the parameter is absent.
 
-    ``others`` are the names of the other parameters in the same place: they are no properties of an object.
+    ``others`` are the names of the other parameters in the same location: they are not properties of an object.
 
     Raises:
-        BadRequest: it is not in the parameter's style, or is repeated and yet not an array.
+        BadRequest: the parameter is not in its style, or is repeated although it is not an array.
     """
     name, shape = parameter.name, parameter.shape
     text: Callable[[str], str] = partial(decode, plus=parameter.location != "cookie", name=name)
     if parameter.style == "cookie":
-        text = str  # as it stands there (OpenAPI 3.2.0, "Style Values")
+        text = str  # not percent-encoded (OpenAPI 3.2.0, "Style Values")
     elif parameter.location == "cookie" and parameter.explode and (shape.is_array or shape.is_object):
-        # The style puts several pairs into one cookie, but a client may as well send several cookies.
+        # This style writes several pairs into one cookie, but a client may also send several cookies.
         pairs = [pair for key, value in pairs for pair in split_query(f"{quote(key)}={value}")]
     values = [value for key, value in pairs if key == name]
     if not values and shape.is_array and name + "[]" not in others:
-        # How many clients write an array, though no style of the standard does.
+        # Many clients write an array this way, though no style of the standard does.
         items = [value for key, value in pairs if key == name + "[]"]
         if items:
             return [_array(shape, map(text, items))]
@@ -161,7 +162,7 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
     elif parameter.explode:
         items = values
     else:
-        # Many clients write each comma as %2C. Where no item can hold a comma it is a delimiter all the same.
+        # Many clients write each comma as %2C. If no item can contain a comma, it is still a delimiter.
         if parameter.style == "form" and shape.is_array and not shape.items.may_hold(","):
             values = [_COMMA.sub(",", value) for value in values]
         items = [piece for value in values for piece in delimiter.split(value)]
@@ -171,7 +172,7 @@ def read_pairs(parameter: Parameter, pairs: Pairs, others: frozenset[str] = froz
 
 
 def count_pieces(style: str, raw: str) -> int:
-    """How often `read_pairs` splits a text of a style that is not exploded."""
+    """Return how many times `read_pairs` splits a text of a style that is not exploded."""
     return sum(map(raw.count, _MARKS.get(style, _MARKS["form"])))
 
 
@@ -182,7 +183,7 @@ def _readings(
     pieces: list[str] | None,
     members: dict[str, list[str]] | None,
 ) -> list[Any]:
-    """What the schema makes of a parameter that is split: as one text, as items, as members."""
+    """Return the values that the schema allows for a split parameter: as one text, as items, as members."""
     shape = parameter.shape
     found = shape.readings(text(whole)) if whole is not None else []
     if not (shape.is_array or shape.is_object):
@@ -200,7 +201,7 @@ def _readings(
         raise _not_in_style(
             parameter, _EXAMPLES.get((parameter.style, parameter.explode), "{0}").format(parameter.name)
         )
-    return sorted(found, key=lambda value: value is None)  # nothing written is an empty array rather than null
+    return sorted(found, key=lambda value: value is None)  # an empty value is an empty array rather than null
 
 
 def _only(values: list[str]) -> str | None:
@@ -215,7 +216,7 @@ def _object(parameter: Parameter, members: dict[str, list[str]]) -> Json:
     found: Json = {}
     for key, texts in members.items():
         shape = parameter.shape.property(key)
-        # What may be anything may be a list too.
+        # A member of any type may also be a list.
         if (shape.is_array or not shape.types) and (len(texts) > 1 or not shape.is_scalar):
             found[key] = _array(shape, texts)
         elif len(texts) > 1:
@@ -226,7 +227,7 @@ def _object(parameter: Parameter, members: dict[str, list[str]]) -> Json:
 
 
 def _members(pieces: list[str], explode: bool, text: Callable[[str], str]) -> dict[str, list[str]] | None:
-    """``R=1``, ``G=2`` (exploded) or ``R``, ``1``, ``G``, ``2`` as members; None where the pieces are neither."""
+    """Return ``R=1``, ``G=2`` (exploded) or ``R``, ``1``, ``G``, ``2`` as members; None if the pieces are neither."""
     if explode:
         if not all("=" in piece for piece in pieces):
             return None
@@ -240,7 +241,7 @@ def _members(pieces: list[str], explode: bool, text: Callable[[str], str]) -> di
 
 
 def _bracketed(parameter: Parameter, pairs: Pairs, text: Callable[[str], str]) -> dict[str, list[str]] | None:
-    """``color[R]=1`` and ``color[G]=2`` as members: one level, for the standard has no more."""
+    """Return ``color[R]=1`` and ``color[G]=2`` as members. The standard defines one level only."""
     start = parameter.name + "["
     found: dict[str, list[str]] = {}
     for key, value in pairs:
@@ -260,7 +261,7 @@ def _bracketed(parameter: Parameter, pairs: Pairs, text: Callable[[str], str]) -
 def _spread(
     parameter: Parameter, pairs: Pairs, others: frozenset[str], text: Callable[[str], str]
 ) -> dict[str, list[str]] | None:
-    """The members of an exploded object stand among the parameters themselves."""
+    """Return the members of an exploded object, which are written as parameters of their own."""
     shape = parameter.shape
     found: dict[str, list[str]] = {}
     for key, value in pairs:

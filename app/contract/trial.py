@@ -1,4 +1,4 @@
-"""Whether the schemas of a document can be used, found out before any request needs them."""
+"""Checks whether the schemas of a document can be used, before any request needs them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .document import Document
 from .pointers import look_up, pointer_in
 from .schemas import Schemas
 
-# Fewer are tried in less time than it takes to remember that they were.
+# Fewer schemas are tried faster than the result is cached.
 _MANY = 200
 
 
 class Trial:
-    """Compiles schemas, each once, and keeps nothing of it when it goes."""
+    """Compiles schemas, each once. The results are discarded with it."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -39,7 +39,7 @@ class Trial:
                 self._tried.add(pointer)
 
     def _meant(self, pointer: str) -> str:
-        """Where the schema is that the one at a pointer is a reference to: many are nothing else."""
+        """Return the target of the schema at a pointer if it is only a reference, as many are; else the pointer."""
         try:
             node = look_up(self._document.content, pointer)
         except LookupError:
@@ -49,13 +49,13 @@ class Trial:
 
 
 def try_all(document: Document, pointers: set[str], *, folder: Path | None = None) -> None:
-    """Try all schemas that are served. That many are good is remembered in ``folder``; None: in the user's, see
-    `cache_folder`.
+    """Try all schemas that are served. If there are many and all can be used, this is cached in ``folder``; None: in
+    the user's cache folder, see `cache_folder`.
 
     Raises:
         DocumentError: one of them cannot be used.
     """
-    # In order: of several that cannot be used the same one is told at each start.
+    # Sorted, so that of several unusable schemas the same one is reported at each start.
     ordered = sorted(pointers)
     if len(ordered) < _MANY:
         Trial(document).run(ordered)
@@ -68,7 +68,7 @@ def try_all(document: Document, pointers: set[str], *, folder: Path | None = Non
 
 @cache
 def _code() -> bytes:
-    """Changes with what decides whether a schema can be used."""
+    """Return a digest of everything that determines whether a schema can be used."""
     digest = sha256()
     with suppress(PackageNotFoundError):  # see `Schemas`
         digest.update(version("jsonschema-rs").encode())

@@ -1,4 +1,4 @@
-"""A body without what its schema does not know, for those who would rather go on without it."""
+"""Removes the fields that a schema does not know from a body, instead of rejecting the body."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .pointers import JsonPath
 
 
 def without_unknown(validator: Validator, instance: object, most: int) -> tuple[object, list[str]]:
-    """A valid instance, made of an invalid one by leaving out the fields that no schema knows, and their paths. At most
-    so many places are looked for that have some, as each costs a look at all; nor may one have more of them than are
-    told of at once.
+    """Return a valid copy of an invalid instance, without the fields that no schema knows, and the paths of these
+    fields. Unknown fields are removed from at most ``most`` objects, because each costs a validation of the whole
+    instance. All unknown fields of one object must be in a single fault.
 
     Raises:
-        BadRequest: something else is wrong with it.
+        BadRequest: the instance is still invalid, for another reason or because of these limits.
     """
     left: Any = instance
     names: list[str] = []
@@ -35,7 +35,7 @@ def without_unknown(validator: Validator, instance: object, most: int) -> tuple[
 
 
 def _without(value: Any, path: JsonPath, names: frozenset[str]) -> Any:
-    """A copy without some fields of the object at a path, which shares all else."""
+    """Return a copy without some fields of the object at a path; it shares all other values with the original."""
     if not path:
         return {name: inner for name, inner in value.items() if name not in names}
     smaller: Any = list(value) if isinstance(value, list) else dict(value)

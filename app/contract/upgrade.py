@@ -1,7 +1,7 @@
-"""The schemas of a document in one form, JSON Schema 2020-12, for the side of an exchange that they are used on.
+"""Converts the schemas of a document to JSON Schema 2020-12, for one direction of an exchange.
 
-What 3.0 says in words of its own is said in the words of 2020-12, and so is what OpenAPI adds to schemas in both
-versions: ``discriminator``, ``readOnly`` and ``writeOnly``, and the ranges that the formats of numbers stand for.
+The keywords that only OpenAPI 3.0 has are translated to those of 2020-12. So is what OpenAPI adds to schemas in both
+versions: ``discriminator``, ``readOnly`` and ``writeOnly``, and the ranges that the formats of numbers imply.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .structure import transform
 
 Direction = Literal["request", "response"]
 
-# A property that is marked so has no place in an exchange of that direction.
+# A property with this mark is not allowed in that direction.
 _FOREIGN: dict[str, str] = {"request": "readOnly", "response": "writeOnly"}
 
 # OpenAPI 3.1.1, section 4.4.2: the formats of numbers.
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
-# Keywords that decide nothing (JSON Schema 2020-12, Validation, section 9), and the types that they must have.
+# Keywords without effect on validation (JSON Schema 2020-12, Validation, section 9), and their required types.
 _ANNOTATIONS: dict[str, type] = {
     "title": str,
     "description": str,
@@ -34,30 +34,30 @@ _ANNOTATIONS: dict[str, type] = {
 
 _COMPONENTS = "#/components/schemas/"
 
-# As good as `false`, of which jsonschema does not tell the place.
+# Equivalent to `false`, for which jsonschema does not report the place.
 NOTHING: Json = {"not": {}}
 
 Resolve = Callable[[Any], Any]
 
 
 def upgrade(part: object, *, version: str, resolve: Resolve, direction: Direction | None = None) -> Any:
-    """A part of a document with every schema in 2020-12 form, at the same pointers. ``resolve`` follows a reference
-    of the document; ``direction`` None leaves ``readOnly`` and ``writeOnly`` without a meaning."""
+    """Return a part of a document with every schema in 2020-12 form, at the same pointers. ``resolve`` follows a
+    reference of the document. If ``direction`` is None, ``readOnly`` and ``writeOnly`` have no effect."""
     old = version.startswith("3.0")
     foreign = _FOREIGN[direction] if direction else None
 
     def visit(node: Json) -> Json:
         reference = node.get("$ref")
         if old and isinstance(reference, str):
-            return {"$ref": reference}  # OpenAPI 3.0: what stands beside a $ref is ignored
+            return {"$ref": reference}  # OpenAPI 3.0: siblings of $ref are ignored
         if foreign is not None:
             _drop_foreign(node, foreign, resolve)
         _mend(node)
         _turn_exclusive(node)
         _bound_format(node)
         _turn_discriminator(node, resolve)
-        # Left over in many 3.1 documents too. Null is allowed even where an enum or a $ref says otherwise: that is
-        # what every author of `nullable: true` means.
+        # `nullable` remains in many 3.1 documents too. Null is allowed even if an enum or a $ref excludes it, because
+        # that is what every author of `nullable: true` means.
         if node.get("nullable") in (True, False) and node.pop("nullable"):
             return {"anyOf": [node, {"type": "null"}]}
         return node
@@ -71,8 +71,8 @@ def has_directions(text: bytes) -> bool:
 
 
 def _mend(node: Json) -> None:
-    """What is often written and means one thing only: ``type: null`` without quotes, a name that is required twice. An
-    annotation that is none is left out, for nothing depends on it: ``examples`` by names, a ``title`` that is a number.
+    """Fix common mistakes with only one possible meaning: ``type: null`` without quotes, a name that is required twice.
+    Remove annotations of the wrong type, which have no effect: ``examples`` as a map, a ``title`` that is a number.
     """
     for name, kind in _ANNOTATIONS.items():
         if name in node and not isinstance(node[name], kind):
@@ -99,7 +99,7 @@ def _bound_format(node: Json) -> None:
 
 
 def _drop_foreign(node: Json, mark: str, resolve: Resolve) -> None:
-    """Forbid the properties that only the other side may send, and require none of them."""
+    """Forbid the properties that only the other side may send, and remove them from ``required``."""
     names = _marked(node, mark, resolve, 0)
     if not names:
         return
@@ -118,7 +118,7 @@ def _marked(node: object, mark: str, resolve: Resolve, depth: int) -> set[str]:
     properties = node.get("properties")
     for name, schema in properties.items() if isinstance(properties, dict) else ():
         schema = _target(schema, resolve)
-        # A schema that went through here before has `NOTHING` where the mark was.
+        # A schema that was already processed has `NOTHING` instead of the mark.
         if schema is NOTHING or (isinstance(schema, dict) and schema.get(mark) is True):
             names.add(name)
     for part in node.get("allOf") or ():
@@ -133,9 +133,9 @@ def _target(schema: object, resolve: Resolve) -> Any:
 
 
 def _turn_discriminator(node: Json, resolve: Resolve) -> None:
-    """Hold each branch of a union to the values of the discriminator that stand for it (OpenAPI 3.1.1, section
-    4.8.25): those of the mapping, and its name. A branch that says itself which values it has is held to those of the
-    mapping among them, and left alone where there are none: many documents map none."""
+    """Restrict each branch of a union to the discriminator values that select it (OpenAPI 3.1.1, section 4.8.25): those
+    of the mapping, and its name. A branch that itself lists its values is restricted to its values in the mapping. It
+    stays unchanged if the mapping has none, as in many documents, or has values that the branch does not list."""
     discriminator = node.get("discriminator")
     name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
     if not isinstance(name, str) or not isinstance(discriminator, dict):
@@ -172,26 +172,26 @@ def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
 
 
 def _is_meant(branch: object, meant: str) -> bool:
-    """Whether a branch is the schema that a value of a mapping names."""
+    """Whether a branch is the schema that a value of a mapping refers to."""
     reference = branch.get("$ref") if isinstance(branch, dict) else None
     return isinstance(reference, str) and meant in (reference, last_token(pointer_in(reference)))
 
 
 def _held_to_rest(branch: Any, name: str, values: Iterable[Any]) -> Json:
-    """The branch of ``defaultMapping``, for what has no value that stands for another one (OpenAPI 3.2.0,
-    "Discriminator Object")."""
+    """Return the branch of ``defaultMapping``, restricted to objects whose discriminator value selects no other branch
+    (OpenAPI 3.2.0, "Discriminator Object")."""
     return {"allOf": [branch, {"properties": {name: {"not": {"enum": list(values)}}}}]}
 
 
 def _values(branch: Any, held: Any, name: str, resolve: Resolve) -> list[Any]:
-    """The values of a discriminator that stand for a branch."""
+    """Return the values of a discriminator that select a branch."""
     if held is branch:
         return _said(branch, name, resolve, 0) or []
     return list(held["allOf"][1]["properties"][name]["enum"])
 
 
 def _said(schema: object, name: str, resolve: Resolve, depth: int) -> list[Any] | None:
-    """The values that a schema names for a property; None: it names none."""
+    """Return the values that a schema lists for a property; None if it lists none."""
     schema = _target(schema, resolve)
     if not isinstance(schema, dict) or depth > 8:
         return None

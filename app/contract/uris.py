@@ -1,8 +1,8 @@
 """The URIs by which the files of a document refer to each other.
 
-A file is known by where it lies, or since OpenAPI 3.2 by the URI that it gives itself in ``$self``, which is then what
-its references are relative to (OpenAPI 3.2.0, "OpenAPI Description Structure"; RFC 3986, section 5.1). Nothing is
-fetched: a URI means a file that is known by it, or one that lies to the document as the URI does to the document's own.
+A file is identified by its path or, since OpenAPI 3.2, by the URI in its ``$self``, which is then the base of its
+references (OpenAPI 3.2.0, "OpenAPI Description Structure"; RFC 3986, section 5.1). Nothing is fetched: a URI means the
+file with that URI, or the file whose path relative to the document equals the URI relative to the document's own.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ..errors import DocumentError
 from .structure import since_3_2
 
-# Files lie in this folder, as far as URIs are concerned.
+# In URIs, all files are in this folder.
 _PLACE = "file:///"
 
 
 class Uris:
-    """The URIs of files, which are called by their paths below the folder of the first one, which is ``entry``."""
+    """The URIs of files. A file is named by its path below the folder of the main file, ``entry``."""
 
     def __init__(self, entry: str) -> None:
         self._entry = entry
         self._given: dict[str, str] = {}
 
     def add(self, file: str, content: object) -> None:
-        """Take down what a file calls itself.
+        """Record the ``$self`` of a file.
 
         Raises:
-            DocumentError: that is no URI reference, or has a fragment.
+            DocumentError: it is no URI reference, or has a fragment.
         """
         if not (isinstance(content, dict) and "openapi" in content and since_3_2(content["openapi"])):
             return
@@ -42,8 +42,8 @@ class Uris:
         self._given[file] = urljoin(_PLACE + quote(file), given)
 
     def relative(self, file: str, reference: str) -> str:
-        """A reference that stands in a file, by the path from there to the file that is meant. What means none of the
-        document's files stays as it is."""
+        """Return a reference in a file as a relative path from this file to the target file. A reference to none of the
+        document's files is returned unchanged."""
         if not self._given or reference.startswith("#"):
             return reference
         target, mark, fragment = urljoin(self._base(file), reference).partition("#")

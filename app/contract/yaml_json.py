@@ -1,4 +1,4 @@
-"""YAML with the types of JSON only: a date in a document is a text, and so is ``on``."""
+"""YAML with the types of JSON only: a date in a document is a string, and so is ``on``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 import yaml
 
-# A hundred times what the largest documents known hold.
+# A hundred times the number of values in the largest known documents.
 _MOST_VALUES = 10_000_000
-# Without an alias nothing stands in a document more than once.
+# Without an alias no node occurs in a document more than once.
 _MAYBE_ALIAS = re.compile(r"(?:^|[\s\[{,])\*[^\s,\]}*]")
 
 
@@ -31,23 +31,23 @@ for _tag, _pattern, _first in (
     YamlLoader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 
 
-# PyYAML reads 010 as octal, as YAML 1.1 has it; JSON and YAML 1.2 do not.
+# PyYAML reads 010 as octal, as in YAML 1.1; JSON and YAML 1.2 do not.
 YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
 YamlLoader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
 
 
 def refuse_bombs(content: object, text: str) -> None:
-    """Refuse aliases that stand for so many values together that their JSON would fill the memory.
+    """Reject aliases that expand to so many values that their JSON would fill the memory.
 
     Raises:
-        ValueError: they do, or one stands inside what it names.
+        ValueError: they expand to too many values, or an alias is inside the node that it names.
     """
     if _MAYBE_ALIAS.search(text) and _values(content, {}) > _MOST_VALUES:
         raise ValueError(f"its aliases stand for more than {_MOST_VALUES} values")
 
 
 def _values(node: object, known: dict[int, int]) -> int:
-    """How many values a node holds, what stands there twice counted twice."""
+    """Count the values in a node; a value that occurs twice counts twice."""
     if not isinstance(node, (dict, list)):
         return 1
     if (found := known.get(id(node))) is not None:

@@ -1,1 +1,1 @@
-"""Tools for OpenAPI documents, off the serving path: lint, diff and samples. Commands and mocks import them."""
+"""Tools for OpenAPI documents outside the serving path: lint, diff and samples. Commands and mocks import them."""

@@ -1,1 +1,1 @@
-"""OpenAPI documents in another version of the standard."""
+"""Converts OpenAPI documents to another version of the standard."""

@@ -1,4 +1,4 @@
-"""A document in OpenAPI 3.0, for tools that know nothing newer."""
+"""Converts a document to OpenAPI 3.0, for tools that do not support newer versions."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .schemas import SchemaConverter
 from .standard import FIELDS, SECTIONS
 
 VERSION = "3.0.3"
-# OpenAPI 3.0.3, section 4.7.7: what a component may be called.
+# OpenAPI 3.0.3, section 4.7.7: the characters that the name of a component must not contain.
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass
 class Converted:
-    """A document, and what it does not say any more, in the order of the original."""
+    """A converted document, and what was lost in the conversion, in the order of the original."""
 
     content: Json
     losses: list[Loss] = field(default_factory=list)
 
 
 def to_3_0(document: Document) -> Converted:
-    """A document in OpenAPI 3.0. One that is already is given as it is.
+    """Return a document in OpenAPI 3.0. A document that already has this version is returned unchanged.
 
     Raises:
         DocumentError: a reference is broken.
@@ -48,7 +48,7 @@ class _Conversion:
             lambda reference: document.resolve({"$ref": reference})[0],
             self._losses.append,
         )
-        # Where a part that is referred to, and is no component of 3.0, stands now.
+        # The new references of referenced parts that are not components in 3.0.
         self._moved: dict[tuple[str, str], str] = {}
         given = document.content.get("components") or {}
         self._names = {section: set(given.get(section) or {}) for section in SECTIONS.values()}
@@ -109,7 +109,7 @@ class _Conversion:
         return result
 
     def _fields(self, kind: str, node: Json, at: str) -> Json:
-        """An object with the objects in its fields converted."""
+        """Return an object with the objects in its fields converted."""
         result = dict(node)
         for name, inner in FIELDS[kind].items():
             value, place = node.get(name), at + pointer_to(name)
@@ -129,7 +129,7 @@ class _Conversion:
         return result
 
     def _path_item(self, node: Any, at: str) -> Any:
-        """A path item, with what it refers to in its place: 3.0 has no components for path items."""
+        """Return a converted path item. References are inlined, because 3.0 has no components for path items."""
         if not isinstance(node, dict):
             return node
         if isinstance(node.get("$ref"), str):
@@ -140,7 +140,7 @@ class _Conversion:
         return self._fields("path item", node, at)
 
     def _refer(self, kind: str, reference: str) -> str:
-        """The reference to use in the result. What is no component of 3.0 becomes one."""
+        """Return the reference to use in the result. A target that is not a component in 3.0 becomes one."""
         pointer = pointer_in(reference) if reference.startswith("#") else ""
         try:
             target = look_up(self._document.content, pointer) if pointer else None
@@ -156,7 +156,7 @@ class _Conversion:
             name = self._free_name(section, last_token(pointer))
             self._moved[kind, pointer] = reference_to(pointer_to("components", section, name))
             added = self._added.setdefault(section, {})
-            added[name] = None  # its place, before what is found on the way
+            added[name] = None  # reserves its place before components that are added during its conversion
             added[name] = self._object(kind, target, pointer)
         return self._moved[kind, pointer]
 
@@ -182,7 +182,8 @@ class _Conversion:
         return result
 
     def _security(self, requirements: Any, at: str) -> Any:
-        """Requirements without client certificates, and with scopes only where 3.0 has some."""
+        """Return the requirements without client certificates, and with scopes only for schemes that have them in
+        3.0."""
         if not isinstance(requirements, list):
             return requirements
         schemes = (self._document.content.get("components") or {}).get("securitySchemes") or {}

@@ -1,4 +1,4 @@
-"""What a version of the standard has no words for."""
+"""What a version of the standard cannot express."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Something that a converted document does not say any more: where it stood in the original, by JSON pointer, and
-    what it was. ``looser``: the converted document allows what the original forbids; else only readers miss it."""
+    """Something that was lost in a conversion: its JSON pointer in the original, and what it was. ``looser``: the
+    converted document allows what the original forbids; else only information for readers is lost."""
 
     pointer: str
     what: str

@@ -1,6 +1,6 @@
-"""A document in the words of the next newer version of OpenAPI: of 3.0 in 3.1, and of 3.1 in 3.2.
+"""Converts a document to the next newer version of OpenAPI: from 3.0 to 3.1, and from 3.1 to 3.2.
 
-Nothing is lost on the way, and what both versions have in common stays as it is.
+Nothing is lost, and everything that both versions have in common is unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...contract.sequences import framing_of
 from ...jsontypes import Json
 from .walking import walked
 
-# The text that ends a stream of events, where a document of 3.1 tells of one: that version has no words for it.
+# The extension for the text that ends a stream of events in a document of 3.1, which cannot express it otherwise.
 SENTINEL = "x-parley-sentinel"
 _BASE_DIALECT = "https://spec.openapis.org/oas/3.1/dialect/"
 _EXCLUSIVE = (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
@@ -24,7 +24,7 @@ _CONTENTS = ("request body", "response", "parameter", "header")
 
 
 def from_3_0(document: Document) -> Json:
-    """A document of OpenAPI 3.0 in 3.1."""
+    """Convert a document of OpenAPI 3.0 to 3.1."""
 
     def visit(kind: str, node: Json, at: str) -> Any:
         if kind == "document":
@@ -35,7 +35,7 @@ def from_3_0(document: Document) -> Json:
 
 
 def from_3_1(document: Document) -> Json:
-    """A document of OpenAPI 3.1 in 3.2: what it says of the data of events it says of the events.
+    """Convert a document of OpenAPI 3.1 to 3.2: schemas of the data of events become schemas of the events.
 
     Raises:
         DocumentError: a reference is broken.
@@ -51,16 +51,16 @@ def from_3_1(document: Document) -> Json:
         if kind == "document":
             node = {**node, "openapi": "3.2.0"}
             if str(node.get("jsonSchemaDialect", "")).startswith(_BASE_DIALECT):
-                del node["jsonSchemaDialect"]  # that of the version is meant
+                del node["jsonSchemaDialect"]  # the default of the version applies
         return node
 
     return walked(document, visit)
 
 
 def _newer_schema(node: Json) -> Any:
-    """A schema of 3.0, whose parts are of 3.1 already (OpenAPI 3.1.0, "Schema Object")."""
+    """Convert a schema of 3.0 whose parts are already converted to 3.1 (OpenAPI 3.1.0, "Schema Object")."""
     if isinstance(node.get("$ref"), str):
-        return {"$ref": node["$ref"]}  # what stands beside it was ignored
+        return {"$ref": node["$ref"]}  # siblings of $ref were ignored in 3.0
     for bound, exclusive in _EXCLUSIVE:
         if isinstance(node.get(exclusive), bool) and node.pop(exclusive) and bound in node:
             node[exclusive] = node.pop(bound)
@@ -81,7 +81,7 @@ def _newer_schema(node: Json) -> Any:
 
 
 def _sequence(document: Document, media_type: str, media: Any, at: str) -> Any:
-    """A media type of a sequence, with its schema as that of each item."""
+    """Return a media type object of a sequence, with its schema as the schema of each item."""
     framing = framing_of(media_type)
     if framing is None or not isinstance(media, dict) or "schema" not in media:
         return media
@@ -90,7 +90,7 @@ def _sequence(document: Document, media_type: str, media: Any, at: str) -> Any:
     if framing != "events":
         return media if kind == "array" else _with_items(media, media["schema"])
     if kind == "string":
-        return media  # it is of the stream as a text
+        return media  # it describes the stream as text
     made = {name: value for name, value in media.items() if name not in ("example", "examples", SENTINEL)}
     if event_data(document, at + "/schema") != at + "/schema":
         item = media["schema"]
@@ -106,12 +106,12 @@ def _sequence(document: Document, media_type: str, media: Any, at: str) -> Any:
 
 
 def _with_items(media: Json, item: Any) -> Json:
-    """A media type with what is said of each item where its schema stands."""
+    """Return a media type object with its ``schema`` replaced by an ``itemSchema``, in the same place."""
     return dict(("itemSchema", item) if name == "schema" else (name, value) for name, value in media.items())
 
 
 def _examples(document: Document, media: Json) -> Json:
-    """Examples of the data of one event, or of several, as the events are sent."""
+    """Convert examples of the data of one event, or of several, to serialized events."""
     found = {}
     if "example" in media:
         found["example"] = {"serializedValue": _sent(media["example"])}

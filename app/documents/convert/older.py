@@ -1,7 +1,7 @@
-"""A document of OpenAPI 3.2 in the words of 3.1.
+"""Converts a document of OpenAPI 3.2 to 3.1.
 
-What 3.1 has no words for is left out and told as a loss. Streams keep what is said of their items: in 3.1 the schema of
-a sequence is by custom that of the data of each event, or of each item.
+Features that 3.1 cannot express are left out and reported as losses. Streams keep the schemas of their items: in 3.1,
+by convention, the schema of a sequence describes the data of each event, or each item.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .losses import Loss
 from .newer import SENTINEL
 from .walking import walked, walked_part
 
-# Fields that 3.1 does not have, by the kind of object, with what to call them.
+# Fields that 3.1 does not have, by the kind of object, with their descriptions for losses.
 _UNKNOWN: dict[str, dict[str, str]] = {
     "document": {"$self": "the URI of the document"},
     "server": {"name": "the name of a server"},
@@ -38,13 +38,13 @@ _UNKNOWN: dict[str, dict[str, str]] = {
     },
     "encoding": dict.fromkeys(("encoding", "prefixEncoding", "itemEncoding"), "how parts in a part are written"),
 }
-# References and unions may go round in circles.
+# The depth limit for circular references and unions.
 _DEEPEST = 4
 _CONTENTS = ("request body", "response", "parameter", "header")
 
 
 def to_3_1(document: Document, losses: list[Loss]) -> Json:
-    """A document of OpenAPI 3.2 in 3.1; adds what it does not say any more to the losses.
+    """Convert a document of OpenAPI 3.2 to 3.1, and add what is lost to ``losses``.
 
     Raises:
         DocumentError: a reference is broken.
@@ -87,7 +87,7 @@ class _Older:
         return change(node, at) if change else node
 
     def _components(self, node: Json, at: str) -> Json:
-        node.pop("mediaTypes", None)  # each stands where it is referred to
+        node.pop("mediaTypes", None)  # each is inlined where it is referenced
         if "parameters" in node:
             node["parameters"] = {name: each for name, each in node["parameters"].items() if each is not None}
         return node
@@ -106,7 +106,7 @@ class _Older:
         return node
 
     def _can_be_said(self, parameter: Any) -> bool:
-        """Whether 3.1 has words for a parameter or for what it refers to."""
+        """Whether 3.1 can express a parameter or the target of its reference."""
         if not (isinstance(parameter, dict) and isinstance(parameter.get("$ref"), str)):
             return parameter is not None
         node, _ = self._document.resolve(parameter)
@@ -124,7 +124,7 @@ class _Older:
         return node
 
     def _query(self, node: Json, at: str) -> Json | None:
-        """The query as one parameter: the fields of a form are those of an object that is exploded."""
+        """Convert a ``querystring`` parameter: the fields of a form become those of an exploded object."""
         rest = {name: value for name, value in node.items() if name not in ("content", "in")}
         if _is_form(node):
             media_type, media = next(iter(node["content"].items()))
@@ -165,7 +165,7 @@ class _Older:
     def _schema(self, node: Json, at: str) -> Json:
         discriminator = node.get("discriminator")
         if isinstance(discriminator, dict) and "defaultMapping" in discriminator:
-            # Without it, readers would want the property and one of the values.
+            # Without `defaultMapping`, readers would require the property and one of the values.
             del node["discriminator"]
             self._lose(at + "/discriminator", "by which property branches are told apart, as it may be absent")
         xml = node.get("xml")
@@ -214,7 +214,7 @@ class _Older:
         return {**media, "schema": item}
 
     def _data_of(self, item: Any, depth: int) -> Any:
-        """What the schema of an event says of its data; None: that cannot be told apart."""
+        """Return the rules for the data from the schema of an event; None if they cannot be separated."""
         if isinstance(item, dict) and isinstance(item.get("$ref"), str):
             item, pointer = self._document.resolve(item)
             item = walked_part(self._document, "schema", str(pointer), self.visit)
@@ -238,11 +238,11 @@ class _Older:
 
 
 class _Sent(str):
-    """An example as it is sent."""
+    """A serialized example."""
 
 
 def _sentinel(item: Any) -> str | None:
-    """The text of the event that ends a stream, where its schema has a branch for that."""
+    """Return the text of the event that ends a stream if its schema has a branch for it; else None."""
     for branch in [*(item.get("oneOf") or ()), *(item.get("anyOf") or ())] if isinstance(item, dict) else ():
         properties = branch.get("properties") if isinstance(branch, dict) else None
         data = properties.get("data") if isinstance(properties, dict) and len(properties) == 1 else None
@@ -253,13 +253,13 @@ def _sentinel(item: Any) -> str | None:
 
 
 def _is_form(parameter: Json) -> bool:
-    """Whether a parameter that is the query is a form with a schema."""
+    """Whether a ``querystring`` parameter is a form with a schema."""
     media_type, media = next(iter((parameter.get("content") or {"": {}}).items()))
     return split_type(media_type)[0] == FORM and isinstance(media, dict) and "schema" in media
 
 
 def _parsed(example: Any) -> Any:
-    """An example of JSON that was given as it is sent."""
+    """Return a JSON example with its serialized value parsed, if possible."""
     if isinstance(example, dict) and isinstance(example.get("value"), _Sent):
         try:
             return {**example, "value": json.loads(example["value"])}

@@ -1,10 +1,10 @@
-"""A schema in the words of OpenAPI 3.0.
+"""Converts schemas to OpenAPI 3.0.
 
-What 3.0 has other words for means the same there. What it has no words for is left out, so that the result allows more
-than the original and never less, and is told as a loss.
+Rules that 3.0 expresses differently keep their meaning. Rules that it cannot express are left out, so that the result
+allows more than the original and never less, and are reported as losses.
 
-``nullable`` beside a reference or a union means what every author means by it, and every generator reads: null, or
-that. By the letter of OpenAPI 3.0.3 it would have to stand in each branch.
+``nullable`` beside a reference or a union means what all authors and generators assume: null, or the reference or
+union. Strictly by OpenAPI 3.0.3, it would have to be in each branch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ...contract.structure import transform
 from ...jsontypes import Json
 from .losses import Loss
 
-# Follows a reference to a schema: gives the reference to use instead.
+# Maps a reference to a schema to the reference to use in the result.
 Refer = Callable[[str], str]
 
-# OpenAPI 3.0.3, section 4.7.24, but for those below that are converted.
+# OpenAPI 3.0.3, section 4.7.24, except for the keywords below, which are converted.
 _SAME = frozenset(
     {"title", "multipleOf", "maximum", "minimum", "maxLength", "minLength", "pattern", "maxItems", "minItems"}
     | {"uniqueItems", "maxProperties", "minProperties", "required", "enum", "description", "format", "default"}
@@ -29,7 +29,7 @@ _SAME = frozenset(
 )
 _UNIONS = ("anyOf", "oneOf")
 _ELSEWHERE = frozenset({"$ref", "type", "nullable", "items", "additionalProperties", *_UNIONS})
-# Without a meaning once references are followed.
+# Keywords that have no meaning after references are resolved.
 _NOT_SAID = frozenset(
     {"$schema", "$id", "$anchor", "$dynamicAnchor", "$vocabulary", "$comment", "$defs", "definitions", "examples"}
 )
@@ -39,7 +39,7 @@ _LOOSENING = frozenset(
     | {"$dynamicRef", "contentEncoding", "contentSchema"}
 )
 _BOUNDS = (("minimum", "exclusiveMinimum", max), ("maximum", "exclusiveMaximum", min))
-# Keywords that say something of one type alone.
+# Keywords that apply to one type only.
 _OF_TYPE: dict[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength", "pattern"),
     "array": ("items", "minItems", "maxItems", "uniqueItems"),
@@ -52,8 +52,8 @@ NULL: Json = {"type": "string", "nullable": True, "enum": [None]}
 
 
 class SchemaConverter:
-    """Converts schemas of 2020-12. ``refer`` gives the references of the result, ``resolve`` what one refers to in the
-    original, and ``lose`` takes the losses."""
+    """Converts schemas of 2020-12. ``refer`` returns the reference to use in the result, ``resolve`` the target of a
+    reference in the original, and ``lose`` is called with each loss."""
 
     def __init__(self, refer: Refer, resolve: Callable[[str], Any], lose: Callable[[Loss], None]) -> None:
         self._refer = refer
@@ -61,13 +61,13 @@ class SchemaConverter:
         self._lose = lose
 
     def convert(self, node: Any, at: str) -> Any:
-        """The schema at a pointer, which is left as it is."""
+        """Return the converted schema at a pointer. The original is not modified."""
         if isinstance(node, bool):
             return {} if node else {"not": {}}
         if not isinstance(node, dict):
             return node
         result: Json = {}
-        conditions: list[Json] = []  # what must hold besides
+        conditions: list[Json] = []  # additional rules, for allOf
         for key, value in node.items():
             if key in _SAME or key.startswith("x-"):
                 result[key] = value
@@ -76,7 +76,7 @@ class SchemaConverter:
         if "required" in result:
             result["required"] = list(dict.fromkeys(result["required"]))
             if not result["required"]:
-                del result["required"]  # 3.0 wants at least one name
+                del result["required"]  # 3.0 requires at least one name
         if isinstance(result.get("enum"), list):
             result["enum"] = list({json.dumps(value): value for value in result["enum"]}.values())
         if isinstance(node.get("$ref"), str):
@@ -111,7 +111,7 @@ class SchemaConverter:
                 if key == exclusive and not isinstance(value, bool):
                     inclusive = result.get(plain)
                     result[plain] = value if inclusive is None else stricter(value, inclusive)
-                    # At the same bound the exclusive one is the stricter.
+                    # For equal bounds, the exclusive one is stricter.
                     result[exclusive] = result[plain] == value
         elif key == "contentMediaType":
             if value == "application/octet-stream" and "format" not in result:
@@ -134,7 +134,7 @@ class SchemaConverter:
         return self.convert(value, at)
 
     def _lists(self, node: Json, at: str, result: Json) -> None:
-        """Items: those in places of their own become items of any of their kinds."""
+        """Convert items. ``prefixItems`` are merged: each item may match any of the item schemas."""
         places = [self.convert(each, f"{at}/prefixItems/{i}") for i, each in enumerate(node.get("prefixItems") or ())]
         rest = node.get("items")
         if rest is False:
@@ -142,13 +142,13 @@ class SchemaConverter:
         elif "items" in node:
             places.append(self.convert(rest, at + "/items"))
         elif places:
-            return  # the others may be anything
+            return  # the other items may be anything
         if places:
             unlike = [each for index, each in enumerate(places) if each not in places[:index]]
             result["items"] = unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
 
     def _maps(self, node: Json, at: str, result: Json) -> None:
-        """Properties that are not named: where patterns say more of some, what is said of any may hold of each."""
+        """Convert rules for unnamed properties. If there are patterns, each property may match any of the schemas."""
         others = node.get("additionalProperties")
         if others is None and node.get("unevaluatedProperties") is False and _is_simple(node):
             others = False
@@ -163,7 +163,7 @@ class SchemaConverter:
             result["additionalProperties"] = others if is_plain else self.convert(others, at + "/additionalProperties")
 
     def _unions(self, node: Json, at: str, result: Json, conditions: list[Json]) -> bool:
-        """Unions; a branch for null becomes a word, and gives True."""
+        """Convert unions. Return whether a branch for null was removed, which ``nullable`` has to replace."""
         nullable = False
         for key in _UNIONS:
             if not isinstance(node.get(key), list):
@@ -189,7 +189,8 @@ class SchemaConverter:
         return nullable
 
     def _loosens(self, schema: Any) -> bool:
-        """Whether a schema, or one that it refers to, has a rule that is lost: its form allows more than it."""
+        """Whether a schema, or one that it refers to, has a rule that is lost, so that its converted form allows
+        more."""
         left, seen, found = [schema], set(), False
 
         def look(node: Json) -> Json:
@@ -213,20 +214,20 @@ def _is_null(node: Any) -> bool:
 
 
 def _is_simple(node: Json) -> bool:
-    """Whether the properties that a schema names itself are all that it knows of."""
+    """Whether a schema has no other source of properties than those that it names itself."""
     return not any(key in node for key in ("allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"))
 
 
 def _add_types(given: Any, nullable: bool, result: Json, conditions: list[Json]) -> None:
-    """Give a schema its types. 3.0 has one for each schema, and a word beside it for null; ``nullable``: a branch of a
-    union, or that word, allowed null already."""
+    """Add the types to a schema. In 3.0 a schema has a single type, and a separate keyword for null. ``nullable``: a
+    branch of a union, or that keyword, already allows null."""
     listed = [given] if isinstance(given, str) else list(given or ())
     kinds = [kind for kind in listed if kind != "null" and not (kind == "integer" and "number" in listed)]
     values = result.get("enum")
     if listed == ["null"]:
         result.update(NULL)
     elif "null" in listed or not listed:
-        # What the type allows must be among the values; what a union allows need not.
+        # If the type allows null, the enum must contain it too; if a union allows it, the enum need not.
         nullable = (nullable or "null" in listed) if values is None else (nullable or None in values)
         if nullable and values is not None and None not in values:
             result["enum"] = [*values, None]
@@ -247,7 +248,7 @@ def _add_types(given: Any, nullable: bool, result: Json, conditions: list[Json])
 
 
 def _in_order(result: Json, original: Json) -> Json:
-    """The keywords where the author had them, and new ones where those stood that they are instead of."""
+    """Return the keywords in the author's order. New keywords take the place of those that they replace."""
     places = {key: place for place, key in enumerate(original)}
     for new, old in (("nullable", "type"), ("enum", "const"), ("example", "examples"), ("allOf", "$ref")):
         places.setdefault(new, places.get(old, len(places)))

@@ -1,11 +1,11 @@
-"""The objects of OpenAPI 3.1, and in which of their fields others stand (OpenAPI 3.1.1, section 4)."""
+"""The objects of OpenAPI 3.1, and which of their fields contain other objects (OpenAPI 3.1.1, section 4)."""
 
 from __future__ import annotations
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
-# The kinds of objects that are no schemas, and of each the fields that hold others. A kind in braces: a map from names
-# to such; in brackets: a list of such. What is not listed is data.
+# The kinds of objects other than schemas, and for each the fields that contain other objects. A kind in braces is a map
+# from names to such objects; in brackets, a list of them. Fields that are not listed are data.
 FIELDS: dict[str, dict[str, str]] = {
     "document": {"paths": "{path item}", "components": "components"},
     "components": {
@@ -38,7 +38,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "security scheme": {},
 }
 
-# Where a component of a kind stands.
+# The section of the components for each kind.
 SECTIONS = {
     kind[1:-1]: section for section, kind in FIELDS["components"].items() if kind[1:-1] not in ("security scheme",)
 }

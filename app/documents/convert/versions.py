@@ -1,4 +1,4 @@
-"""A document in any version of OpenAPI, step by step from the one that it has."""
+"""Converts a document to any version of OpenAPI, version by version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Version = Literal["3.0", "3.1", "3.2"]
 
 
 def to_version(document: Document, version: Version) -> Converted:
-    """A document in a version. One that is of it already is given as it is.
+    """Return a document in a version of OpenAPI. A document that already has this version is returned unchanged.
 
     Raises:
         DocumentError: a reference is broken.

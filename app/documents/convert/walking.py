@@ -1,5 +1,5 @@
-"""Visits the objects of an OpenAPI document by their kinds, each with its place, and makes a copy of what is given for
-them. The inner ones come first."""
+"""Visits the objects of an OpenAPI document, each with its kind and pointer, and builds a copy from the results. Inner
+objects are visited first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...contract.structure import FILES
 from ...jsontypes import Json
 from .standard import FIELDS as FIELDS_3_1
 
-# Gives an object in place of one of a kind, which is a copy, from its place in the original.
+# Returns the replacement for an object. The arguments are its kind, a copy of it, and its pointer in the original.
 Visit = Callable[[str, Json, str], Any]
 
 FIELDS: dict[str, dict[str, str]] = {
@@ -54,12 +54,13 @@ _SCHEMAS = frozenset(
 
 
 def walked(document: Document, visit: Visit) -> Json:
-    """A copy of a document with what ``visit`` gives. References are visited as what they lead to, and stay."""
+    """Return a copy of a document with each object replaced by the result of ``visit``. References are kept; their
+    targets are visited."""
     return _Walk(document, visit).run()
 
 
 def walked_part(document: Document, kind: str, pointer: str, visit: Visit) -> Any:
-    """The same of the object of a kind at a pointer."""
+    """Do the same for the object of a kind at a pointer."""
     return _Walk(document, visit).object(kind, look_up(document.content, pointer), pointer)
 
 
@@ -67,7 +68,7 @@ class _Walk:
     def __init__(self, document: Document, visit: Visit) -> None:
         self._document = document
         self._visit = visit
-        # Parts of other files, by their kinds as references tell them.
+        # Pointers of parts of other files, with the kinds that the references imply.
         self._elsewhere: dict[str, str] = {}
 
     def run(self) -> Json:

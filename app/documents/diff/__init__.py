@@ -1,1 +1,1 @@
-"""What changed between two OpenAPI documents, and what of it breaks clients."""
+"""Reports what changed between two OpenAPI documents, and which changes break clients."""

@@ -1,4 +1,4 @@
-"""What changed between two documents: operation by operation, each change marked by whether it breaks clients."""
+"""Compares two documents operation by operation, and marks each change by whether it breaks clients."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ...contract.parameters import Parameter
 from .normalized import NormalizedSchemas
 from .schemas import Change, Repeat, SchemaComparison
 
-# What concerns every operation, such as the base path.
+# The operation name for changes that affect all operations, such as the base path.
 WHOLE = "the document"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All changes, operation by operation; in their order too the repeats, which name schemas whose changes stand at
-    another operation."""
+    """All changes, operation by operation. The records also contain repeats, which name schemas whose changes are
+    listed at another operation."""
 
     records: list[Change | Repeat]
 
@@ -33,12 +33,12 @@ class Difference:
         return [record for record in self.records if isinstance(record, Repeat)]
 
     def count(self, breaking: bool | None) -> int:
-        """How many changes break clients (True), do not (False), or may (None)."""
+        """Return how many changes break clients (True), do not break them (False), or may break them (None)."""
         return sum(change.breaking is breaking for change in self.changes)
 
 
 def compare_documents(before: Document, after: Document) -> Difference:
-    """The changes from one document to another.
+    """Return the changes from one document to another.
 
     Raises:
         ConfigurationError: the operations of one of them cannot be read.
@@ -76,7 +76,7 @@ class _Comparison:
 
     def _compare(self, old: Operation, new: Operation) -> None:
         if old.id != new.id:
-            # Nothing on the wire, but the name of a function in generated clients.
+            # It does not appear in requests or responses, but names a function in generated clients.
             self._note("operation", "operation-id", None, f"operationId: {old.id} -> {new.id}")
         self._security(old, new)
         self._parameters(old, new)
@@ -135,7 +135,7 @@ class _Comparison:
             if status in new.responses:
                 self._media(f"response {status}", False, media, new.responses[status])
             else:
-                # Clients read what they are promised, and cope with failures of any status.
+                # Clients rely on the success responses, and handle errors of any status.
                 breaking = status.startswith("2")
                 self._note(f"response {status}", "response-removed", breaking, "response removed")
         for status in new.responses:
@@ -159,7 +159,7 @@ class _Comparison:
 
 
 def _key(operation: Operation) -> tuple[str, str]:
-    # The names in a template are the server's affair; on the wire there is only their place.
+    # Only the positions of template parameters matter to clients, not their names.
     return operation.method, re.sub(r"\{[^}]*\}", "{}", operation.path)
 
 
@@ -168,7 +168,7 @@ def _name(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation) -> dict[tuple[str, str], Parameter]:
-    """By place and name; those of the path by their place in it."""
+    """Return the parameters by location and name; path parameters by location and position."""
     names = re.findall(r"\{([^}]*)\}", operation.path)
     found = {}
     for parameter in operation.parameters:
@@ -182,7 +182,8 @@ def _parameters(operation: Operation) -> dict[tuple[str, str], Parameter]:
 
 
 def _ways(document: Document, operation: Operation) -> set[str]:
-    """The ways into an operation, each the schemes that are needed together; the empty one needs no key."""
+    """Return the alternative security requirements of an operation, each with the schemes needed together as text. An
+    empty text means that no key is needed."""
     schemes = (document.content.get("components") or {}).get("securitySchemes") or {}
 
     def words(name: str) -> str:

@@ -1,8 +1,7 @@
-"""The normal form of schemas, in which those that say the same in different words are the same: so two documents are
-compared.
+"""The normal form of schemas, in which equivalent schemas are equal. It is used to compare two documents.
 
-References are followed, ``allOf`` is merged, null is told apart from the types, and a union of one is that one: so a
-3.0 document and its 3.1 twin have the same forms.
+References are followed, ``allOf`` is merged, null is separated from the types, and a union with one branch is replaced
+by the branch. So a 3.0 document and an equivalent 3.1 document have the same forms.
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ _KNOWN = frozenset(
     }
 )
 _NULL = {"type": "null"}
-# References deeper than this are left as they are; they would be circular.
+# Longer chains of references are not followed further, because they would be circular.
 _DEPTH = 32
 
 
 @dataclass(slots=True)
 class NormalizedSchema:
-    """What a schema demands. ``types`` is None where any will do, and never has null, which ``nullable`` tells;
-    ``variants`` are the branches of a union; ``others`` are keywords that are only compared for being equal."""
+    """The rules of a schema. ``types`` is None if any type is allowed; it never contains null, which ``nullable``
+    represents. ``variants`` are the branches of a union. ``others`` are keywords that are only compared for equality.
+    """
 
     types: frozenset[str] | None = None
     nullable: bool = False
@@ -62,22 +62,22 @@ class NormalizedSchemas:
     def __init__(self, document: Document) -> None:
         self._source = SchemaSource(document)
         self._made: dict[int, NormalizedSchema] = {}
-        # Merged schemas are nobody else's: held, so that their ids stay theirs.
+        # Nothing else refers to merged schemas: they are kept so that their ids are not reused.
         self._merged: dict[tuple[int, int], Any] = {}
 
     def at(self, pointer: str) -> Any:
-        """The schema at a pointer in the document."""
+        """Return the schema at a pointer in the document."""
         return self._source.node(pointer)
 
     def name(self, node: Any) -> str:
-        """The name of the component that a schema stands for, or the empty string."""
+        """Return the name of the component that a schema refers to, or the empty string."""
         node = self._peel(node)
         if _is_held(node):
             node = node["allOf"][0]
         return last_token(pointer_in(str(node["$ref"]))) if isinstance(node, dict) and "$ref" in node else ""
 
     def body(self, node: Any) -> Any:
-        """What a schema that is only a reference, or a reference or null, leads to."""
+        """Return the target of a schema that is only a reference, or a reference or null; else the schema."""
         for _ in range(_DEPTH):
             node = self._peel(node)
             if not (isinstance(node, dict) and "$ref" in node):
@@ -91,7 +91,7 @@ class NormalizedSchemas:
         return self._made[id(node)]
 
     def _peel(self, node: Any) -> Any:
-        """Without unions and lists of one, and notes around them."""
+        """Return a schema without enclosing unions and ``allOf`` lists that have one member, and annotations."""
         while isinstance(node, dict):
             rules = [name for name in node if name not in _NOTES and name not in ("default", "discriminator")]
             if rules == ["$ref"]:
@@ -187,7 +187,7 @@ class NormalizedSchemas:
 
 
 def _is_held(node: object) -> bool:
-    """Whether a branch of a union was held to its discriminator's values when it was upgraded."""
+    """Whether the upgrade restricted a branch of a union to its discriminator's values."""
     parts = node.get("allOf") if isinstance(node, dict) else None
     if not isinstance(parts, list) or len(parts) != 2 or "$ref" not in parts[0]:
         return False

@@ -1,7 +1,7 @@
-"""How two schemas differ, and what a difference means to a client.
+"""Compares two schemas, and determines what each difference means to clients.
 
-A rule that lets less through breaks clients where they send (a request), one that lets more through where they read
-(a response). What neither is certain of, such as another pattern, is left open.
+A narrower rule breaks clients in a request, a wider rule breaks them in a response. If it is unknown whether a rule is
+narrower or wider, such as for a changed pattern, the result is open.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from .normalized import NormalizedSchema, NormalizedSchemas
 from .variants import Variant, types_text
 
-# Deeper than any body that people describe; a bound on circular schemas that never meet again.
+# Deeper than any real body; limits circular schemas for which no pair of schemas repeats.
 _DEPTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. ``place`` is the part of the operation, ``path`` leads to the property in it; ``breaking`` is
-    None where it cannot be known from the documents."""
+    """One difference. ``place`` is the part of the operation, ``path`` leads to the property in it. ``breaking`` is
+    None if the documents do not determine it."""
 
     operation: str
     place: str
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A schema whose differences are told at another operation, ``first``."""
+    """A schema whose differences are reported at another operation, ``first``."""
 
     operation: str
     place: str
@@ -59,12 +59,12 @@ class SchemaComparison:
         self._request = False
 
     def compare(self, operation: str, place: str, request: bool, before: object, after: object) -> None:
-        """Compare what stands in one place of an operation; ``request``: what clients send."""
+        """Compare the schemas in one place of an operation; ``request``: clients send it."""
         self._operation, self._place, self._request = operation, place, request
         self._compare(before, after, "", 0)
 
     def _compare(self, before: object, after: object, path: str, depth: int, *, branch: bool = False) -> None:
-        """``branch``: what stood alone is now in a union, or the other way round, so that null stands elsewhere."""
+        """``branch``: a single schema became a branch of a union or vice versa, so null is described elsewhere."""
         one, other = self.before.of(before), self.after.of(after)
         if one.nullable != other.nullable and _restricts(one) and _restricts(other) and not branch:
             effect = "wider" if other.nullable else "narrower"
@@ -175,7 +175,7 @@ class SchemaComparison:
             if name not in other.properties:
                 breaking: bool | None = True
                 if self._request and not other.closed:
-                    breaking = None  # it may be ignored now, or still be understood
+                    breaking = None  # the server may ignore it now, or still process it
                 self._note(place, "property-removed", breaking, "property removed")
                 continue
             if (name in one.required) != (name in other.required):
@@ -230,7 +230,7 @@ class SchemaComparison:
                     alone = len(was) == 1 or len(now) == 1
                     where = f"{path}({other.label})" if branch else path
                     self._compare(one.node, other.node, where, depth + 1, branch=alone)
-        # What one form no longer takes another may, unless the two have nothing in common.
+        # Another form may accept what a removed form accepted, unless the two exclude each other.
         for variant in old:
             certain = all(variant.excludes(other) for other in now) or not (new or self._request)
             effect = "narrower" if certain else "open"
@@ -253,7 +253,7 @@ def _restricts(normal: NormalizedSchema) -> bool:
 
 
 def _restricts_beside(normal: NormalizedSchema) -> bool:
-    """Whether a union stands among other rules."""
+    """Whether a schema with a union also has other rules."""
     return bool(normal.types is not None or normal.properties or normal.required or normal.bounds)
 
 

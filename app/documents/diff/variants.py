@@ -1,4 +1,4 @@
-"""The branches of a union, and how one of another document is known to be the same."""
+"""The branches of a union, and how a branch is matched with one of another document."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .normalized import NormalizedSchema, NormalizedSchemas
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variant:
-    """A branch of a union: by the name of its component, its tag, its shape or its types it is found again.
+    """A branch of a union. It is matched by the name of its component, its tag, its shape or its types.
 
-    ``tags`` are the properties with one value, by which it is told from the others; ``kinds`` its types, None for any.
+    ``tags`` are the properties with one value, which distinguish it from the others; ``kinds`` its types, None for any.
     """
 
     node: object
@@ -23,7 +23,7 @@ class Variant:
 
     @classmethod
     def of(cls, normalized: NormalizedSchemas, node: object) -> Variant:
-        """The branch that a schema is."""
+        """Return the branch for a schema."""
         normal = normalized.of(node)
         tags = []
         for name, schema in normal.properties.items():
@@ -43,7 +43,7 @@ class Variant:
         return self.name or self.tag or self.types
 
     def excludes(self, other: Variant) -> bool:
-        """Whether nothing fits both."""
+        """Whether no value is valid under both branches."""
         if self.kinds is not None and other.kinds is not None and not self.kinds & other.kinds:
             return True
         theirs = dict(other.tags)
@@ -60,7 +60,7 @@ def _kinds(normalized: NormalizedSchemas, normal: NormalizedSchema, depth: int) 
 
 
 def types_text(normal: NormalizedSchema) -> str:
-    """The types of a schema in words."""
+    """Return the types of a schema as text."""
     if normal.types is None:
         return "any"
     kinds = sorted(normal.types - ({"integer"} if "number" in normal.types else set()))

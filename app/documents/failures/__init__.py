@@ -1,1 +1,1 @@
-"""Errors in the words of a document that has a shape of its own for them."""
+"""Writes errors in the shape that a document defines for them."""

@@ -1,4 +1,4 @@
-"""An error as it may be told: what each part of it can be written as, the best first."""
+"""The parts of an error, and the possible values for each, the best first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import ApiError
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What there is to tell. ``param`` is a path such as ``messages[1].role``; ``code`` and ``param`` may be None."""
+    """The content of an error. ``param`` is a path such as ``messages[1].role``; ``code`` and ``param`` may be None."""
 
     status: int
     message: str
@@ -28,14 +28,14 @@ class Failure:
 
     @property
     def phrase(self) -> str:
-        """The status in words."""
+        """The reason phrase of the status."""
         try:
             return HTTPStatus(self.status).phrase
         except ValueError:
             return "Error"
 
     def ways(self, part: str) -> Iterator[Any]:
-        """The values that tell a part of it: one of those that `app.documents.failures.parts.part_of` gives."""
+        """Yield the possible values of a part: one of those that `app.documents.failures.parts.part_of` gives."""
         if part == "message":
             yield from (self.message, re.split(r"(?<=[.!?])\s", self.message, maxsplit=1)[0], self.phrase)
         elif part == "code":
@@ -43,7 +43,7 @@ class Failure:
         elif part == "type":
             yield from (self.type, self.code or self.type, *self._phrases(), "about:blank")
         elif part == "uri":
-            yield "about:blank"  # RFC 9457, section 4.2.1: a problem that its status tells
+            yield "about:blank"  # RFC 9457, section 4.2.1: a problem that its status describes
         elif part == "status":
             yield from (self.status, str(self.status), *self._phrases())
         elif part == "title":
@@ -64,7 +64,7 @@ class Failure:
         yield self.param
 
     def _phrases(self) -> tuple[str, ...]:
-        """The phrase as documents write it among the values of a list."""
+        """Return the phrase in the spellings that documents use in enums."""
         words = self.phrase.lower().replace("-", " ").split()
         small = "_".join(words)
         capital = "".join(word.capitalize() for word in words)

@@ -1,4 +1,4 @@
-"""Which part of an error stands where in a value that a document has for errors: told by the names of properties."""
+"""Locates the parts of an error in a value of a document's error schema, by the names of properties."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 
-# Names in small letters without anything between their words. A message stands at the first of these rows of which any
-# name is there, at each of its names.
+# Names in lower case without separators. The first row with any name in the value is used; each of its names in the
+# value is a message.
 _MESSAGES = (
     frozenset(
         [
@@ -51,22 +51,22 @@ _PLACES = frozenset({"param", "path", "pointer"})
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in a value, and the part of an error that stands there."""
+    """A place in a value, and the part of an error that belongs there."""
 
     path: Path
     part: str
 
 
 def slots_of(value: Any) -> tuple[list[Slot], int]:
-    """The places of a value at which parts of an error are told, messages first, and how sure it is that these are
-    messages: 0 the most. There are none where a message has no place."""
+    """Return the places for the parts of an error in a value, messages first, and the certainty that these are
+    messages: 0 is the most certain. Without a place for a message, the list is empty."""
     leaves = list(_leaves(value, (), "message" if isinstance(value, str) else ""))
     ranked = [[path for path, name, leaf in leaves if name in names and isinstance(leaf, str)] for names in _MESSAGES]
     rank = next((rank for rank, paths in enumerate(ranked) if paths), None)
     if rank is None:
         return [], len(_MESSAGES)
     messages = ranked[rank]
-    # Objects that tell of an error, and what stands in them: elsewhere such names mean something else.
+    # Only objects that contain messages are considered: elsewhere such names mean something else.
     around = {path[:length] for path in messages for length in range(len(path))}
     direct = {path[:-1] for path in messages}
     found = [Slot(path, "message") for path in messages]
@@ -79,7 +79,8 @@ def slots_of(value: Any) -> tuple[list[Slot], int]:
 
 
 def _leaves(value: Any, path: Path, name: str) -> Iterator[tuple[Path, str, Any]]:
-    """The places of values that are no objects, each with its name: of an item that of its list."""
+    """Yield the paths of values that are not objects, with their names and the values. An item has the name of its
+    list."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _leaves(member, (*path, key), re.sub(r"[^a-z]", "", key.lower()))
@@ -88,7 +89,7 @@ def _leaves(value: Any, path: Path, name: str) -> Iterator[tuple[Path, str, Any]
     ):
         yield path, name, value
     else:
-        for item in value[:1]:  # one tells as much as several
+        for item in value[:1]:  # one item is representative of all
             yield from _leaves(item, (*path, 0), name)
 
 
@@ -97,9 +98,9 @@ def _part(name: str, leaf: Any) -> str | None:
         return _SWITCHES.get(name)
     part = _PARTS.get(name)
     if part == "path" and not isinstance(leaf, list):
-        return None  # most often that of the request, as Spring has it
+        return None  # usually the path of the request, as in Spring
     if part in ("type", "status") and leaf in _FAILURES:
-        return None  # says no more than that it is an error
+        return None  # only says that it is an error
     if part == "type" and isinstance(leaf, str) and leaf.startswith(("http:", "https:", "about:")):
         return "uri"
     return part

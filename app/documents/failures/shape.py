@@ -1,6 +1,6 @@
-"""How a schema tells an error: a value that fits it, with the places at which the parts of an error are put.
+"""The shape of errors under a schema: a valid value, with the places for the parts of an error.
 
-Made from a sample of the schema. What the schema does not demand, and tells nothing of an error, is left out of it.
+It is built from a sample of the schema. Members that are neither required nor part of an error are left out.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .failure import Failure
 from .parts import Path, Slot, slots_of
 
 _NAMES_OF_FAILURES = ("error", "fault", "problem", "exception", "fail")
-# What stands where there is nothing to be told and something must stand.
+# Placeholders for required places without a value.
 _NOTHING: tuple[Any, ...] = (None, "", [])
-# Texts by which events say that they tell of a failure.
+# Texts in events that mark a failure.
 _FAILURES = frozenset({"error", "failed", "failure", "exception"})
 
 
 class Shape:
-    """A value that fits, by ``fits``, and its places."""
+    """A value that is valid according to ``fits``, and its places for the parts of an error."""
 
     def __init__(self, value: Any, slots: list[Slot], fits: Callable[[Any], bool]) -> None:
         self._slots, self._fits = slots, fits
@@ -30,13 +30,14 @@ class Shape:
 
     @property
     def is_plain(self) -> bool:
-        """Whether everything in it tells of the error, so that it suits any other as well."""
+        """Whether all of its values are parts of the error, so that it is suitable for any other error as well."""
         return set(_leaves(self._value, ())) <= {slot.path for slot in self._slots}
 
     def tell(self, failure: Failure, ours: Json) -> Any:
-        """The value that tells of a failure, ``ours`` where the schema has that; None: its message has no place."""
+        """Return the value for a failure, or ``ours`` if the schema has this shape; None if the message cannot be
+        placed."""
         ours_is_theirs = isinstance(self._value, dict) and isinstance(self._value.get("error"), dict)
-        # What takes a text and an object too says nothing of errors.
+        # A schema that accepts both a text and an object says nothing about errors.
         if (ours_is_theirs or isinstance(self._value, str)) and self._fits(ours):
             return ours
         found = [copy.deepcopy(self._value)]
@@ -45,12 +46,12 @@ class Shape:
             done = any(self._try(found, slot.path, value) for value in failure.ways(slot.part))
             told = told or (done and slot.part == "message")
             if not done and slot.part in ("param", "path", "pointer", "request"):
-                # A sample would name a place that is not to blame.
+                # The sample's value would name a place that did not cause the error.
                 _ = self._drop(found, slot.path) or any(self._try(found, slot.path, value) for value in _NOTHING)
         return found[0] if told else None
 
     def _try(self, found: list[Any], path: Path, value: Any) -> bool:
-        """Put a value at a place, if the whole fits then."""
+        """Put a value at a place if the result is valid. Return whether it is."""
         if not path:
             changed = value
         else:
@@ -76,8 +77,8 @@ class Shape:
 
 
 def shape_of(samples: Samples, pointer: str, examples: Iterable[Any] = ()) -> Shape | None:
-    """How the schema at a pointer tells an error; ``examples`` are values that the document shows for it. None: it has
-    no place for a message. The search takes up to some seconds.
+    """Return the shape of errors under the schema at a pointer; None if it has no place for a message. ``examples`` are
+    the document's examples for it. The search takes up to some seconds.
 
     Raises:
         ConfigurationError: the schema cannot be compiled.
@@ -86,8 +87,8 @@ def shape_of(samples: Samples, pointer: str, examples: Iterable[Any] = ()) -> Sh
 
 
 def failing_event(samples: Samples, pointer: str, bodies: Iterable[str]) -> Shape | None:
-    """As `shape_of`, for the events of a stream: by a branch of their schema that tells of failures. ``bodies`` are
-    pointers of what failures are told by elsewhere.
+    """Return what `shape_of` returns for the events of a stream, from a branch of their schema that describes failures.
+    ``bodies`` are pointers of schemas for failures elsewhere.
 
     Raises:
         ConfigurationError: as `shape_of`.
@@ -121,7 +122,7 @@ def _values(samples: Samples, pointer: str) -> Iterator[Any]:
 def _branches(samples: Samples, pointer: str) -> list[str]:
     try:
         return samples.branches(pointer)
-    except NoInstance:  # a reference leads nowhere
+    except NoInstance:  # a broken reference
         return []
 
 
@@ -141,7 +142,7 @@ def _tells_of_failure(value: Any) -> bool:
 
 
 def _leaves(value: Any, path: Path) -> Iterator[Path]:
-    """The places of what is neither an object nor a list with something in it."""
+    """Yield the paths of all values except non-empty objects and lists."""
     if not value or not isinstance(value, (dict, list)):
         yield path
         return
@@ -156,7 +157,7 @@ def _container(value: Any, path: Path) -> Any:
 
 
 def _pruned(value: Any, places: set[Path], fits: Callable[[Any], bool]) -> Any:
-    """A value without what it may lack, but for what stands at some places or leads to them."""
+    """Remove everything optional from a value, except what is at some places or leads to them. Return the value."""
     leading = {path[:length] for path in places for length in range(len(path) + 1)}
 
     def prune(container: Any, path: Path) -> None:
@@ -167,7 +168,7 @@ def _pruned(value: Any, places: set[Path], fits: Callable[[Any], bool]) -> Any:
                 del container[key]
                 if fits(value):
                     continue
-                # In the order that it had.
+                # Restore the original order.
                 container.clear()
                 container.update(before) if isinstance(container, dict) else container.extend(before)
             if isinstance(member, (dict, list)):

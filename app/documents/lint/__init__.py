@@ -1,1 +1,1 @@
-"""Everything that is wrong with an OpenAPI document, each with its place and what to do."""
+"""Reports everything that is wrong with an OpenAPI document, with the place and advice for each finding."""

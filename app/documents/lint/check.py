@@ -1,7 +1,7 @@
-"""Checks a document before it is served: everything that is wrong with it, each with its place and what to do.
+"""Checks a document before it is served, and reports all findings, each with its place and advice.
 
-The start of the server looks only for what keeps it from routing and compiling, and stops at the first; this looks for
-all of it. What the server itself refuses is always an error here, whatever the other checks say.
+Server startup only looks for errors that prevent routing and compiling, and stops at the first; this check finds all of
+them. A document that the server itself rejects always has an error here, whatever the other checks report.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Compiled = dict[str, bool | None]
 class Row:
     """An operation as the server would serve it.
 
-    ``derived`` tells that the document has no operationId. ``handler`` is what answers, ``security`` the ways in, each
-    a list of schemes. ``request`` and ``responses`` say of each media type whether its schema is compiled; None where
-    there is no schema.
+    ``derived``: the document has no operationId for it. ``handler`` names what handles it. ``security`` lists the
+    security requirements, each a list of schemes. ``request`` and ``responses`` map each media type to whether its
+    schema compiles; None if there is no schema.
     """
 
     method: str
@@ -50,16 +50,16 @@ class Row:
 
     @property
     def schemas(self) -> list[bool]:
-        """Of each schema of a body whether it is compiled."""
+        """For each schema of a body, whether it compiles."""
         states = [*self.request.values(), *(state for each in self.responses.values() for state in each.values())]
         return [state for state in states if state is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is wrong with a document, in the order of its lines, and its operations as far as they can be read.
+    """The findings about a document, in the order of its lines, and its operations as far as they can be read.
 
-    ``servable``: the server can be started with it. ``ignored`` is how many findings were left out.
+    ``servable``: the server can start with the document. ``ignored`` is the number of findings that were left out.
     """
 
     findings: list[Finding]
@@ -68,8 +68,8 @@ class Report:
     ignored: int = 0
 
     def without(self, rules: Container[str]) -> Report:
-        """The report without the findings of some rules. The errors of a document that cannot be served stay: one of
-        them is the reason."""
+        """Return the report without the findings of some rules. The errors of a document that cannot be served are
+        kept, because one of them is the reason."""
         kept = [f for f in self.findings if f.rule not in rules or (f.severity == "error" and not self.servable)]
         return replace(self, findings=kept, ignored=len(self.findings) - len(kept))
 
@@ -82,10 +82,10 @@ def check_document(
     tells_errors: bool = False,
     at: Callable[[str], None] = lambda step: None,
 ) -> Report:
-    """Check the document in a file, and what it refers to in the same folder. Nothing is fetched.
+    """Check the document in a file, and the files in the same folder that it refers to. Nothing is fetched.
 
-    ``handler`` names what answers an operation; ``allow_basic`` as in `Security`; ``tells_errors``: the server is to
-    tell errors as the document has them; ``at`` is told each step when it begins.
+    ``handler`` returns the name of what handles an operation. ``allow_basic``: as in `Security`. ``tells_errors``: the
+    server writes errors in the shape that the document defines. ``at`` is called with each step when it begins.
     """
     at("reading it")
     sources = Sources(path)
@@ -132,7 +132,8 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
 def _check(
     sources: Sources, findings: Findings, allow_basic: bool, at: Callable[[str], None]
 ) -> dict[tuple[str, str], bool]:
-    """Of each method and path whether it has an operationId of its own."""
+    """Check the structure, operations, schemas and examples of a document. Return for each method and path whether the
+    document gives it an operationId."""
     at("looking at its structure")
     objects = Objects(sources, findings, sources.at(Location(sources.entry, ""))["openapi"])
     for name, file in sources.files.items():
@@ -173,7 +174,7 @@ def _serve(
     allow_basic: bool,
     tells_errors: bool,
 ) -> list[Row]:
-    """Read the document as the server does at its start."""
+    """Read the document as the server does at startup."""
     rows = []
     try:
         document = Document.load(path)
@@ -188,7 +189,7 @@ def _serve(
                 check_failures(document, operation, samples, findings, sources.entry)
     except ConfigurationError as error:
         _not_servable(findings, sources, str(error))
-    except Exception as error:  # whatever it is, the server would end with it
+    except Exception as error:  # any exception would stop the server
         _not_servable(findings, sources, f"the server cannot read the document: {type(error).__name__}")
     return rows
 
@@ -229,7 +230,7 @@ def _row(operation: Operation, derived: bool, handler: str, trial: Trial, findin
 
 
 def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
-    """The server's own verdict, a finding where no other explains it."""
+    """Record that the server rejects the document; add a finding unless another error explains it."""
     findings.servable = False
     if not findings.has_errors():
         findings.error(

@@ -1,4 +1,4 @@
-"""Whether the server can compile the schemas of a document, and which place in them is to blame where it cannot."""
+"""Checks whether the server can compile the schemas of a document, and locates the cause if it cannot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...errors import ConfigurationError
 from .objects import Objects
 from .positions import BrokenReference, Location
 
-# Findings that say why a schema cannot be compiled.
+# The rules whose findings explain why a schema cannot be compiled.
 _CULPRITS = frozenset(
     {
         *("invalid-pattern", "unknown-type", "wrong-type", "unresolved-reference", "remote-reference"),
@@ -22,18 +22,18 @@ _CULPRITS = frozenset(
     }
 )
 
-# No file has this name: references have none to the end of a path.
+# No file has this name: the path in a reference does not end with a slash.
 _UNSERVED = "/"
 
 
 class Bundle:
-    """The files of a document put together as the server does it, but for the references that lead nowhere: of those
-    other findings tell, and the rest can be looked at without them."""
+    """The files of a document, bundled as the server does, but without broken references: other findings report those,
+    and the rest can be checked without them."""
 
     def __init__(self, objects: Objects) -> None:
         self._sources = sources = objects.sources
         content = sources.file(sources.entry).content
-        # Of the document itself only what is served is compiled.
+        # Only the served parts of the document itself are compiled.
         unserved = {"webhooks": content["webhooks"]} if "webhooks" in content else None
 
         def read(file: str) -> Any:
@@ -44,11 +44,11 @@ class Bundle:
         self._schemas = Schemas(self.document)
 
     def validator(self, location: Location) -> Validator:
-        """The validator of the schema at a location. Raises `ConfigurationError` where there is none."""
+        """Return the validator of the schema at a location. Raises `ConfigurationError` if there is none."""
         return self._schemas.validator(file_pointer(self._file(location), self._sources.entry) + location.pointer)
 
     def _file(self, location: Location) -> str:
-        """The file that a location is put into."""
+        """Return the file of a location in the bundle."""
         unserved = location.file == self._sources.entry and location.pointer.startswith("/webhooks")
         return _UNSERVED if unserved else location.file
 
@@ -61,7 +61,7 @@ class Bundle:
 
 
 def check_compilation(objects: Objects, bundle: Bundle) -> None:
-    """Add the schemas that cannot be compiled."""
+    """Add findings for the schemas that cannot be compiled."""
     failing: list[tuple[Location, Any, str]] = []
     for location, node in objects.nodes["Schema"].items():
         if not _is_part(objects, location) and not _is_reference(objects, node):
@@ -75,7 +75,7 @@ def check_compilation(objects: Objects, bundle: Bundle) -> None:
                 _add(objects, location, place, "JSON Schema 2020-12 does not allow this value")
     culprits = objects.findings.places(_CULPRITS)
     for location, node, reason in failing:
-        # Otherwise what it refers to is to blame, and has been told.
+        # Otherwise the cause is in a schema that it refers to, and has been reported.
         if not _reaches(objects, location, node, culprits):
             _add(objects, location, location, "the schema cannot be compiled: " + _words(reason))
 
@@ -88,14 +88,14 @@ def _add(objects: Objects, schema: Location, place: Location, message: str) -> N
 
 
 def _is_part(objects: Objects, location: Location) -> bool:
-    """Whether a schema is compiled with the one around it."""
+    """Whether a schema is compiled as part of an enclosing schema."""
     parts = tokens(location.pointer)
     around = [Location(location.file, pointer_to(*parts[:-up])) for up in (1, 2) if len(parts) >= up]
     return any(place in objects.nodes["Schema"] for place in around)
 
 
 def _is_reference(objects: Objects, node: object) -> bool:
-    """Whether a schema is nothing but a reference to one that is compiled itself."""
+    """Whether a schema is only a reference to a component that is compiled itself."""
     reference = node["$ref"] if isinstance(node, dict) and node.keys() == {"$ref"} else None
     if not isinstance(reference, str) or not reference.startswith("#/components/schemas/"):
         return False
@@ -109,13 +109,13 @@ def _against_the_standard(location: Location, node: object) -> list[Location]:
     return [
         location.child(*error.absolute_path)
         for error in meta.iter_errors(node)
-        # Bounds of 3.0 are upgraded before they are compiled.
+        # Bounds of 3.0 are converted before they are compiled.
         if not (error.absolute_path and str(error.absolute_path[-1]).startswith("exclusive"))
     ]
 
 
 def _reaches(objects: Objects, location: Location, node: object, places: set[Location]) -> bool:
-    """Whether one of the places lies in a schema or in what it refers to."""
+    """Whether one of the places is in a schema or in something that it refers to."""
     seen: set[Location] = set()
     left = [(location, node)]
     while left:
@@ -135,6 +135,6 @@ def _reaches(objects: Objects, location: Location, node: object, places: set[Loc
 
 
 def _words(text: str) -> str:
-    """The library's words, without the place that it names, which is one in the bundle."""
+    """Return the library's message without the place that it names, which is a place in the bundle."""
     text = re.sub(r".*? cannot be used: ", "", text.splitlines()[0], count=1)
     return text if len(text) <= 200 else text[:200] + "…"

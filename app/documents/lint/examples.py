@@ -1,4 +1,4 @@
-"""Whether the examples and defaults of a document fit its own schemas."""
+"""Validates the examples and defaults of a document against its own schemas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .positions import Location
 
 
 def check_examples(objects: Objects, bundle: Bundle) -> None:
-    """Add every example and default that does not fit."""
+    """Add findings for all examples and defaults that are not valid."""
     for at, node in objects.nodes["Schema"].items():
         if isinstance(node, dict) and not (objects.is_3_0 and "$ref" in node):
             for name, place, value in _of_schema(at, node):
@@ -55,12 +55,12 @@ def _of_content(objects: Objects, at: Location, node: Json) -> Iterator[tuple[Lo
 
 
 def _check_items(objects: Objects, bundle: Bundle, at: Location, place: Location, value: object) -> None:
-    """An example of a sequence is the list of its items, or one of them; a text is as it is sent."""
+    """Validate an example of a sequence: the list of its items, or one item. A text is the serialized sequence."""
     schema = at.child("itemSchema")
     try:
         validator = bundle.validator(schema)
     except ConfigurationError:
-        return  # told by other findings
+        return  # reported by other findings
     for index, item in enumerate(value) if isinstance(value, list) else ((None, value),):
         made = readings(item) if isinstance(item, dict) else [item]
         is_text = index is None and isinstance(item, str)
@@ -69,7 +69,7 @@ def _check_items(objects: Objects, bundle: Bundle, at: Location, place: Location
 
 
 def _is_json(at: Location, value: object) -> bool:
-    """Whether an example is the value itself; that of another media type is its text."""
+    """Whether an example is the value itself. For media types other than JSON, a text is the serialized value."""
     return is_json(split_type(last_token(at.pointer))[0]) or not isinstance(value, str)
 
 
@@ -77,7 +77,7 @@ def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place:
     try:
         validator = bundle.validator(schema)
     except ConfigurationError:
-        return  # told by other findings
+        return  # reported by other findings
     if not validator.is_valid(value):
         objects.findings.warning(
             place,

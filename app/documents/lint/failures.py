@@ -1,4 +1,4 @@
-"""Answers for errors in which a server cannot tell of one that is to tell errors as the document has them."""
+"""Finds error responses that have no place for an error message, for a server that uses the document's error shape."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .positions import Location
 
 
 def check_failures(document: Document, operation: Operation, samples: Samples, findings: Findings, entry: str) -> None:
-    """Add the answers of an operation that have no place for the message of an error. ``entry`` is the file of the
-    document."""
+    """Add findings for the error responses of an operation that have no place for an error message. ``entry`` is the
+    file of the document."""
     listed = responses(document, operation)
     for key, response in listed.items():
         media = json_media(response) if is_for_errors(listed, key) else []
@@ -35,4 +35,4 @@ def _tells(samples: Samples, media: ResponseMedia) -> bool:
     try:
         return shape_of(samples, media.schema or "", media.examples.values()) is not None
     except ConfigurationError:
-        return True  # told by other findings
+        return True  # reported by other findings

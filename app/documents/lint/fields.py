@@ -1,8 +1,8 @@
-"""The fixed fields of the objects of OpenAPI 3.0, 3.1 and 3.2, as far as a check of documents needs them: what a field
-holds, and which ones must be there. (OpenAPI Specification 3.0.4, 3.1.1 and 3.2.0, section 4; JSON Schema 2020-12.)
+"""The fixed fields of the objects of OpenAPI 3.0, 3.1 and 3.2, as far as a check of documents needs them: the type of
+each field, and the required fields. (OpenAPI Specification 3.0.4, 3.1.1 and 3.2.0, section 4; JSON Schema 2020-12.)
 
-A value is told by ``string``, ``boolean``, ``number``, ``integer``, ``any``, ``a|b``, the name of an object,
-``list:…`` or ``map:…``.
+A type is ``string``, ``boolean``, ``number``, ``integer``, ``any``, ``a|b``, the name of an object, ``list:…`` or
+``map:…``.
 """
 
 from __future__ import annotations
@@ -201,10 +201,10 @@ FIELDS: dict[str, dict[str, str]] = {
 }
 FIELDS["Header"] = {name: value for name, value in FIELDS["Parameter"].items() if name not in ("name", "in")}
 
-# Objects whose keys are names that the author chooses, and what they hold.
+# Objects whose keys are names that the author chooses, and the types of their values.
 MAPS = {"Paths": "PathItem", "Responses": "Response", "Callback": "PathItem", "Requirement": "list:string"}
 
-# What may stand as a reference instead. (A path item only says where the rest of it stands.)
+# Objects that may be replaced by a reference. (In a path item, $ref only refers to the rest of it.)
 REFERABLE = frozenset(
     {
         *("PathItem", "Parameter", "RequestBody", "Response", "Header", "Example", "Link", "Callback"),
@@ -225,7 +225,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "SecurityScheme": ("type",),
     "Discriminator": ("propertyName",),
 }
-# Without these the server cannot read the document.
+# Without these fields the server cannot read the document.
 REQUIRED_TO_SERVE = frozenset({("Parameter", "name"), ("Parameter", "in"), ("SecurityScheme", "type")})
 
 ONLY_3_1: dict[str, frozenset[str]] = {
@@ -276,7 +276,7 @@ REGISTERED_FORMATS = frozenset(
 
 
 def with_article(kind: str) -> str:
-    """The name of an object in a sentence."""
+    """Return the name of an object with its article, for a sentence."""
     words = {
         "OpenAPI": "a document",
         "PathItem": "a path",

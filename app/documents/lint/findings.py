@@ -1,4 +1,4 @@
-"""What a check of a document finds: how bad it is, where it stands, what is wrong and what to do."""
+"""The findings of a check of a document: severity, place, message and advice."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from .positions import Location, Sources
 
-# An error keeps the server from serving what the document says; a warning is a promise that the document does not
-# keep, or a mistake that other readers would stumble over; information is neither.
+# An error prevents the server from serving what the document describes. A warning is a promise that the document does
+# not keep, or a mistake that is a problem for other readers. Information is neither.
 SEVERITIES = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``rule`` is the kind of finding, ``pointer`` the place in ``file``; ``line`` and ``column`` count from 1, and
-    are 0 where there is none, as in a file that cannot be read."""
+    """A finding. ``rule`` is its kind, ``pointer`` the place in ``file``. ``line`` and ``column`` count from 1; they
+    are 0 if unknown, such as in a file that cannot be read."""
 
     severity: str
     rule: str
@@ -29,11 +29,11 @@ class Finding:
 
 
 class Findings:
-    """Collects findings. Their lines are looked up when they are read."""
+    """Collects findings. Their lines are looked up when the findings are iterated."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self.servable = True  # until the server itself refuses the document
+        self.servable = True  # until the server itself rejects the document
         self._found: dict[tuple[Location, str, str], tuple[str, str, tuple[int, int] | None]] = {}
 
     def add(
@@ -46,7 +46,7 @@ class Findings:
         *,
         position: tuple[int, int] | None = None,
     ) -> None:
-        """Note a finding; one of the same rule with the same words at the same place counts once."""
+        """Add a finding. Findings with the same rule, message and place are added once."""
         self._found.setdefault((location, rule, message), (severity, advice, position))
 
     def error(
@@ -58,14 +58,14 @@ class Findings:
         self.add(location, "warning", rule, message, advice)
 
     def places(self, rules: frozenset[str] | None = None) -> set[Location]:
-        """Where anything was found, or anything of some rules."""
+        """Return the locations of all findings, or of those of some rules."""
         return {location for location, rule, _ in self._found if rules is None or rule in rules}
 
     def has_errors(self) -> bool:
         return any(severity == "error" for severity, _, _ in self._found.values())
 
     def __iter__(self) -> Iterator[Finding]:
-        """All of them in the order of files and lines."""
+        """Iterate over all findings, sorted by file and line."""
         made = []
         for (location, rule, message), (severity, advice, position) in self._found.items():
             line, column = position or self._sources.file(location.file).position(location.pointer)
@@ -75,6 +75,6 @@ class Findings:
 
 
 def counts(findings: list[Finding]) -> dict[str, int]:
-    """How many there are of each severity."""
+    """Return the number of findings of each severity."""
     found = Counter(finding.severity for finding in findings)
     return {severity: found[severity] for severity in SEVERITIES}

@@ -1,5 +1,5 @@
-"""Where in a text of JSON its values stand, found out for those that are asked for: a node for each value of a large
-document would take longer than all that is looked for in it."""
+"""Finds the positions of values in JSON text, on demand: creating a node for each value of a large document would take
+longer than all lookups."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import cached_property
 
 from ...contract.pointers import pointer_to, tokens
 
-# Where an item of an object or array is told to be, a key or an item, and where its value begins.
+# The token of an entry (key or index), the offset reported for it (of the key or the item), and that of its value.
 Item = tuple[str, int, int]
 
 
 class JsonPlaces:
-    """The places in a text that is known to be valid JSON."""
+    """The positions in a text that is known to be valid JSON."""
 
     _SPACE = re.compile(r"[ \t\n\r]*")
     _decoder = json.JSONDecoder()
@@ -26,10 +26,10 @@ class JsonPlaces:
         self._known: dict[int, list[Item]] = {}
 
     def position(self, pointer: str) -> tuple[int, int]:
-        """Line and column, from 1, of the key or item at a pointer; where there is none, of the closest one above."""
+        """Return line and column, from 1, of the key or item at a pointer; if there is none, of the closest parent."""
         at = told = self._skip(0)
         for token in tokens(pointer):
-            # The last one wins, as when it was read.
+            # The last duplicate wins, as in the JSON parser.
             found = next((item for item in reversed(self._items(at)) if item[0] == token), None)
             if found is None:
                 break
@@ -37,7 +37,7 @@ class JsonPlaces:
         return self._line_and_column(told)
 
     def duplicates(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """The pointers and positions of the keys that an object has twice, in the order of the text."""
+        """Yield the pointers and positions of duplicate keys of objects, in the order of the text."""
         yield from self._duplicates(self._skip(0), "")
 
     def _duplicates(self, at: int, pointer: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -51,7 +51,7 @@ class JsonPlaces:
                 yield from self._duplicates(value, place)
 
     def _items(self, at: int) -> list[Item]:
-        """What is in the object or array at an offset; of anything else, nothing."""
+        """Return the entries of the object or array at an offset; for other values, an empty list."""
         if at not in self._known:
             self._known[at] = list(self._read(at))
         return self._known[at]

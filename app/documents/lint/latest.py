@@ -1,4 +1,4 @@
-"""What is wrong with what OpenAPI 3.2 has new: sequences of what has no items, parts that are not read, tags."""
+"""Checks the new features of OpenAPI 3.2: sequences of media types without items, parts that are not read, tags."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .positions import Location
 
 
 def check_latest(objects: Objects) -> None:
-    """Add it to the findings."""
+    """Add the findings for a document of OpenAPI 3.2."""
     if not objects.is_3_2:
         return
     for location, node in objects.nodes["MediaType"].items():
-        # Among the components it is told by no name of its own what media type it is.
+        # The key of a media type object among the components does not name the media type.
         if isinstance(node, dict) and "/content/" in location.pointer and "$ref" not in node:
             _check_media_type(objects, location, node)
     _check_tags(objects)
@@ -56,7 +56,7 @@ def _check_media_type(objects: Objects, at: Location, node: dict[str, Any]) -> N
 
 
 def _check_tags(objects: Objects) -> None:
-    """The parent of a tag is a tag, and none is above itself (OpenAPI 3.2.0, "Tag Object")."""
+    """Check that the parent of a tag exists, and that no tag is its own ancestor (OpenAPI 3.2.0, "Tag Object")."""
     tags = {str(node.get("name")): (at, node) for at, node in objects.nodes["Tag"].items() if isinstance(node, dict)}
     for name, (at, node) in tags.items():
         above, parent = {name}, node.get("parent")

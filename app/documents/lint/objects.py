@@ -1,7 +1,7 @@
-"""Visits a document object by object, from file to file, and finds what OpenAPI's structure does not have: misspelt and
-missing fields, values of a wrong type, references that lead nowhere.
+"""Visits a document object by object, across files, and finds violations of OpenAPI's structure: misspelt and missing
+fields, values of a wrong type, broken references.
 
-What a request or an answer is held against is walked first, so that every later check knows whether a place is served.
+Objects that requests and responses are validated against are visited first, so that later checks know what is served.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .references import check_references, steps
 
 Visit = tuple[Location, str, Any, bool]
 
-# From here on nothing is routed, compiled or secured.
+# Nothing below these fields is routed, compiled or secured.
 _NOT_SERVED = frozenset(
     {
         *(("OpenAPI", name) for name in ("info", "webhooks", "components", "tags", "externalDocs")),
@@ -31,7 +31,7 @@ _NOT_SERVED = frozenset(
         *(("Schema", name) for name in ("xml", "externalDocs")),
     }
 )
-# Words for people, which the server passes on as they are.
+# Human-readable text, which the server passes on unchanged.
 _PROSE = frozenset({"summary", "description", "deprecated", "termsOfService", "example"})
 _ARTICLES = {
     "string": "a string",
@@ -46,8 +46,8 @@ _ARTICLES = {
 class Objects:
     """The objects of a document by kind and place.
 
-    ``nodes`` has them all, ``served`` the places of those that the server reads to route, check and secure; ``unused``
-    the components that nothing leads to.
+    ``nodes`` contains all objects, ``served`` the locations of those that the server uses for routing, validation and
+    security, ``unused`` the components that nothing refers to.
     """
 
     def __init__(self, sources: Sources, findings: Findings, version: str) -> None:
@@ -65,7 +65,7 @@ class Objects:
         self._run()
 
     def follow(self, location: Location, node: object) -> tuple[Location, Any] | None:
-        """Where the references of a node end, and what is there; None where they end nowhere."""
+        """Follow the references of a node. Return the final location and node; None if they cannot be resolved."""
         try:
             *_, (end, found) = steps(self.sources, location, node)
         except BrokenReference:
@@ -142,7 +142,7 @@ class Objects:
                         "write openapi: 3.1.0 at the top, or leave it out",
                     )
                 reached = served and kind != "Components" and (kind, name) not in _NOT_SERVED
-                # Null is as good as nothing, but in a schema.
+                # Outside of schemas, null is equivalent to an absent field.
                 lenient = kind != "Schema" and (name in _PROSE or value is None)
                 strict = (reached or (served and kind == "Components")) and not lenient
                 self._field(location.child(name), value, fields[name], reached, strict)
@@ -169,7 +169,7 @@ class Objects:
             self.findings.warning(location, "response-without-description", "description is missing", "add description")
 
     def _field(self, location: Location, value: object, spec: str, served: bool, strict: bool) -> None:
-        """``strict``: a value of a wrong type would keep the server from reading the document."""
+        """Check a field. ``strict``: a value of a wrong type would prevent the server from reading the document."""
         if "|" not in spec and (spec in FIELDS or spec in MAPS):
             self._enqueue(location, spec, value, served)
         elif spec.startswith(("list:", "map:")):
@@ -193,12 +193,12 @@ class Objects:
         )
 
     def _mapping(self, location: Location, mapping: object) -> None:
-        """The values of a discriminator's mapping are references, or names of schemas."""
+        """Check the values of a discriminator's mapping, which are references or names of schemas."""
         for value, reference in mapping.items() if isinstance(mapping, dict) else ():
             self._meant(location.child("mapping", value), reference)
 
     def _meant(self, location: Location, reference: object) -> None:
-        """A reference to a schema, or the name of one."""
+        """Check a reference to a schema, or the name of a schema."""
         if not isinstance(reference, str):
             return
         file = location.file
@@ -214,7 +214,7 @@ class Objects:
     def _unknown(self, location: Location, kind: str, name: str) -> None:
         lowered = {field.lower(): field for field in FIELDS[kind]}
         close = difflib.get_close_matches(name.lower(), lowered, 1, 0.75)
-        # A keyword that is unknown to JSON Schema is a note to nobody; it takes no effect.
+        # A keyword that is unknown to JSON Schema has no effect.
         self.findings.warning(
             location,
             "unknown-field",
@@ -246,7 +246,7 @@ class Objects:
         self._enqueue(target, kind, self.sources.at(target), served)
 
     def _circle(self, location: Location, node: object) -> frozenset[Location]:
-        """The references that lead from here to here again; empty where they end, or go round without this one."""
+        """Return the locations of a reference cycle through this location; empty if there is none."""
         try:
             way = [at for at, _ in steps(self.sources, location, node)]
         except BrokenReference:
@@ -274,7 +274,7 @@ class Objects:
             if isinstance(requirement, dict)
             for name in requirement
         }
-        # What is used in part is used: a reference may lead into a component.
+        # A component that is used in part is used: a reference may lead into it.
         inside = {pointer_to(*tokens(location.pointer)[:3]) for location in used if location.file == self.sources.entry}
         for group, members in components.items() if isinstance(components, dict) else ():
             for name in members if isinstance(members, dict) and group in FIELDS["Components"] else ():

@@ -1,4 +1,4 @@
-"""What is wrong with operations: with their paths, ids, parameters, answers and security."""
+"""Checks operations: their paths, ids, parameters, responses and security."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _STATUS = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An operation as it was written. ``at`` is its place, ``item_at`` that of its path item; ``id`` its operationId,
-    or the one that the server derives."""
+    """An operation as written. ``at`` is its location, ``item_at`` that of its path item; ``id`` its operationId, or
+    the id that the server derives."""
 
     path: str
     method: str
@@ -41,7 +41,7 @@ class Described:
 
 
 def described(objects: Objects) -> Iterator[Described]:
-    """The operations that a router can reach."""
+    """Yield the operations that a router can reach. Add findings for those that cannot be served."""
     root = Location(objects.sources.entry, "")
     taken: set[str] = set()
     for path, item in (objects.sources.at(root).get("paths") or {}).items():
@@ -67,7 +67,8 @@ def described(objects: Objects) -> Iterator[Described]:
 
 
 def _tell_of_reference(objects: Objects, at: Location, node: object, *, is_broken: bool) -> None:
-    """The standard has no references for operations; they are followed all the same, as other tools do."""
+    """Add a finding for an operation that is a reference. The standard does not allow references for operations, but
+    they are followed, as other tools do."""
     if not (isinstance(node, dict) and "$ref" in node):
         return
     if is_broken:
@@ -79,8 +80,8 @@ def _tell_of_reference(objects: Objects, at: Location, node: object, *, is_broke
 
 
 def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
-    """Add what is wrong to its findings; gives the operations that a router can reach. ``kept`` names the
-    security schemes that the server keeps."""
+    """Add findings for all operations. Return the operations that a router can reach. ``kept`` names the security
+    schemes that the server supports."""
     found = list(described(objects))
     _check_paths(objects, found)
     _check_ids(objects, found)
@@ -269,7 +270,7 @@ def _check_security(objects: Objects, found: list[Described], kept: frozenset[st
             names = [_scheme(objects, name, schemes) for name in requirement]
             unsupported.append([name for name in names if name in schemes and name not in kept])
         if unsupported:
-            # One alternative without them opens the operation.
+            # One alternative without unsupported schemes is enough to access the operation.
             for name in {name for names in unsupported for name in names}:
                 (closed if all(unsupported) else partly).setdefault(name, []).append(operation.name)
     for group, severity, effect in (

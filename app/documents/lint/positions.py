@@ -1,7 +1,7 @@
-"""The files that a document is made of, as they were written: what stands at a JSON pointer, and on which line.
+"""The files of a document as written: the value at a JSON pointer, and its line.
 
-`app.contract.document` gives a document to serve; this one gives a document to talk about. References are followed
-from file to file inside the folder of the first one, and nowhere else.
+`app.contract.document` provides a document for serving; this module provides one for reporting. References are followed
+from file to file inside the folder of the main file, and nowhere else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...contract.yaml_json import YamlLoader, refuse_bombs
 from ...errors import DocumentError
 from .json_places import JsonPlaces
 
-# What is wrong with a reference to what is not read, and how to mend it.
+# Messages for references to files that are not read, and how to fix them.
 _OUTSIDE = {
     "server": (
         "the reference leads to another server; nothing is fetched",
@@ -41,7 +41,7 @@ _OUTSIDE = {
 
 
 class Location(NamedTuple):
-    """A place in a document: a file, by its path below the folder of the first one, and a JSON pointer in it."""
+    """A place in a document: a file, by its path below the folder of the main file, and a JSON pointer in it."""
 
     file: str
     pointer: str
@@ -51,7 +51,7 @@ class Location(NamedTuple):
 
 
 class Unreadable(Exception):
-    """A file that is no YAML or JSON. ``line`` and ``column`` count from 1; 0 where none is known."""
+    """A file that is not valid YAML or JSON. ``line`` and ``column`` count from 1; 0 if unknown."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class Unreadable(Exception):
 
 
 class BrokenReference(Exception):
-    """A reference that cannot be followed. ``rule`` is the kind of finding it makes, ``advice`` how to mend it."""
+    """A reference that cannot be followed. ``rule`` is the rule of its finding, ``advice`` how to fix it."""
 
     def __init__(self, rule: str, message: str, advice: str) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class BrokenReference(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A key that an object has twice; ``line`` and ``column`` are those of the second."""
+    """A key that an object has twice; ``line`` and ``column`` are those of the second occurrence."""
 
     pointer: str
     line: int
@@ -98,22 +98,22 @@ class SourceFile:
             self._places, self.duplicates, self.content = _read_yaml(text)
 
     def position(self, pointer: str) -> tuple[int, int]:
-        """Line and column, from 1, of the key or item at a pointer; where there is none, of the closest one above."""
+        """Return line and column, from 1, of the key or item at a pointer; if there is none, of the closest parent."""
         return self._places.position(pointer)
 
 
 class YamlPlaces:
-    """Where in a text of YAML its values stand."""
+    """The positions of the values in YAML text."""
 
     def __init__(self, root: yaml.Node) -> None:
         self._root = root
 
     def position(self, pointer: str) -> tuple[int, int]:
-        """As `SourceFile.position`."""
+        """Return what `SourceFile.position` returns."""
         mark, node = self._root.start_mark, self._root
         for token in tokens(pointer):
             if isinstance(node, yaml.MappingNode):
-                # The last one wins, as when it was read; what a merge key brought in stands in front.
+                # The last duplicate wins, as in the parser; keys from a merge key come first.
                 found = next(((k, v) for k, v in reversed(node.value) if k.value == token), None)
                 if found is None:
                     break
@@ -127,7 +127,7 @@ class YamlPlaces:
 
 
 class Sources:
-    """The files of a document, read when something leads to them. ``entry`` is the name of the first one."""
+    """The files of a document, read on first use. ``entry`` is the name of the main file."""
 
     def __init__(self, path: Path) -> None:
         path = path.resolve()
@@ -137,22 +137,22 @@ class Sources:
         self.uris = Uris(path.name)
 
     def file(self, name: str) -> SourceFile:
-        """A file by its name. Raises `Unreadable`."""
+        """Return a file by its name. Raises `Unreadable`."""
         if name not in self.files:
             self.files[name] = SourceFile(self.folder / name)
-            with contextlib.suppress(DocumentError):  # told as a finding
+            with contextlib.suppress(DocumentError):  # reported as a finding
                 self.uris.add(name, self.files[name].content)
         return self.files[name]
 
     def at(self, location: Location) -> Any:
-        """What stands at a location. Raises `LookupError` where there is nothing."""
+        """Return the value at a location. Raises `LookupError` if there is none."""
         return look_up(self.file(location.file).content, location.pointer)
 
     def target(self, file: str, reference: str) -> Location:
-        """Where a reference that stands in a file leads; one step, and there is something there.
+        """Return the existing target of a reference in a file, after one step.
 
         Raises:
-            BrokenReference: it leads nowhere, or out of the folder.
+            BrokenReference: the target does not exist, or is outside the folder.
         """
         try:
             name, fragment = locate(self.folder, file, self.uris.relative(file, reference))
@@ -195,9 +195,9 @@ def _read_yaml(text: str) -> tuple[YamlPlaces, tuple[Duplicate, ...], Any]:
         root = loader.get_single_node()
         if root is None:
             raise Unreadable("the file is empty", 1, 1)
-        # Before construction, which puts what merge keys bring in among an object's own keys.
+        # Before construction, which adds keys from merge keys to an object's own keys.
         duplicates = tuple(_duplicates(root))
-        # As the server has it: every key is a text, a status too.
+        # As in the server: every key is a string, even a status.
         content = loader.construct_document(root)
         refuse_bombs(content, text)
         return YamlPlaces(root), duplicates, json.loads(json.dumps(content))

@@ -1,4 +1,4 @@
-"""References that lead nowhere: round in circles, or to what is not there."""
+"""Finds references that cannot be resolved: circular ones, or those whose target does not exist."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .positions import BrokenReference, Location, Sources
 
 
 def steps(sources: Sources, location: Location, node: object) -> Iterator[tuple[Location, Any]]:
-    """A node and what its references lead to, one after the other. In a circle the first one comes twice, at the end.
+    """Yield a node and then each node that its references lead to. In a cycle, the last node is a repeated one.
 
     Raises:
-        BrokenReference: one cannot be followed.
+        BrokenReference: a reference cannot be followed.
     """
     seen: set[Location] = set()
     yield location, node
@@ -26,7 +26,7 @@ def steps(sources: Sources, location: Location, node: object) -> Iterator[tuple[
 
 
 def check_references(sources: Sources, findings: Findings, file: str) -> None:
-    """Add the references of a file that lead nowhere, used or not: the server reads another file as a whole."""
+    """Add findings for the broken references of a file, used or not: the server reads other files as a whole."""
     for pointer, reference in references(sources.file(file).content):
         try:
             sources.target(file, reference)

@@ -1,4 +1,4 @@
-"""The rules of a check: what each kind of finding is about, by the id that every finding bears."""
+"""The rules of a check: a description of each kind of finding, by the rule id of the findings."""
 
 from __future__ import annotations
 

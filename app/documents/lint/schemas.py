@@ -1,5 +1,4 @@
-"""What is wrong with schemas: keywords that a version does not have, rules that nothing can fit, tags that no branch
-has."""
+"""Checks schemas: keywords that a version does not have, rules that no value can satisfy, tags that no branch has."""
 
 from __future__ import annotations
 
@@ -21,12 +20,12 @@ _BOUNDS = (
     ("minProperties", "maxProperties"),
     ("minContains", "maxContains"),
 )
-# By these alone it is known whether a value of an enum can ever fit.
+# These keywords are sufficient to check whether a value of an enum can ever be valid.
 _OF_SCALARS = ("minLength", "maxLength", "minimum", "maximum", "pattern", "multipleOf")
 
 
 def check_schemas(objects: Objects) -> None:
-    """Add what is wrong with every schema, each looked at by itself."""
+    """Add findings for every schema, each checked on its own."""
     for location, node in objects.nodes["Schema"].items():
         if isinstance(node, dict) and not (objects.is_3_0 and "$ref" in node):
             _check_leftovers(objects, location, node)
@@ -82,7 +81,7 @@ def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
 def _compiles(pattern: str) -> bool:
     try:
         compile_schema({"pattern": pattern})
-    except Exception:  # each library has its own
+    except Exception:  # each library has its own exceptions
         return False
     return True
 
@@ -135,7 +134,7 @@ def _check_required(objects: Objects, at: Location, node: Json) -> None:
 def _matches(pattern: str, name: str) -> bool:
     try:
         return compile_schema({"pattern": pattern}).is_valid(name)
-    except Exception:  # told by another finding
+    except Exception:  # reported by another finding
         return True
 
 
@@ -151,7 +150,7 @@ def _check_enum(objects: Objects, at: Location, node: Json) -> None:
         rules["type"] = kinds
     try:
         validator = compile_schema(rules) if rules else None
-    except Exception:  # told by other findings
+    except Exception:  # reported by other findings
         validator = None
     for index, value in enumerate(values):
         if value in values[:index] and not isinstance(value, bool | int | float):
@@ -192,7 +191,7 @@ def _check_discriminator(objects: Objects, at: Location, node: Json) -> None:
 def _has_property(objects: Objects, at: Location, node: object, name: str, depth: int) -> bool:
     followed = objects.follow(at, node)
     if followed is None or depth > 16:
-        return True  # told by another finding
+        return True  # reported by another finding
     target, found = followed
     if not isinstance(found, dict):
         return False

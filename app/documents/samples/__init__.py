@@ -1,1 +1,1 @@
-"""Values that fit the schemas of a document, for mocks and tests."""
+"""Generates values that are valid under the schemas of a document, for mocks and tests."""

@@ -1,4 +1,4 @@
-"""Instances of schemas that stand alone, outside of any document."""
+"""Generates instances of standalone schemas, outside of any document."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _POINTER = "/components/schemas/Schema"
 
 
 def instance(schema: Any) -> Any:
-    """A small, plain value that fits a schema of JSON Schema 2020-12, the same each time. References in the schema are
-    to places in it. The search takes up to some seconds.
+    """Return a small, plain value that is valid under a schema of JSON Schema 2020-12, the same each time. References
+    in the schema are to places in it. The search takes up to some seconds.
 
     Raises:
         NoInstance: none was found.

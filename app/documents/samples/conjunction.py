@@ -1,8 +1,8 @@
-"""Several schemas that one value must fit together: what their keywords come to.
+"""Combines the keywords of several schemas that one value must match.
 
-A goal is a tuple of pointers into the document. `expand` follows references and ``allOf`` and takes one branch of
-each union, which gives leaves; a `Conjunction` of leaves says what a value may be. As all of it are pointers, any
-part of a value can be held against the validators of the document.
+A goal is a tuple of pointers into the document. `expand` follows references and ``allOf`` and takes one branch of each
+union, which results in leaves. A `Conjunction` of leaves describes the allowed values. Since all goals are pointers,
+any part of a value can be validated by the validators of the document.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from .patterns import NoInstance, compiled
 
 Goal = tuple[str, ...]
 Subschema = tuple[str, Json]
-# Gets the pointers of a union's branches, gives the one to take.
+# Receives the pointers of a union's branches, and returns the one to take.
 Choose = Callable[[Sequence[str]], str]
 
 _ALL = ("object", "array", "string", "integer", "number", "boolean", "null")
-# Keywords that speak of one type only: where no type is given, it is the one that the author thought of.
+# Keywords that apply to one type only: if no type is given, the author meant this type.
 _TELLING = (
     ("object", ("properties", "required", "additionalProperties", "patternProperties", "minProperties")),
     ("array", ("items", "prefixItems", "minItems", "contains", "uniqueItems")),
     ("string", ("pattern", "minLength", "maxLength", "format")),
     ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
 )
-# More levels than any document demands: a schema that needs as many goes round in circles.
+# More levels than any document requires: a schema that needs this many is circular.
 _DEEPEST = 24
 
 
 def same(value: object) -> str:
-    """A text that is equal for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
+    """Return a text that is equal for values that are equal in JSON Schema: 1 and 1.0 are, 1 and true are not."""
     return json.dumps(_integral(value), sort_keys=True)
 
 
@@ -75,10 +75,10 @@ class Source:
         return pointer_in(reference)
 
     def height(self, pointer: str) -> int:
-        """How many levels the flattest value has, about.
+        """Return the approximate number of levels of the flattest value.
 
         Raises:
-            NoInstance: the schema demands itself inside itself, without an end.
+            NoInstance: the schema requires itself inside itself without end.
         """
         for levels in range(_DEEPEST):
             if self._fits(pointer, levels, ()):
@@ -92,7 +92,7 @@ class Source:
         found = self._within.get(key)
         if found is None:
             found = self._look(pointer, levels, (*active, pointer))
-            if found or not active:  # on the way round a circle, no is not the last word
+            if found or not active:  # inside a cycle, a negative result is not final
                 self._within[key] = found
         return found
 
@@ -120,21 +120,21 @@ class Source:
 
 
 def branches(pointer: str, node: Json, union: str) -> list[str]:
-    """The pointers of the branches that a schema at ``pointer`` has under ``union``, such as ``oneOf``."""
+    """Return the pointers of the branches that a schema at ``pointer`` has under ``union``, such as ``oneOf``."""
     return [f"{pointer}/{union}/{index}" for index in range(len(node.get(union) or ()))]
 
 
 def kinds(node: Json) -> list[str] | None:
-    """The types that a schema names, None: it names none."""
+    """Return the types that a schema names; None if it names none."""
     declared = node.get("type")
     return [declared] if isinstance(declared, str) else declared if isinstance(declared, list) else None
 
 
 def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Subschema], Json]:
-    """The leaves of a goal, and what the discriminators of parents say, property to value; unions say it themselves.
+    """Return the leaves of a goal, and the discriminator values of parents by property; unions contain them already.
 
     Raises:
-        NoInstance: a schema that nothing fits, or a reference to nowhere.
+        NoInstance: a schema allows no value, or a reference is broken.
     """
     todo, seen = list(goal), dict[str, None]()
     leaves: list[Subschema] = []
@@ -158,11 +158,11 @@ def expand(source: Source, goal: Iterable[str], choose: Choose) -> tuple[list[Su
                 todo.append(choose(branches(pointer, node, union)))
         if "if" in node:
             taken = choose([f"{pointer}/then", f"{pointer}/else"])
-            # Whether `if` does not hold, where `else` is taken, is left to the validator.
+            # If `else` is taken, the validator checks that `if` does not match.
             todo += [f"{pointer}/if"] if taken.endswith("/then") else []
             todo += [taken] if taken.rpartition("/")[2] in node else []
         if not node.get("oneOf") and not node.get("anyOf") and (name := _tag_name(node)):
-            # Inheritance: the first component on the way down is the one that is meant.
+            # Inheritance: the discriminator value is that of the first component on the path.
             component = next((p for p in seen if p.startswith("/components/schemas/") and len(tokens(p)) == 3), "")
             tags.setdefault(name, _tag_value(node, component))
     return leaves, tags
@@ -175,7 +175,7 @@ def _tag_name(node: Json) -> str | None:
 
 
 def _tag_value(node: Json, target: str) -> str:
-    """The value for a component (OpenAPI, Discriminator Object): by the mapping, else the component's name."""
+    """Return the value for a component (OpenAPI, Discriminator Object): from the mapping, else the component's name."""
     name = last_token(target)
     for value, meant in (node["discriminator"].get("mapping") or {}).items():
         if meant == name or pointer_in(meant) == target:
@@ -184,7 +184,7 @@ def _tag_value(node: Json, target: str) -> str:
 
 
 class Conjunction:
-    """What leaves come to, taken together."""
+    """The combined rules of leaves."""
 
     def __init__(self, source: Source, leaves: Sequence[Subschema]) -> None:
         self._source = source
@@ -201,7 +201,7 @@ class Conjunction:
 
     @cached_property
     def types(self) -> list[str]:
-        """The types that a value may have, in the document's order; all where nothing tells."""
+        """The types that a value may have, in the document's order; all if there is no rule."""
         named = [found for _, node in self.leaves if (found := kinds(node)) is not None]
         if not named:
             told = (kind for kind, words in _TELLING if any(self.all(word) for word in words))
@@ -217,7 +217,7 @@ class Conjunction:
 
     @cached_property
     def values(self) -> list[Any] | None:
-        """The values that ``const`` and ``enum`` leave; None where there are neither."""
+        """The values that ``const`` and ``enum`` allow; None if there are neither."""
         lists = [[value] for value in self.all("const")] + self.all("enum")
         if not lists:
             return None
@@ -254,7 +254,7 @@ class Conjunction:
         return {names[0] for names in lists if len(names) == 1}
 
     def property_goal(self, name: str) -> Goal:
-        """The pointers that the value of a property must fit."""
+        """Return the pointers of the schemas that the value of a property must match."""
         found: list[str] = []
         for pointer, node in self.leaves:
             own = [pointer + pointer_to("properties", name)] if name in (node.get("properties") or {}) else []
@@ -269,7 +269,7 @@ class Conjunction:
         return tuple(dict.fromkeys(found))
 
     def item_goal(self, index: int) -> Goal:
-        """The pointers that an item of an array must fit."""
+        """Return the pointers of the schemas that an item of an array must match."""
         found: list[str] = []
         for pointer, node in self.leaves:
             if index < len(node.get("prefixItems") or ()):
@@ -285,5 +285,5 @@ class Conjunction:
 
 
 def _narrows(kind: str, others: Sequence[str]) -> bool:
-    """Whether a number that is asked for may still be an integer."""
+    """Whether a required number may also be an integer."""
     return kind == "number" and "integer" in others

@@ -1,7 +1,7 @@
-"""Makes a value for a goal (see `conjunction`): one attempt, which may fail or give something that does not fit.
+"""Generates a value for a goal (see `conjunction`): one attempt, which may fail or return an invalid value.
 
-Where it is ``careful``, each part is held against the validators as soon as it is made, and other branches and other
-values are tried until it fits; else only the first that comes is taken, which is most often right and much faster.
+If it is ``careful``, each part is validated as soon as it is generated, and other branches and values are tried until
+it is valid. Else the first value is taken, which is usually valid and much faster.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .conjunction import Conjunction, Goal, Source, expand, kinds
 from .parts import Part, SampleOptions
 from .patterns import NoInstance
 
-# Levels after which the flattest branch of a union is taken.
+# From this level on, the flattest branch of a union is taken.
 _DEEP = 6
 _DEEPEST = 40
 _MOST_BRANCHES = 80
 
 
 class Exhausted(Exception):
-    """An attempt has taken too long."""
+    """An attempt took too long."""
 
 
 class SampleMaker:
-    """``fits`` holds a value against the schema at a pointer; ``seconds`` is how long one maker may take in all."""
+    """``fits`` validates a value against the schema at a pointer; ``seconds`` is the maker's total time limit."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class SampleMaker:
         self.active: list[str] = []
 
     def make(self, goal: Goal, level: int = 0) -> Any:
-        """A value for a goal.
+        """Return a value for a goal.
 
         Raises:
             NoInstance: none was found.
@@ -74,7 +74,7 @@ class SampleMaker:
         return all(self.fits(pointer, value) for pointer in goal)
 
     def varied(self, dynamic: bool) -> SampleMaker:
-        """The same maker, within the same time, with random values if ``dynamic`` says so."""
+        """Return a copy of the maker with the same deadline, which uses random values if ``dynamic``."""
         options = replace(self.options, dynamic=dynamic or self.options.dynamic)
         other = SampleMaker(self.source, self.fits, options, self.rng, careful=self.careful)
         other._deadline, other.active = self._deadline, self.active
@@ -95,7 +95,7 @@ class SampleMaker:
 
 
 class _Choices:
-    """The branches that are taken while a goal is expanded: ``script`` has the first ones, then comes the best."""
+    """The branches that are taken while a goal is expanded: first those in ``script``, then the best ones."""
 
     def __init__(
         self, maker: SampleMaker, level: int, script: Sequence[int], ranked: dict[tuple[str, ...], list[str]]
@@ -107,7 +107,7 @@ class _Choices:
 
     @classmethod
     def all(cls, maker: SampleMaker, level: int) -> Iterator[_Choices]:
-        """One after the other, like an odometer."""
+        """Yield all combinations of choices one after the other, like an odometer, up to a limit."""
         script: list[int] = []
         ranked: dict[tuple[str, ...], list[str]] = {}
         for _ in range(_MOST_BRANCHES):

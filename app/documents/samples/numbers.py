@@ -1,4 +1,4 @@
-"""Numbers within bounds and steps, exact: a step of 0.1 is a tenth."""
+"""Generates numbers within bounds and steps with exact arithmetic: a step of 0.1 is exactly a tenth."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from random import Random
 
 from .patterns import NoInstance
 
-# How far from its bounds, or above 0, a number may be when nothing else says how large it is: most numbers of APIs are
+# The largest distance of a number from its bounds, or above 0, if there is no other limit: most numbers in APIs are
 # counts, sizes and times.
 _SPAN = 1000
-# Bounds further from each other, such as those of int64, say nothing of how large a number is.
+# Bounds that are further apart, such as those of int64, do not indicate how large a number is.
 _WIDE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From ``low`` to ``high``, None: no bound. An open end is not part of it."""
+    """The range from ``low`` to ``high``; None: no bound. An open end is excluded."""
 
     low: Fraction | None = None
     high: Fraction | None = None
@@ -33,15 +33,15 @@ class Range:
 
 
 def exact(value: float) -> Fraction:
-    """The number that a JSON text means, not the binary one next to it."""
+    """Return the exact decimal number, not its binary approximation."""
     return Fraction(str(value))
 
 
 def number(
     span: Range, steps: Sequence[Fraction], rng: Random, *, integer: bool, dynamic: bool, wide: bool = False
 ) -> int | float:
-    """A number in a range that is a multiple of every step; ``dynamic``: a random one, below 0 only
-    where it must be or with ``wide``; else the one nearest to 0.
+    """Return a number in a range that is a multiple of every step. ``dynamic``: a random one, negative only if it must
+    be or with ``wide``; else the one nearest to 0.
 
     Raises:
         NoInstance: there is none.
@@ -78,7 +78,7 @@ def _multiple(span: Range, step: Fraction, rng: Random, dynamic: bool, wide: boo
 
 
 def _window(low: Fraction | None, high: Fraction | None, wide: bool) -> tuple[Fraction, Fraction]:
-    """Bounds for a random number: those that there are, if they are near each other, else as far as `_SPAN` goes."""
+    """Return the bounds for a random number: the given ones if they are close together, else limited by `_SPAN`."""
     if low is not None and high is not None and high - low <= _WIDE:
         return low, high
     if high is not None and high < 0:

@@ -1,4 +1,4 @@
-"""One value of what a conjunction of schemas leaves: the parts that it has are made by the maker, goal by goal."""
+"""Generates one value that a conjunction of schemas allows. The maker generates its parts, goal by goal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .numbers import exact, number
 from .patterns import NoInstance, compiled, matching
 from .texts import text
 
-# Objects inside each other that show their optional properties; deeper ones have what they must have.
+# The levels of nested objects that get optional properties; deeper objects only have required ones.
 _REACH = 3
 _MOST_EXTRA = 2
 _MOST_OTHER_ITEMS = 16
@@ -26,9 +26,9 @@ _NEW_YEAR = 1704067200
 
 @dataclass(frozen=True, slots=True)
 class SampleOptions:
-    """``dynamic``: random values, else examples and the plainest ones. ``optional``: whether properties that are not
-    required are there; None: as `_REACH` has it, or at random. ``kind``: the type, where there is more than one;
-    ``wide``: numbers below 0 too, although nothing asks for them."""
+    """``dynamic``: random values; else examples and the plainest values. ``optional``: whether optional properties are
+    included; None: as `_REACH` specifies, or at random. ``kind``: the type, if there is more than one. ``wide``:
+    include negative numbers even if no rule requires them."""
 
     dynamic: bool
     optional: bool | None = None
@@ -37,8 +37,8 @@ class SampleOptions:
 
 
 class Maker(Protocol):
-    """What `app.documents.samples.instances` gives: it makes values for goals. ``active`` has the objects being made,
-    outermost first."""
+    """The interface of `app.documents.samples.instances`: it generates values for goals. ``active`` contains the
+    objects in progress, outermost first."""
 
     source: Source
     rng: Random
@@ -52,7 +52,7 @@ class Maker(Protocol):
 
 
 class Part:
-    """One value, of the leaves of its goal."""
+    """Generates one value from the leaves of its goal."""
 
     def __init__(
         self, maker: Maker, rules: Conjunction, goal: Goal, options: SampleOptions, level: int, tags: Json
@@ -75,7 +75,7 @@ class Part:
             return self._of(self.options.kind)
         if self.options.dynamic and len(kinds) < 7:
             return self._of(self.rng.choice([kind for kind in kinds if kind != "null"] or kinds))
-        # Anything goes: a word is the plainest.
+        # If any type is allowed, a string is the plainest.
         return self._of("string" if len(kinds) == 7 else next((k for k in kinds if k != "null"), "null"))
 
     def _examples(self) -> Iterator[Any]:
@@ -114,7 +114,7 @@ class Part:
         maker, rules = self.maker, self.rules
         own = [pointer for pointer, node in rules.leaves if node.get("properties")]
         rich = len(maker.active) < _REACH and not any(pointer in maker.active for pointer in own)
-        # One entry an object, however many leaves it has.
+        # One entry per object, however many leaves it has.
         maker.active.append(own[0] if own else "")
         try:
             found: Json = {}
@@ -156,7 +156,7 @@ class Part:
                 raise
 
     def _follow(self, found: Json) -> None:
-        """What must be there because something else is."""
+        """Add the properties that are required because others are present."""
         for rule in self.rules.all("dependentRequired"):
             for name, names in rule.items():
                 if name in found:
@@ -174,7 +174,7 @@ class Part:
                         part._put(found, other)
 
     def _fill(self, found: Json) -> None:
-        """More properties: declared ones until there are enough, then others, as many as the options ask for."""
+        """Add properties: declared ones until there are enough, then others, as many as the options require."""
         rules = self.rules
         fewest, most = rules.most("minProperties"), rules.least("maxProperties")
         for name in rules.declared:
@@ -208,7 +208,7 @@ class Part:
             return plain
         pattern = patterns[index // 2 % len(patterns)]
         name = next(matching(pattern, self.rng), plain)
-        # Longer, so that it is a new one, if it may be.
+        # Append the index to make the name unique, if the pattern allows it.
         return f"{name}{index}" if index and compiled(pattern).search(f"{name}{index}") else name
 
     def _array(self) -> list[Any]:
@@ -243,7 +243,8 @@ class Part:
         return found
 
     def _placed(self, goal: Goal, owed: Goal, seen: set[str]) -> Any:
-        """An item that is as much of what the array must contain as there may be at its place."""
+        """Return an item for ``goal`` that also matches all of the ``contains`` schemas in ``owed``; if there is none,
+        one that matches one of them, else none of them."""
         for extra in dict.fromkeys((owed, *((pointer,) for pointer in owed), ())):
             try:
                 return self._item((*goal, *extra), seen)

@@ -1,7 +1,7 @@
-"""Texts that match a regular expression: Python's own parser reads it, and its tree is walked at random.
+"""Generates texts that match a regular expression: Python's own parser parses it, and its tree is walked at random.
 
-What cannot be made on purpose (look-around, boundaries, back-references in odd places) is left out of the text, and
-the result is held against the pattern: the caller tries again.
+Constructs that cannot be generated directly (look-around, boundaries, back-references in unusual places) are left out
+of the text. The result is validated against the pattern, and the caller retries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class NoInstance(Exception):
-    """Nothing that fits a schema was found."""
+    """No value that is valid under a schema was found."""
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -33,7 +33,7 @@ _OPPOSITES = {
     code.CATEGORY_NOT_WORD: code.CATEGORY_WORD,
     code.CATEGORY_NOT_SPACE: code.CATEGORY_SPACE,
 }
-# What ECMA 262 (the dialect of `pattern`) writes in another way; named classes are narrowed to their ASCII part.
+# Syntax that differs in ECMA 262 (the dialect of `pattern`); named classes are restricted to their ASCII characters.
 _ECMA = (
     (re.compile(r"\(\?<(?![=!])"), "(?P<"),
     (re.compile(r"\\k<(\w+)>"), r"(?P=\1)"),
@@ -50,10 +50,10 @@ _TRIES = 60
 
 @lru_cache(1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern in Python's dialect, for `search`.
+    """Return the pattern compiled in Python's dialect, for `search`.
 
     Raises:
-        NoInstance: Python cannot read it.
+        NoInstance: Python cannot parse it.
     """
     for known, ours in _ECMA:
         pattern = known.sub(ours, pattern)
@@ -64,10 +64,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def matching(pattern: str, rng: Random, shortest: int = 0, longest: int | None = None) -> Iterator[str]:
-    """Texts that the pattern is found in, of ``shortest`` to ``longest`` characters, a bounded number of them.
+    """Yield a bounded number of texts that contain a match of the pattern, of ``shortest`` to ``longest`` characters.
 
     Raises:
-        NoInstance: the pattern cannot be read.
+        NoInstance: the pattern cannot be parsed.
     """
     search = compiled(pattern)
     tree = parser.parse(search.pattern, re.ASCII)
@@ -81,7 +81,7 @@ def matching(pattern: str, rng: Random, shortest: int = 0, longest: int | None =
 
 
 class _Writer:
-    """One text. ``wanted`` is a length that repetitions should come to, 0: few of them."""
+    """Generates one text. ``wanted`` is the number of repetitions to aim for; 0: few."""
 
     def __init__(self, rng: Random, wanted: int) -> None:
         self.rng = rng
@@ -122,11 +122,11 @@ class _Writer:
         if operation is code.ASSERT:
             direction, inner = value
             return self.sequence(inner) if direction > 0 and self.rng.random() < 0.3 else ""
-        return ""  # anchors and boundaries; the result is searched
+        return ""  # anchors and boundaries; the result is checked against the pattern
 
 
 def _members(items: Any) -> str:
-    """The characters of a class such as ``[a-z\\d]``, those that print first."""
+    """Return the characters of a class such as ``[a-z\\d]``: the printable ones, if there are any."""
     negated, found = False, ""
     for operation, value in items:
         if operation is code.NEGATE:

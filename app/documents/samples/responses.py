@@ -1,4 +1,4 @@
-"""What a document lists as answers of an operation, in full: media types, schemas, examples and headers."""
+"""The responses that a document lists for an operation, in full: media types, schemas, examples and headers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ...jsontypes import Json
 
 @dataclass(frozen=True, slots=True)
 class ResponseMedia:
-    """One media type of an answer. ``schema`` is a pointer, ``examples`` has values by name. ``is_item``: the schema is
-    of an item of a sequence, of an event as a whole in an event stream; ``item`` is the pointer of what the document
-    says of items."""
+    """One media type of a response. ``schema`` is a pointer, ``examples`` maps names to values. ``is_item``: the schema
+    describes an item of a sequence; in an event stream, a whole event. ``item`` is the pointer of the document's schema
+    for items."""
 
     type: str
     schema: str | None
@@ -32,7 +32,7 @@ class ResponseMedia:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header of an answer, by its name in lower case; ``example`` is in a list of one, if there is one."""
+    """A header of a response, with its name in lower case. ``example`` is a tuple with one value, or empty."""
 
     name: str
     required: bool
@@ -42,7 +42,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer: ``key`` is its status in the document (``200``, ``4XX``, ``default``)."""
+    """One response: ``key`` is its status in the document (``200``, ``4XX``, ``default``)."""
 
     key: str
     media: tuple[ResponseMedia, ...]
@@ -50,12 +50,12 @@ class Response:
 
     @property
     def status(self) -> int:
-        """The status of an answer for which nothing more is asked; of a range the first, of ``default`` 200."""
+        """The status to send if no other is requested: the first of a range, 200 for ``default``."""
         return 200 if self.key == "default" else int(self.key.replace("X", "0"))
 
 
 def responses(document: Document, operation: Operation) -> dict[str, Response]:
-    """The answers of an operation by status, in the document's order.
+    """Return the responses of an operation by status, in the document's order.
 
     Raises:
         ConfigurationError: a reference is broken.
@@ -76,7 +76,7 @@ def responses(document: Document, operation: Operation) -> dict[str, Response]:
         found[key] = Response(
             key,
             tuple(
-                # What answers are held against is said once, by the operation.
+                # The operation determines the schema that responses are validated against.
                 _media(document, operation, media_type, media, operation.responses[key].get(media_type.lower()))
                 for media_type, media in content
             ),
@@ -98,7 +98,7 @@ def _examples(document: Document, node: Json, media_type: str = "") -> Json:
         example, _ = document.resolve(example)
         if not isinstance(example, dict):
             continue
-        for key in ("value", "dataValue"):  # not one that lies elsewhere, by `externalValue`
+        for key in ("value", "dataValue"):  # not an external example, by `externalValue`
             if key in example:
                 found[name] = example[key]
         if name not in found and isinstance(example.get("serializedValue"), str):
@@ -109,7 +109,7 @@ def _examples(document: Document, node: Json, media_type: str = "") -> Json:
 
 
 def _read(text: str, media_type: str) -> Any:
-    """What an example is that is given as it is sent; a text where it cannot be read."""
+    """Return the value of a serialized example; the text if it cannot be parsed."""
     framing = framing_of(media_type)
     try:
         if framing == "events":

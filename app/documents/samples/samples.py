@@ -1,7 +1,7 @@
-"""Valid instances of a document's schemas: from its examples where they fit, else made.
+"""Provides valid instances of a document's schemas: from its examples if they are valid, else generated.
 
-Whatever is given fits by the document's own validator. What the document allows is searched within a bounded time;
-a schema that nothing fits, or for which nothing was found, is an error that says so.
+Every instance is validated by the document's own validator. The search time is bounded. A schema that allows no value,
+or for which none was found, raises an error that says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TRIES = 6
 
 
 class Samples:
-    """Samples of the schemas at JSON pointers of a document, for one side of an exchange."""
+    """Samples of the schemas at JSON pointers of a document, for one direction of an exchange."""
 
     def __init__(self, schemas: Schemas, direction: Direction = "response") -> None:
         self._source = Source(schemas.source(direction))
@@ -34,9 +34,9 @@ class Samples:
         self._known: dict[str, Any] = {}
 
     def sample(self, pointer: str, seed: int | None = None) -> Any:
-        """An instance of the schema at a pointer, the same for the same seed; not to be altered.
+        """Return an instance of the schema at a pointer, the same for the same seed. The caller must not modify it.
 
-        Without a seed it is small and plain, from examples, defaults and first values; with one it is random.
+        Without a seed it is small and plain, from examples, defaults and first values; with a seed it is random.
 
         Raises:
             NoInstance: none was found.
@@ -46,7 +46,7 @@ class Samples:
             try:
                 self._known[pointer] = self._search(pointer, None)
             except NoInstance as error:
-                self._known[pointer] = error  # nor is it searched for twice
+                self._known[pointer] = error  # cache the failure, so that the search is not repeated
         found = self._known[pointer]
         if isinstance(found, NoInstance):
             raise NoInstance(*found.args)
@@ -58,11 +58,11 @@ class Samples:
             return found
 
     def fits(self, pointer: str, value: object) -> bool:
-        """Whether a value fits the schema at a pointer."""
+        """Whether a value is valid under the schema at a pointer."""
         return self._schemas.validator(pointer, self._direction).is_valid(value)
 
     def branches(self, pointer: str) -> list[str]:
-        """The pointers of the branches of a union, those of unions inside it instead of them; else the schema's own."""
+        """Return the pointers of the branches of a union, with nested unions flattened; else the schema's pointer."""
         found: list[str] = []
         todo, seen = [pointer], set[str]()
         while todo:
@@ -79,7 +79,7 @@ class Samples:
         return found
 
     def _search(self, pointer: str, seed: int | None) -> Any:
-        self._source.height(pointer)  # raises where there is no end
+        self._source.height(pointer)  # raises if the schema is endless
         deadline = time.monotonic() + _SECONDS
         for maker in self._makers(seed):
             try:
@@ -93,7 +93,7 @@ class Samples:
         raise NoInstance(f"nothing was found that fits the schema at {pointer}")
 
     def _makers(self, seed: int | None) -> Iterator[SampleMaker]:
-        """The fastest first, then ever more varied ones."""
+        """Yield makers: the fastest first, then increasingly varied ones."""
         for careful in (False, True):
             yield SampleMaker(
                 self._source, self.fits, SampleOptions(seed is not None), Random(seed or 0), careful=careful

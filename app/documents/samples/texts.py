@@ -1,4 +1,4 @@
-"""Strings of a format, a pattern or a length."""
+"""Generates strings of a format, a pattern or a length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from random import Random
 
 from .patterns import NoInstance, compiled, matching
 
-# The example of each format: what `static` samples show.
+# The example of each format, for `static` samples.
 _EXAMPLES = {
     "date-time": "2024-01-01T00:00:00Z",
     "date": "2024-01-01",
@@ -37,14 +37,14 @@ _EXAMPLES = {
     "byte": "c3RyaW5n",
 }
 _LONGEST = 1_000_000
-# Of texts that may be of any length.
+# The lengths of random texts without length limits.
 _SHORTEST_RANDOM, _LONGEST_RANDOM = 4, 12
 
 
 def text(
     patterns: Sequence[str], formats: Sequence[str], shortest: int, longest: int | None, rng: Random, *, dynamic: bool
 ) -> str:
-    """A string within all of these rules; ``dynamic``: a random one.
+    """Return a string that satisfies all of these rules; ``dynamic``: a random one.
 
     Raises:
         NoInstance: none was found.
@@ -78,7 +78,7 @@ def _candidates(
     for pattern in patterns:
         yield from matching(pattern, rng, shortest, longest)
     if patterns:
-        # What one pattern is found in may be found in the others after something is put around it.
+        # A text that matches one pattern may also match the others after more text is added.
         for first in islice(matching(patterns[0], rng, 0, longest), 8):
             for second in patterns[1:]:
                 yield from (first + more for more in islice(matching(second, rng), 4))
