@@ -35,7 +35,7 @@ class Failure:
             return "Error"
 
     def ways(self, part: str) -> Iterator[Any]:
-        """Yield the possible values of a part: one of those that `app.documents.failures.parts.part_of` gives."""
+        """Yield the possible values of a part: one of those that `app.documents.failures.parts.slots_of` gives."""
         if part == "message":
             yield from (self.message, re.split(r"(?<=[.!?])\s", self.message, maxsplit=1)[0], self.phrase)
         elif part == "code":
