@@ -50,8 +50,8 @@ class _Part:
 
 @dataclass(slots=True)
 class _Item:
-    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``; ``tool`` has the
-    item's fields that name the called tool."""
+    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``; ``tool`` has
+    the item's fields that name the called tool."""
 
     kind: str
     id: str
@@ -81,8 +81,9 @@ _CALLS = {
 
 
 class ResponseWriter:
-    """Writes the events of one response: pass each chunk of the completion to `feed`, and call `end` or `fail` after the
-    last. ``begun``: events have been created. ``sent`` is how many of them have been sent; the sender updates it."""
+    """Writes the events of one response: pass each chunk of the completion to `feed`, and call `end` or `fail` after
+    the last. ``begun``: events have been created. ``sent`` is how many of them have been sent; the sender updates
+    it."""
 
     def __init__(self, asked: Asked) -> None:
         self.begun = False

@@ -36,8 +36,8 @@ def _is_long(body: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request that can be answered, with its chat call. ``unknown`` are the names of fields that the contract does not
-    define and that were removed from the body."""
+    """A request that can be answered, with its chat call. ``unknown`` are the names of fields that the contract does
+    not define and that were removed from the body."""
 
     asked: Asked
     call: Call
