@@ -1,4 +1,4 @@
-"""Makes plain ``gunicorn wsgi:app`` right; the settings and hooks are in ``app/serving.py``, which is installed too:
-elsewhere say ``gunicorn -c python:parley.serving``. Options on the command line win."""
+"""Configures plain ``gunicorn wsgi:app``. The settings and hooks are in ``app/serving.py``, which is also installed:
+outside the checkout, run ``gunicorn -c python:parley.serving``. Command-line options take precedence."""
 
 from app.serving import *  # noqa: F403

@@ -1,5 +1,5 @@
-"""Finds out what a server that speaks chat completions does with each property of the contract, by asking it.
+"""Determines how a server with a chat completions API handles each property of the contract, by sending it requests.
 
-Off the serving path: only the command `certify` loads it. `running.certify` asks and judges, `report.Report` is what
-came of it.
+This is not on the serving path: only the command `certify` loads it. `running.certify` sends the requests and judges
+the answers; `report.Report` is the result.
 """

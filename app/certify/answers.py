@@ -1,6 +1,6 @@
-"""Reads answers of servers that may break the contract: what is not there, or is something else, is None or empty.
+"""Reads answers of servers that may break the contract: a missing value, or one of the wrong type, is None or empty.
 
-All is read in the form of a chat completion, which the answers of other operations are brought into.
+Everything is read in the form of a chat completion; the answers of other operations are converted to it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .values import get, items, members, number
 
 
 def whole(seen: Seen) -> Json:
-    """An answer in the form of a chat completion, whichever operation it is of; that of a stream is put together from
-    its pieces."""
+    """An answer in the form of a chat completion, whatever its operation; a streamed answer is assembled from its
+    chunks."""
     operation = seen.ask.operation or CHAT
     return operation.joined(seen.events) if seen.is_stream else operation.whole(seen.content)
 
@@ -29,7 +29,7 @@ def choices(seen: Seen) -> list[Json]:
 
 
 def message(seen: Seen, choice: int = 0) -> Json:
-    """The message of a choice, which is empty where there is none."""
+    """The message of a choice, empty if there is none."""
     return members(choices(seen), choice, "message")
 
 
@@ -40,13 +40,13 @@ def text(seen: Seen, choice: int = 0) -> str:
 
 
 def thoughts(seen: Seen, choice: int = 0) -> str:
-    """The thoughts of a choice, by either of the names that servers have for them."""
+    """The reasoning text of a choice, under either of the names that servers use for it."""
     made = message(seen, choice)
     return str(made.get("reasoning_content") or made.get("reasoning") or "")
 
 
 def said(seen: Seen, choice: int = 0) -> str:
-    """All that a choice says, thoughts and calls too: two answers that differ in anything differ in this."""
+    """Everything in a choice, including reasoning and calls: if two answers differ in anything, they differ in this."""
     made = message(seen, choice)
     return json.dumps([thoughts(seen, choice), text(seen, choice), *_calls_as_text(made)])
 
@@ -59,7 +59,7 @@ def _calls_as_text(made: Json) -> Iterator[str]:
 
 
 def finish(seen: Seen, choice: int = 0) -> str | None:
-    """The finish reason of a choice, None where it is no text."""
+    """The finish reason of a choice, None if it is not a string."""
     found = get(choices(seen), choice, "finish_reason")
     return found if isinstance(found, str) else None
 
@@ -75,24 +75,24 @@ def calls(seen: Seen, choice: int = 0) -> list[Json]:
 
 
 def _listed(made: Json) -> list[Any]:
-    """The calls of a message, which stand by number where they came in pieces."""
+    """The calls of a message. Calls assembled from chunks are in a dict by index."""
     found = made.get("tool_calls")
     return [found[key] for key in sorted(found)] if isinstance(found, dict) else items(found)
 
 
 def called(call: Json) -> str | None:
-    """The name of what a call is of."""
+    """The name of the function or tool that is called."""
     found = get(call, "function", "name") or get(call, "custom", "name")
     return found if isinstance(found, str) else None
 
 
 def arguments(call: Json) -> Any:
-    """The arguments of a call, None where they are no JSON."""
+    """The parsed arguments of a call, None if they are not JSON."""
     return parsed(get(call, "function", "arguments"))
 
 
 def parsed(value: Any) -> Any:
-    """The value of a JSON text, None if it is none."""
+    """The value of a JSON text, None if it is not JSON."""
     try:
         return json.loads(value)
     except (TypeError, ValueError):
@@ -100,18 +100,18 @@ def parsed(value: Any) -> Any:
 
 
 def logprobs(seen: Seen, choice: int = 0) -> list[Any] | None:
-    """The tokens of a choice with their log probabilities, None where there are none."""
+    """The tokens of a choice with their log probabilities, None if there are none."""
     found = get(choices(seen), choice, "logprobs", "content")
     return found if isinstance(found, list) else None
 
 
 def is_logprob(value: Any) -> bool:
-    """Whether a value is a log probability: a finite number that is at most 0, but for rounding."""
+    """Whether a value is a log probability: a finite number that is at most 0, apart from rounding."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value <= 1e-6
 
 
 def joined(tokens: list[Any]) -> str:
-    """The text that tokens come to, by their bytes where they have them: a character may be in several."""
+    """The text of the joined tokens, from their bytes if present: a character may be split over several tokens."""
     pieces = []
     for token in tokens:
         raw = get(token, "bytes")

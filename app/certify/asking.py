@@ -1,4 +1,4 @@
-"""Asks a server, within bounds on requests, tokens and time."""
+"""Sends requests to a server, within limits on requests, tokens and time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .answers import count
 from .evidence import Evidence
 from .exchange import Ask, Seen, shortened
 
-# Bytes of an answer that are read at most.
+# The maximum of bytes that are read of an answer.
 LARGEST = 4 << 20
 _DONE = b"[DONE]"
-# Who is asked to wait does so for as many seconds at most, as often.
+# If the server asks to wait and retry: the longest wait in seconds, and the maximum of attempts.
 _LONGEST_WAIT = 5.0
 _WAITS = 3
-# Levels of a JSON value; no answer of the contract has half as many.
+# The maximum nesting of a JSON value; no answer in the contract has half as many levels.
 _DEEPEST = 64
 _WRONG_KEY = "sk-certify-a-wrong-key"
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What asking may take in all, and ``timeout`` what one answer may, in seconds."""
+    """The limits on all requests together; ``timeout`` is the limit for one answer. Both times are in seconds."""
 
     requests: int = 1500
     tokens: int = 100_000
@@ -40,7 +40,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How long a short request took, in seconds: alone, beside long streams, and after those were left."""
+    """The duration of a short request in seconds: alone, beside long streams, and after those were abandoned."""
 
     alone: float
     beside: float
@@ -50,13 +50,13 @@ class Left:
 
 
 class Spent(Exception):
-    """A bound is reached; its text says which."""
+    """A limit is reached; the message says which."""
 
 
 class Asking:
-    """One server. ``url`` is what ``/chat/completions`` is added to.
+    """A client of one server. ``url`` is the base URL, to which ``/chat/completions`` is appended.
 
-    The same request is sent once, whoever asks for it.
+    Identical requests are sent only once.
     """
 
     def __init__(
@@ -79,7 +79,8 @@ class Asking:
 
     async def __aenter__(self) -> Asking:
         self._session = aiohttp.ClientSession(
-            # A connection that the server ends while it is idle says nothing of the request that comes next.
+            # Connections are not reused: if the server closed an idle one, the next request would fail for no fault of
+            # its own.
             connector=aiohttp.TCPConnector(force_close=True),
             timeout=aiohttp.ClientTimeout(total=self._bounds.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -102,7 +103,7 @@ class Asking:
         return self._evidence.count
 
     def clean(self, text: str) -> str:
-        """A text without the key."""
+        """A text with the key removed."""
         return self._evidence.clean(text)
 
     @property
@@ -111,15 +112,15 @@ class Asking:
 
     @property
     def answers(self) -> list[Seen]:
-        """All that came, in the order of the numbers."""
+        """All answers, in the order of their numbers."""
         done = [task for task in self._asked.values() if task.done() and not task.cancelled() and not task.exception()]
         return sorted((task.result() for task in done), key=lambda seen: seen.number)
 
     async def ask(self, ask: Ask) -> Seen:
-        """What comes of a request.
+        """Send a request and return its result.
 
         Raises:
-            Spent: it would go beyond a bound.
+            Spent: the request would exceed a limit.
         """
         task = self._asked.get(ask.same)
         if task is None:
@@ -153,7 +154,7 @@ class Asking:
         return headers if ask.body is None else {**headers, "content-type": ask.media_type}
 
     async def _send(self, ask: Ask) -> tuple[Seen, float | None]:
-        """What came of one attempt, and for how long to wait before another one."""
+        """The result of one attempt, and how many seconds to wait before a retry; None: do not retry."""
         number = self._evidence.next()
         begun = time.monotonic()
         raw, reader = bytearray(), _Reader(ask, number, self._evidence.clean)
@@ -169,7 +170,7 @@ class Asking:
                         reader.fail(f"the answer has more than {LARGEST} bytes")
                         break
         except TimeoutError:
-            # Of an aiohttp error it is a kind, and says more.
+            # Handled first: aiohttp's timeout errors are also a `ClientError`, but this message says more.
             reader.fail(f"it did not end in {self._bounds.timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reader.fail(f"the connection broke: {type(error).__name__}")
@@ -186,11 +187,11 @@ class Asking:
         )
 
     async def leave(self, long: Ask, short: Ask, streams: int) -> Left | None:
-        """Time a short request alone, beside some long streams, and once more after those were left in their middle.
-        None: the streams had ended by then, or could not be had.
+        """Measure the duration of a short request alone, beside some long streams, and after those were abandoned
+        halfway. None: the streams had already ended, or could not be opened.
 
         Raises:
-            Spent: it would go beyond a bound.
+            Spent: a request would exceed a limit.
             aiohttp.ClientError: a short request was not answered.
         """
         alone = await self._time(short)
@@ -230,7 +231,7 @@ def _wait(status: int, headers: dict[str, str]) -> float | None:
 
 
 class _Reader:
-    """Takes the bytes of an answer, and gives what was seen of it."""
+    """Parses the bytes of an answer into a `Seen`."""
 
     def __init__(self, ask: Ask, number: int, clean: Callable[[str], str]) -> None:
         self._clean = clean

@@ -1,4 +1,4 @@
-"""The block of a configuration file that serves a model of a server with what was proven of it."""
+"""Writes the block of a configuration file that serves a server's model with the capabilities that were proven."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .report import Report
 from .verdicts import Fate, Row
 
 _LACKING: tuple[Fate, ...] = ("broken", "ignored", "refused")
-# What servers say that their models belong to.
+# The dialects by the ``owned_by`` that servers report for their models.
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 _TABLES = {table.operation: table for table in (CHAT, TEXT, EMBEDDING)}
-# What depends on the form of a value, and not on a parameter: the row of an operation that tells of it.
+# Capabilities that depend on the form of a value, not on a parameter: the operation, path and check of their row.
 _BY_FORM = {
     TOKENS: (TEXT.operation, "prompt", "tokens"),
     PROMPT_LOGPROBS: (TEXT.operation, "echo", "with logprobs"),
@@ -25,39 +25,41 @@ _BY_FORM = {
 
 
 def dialect_of(report: Report) -> str:
-    """The dialect of a server, by whose it says that its models are; ``openai`` if that tells nothing."""
+    """The dialect of a server, by the owner that it reports for its models; ``openai`` if the owner is not known."""
     return _OWNERS.get(report.owner.lower(), "openai")
 
 
 def proven(report: Report, dialect: str) -> dict[str, Row | None]:
-    """For each capability of what the model does the row that tells what becomes of it, None where none does: of all
-    parameters that need it the worst, so that what is honoured in part alone is not taken for whole."""
+    """For each capability of the model's operations the row that shows its outcome, None if there is none. It is the
+    worst row of all parameters that need the capability, so that a partly honoured one does not count as honoured."""
     names = {name for name, table in _TABLES.items() if _does(report, name) for name in table.capabilities}
     names |= {name for name, (operation, *_) in _BY_FORM.items() if _does(report, operation)}
     return {capability: _worst(_rows(report, dialect, capability)) for capability in sorted(names)}
 
 
 def _does(report: Report, operation: str) -> bool:
-    """Whether the model was asked for an operation, and offers it. A report that does not tell is one of chats."""
+    """Whether the model was asked for an operation and supports it. A report without models by operation is about
+    chats."""
     models = report.models or {CHAT.operation: report.model}
     return models.get(operation) == report.model
 
 
 def lacking_operations(report: Report) -> list[str]:
-    """The operations that the model was asked for and does not offer, as far as the server was not just too busy."""
+    """The operations that the model was asked for and does not support, except where the server was merely too busy."""
     asked = {name: rows for name, rows in report.operations.items() if name in _TABLES and not _does(report, name)}
     return [name for name, rows in asked.items() if any(row.fate != "not seen" for row in rows)]
 
 
 def _rows(report: Report, dialect: str, capability: str) -> list[Row]:
-    """The rows of the first operation whose parameters need a capability: the same is honoured of chats and texts."""
+    """The rows of the first operation whose parameters need a capability: chats and text completions honour the
+    same."""
     if capability in _BY_FORM:
         operation, path, check = _BY_FORM[capability]
         return [row for row in report.operations.get(operation, ()) if (row.path, row.check) == (path, check)]
     for operation, table in _TABLES.items():
         names = {parameter.name for parameter in table.parameters if parameter.needs == capability}
         if dialect != "openai":
-            # The other dialects say in words that their servers know which tools may be called.
+            # The other dialects express which tools may be called in a form that their servers support.
             names -= {"tool_choice", "parallel_tool_calls"}
         if names and _does(report, operation):
             rows = report.operations.get(operation, ())
@@ -70,8 +72,8 @@ def _worst(rows: list[Row]) -> Row | None:
 
 
 def block(report: Report, *, dialect: str | None = None, key_env: str | None = None) -> str:
-    """The block in TOML. What the dialect has and the server has not is removed, what it has beyond the dialect added;
-    what was not seen stays as the dialect has it, and is named.
+    """The block in TOML. Capabilities of the dialect that the server lacks are removed, capabilities beyond the dialect
+    are added; those that were not seen stay as in the dialect, and are named.
 
     Raises:
         KeyError: there is no such dialect.
@@ -103,7 +105,7 @@ def block(report: Report, *, dialect: str | None = None, key_env: str | None = N
 
 
 def _text(value: str) -> str:
-    # A text of JSON is one of TOML, but for DEL, which a JSON text may have as it is.
+    # A JSON string is a valid TOML string, except for DEL, which JSON allows unescaped.
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 

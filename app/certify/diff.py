@@ -1,4 +1,4 @@
-"""What differs between two reports."""
+"""The differences between two reports."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from .report import Report, score
 
-# From the best to the worst; what was not seen is neither.
+# From best to worst; "not seen" has no rank.
 _ORDER = ("honoured", "refused", "ignored", "broken")
 
 
 def differences(before: Report, after: Report) -> Iterator[tuple[str, str]]:
-    """For each row whose verdict changed, came or went: ``better``, ``worse`` or ``other``, and the change in words."""
+    """For each row whose verdict changed, or that was added or removed: ``better``, ``worse`` or ``other``, and a
+    description of the change."""
     old = {row.key: row for row in before.rows}
     new = {row.key: row for row in after.rows}
     for key in dict.fromkeys((*old, *new)):
@@ -32,7 +33,7 @@ def _direction(one: str, other: str) -> str:
 
 
 def as_text(before: Report, after: Report) -> str:
-    """The differences for people, and the two scores."""
+    """The differences and the two scores as human-readable text."""
     found = list(differences(before, after))
     lines = [f"{direction:6}  {change}" for direction, change in found]
     scores = " -> ".join("none" if (whole := score(r.rows)) is None else f"{whole} %" for r in (before, after))

@@ -1,4 +1,4 @@
-"""What was sent and what came, as files. No key is in them."""
+"""Writes requests and answers to files, without keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _CUT = "[key]"
 
 
 class Evidence:
-    """Writes a file for each request to a folder; to none, it only numbers. ``secrets`` are cut out of all texts."""
+    """Writes a file for each request to a folder; without a folder it only numbers the requests. ``secrets`` are
+    removed from all texts."""
 
     def __init__(self, folder: Path | None, secrets: Iterable[str] = ()) -> None:
         self._folder = folder
@@ -28,7 +29,7 @@ class Evidence:
         return self.count
 
     def keep(self, seen: Seen, headers: dict[str, str], body: str) -> None:
-        """Write what came of a request. ``headers`` and ``body`` are the answer's."""
+        """Write a request and its result. ``headers`` and ``body`` are the answer's."""
         if self._folder is None:
             return
         record = {
@@ -45,7 +46,7 @@ class Evidence:
         (self._folder / f"{seen.number:04}.json").write_text(text, encoding="utf-8")
 
     def clean(self, text: str) -> str:
-        """A text without the secrets, whichever way JSON writes them."""
+        """A text with the secrets removed, both plain and JSON-escaped."""
         for secret in self._secrets:
             for written in (secret, json.dumps(secret)[1:-1]):
                 text = text.replace(written, _CUT)

@@ -1,4 +1,4 @@
-"""One request to the server that is looked at, and what was seen of its answer."""
+"""One request to the examined server, and what was seen of its answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..jsontypes import Json
 from .operations import CHAT, Operation, operation_at
 from .values import get
 
-# What a note quotes of an answer at most, in characters.
+# The maximum of characters of an answer that a note quotes.
 _QUOTED = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. ``body`` is a JSON value, or bytes that are sent as they are; ``turn`` tells repetitions apart, which
-    are else asked once. ``key``: the right one, none or a wrong one."""
+    """A request. ``body`` is a JSON value, or bytes that are sent as they are. ``turn`` distinguishes repetitions;
+    without it, identical requests are sent once. ``key``: the right one, none or a wrong one."""
 
     body: Any = None
     method: Literal["GET", "POST", "DELETE"] = "POST"
@@ -28,17 +28,17 @@ class Ask:
 
     @property
     def same(self) -> str:
-        """What two requests have in common that need be sent once only."""
+        """A string that is equal for requests that need to be sent only once."""
         body = self.body.decode(errors="replace") if isinstance(self.body, bytes) else json.dumps(self.body)
         return "\n".join((self.method, self.path, self.key, self.media_type, str(self.turn), body))
 
     @property
     def operation(self) -> Operation | None:
-        """The operation that is asked for, None if it is none of those that models answer."""
+        """The requested operation, None if it is not one of the models' operations."""
         return operation_at(self.path)
 
     def __str__(self) -> str:
-        """The request in a line, without its conversation."""
+        """The request as one line, without its conversation."""
         if not isinstance(self.body, dict):
             return f"{self.method} {self.path}"
         hidden = ("model", CHAT.asks if self.operation is None else self.operation.asks)
@@ -48,7 +48,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error answer. ``param`` is as the server gives it, ``message`` for people."""
+    """An error answer. ``param`` is as sent by the server, ``message`` is human-readable."""
 
     status: int
     code: str | None = None
@@ -56,16 +56,16 @@ class Refusal:
     message: str = ""
 
     def __str__(self) -> str:
-        """Status and code; some servers give the status for a code."""
+        """The status and the code; some servers use the status as the code."""
         return " ".join(dict.fromkeys(filter(None, (str(self.status), shortened(self.code or "", 60)))))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of a request. ``number`` is that of its evidence, ``status`` 0 where there was no answer at all.
+    """The result of a request. ``number`` is the number of its evidence, ``status`` is 0 if there was no answer.
 
-    ``content`` is the JSON value of a whole answer, None if it was none; ``events`` are those of the data of a stream's
-    events, `done` whether ``[DONE]`` came. ``failure`` says what kept the answer from being whole. ``head`` is its
+    ``content`` is the JSON value of a whole answer, None if it was not JSON. ``events`` are the JSON values of a
+    stream's events, `done` says whether ``[DONE]`` came. ``failure`` says why the answer is incomplete. ``head`` is its
     beginning as text. ``seconds`` is how long it took.
     """
 
@@ -86,12 +86,12 @@ class Seen:
 
     @property
     def accepted(self) -> bool:
-        """Whether it is an answer that can be read."""
+        """Whether it is a readable answer."""
         return self.status == 200 and not self.trouble
 
     @property
     def refusal(self) -> Refusal | None:
-        """What the server refused it with; None if it did not."""
+        """The server's refusal; None if it did not refuse the request."""
         if not 400 <= self.status < 500:
             return None
         error = self.content.get("error") if isinstance(self.content, dict) else None
@@ -99,8 +99,8 @@ class Seen:
 
     @property
     def blame(self) -> Refusal | None:
-        """What a failure says that names the parameter that could not be honoured, in an answer or at the end of a
-        stream; None if it is no failure, or names none."""
+        """The error of a failure that names the parameter that could not be honoured, in an answer or at the end of a
+        stream; None if it is not a failure, or names no parameter."""
         error = self._failed
         if self.status >= 500:
             error = self.content.get("error") if isinstance(self.content, dict) else None
@@ -109,7 +109,7 @@ class Seen:
 
     @property
     def trouble(self) -> str:
-        """Why the answer is none by any reading of the contract; empty if it is one, or an error of the client's."""
+        """Why the answer cannot be read under the contract at all; empty if it can, or if it is a client error."""
         if self.failure:
             return self.failure
         if self.status >= 500:
@@ -135,7 +135,7 @@ class Seen:
 
     @property
     def _failed(self) -> Any:
-        """The error in a stream, or in an answer that says that it failed; None if there is none."""
+        """The error in a stream, or in an answer that reports a failure; None if there is none."""
         return next(filter(None, map(_error_in, (self.content if self.status == 200 else None, *self.events))), None)
 
     @property
@@ -148,8 +148,8 @@ class Seen:
 
 
 def _error_in(value: Any) -> Any:
-    """The error that a whole answer or an event tells of: in the envelope, as an event of its own, or as that of a
-    response that failed."""
+    """The error that a whole answer or an event reports: in the envelope, as an event of the type ``error``, or inside
+    a failed response."""
     if get(value, "type") == "error" and not get(value, "error"):
         return value
     return get(value, "error") or get(value, "response", "error")
@@ -160,7 +160,7 @@ def _said_of(error: Any) -> str:
 
 
 def _refusal(status: int, error: Any) -> Refusal | None:
-    """An error object as a refusal; None if it is no object."""
+    """An error object as a refusal; None if it is not an object."""
     if not isinstance(error, dict):
         return None
     code, param = error.get("code"), error.get("param")
@@ -173,13 +173,13 @@ def _refusal(status: int, error: Any) -> Refusal | None:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text in one line of at most so many characters, none of which a terminal would obey."""
+    """A text as one line of at most ``most`` characters, without terminal control characters."""
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def having(path: str, value: Any) -> Json:
-    """An object with a value at a path of the contract, such as ``a.b[].c``; lists have one item."""
+    """An object with ``value`` at a path of the contract, such as ``a.b[].c``; its lists have one item."""
     for step in reversed(path.split(".")):
         name, items = step.removesuffix("[]"), step.endswith("[]")
         value = {name: [value] if items else value}
@@ -187,7 +187,7 @@ def having(path: str, value: Any) -> Json:
 
 
 def paths_in(value: Any, at: str = "") -> dict[str, None]:
-    """The paths of all that stands in a JSON value, as the contract's are written, each once."""
+    """The paths of all properties in a JSON value, in the notation of the contract's paths, each once."""
     found: dict[str, None] = {}
     if isinstance(value, dict):
         for name, inner in value.items():

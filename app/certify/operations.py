@@ -1,7 +1,7 @@
-"""The operations that a server is asked for: where each is, how it is asked, and how its answers are read.
+"""The operations that a server is probed for: the path of each, how to build its requests, and how to read its answers.
 
-Requests are told in the words of a chat and answers read in its form, so that a probe which means something to several
-operations is written once.
+Requests are described as chat requests and answers are read in the form of a chat, so that a probe that applies to
+several operations is written only once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..jsontypes import Json
 from . import words
 from .readers import chats, responses, texts, vectors
 
-# A prompt: text of somebody's, or what an operation has for a longer one.
+# A prompt: a user's text, or the operation's form of a longer conversation.
 Prompt = str | Sequence[Any]
 
 
@@ -34,12 +34,12 @@ def _plain(value: Any) -> Any:
 class Operation:
     """One operation.
 
-    ``asks`` is the field of what is asked, ``hello`` what a plain request asks, and ``limits`` are those for the most
-    tokens of an answer, where it takes ``fewest`` at least. ``holds`` is the list that every whole answer has.
-    ``media`` are the kinds of answers, the whole one first, with their media types. ``prompt`` and ``fields`` turn a
-    chat's into its own, or raise `words.Unsayable`; ``path_of`` tells what a chat's property is called in it, with an
-    empty text where there is none. ``whole`` and ``joined`` read answers. ``ends`` are the events that its streams end
-    with, if not with ``[DONE]``.
+    ``asks`` is the field for the prompt, ``hello`` is the prompt of a plain request, and ``limits`` are the fields for
+    the maximum of tokens of an answer, whose value must be at least ``fewest``. ``holds`` is the list that every whole
+    answer has. ``media`` are the kinds of answers, the whole one first, with their media types. ``prompt`` and
+    ``fields`` convert those of a chat to the operation's own, or raise `words.Unsayable`; ``path_of`` converts the path
+    of a chat property, and returns an empty string if there is no counterpart. ``whole`` and ``joined`` read answers.
+    ``ends`` are the events that its streams end with, if not with ``[DONE]``.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Operation:
 
     @property
     def streams(self) -> bool:
-        """Whether answers may come in pieces."""
+        """Whether answers may be streamed."""
         return "text/event-stream" in self.media.values()
 
 
@@ -81,7 +81,7 @@ COMPLETIONS = Operation(
     "prompt",
     "choices",
     {"completion": _JSON, "chunk": _EVENTS},
-    # A text with an end that no model takes for one.
+    # A text that every model continues, because it breaks off in the middle.
     " ".join(("The quick brown fox jumps over the lazy dog.",) * 2) + " The quick",
     ("max_tokens",),
     path_of=lambda path: "prompt" if path == "messages" else path,
@@ -106,7 +106,7 @@ RESPONSES = Operation(
     "output",
     {"response": _JSON, "event": _EVENTS},
     limits=("max_output_tokens",),
-    # The contract has a least number of tokens for it alone.
+    # Only for this operation does the contract have a minimum of tokens.
     fewest=16,
     prompt=_as_items,
     fields=words.fields_of,
@@ -121,5 +121,5 @@ _BY_PATH = {operation.path: operation for operation in OPERATIONS}
 
 
 def operation_at(path: str) -> Operation | None:
-    """The operation of a path, None if it is another's."""
+    """The operation with a path, None if there is none."""
     return _BY_PATH.get(path)

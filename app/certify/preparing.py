@@ -1,5 +1,5 @@
-"""What must be known of a server before it is probed: which operations it offers, with which model each, and how to
-bound its answers."""
+"""Finds out what must be known about a server before it is probed: which operations it offers, with which model each,
+and how to limit the length of its answers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .probe import PLAIN, Base, one
 from .values import get, items
 from .verdicts import Fate, Row
 
-# Without a model's name, so many of those that a server lists are asked whether they do what an operation is for.
+# If no model is named, at most this many of the server's listed models are tried for each operation.
 _MOST_MODELS = 8
-# Statuses that another model would get too: of the key, of the method, and of how much is asked.
+# Statuses that do not depend on the model: they are about the key, the method, or the number of requests.
 _OF_NO_MODEL = (401, 403, 405, 429)
 _FEW = 3
 GROUP = "offer"
 
 
 class Unreachable(ConfigurationError):
-    """There is nothing to be probed; the message says why."""
+    """There is nothing to probe; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What all requests of an operation have, by the operation's name, for those that a server offers; a row for each
-    other one; and whose the server says that its models are, in its own word."""
+    """``bases``: the common part of the requests of each operation that the server offers, by the operation's name.
+    ``rows``: a row for each of the other operations. ``owner``: the owner that the server reports for its model."""
 
     bases: dict[str, Base]
     rows: tuple[Row, ...]
@@ -40,11 +40,11 @@ class Prepared:
 async def prepare(
     asking: Asking, model: str | None, *, has_key: bool, operations: Sequence[Operation] = (CHAT,)
 ) -> Prepared:
-    """Ask a server for what it offers.
+    """Find out which operations a server offers.
 
     Raises:
         Unreachable: the server answers no plain request of any operation.
-        Spent: a bound is reached.
+        Spent: a limit is reached.
     """
     listing = await asking.ask(Ask(method="GET", path="/models"))
     if not listing.status:
@@ -72,7 +72,8 @@ async def prepare(
 
 
 async def _plain(asking: Asking, operation: Operation, models: Sequence[str], *, has_key: bool) -> Seen:
-    """What comes of a plain request, by the first of some models that answers one; if none does, by the first."""
+    """The result of a plain request to the first model that answers one; if none does, the result of the first
+    model."""
     first = None
     for model in models:
         bare = Base(model, None, cold=False, has_key=has_key, operation=operation)
@@ -99,7 +100,7 @@ async def _base(asking: Asking, operation: Operation, model: str, *, has_key: bo
 
 
 async def _obeys(asking: Asking, bare: Base, name: str) -> bool:
-    """Whether a server takes a parameter for the most tokens and does not go beyond it."""
+    """Whether a server accepts a parameter for the maximum of tokens and keeps to it."""
     most = max(_FEW, bare.operation.fewest)
     seen = await asking.ask(Ask(bare.body(PLAIN, None, one(name, most)), path=bare.operation.path))
     came = count(seen, "completion_tokens")
@@ -107,8 +108,8 @@ async def _obeys(asking: Asking, bare: Base, name: str) -> bool:
 
 
 def _unoffered(operation: Operation, plain: Seen) -> Row:
-    """The row of an operation of which no plain request is answered: it is not offered, unless the server failed at it
-    or was busy."""
+    """The row of an operation whose plain requests are not answered: it is not offered, unless the server failed or was
+    busy."""
     fate: Fate = "not offered"
     if plain.status == 429:
         fate = "not seen"

@@ -1,4 +1,4 @@
-"""A probe: requests that would show an effect, and a pure function from what was seen to a verdict."""
+"""A probe: requests that would show an effect, and a pure function from their results to a verdict."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from .words import Unsayable
 # The answers to a probe's requests, by the names of its steps.
 Answers = Mapping[str, Seen]
 
-# What a step's request is for. ``asked``: it has the parameter, and its refusal is the parameter's. ``compare``: one
-# without it, which must be answered. ``aid``: it shows more where the server takes it. ``nonsense``: it has a value
-# that the contract forbids.
+# The purpose of a step's request. ``asked``: it has the parameter; if it is refused, the parameter is refused.
+# ``compare``: it lacks the parameter, and must be answered. ``aid``: it makes the effect clearer if the server accepts
+# it. ``nonsense``: it has a value that the contract forbids.
 Role = Literal["asked", "compare", "aid", "nonsense"]
 
-# What is in every request, besides what it asks.
+# The fields of every request, besides the prompt.
 _PLAIN = ("model", "temperature", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream")
 
-# Statuses that say nothing of what was asked.
+# Statuses that say nothing about the requested parameter.
 _OF_OTHER_THINGS = {401: "the key is refused", 403: "the key may not do this", 429: "too many requests"}
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What every request of an operation to a server has, as far as it takes it. ``limit`` is the parameter that it
-    obeys for the most tokens of an answer, None if it has none. ``cold``: it takes the temperature 0."""
+    """The common part of all requests of an operation to a server, as far as the server accepts it. ``limit`` is the
+    parameter for the maximum of tokens that the server obeys, None if there is none. ``cold``: it accepts temperature
+    0."""
 
     model: str
     limit: str | None = "max_completion_tokens"
@@ -41,11 +42,11 @@ class Base:
     operation: Operation = CHAT
 
     def body(self, prompt: Prompt | None, tokens: int | None, fields: Mapping[str, Any]) -> Json:
-        """A request with some fields, which may be told in a chat's words. A prompt is text of the user's, or all that
-        an operation takes for it; None is that of a plain request.
+        """The body of a request with some fields, which may be those of a chat request. The prompt is a user's text, or
+        any form of prompt that the operation accepts; None stands for the prompt of a plain request.
 
         Raises:
-            Unsayable: the operation has not what the words ask for.
+            Unsayable: the operation has no counterpart of a field.
         """
         body: Json = {"model": self.model, self.operation.asks: self.operation.prompt(prompt or self.operation.hello)}
         if self.cold:
@@ -58,7 +59,7 @@ class Base:
     def ask(
         self, prompt: Prompt | None, tokens: int | None, fields: Mapping[str, Any], *, turn: int = 0, **more: Any
     ) -> Ask | None:
-        """A request to the operation; None where it has not what the words ask for."""
+        """A request to the operation; None if it has no counterpart of a field."""
         try:
             return Ask(self.body(prompt, tokens, fields), path=self.operation.path, turn=turn, **more)
         except Unsayable:
@@ -72,7 +73,7 @@ Make = Callable[[Base, Answers], Ask | None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request of a probe. ``make`` may look at the answers before it; None: there is nothing to be asked."""
+    """One request of a probe. ``make`` may use the answers of earlier steps; if it returns None, no request is sent."""
 
     name: str
     make: Make
@@ -81,10 +82,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``paths`` are the properties that the verdict is about; of ``parts`` it tells that they are refused, ignored or
-    broken with the rest, but an effect of their own is not looked for. Without paths it is about how the server
-    behaves. ``check`` says what is looked for. ``alone``: other requests at the same time would disturb it.
-    ``operation`` is what is asked."""
+    """The definition of a probe. ``paths`` are the properties that the verdict is about; ``parts`` are refused, ignored
+    or broken together with them, but are not checked for an effect of their own. Without paths the probe is about the
+    server's behaviour. ``check`` says what is checked. ``alone``: concurrent requests would disturb it. ``operation``
+    is the operation to request."""
 
     group: str
     check: str
@@ -97,8 +98,8 @@ class Probe:
 
 
 def of(operation: Operation, *probes: Probe) -> Iterator[Probe]:
-    """Probes of chats, asked of another operation: about what the properties are called in it. One that is about
-    properties which the operation has not is left out."""
+    """Chat probes converted to another operation, with its names of the properties. A probe about properties that the
+    operation does not have is left out."""
     for probe in probes:
         paths, parts = (_renamed(operation, named) for named in (probe.paths, probe.parts))
         if paths or not probe.paths:
@@ -110,7 +111,7 @@ def _renamed(operation: Operation, paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, map(operation.path_of, paths))))
 
 
-# What is asked where it does not matter: what a plain request asks.
+# The prompt where its text does not matter: that of a plain request.
 PLAIN = None
 
 
@@ -124,31 +125,31 @@ def step(
     turn: int = 0,
     **fields: Any,
 ) -> Step:
-    """A step that asks the probe's operation with some fields."""
+    """A step that sends a request with some fields to the probe's operation."""
     return Step(name, lambda base, answers: base.ask(prompt, tokens, fields, turn=turn), role)
 
 
 def changed(answers: Answers, reference: str, name: str) -> bool:
-    """Whether an answer is another one than a reference, which was asked for twice and was the same: else a difference
-    tells nothing."""
+    """Whether an answer differs from a reference answer. The reference was requested twice and must be the same both
+    times; otherwise a difference proves nothing."""
     first = said(answers[reference])
     return first == said(answers[f"{reference} again"]) and first != said(answers[name])
 
 
 def one(name: str, value: Any) -> dict[str, Any]:
-    """A field whose name is known only now."""
+    """A field whose name is known only at run time."""
     return {name: value}
 
 
 def verdict_of(probe: Probe, answers: Answers) -> Verdict:
-    """What a probe finds, given what came of its steps."""
+    """The verdict of a probe, given the results of its steps."""
     roles = {step.name: step.role for step in probe.steps}
     for name, seen in answers.items():
         if roles[name] != "asked":
             continue
         paths = (*probe.paths, *probe.parts, *_special(seen))
         if seen.blame is not None and name_in(seen.blame, paths) == "param":
-            # The server saw that it was not honoured, and passes nothing on as if it were.
+            # The server noticed that the parameter was not honoured, and does not pretend otherwise.
             return refused(seen.blame, paths)
         if seen.trouble:
             return broken(seen.trouble)
@@ -165,7 +166,8 @@ def verdict_of(probe: Probe, answers: Answers) -> Verdict:
 
 
 def _special(seen: Seen) -> list[str]:
-    """What a request has beyond a plain one: who refuses the tools need not speak of the choice among them too."""
+    """The fields of a request beyond a plain one. A refusal may name any of them: a server that refuses ``tools`` need
+    not mention ``tool_choice`` too."""
     if not isinstance(seen.ask.body, dict) or seen.ask.operation is None:
         return []
     return [name for name in seen.ask.body if name not in (*_PLAIN, seen.ask.operation.asks)]
@@ -176,15 +178,15 @@ def _why(seen: Seen) -> str:
 
 
 def _unless_unread(found: Verdict, nonsense: list[Seen]) -> Verdict:
-    """Where no effect was seen, whether the parameter is read at all: who accepts for it what the contract forbids does
-    not read it, and cannot honour it."""
+    """If no effect was seen, judge whether the parameter is read at all: a server that accepts a value that the
+    contract forbids does not read the parameter, and so cannot honour it."""
     if found.fate != "not seen" or not nonsense or not all(seen.accepted for seen in nonsense):
         return found
     return ignored(f"{found.seen}; and a value that the contract forbids was accepted too")
 
 
 def refused(refusal: Refusal, paths: tuple[str, ...]) -> Verdict:
-    """The verdict about what was refused, with whether the refusal names it."""
+    """The verdict for a refusal, including whether it names one of the properties."""
     if refusal.status in _OF_OTHER_THINGS:
         return not_seen(f"status {refusal.status}: {_OF_OTHER_THINGS[refusal.status]}")
     named = name_in(refusal, paths)
@@ -198,7 +200,7 @@ def refused(refusal: Refusal, paths: tuple[str, ...]) -> Verdict:
 
 
 def name_in(refusal: Refusal, paths: tuple[str, ...]) -> Named:
-    """How a refusal names one of some properties, or what holds it or is inside it."""
+    """How a refusal names one of the properties, or a parent or child of it."""
     param = re.sub(r"\[\d+\]|\.\d+(?=\.|$)", "[]", refusal.param or "")
     for path in paths:
         if param and (_holds(param, path) or _holds(path, param)):

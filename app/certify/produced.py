@@ -1,4 +1,4 @@
-"""What of the contract's answers was seen in any answer, and what broke it: a row for each property."""
+"""Which properties of the contract's answers were seen in any answer, and which were broken: a row for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .rules import Broken, Rules
 from .verdicts import Fate, Row
 
 GROUP = "answers"
-# What a part of an answer comes by, where it comes by a parameter.
+# The parameters that parts of an answer depend on.
 _BY = (
     ("logprobs.refusal", "a refusal with logprobs"),
     ("logprobs", "logprobs"),
@@ -30,8 +30,8 @@ _BY = (
 
 
 def rows(rules: Rules, answers: Iterable[Seen], fates: Mapping[str, Fate]) -> Iterator[Row]:
-    """A row for each property of an operation's answers, in the contract's order. ``answers`` are those that belong to
-    the operation, ``fates`` are what became of the properties of its requests."""
+    """A row for each property of an operation's answers, in the contract's order. ``answers`` are the operation's
+    answers, ``fates`` are the outcomes of the properties of its requests."""
     for row in _rows(rules, list(answers), fates):
         yield replace(row, operation=rules.operation.name)
 

@@ -1,5 +1,5 @@
-"""What came of asking a server: rows, counts, and the scores of operations and groups. It is written to a file, and
-read again."""
+"""The result of probing a server: rows, counts, and the scores of operations and groups. It can be written to a file
+and read back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .verdicts import FATES, Fate, Row
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``url`` and ``model`` are what was asked, ``owner`` is whose the server says that the model is; ``requests``,
-    ``tokens`` and ``seconds`` are what it took. ``models`` are the models that were asked, by operation."""
+    """The report. ``url`` and ``model`` are what was probed, ``owner`` is the owner that the server reports for the
+    model; ``requests``, ``tokens`` and ``seconds`` are the cost of probing. ``models`` are the probed models by
+    operation."""
 
     url: str
     model: str
@@ -30,12 +31,12 @@ class Report:
 
     @property
     def groups(self) -> dict[str, list[Row]]:
-        """The rows by operation and group, in their order, under the titles of these."""
+        """The rows by the title of their operation and group, in order."""
         return _by(self.rows, lambda row: row.title)
 
     @property
     def operations(self) -> dict[str, list[Row]]:
-        """The rows by operation, in their order."""
+        """The rows by operation, in order."""
         return _by(self.rows, lambda row: row.operation)
 
     def having(self, fates: Iterable[str]) -> list[Row]:
@@ -59,10 +60,10 @@ class Report:
 
     @classmethod
     def read(cls, path: Path) -> Report:
-        """A report that was written as JSON.
+        """Read a report that was written as JSON.
 
         Raises:
-            ConfigurationError: the file has none.
+            ConfigurationError: the file does not hold a report.
         """
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -98,8 +99,8 @@ def counts(rows: Iterable[Row]) -> dict[Fate, int]:
 
 
 def score(rows: Iterable[Row]) -> int | None:
-    """The share, in per cent and rounded down, of what is honoured or refused by name, among all that was decided.
-    None: nothing was."""
+    """The percentage, rounded down, of properties that are honoured or refused by name among all that were decided.
+    None: none were decided."""
     decided = [row for row in rows if row.fate not in ("not seen", "not probed", "not offered")]
     if not decided:
         return None

@@ -1,4 +1,4 @@
-"""The contract of an operation: which properties it has, and what of an answer breaks it."""
+"""The contract of an operation: which properties it has, and which rules an answer breaks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Broken:
 
 
 class Rules:
-    """What a document says of an operation that models answer.
+    """What a document defines for one of the models' operations.
 
-    ``request`` are the paths of what a request may have, ``answers`` those of an answer's properties by side: the kinds
-    of its `Operation`, whole or in pieces, and a refusal (``error``). ``pointer`` is the schema of a request.
+    ``request`` are the paths of a request's properties, ``answers`` those of an answer's properties by side: the kinds
+    of answers of its `Operation`, whole or streamed, and a refusal (``error``). ``pointer`` is the schema of a request.
 
     Raises:
         ConfigurationError: the document has no such operation, or cannot be read.
@@ -60,11 +60,11 @@ class Rules:
         }
 
     def fits(self, request: Json) -> bool:
-        """Whether a request keeps to the contract."""
+        """Whether a request is valid under the contract."""
         return self._request.is_valid(request)
 
     def parts(self, seen: Seen) -> Iterator[tuple[str, object]]:
-        """The JSON values of an answer, each with its side; none of what is no answer of the operation's."""
+        """The JSON values of an answer, each with its side; nothing if it is not an answer of this operation."""
         if seen.status >= 400:
             if seen.content is not None:
                 yield "error", seen.content
@@ -85,7 +85,7 @@ class Rules:
 
 
 def _chunk(document: Document, pointer: str) -> str:
-    """The schema of a chunk among those of an event of a stream."""
+    """The schema of a chunk among the schemas of a stream's events."""
     schema, followed = document.resolve({"$ref": reference_to(pointer)})
     at = followed or pointer
     for union in ("anyOf", "oneOf"):
@@ -107,15 +107,15 @@ def _faults(validator: Validator, value: object) -> Iterator[Fault]:
 
 
 def _leaves(fault: Fault) -> Iterator[Fault]:
-    """What is wrong by the branch of a union that was meant: the one of the kind that the value says it is; of several
-    the one whose faults lie deepest and are fewest."""
+    """The faults in the branch of a union that the value was meant for: the branch whose tag matches the value; of
+    several, the one whose faults are deepest and fewest."""
     branches = [branch for branch in fault.branches if branch]
     if not branches:
         yield fault
         return
     kinds = [kind for branch in branches if (kind := next(filter(_is_of_kind, branch), None)) is not None]
     if len(kinds) == len(branches) and len({kind.path for kind in kinds}) == 1:
-        # It is of none of the kinds that there are.
+        # The value's tag matches none of the branches.
         yield replace(kinds[0], keyword="enum", value=[value for kind in kinds for value in _allowed(kind)])
         return
     meant = min(
@@ -127,7 +127,7 @@ def _leaves(fault: Fault) -> Iterator[Fault]:
 
 
 def _is_of_kind(fault: Fault) -> bool:
-    """Whether a fault is that a value is of another kind, as it says itself by the one word that is allowed there."""
+    """Whether a fault means that the value belongs to another branch: its tag differs from the only allowed value."""
     return fault.keyword == "const" or (fault.keyword == "enum" and len(fault.value or ()) == 1)
 
 

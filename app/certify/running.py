@@ -1,4 +1,4 @@
-"""Asks all probes of a server and judges what came."""
+"""Runs all probes on a server and judges the results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .report import Report
 from .rules import Rules
 from .verdicts import Fate, Row, Verdict, honoured, ignored, not_seen
 
-# Told how many probes are done, and of how many.
+# Called with the number of finished probes and their total.
 Progress = Callable[[int, int], None]
 
 _STREAMS = 4
 _LONG = "Write a very long story, and do not end it."
-# How many times as long a request must take beside others before that says that these run.
+# A request must take this many times as long beside others before it proves that those are running.
 _SLOWER = 2.5
-# And how many seconds longer: less is chance.
+# It must also take this many seconds longer: less may be chance.
 _LONGER = 0.1
 
 
@@ -39,11 +39,10 @@ async def certify(
     has_key: bool,
     progress: Progress,
 ) -> Report:
-    """What a server does with each property of the contract. ``contract`` has the rules of each operation that it is
-    asked for.
+    """Report how a server handles each property of the contract. ``contract`` has the rules of each operation to probe.
 
     Raises:
-        Unreachable: it answers no plain request.
+        Unreachable: the server answers no plain request.
     """
     prepared = await prepare(asking, model, has_key=has_key, operations=[rules.operation for rules in contract])
     offered = [rules for rules in contract if rules.operation.name in prepared.bases]
@@ -62,7 +61,7 @@ async def certify(
     rows = [row for found in (*together, *after) for row in found]
     streaming = [rules.operation.name for rules in offered if rules.operation.streams]
     if streaming:
-        # What becomes of a stream that is left is a matter of the server's, and not of an operation's.
+        # How abandoned streams are handled depends on the server and not on the operation, so it is probed once.
         rows.append(await _cancellation(asking, prepared.bases[streaming[0]]))
     for rules in offered:
         mine = [seen for seen in asking.answers if _whose(seen.ask.path, offered) is rules]
@@ -72,7 +71,7 @@ async def certify(
     rows.sort(key=lambda row: named.index(row.operation))
     titles = list(dict.fromkeys(row.title for row in rows))
     rows.sort(key=lambda row: titles.index(row.title))
-    # What was read of an answer may spell the key in other ways than its text, such as the bytes of tokens.
+    # Values read from an answer may contain the key in another form than its text, such as the bytes of tokens.
     told = tuple(replace(row, seen=asking.clean(row.seen)) for row in rows)
     models = {name: base.model for name, base in prepared.bases.items()}
     return Report(
@@ -88,7 +87,7 @@ async def certify(
 
 
 def _whose(path: str, offered: Sequence[Rules]) -> Rules:
-    """The rules for what came from a path: those of the operation there or above it, else the first."""
+    """The rules for answers from a path: those of the operation at the path or at a parent of it, or else the first."""
     return next((rules for rules in offered if f"{path}/".startswith(f"{rules.operation.path}/")), offered[0])
 
 
@@ -100,14 +99,14 @@ async def _run(asking: Asking, base: Base, probe: Probe) -> list[Row]:
             if ask is not None:
                 answers[step.name] = await asking.ask(ask)
                 if step.role in ("asked", "compare") and not answers[step.name].accepted:
-                    break  # what comes after it tells nothing more
+                    break  # later steps would add no information
     except Spent as spent:
         return list(rows_of(probe, Verdict("not probed", str(spent)), {}))
     return list(rows_of(probe, verdict_of(probe, answers), answers))
 
 
 def rows_of(probe: Probe, verdict: Verdict, answers: dict[str, Seen]) -> Iterator[Row]:
-    """The rows of a report that a verdict makes: one for each property."""
+    """The rows of a report for a verdict: one for each property."""
     roles = {step.name: step.role for step in probe.steps}
     shown = next((seen for name, seen in answers.items() if roles[name] == "asked"), None)
     shown = shown or next(iter(answers.values()), None)
@@ -136,7 +135,7 @@ def rows_of(probe: Probe, verdict: Verdict, answers: dict[str, Seen]) -> Iterato
 
 
 def _fates(rows: list[Row], operation: str) -> dict[str, Fate]:
-    """What becomes of each property of an operation's request, by the first that was found of it."""
+    """The outcome of each property of an operation's request, by the first row about it."""
     found: dict[str, Fate] = {}
     for row in rows:
         if row.operation == operation and row.side == "request" and row.group != "bounds":
@@ -170,7 +169,7 @@ async def _cancellation(asking: Asking, base: Base) -> Row:
 
 
 def cancelled(left: Left | None) -> Verdict:
-    """Whether a server goes on with streams that nobody reads, by how long another request takes meanwhile."""
+    """Whether a server continues abandoned streams, judged by how long another request takes meanwhile."""
     if left is None:
         return not_seen("the streams ended before they could be left")
     times = f"{left.alone:.2f} s alone, {left.beside:.2f} s beside {left.streams} streams, {left.after:.2f} s after"

@@ -1,4 +1,4 @@
-"""A report for people: as text and as Markdown."""
+"""Formats a report as human-readable text and as Markdown."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from .report import Report, counts, score
 from .verdicts import FATES, MEANINGS, Fate, Row
 
-# Of the contract's answers and of bounds there are hundreds; most are as they should be, or did not come.
+# These groups have hundreds of rows, most of which are as they should be, or were not seen.
 _LONG_GROUPS = ("answers", "bounds")
 _QUIET = ("honoured", "not seen")
 
 
 def as_text(report: Report, *, every: bool = False) -> str:
-    """Each group's verdicts, then the table of scores. Without ``every`` what shares a verdict is one line, and of the
-    longest groups only what something is wrong with is shown."""
+    """Each group's verdicts, then the table of scores. Without ``every``, rows with the same verdict share a line, and
+    the longest groups show only rows with a problem."""
     lines: list[str] = []
     for name, rows in report.groups.items():
         shown = [row for row in rows if every or row.group not in _LONG_GROUPS or row.fate not in _QUIET]
@@ -31,7 +31,7 @@ def as_text(report: Report, *, every: bool = False) -> str:
 
 
 def _together(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    """Rows that one verdict made, under the name of the first and the number of the others."""
+    """Group the rows of one verdict under the name of the first and the number of the others."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         key = (row.side, row.path.partition(".")[0].removesuffix("[]"), row.fate, row.seen)
@@ -40,7 +40,7 @@ def _together(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def as_markdown(report: Report) -> str:
-    """The table of scores, then each group's verdicts with the requests that show them."""
+    """The table of scores, then each group's verdicts with the requests that prove them."""
     lines = [f"# {report.model} at {report.url}", "", _sentence(report), ""]
     cells = list(_table(report))
     lines += _markdown(cells[0], cells[1:])
@@ -78,7 +78,7 @@ def _numbers(row: Row) -> str:
 
 
 def _table(report: Report) -> Iterator[tuple[str, ...]]:
-    """The groups of each operation, the operation as a whole, and all."""
+    """The rows of the table of scores: the groups of each operation, the whole operation, and the total."""
     fates = [fate for fate in FATES if any(row.fate == fate for row in report.rows)]
     yield ("Group", *fates, "score")
     several = len(report.operations) > 1

@@ -1,4 +1,4 @@
-"""The words for what becomes of a property, and a verdict in one of them."""
+"""The possible outcomes of a property, and a verdict with one of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MEANINGS: dict[Fate, str] = {
     "not offered": "the server has no such operation, or no model for it",
 }
 
-# How a refusal tells what it is of: in ``param``, in the words of its message alone, or not.
+# Where a refusal names the parameter: in ``param``, only in its message, or nowhere.
 Named = Literal["param", "message", "no"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a property, and what was seen of it. ``refusal`` and ``named`` belong to what was refused."""
+    """The outcome of a property, and what was seen. ``refusal`` and ``named`` are set if it was refused."""
 
     fate: Fate
     seen: str = ""
@@ -39,10 +39,10 @@ class Verdict:
 class Row:
     """A line of a report.
 
-    ``operation`` is the name of what was asked. ``side`` and ``path`` are a property of the contract: of a ``request``,
-    of a kind of answer (such as ``completion`` or ``chunk``) or of an ``error``; of what is no property (the order of
-    chunks, cancellation) the side is ``behaviour`` and the path empty. ``check`` says what was looked for, ``asked`` is
-    the request that shows it, ``requests`` are the numbers of the evidence.
+    ``operation`` is the name of the requested operation. ``side`` and ``path`` identify a property of the contract: of
+    a ``request``, of a kind of answer (such as ``completion`` or ``chunk``) or of an ``error``; for anything else (the
+    order of chunks, cancellation) the side is ``behaviour`` and the path is empty. ``check`` says what was checked,
+    ``asked`` is the request that proves it, ``requests`` are the numbers of the evidence.
     """
 
     group: str
@@ -60,12 +60,12 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What tells it from other rows of a report, the same in each report."""
+        """A key that identifies the row within a report, and across reports."""
         return (self.operation, self.group, self.side, self.path, self.check)
 
     @property
     def title(self) -> str:
-        """The operation and the group, under which it is told."""
+        """The operation and the group, as the heading of the row."""
         return f"{self.operation} {self.group}"
 
     @property
@@ -74,20 +74,20 @@ class Row:
 
 
 def honoured(seen: str) -> Verdict:
-    """An effect was seen; ``seen`` says which."""
+    """The verdict that an effect was seen; ``seen`` says which."""
     return Verdict("honoured", seen)
 
 
 def ignored(seen: str) -> Verdict:
-    """Accepted, and certainly without effect; ``seen`` says what was seen instead."""
+    """The verdict that it was accepted, but certainly had no effect; ``seen`` says what was seen instead."""
     return Verdict("ignored", seen)
 
 
 def broken(seen: str) -> Verdict:
-    """A failure that names no parameter, or an answer outside the contract; ``seen`` says which."""
+    """The verdict for a failure that names no parameter, or an answer that breaks the contract; ``seen`` says which."""
     return Verdict("broken", seen)
 
 
 def not_seen(why: str) -> Verdict:
-    """Accepted, and no answer can show an effect; ``why`` says what kept it from being seen."""
+    """The verdict that it was accepted, but no answer can show an effect; ``why`` says why not."""
     return Verdict("not seen", why)

@@ -1,6 +1,6 @@
-"""A chat request in the words of ``POST /responses``: its messages as items, its fields by their other names.
+"""Converts a chat request to one for ``POST /responses``: messages become items, and fields are renamed.
 
-What is not of a chat passes as it is, nonsense too, so that it reaches the server.
+Fields and values that a chat does not have pass unchanged, even invalid ones, so that they reach the server.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..jsontypes import Json
 
 LOGPROBS = "message.output_text.logprobs"
 
-# What a chat has and a response has not.
+# Fields that a chat request has and a Responses request does not.
 _LACKING = frozenset(
     (
         *("n", "stop", "seed", "logit_bias", "frequency_penalty", "presence_penalty", "max_tokens", "modalities"),
@@ -23,7 +23,7 @@ _LACKING = frozenset(
 _OPTIONS_LACKING = frozenset(("include_usage", "continuous_usage_stats"))
 _INSIDE = {"reasoning_effort": ("reasoning", "effort"), "verbosity": ("text", "verbosity")}
 
-# The paths of a chat request's properties and what they are called here, tried in this order.
+# Patterns for the paths of a chat request's properties and their replacements here, tried in this order.
 _PATHS = (
     (r"^messages\[\]\.(name|audio|function_call)\b.*", ""),
     (r"^messages\[\]\.reasoning_content$", "input[].content"),
@@ -54,11 +54,11 @@ _PATHS = (
 
 
 class Unsayable(Exception):
-    """A chat request has something that a request for a response cannot have."""
+    """A chat request has something that a Responses request cannot have."""
 
 
 def path_of(path: str) -> str:
-    """What a property of a chat request is called here; empty where there is none."""
+    """The path here of a chat request's property; empty if there is none."""
     for pattern, instead in _PATHS:
         told, found = re.subn(pattern, instead, path)
         if found:
@@ -68,7 +68,7 @@ def path_of(path: str) -> str:
 
 
 def fields_of(fields: Mapping[str, Any]) -> Json:
-    """The fields of a chat request by their names here.
+    """The fields of a chat request under their names here.
 
     Raises:
         Unsayable: one has no counterpart.
@@ -98,7 +98,7 @@ def fields_of(fields: Mapping[str, Any]) -> Json:
 
 
 def _flat(value: Any, *names: str) -> Any:
-    """An object whose inner one stands in it, under one of some names."""
+    """An object with its nested object, which has one of the given names, merged into it."""
     if not isinstance(value, dict):
         return value
     name = next((name for name in names if isinstance(value.get(name), dict)), None)
@@ -110,7 +110,7 @@ def _tool(tool: Any) -> Any:
     if isinstance(flat, dict) and isinstance(flat.get("format"), dict):
         return {**flat, "format": _flat(flat["format"], "grammar")}
     if isinstance(flat, dict) and isinstance(flat.get("tools"), list):
-        return {**flat, "tools": [_tool(each) for each in flat["tools"]]}  # a namespace, which a chat has not
+        return {**flat, "tools": [_tool(each) for each in flat["tools"]]}  # a namespace, which chats do not have
     return flat
 
 
@@ -122,10 +122,10 @@ def _choice(value: Any) -> Any:
 
 
 def items_of(messages: Iterable[Any]) -> Iterator[Any]:
-    """The items that messages are here.
+    """The items for messages.
 
     Raises:
-        Unsayable: a part of one has no counterpart.
+        Unsayable: a part of a message has no counterpart.
     """
     kinds: dict[Any, str] = {}
     for message in messages:

@@ -1,1 +1,1 @@
-"""The domain of chats: models, parameters, policy, load, completions and chunks. Nothing here is HTTP."""
+"""The chat domain: models, parameters, policy, load, completions and chunks. Nothing here depends on HTTP."""

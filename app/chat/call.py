@@ -11,7 +11,7 @@ from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .tables import CHAT, Table
 
-# What needs no capability, and what an answer can show not to have been honoured all the same.
+# Parameters that need no capability, but whose answer can still show that they were not honoured.
 _SHOWN = frozenset(
     {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict", "echo"}
 )
@@ -19,15 +19,15 @@ _SHOWN = frozenset(
 
 @dataclass(slots=True)
 class Call:
-    """A request that can be answered: the model, what the engine gets, how many choices, what is not honoured.
+    """A request that can be answered: the model, the engine's request, the number of choices, what is not honoured.
 
-    ``warns``: what the engine alone finds out that it cannot honour is left out too, or was not honoured, and joins
-    ``ignored``; what is found out after the answer has begun stands in the log alone. The names in ``ignored`` are
-    percent-encoded where they are not plain: a document may leave it to clients how they call a field, and the names go
-    into a header and the log. ``body`` and ``client`` are what it was made of, ``log`` are the fields of its line in
-    the log. ``fallbacks`` are the ids of models to turn to. ``instead_of`` is the id of the model that was asked, once
-    another one answers for it. ``unknown`` are the names of fields that no model is told of, as the contract does not
-    know them. ``table`` has the parameters of its operation.
+    ``warns``: a parameter that only the engine finds it cannot honour is left out (or was not honoured) and is added to
+    ``ignored``; if this is found after the answer has begun, only the log reports it. Names in ``ignored`` are
+    percent-encoded where necessary, because a document may let clients choose field names, and the names go into a
+    header and the log. ``body`` and ``client`` are what the call was made from. ``log`` has the fields of its log line.
+    ``fallbacks`` are the ids of the models to try next. ``instead_of`` is the id of the requested model once another
+    model answers in its place. ``unknown`` are the names of fields that are not passed to any model, because the
+    contract does not define them. ``table`` has the parameters of the operation.
     """
 
     model: Model
@@ -45,11 +45,11 @@ class Call:
 
     @property
     def asks_once(self) -> bool:
-        """Whether one stream of the engine has all the choices."""
+        """Whether a single stream of the engine contains all the choices."""
         return self.n == 1 or self.model.makes_choices
 
     def option(self, name: str) -> bool:
-        """Whether one of the options for streams is on."""
+        """Whether a stream option is on."""
         return bool(self.request.get("stream_options", {}).get(name))
 
     def refuse(self, error: UnsupportedParameter) -> None:
@@ -61,21 +61,21 @@ class Call:
             self.tell_ignored([parameter.name])
 
     def become(self, other: Call) -> None:
-        """Be answered by the model of another call of the same body instead."""
+        """Switch to the model of another call that was made from the same body."""
         self.instead_of = self.instead_of or self.model.id
         self.model, self.request, self.n = other.model, other.request, other.n
         self.ignored, self.warns = other.ignored, other.warns
         self.tell_ignored(self.unknown)
 
     def tell_ignored(self, names: Sequence[str]) -> None:
-        """Take note of parameters that are left out."""
+        """Record parameters that are left out."""
         self.ignored += [quote(name, safe="[].") for name in names]
         if self.ignored:
             self.log["ignored"] = ",".join(self.ignored)[:500]
 
     def headers(self) -> dict[str, str]:
-        """What the headers of its answer tell: what the model could not honour, in ``x-unsupported-parameters``, and
-        the model that answered instead of the one that was asked, in ``x-fallback-model``."""
+        """The headers of its answer: ``x-unsupported-parameters`` lists what the model could not honour, and
+        ``x-fallback-model`` names the model that answered instead of the requested one."""
         told = {}
         if self.ignored:
             told["x-unsupported-parameters"] = ", ".join(self.ignored)[:1000]

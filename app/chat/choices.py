@@ -1,7 +1,6 @@
-"""Several choices for one request, from engines that give one at a time.
+"""Several choices for one request, from engines that return one at a time.
 
-The plan of the request is asked once for each choice, all at once; how many an engine works on at a time is its own
-affair.
+The request's plan is run once for each choice, all concurrently; each engine decides how many it works on at a time.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any, cast
 from ..engines.base import Completion, CompletionDetails, Delta, Deltas, Plan, StreamItem, Usage
 from ..jsontypes import Json
 
-# Deltas that wait for a slow reader, per choice; the engine waits when there are more.
+# Deltas that are buffered for a slow reader, per choice; when the buffer is full, the engine waits.
 _WAITING = 16
 
 
 async def complete(plan: Plan, n: int) -> Completion:
-    """As `Plan.complete`, with ``n`` choices. When one fails, the others are ended."""
+    """As `Plan.complete`, with ``n`` choices. If one fails, the others are cancelled."""
     answers = await together([plan.complete(number) for number in range(n)])
     for number, answer in enumerate(answers):
         answer.choices[0].index = number
@@ -34,7 +33,7 @@ async def complete(plan: Plan, n: int) -> Completion:
 
 
 async def together(asked: Sequence[Coroutine[Any, Any, Completion]]) -> list[Completion]:
-    """Answers that are waited for side by side, in their order. When one fails, the others are ended."""
+    """Await several answers concurrently and return them in order. If one fails, the others are cancelled."""
     tasks = [asyncio.create_task(each) for each in asked]
     try:
         return await asyncio.gather(*tasks)
@@ -43,8 +42,8 @@ async def together(asked: Sequence[Coroutine[Any, Any, Completion]]) -> list[Com
 
 
 async def stream(plan: Plan, n: int, *, counts: bool = False) -> Deltas:
-    """As `Plan.stream`, with the deltas of ``n`` choices as they come, and the usage of all at the end;
-    ``counts``: also that of all so far, once each has begun."""
+    """As `Plan.stream`, with the deltas of ``n`` choices as they arrive, and their combined usage at the end.
+    ``counts``: also yields the combined usage so far, once every choice has reported its own."""
     usages: dict[int, Usage] = {}
     async with aclosing(merged([plan.stream(number) for number in range(n)])) as items:
         async for number, delta in items:
@@ -62,8 +61,8 @@ async def stream(plan: Plan, n: int, *, counts: bool = False) -> Deltas:
 
 
 async def merged(streams: Sequence[Deltas]) -> AsyncGenerator[tuple[int, StreamItem], None]:
-    """What several streams give, as it comes, each with the number of its stream. Closing it, or the failure of one,
-    ends all."""
+    """Merge several streams: yield each item as it arrives, with the number of its stream. Closing the generator, or
+    the failure of one stream, ends all of them."""
     queue: asyncio.Queue[tuple[int, StreamItem | BaseException | None]] = asyncio.Queue(_WAITING * len(streams))
 
     async def read(number: int, source: Deltas) -> None:
@@ -97,8 +96,9 @@ async def _end(tasks: Sequence[asyncio.Task[Completion] | asyncio.Task[None]]) -
 
 
 def _sum(usages: list[Usage]) -> Usage:
-    """The usage of all choices: the prompt is counted once, as the API has it, the answers together. One of another
-    server that does not count in numbers stands for all, for the check of the contract to refuse it."""
+    """The usage of all choices: the prompt is counted once, as in the API, and the answers are added up. If a usage
+    from another server has counts that are not integers, it is returned as is, so that contract validation rejects
+    it."""
     odd = next((usage for usage in usages if not _has_numbers(usage)), None)
     if odd is not None:
         return odd

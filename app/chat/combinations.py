@@ -1,5 +1,5 @@
-"""What must hold between the parameters of a request, whichever engine answers it. A parameter that has no effect
-without another one is refused without it."""
+"""Validates how the parameters of a request combine, whichever engine answers it. A parameter that has no effect
+without another one is refused if that one is missing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..jsontypes import Json
 
 
 def check_combinations(request: Json) -> None:
-    """Do nothing when a request's parameters go together. ``request`` has no parameters that are null.
+    """Validate that a request's parameters are compatible. ``request`` has no parameters that are null.
 
     Raises:
-        BadRequest: a tool is chosen that is not there, alternatives are asked for without log probabilities, or sound
-            without its voice.
+        BadRequest: the tool choice names a tool that is not in the request, ``top_logprobs`` is set without
+            ``logprobs``, or the audio modality is requested without ``audio``.
     """
     if request.get("top_logprobs") and not request.get("logprobs"):
         raise BadRequest(
@@ -32,7 +32,7 @@ def check_combinations(request: Json) -> None:
 
 
 def refuse_options_of_no_stream(body: Json) -> None:
-    """Do nothing when options for streams come with a stream alone; raises as `check_combinations`."""
+    """Validate that stream options are set only on a streaming request; raises as `check_combinations`."""
     if not body.get("stream") and any((body.get("stream_options") or {}).values()):
         raise BadRequest(
             "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",

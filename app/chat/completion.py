@@ -1,8 +1,8 @@
-"""Builds what clients get: a completion, or the chunks of one, from what an engine gives.
+"""Builds what clients receive, a completion or its chunks, from an engine's output.
 
-An engine gives choices and usage. Here they get their identity (id, created, model, fingerprint) and the order that
+An engine returns choices and usage. This module adds the identity (id, created, model, fingerprint) and the order that
 clients rely on: in each choice a role chunk with empty content first, then content, then a finish chunk with an empty
-delta; usage last and only when asked for. There is no I/O in here.
+delta; usage comes last and only if requested. This module does no I/O.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..engines.base import Completion, Facts, Logprobs, Model, StreamItem, Usage
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
 
-# What an engine may know better: the tier that served an answer, and what ran its model.
+# Fields for which an engine may have a better value: the tier that served the answer, and what ran the model.
 _ENGINE_KNOWS = ("service_tier", "system_fingerprint")
 
-# Chunks are padded to a multiple of this many characters, long enough for most tokens to look alike.
+# Chunks are padded to a multiple of this many characters, large enough that chunks of most tokens have the same size.
 _BLOCK = 64
 
 
 def padding(size: int) -> str:
-    """Random characters that bring a text of some size up to the next multiple."""
+    """Random characters that pad a text of ``size`` characters to the next multiple of the block size."""
     return secrets.token_hex(_BLOCK // 2)[: -size % _BLOCK]
 
 
@@ -40,7 +40,7 @@ def _identity(kind: str, model: Model) -> Json:
 
 
 def completion(answer: Completion, model: Model, *, metadata: Json | None = None) -> Json:
-    """A whole completion as JSON. ``metadata`` comes back as it was sent."""
+    """A whole completion as JSON. ``metadata`` is returned as it was sent."""
     facts = answer.facts
     made = _identity("chat.completion", model)
     made.update((name, value) for name, value in facts.items() if name != "usage")
@@ -67,10 +67,10 @@ def completion(answer: Completion, model: Model, *, metadata: Json | None = None
 
 
 class ChunkWriter:
-    """The chunks of one completion: each delta goes to `feed`, and `end` is called after the last.
+    """Writes the chunks of one completion: pass each delta to `feed`, and call `end` after the last.
 
-    ``counts``: every chunk has the usage so far, as soon as an engine tells it. ``obfuscate`` pads chunks so that the
-    sizes of what goes over the wire do not tell the words. ``usage`` is what the engine has told so far.
+    ``counts``: every chunk has the usage so far, as soon as the engine reports it. ``obfuscate`` pads chunks so that
+    their sizes on the wire do not reveal the words. ``usage`` is the last usage that the engine reported.
     """
 
     def __init__(self, model: Model, *, include_usage: bool, counts: bool = False, obfuscate: bool = False) -> None:
@@ -84,7 +84,7 @@ class ChunkWriter:
         self._unfinished: dict[int, bool] = {}
 
     def feed(self, delta: StreamItem) -> list[Json]:
-        """The chunks for what an engine's stream gives next."""
+        """The chunks for the next item of the engine's stream."""
         if isinstance(delta, dict):
             return self._note(delta)
         index, message = delta.index, delta.message
@@ -104,7 +104,7 @@ class ChunkWriter:
             made.append(self._chunk(index, {"role": "assistant", "content": "", "refusal": None}))
         told: Mapping[str, object] = message
         if len(message) != 1 or not message.get("content"):
-            # More than the next characters of the text.
+            # The delta has more than the next characters of the text.
             told = {
                 name: value for name, value in message.items() if value or (value is not None and name != "content")
             }
@@ -116,7 +116,7 @@ class ChunkWriter:
         return made
 
     def end(self) -> list[Json]:
-        """The last chunk, with the usage, if it was asked for and is known.
+        """The last chunk, with the usage, if it was requested and is known.
 
         Raises:
             EngineUnavailable: the engine ended without finishing every choice.

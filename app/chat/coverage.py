@@ -1,8 +1,8 @@
-"""The score of a model: for every property of the document's request and answers, what becomes of it.
+"""The score of a model: how each property of the document's request and answers is handled.
 
-A property is accounted for when one of our tables has it. In a request it is ``honoured`` or ``refused`` by name; in an
-answer it is ``produced`` or ``absent``, for a reason. What is neither is ``unknown``: a document of another hand may
-have more than the tables.
+A property is accounted for if one of our tables lists it. In a request it is ``honoured`` or ``refused`` by name; in an
+answer it is ``produced``, or ``absent`` for a reason. Any other property is ``unknown``: another author's document may
+have properties that the tables do not list.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .tables import CHAT, Table
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What our tables know of an operation: what a model must be asked for, what becomes of each property of a request,
-    and the properties of its ``answers``, by what each kind of them is called, with the media type that it has."""
+    """What our tables say about an operation: the ``operation`` that the model must support, a function that returns
+    the `Line` of each request property (``asked``), and the properties of its ``answers``, by the name of each kind of
+    answer, together with its media type."""
 
     operation: str
     asked: Callable[[str, Model], Line]
@@ -33,7 +34,7 @@ class Surface:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What becomes of one property. ``side`` is ``request``, or what its `Surface` calls a kind of answer."""
+    """How one property is handled. ``side`` is ``request``, or the `Surface`'s name for a kind of answer."""
 
     side: str
     path: str
@@ -42,12 +43,12 @@ class Line:
 
 
 def by_table(table: Table) -> Callable[[str, Model], Line]:
-    """What becomes of a property of a request, by a table of parameters."""
+    """A function that returns how a request property is handled, according to a table of parameters."""
     return partial(_asked, table)
 
 
 def coverage(document: Document, operation: Operation, model: Model, surface: Surface) -> list[Line]:
-    """A line for each property of an operation's request and its answers of each kind, in the document's order.
+    """A line for each property of an operation's request and of each kind of its answers, in document order.
 
     Raises:
         ConfigurationError: a reference in the document is broken.
@@ -60,7 +61,7 @@ def coverage(document: Document, operation: Operation, model: Model, surface: Su
 
 
 def totals(lines: Iterable[Line]) -> str:
-    """The score in a sentence."""
+    """The score as one sentence."""
     fates = Counter(line.fate for line in lines)
     every = fates.total()
     words = {"honoured": "honoured", "refused": "refused by name", "produced": "produced", "absent": "absent"}
@@ -77,7 +78,7 @@ def _asked(table: Table, path: str, model: Model) -> Line:
         return Line("request", path, "honoured", "beyond the API")
     parameter = table.by_path.get(path)
     if parameter is None:
-        # At the top the policy sees to it; further down nobody does.
+        # The policy handles unknown properties at the top level; nested ones are not checked.
         return Line("request", path, "unknown" if "." in path else "refused", "" if "." in path else "not of the API")
     if honours(model, path, table):
         return Line("request", path, "honoured", parameter.effect if path == parameter.name else "")

@@ -1,7 +1,7 @@
-"""Which model answers instead of one that cannot for the moment.
+"""Selects the model that answers in place of one that is temporarily unavailable.
 
-Only before the first byte, and never for what is wrong with the request: another model would be asked in vain, or
-would answer what was not asked. That a model cannot honour a parameter is a reason where the operator says so.
+A fallback happens only before the first byte, and never because the request is wrong: another model would fail too, or
+would answer a different request. If a model cannot honour a parameter, it falls back only if the operator enables that.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from ..errors import ApiError, UnsupportedParameter
 from ..jsontypes import Json
 from .call import Call
 
-# Too many requests, nothing usable from the engine, no engine or no place, too late. Not 500: that is a fault of ours.
+# Too many requests, no usable answer from the engine, no engine or no capacity, timeout. Not 500: that is our own bug.
 _OF_THE_MOMENT = frozenset({429, 502, 503, 504})
 
 
 class Fallbacks:
-    """The models to turn to for one call. ``make`` makes a call of a body for a model, ``model`` finds one by id."""
+    """The fallback models of one call. ``make`` creates a call from a body for a model; ``model`` finds a model by
+    id."""
 
     def __init__(
         self,
@@ -34,10 +35,10 @@ class Fallbacks:
         self._first: ApiError | None = None
 
     def next(self, error: ApiError) -> None:
-        """Turn the call into one of the next model that can honour it.
+        """Switch the call to the next model that can honour it.
 
         Raises:
-            ApiError: there is none; it is the failure of the model that was asked.
+            ApiError: there is none; the error is that of the first model that failed.
         """
         if self._first is None:
             lacks = isinstance(error, UnsupportedParameter) and self._by_capability
@@ -51,10 +52,10 @@ class Fallbacks:
             try:
                 other = self._make(model, call.body, call.client, told)
             except ApiError:
-                continue  # by its capabilities it would have to refuse the request
+                continue  # this model lacks the capabilities and would refuse the request
             log.pop("ignored", None)
             call.become(other)
-            told.pop("ignored", None)  # the call has told of it, and of what no model is told of
+            told.pop("ignored", None)  # `become` has logged these names already, together with the unknown fields
             log.update(told, model=model.id, instead_of=call.instead_of, because=self._first.code)
             return
         raise self._first

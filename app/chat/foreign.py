@@ -1,8 +1,8 @@
-"""Requests under the contract of another author: what the domain may take from them.
+"""Reads requests that were validated against another author's contract: what the domain may take from them.
 
-Their document has let a request pass; the engines know ours. So what ours knows must fit ours too, and what it does not
-know is left to the policy for unsupported parameters, but for a value that their document calls the default, which asks
-for nothing.
+The request is valid under their document, but the engines work with ours. So the fields that our contract defines must
+be valid under it too. Other fields are left to the policy for unsupported parameters, except a field whose value is the
+default in their document: that requests nothing.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from .tables import CHAT, Table
 
 Reading = Callable[[Any], Json]
 
-# What our answers may have besides, where their document requires it: some want the role in every delta.
+# Values that are added to our answers where their document requires them: some require the role in every delta.
 SPARE: Mapping[PathPattern, Any] = {("choices", None, "delta", "role"): "assistant"}
 
 
 def known_to(table: Table) -> frozenset[str]:
-    """The names at the top of a request that a table knows."""
+    """The names of the top-level request fields that a table defines."""
     return frozenset(parameter.name.partition(".")[0].removesuffix("[]") for parameter in table.parameters)
 
 
 def reading(own: Validator, defaults: Mapping[str, Any], known: frozenset[str] = known_to(CHAT)) -> Reading:
-    """How to read a request under another contract. ``own`` is the validator of our request schema, ``defaults`` what
-    their document gives for properties of its request, ``known`` the names of ours."""
+    """A function that reads a request under another contract. ``own`` is the validator of our request schema,
+    ``defaults`` are the default values in their document's request schema, ``known`` are the names in ours."""
 
     def read(body: Any) -> Json:
-        """The body as the domain takes it.
+        """The body in the form that the domain accepts.
 
         Raises:
-            BadRequest: there is none, or what our contract knows of it does not fit our contract.
+            BadRequest: there is no body, or a field that our contract defines is not valid under our contract.
         """
         if body is None:
             raise BadRequest("The request needs a body.", code="missing_body")
@@ -45,7 +45,7 @@ def reading(own: Validator, defaults: Mapping[str, Any], known: frozenset[str] =
         asked = {
             name: value
             for name, value in body.items()
-            # Null asks for nothing, whether ours says so or not.
+            # Null requests nothing, whether or not our contract says so.
             if value is not None and (name in known or name not in defaults or defaults[name] != value)
         }
         check(own, {name: value for name, value in asked.items() if name in known})

@@ -1,7 +1,7 @@
-"""Keeps load off a model: so many requests at a time, so many that wait, and all others are refused at once.
+"""Limits the load on a model: a maximum of concurrent requests and of queued ones; all others are refused at once.
 
-Clients are admitted in turn, the requests of each first in, first out. What has been admitted is never put out again. A
-limiter belongs to one worker and to one event loop.
+Clients are admitted in turn (round robin), and the requests of each client first in, first out. An admitted request is
+never evicted. A limiter belongs to one worker and one event loop.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from ..fairness import FairSemaphore, Full
 _FULL = "This model has too many requests at the moment. Retry in a moment."
 _LATE = "This model had no place for the request in time. Retry in a moment."
 
-# How much the newest request weighs in the usual time of a request, and the longest time told to clients, in seconds.
+# The weight of the newest request in the moving average of request times, and the longest retry time that clients are
+# given, in seconds.
 _WEIGHT = 0.1
 _LONGEST_TOLD = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``in_flight`` permits, 0 for no bound; ``waiting`` requests that may wait for one, for ``wait`` seconds each."""
+    """``in_flight``: the number of permits, 0 for no limit. ``waiting``: how many requests may wait for one, each for
+    up to ``wait`` seconds."""
 
     in_flight: int = 0
     waiting: int = 0
@@ -42,21 +44,21 @@ class ConcurrencyLimiter:
 
     @property
     def taken(self) -> int:
-        """The permits that are held."""
+        """The number of permits that are held."""
         return self._permits.taken
 
     @property
     def waiting(self) -> int:
-        """The requests that wait."""
+        """The number of requests that wait."""
         return self._permits.waiting
 
     @asynccontextmanager
     async def permit(self, permits: int = 1, client: str | None = None) -> AsyncGenerator[None, None]:
-        """Hold so many permits; a request that wants more than there are holds all. ``client`` is the short name of the
-        key whose request it is.
+        """Hold this many permits; a request that needs more than exist holds all of them. ``client`` is the short name
+        of the key that the request came with.
 
         Raises:
-            Overloaded: there is no permit, and no more requests may wait, or none came free in time.
+            Overloaded: no permit is free and the queue is full, or none became free in time.
         """
         if not self.bounds.in_flight:
             yield
@@ -82,13 +84,13 @@ class ConcurrencyLimiter:
             raise Overloaded(_LATE, retry_after=self._hint()) from None
 
     def _hint(self) -> int:
-        """Seconds after which a permit may be had, by how long requests usually take."""
+        """Seconds after which a permit should be free, estimated from the average duration of requests."""
         turns = (self.waiting + 1) / self.bounds.in_flight
         return max(1, min(_LONGEST_TOLD, math.ceil(turns * self._usual)))
 
 
 class Limiters:
-    """The limiters of all models; those that ``bounds`` does not name have the bounds ``usual``."""
+    """The limiters of all models; a model that ``bounds`` does not name has the bounds ``usual``."""
 
     def __init__(self, usual: Bounds | None = None, bounds: Mapping[str, Bounds] | None = None) -> None:
         self._usual = usual or Bounds()
@@ -96,7 +98,7 @@ class Limiters:
         self._limiters: dict[str, ConcurrencyLimiter] = {}
 
     def of(self, model_id: str) -> ConcurrencyLimiter:
-        """The limiter of a model that is served."""
+        """The limiter of a served model."""
         limiter = self._limiters.get(model_id)
         if limiter is None:
             limiter = self._limiters[model_id] = ConcurrencyLimiter(self._bounds.get(model_id, self._usual))

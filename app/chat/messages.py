@@ -1,20 +1,20 @@
-"""What a conversation must be beyond the shape of its messages: calls are answered, and answers were called for."""
+"""Validates a conversation beyond the schema of its messages: each tool call has an answer, each answer has a call."""
 
 from __future__ import annotations
 
 from ..errors import BadRequest
 from ..jsontypes import Json
 
-# An id that a client sent is named in the error; this much of it.
+# An error quotes at most this many characters of an id that a client sent.
 _LONGEST_ID = 64
 
 
 def check_conversation(messages: list[Json]) -> None:
-    """Do nothing when the messages make a conversation.
+    """Validate that the messages form a conversation.
 
     Raises:
-        BadRequest: an assistant's message says nothing, two of its calls have the same id, a tool call has no answer,
-            or an answer no call.
+        BadRequest: an assistant message is empty, two of its calls have the same id, a tool call has no answer, or an
+            answer has no call.
     """
     waiting: dict[str, str] = {}
     for index, message in enumerate(messages):
@@ -36,7 +36,7 @@ def check_conversation(messages: list[Json]) -> None:
 
 
 def _calls(message: Json, index: int) -> dict[str, str]:
-    """The ids of a message's tool calls, each with its place."""
+    """The ids of a message's tool calls, each with its path in the request."""
     calls = message.get("tool_calls") or ()
     if not calls:
         if any(message.get(name) is not None for name in ("content", "refusal", "function_call", "audio")):

@@ -1,4 +1,4 @@
-"""Null in a request means that the property is left out."""
+"""Removes nulls: null in a request means that the property is left out."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from ..jsontypes import Json
 
-# What holds data of the client's own, in which null is a value.
+# Properties that hold the client's own data, in which null is a value.
 _DATA = frozenset({"parameters", "schema", "metadata", "chat_template_kwargs"})
-# A message may have to have it.
+# A message may be required to have it.
 _KEPT = "content"
-# The types of values in which, or as which, there may be null.
+# The types of values that are null or may contain null.
 _LOOKED_AT = frozenset({type(None), dict, list})
 
 
 def without_nulls(body: Json) -> Json:
-    """A request without the properties that are null. What has none is not copied."""
+    """A request without the properties that are null. Parts without nulls are not copied."""
     smaller: Json = _without(body)
     return smaller
 

@@ -1,8 +1,8 @@
-"""Every parameter of a request, nested ones too: what it needs of a model, and which values ask for nothing.
+"""Every request parameter, including nested ones: what it needs from a model, and which values request nothing.
 
-A parameter takes effect or is refused by name; none is dropped in silence. A value that asks for what happens anyway
-is no request for a feature: SDKs send ``store: false`` to every model. Null asks for nothing. A test holds this table
-against the request schema of the contract; `app.chat.policy` applies it.
+A parameter takes effect or is refused by name; none is dropped silently. A value that requests the default behaviour
+does not count as using a feature: SDKs send ``store: false`` to every model. Null requests nothing. A test compares
+this table with the request schema of the contract; `app.chat.policy` applies it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 class ChatParameter:
     """A row of the table.
 
-    ``name`` is a path, ``[]`` standing for any item. ``needs`` is a capability of the model; None: what holds it is
-    enough. ``effect`` says what it does here, where that is not what its name says; ``instead`` what to send to a
-    model without the capability, where leaving it out is not the whole answer. ``parts`` are the properties inside
-    it that share its fate, as paths from it. ``carrier`` is how many steps above it that begins which makes no sense
-    without it and is left out with it: a part of a message without its picture is none.
+    ``name`` is a path, in which ``[]`` stands for any item. ``needs`` is a capability of the model; None: it needs no
+    more than its parent. ``neutral`` are the values that request nothing. ``effect`` says what the parameter does here,
+    if its name does not say it. ``instead`` says what to send to a model without the capability, if leaving the
+    parameter out is not enough. ``parts`` are the nested properties that are handled like it, as paths relative to it.
+    ``carrier`` is how many levels above it the value is that makes no sense without it and is left out with it: for
+    example, the content part of an image, which is nothing without the image.
     """
 
     name: str
@@ -33,7 +34,7 @@ class ChatParameter:
 
     @property
     def paths(self) -> Iterator[str]:
-        """The path of the parameter and those of its parts."""
+        """The paths of the parameter and of its parts."""
         yield self.name
         for part in self.parts:
             yield self.name + part if part.startswith("[]") else f"{self.name}.{part}"

@@ -1,7 +1,7 @@
 """Applies the table of parameters to a request: what a model cannot honour is refused by name, or left out and named.
 
-What of the table a model leaves unsupported is worked out once for each set of capabilities. A request is then looked
-at only where it has something of that, so that one which asks for nothing special costs a look-up for each name.
+The unsupported part of the table is computed once for each set of capabilities. Then only the parts of a request that
+may contain an unsupported parameter are searched, so a simple request costs one lookup per name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """Something in a request that would have no effect with a model. ``place`` is what is left out for it."""
+    """Something in a request that would have no effect with a model. ``place`` is the path of what is left out for
+    it."""
 
     place: JsonPath
     parameter: ChatParameter
@@ -42,21 +43,20 @@ class Unsupported:
 
 @dataclass(slots=True)
 class _Node:
-    """A property that is not supported (``parameter``), or has such inside (``inner``)."""
+    """A property that is not supported (``parameter``), or that contains unsupported ones (``inner``)."""
 
     parameter: ChatParameter | None = None
     inner: dict[str, _Node] = field(default_factory=dict)
 
 
 def honour(body: Json, model: Model, *, policy: str, table: Table = CHAT) -> tuple[Json, list[str]]:
-    """The request as the model gets it, without what asks for nothing, and the paths of what it cannot honour.
+    """The request for the model, without its nulls, and the paths of the parameters that the model cannot honour.
 
-    A field that the table does not know, which the document let pass, is one that the model cannot honour, unless it
-    is among the model's extra parameters. Under the policy ``refuse`` nothing is left out; under ``warn`` all that
-    is not honoured.
+    A field that the document allows but the table does not list counts as unsupported, unless it is one of the model's
+    extra parameters. Under the policy ``refuse`` nothing is left out; under ``warn`` everything unsupported is.
 
     Raises:
-        UnsupportedParameter: under ``refuse``; it names the first.
+        UnsupportedParameter: under ``refuse``; the error names the first unsupported parameter.
     """
     found = _lacking(body, model, table)
     if not found:
@@ -68,12 +68,12 @@ def honour(body: Json, model: Model, *, policy: str, table: Table = CHAT) -> tup
 
 
 def honours_all(body: Json, model: Model, table: Table = CHAT) -> bool:
-    """Whether a model honours all that a request asks for."""
+    """Whether a model honours everything that a request asks for."""
     return table.operation in model.operations and not _lacking(body, model, table)
 
 
 def best_variant(body: Json, model: Model, table: Table = CHAT) -> Model:
-    """Of the kinds of servers that a model runs on, the one that honours the most of a request."""
+    """Of the kinds of servers that a model runs on, the one with the fewest unsupported parameters of a request."""
     able = [variant for variant in model.variants if table.operation in variant.operations]
     return min(able, key=lambda variant: len(_lacking(body, variant, table)), default=model)
 
@@ -89,7 +89,8 @@ def _lacking(body: Json, model: Model, table: Table) -> list[Unsupported]:
 
 
 def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
-    """A request without what is at some places of it, nor what means nothing without that; and the paths of both."""
+    """A request without the values at the given paths and without what has no meaning once those are gone; and the
+    paths of both."""
     smaller: Json = without(request, places)
     names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and request["tools"]:
@@ -100,7 +101,7 @@ def leave_out(request: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
 
 
 def _allow_what_is_left(request: Json) -> None:
-    """Take tools that were left out off the list of those that may be called, as long as any is left on it."""
+    """Remove tools that were left out from the list of allowed tools, unless that would empty the list."""
     choice = request.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] == "allowed_tools":
         known = [reference_of(tool) for tool in request["tools"]]
@@ -115,7 +116,7 @@ _UNKNOWN = _Node(ChatParameter(""))
 
 @lru_cache(maxsize=256)
 def _rules(capabilities: frozenset[str], extra: frozenset[str], table: Table) -> dict[str, _Node | None]:
-    """For each name of a request what there is to look for; None: nothing."""
+    """What to search for under each top-level name of a request; None: nothing."""
     rules: dict[str, _Node | None] = dict.fromkeys(extra)
     for parameter in table.parameters:
         top, *rest = parameter.name.replace("[]", "").split(".")
@@ -141,18 +142,18 @@ def _find(value: Any, node: _Node, at: JsonPath, found: list[Unsupported]) -> No
             continue
         for name, inner in inside:
             below = item.get(name)
-            # Most messages are text, in which there is nothing to find.
+            # Most values in messages are strings, which contain nothing to find.
             if below is not None and (not isinstance(below, str) or inner.parameter is not None):
                 _find(below, inner, (*at, name) if index is None else (*at, index, name), found)
 
 
 def _same(value: Any, neutral: Any) -> bool:
-    # JSON's true is not 1, though Python's is.
+    # In JSON, true does not equal 1, but in Python it does.
     return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
 
 
 def without(value: Any, places: list[JsonPath]) -> Any:
-    """A copy without what is at some places, which shares all else."""
+    """A copy without the values at some paths; it shares everything else with the original."""
     below: dict[str | int, list[JsonPath]] = {}
     for place in places:
         below.setdefault(place[0], []).append(place[1:])

@@ -1,7 +1,7 @@
-"""Every property of an answer, whole or in chunks: what it takes for a model's answers to have it.
+"""Every property of an answer, whole or in chunks: what a model needs so that its answers have it.
 
-The counterpart of the table of parameters, for the other direction. A test holds it against the contract, and another
-against what the bundled model really sends.
+This is the counterpart of the table of parameters, for answers. One test compares it with the contract, and another
+with what the bundled model really sends.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..engines.base import Model
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """``needs`` is a capability of the model; None: it is in every answer that asks for it. ``never`` says why no model
-    here gives it; ``note`` what there is to know of its value."""
+    """When a property is produced. ``needs`` is a capability of the model; None: every model produces it where the
+    request asks for it. ``never`` says why no model here produces it; ``note`` is a remark about its value."""
 
     needs: str | None = None
     never: str = ""
     note: str = ""
 
     def why_not(self, model: Model) -> str:
-        """Why a model's answers never have it; empty when they may."""
+        """Why a model's answers never have it; empty if they may."""
         if self.never:
             return self.never
         if self.needs is not None and self.needs not in model.capabilities:
@@ -35,7 +35,7 @@ Rows = dict[str, Produced]
 
 
 def rows(produced: Produced, names: str | Iterable[str], below: str = "") -> Rows:
-    """The same for several names, which may stand in one text, below a path."""
+    """The same `Produced` for several names below a path. ``names`` may be one string, separated by spaces."""
     listed = names.split() if isinstance(names, str) else names
     return {f"{below}.{name}" if below else name: produced for name in listed}
 
@@ -83,7 +83,7 @@ _IDENTITY = {
     **rows(ALWAYS, "index finish_reason", "choices[]"),
 }
 
-# What stands in the last event of a stream that fails.
+# The properties of the last event of a stream that fails.
 FAILURE = ("error", "error.message", "error.type", "error.param", "error.code")
 
 _MESSAGE = "choices[].message"

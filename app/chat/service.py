@@ -1,4 +1,4 @@
-"""The chat domain as one object: which models there are, and how a request is answered by one of them."""
+"""The chat domain as one object: which models exist, and how one of them answers a request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COUNTS = "continuous_usage_stats"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask for: choices, tokens over all its choices, and tools or functions."""
+    """The maximum that one request may ask for: choices, tokens over all its choices, and tools or functions."""
 
     choices: int = 128
     tokens: int = 1 << 20
@@ -37,15 +37,15 @@ class Limits:
 
 
 class Chat:
-    """Answers chat completions by an engine.
+    """Answers chat completions with an engine.
 
-    ``policy`` says what happens to a parameter that a model without a policy of its own cannot honour: ``refuse`` or
-    ``warn``. ``read`` is how requests are read that came in under the contract of another author (`app.chat.foreign`).
-    ``limiters`` keep load off the models.
+    ``policy`` says how to handle a parameter that a model without a policy of its own cannot honour: ``refuse`` or
+    ``warn``. ``read`` reads requests that came in under another author's contract (`app.chat.foreign`). ``limiters``
+    limit the load on the models.
     """
 
-    # Other operations do as chats do but for what is theirs: their parameters, `_check`, what a request must be,
-    # `_complete_request`, what its engine gets, and how answers are asked for and told.
+    # Other operations are subclasses. They override what differs: the table of parameters, `_check` (validates the
+    # request), `_complete_request` (makes the engine's request), and how answers are requested and built.
     table = CHAT
     writer: type[ChunkWriter] = ChunkWriter
 
@@ -67,14 +67,14 @@ class Chat:
         self._names: dict[str, Model] = {}
 
     def fit(self, validator: Validator) -> None:
-        """Have whole answers fit another author's document, whose validator of them this is. Those of chats do."""
+        """Adapt whole answers to another author's document, whose validator this is. Chat answers need no change."""
 
     @property
     def models(self) -> dict[str, Model]:
         """The models by all of their names, each id before its aliases.
 
         Raises:
-            EngineUnavailable: it is not known yet which there are.
+            EngineUnavailable: the list of models is not known yet.
         """
         models = self.engine.models
         if not models:
@@ -86,7 +86,7 @@ class Chat:
 
         Raises:
             ModelNotFound: there is none.
-            EngineUnavailable: it is not known yet which there are.
+            EngineUnavailable: the list of models is not known yet.
         """
         models = self.engine.models
         if models is not self._models or not models:
@@ -98,7 +98,7 @@ class Chat:
         return found
 
     async def meet(self, name: str) -> Model:
-        """As `model`, once it is known what it and its fallbacks honour, which is not waited for long."""
+        """As `model`, after a short wait until it is known what the model and its fallbacks honour."""
         model = self.model(name)
         for each in (model, *map(self.model, model.fallbacks)):
             if each.meet is not None:
@@ -106,18 +106,18 @@ class Chat:
         return self.model(name)
 
     async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Call:
-        """As `prepare`, once it is known what the model honours. ``unknown`` are the names of fields that the contract
-        does not know and the body came without: as other parameters, they are refused, or named, by the policy."""
+        """As `prepare`, after it is known what the model honours. ``unknown`` are the names of fields that the contract
+        does not define and that were removed from the body: like other parameters, the policy refuses or names them."""
         read = body if self.read is None else self.read(body)
         await self.meet(read["model"])
         return self._prepare(read, log, client, unknown)
 
     def prepare(self, body: Json, log: Json, client: str | None = None) -> Call:
-        """What a valid request comes down to. ``client`` is the short name of the key that it came with.
+        """The call for a valid request. ``client`` is the short name of the key that the request came with.
 
         Raises:
             ModelNotFound: there is no such model.
-            BadRequest: the messages make no conversation, a limit is passed, or a parameter is not supported.
+            BadRequest: the messages form no conversation, a limit is exceeded, or a parameter is not supported.
         """
         return self._prepare(body if self.read is None else self.read(body), log, client)
 
@@ -137,13 +137,13 @@ class Chat:
         return call
 
     def _check(self, body: Json) -> None:
-        """Do nothing when a request is one, whichever model answers it; raises as `prepare`."""
+        """Validate what does not depend on the model; raises as `prepare`."""
         self._refuse_many_tools(body)
         refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
 
     def _able(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
-        """The call of the model, or of a fallback of it that is to answer what it cannot honour."""
+        """The call for the model, or for one of its fallbacks if the model cannot honour the request."""
         try:
             call = self._call(model, body, client, log)
         except UnsupportedParameter:
@@ -154,8 +154,7 @@ class Chat:
         return (self._instead(model, body, client, log) if call.ignored else None) or call
 
     def _instead(self, model: Model, body: Json, client: str | None, log: Json) -> Call | None:
-        """The call of a fallback that honours all of a request, which its model does not, where the operator wants
-        that."""
+        """The call for a fallback that honours all of the request, if fallback by capability is enabled; else None."""
         for index, name in enumerate(model.fallbacks if model.fallbacks_by_capability else (), 1):
             told: Json = {}
             try:
@@ -178,19 +177,19 @@ class Chat:
         request["model"] = model.id
         n = self._complete_request(request, model, client)
         if not model.makes_choices:
-            request.pop("n", None)  # its plan is asked so many times
+            request.pop("n", None)  # the plan is run n times instead
         call = Call(model, request, n, [], policy == "warn", body, client, log, model.fallbacks, table=self.table)
         call.tell_ignored(unsupported)
         return call
 
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
-        """Make of a request what its engine gets, and give the number of choices; raises as `prepare`."""
+        """Change a request into what its engine gets, and return the number of choices; raises as `prepare`."""
         check_combinations(request)
         if "prompt_cache_key" in request:
-            # Another client's key of the same name is another key: it must not tell what this one's requests were.
+            # Hashed with the client, so that another client's equal key cannot reveal what this client requested.
             request["prompt_cache_key"] = sha256(f"{client}\0{request['prompt_cache_key']}".encode()).hexdigest()
         if "max_tokens" in request and "max_completion_tokens" in request:
-            # Two limits of the same thing: the lower one keeps both.
+            # Both limit the same thing: the lower one satisfies both.
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
         return self._choices(request, model)
 
@@ -224,7 +223,7 @@ class Chat:
         return n
 
     async def complete(self, call: Call) -> Json:
-        """The completion. Where another model answers instead, the call becomes that one's.
+        """The completion. If another model answers instead, the call is switched to that model.
 
         Raises:
             ApiError: the engine refuses the request or cannot answer.
@@ -249,7 +248,7 @@ class Chat:
         return completion(answer, call.model, metadata=call.request.get("metadata"))
 
     async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
-        """The chunks of the completion; raises as `complete` does, also between chunks."""
+        """The chunks of the completion; raises as `complete`, also between chunks."""
         fallbacks = Fallbacks(self._call, self.model, call)
         begun = False
         while True:
@@ -285,17 +284,17 @@ class Chat:
         )
 
     def may_be_foreign(self, call: Call) -> bool:
-        """Whether another server may make the answer."""
+        """Whether another server may produce the answer."""
         return call.model.foreign or any(self.model(other).foreign for other in call.model.fallbacks)
 
 
 def _advised(error: ApiError, model: Model) -> ApiError:
-    """The error, with what the model's own has to say of more context."""
+    """The error; if the context is too long, with the model's advice about more context."""
     if isinstance(error, ContextLengthExceeded) and model.more_context:
         return ContextLengthExceeded(f"{error.message} {model.more_context}", param=error.param)
     return error
 
 
 def _plain(value: Any) -> Any:
-    # To JSON Schema 2.0 is an integer, and so it is to the engines.
+    # In JSON Schema 2.0 is an integer, so the engines get it as one.
     return int(value) if isinstance(value, float) and value.is_integer() else value

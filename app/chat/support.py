@@ -1,4 +1,4 @@
-"""Says what a model does with each parameter: in a table for people, and in the words of an error."""
+"""Describes what a model does with each parameter: in a human-readable table, and in error messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .tables import CHAT, Table
 
 
 def honours(model: Model, path: str, table: Table = CHAT) -> bool:
-    """Whether a model honours the parameter at a path of the table: it, and all that it is a part of."""
+    """Whether a model honours the parameter at a path of the table, and all of the parameter's parents."""
     while path:
         parameter = table.by_path.get(path)
         if parameter is not None and parameter.needs is not None and parameter.needs not in model.capabilities:
@@ -26,7 +26,7 @@ def _holder(path: str) -> str:
 
 
 def support(parameter: ChatParameter, model: Model, table: Table = CHAT) -> str:
-    """What a model does with a parameter, in a few words of Markdown."""
+    """What a model does with a parameter, as a short Markdown text."""
     if honours(model, parameter.name, table):
         return "honoured" + (f": {parameter.effect}" if parameter.effect else "")
     if parameter.neutral and honours(model, _holder(parameter.name), table):
@@ -35,7 +35,7 @@ def support(parameter: ChatParameter, model: Model, table: Table = CHAT) -> str:
 
 
 def support_table(model: Model, table: Table = CHAT) -> str:
-    """What a model does with each parameter, as a table in Markdown."""
+    """What a model does with each parameter, as a Markdown table."""
     rows = ["| Parameter | With this model |", "| --- | --- |"]
     rows += [f"| `{each.name}` | {support(each, model, table)} |" for each in table.parameters]
     rows += [
@@ -70,7 +70,7 @@ def _row(parameter: ChatParameter, model: Model, table: Table) -> Json:
 
 
 def advice(parameter: ChatParameter) -> str:
-    """What to send instead, to a model that cannot honour a parameter."""
+    """What to send instead to a model that cannot honour a parameter."""
     if parameter.instead:
         return parameter.instead
     if not parameter.neutral:

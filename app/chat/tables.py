@@ -1,4 +1,4 @@
-"""The tables of parameters, one for each operation that models are asked for."""
+"""The tables of parameters: a class with one instance for each operation of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..engines.base import Model
 from ..errors import BadRequest
 from .parameters import PARAMETERS, ChatParameter
 
-# What each operation is called for its clients: what a model does, and the path that it answers.
+# How messages to clients name each operation: what a model does, and the path that serves it.
 _CALLED = {
     base.CHAT: ("answer conversations", "/chat/completions"),
     base.COMPLETIONS: ("go on with texts", "/completions"),
@@ -31,7 +31,7 @@ class Table:
 
     @cached_property
     def capabilities(self) -> frozenset[str]:
-        """What its parameters need of a model."""
+        """The capabilities that its parameters need."""
         return frozenset(parameter.needs for parameter in self.parameters if parameter.needs is not None)
 
 
@@ -39,10 +39,10 @@ CHAT = Table(base.CHAT, PARAMETERS)
 
 
 def check_operation(model: Model, operation: str) -> None:
-    """Do nothing when a model may be asked for an operation.
+    """Validate that a model supports an operation.
 
     Raises:
-        BadRequest: it may not.
+        BadRequest: it does not.
     """
     if operation not in model.operations:
         does, _ = _CALLED[operation]

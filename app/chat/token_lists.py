@@ -1,4 +1,4 @@
-"""Texts that may be given as the ids of their tokens, alone or in lists: a prompt, and what is embedded."""
+"""Texts that may be given as token ids, alone or in lists: a prompt, and the input of embeddings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..engines.base import Model
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 
-# The capability of models that take them. No parameter has it for itself.
+# The capability of models that accept token ids. No parameter needs it by itself.
 TOKENS = "token_prompts"
 
 
 def listed(value: Any) -> list[Any]:
-    """The texts of a value as the contract has it, each a text or a list of ids."""
+    """The texts of a value in the contract's form, as a list; each is a text or a list of token ids."""
     if isinstance(value, str):
         return [value]
     if isinstance(value[0], int | float):
@@ -24,12 +24,12 @@ def listed(value: Any) -> list[Any]:
 
 
 def takes(value: Any, model: Model) -> bool:
-    """Whether a model can be given such a value, in the form of the contract or as `listed` gives it."""
+    """Whether a model accepts such a value, in the form of the contract or as returned by `listed`."""
     return TOKENS in model.capabilities or isinstance(value, str) or isinstance(value[0], str)
 
 
 def refuse_tokens(name: str, value: Any, model: Model) -> None:
-    """Do nothing when a model takes the value of a parameter.
+    """Validate that a model accepts the value of a parameter.
 
     Raises:
         UnsupportedParameter: it does not.
@@ -41,6 +41,6 @@ def refuse_tokens(name: str, value: Any, model: Model) -> None:
 
 
 def narrowed(model: Model, body: Json, able: Callable[[Json, Model], bool]) -> Model:
-    """The model with those kinds of servers alone that are ``able`` to answer a request, if any is."""
+    """The model with only those kinds of servers that are ``able`` to answer a request; unchanged if none is."""
     variants = tuple(variant for variant in model.variants if able(body, variant))
     return replace(model, variants=variants) if variants else model

@@ -1,1 +1,1 @@
-"""The completion of texts: as the chat, without conversations."""
+"""Text completions: like the chat, but without conversations."""

@@ -1,4 +1,4 @@
-"""Builds what clients get of a completion: a whole answer, or the pieces of one. There is no I/O in here."""
+"""Builds what clients receive for a text completion: a whole answer, or its chunks. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _choice(choice: Choice) -> Json:
 
 
 class TextWriter(ChunkWriter):
-    """As `ChunkWriter`, of the pieces of a completion, which begin with their text."""
+    """As `ChunkWriter`, for the chunks of a text completion, which begin with text and have no role chunk."""
 
     def __init__(self, model: Model, *, include_usage: bool, counts: bool = False, obfuscate: bool = False) -> None:
         super().__init__(model, include_usage=include_usage, counts=counts, obfuscate=obfuscate)
@@ -52,7 +52,7 @@ class TextWriter(ChunkWriter):
         self._lists: dict[int, Lists] = {}
 
     def feed(self, delta: StreamItem) -> list[Json]:
-        """The pieces for what an engine's stream gives next."""
+        """The chunks for the next item of the engine's stream."""
         if isinstance(delta, dict):
             told = self._note(delta)
             self._frame.pop("service_tier", None)  # which completions do not have

@@ -1,4 +1,4 @@
-"""Of several choices for a prompt, the likeliest."""
+"""Selects the likeliest of several choices for a prompt."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ..errors import UpstreamFailed
 
 
 def best(choices: list[Choice], n: int) -> list[Choice]:
-    """The ``n`` choices whose tokens are the likeliest on average, the best first, numbered from 0.
+    """The ``n`` choices with the highest average log probability per token, best first, numbered from 0.
 
     Raises:
-        UpstreamFailed: one has no log probabilities to tell by.
+        UpstreamFailed: a choice has no log probabilities to compare.
     """
     ranked = sorted(choices, key=lambda choice: -_likelihood(choice))[:n]
     for index, choice in enumerate(ranked):

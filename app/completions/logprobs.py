@@ -1,4 +1,4 @@
-"""The log probabilities of a text as the API for completions has them: in lists side by side."""
+"""Log probabilities in the format of the completions API: parallel lists."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..jsontypes import Json
 
 
 class Lists:
-    """Those of one choice, piece by piece. There is no I/O in here."""
+    """Builds the lists of one choice, chunk by chunk, without I/O."""
 
     def __init__(self) -> None:
         self._offset = 0  # in characters, from the beginning of the text
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, entries: Iterable[TokenLogprob]) -> Json:
-        """The lists for the next tokens. A token before which there is nothing has a log probability of None."""
+        """The lists for the next tokens. A token that nothing precedes has a log probability of None."""
         made: Json = {"text_offset": [], "token_logprobs": [], "tokens": [], "top_logprobs": []}
         for entry in entries:
             value: Any = entry["logprob"]
@@ -30,7 +30,7 @@ class Lists:
         return made
 
     def _length(self, entry: TokenLogprob) -> int:
-        """The characters that a token adds; one that comes in several tokens counts with the last of them."""
+        """The number of characters that a token adds; a character split over several tokens counts with the last."""
         told = entry.get("bytes")
         if told is None:
             return len(entry["token"])
@@ -38,7 +38,7 @@ class Lists:
 
 
 def _likeliest(entry: TokenLogprob) -> dict[str, float]:
-    """The likeliest tokens in a token's place, with itself, the likeliest first."""
+    """The likeliest tokens at a token's position, including the token itself, the likeliest first."""
     found = {other["token"]: other["logprob"] for other in entry.get("top_logprobs", ())}
     found.setdefault(entry["token"], entry["logprob"])
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))

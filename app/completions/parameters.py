@@ -1,4 +1,4 @@
-"""Every parameter of a request for a completion, as `app.chat.parameters` has those of a chat."""
+"""Every parameter of a text completion request, as `app.chat.parameters` lists those of a chat."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ TEXT = Table(
     ),
 )
 
-# The log probabilities of a prompt, a capability that no parameter has for itself.
+# The capability to return the log probabilities of a prompt. No parameter needs it by itself.
 PROMPT_LOGPROBS = "prompt_logprobs"
 CAPABILITIES = TEXT.capabilities | {TOKENS, PROMPT_LOGPROBS}
 
 
 def able(request: Json, model: Model) -> bool:
-    """Whether a model can be given the prompt of a request, and can say it again as it is asked to."""
+    """Whether a model accepts the prompt of a request, and can echo it as requested."""
     prompt = request["prompt"]
     by_engine = request.get("echo") and (request.get("logprobs") is not None or not takes(prompt, _TEXT_ALONE))
     return takes(prompt, model) and (not by_engine or PROMPT_LOGPROBS in model.capabilities)

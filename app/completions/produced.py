@@ -1,4 +1,4 @@
-"""Every property of a completion, whole or in pieces, as `app.chat.produced` has those of a chat."""
+"""Every property of a text completion, whole or in chunks, as `app.chat.produced` lists those of a chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The domain of completions: as that of the chat, with prompts instead of conversations."""
+"""The domain of text completions: like the chat domain, with prompts instead of conversations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .answers import TextWriter, text_completion
 from .best import best
 from .parameters import TEXT, able
 
-# The tokens of a choice where nobody says how many.
+# The default maximum of tokens for a choice.
 _USUAL_TOKENS = 16
 
 
 class Completions(Chat):
-    """As `Chat`, of completions. In a call's request ``prompt`` is a list, for each of which the engine is asked by
-    itself, and ``best`` says how many of the choices are given. What the engine need not know of ``echo`` and
-    ``best_of`` is done here."""
+    """As `Chat`, for text completions. In a call's request ``prompt`` is a list, and the engine gets a separate request
+    for each item; ``best`` says how many of the choices are returned. What of ``echo`` and ``best_of`` the engine need
+    not know is implemented here."""
 
     table = TEXT
     writer = TextWriter
@@ -58,7 +58,7 @@ class Completions(Chat):
 
     def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
         if body.get("best_of") == body.get("n", 1):
-            # All that are made are given, which asks for nothing.
+            # All choices that are generated are returned, so best_of has no effect.
             body = {name: value for name, value in body.items() if name != "best_of"}
         return super()._call(narrowed(model, body, able), body, client, log)
 
@@ -100,7 +100,7 @@ class Completions(Chat):
             for choice in answer.choices:
                 choice.index += number * (given or n)
                 if "logprobs" not in call.request:
-                    choice.logprobs = None  # they were for us
+                    choice.logprobs = None  # requested by us, not by the client
                 if _echoes(call.request, prompt):
                     choice.message["content"] = prompt + (choice.message.get("content") or "")
         usages = [answer.facts.pop("usage", None) for answer in answers]
@@ -132,7 +132,7 @@ def _asks_once(call: Call, n: int) -> bool:
 
 
 def _of_engine(request: Json, prompt: Any) -> Json:
-    """What the engine gets of a request for one of its prompts."""
+    """The engine's request for one of the prompts."""
     made = {name: value for name, value in request.items() if name != "best"}
     made["prompt"] = prompt
     if "best" in request:
@@ -143,12 +143,13 @@ def _of_engine(request: Json, prompt: Any) -> Json:
 
 
 def _echoes(request: Json, prompt: Any) -> bool:
-    """Whether the prompt is put before an answer here: its text is known, and its log probabilities are not wanted."""
+    """Whether the prompt is prepended to an answer here: its text is known and its log probabilities are not
+    requested."""
     return bool(request.get("echo")) and isinstance(prompt, str) and request.get("logprobs") is None
 
 
 async def _in_one(streams: Sequence[Deltas], request: Json, n: int) -> Deltas:
-    """The streams of all prompts as one. Each prompt has ``n`` choices."""
+    """Merge the streams of all prompts into one. Each prompt has ``n`` choices."""
     usages: dict[int, Usage] = {}
     begun: set[int] = set()
     counts = bool(request.get("stream_options", {}).get("continuous_usage_stats"))
@@ -157,7 +158,7 @@ async def _in_one(streams: Sequence[Deltas], request: Json, n: int) -> Deltas:
             if isinstance(item, Delta):
                 item.index += number * n
                 if "logprobs" not in request:
-                    item.logprobs = None  # they were for the engine
+                    item.logprobs = None  # not requested by the client
                 if item.index not in begun:
                     begun.add(item.index)
                     prompt = request["prompt"][number]
@@ -180,7 +181,7 @@ def _usage(usages: dict[int, Usage]) -> StreamItem:
 
 
 def _sum(usages: list[Usage]) -> Usage:
-    """The usage of all prompts together."""
+    """The total usage of all prompts."""
     if len(usages) == 1:
         return usages[0]
     return usage_of(

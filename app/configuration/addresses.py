@@ -1,4 +1,4 @@
-"""Addresses of upstreams: which can be used at all, and which lead back to this very server."""
+"""Validates addresses of upstreams: which are usable, and which point back to this server itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def fault_of(url: str) -> str | None:
-    """What is wrong with the address of an upstream, in words that follow its place; None: nothing."""
+    """What is wrong with the address of an upstream, as a phrase that follows the name of its key; None: nothing."""
     try:
         parts = URL(url)
-    except (ValueError, IndexError):  # the latter of "http://]"
+    except (ValueError, IndexError):  # IndexError for "http://]"
         return f"must be an address, {_EXAMPLE}."
     if parts.scheme not in ("http", "https") or not parts.host:
         return f"must be an address that begins with http:// or https://, {_EXAMPLE}."
@@ -36,11 +36,11 @@ def fault_of(url: str) -> str | None:
 
 
 def refuse_own(configuration: Configuration, listening: Iterable[object]) -> None:
-    """Do nothing when no upstream is this server itself. ``listening`` are the addresses that it listens on, as pairs
-    of host and port; paths of sockets are of no interest. Names are looked up, so this belongs to the start.
+    """Validate that no upstream is this server itself. ``listening`` are the addresses that it listens on, as pairs of
+    host and port; socket paths are ignored. This resolves host names, so call it only at startup.
 
     Raises:
-        ConfigurationError: one is: a request would go round in circles.
+        ConfigurationError: an upstream is this server; a request would loop.
     """
     own = [(str(at[0]), int(at[1])) for at in listening if isinstance(at, tuple) and len(at) >= 2 and at[1]]
     for entry in configuration.entries:
@@ -65,7 +65,7 @@ def _same_host(host: str, listened: Iterable[str]) -> bool:
         elif targets & mine or (_has_localhost(targets) and _has_localhost(mine)):
             return True
         elif any(target.is_unspecified for target in targets) and _has_localhost(mine):
-            return True  # to connect to 0.0.0.0 is to connect to localhost
+            return True  # connecting to 0.0.0.0 connects to localhost
     return False
 
 
@@ -77,7 +77,7 @@ def _addresses(host: str) -> set[IpAddress]:
     try:
         found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return set()  # not known yet; it may come up later
+        return set()  # cannot be resolved yet; it may be later
     addresses: set[IpAddress] = set()
     for *_, place in found:
         address = ipaddress.ip_address(str(place[0]).partition("%")[0])
@@ -87,7 +87,7 @@ def _addresses(host: str) -> set[IpAddress]:
 
 
 def _is_here(address: IpAddress) -> bool:
-    """Whether an address is one of this machine's: only those can be bound to."""
+    """Whether an address belongs to this machine: only such addresses can be bound."""
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

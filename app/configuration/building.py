@@ -1,4 +1,4 @@
-"""The engines that a configuration asks for, and the model processes that they need."""
+"""Builds the engines that a configuration describes, and lists the model processes that they need."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from .model_file import ServedModel, served_model
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """``engine`` answers for all models, ``served`` are the model processes that it needs, in their order. ``limiters``
-    keep load off the models. ``extra`` are the parameters beyond the API's that some model takes. ``warns``: some
-    model has the policy to go on without what it cannot honour."""
+    """The engines that were built. ``engine`` answers for all models, ``served`` are the model processes that it needs,
+    in order. ``limiters`` limit the load on the models. ``extra`` are the parameters beyond the API that any of the
+    models accepts. ``warns``: at least one model has the policy ``warn``, which leaves out what it cannot honour."""
 
     engine: Engine
     served: tuple[ServedModel, ...]
@@ -46,7 +46,7 @@ def build(configuration: Configuration, settings: Settings) -> Built:
     """Build engines, none of them started.
 
     Raises:
-        ConfigurationError: a model file, or what is said of a model, cannot be used.
+        ConfigurationError: a model file, or the configuration of a model, cannot be used.
     """
     engines: list[Engine] = []
     served: list[ServedModel] = []
@@ -75,7 +75,7 @@ def served_models(configuration: Configuration, settings: Settings) -> tuple[Ser
 
 
 def upstream_options(entry: Entry) -> UpstreamOptions:
-    """How the upstream of a model is reached."""
+    """The options for connecting to the upstream of a model."""
     keys = entry.keys
     return UpstreamOptions(
         name=entry.id,
@@ -92,7 +92,7 @@ def upstream_options(entry: Entry) -> UpstreamOptions:
 
 
 def _described(model: Model, entry: Entry) -> Model:
-    """A model with what a configuration says of it."""
+    """A model with its configured properties."""
     keys = entry.keys
     return replace(
         model,
@@ -116,7 +116,7 @@ def _bounds(entry: Entry, settings: Settings) -> Bounds:
 
 
 def _llama(served: ServedModel, model: Model, number: int, settings: Settings) -> Engine:
-    """The engine of the server's model process with a number. ``model`` is what is said of it."""
+    """The engine for the model process with this number. ``model`` is its description."""
     if served.options.embeds:
         return LlamaEmbedder(model, address=partial(address_from_environment, number))
     return LlamaEngine(
@@ -173,12 +173,12 @@ def _listing(entry: Entry) -> Engine:
 
 
 def _recognising(entry: Entry, model: Model, name: str, replicas: Replicas, recognition: Recognition) -> Engine:
-    """The engine of a model whose servers are recognised. ``name`` is what they call it."""
+    """The engine of a model whose servers' dialect is detected. ``name`` is the model's name on the servers."""
 
     def describe(kind: str, met: Met) -> UpstreamModel:
         length = entry.keys.context_length or met.lengths.get(name)
         upstream = _upstream_model(entry, with_length(as_served(model, kind), length), name)
-        # Each kind has extra parameters of its own, of which some were asked for.
+        # Each kind of server has its own extra parameters; keep those that are configured.
         extra = upstream.model.extra_parameters & KINDS[kind].extra_parameters
         return replace(upstream, model=replace(upstream.model, extra_parameters=extra))
 
@@ -186,7 +186,7 @@ def _recognising(entry: Entry, model: Model, name: str, replicas: Replicas, reco
 
 
 def _upstream_model(entry: Entry, model: Model, name: str) -> UpstreamModel:
-    """A model that its upstream calls by a name, with what a configuration says of it."""
+    """A model with the name that its upstream uses, and its configured properties."""
     keys = entry.keys
     added, removed = frozenset(keys.capabilities.add), frozenset(keys.capabilities.remove)
     model = replace(
@@ -203,5 +203,5 @@ def _upstream_model(entry: Entry, model: Model, name: str) -> UpstreamModel:
 
 
 def _time_of(source: str) -> int:
-    """When a configuration was written, in Unix seconds: since then there is what it describes."""
+    """When a configuration was last changed, in Unix seconds; used as the creation time of its models."""
     return int(Path(source).stat().st_mtime)

@@ -1,4 +1,4 @@
-"""All that models can do, in the words of a configuration."""
+"""All capabilities and operations of models, by the names that a configuration uses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..jsontypes import Json
 
 CAPABILITIES = OF_CHATS | OF_TEXTS | OF_EMBEDDINGS
 
-# With the operations, of which a model may have some alone.
+# Includes the operations, because a model may support only some of them.
 NAMES = CAPABILITIES | OPERATIONS
 
 _TABLES = {table.operation: table for table in (CHAT, TEXT, EMBEDDING)}
-# What a table cannot tell, for it depends on the form of a value.
+# Checks that a table of parameters cannot express, because they depend on the form of a value.
 _ABLE = {COMPLETIONS: able_to_go_on, EMBEDDINGS: able_to_embed}
 
 

@@ -1,4 +1,4 @@
-"""The chat template that a configuration names for a model: a file of Jinja, or one that llama.cpp has a name for."""
+"""The chat template that a configuration names for a model: a Jinja file, or a template built into llama.cpp."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 
-# llama.cpp takes any other name for the text of a template.
+# llama.cpp would read any other name as the text of a template.
 CHATML = "chatml"
 
-# It is handed over on a command line, of which Linux allows 128 KiB after all is escaped.
+# The template is passed as a command-line argument, which Linux limits to 128 KiB, measured after escaping.
 _MOST_BYTES = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """The template in force. ``text`` is its Jinja, or `CHATML`; None: there is none. ``told`` says where it comes
-    from, and ``instead`` where another one is given."""
+    """The template in use. ``text`` is its Jinja source, or `CHATML`; None: there is none. ``told`` says in messages
+    where it comes from, and ``instead`` which key or setting names another one."""
 
     text: str | None
     told: str
@@ -25,10 +25,10 @@ class ChatTemplate:
 
 
 def read_template(named: str) -> str:
-    """The text of a template: that of the file with this path, or `CHATML` itself.
+    """The text of a template: the content of the file with this path, or `CHATML` itself.
 
     Raises:
-        ConfigurationError: the file cannot be read, is empty, too long or no text.
+        ConfigurationError: the file cannot be read, is empty, too long or not text.
     """
     if named == CHATML:
         return named

@@ -1,4 +1,4 @@
-"""What is served: what the configuration file says, or without one what the settings say."""
+"""Determines what is served: by the configuration file, or without one by the settings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..settings import Settings, variable
 from .keys import Configuration, Entry, ModelKeys
 from .loading import anchored, checked_upstream, load
 
-# Settings that say which model is served.
+# Settings that select the served model.
 _UPSTREAM = ("upstream_url", "upstream_api_key", "upstream_dialect")
 _MODEL = (
     *("engine", "model", "mmproj", "chat_template", "model_id"),
     *("model_context", "model_threads", "model_slots", "echo_delay", "echo_calls_tools"),
 )
 
-# The settings that stand in for keys of a model.
+# The settings that replace keys of a model if there is no configuration file.
 _SETTINGS_OF_KEYS = {
     "path": "PARLEY_MODEL",
     "mmproj": "PARLEY_MMPROJ",
@@ -35,7 +35,7 @@ _SETTINGS_OF_KEYS = {
 
 
 def chosen(settings: Settings, environ: Mapping[str, str] = os.environ) -> Configuration:
-    """What is to be served. Nobody on the network is asked.
+    """The configuration to serve. This sends no network requests.
 
     Raises:
         ConfigurationError: the file or a setting cannot be used, or they contradict each other.
@@ -57,7 +57,7 @@ def chosen(settings: Settings, environ: Mapping[str, str] = os.environ) -> Confi
 
 
 class _OfSettings(Entry):
-    """An entry whose keys are settings."""
+    """An entry whose keys come from settings."""
 
     __slots__ = ()
 
@@ -100,7 +100,7 @@ def _local(settings: Settings) -> Entry:
 
 
 def _refuse(settings: Settings, names: Iterable[str], rule: str) -> None:
-    """Refuse the settings among some that are not left as they are by default."""
+    """Refuse those of the named settings that differ from their defaults."""
     usual = Settings()
     for name in names:
         if getattr(settings, name) != getattr(usual, name):

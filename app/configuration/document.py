@@ -1,4 +1,4 @@
-"""The document to serve and the handlers of its operations, as the settings name them."""
+"""The document to serve and the handlers of its operations, as named by the settings."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ OWN_HANDLERS = "app.handlers"
 
 
 def contract_path(settings: Settings) -> Path:
-    """The document to serve: the user's, or the one that ships."""
+    """The path of the document to serve: the user's, or the bundled one."""
     return own_contract() if settings.spec is None else settings.spec
 
 
 def own_contract() -> Path:
-    """The document that ships, in the checkout or in the installed package."""
+    """The path of the bundled document, in the checkout or in the installed package."""
     here = Path(__file__).parents[1]
     installed = here / "openapi" / "openapi.yaml"
     return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
 
 
 def handlers_of(settings: Settings) -> Handlers:
-    """Where the settings have handlers looked for: the user's packages, then ours.
+    """The handlers that the settings select: those in the user's packages first, then ours.
 
     Raises:
         ConfigurationError: a package cannot be imported.

@@ -1,4 +1,4 @@
-"""The configuration file as it was written: TOML, YAML or JSON."""
+"""Reads the raw configuration file: TOML, YAML or JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BYTES = 4 << 20
 
 
 class _Loader(YamlLoader):
-    """YAML in which no key stands twice: one of the two would be ignored."""
+    """A YAML loader that refuses duplicate keys: one of the two would be ignored."""
 
 
 def _mapping(loader: Any, node: Any) -> Any:
@@ -28,10 +28,11 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """What a configuration file holds.
+    """The content of a configuration file.
 
     Raises:
-        ConfigurationError: it cannot be read, or is not what its ending says; the message quotes none of it.
+        ConfigurationError: it cannot be read, or is not in the format of its file extension; the message quotes none of
+            its content.
     """
     try:
         with path.open("rb") as file:

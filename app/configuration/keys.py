@@ -1,6 +1,6 @@
-"""Every key of the configuration file, typed, with its default and what it does.
+"""Every key of the configuration file, with its type, its default and what it does.
 
-The table in docs/settings.md is held against this one by a test. `app.tables` reads a file into these classes.
+A test compares the table in docs/settings.md with this one. `app.tables` reads a file into these classes.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ Bytes = Annotated[int, Meta(ge=1024)]
 HeaderValue = Annotated[str, Meta(pattern=r"\A[ -~]*\Z", description="a text of printable ASCII")]
 HealthPath = Annotated[str, Meta(pattern=r"\A(/|\Z)", description="a path that begins with a slash, or empty")]
 
-# Marks keys that may stand in ``defaults`` too.
+# Marks keys that are also allowed in ``defaults``.
 COMMON = object()
 
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """Marks a key that only these engines know."""
+    """Marks a key that only these engines support."""
 
     engines: tuple[Engine, ...]
 
@@ -39,7 +39,7 @@ UPSTREAM = For(("upstream",))
 
 
 class CapabilityKeys(Table, frozen=True, kw_only=True):
-    """What a model can do besides what its dialect says, and what of that it cannot."""
+    """Capabilities that a model has in addition to those of its dialect, and those of its dialect that it lacks."""
 
     add: Annotated[Names, "Capabilities that the upstream has beyond those of its dialect."] = ()
     remove: Annotated[Names, "Capabilities of the dialect that the upstream lacks."] = ()
@@ -176,25 +176,26 @@ class ModelKeys(Table, frozen=True, kw_only=True):
 
 
 class FileKeys(Table, frozen=True, kw_only=True):
-    """The file as a whole. Tables of models are read with the defaults put in."""
+    """The whole file. The table of each model is read after the defaults are merged into it."""
 
     defaults: Annotated[Mapping[str, Any], "Keys for all models that do not say otherwise."] = {}
     models: Annotated[Mapping[str, dict[str, Any]], "The models, by their ids."] = {}
 
 
 def engines_of(f: FieldInfo) -> tuple[Engine, ...]:
-    """The engines that know a key."""
+    """The engines that support a key."""
     return next((note.engines for note in f.type.__metadata__ if isinstance(note, For)), ENGINES)
 
 
 def is_common(f: FieldInfo) -> bool:
-    """Whether a key may stand in ``defaults`` too."""
+    """Whether a key is also allowed in ``defaults``."""
     return COMMON in f.type.__metadata__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A model of a configuration. ``at`` is where its keys stand, for messages; `ModelKeys` says the rest."""
+    """A model of a configuration. ``at`` is the path of its keys in the file, for messages; see `ModelKeys` for the
+    keys."""
 
     id: str
     at: str
@@ -202,17 +203,17 @@ class Entry:
     keys: ModelKeys
 
     def told(self, key: str) -> str:
-        """Where one of its keys stands, for messages."""
+        """The file and path of one of its keys, for messages."""
         return f"{self.source}: {self.at}.{key}"
 
     def fail(self, key: str, rule: str) -> ConfigurationError:
-        """The error for one of its keys."""
+        """The error to raise for one of its keys."""
         return ConfigurationError(f"{self.told(key)} {rule}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What is served: ``models``; or, where the upstream says which there are, ``listed`` of its own."""
+    """What is served: ``models``; or, if the upstream itself lists its models, the entry ``listed``."""
 
     models: tuple[Entry, ...] = ()
     listed: Entry | None = None

@@ -1,4 +1,4 @@
-"""From a configuration file to the models that are served, with what must hold between its keys."""
+"""Loads the served models from a configuration file, and validates its keys, including how they combine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .variables import filled
 
 _LONGEST_ID = 200
 _KEYS = ("key", "key_env", "key_file")
-# Fields of the body that are what a request is.
+# Fields of the body that always come from the request itself.
 _OF_REQUESTS = frozenset({"model", "messages", "stream", "stream_options", "n"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
 _OUR_HEADERS = ("host", "connection", "content-length", "content-type", "transfer-encoding", "accept-encoding")
@@ -38,7 +38,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
     """Read a configuration file.
 
     Raises:
-        ConfigurationError: it cannot be read, or something in it cannot be used.
+        ConfigurationError: the file cannot be read, or something in it cannot be used.
     """
     fail = partial(_error, file)
     written = read_file(file)
@@ -48,7 +48,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
     for name in content.defaults:
         if name in _MODEL_KEYS and not is_common(_MODEL_KEYS[name]):
             raise fail(f"defaults.{name}", "is a key of a model, not one for all: say it of each.")
-    # Any engine will do to check the others by.
+    # The other keys of the defaults are validated with an arbitrary engine.
     read(ModelKeys, {"engine": "echo", **content.defaults}, fail, at="defaults")
     _check_keys(fail, content.defaults, written.get("defaults", {}), "defaults")
     entries = []
@@ -69,7 +69,8 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
 
 
 def anchored(named: str | None, folder: Path) -> str | None:
-    """What names a file or something else: a relative path begins at ``folder`` then, other names stay as they are."""
+    """Resolve a value that names a file or something else: a relative path is joined to ``folder``, other names stay as
+    they are."""
     if named is None or named == CHATML or is_name(named):
         return named
     return str(folder / os.path.expanduser(named))
@@ -89,7 +90,8 @@ def _check_keys(fail: Fail, values: Mapping[str, Any], written: Mapping[str, Any
 
 
 def _with_defaults(fail: Fail, own: Mapping[str, Any], defaults: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """The keys of a model with the defaults that its engine knows, which must know all of its own."""
+    """The keys of a model, merged with the defaults that its engine supports. The engine must support all of the
+    model's own keys."""
     engine = own.get("engine")
     if engine not in ENGINES:
         return {**own}
@@ -101,7 +103,7 @@ def _with_defaults(fail: Fail, own: Mapping[str, Any], defaults: Mapping[str, An
                 f"is a key for the engine {' or '.join(engines_of(_MODEL_KEYS[name]))}, and this model's is {engine}. "
                 "Leave it out, or change the engine.",
             )
-    # A model's own way to name its key takes the place of the usual one.
+    # If a model names its API key itself, in any of the three ways, this replaces the default.
     unwanted = foreign.union(_KEYS if any(name in own for name in _KEYS) else ())
     values = {**{name: value for name, value in defaults.items() if name not in unwanted}, **own}
     for name in ("timeouts", "headers"):
@@ -120,10 +122,10 @@ def _check_lists(entry: Entry) -> None:
 
 
 def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
-    """An upstream with its key, wherever that comes from, once what its keys must be to each other is checked.
+    """Validate how the keys of an upstream combine, and return the entry with its API key, from whichever source.
 
     Raises:
-        ConfigurationError: they cannot be used.
+        ConfigurationError: the keys cannot be used.
     """
     keys, fail = entry.keys, entry.fail
     if not keys.base_urls:

@@ -1,4 +1,4 @@
-"""What a model file amounts to: the model that it is, and how its process is to be run."""
+"""Derives from a model file the description of the model and how to run its process."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _MORE_CONTEXT = (
     "context, served with PARLEY_MODEL=smollm2."
 )
 _LONGEST_DEFAULT_CONTEXT = 8192
-# All of a text is read in one step, whose memory grows with the square of its length.
+# A text to embed is processed in one step, whose memory grows with the square of the text's length.
 _LONGEST_DEFAULT_TEXT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model file with all that serving it needs."""
+    """A model file with everything that is needed to serve it."""
 
     model: Model
     options: ChildOptions
@@ -44,12 +44,12 @@ class ServedModel:
 
     @property
     def launch(self) -> Launch:
-        """What its process is to be launched as."""
+        """How to launch its process."""
         return Launch(self.options, self.model.fingerprint)
 
     @property
     def remark(self) -> str | None:
-        """What an operator should know of the model, in a sentence."""
+        """What an operator should know about the model, as a sentence; None: nothing."""
         if self.template.text is not None or self.options.embeds:
             return None
         return (
@@ -59,12 +59,12 @@ class ServedModel:
 
 
 def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
-    """What the model file of an entry amounts to; what the entry leaves open is what suits the file. Pulled models are
+    """Read the model file of an entry; keys that the entry does not set are chosen to suit the file. Pulled models are
     in ``state``, the folder of the server's state.
 
     Raises:
-        ConfigurationError: a file is missing, cut off or not a GGUF file, a projector does not fit the model, a chat
-            template cannot be read, or a parameter is let through that llama.cpp does not know.
+        ConfigurationError: a file is missing, truncated or not a GGUF file, a projector does not fit the model, a chat
+            template cannot be read, or an extra parameter is not known to llama.cpp.
     """
     asked, told = entry.keys, entry.told
     check_extra(asked.extra_parameters, LLAMA_PARAMETERS, told("extra_parameters"))
@@ -81,7 +81,7 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
     bundled = asked.path is None
     usual = _LONGEST_DEFAULT_TEXT if file.embeds else _LONGEST_DEFAULT_CONTEXT
     context = asked.context_length or min(trained, usual)
-    # More threads than cores wait for each other; the bundled model is too small to gain from a second one.
+    # More threads than cores would wait for each other; the bundled model is too small to gain from a second thread.
     threads = asked.threads or (1 if bundled else usable_cores())
     if context * asked.slots >= 2**31:
         raise ConfigurationError(
@@ -89,7 +89,8 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
             "count."
         )
     status = path.stat()
-    # What the text for a seed depends on: the weights, told by size and time, how they are computed, and by what.
+    # Everything that the text for a seed depends on: the weights (identified by file size and time), how they are
+    # computed, and the version of llama.cpp.
     basis: tuple[object, ...] = (
         path.name,
         status.st_size,
@@ -133,7 +134,7 @@ def served_model(entry: Entry, state: Path = Path()) -> ServedModel:
 
 
 def _template(entry: Entry, file: gguf.GgufFile) -> ChatTemplate:
-    """The chat template that an entry names; else the file's own."""
+    """The chat template that an entry names, or else the one in the model file."""
     named, told = entry.keys.chat_template, entry.told("chat_template")
     if named is None:
         return ChatTemplate(file.chat_template or None, f"The chat template of {file.path}", told)
@@ -170,13 +171,14 @@ def _senses(projector: gguf.GgufFile | None) -> frozenset[str]:
 
 
 def usable_cores() -> int:
-    """The processor cores that this process may use: by affinity, and by a container's quota (cgroup v2)."""
+    """The number of processor cores that this process may use, by CPU affinity and the container's quota (cgroup
+    v2)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         cores = min(cores, -(-int(quota) // int(period)))
     except (OSError, ValueError):
-        pass  # no quota, or another system
+        pass  # no quota, or not Linux with cgroup v2
     return max(cores, 1)
 
 

@@ -1,4 +1,4 @@
-"""What answers, as the settings have it, for the application and for commands."""
+"""Builds the engine that the settings describe, for the application and for commands."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .building import Built
 from .building import build as build_engines
 from .chosen import chosen
 
-# How long a command waits for an upstream to say which models it has, and how often it looks, in seconds.
+# How long a command waits for an upstream to list its models, and how often it checks, in seconds.
 _ASK_SECONDS = 10.0
 _PAUSE = 0.02
 
 
 def engine_of(settings: Settings) -> Built:
-    """What answers, as the configuration or the settings ask for it; where mocks answer everything an engine that
-    nobody asks, without a model file.
+    """Build the engine that the configuration or the settings describe. If mocks answer everything, return an engine
+    that gets no requests and needs no model file.
 
     Raises:
-        ConfigurationError: the configuration cannot be used, or what it names.
+        ConfigurationError: the configuration, or something that it names, cannot be used.
     """
     if settings.mock == "all":
         return built_of(EchoEngine())
@@ -31,16 +31,16 @@ def engine_of(settings: Settings) -> Built:
 
 
 def built_of(engine: Engine) -> Built:
-    """An engine that was not configured."""
+    """Wrap an engine that does not come from a configuration."""
     extra = frozenset(name for model in engine.models for name in model.extra_parameters)
     return Built(engine, (), Limiters(), extra, any(model.unsupported == "warn" for model in engine.models))
 
 
 def known_models(settings: Settings) -> tuple[Model, ...]:
-    """The models that are served, for commands: an upstream that has to say which it has, or what it is, is asked.
+    """The served models, for commands. If the models or the dialect are known only to the upstream, it is queried.
 
     Raises:
-        ConfigurationError: as `engine_of`, or the upstream does not say.
+        ConfigurationError: as `engine_of`, or the upstream does not list its models.
     """
     engine = engine_of(settings).engine
     models = engine.models

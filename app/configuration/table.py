@@ -1,4 +1,4 @@
-"""The keys of the configuration file as a table in Markdown, for the documentation and the command line."""
+"""The keys of the configuration file as a Markdown table, for the documentation and the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from .keys import ENGINES, ModelKeys, engines_of, is_common
 
 
 def keys_table() -> str:
-    """A row for each key of a model, with its engine and default. A star marks those that may stand in ``defaults``."""
+    """A row for each key of a model, with its engine and default. A star marks keys that are allowed in
+    ``defaults``."""
     rows = ["| Key | Engine | Default | What it does |", "| --- | --- | --- | --- |"]
     for f in fields(ModelKeys):
         kind = base_type(f.type)

@@ -1,4 +1,4 @@
-"""Tries the chat templates of models before the models are loaded."""
+"""Tests the chat templates of models before the models are loaded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .model_file import BUNDLED_MODEL, ServedModel
 
 
 def try_templates(models: Iterable[ServedModel]) -> None:
-    """Do nothing when llama.cpp can use the chat template of each model. Each takes a tenth of a second; the bundled
-    model's own is known to work.
+    """Validate that llama.cpp can use the chat template of each model. Each test takes a tenth of a second; the bundled
+    model's own template is known to work.
 
     Raises:
-        ConfigurationError: one cannot be used; the message says whose, and why.
+        ConfigurationError: a template cannot be used; the message says which model's, and why.
     """
     verdicts: dict[str, str | None] = {}
     for served in models:

@@ -1,4 +1,4 @@
-"""Fills in ``${NAME}`` in the texts of a configuration file by variables of the environment."""
+"""Replaces ``${NAME}`` in the strings of a configuration file by environment variables."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _VARIABLE = re.compile(r"\$(?:(\$\{)|\{([A-Za-z_][A-Za-z0-9_]*)\}|(\{))")
 
 
 def filled(value: object, environ: Mapping[str, str], fail: Fail, at: str = "") -> object:
-    """A value with the variables filled in, in all texts within it; ``$${`` stands for ``${``. ``at`` is its place, for
-    ``fail``.
+    """A value with the variables replaced in all nested strings; ``$${`` stands for ``${``. ``at`` is the value's path,
+    for ``fail``.
 
     Raises:
-        ConfigurationError: a variable is not set, or there is a value that JSON does not have.
+        ConfigurationError: a variable is not set, or a value has a type that JSON does not have.
     """
     if isinstance(value, str):
         return _VARIABLE.sub(lambda match: _found(match, environ, fail, at), value)

@@ -1,4 +1,4 @@
-"""Every parameter of a request for embeddings, as `app.chat.parameters` has those of a chat."""
+"""Every parameter of an embeddings request, as `app.chat.parameters` lists those of a chat."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ CAPABILITIES = EMBEDDING.capabilities | {TOKENS}
 
 
 def able(request: Json, model: Model) -> bool:
-    """Whether a model can be given the texts of a request."""
+    """Whether a model accepts the input of a request."""
     return takes(request["input"], model)

@@ -1,4 +1,4 @@
-"""Every property of an answer with embeddings, as `app.chat.produced` has those of a completion."""
+"""Every property of an embeddings answer, as `app.chat.produced` lists those of a completion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The domain of embeddings: models, policy, load and fallbacks are those of the chat."""
+"""The domain of embeddings: models, policy, load and fallbacks are shared with the chat domain."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from ..jsontypes import Json
 from .parameters import EMBEDDING, able
 from .vectors import as_base64, as_numbers, length_of
 
-# Numbers of an answer. What is checked and written number by number keeps everybody else waiting; base64 does not.
+# The maximum of numbers in an answer. Numbers are validated and written one by one, which blocks the event loop for all
+# other requests; base64 does not.
 MOST_NUMBERS = 1 << 20
 
 _MANY = 128
 
 
 class Embeddings(Chat):
-    """As `Chat`, of embeddings: `embed` instead of completions. In a call's request ``input`` is a list of texts, or of
-    lists of tokens.
+    """As `Chat`, for embeddings: `embed` instead of completions. In a call's request ``input`` is a list of texts or of
+    token lists.
 
-    ``packs``: the document has a form for vectors in base64. Where another author's has none, as OpenAI's own has not,
-    they are given as numbers, which OpenAI's SDKs read too, and the parameter is named as not honoured.
+    ``packs``: the document allows vectors in base64. If another author's document does not (OpenAI's own does not),
+    vectors are returned as numbers, which OpenAI's SDKs read too, and the parameter is named as not honoured.
     """
 
     table = EMBEDDING
@@ -61,7 +62,7 @@ class Embeddings(Chat):
         return 1
 
     async def embed(self, call: Call) -> Json:
-        """The answer with the vectors. Where another model answers instead, the call becomes that one's.
+        """The answer with the vectors. If another model answers instead, the call is switched to that model.
 
         Raises:
             ApiError: the engine refuses the request or cannot answer.
@@ -76,7 +77,7 @@ class Embeddings(Chat):
                 fallbacks.next(error)
                 continue
             call.log["tokens"] = made.tokens
-            # Vector by vector beside the event loop, where there are many.
+            # Many vectors are converted in a thread, so that they do not block the event loop.
             return _answer(made, call) if len(made.vectors) < _MANY else await asyncio.to_thread(_answer, made, call)
 
 

@@ -1,4 +1,4 @@
-"""Vectors in the two forms of the API: numbers, and 32-bit floats in base64, the low byte first."""
+"""Vectors in the API's two formats: numbers, and little-endian 32-bit floats in base64."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def as_numbers(vector: Vector) -> list[float]:
 
 
 def as_base64(vector: Vector) -> str:
-    """A vector as a text."""
+    """A vector as base64 text."""
     data = vector if isinstance(vector, bytes) else struct.pack(f"<{len(vector)}f", *vector)
     return base64.b64encode(data).decode()
 
 
 def length_of(vector: Vector) -> int:
-    """How many numbers a vector has."""
+    """The number of dimensions of a vector."""
     return len(vector) // 4 if isinstance(vector, bytes) else len(vector)

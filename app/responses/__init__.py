@@ -1,2 +1,2 @@
-"""The newer way to ask a model, over the chat domain: a request becomes a chat request, and what the model gives
-becomes items and events. Nothing is kept from one request to the next."""
+"""The Responses API, built on the chat domain: a request becomes a chat request, and the model's output becomes items
+and events. No state is kept between requests."""

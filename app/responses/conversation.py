@@ -1,7 +1,7 @@
-"""Reads the items of an input as the messages of a conversation.
+"""Converts the items of an input to the messages of a conversation.
 
-What the model gave in one turn is several items, thoughts, messages and calls, and one message of a chat: they are put
-together until something of another's follows.
+The model's output of one turn is several items (reasoning, messages and calls) but a single chat message: consecutive
+items of the model are merged until an item of another author follows.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..jsontypes import Json
 from .namespaces import joined
 from .places import Places
 
-# An id that a client sent is named in the error; this much of it.
+# An error quotes at most this many characters of an id that a client sent.
 _LONGEST_ID = 64
 
 
 def messages_of(body: Json, places: Places) -> list[Json]:
-    """The messages that a request's instructions and input come to; ``places`` are told where each comes from.
+    """The messages for a request's instructions and input; ``places`` records where each of them comes from.
 
     Raises:
-        BadRequest: a part has no place in a message of its role, or a call and its output do not go together.
+        BadRequest: a part is not allowed in a message of its role, or a call and its output do not match.
     """
     conversation = _Conversation(places)
     if "instructions" in body:
@@ -41,7 +41,7 @@ def messages_of(body: Json, places: Places) -> list[Json]:
 
 @dataclass(slots=True)
 class _Turn:
-    """What the model gave in one turn, whose message is the last one."""
+    """The model's output of one turn; its message is the last one of the conversation."""
 
     message: Json
     thoughts: list[str] = field(default_factory=list)
@@ -53,10 +53,10 @@ class _Turn:
         return bool(self.words or self.refusals)
 
     def end(self) -> None:
-        """Put what was collected into the message."""
+        """Write the collected parts into the message."""
         calls = self.message.pop("tool_calls", None)
         words = "".join(self.words)
-        # A turn of thoughts alone says nothing, in words; one that calls or refuses needs none.
+        # A turn with reasoning alone has empty content; one with calls or a refusal needs no content.
         self.message["content"] = words or (None if calls or self.refusals else "")
         if self.thoughts:
             self.message["reasoning_content"] = "\n\n".join(self.thoughts)
@@ -71,7 +71,7 @@ class _Conversation:
         self.messages: list[Json] = []
         self._places = places
         self._turn: _Turn | None = None
-        # The ids of calls without an output, each with its place.
+        # The ids of calls that have no output yet, each with its path in the request.
         self._waiting: dict[str, str] = {}
 
     def read(self, item: Json, place: str) -> None:
@@ -92,7 +92,7 @@ class _Conversation:
             self.messages[-1]["content"] = self._parts(item, place)
 
     def add(self, message: Json, place: str, content: str | None = None) -> None:
-        """Add a message that comes from a place, and its content from another."""
+        """Add a message and record the path that it comes from, and the path of its content."""
         at = f"messages[{len(self.messages)}]"
         self._places.note(at, place)
         if content is not None:
@@ -100,7 +100,7 @@ class _Conversation:
         self.messages.append(message)
 
     def close(self) -> None:
-        """Nothing follows."""
+        """End the conversation: no more items follow."""
         self._end_turn()
         self._refuse_waiting()
 
@@ -112,7 +112,7 @@ class _Conversation:
             self._turn = None
 
     def _open(self, place: str, *, again: bool) -> _Turn:
-        """The turn to go on with; ``again``: what has spoken before was another one, unless it has called too."""
+        """The turn to continue. ``again``: a turn that already has text is ended first, unless it has open calls."""
         if again and self._turn is not None and self._turn.has_spoken and not self._waiting:
             self._end_turn()
         if self._turn is None:

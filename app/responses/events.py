@@ -1,11 +1,11 @@
-"""Writes the chunks of a completion as the events of a response's stream: a state machine without I/O.
+"""Converts the chunks of a completion to the events of a response's stream: a state machine without I/O.
 
     created, in_progress
-      thoughts, a message, calls: each an item that is added, filled by deltas, and done
+      reasoning, a message, calls: each is an item that is added, filled by deltas, and done
     completed, incomplete or failed
 
-Thoughts and messages follow each other, and the next one ends the one before. Calls are told apart by their index and
-may be filled side by side; they end together.
+Reasoning and messages are sequential: the next item ends the previous one. Calls are distinguished by their index and
+may be filled concurrently; they end together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Part:
     logprobs: list[Json] = field(default_factory=list)
 
     def whole(self, *, empty: bool = False) -> Json:
-        """The part so far, or as it began."""
+        """The part so far; ``empty``: as it was at its beginning."""
         text = "" if empty else "".join(self.text)
         if self.kind == "refusal":
             return {"type": "refusal", "refusal": text}
@@ -50,8 +50,8 @@ class _Part:
 
 @dataclass(slots=True)
 class _Item:
-    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``; ``tool`` what
-    is told of the tool that is called."""
+    """An item that is being filled. ``kind`` is ``reasoning``, ``message``, ``function`` or ``custom``; ``tool`` has
+    the item's fields that name the called tool."""
 
     kind: str
     id: str
@@ -81,8 +81,9 @@ _CALLS = {
 
 
 class ResponseWriter:
-    """The events of one response: each chunk of the completion goes to `feed`, and `end` or `fail` is called after the
-    last. ``begun``: there have been events. ``sent`` is how many of them have been, as who sends them says."""
+    """Writes the events of one response: pass each chunk of the completion to `feed`, and call `end` or `fail` after
+    the last. ``begun``: events have been created. ``sent`` is how many of them have been sent; the sender updates
+    it."""
 
     def __init__(self, asked: Asked) -> None:
         self.begun = False
@@ -103,12 +104,12 @@ class ResponseWriter:
         return [*self._feed(chunk)]
 
     def end(self) -> list[Json]:
-        """The last events of an answer that has ended."""
+        """The last events of a finished answer."""
         return [*self._end()]
 
     def fail(self, error: ApiError) -> list[Json]:
-        """What may be the last event of an answer that fails after its beginning: with what was complete by then, and
-        without it. Its number follows that of the last event that was sent."""
+        """Two candidates for the last event of an answer that fails after its beginning: one with the items completed
+        so far, one without them. Their number follows that of the last event sent."""
         if not self.begun:
             return []
         code = "server_error"
@@ -133,7 +134,7 @@ class ResponseWriter:
             self._response = frame(self._asked, chunk)
             yield self._event("response.created", response=self._response)
             yield self._event("response.in_progress", response=self._response)
-        # An engine may tell it late.
+        # An engine may report it late.
         self._response = {**self._response, "service_tier": chunk.get("service_tier")}
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk["choices"]:
@@ -204,7 +205,7 @@ class ResponseWriter:
         return self._open
 
     def _close(self, status: str = "completed") -> Iterator[Json]:
-        """End all items that are open; ``status`` is that of the last of them."""
+        """End all open items; ``status`` is the status of the last one."""
         calls = [*self._calls.values()]
         yield from self._close_open("completed" if calls else status)
         for item in calls:
@@ -216,7 +217,7 @@ class ResponseWriter:
         self._calls.clear()
 
     def _close_open(self, status: str = "completed") -> Iterator[Json]:
-        """End the thoughts or the message that are open."""
+        """End the open reasoning or message item."""
         item, self._open = self._open, None
         if item is None:
             return
@@ -250,14 +251,14 @@ class ResponseWriter:
     def _end(self) -> Iterator[Json]:
         made = finished(self._response, self._reason, self._usage)
         if not self._calls and (self._open is None or self._open.kind == "reasoning") and not self._said():
-            # An answer of no words is an answer.
+            # An empty answer still needs a message item.
             yield from self._say_nothing()
         yield from self._close("incomplete" if made["status"] == "incomplete" else "completed")
         made["output"] = self._output()
         yield self._event(f"response.{made['status']}", response=made)
 
     def _said(self) -> bool:
-        """Whether there is an item that is no thought."""
+        """Whether there is an item other than reasoning."""
         return any(item["type"] != "reasoning" for item in self._done.values())
 
     def _say_nothing(self) -> Iterator[Json]:

@@ -1,7 +1,7 @@
-"""Tools in namespaces, as a chat has them, which knows none: each is a tool of its own, with both names in one.
+"""Converts tools in namespaces for the chat, which has no namespaces: each becomes a separate tool with a joined name.
 
-An agent that brings the tools of several servers puts them in namespaces, so that their names need not differ. A call
-comes back with the two names apart.
+An agent that combines the tools of several servers puts them in namespaces, so that tool names may repeat. A call is
+returned with the two names separate.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from ..errors import BadRequest
 from ..jsontypes import Json
 
-# The namespace and the name of each tool that is of one, by its name in the chat.
+# The namespace and the name of each tool in a namespace, by the tool's name in the chat.
 Namespaced = Mapping[str, tuple[str, str]]
 
 _BETWEEN = "__"
-# Characters of a tool's name, as for those that are in no namespace.
+# The longest name of a tool in characters, the same as for tools without a namespace.
 LONGEST = 64
 
 
 def joined(namespace: str, name: str, place: str) -> str:
-    """The name that a tool of a namespace has in the chat. ``place`` is where its own name stands.
+    """The name of a namespace's tool in the chat. ``place`` is the path of the tool's own name in the request.
 
     Raises:
-        BadRequest: both are too long together.
+        BadRequest: the joined name is too long.
     """
     both = f"{namespace}{_BETWEEN}{name}"
     if len(both) > LONGEST:
@@ -37,8 +37,8 @@ def joined(namespace: str, name: str, place: str) -> str:
 
 
 def member(namespace: Json, tool: Json, place: str) -> Json:
-    """A tool of a namespace as one that is of none: the model is told what the namespace is for, too. ``place`` is
-    where the tool stands.
+    """A namespace's tool as a tool without a namespace; its description includes that of the namespace. ``place`` is
+    the path of the tool in the request.
 
     Raises:
         BadRequest: as `joined`.
@@ -49,7 +49,7 @@ def member(namespace: Json, tool: Json, place: str) -> Json:
 
 
 def called(name: str, namespaced: Namespaced) -> Json:
-    """What an item tells of the tool that the chat calls by a name."""
+    """The fields of an item that identify the tool with this name in the chat."""
     if name not in namespaced:
         return {"name": name}
     namespace, own = namespaced[name]

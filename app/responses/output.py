@@ -1,4 +1,4 @@
-"""Writes what a model gave as items, and a completion as a response. There is no I/O in here."""
+"""Converts a model's output to items, and a completion to a response. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..jsontypes import Json
 from .namespaces import Namespaced, called
 from .request import Asked
 
-# Why an answer is incomplete, by the chat's reason for its end; with any other it is complete.
+# Why an answer is incomplete, by the chat's finish reason; with any other reason it is complete.
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
 def identity(kind: str) -> str:
-    """A new id with a prefix that tells what it is of."""
+    """A new id, prefixed with the kind of object."""
     return f"{kind}_{secrets.token_hex(16)}"
 
 
@@ -58,7 +58,7 @@ def frame(asked: Asked, made: Json) -> Json:
 
 
 def response(asked: Asked, completion: Json) -> Json:
-    """A whole response, made of a completion with one choice."""
+    """A whole response, built from a completion with one choice."""
     choice = completion["choices"][0]
     made = finished(frame(asked, completion), choice["finish_reason"], completion.get("usage"))
     cut = made["status"] == "incomplete"
@@ -67,7 +67,7 @@ def response(asked: Asked, completion: Json) -> Json:
 
 
 def finished(begun: Json, reason: str | None, usage: Mapping[str, Any] | None) -> Json:
-    """A response that has ended, by the chat's reason."""
+    """A finished response, with the status for the chat's finish reason."""
     why = _INCOMPLETE.get(reason or "")
     return {
         **begun,
@@ -81,7 +81,7 @@ def finished(begun: Json, reason: str | None, usage: Mapping[str, Any] | None) -
 def items(
     message: Mapping[str, Any], logprobs: Mapping[str, Any] | None, namespaced: Namespaced, *, cut: bool
 ) -> list[Json]:
-    """The items of a choice's message: thoughts, what is said, and calls. ``cut``: the last one ends too early."""
+    """The items of a choice's message: reasoning, message, and calls. ``cut``: the last item was cut off."""
     made: list[Json] = []
     if thoughts := message.get("reasoning_content"):
         made.append(reasoning(identity("rs"), thoughts))
@@ -102,7 +102,7 @@ def items(
 
 
 def reasoning(item: str, thoughts: str | None, status: str = "completed") -> Json:
-    """The item of thoughts; None: they have only begun."""
+    """A reasoning item; ``thoughts`` is None if it has only begun."""
     content = [] if thoughts is None else [{"type": "reasoning_text", "text": thoughts}]
     return {
         "id": item,
@@ -115,12 +115,12 @@ def reasoning(item: str, thoughts: str | None, status: str = "completed") -> Jso
 
 
 def said(item: str, parts: list[Json], status: str = "completed") -> Json:
-    """The item of a message."""
+    """A message item."""
     return {"id": item, "type": "message", "status": status, "role": "assistant", "content": parts}
 
 
 def output_text(text: str, logprobs: list[Json], annotations: Any = ()) -> Json:
-    """A part of a message that is text."""
+    """A text part of a message."""
     return {
         "type": "output_text",
         "text": text,
@@ -130,7 +130,7 @@ def output_text(text: str, logprobs: list[Json], annotations: Any = ()) -> Json:
 
 
 def function_call(item: str, call_id: str, tool: Json, arguments: str, status: str = "completed") -> Json:
-    """The item of a function's call. ``tool`` is what is told of the function, as by `called`."""
+    """A function call item. ``tool`` has the fields that identify the function, as returned by `called`."""
     return {
         "id": item,
         "type": "function_call",
@@ -142,7 +142,7 @@ def function_call(item: str, call_id: str, tool: Json, arguments: str, status: s
 
 
 def custom_call(item: str, call_id: str, tool: Json, text: str, status: str = "completed") -> Json:
-    """The item of a custom tool's call; ``tool`` as for `function_call`."""
+    """A custom tool call item; ``tool`` as for `function_call`."""
     return {
         "id": item,
         "type": "custom_tool_call",
@@ -161,7 +161,7 @@ def _call(call: Json, namespaced: Namespaced) -> Json:
 
 
 def log_prob(token: Mapping[str, Any]) -> Json:
-    """A token with its log probability and those of its alternatives."""
+    """A token with its log probability and its alternatives."""
     return {**_alternative(token), "top_logprobs": [_alternative(each) for each in token.get("top_logprobs") or ()]}
 
 

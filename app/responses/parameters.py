@@ -1,10 +1,9 @@
-"""Every parameter of a request for a response, nested ones too: what it becomes in the chat request, what else it does,
-or why it is refused.
+"""Every parameter of a Responses request, including nested ones: what it becomes in the chat request, what else it
+does, or why it is refused.
 
-What becomes a parameter of the chat request is honoured or refused as that is, by the model's own capabilities. What
-has no counterpart there takes effect here, or is refused for every model: for want of a state that the server keeps,
-and of tools that it runs. A test holds this table against the request schema of the contract; `app.responses.refusing`
-applies it.
+A parameter that becomes a chat parameter is honoured or refused like that one, by the model's capabilities. A parameter
+without a counterpart takes effect here, or is refused for every model, because this server keeps no state and runs no
+tools. A test compares this table with the request schema of the contract; `app.responses.refusing` applies it.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ResponseParameter:
-    """A row of the table, which has one of three fates.
+    """A row of the table, with one of three outcomes.
 
-    ``name`` is a path, ``[]`` standing for any item. ``chat`` is the path of what it becomes in the chat request,
-    ``effect`` says what it does otherwise, ``refused`` why it is refused and what to send instead, but for the values
-    that it ``takes``. ``always``: under the policy ``warn`` it is refused too, as without it the request is another
-    one. ``parts`` are the properties inside it that share its fate, as paths from it. ``carrier`` is how many steps
-    above it that begins which is left out with it. A name that ends in ``[]`` is no property: the row is about the
-    values in a list.
+    ``name`` is a path, in which ``[]`` stands for any item. ``chat`` is the path of its counterpart in the chat
+    request, ``effect`` says what it does otherwise, ``refused`` says why it is refused and what to send instead, except
+    for the values that it ``takes``. ``always``: it is refused under the policy ``warn`` too, because leaving it out
+    would change the request's meaning. ``parts`` are the nested properties that are handled like it, as paths relative
+    to it. ``carrier`` is how many levels above it the value is that is left out with it. A name that ends in ``[]`` is
+    not a property: the row is about the values in a list.
     """
 
     name: str
@@ -37,7 +36,7 @@ class ResponseParameter:
 
     @property
     def paths(self) -> Iterator[str]:
-        """The path of the parameter and those of its parts."""
+        """The paths of the parameter and of its parts."""
         yield self.name
         for part in self.parts:
             yield self.name + part if part.startswith("[]") else f"{self.name}.{part}"
@@ -45,7 +44,7 @@ class ResponseParameter:
 
 LOGPROBS = "message.output_text.logprobs"
 
-# What only a part can have that is refused for its type.
+# For properties of parts that are refused because of their type.
 WITH_ITS_PART = "left out with its part"
 
 _LABEL = "a label, for people and logs"
@@ -57,7 +56,7 @@ _P = ResponseParameter
 
 
 def _tool(at: str) -> tuple[ResponseParameter, ...]:
-    """The rows of a tool at a path."""
+    """The rows of a tool at a path of the request."""
     return (
         _P(f"{at}.name", "tools[].function.name"),
         _P(f"{at}.description", "tools[].function.description"),

@@ -1,4 +1,4 @@
-"""Which place of a request each place of the chat request comes from, so that an error names what the client sent."""
+"""Maps each path of the chat request to the path in the client's request, so that errors name what the client sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from ..errors import ApiError
 from .parameters import LOGPROBS
 
-# A path in quotes, as errors name one.
+# A quoted path, as it occurs in error messages.
 _QUOTED = re.compile(r"'([a-z_]\w*(?:\[\d+\]|\.\w+)*)'")
 _STEPS = re.compile(r"[^.\[\]]+|\[\d+\]")
 
@@ -26,23 +26,23 @@ _ALWAYS = {
 }
 
 
-# What to do about a parameter that has other values here than in the chat request.
+# Advice in error messages that must be replaced, because the parameter has other values here than in the chat request.
 _ADVICE = {"logprobs": ("Leave it out or send false.", f"Leave '{LOGPROBS}' out.")}
 
 
 class Places:
-    """Filled while a request is read. ``note`` tells where a part of the chat request comes from; what is inside of it
-    is found at the same path from there."""
+    """The map of paths, filled while a request is read. ``note`` records where a part of the chat request comes from;
+    nested values are found at the same relative path."""
 
     def __init__(self) -> None:
         self._places = dict(_ALWAYS)
 
     def note(self, chat: str, place: str) -> None:
-        """What is at the path ``chat`` of the chat request was at ``place``."""
+        """Record that the value at the path ``chat`` of the chat request came from the path ``place``."""
         self._places[chat] = place
 
     def of(self, path: str) -> str:
-        """The place that a path of the chat request comes from; the path itself where both have the same."""
+        """The path in the client's request for a path of the chat request; the same path if both are equal."""
         steps = _STEPS.findall(path)
         for length in range(len(steps), 0, -1):
             place = self._places.get(_joined(steps[:length]))
@@ -51,7 +51,7 @@ class Places:
         return path
 
     def translate(self, error: ApiError) -> ApiError:
-        """The error, in the words of the client's request."""
+        """The error, with the paths of the client's request."""
         if error.param in _ADVICE:
             error.message = error.message.replace(*_ADVICE[error.param])
         error.message = _QUOTED.sub(lambda found: f"'{self.of(found[1])}'", error.message)

@@ -1,5 +1,5 @@
-"""Every property of a response, whole or in events, and what becomes of each property of its requests: the score of the
-operation, as `app.chat.produced` and `app.chat.coverage` have that of a chat."""
+"""Every property of a response, whole or in events, and how each property of its requests is handled: the score of the
+operation, as `app.chat.produced` and `app.chat.coverage` define it for a chat."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BY_PATH: Mapping[str, tuple[ResponseParameter, str]] = {
 
 
 def _asked(path: str, model: Model) -> Line:
-    """What becomes of a property of a request."""
+    """How a request property is handled."""
     line = partial(Line, "request", path)
     if path in model.extra_parameters:
         return line("honoured", "beyond the API")
     if path not in _BY_PATH:
-        # At the top the policy sees to it; further down nobody does.
+        # The policy handles unknown properties at the top level; nested ones are not checked.
         return line("unknown") if "." in path else line("refused", "not of the API")
     parameter, inside = _BY_PATH[path]
     if parameter.chat:
@@ -91,7 +91,7 @@ def _inside(at: str, made: Rows) -> Rows:
 
 
 def _tool(at: str) -> Rows:
-    """A tool of the request, told again."""
+    """A tool of the request, repeated in the response."""
     sent, of_custom = Produced("tools", note="as it was sent"), Produced("custom_tools", note="as it was sent")
     return {
         **rows(sent, "type name description parameters strict", at),
@@ -103,7 +103,7 @@ def _tool(at: str) -> Rows:
 
 
 def _response(failure: Produced) -> Rows:
-    """A response. ``failure``: what there is to know of the error in it."""
+    """A response. ``failure`` describes the error in it."""
     return {
         **rows(ALWAYS, "id object created_at completed_at status error incomplete_details model output"),
         **rows(failure, "code message", "error"),
@@ -134,7 +134,7 @@ def _response(failure: Produced) -> Rows:
     }
 
 
-# What stands in the last event of a stream that fails.
+# The properties of the last event of a stream that fails.
 FAILURE = ("response.error.code", "response.error.message")
 
 RESPONSE = _response(Produced(never="a failure before the answer is an error of HTTP"))

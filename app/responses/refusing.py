@@ -1,5 +1,5 @@
-"""Finds what of a request no model here can honour, by the table of parameters: it is refused by name, or left out and
-named."""
+"""Finds the parameters of a request that no model here can honour, using the table of parameters: they are refused by
+name, or left out and named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .parameters import KNOWN, PARAMETERS, ResponseParameter
 
 @dataclass(slots=True)
 class _Node:
-    """A step of paths: the row that is about what is there (``parameter``), or what there is to look for inside, in
+    """One step of the parameters' paths: the row for this value (``parameter``), or what to search for in its
     properties (``inner``) or in the items of a list (``items``)."""
 
     parameter: ResponseParameter | None = None
@@ -42,7 +42,7 @@ def _tree() -> _Node:
 
 
 _RULES = _tree()
-# What only a chat completion has would be read as a part of the one that a request comes to.
+# Fields that only chat completions have. They must be refused here, or they would pass into the chat request.
 _CHATS_ALONE = known_to(CHAT) - KNOWN
 _OF_CHATS = ResponseParameter("", refused="Only chat completions have it: leave it out.")
 # Parameters that mean nothing once no tool is left.
@@ -51,17 +51,18 @@ _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Something that is not honoured: the place of what is left out for it, and its row."""
+    """Something that is not honoured: the path of what is left out for it, and its row."""
 
     place: JsonPath
     parameter: ResponseParameter
 
 
 def refuse(body: Json, policy: str) -> tuple[Json, list[str]]:
-    """The request without what no model here honours, and the paths of that. ``body`` has no nulls.
+    """The request without what no model here honours, and the paths of what was left out. ``body`` has no nulls.
 
     Raises:
-        UnsupportedParameter: under the policy ``refuse``, or for what makes another request of it; it names the first.
+        UnsupportedParameter: under the policy ``refuse``, or if leaving a parameter out would change the request's
+            meaning; the error names the first one.
     """
     found = [_Found((name,), _OF_CHATS) for name in body if name in _CHATS_ALONE]
     _search(body, _RULES, (), found)
@@ -75,7 +76,7 @@ def refuse(body: Json, policy: str) -> tuple[Json, list[str]]:
 
 
 def _search(value: Any, node: _Node, at: JsonPath, found: list[_Found]) -> None:
-    """Add what is not honoured of a value."""
+    """Add the parts of a value that are not honoured to ``found``."""
     inside: Iterable[tuple[str | int, Any, _Node]]
     if node.items is not None and isinstance(value, list):
         inside = ((index, item, node.items) for index, item in enumerate(value))
@@ -96,19 +97,20 @@ def _search(value: Any, node: _Node, at: JsonPath, found: list[_Found]) -> None:
 
 
 def _same(value: Any, taken: Any) -> bool:
-    # JSON's false is not 0, though Python's is.
+    # In JSON, false does not equal 0, but in Python it does.
     return bool(value == taken) and isinstance(value, bool) == isinstance(taken, bool)
 
 
 def _left(body: Json, places: list[JsonPath]) -> tuple[Json, list[str]]:
-    """The request without what is at some places, nor what means nothing without that; and the paths of both."""
+    """The request without the values at the given paths and without what has no meaning once those are gone; and the
+    paths of both."""
     smaller: Json = without(body, places)
     names = [path_text(place) or "" for place in places]
     if smaller.get("tools") == [] and body["tools"]:
         names += [name for name in _WITH_TOOLS if smaller.pop(name, None) is not None]
     choice = smaller.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] == "allowed_tools":
-        # Tools that were left out go off the list of those that may be called, as long as any is left on it.
+        # Remove tools that were left out from the list of allowed tools, unless that would empty the list.
         known = {(tool["type"], tool["name"]) for tool in smaller.get("tools", ())}
         kept = [each for each in choice["tools"] if (each.get("type"), each.get("name")) in known]
         smaller["tool_choice"] = {**choice, "tools": kept or choice["tools"]}

@@ -1,4 +1,4 @@
-"""Reads a request for a response as a chat request."""
+"""Converts a Responses request to a chat request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .parameters import KNOWN, LOGPROBS
 from .places import Places
 from .refusing import refuse
 
-# What has the same name and meaning in both.
+# Parameters with the same name and meaning in both requests.
 _SAME = frozenset(
     {
         *("model", "temperature", "top_p", "parallel_tool_calls", "service_tier", "safety_identifier", "user"),
@@ -25,8 +25,8 @@ _SAME = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that has been read: itself, as far as it is honoured here, the chat request that it comes to, where
-    each place of that comes from, the paths of what was left out, and the tools that are of a namespace."""
+    """A request that has been read: the part of its body that is honoured here, the chat request, the map of the chat
+    request's paths to the client's, the paths of what was left out, and the tools in namespaces."""
 
     body: Json
     chat: Json
@@ -36,16 +36,15 @@ class Asked:
 
 
 def read(body: Json, policy: str) -> Asked:
-    """What a valid request asks for. ``policy`` says what becomes of what no model here honours, ``refuse`` or
-    ``warn``.
+    """Read a valid request. ``policy`` says how to handle what no model here honours: ``refuse`` or ``warn``.
 
     Raises:
         UnsupportedParameter: something is not honoured.
-        BadRequest: the items make no conversation, or parameters do not go together.
+        BadRequest: the items form no conversation, or parameters are incompatible.
     """
     body, ignored = refuse(without_nulls(body), policy)
     places = Places()
-    # What is no parameter here may be one beyond the API, which the model takes or refuses.
+    # An unknown field may be an extra parameter beyond the API, which the model accepts or refuses.
     chat: Json = {name: body[name] for name in body if name in _SAME or name not in KNOWN}
     chat["messages"] = messages_of(body, places)
     if "max_output_tokens" in body:
@@ -59,7 +58,7 @@ def read(body: Json, policy: str) -> Asked:
     if "tool_choice" in body:
         chat["tool_choice"] = _choice(body["tool_choice"], places)
     if body.get("stream"):
-        # The last event tells what the answer took.
+        # The last event reports the usage.
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     return Asked(body, chat, places, ignored, namespaced)
 
@@ -86,7 +85,7 @@ def _text(text: Json) -> Json:
 
 
 def _tools(given: list[Json], places: Places, namespaced: dict[str, tuple[str, str]]) -> list[Json]:
-    """The tools of the chat, those of namespaces among them; ``namespaced`` is told of these."""
+    """The tools of the chat request, including those in namespaces, which are added to ``namespaced``."""
     tools: list[Json] = []
     for index, tool in enumerate(given):
         place = f"tools[{index}]"
@@ -134,6 +133,6 @@ def _choice(choice: Any, places: Places) -> Any:
 
 
 def _reference(tool: Json) -> Json:
-    """A reference to a tool as the chat has it; what is none stays as it is and is refused there."""
+    """A reference to a tool in the chat's form; anything else stays as it is, and the chat domain refuses it."""
     kind, name = tool.get("type"), tool.get("name")
     return {"type": kind, kind: {"name": name}} if kind in ("function", "custom") else tool

@@ -1,4 +1,4 @@
-"""Answers requests for responses by the chat domain: the same models, policy, limits and fallbacks."""
+"""Answers Responses requests with the chat domain: the same models, policy, limits and fallbacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .events import ResponseWriter
 from .output import response
 from .request import Asked, read
 
-# Items and parts of items of an input that are read at once, in a few milliseconds.
+# Inputs with up to this many items and parts are read on the event loop, which takes a few milliseconds.
 _MOST_AT_ONCE = 500
 
 
@@ -36,8 +36,8 @@ def _is_long(body: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request that can be answered, with the chat's call that it comes to. ``unknown`` are the names of fields that
-    the contract does not know and the body came without."""
+    """A request that can be answered, with its chat call. ``unknown`` are the names of fields that the contract does
+    not define and that were removed from the body."""
 
     asked: Asked
     call: Call
@@ -46,35 +46,35 @@ class Asking:
 
     @property
     def ignored(self) -> list[str]:
-        """The paths of what is not honoured, percent-encoded where they are not plain."""
+        """The paths of what is not honoured, percent-encoded where necessary."""
         names = [quote(name, safe="[].") for name in (*self.asked.ignored, *self.unknown)]
         return list(dict.fromkeys([*names, *(self.asked.places.of(name) for name in self.call.ignored)]))
 
     def tell_ignored(self) -> None:
-        """Put into the log what is not honoured, in the words of the client's request."""
+        """Log what is not honoured, by the paths of the client's request."""
         if self.ignored:
             self.call.log["ignored"] = ",".join(self.ignored)[:500]
 
 
 class Responses:
-    """``read`` is how requests are read that came in under the contract of another author."""
+    """The Responses domain. ``read`` reads requests that came in under another author's contract."""
 
     def __init__(self, chat: Chat, *, read: Reading | None = None) -> None:
         self.chat = chat
         self.read = read
 
     async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Asking:
-        """What a request comes down to, once it is known what the model honours. ``unknown`` are the names of fields
-        that the contract does not know and the body came without.
+        """Prepare a request, after it is known what the model honours. ``unknown`` are the names of fields that the
+        contract does not define and that were removed from the body.
 
         Raises:
-            ApiError: it is refused; the error names what the client sent.
+            ApiError: the request is refused; the error names what the client sent.
         """
         given = body if self.read is None else self.read(body)
         policy = self.chat.model(given["model"]).unsupported or self.chat.policy
         if unknown and policy == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
-        # A long one takes a while, in which others are served.
+        # A long input is read in a thread, so that it does not block the event loop.
         asked = await asyncio.to_thread(read, given, policy) if _is_long(given) else read(given, policy)
         try:
             call = await self.chat.begin(asked.chat, log, client)
@@ -99,8 +99,8 @@ class Responses:
         return response(asking.asked, made)
 
     async def stream(self, asking: Asking) -> AsyncGenerator[Json, None]:
-        """The events of the response; raises as `complete` does. What tells of that after the first event are those of
-        the writer's `fail`."""
+        """The events of the response; raises as `complete`. To report a failure after the first event, use the events
+        that the writer's `fail` returns."""
         writer = asking.writer
         try:
             async with aclosing(self.chat.stream(asking.call)) as chunks:
@@ -117,5 +117,5 @@ class Responses:
             asking.tell_ignored()
 
     def may_be_foreign(self, asking: Asking) -> bool:
-        """Whether another server may make the answer."""
+        """Whether another server may produce the answer."""
         return self.chat.may_be_foreign(asking.call)

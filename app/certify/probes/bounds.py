@@ -1,5 +1,5 @@
-"""What the contract allows of each parameter, at its edges: at a bound, beyond it, of another type, and the values that
-ask for nothing. All of it follows from the document and from the tables of parameters."""
+"""Boundary values of each parameter: at a bound, beyond it, of another type, and the values that request nothing. All
+probes are derived from the document and from the tables of parameters."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from .tools import functions
 
 GROUP = "bounds"
 _WRONG: tuple[Any, ...] = ("qixotl", 4711, [True], {"qixotl": 1})
-# A list of more is not sent whole: it takes more of a context than it tells.
+# A list with more items is not sent at its bound: it would use much of the context and prove little.
 _MOST_ITEMS = 16
-# Nor is one of more than these, on which a server that does not look at the bound would work for long.
+# A list with more items is not sent beyond its bound: a server that does not check the bound would work on it for long.
 _MOST_BEYOND = 512
-# What stands beside a parameter that means nothing alone.
+# The fields to send with a parameter that has no meaning alone.
 _BESIDE: dict[str, Json] = {
     "top_logprobs": {"logprobs": True},
     "stream_options": {"stream": True},
     "tool_choice": {"tools": functions()},
     "parallel_tool_calls": {"tools": functions()},
 }
-# A bound that is below what another parameter is by itself, and so is forbidden beside it.
+# Bounds that are below the default of another parameter, and so are forbidden together with it.
 _BELOW_OTHERS = {"best_of": 0}
-# Neutral values that mean something only beside what is probed elsewhere, or would be sent in a list.
+# Parameters whose neutral values have a meaning only together with parameters that are probed elsewhere, or would be
+# sent in a list.
 _ELSEWHERE = ("tool_choice", "function_call")
 _TABLES: Mapping[str, tuple[ChatParameter, ...]] = {
     CHAT.name: PARAMETERS,
@@ -49,7 +50,7 @@ def bounds(rules: Rules) -> list[Probe]:
         ConfigurationError: a reference in the document is broken.
     """
     schema, _ = rules.document.resolve({"$ref": f"#{rules.pointer}"})
-    # As a request is asked for here, and not as it is sent.
+    # Only for validation: requests are built from a probed base later.
     base = Base("m", None, cold=False, operation=rules.operation)
 
     def fits(name: str, value: Any) -> bool:
@@ -76,7 +77,7 @@ def bounds(rules: Rules) -> list[Probe]:
 
 
 def neutral(operation: Operation) -> Iterator[Probe]:
-    """The probes of the values that ask for what happens anyway, as our table of an operation's parameters has them."""
+    """The probes of values that request the default behaviour, as listed in our table of an operation's parameters."""
     for parameter in _TABLES.get(operation.name, ()):
         if parameter.neutral and "[]" not in parameter.name and parameter.name not in _ELSEWHERE:
             top = parameter.name.partition(".")[0]
@@ -140,7 +141,7 @@ def _items(name: str, number: int) -> list[Any]:
 
 
 def _edges(name: str) -> Callable[[Answers], Verdict]:
-    """A judge: whether all beyond the bounds of a parameter was refused."""
+    """A judge: whether all values beyond the bounds of a parameter were refused."""
 
     def judge(answers: Answers) -> Verdict:
         beyond = [seen for step, seen in answers.items() if step.startswith("beyond")]

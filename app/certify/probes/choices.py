@@ -1,4 +1,4 @@
-"""Several answers at once, and the log probabilities of their tokens."""
+"""Several choices in one answer, and the log probabilities of their tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _n(answers: Answers) -> Verdict:
 
 
 def log_probabilities(answers: Answers) -> Verdict:
-    """Whether there is one for each token, and the tokens are those of the text, whole and streamed."""
+    """Whether each token has a log probability, and the tokens join to the text, whole and streamed."""
     for name in ("whole", "streamed"):
         seen = answers[name]
         where = " in a stream" if name == "streamed" else ""

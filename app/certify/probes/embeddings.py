@@ -1,4 +1,4 @@
-"""Vectors of texts: whether they are of the texts that were given, in their order, and in the form asked for."""
+"""Embeddings: whether the vectors belong to the given texts, in order, and have the requested format."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ GROUP = "vectors"
 _ONE, _OTHER = "The sun rises in the east.", "Two and two make four, and three and three make six."
 _TOKENS = range(400, 412)
 _FEW = 8
-# Vectors of one text that were made in other company differ in their last digits.
+# Vectors of the same text from different batches differ in their last digits.
 _ALIKE = 0.999
 
 
 def vectors(seen: Seen) -> list[list[float] | None]:
-    """The vectors of an answer in the order of their indexes, None for what is none."""
+    """The vectors of an answer in the order of their indexes, None for entries that are not vectors."""
     data = sorted(items(seen.content, "data"), key=lambda item: str(get(item, "index")).rjust(9))
     return [_numbers(get(item, "embedding")) for item in data]
 
@@ -52,7 +52,7 @@ def _is_finite(number: Any) -> bool:
 
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    """How alike two vectors are, 1 if they have the same direction; 0 where they cannot be compared."""
+    """The cosine similarity of two vectors, 1 if they have the same direction; 0 if they cannot be compared."""
     size = math.hypot(*one) * math.hypot(*other)
     if len(one) != len(other) or not size:
         return 0.0
@@ -65,7 +65,7 @@ def _vector(answers: Answers, name: str) -> list[float]:
 
 
 def _missing(answers: Answers) -> Verdict | None:
-    """The verdict where an answer that must have one vector of numbers has none."""
+    """The verdict if an answer that must have one vector of numbers has none."""
     for seen in answers.values():
         if seen.accepted and (not vectors(seen) or None in vectors(seen)):
             return broken("a vector that is no list of finite numbers, or none at all")
@@ -84,7 +84,7 @@ def _differ(answers: Answers) -> Verdict:
 
 
 def _several(one: Any, other: Any) -> Probe:
-    """A probe of two inputs at once, whose vectors are to be those of each alone, in their order."""
+    """A probe of two inputs in one request: their vectors must be those of each input alone, in order."""
 
     def judge(answers: Answers) -> Verdict:
         if missing := _missing(answers):

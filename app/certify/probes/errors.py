@@ -1,4 +1,4 @@
-"""How a server refuses: what is wrong with a request is a 4xx in the contract's envelope, and not an answer."""
+"""How a server refuses: an invalid request must get a 4xx in the contract's error envelope, and not an answer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def refuses(statuses: tuple[int, ...], param: str = "") -> Callable[[Answers], V
 
 
 def _wrong(check: str, make: Callable[[Base], Ask | None], *statuses: int, param: str = "") -> Probe:
-    # Its refusal is what is wanted, so the step is none whose refusal is a parameter's.
+    # A refusal is the expected result here, so the step's role is not "asked".
     asked = Step("wrong", lambda base, answers: make(base), "nonsense")
     return Probe(GROUP, check, (asked,), _if_asked(refuses(statuses or (400, 422), param)))
 
@@ -55,7 +55,7 @@ def _if_asked(judge: Callable[[Answers], Verdict]) -> Callable[[Answers], Verdic
 
 
 def field(check: str, param: str, **fields: Any) -> Probe:
-    """A probe of a request whose fields are wrong together: its error is to name a parameter."""
+    """A probe of a request with an invalid combination of fields: the error must name a parameter."""
     return _wrong(check, lambda base: base.ask(PLAIN, 4, fields), param=param)
 
 
@@ -72,7 +72,7 @@ def _keyed(key: Any) -> Callable[[Base], Ask | None]:
 
 
 def common(operation: Operation) -> Iterator[Probe]:
-    """The probes that mean the same to each operation."""
+    """The probes that apply to every operation."""
     asks = operation.asks
     probes = [
         _wrong("malformed JSON", lambda base: Ask(b'{"model": ', path=base.operation.path), 400, 422),
@@ -129,7 +129,7 @@ USAGE = Probe(
     ),
     _usage,
 )
-# What stands without a stream is refused by who looks for it.
+# Stream options without a stream are refused by servers that check for them.
 UNSTREAMED = field("options of a stream without a stream", "stream_options", stream_options={"include_usage": True})
 
 PROBES = (

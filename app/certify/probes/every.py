@@ -1,4 +1,4 @@
-"""All probes there are of each operation."""
+"""All probes of each operation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FIXED = {
 
 
 def every(rules: Rules) -> list[Probe]:
-    """The probes of an operation, as a document has it.
+    """The probes of an operation, as defined by a document.
 
     Raises:
         ConfigurationError: a reference in the document is broken.

@@ -1,4 +1,4 @@
-"""The form of an answer. The schemas allow only what no model says by itself, so that obedience is not chance."""
+"""The format of an answer. The schemas allow only what no model would say by itself, so that a match is not chance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA: Json = {
     "additionalProperties": False,
 }
 _ONLY = {"zyr": "qixotl", "vex": 4711}
-# OpenAI's servers want the word JSON in the conversation; nothing else here asks for an object.
+# OpenAI's servers require the word JSON in the conversation; nothing else here requests an object.
 _PROMPT = "Say good morning in one word. This is a test of JSON mode."
 _TOKENS = 200
 
@@ -35,7 +35,7 @@ def _object(answers: Answers) -> Verdict:
 
 
 def obeyed(answers: Answers) -> Verdict:
-    """Whether answers, whole and streamed, are the one thing that the schema allows."""
+    """Whether answers, whole and streamed, are the only value that the schema allows."""
     for name in ("bound", "streamed"):
         if name not in answers:
             continue

@@ -1,4 +1,4 @@
-"""The input of a response, item by item: what of it has no counterpart in a chat."""
+"""The input items of a Responses request that have no counterpart in a chat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .state import made_up
 
 _CACHE = "a cache does not show in an answer"
 _CALL = {"type": "function_call", "call_id": "call_1", "name": "zyr", "arguments": "{}"}
-# Nothing answers here: an address to be refused, or not to be read.
+# Nothing listens at this address: a server should refuse it, or not fetch it.
 _AWAY = "http://127.0.0.1:9/zyr.txt"
 
 
@@ -23,7 +23,7 @@ def _user(content: Any, **more: Any) -> Json:
 
 
 def _given(*given: Any) -> list[Any]:
-    """An input of items as they are, after which the model is to go on."""
+    """An input of these items, unchanged, after which the model should continue."""
     return [*given, _user("Go on.")]
 
 
@@ -32,7 +32,7 @@ def _input(name: str, given: list[Any], **more: Any) -> Step:
 
 
 def _longer(group: str, check: str, make: Callable[[str], Json], *paths: str, always: bool = False) -> Probe:
-    """A probe of the fields that ``make`` makes with a text: whether a longer one is read."""
+    """A probe of the fields that ``make`` creates from a text: whether a longer text is read."""
     return Probe(
         group,
         check,
@@ -47,7 +47,7 @@ def _longer(group: str, check: str, make: Callable[[str], Json], *paths: str, al
 
 
 def _label(path: str, valid: Any, why: str, make: Callable[[Any], Json]) -> Probe:
-    """A probe of what shows in no answer, given with a valid value and with a wrong one."""
+    """A probe of a property with no visible effect, sent with a valid value and with an invalid one."""
     steps = (step("set", **make(valid)), step("nonsense", role="nonsense", **make(7)))
     return Probe(messages.GROUP, "", steps, invisible(why), (path,))
 
@@ -60,7 +60,7 @@ def _output(*parts: Json) -> list[Any]:
 
 
 def _shown(part: Json, *paths: str, parts: Iterable[str] = ()) -> Probe:
-    """A probe of a part of an output, given once and left out once."""
+    """A probe of a part of a tool's output, sent with the part and without it."""
     text = {"type": "input_text", "text": "done"}
     return Probe(
         media.GROUP,

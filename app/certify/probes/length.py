@@ -1,4 +1,4 @@
-"""What bounds an answer: the most tokens, and texts to stop at."""
+"""The limits of an answer's length: the maximum of tokens, and stop sequences."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..verdicts import Verdict, broken, honoured, ignored, not_seen
 
 GROUP = "length"
 _FEW = 3
-# Enough for a sentence from which to choose a text to stop at.
+# Enough tokens for a sentence from which a stop sequence can be taken.
 LONG = 32
 
 
 def _cut(fewest: int) -> Callable[[Answers], Verdict]:
-    """A judge: whether no more than the fewest tokens came, where more come without a limit."""
+    """A judge: whether an answer has at most ``fewest`` tokens, while one without a limit has more."""
 
     def judge(answers: Answers) -> Verdict:
         few, reference = answers["few"], answers["reference"]
@@ -33,7 +33,7 @@ def _cut(fewest: int) -> Callable[[Answers], Verdict]:
 
 
 def _reason(fewest: int) -> Callable[[Answers], Verdict]:
-    """A judge: whether an answer that was cut short says so."""
+    """A judge: whether a truncated answer reports that it is truncated."""
 
     def judge(answers: Answers) -> Verdict:
         if _cut(fewest)(answers).fate != "honoured":
@@ -45,7 +45,7 @@ def _reason(fewest: int) -> Callable[[Answers], Verdict]:
 
 
 def limit(name: str, fewest: int = _FEW, prompt: str | None = PLAIN, most: int = LONG) -> tuple[Probe, Probe]:
-    """The probes of a parameter for the most tokens, and of what an answer that it cut short says of its end."""
+    """The probes of a parameter for the maximum of tokens, and of the finish reason of an answer that it truncated."""
     reference = step("reference", prompt, tokens=most, role="compare")
     limits = Probe(
         GROUP,
@@ -63,7 +63,7 @@ def limit(name: str, fewest: int = _FEW, prompt: str | None = PLAIN, most: int =
 
 
 def stop_in(answer: str) -> str | None:
-    """A text in the middle of an answer that does not stand in it earlier."""
+    """A text from the middle of an answer that does not occur in it earlier."""
     words = answer.split()
     for word in words[max(1, len(words) // 3) :]:
         if len(word) > 1 and answer.find(word) > len(words[0]):
@@ -83,7 +83,7 @@ def _stopping(many: bool) -> Make:
 
 
 def stopped(answers: Answers) -> Verdict:
-    """Whether answers end before the text to stop at, given once alone and once among four."""
+    """Whether answers end before the stop sequence, which is sent once alone and once among four."""
     reference = text(answers["reference"])
     stop = stop_in(reference)
     if stop is None or "alone" not in answers:

@@ -1,4 +1,4 @@
-"""Pictures, sounds and files in a conversation. They are made here, small, and given once and once more."""
+"""Images, audio and files in a conversation. They are small, generated here, and sent once and then repeated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIDE = 256
 
 
 def picture(side: int = _SIDE) -> bytes:
-    """A red PNG picture."""
+    """A red PNG image."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -50,7 +50,7 @@ def _base64(data: bytes) -> str:
 
 
 def address() -> str:
-    """The picture in an address."""
+    """The image as a data URL."""
     return f"data:image/png;base64,{_base64(picture())}"
 
 
@@ -71,7 +71,7 @@ def _asks(*parts: Json) -> list[Json]:
 
 
 def read(answers: Answers) -> Verdict:
-    """Whether something takes tokens to read, or brings another answer."""
+    """Whether something adds prompt tokens, or changes the answer."""
     without, once = answers["without"], answers["once"]
     before, after = count(without, "prompt_tokens"), count(once, "prompt_tokens")
     if before is not None and after is not None and after > before:
@@ -119,7 +119,7 @@ def _media(part: Json, paths: str, parts: str = "") -> Probe:
 
 
 def _cached(paths: str, **more: str) -> Probe:
-    # Not of the contract: there is but one mode.
+    # The contract forbids this value: there is only one mode.
     wrong: list[Json] = [
         {"role": "user", "content": [{"type": "text", "text": "Hello!", "prompt_cache_breakpoint": {"mode": 7}}]}
     ]

@@ -1,5 +1,5 @@
-"""The conversation: each of its parts is given once shortly and once at length, and the longer one takes more tokens to
-read, or brings another answer, where the model is shown it."""
+"""The conversation: each of its parts is sent once short and once long. If the model is shown it, the longer one adds
+prompt tokens, or changes the answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORT = "zyr"
 
 
 def reads(always: bool) -> Any:
-    """A judge: whether a longer one takes more tokens to read, or brings another answer; with ``always`` it must."""
+    """A judge: whether a longer part adds prompt tokens, or changes the answer; with ``always`` it must."""
 
     def judge(answers: Answers) -> Verdict:
         short, long = answers["short"], answers["long"]
@@ -77,7 +77,7 @@ def _said_before(**fields: Any) -> Any:
 
 
 def longer(check: str, make: Any, paths: str, parts: str = "", *, always: bool = False) -> Probe:
-    """A probe of a part of a conversation, which ``make`` makes with a text."""
+    """A probe of a part of a conversation, which ``make`` creates from a text."""
     return Probe(
         GROUP,
         check,
@@ -88,7 +88,8 @@ def longer(check: str, make: Any, paths: str, parts: str = "", *, always: bool =
     )
 
 
-# What has an effect only by being an earlier answer's: a server that takes one it never gave does not look at it.
+# For an id that has an effect only if it is an earlier answer's: a server that accepts an id that it never issued does
+# not check it.
 def _made_up(answers: Answers) -> Verdict:
     return ignored("the id of a spoken answer that there never was is accepted")
 

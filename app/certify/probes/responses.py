@@ -1,4 +1,4 @@
-"""Responses: what is theirs alone, and what is asked of a chat by other names."""
+"""Responses: the properties that only they have, and those that a chat has under other names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _hosted(answers: Answers) -> Verdict:
 
 
 def _tool(name: str, valid: Any) -> tuple[Probe, Probe]:
-    """A property of a function, by itself and in a namespace, of whose effect nothing can be seen."""
+    """A property of a function, alone and in a namespace, with no visible effect."""
 
     def function(value: Any) -> list[Json]:
         return [{"type": "function", "name": "zyr_lookup", name: value}]
@@ -44,7 +44,7 @@ def _tool(name: str, valid: Any) -> tuple[Probe, Probe]:
 
 
 def _custom(probe: Probe) -> Probe:
-    """A chat's probe, told apart where its custom tools and functions have the same names here."""
+    """A chat probe, made distinct because properties of custom tools and functions have the same names here."""
     if not any(".custom" in path for path in (*probe.paths, *probe.parts)):
         return probe
     return replace(probe, check=" ".join(filter(None, ("custom tool", probe.check))))
@@ -96,7 +96,7 @@ _NAMESPACES = (
 
 
 def _order(answers: Answers) -> Verdict:
-    """Whether events are numbered from 0, begin with the response, fill items that were added, and end."""
+    """Whether events are numbered from 0, begin with the response, only fill items that were added, and end."""
     seen = answers["streamed"]
     if not seen.is_stream:
         return not_seen("there is no stream")
@@ -124,7 +124,7 @@ def _order(answers: Answers) -> Verdict:
 
 
 def _filled(answers: Answers) -> Verdict:
-    """Whether what the deltas come to is what the ends of parts and the last event say."""
+    """Whether the joined deltas equal the text in the parts' done events and in the last event."""
     seen = answers["streamed"]
     if not seen.is_stream:
         return not_seen("there is no stream")
@@ -201,7 +201,7 @@ _WRONG = (
 
 _LIMIT, _CUT_SHORT = length.limit("max_output_tokens", RESPONSES.fewest, "Count from one to a hundred in words.", 48)
 _LIMITS = (_LIMIT, replace(_CUT_SHORT, check="status of an answer cut short"))
-# What a chat has one name for, and what has another meaning here.
+# Properties that have a single name in a chat, or another meaning here.
 _OTHERS = {
     messages.RESULT: ("output of a tool", ("input[].type", "input[].output"), ("input[].call_id",)),
     messages.THOUGHTS: ("thoughts", ("input[].content",), ()),

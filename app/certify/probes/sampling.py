@@ -1,5 +1,5 @@
-"""How tokens are drawn. Chance proves nothing, so what is compared is drawn from a distribution that is made flat: by
-the highest temperature, and where the server takes it by a bias that leaves only tokens which no model expects."""
+"""How tokens are sampled. Chance proves nothing, so the compared answers are sampled from a distribution made flat: by
+the highest temperature, and if the server accepts it by a bias that leaves only tokens that no model expects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..probe import LEFT_OUT, Answers, Probe, Role, Step, one, step
 from ..verdicts import Verdict, honoured, ignored, not_seen
 
 GROUP = "sampling"
-# Plain pieces of words in every vocabulary that is in use; special tokens stand at either end.
+# Ids of ordinary pieces of words in every common vocabulary; special tokens are at either end.
 _SPAN = range(400, 464)
 FLAT = {str(token): 100 for token in _SPAN}
 _PROMPT = "Say a few random words."
@@ -26,8 +26,8 @@ def _draw(name: str, *, role: Role = "asked", turn: int = 0, **fields: Any) -> S
 
 
 def _family(name: str, *, role: Role = "asked", seeds: bool = False, **fields: Any) -> tuple[Step, ...]:
-    """A request several times over: plainly, and with the distribution made flat where the server does that. With
-    ``seeds`` each time with another one, for who answers alike without."""
+    """The same request several times: plain, and with a flat distribution if the server supports that. ``seeds``: also
+    with a different seed each time, for servers that give the same answer without one."""
     return (
         *(_draw(f"{name} {i}", role=role, turn=i, **fields) for i in _TIMES),
         *(_draw(f"{name} flat {i}", role="aid", turn=i, logit_bias=FLAT, **fields) for i in _TIMES),
@@ -73,7 +73,7 @@ def _top_p(answers: Answers) -> Verdict:
     return not_seen(_ALIKE)
 
 
-# Each is asked for several times: one that is the same by chance is no other's.
+# Each seed is requested several times, because a single equal answer may be chance.
 _SEEDS = (7, 8, 9, 10)
 
 
@@ -83,7 +83,7 @@ def _seed(answers: Answers) -> Verdict:
         drawn = [texts for texts in drawn if len(texts) == len(_TIMES)]
         if sum(len(set(texts)) == len(texts) for texts in drawn) > 1:
             return ignored(f"the same seed {len(_TIMES)} times, and each time another answer")
-        # How requests share a processor may change the last digits of a probability, and so a token at times.
+        # Batching may change the last digits of a probability, and so occasionally a token.
         steady = [texts[0] for texts in drawn if not _varied(texts)]
         if len(set(steady)) > 1:
             return honoured(f"{len(set(steady))} seeds, {len(set(steady))} answers, each {len(_TIMES)} times the same")
@@ -98,7 +98,7 @@ def _seeded(seed: int) -> Iterator[Step]:
 
 
 def changes(answers: Answers, names: tuple[str, ...], reference: str = "reference") -> str | None:
-    """Which of some answers differ from a reference that was asked for twice and was the same."""
+    """Which answers differ from a reference that was requested twice and was the same both times."""
     first, again = answers.get(reference), answers.get(f"{reference} again")
     if first is None or again is None or said(first) != said(again):
         return None

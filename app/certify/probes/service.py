@@ -1,5 +1,6 @@
-"""What a service adds to a model: identity, caches, tiers, storage, judgements, searches, spoken answers, effort. Much
-of it shows in an answer; what does not is honoured by who reads it, and who accepts nonsense for it does not."""
+"""What a service adds to a model: identity, caches, tiers, storage, moderation, search, audio answers, effort. Much of
+it is visible in an answer. A property that is not can be honoured only by a server that reads it, and a server that
+accepts an invalid value does not."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ GROUP = "service"
 
 
 def nonsense(**fields: Any) -> Step:
-    """A step with fields that the contract forbids."""
+    """A step with field values that the contract forbids."""
     return step("nonsense", role="nonsense", **fields)
 
 
 def invisible(why: str) -> Callable[[Answers], Verdict]:
-    """A judge of what shows in no answer."""
+    """A judge for properties with no visible effect."""
     return lambda answers: not_seen(f"it is accepted; {why}")
 
 
@@ -95,7 +96,7 @@ def _spoken(answers: Answers) -> Verdict:
 
 
 def effort(answers: Answers) -> Verdict:
-    """Whether more effort makes another answer, or more thoughts."""
+    """Whether more effort changes the prompt or the answer."""
     low, high = answers["low"], answers["high"]
     before, after = count(low, "prompt_tokens"), count(high, "prompt_tokens")
     if before is not None and after is not None and before != after:
@@ -129,7 +130,7 @@ def _keyed(name: str, key: str, turn: int = 0) -> Step:
 
 
 def inside(path: str, why: str, valid: Any, judge: Callable[[Answers], Verdict] | None = None, **fixed: Any) -> Probe:
-    """A property inside an object, which is given with a valid value and with a wrong one."""
+    """A probe of a property inside an object, sent with a valid value and with an invalid one."""
     top = path.partition(".")[0]
 
     def body(value: Any) -> Json:
@@ -189,7 +190,7 @@ PROBES = (
         ),
         _cache_key,
         ("prompt_cache_key",),
-        # Others would take the place of what was read.
+        # Concurrent requests would evict the cached prompt.
         alone=True,
     ),
     inside("prompt_cache_retention", "a cache does not show so soon", "24h"),

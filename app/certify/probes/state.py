@@ -1,4 +1,4 @@
-"""What a server keeps of responses, or does with them later: earlier answers, conversations, prompts."""
+"""Server state of responses, and later operations on them: earlier answers, conversations, prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP = "state"
 
 
 def made_up(group: str, check: str, what: str, fields: Json, *paths: str, parts: Iterable[str] = ()) -> Probe:
-    """A probe of what points to something that there is not: who honours it refuses that."""
+    """A probe of a reference to something that does not exist: a server that honours it must refuse it."""
     return Probe(
         group,
         check,

@@ -1,4 +1,4 @@
-"""Answers in pieces: their order, their end, and whether they come to the same as a whole one."""
+"""Streamed answers: their order, their end, and whether the chunks join to the same text as a whole answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _stream(answers: Answers) -> Verdict:
 
 
 def _order(role: str | None) -> Callable[[Answers], Verdict]:
-    """A judge: whether the role comes first, where there is one, nothing after the finish, and the id stays."""
+    """A judge: whether the role, if any, comes first, nothing follows the finish reason, and the id stays the same."""
 
     def judge(answers: Answers) -> Verdict:
         seen = answers["streamed"]
@@ -85,7 +85,7 @@ def _same(answers: Answers) -> Verdict:
 
 
 def usage_at_the_end(answers: Answers) -> Verdict:
-    """Whether the token counts come once, in a last chunk without choices, and only where they are asked for."""
+    """Whether the token counts come once, in a last chunk without choices, and only if requested."""
     asked, unasked = answers["asked"], answers["unasked"]
     if not asked.is_stream:
         return not_seen("there is no stream")
@@ -189,5 +189,5 @@ CONTINUOUS = Probe(
 )
 
 PROBES = (STREAM, ORDER, END, SAME, COUNTED, PADDED, CONTINUOUS)
-# The same of a text, whose pieces have no role.
+# The same for a text completion, whose chunks have no role.
 PIECES = replace(ORDER, judge=_order(None))

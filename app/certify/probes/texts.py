@@ -1,4 +1,4 @@
-"""Completions of a text: what is theirs alone, and what they share with chats."""
+"""Text completions: the properties that only they have, and those that they share with chats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MADE = 4
 
 
 def _each(one: Any, other: Any) -> Probe:
-    """A probe of two prompts at once, which are to be answered as each alone."""
+    """A probe of two prompts in one request: the answers must be those of each prompt alone."""
 
     def judge(answers: Answers) -> Verdict:
         found = sorted(str(choice.get("index")) for choice in choices(answers["both"]))
@@ -84,7 +84,7 @@ def _echo_logprobs(answers: Answers) -> Verdict:
 
 
 def _none(answers: Answers, name: str) -> Verdict:
-    """Of an answer without the lists of tokens."""
+    """The verdict for an answer without the lists of tokens."""
     where = " in a stream" if name == "streamed" else ""
     if not text(answers[name]):
         return not_seen("the answer has no text")
@@ -105,7 +105,7 @@ def _logprobs(answers: Answers) -> Verdict:
             return broken(f"a log probability that is none{where}")
         if joined(tokens).strip() != text(answers[name]).strip():
             return broken(f"the tokens do not join to the text{where}: {joined(tokens)[:40]!r}")
-        # Two alternatives that are written alike are one of the object's, and the token itself may be one more.
+        # Two alternatives with the same text share one key of the object, and the token itself may be an extra key.
         most = max(len(items(token, "top_logprobs")) for token in tokens)
         if not 0 < most <= _ALTERNATIVES + 1:
             return ignored(f"{_ALTERNATIVES} alternatives asked, {most} came{where}")

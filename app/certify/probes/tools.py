@@ -1,5 +1,5 @@
-"""Tools, and which of them must, may or must not be called. Their arguments have one value that is allowed, which no
-model would think of."""
+"""Tools, and which of them must, may or must not be called. Their arguments have only one allowed value, which no model
+would choose by itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _function(tool: tuple[str, Json], **more: Any) -> Json:
 
 
 def functions(**more: Any) -> list[Json]:
-    """Both tools, as functions."""
+    """Both tools as functions."""
     return [{"type": "function", "function": _function(tool, **more)} for tool in (_LOOKUP, _COUNT)]
 
 
@@ -48,7 +48,7 @@ def _no_call(answers: Answers, name: str) -> Verdict:
 
 
 def _must(allowed: frozenset[str]) -> Callable[[Answers], Verdict]:
-    """A judge: whether every answer is a call of one of some tools, with the arguments that the schema allows."""
+    """A judge: whether every answer calls one of the allowed tools, with the arguments that the schema allows."""
 
     def judge(answers: Answers) -> Verdict:
         made = []
@@ -72,7 +72,7 @@ def _must(allowed: frozenset[str]) -> Callable[[Answers], Verdict]:
 
 
 def bound(answers: Answers) -> Verdict:
-    """Whether arguments are what the schema allows."""
+    """Whether the arguments are valid under the schema."""
     found = calls(answers["whole"])
     if not found:
         return _no_call(answers, "whole")
@@ -83,7 +83,7 @@ def bound(answers: Answers) -> Verdict:
 
 
 def bound_if_at_all(answers: Answers) -> Verdict:
-    """As `bound`, where nothing says that the arguments must be so."""
+    """As `bound`, for requests that do not require valid arguments."""
     found = bound(answers)
     if found.fate == "ignored" and calls(answers["whole"]):
         return not_seen("the call has other arguments than the schema allows, to which nothing binds them here")

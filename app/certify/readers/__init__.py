@@ -1,1 +1,1 @@
-"""How answers of each operation are read, in the form of a chat completion: so that one judge serves them all."""
+"""Reads the answers of each operation in the form of a chat completion, so that the same judges serve all of them."""

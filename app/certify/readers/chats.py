@@ -1,4 +1,4 @@
-"""Chunks of a chat completion, put together to a whole one."""
+"""Assembles the chunks of a chat completion into a whole one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def whole(content: Any) -> Json:
 
 
 def joined(events: Sequence[Any]) -> Json:
-    """A completion, put together from its chunks."""
+    """A completion, assembled from its chunks."""
     choices: dict[int, Json] = {}
     made: Json = {}
     for event in events:
@@ -31,7 +31,7 @@ def _add(made: Json, choice: Any) -> None:
     for name, value in members(choice, "delta").items():
         if name == "tool_calls":
             for piece in items(value):
-                # A piece without a number is the first call's, and none has more calls than pieces.
+                # A piece without an index belongs to the first call, and there are never more calls than pieces.
                 calls = message.setdefault("tool_calls", {})
                 _merge(calls.setdefault(number(get(piece, "index")) or 0, {}), piece)
         elif name == "function_call":

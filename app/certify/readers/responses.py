@@ -1,4 +1,4 @@
-"""Responses, whole or by their events: the items of an output stand for the message of a single choice."""
+"""Reads responses, whole or from their events: the items of the output become the message of a single choice."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def whole(content: Any) -> Json:
 
 
 def joined(events: Sequence[Any]) -> Json:
-    """A response as a chat completion: its output from what the deltas add to each item, the rest from its end."""
+    """A streamed response as a chat completion: the output is assembled from the deltas of each item, the rest comes
+    from the last event."""
     last = next((event for event in reversed(events) if get(event, "type") in ENDS), None)
     return _completion(members(last, "response"), _filled(events))
 
 
 def _filled(events: Sequence[Any]) -> list[Json]:
-    """The items of an output, each made of its beginning and of its deltas."""
+    """The items of an output, each assembled from its beginning and its deltas."""
     found: dict[str, Json] = {}
     for event in events:
         kind = str(get(event, "type"))
@@ -95,7 +96,7 @@ def _text(part: Any) -> str:
 
 
 def _reason(response: Json, message: Json) -> str | None:
-    """Why an answer ended, in a chat's words."""
+    """The chat finish reason of an answer."""
     if response.get("status") == "incomplete":
         why = get(response, "incomplete_details", "reason")
         return "length" if why == "max_output_tokens" else str(why)

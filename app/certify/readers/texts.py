@@ -1,4 +1,4 @@
-"""Completions of a text, whole or in pieces: a choice's text stands for a message's."""
+"""Reads text completions, whole or in chunks: a choice's text becomes the content of a message."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..values import get, items, members, number
 
 
 def whole(content: Any) -> Json:
-    """A completion as a chat's."""
+    """A text completion as a chat completion."""
     return joined([content])
 
 
 def joined(events: Sequence[Any]) -> Json:
-    """A completion as a chat's, put together from its pieces."""
+    """A streamed text completion as a chat completion, assembled from its chunks."""
     choices: dict[int, Json] = {}
     made: Json = {}
     for event in events:
@@ -38,7 +38,7 @@ def _add(made: Json, choice: Any) -> None:
 
 
 def _tokens(lists: Json) -> list[Json]:
-    """The tokens of a choice with their log probabilities, from the lists that a completion has."""
+    """The tokens of a choice with their log probabilities, from the parallel lists of a text completion."""
     logprobs, tops = items(lists, "token_logprobs"), items(lists, "top_logprobs")
     return [
         {

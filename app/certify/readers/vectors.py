@@ -1,4 +1,4 @@
-"""Answers with embeddings, which have the token counts of a chat completion and no choice."""
+"""Reads embeddings answers, which have the token counts of a chat completion but no choices."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..values import members
 
 
 def whole(content: Any) -> Json:
-    """An answer as it is."""
+    """The answer unchanged."""
     return members(content)
 
 
 def joined(events: Sequence[Any]) -> Json:
-    """Nothing: vectors do not come in pieces."""
+    """An empty answer: embeddings are not streamed."""
     return {}
