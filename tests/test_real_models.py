@@ -127,12 +127,14 @@ def test_a_start_that_is_stopped_while_it_downloads_leaves_no_process_behind(loo
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            # In the background of a script it would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         wait_until(lambda: bool(silent.asked))
         assert _downloads(silent.url)
         started.send_signal(signal.SIGINT)
         _, said = started.communicate(timeout=30)
-        assert started.returncode == 130
+        assert started.returncode == 130, said
         assert b"Traceback" not in said
         wait_until(lambda: not _downloads(silent.url))
 
