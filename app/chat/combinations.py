@@ -23,8 +23,8 @@ def check_combinations(request: Json) -> None:
         )
     if "audio" in (request.get("modalities") or ()) and "audio" not in request:
         raise BadRequest(
-            "Missing required parameter: 'audio'. It says in which voice and format, and is needed with the modality "
-            "audio.",
+            "Missing required parameter: 'audio'. It sets the voice and the format, and is required with the "
+            "modality audio.",
             param="audio",
             code="missing_required_parameter",
         )
@@ -35,7 +35,7 @@ def refuse_options_of_no_stream(body: Json) -> None:
     """Validate that stream options are set only on a streaming request; raises as `check_combinations`."""
     if not body.get("stream") and any((body.get("stream_options") or {}).values()):
         raise BadRequest(
-            "Invalid value for 'stream_options': they are for streams; set 'stream', or leave them out.",
+            "Invalid value for 'stream_options': it applies to streams only; set 'stream' to true, or leave it out.",
             param="stream_options",
             code="invalid_value",
         )

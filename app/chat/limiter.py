@@ -16,7 +16,7 @@ from ..errors import Overloaded
 from ..fairness import FairSemaphore, Full
 
 _FULL = "This model has too many requests at the moment. Retry in a moment."
-_LATE = "This model had no place for the request in time. Retry in a moment."
+_LATE = "The request waited too long for this model. Retry in a moment."
 
 # The weight of the newest request in the moving average of request times, and the longest retry time that clients are
 # given, in seconds.

@@ -23,7 +23,7 @@ def check_conversation(messages: list[Json]) -> None:
             if waiting.pop(message["tool_call_id"], None) is None:
                 raise BadRequest(
                     f"Invalid value for 'messages[{index}].tool_call_id': a message of the role 'tool' must answer a "
-                    "call of the assistant's message before it, once.",
+                    "tool call of the assistant message before it, and each call has one answer.",
                     param=f"messages[{index}].tool_call_id",
                     code="invalid_value",
                 )
@@ -43,7 +43,7 @@ def _calls(message: Json, index: int) -> dict[str, str]:
             return {}
         raise BadRequest(
             f"Missing required parameter: 'messages[{index}].content'. Only a message with tool calls or a refusal may "
-            "go without.",
+            "leave it out.",
             param=f"messages[{index}].content",
             code="missing_required_parameter",
         )
@@ -52,8 +52,8 @@ def _calls(message: Json, index: int) -> dict[str, str]:
         place = f"messages[{index}].tool_calls[{number}]"
         if places.setdefault(call["id"], place) != place:
             raise BadRequest(
-                f"Invalid value for '{place}.id': another call of the message has the same id, so that no answer could "
-                "tell them apart.",
+                f"Invalid value for '{place}.id': another tool call of the message has the same id; each call needs "
+                "its own.",
                 param=f"{place}.id",
                 code="invalid_value",
             )

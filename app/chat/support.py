@@ -58,7 +58,7 @@ def _row(parameter: ChatParameter, model: Model, table: Table) -> Json:
     if honours(model, parameter.name, table):
         notes = [parameter.effect]
         if not all(honours(variant, parameter.name, table) for variant in model.variants):
-            notes.append("by some of the model's servers")
+            notes.append("by only some of the model's servers")
     else:
         row["verdict"] = "refused"
         if parameter.neutral and honours(model, _holder(parameter.name), table):

@@ -13,7 +13,7 @@ from .parameters import PARAMETERS, ChatParameter
 # How messages to clients name each operation: what a model does, and the path that serves it.
 _CALLED = {
     base.CHAT: ("answer conversations", "/chat/completions"),
-    base.COMPLETIONS: ("go on with texts", "/completions"),
+    base.COMPLETIONS: ("continue texts", "/completions"),
     base.EMBEDDINGS: ("make embeddings", "/embeddings"),
 }
 
@@ -48,7 +48,7 @@ def check_operation(model: Model, operation: str) -> None:
         does, _ = _CALLED[operation]
         paths = " and ".join(f"POST {path}" for name, (_, path) in _CALLED.items() if name in model.operations)
         raise BadRequest(
-            f"This model does not {does}: ask it by {paths or 'no operation'}, or name another model.",
+            f"This model does not {does}: use {paths or 'no operation'}, or name another model.",
             param="model",
             code="unsupported_operation",
         )

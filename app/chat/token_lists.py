@@ -36,7 +36,7 @@ def refuse_tokens(name: str, value: Any, model: Model) -> None:
     """
     if not takes(value, model):
         raise UnsupportedParameter(
-            f"Unsupported parameter: '{name}' cannot be tokens with this model. Send text.", param=name
+            f"Unsupported parameter: '{name}' cannot be given as tokens with this model. Send text.", param=name
         )
 
 

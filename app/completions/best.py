@@ -21,5 +21,5 @@ def best(choices: list[Choice], n: int) -> list[Choice]:
 def _likelihood(choice: Choice) -> float:
     entries = (choice.logprobs or {"content": None})["content"]
     if entries is None:
-        raise UpstreamFailed("The model's engine gave no log probabilities, by which the best choices are found.")
+        raise UpstreamFailed("The model's engine gave no log probabilities, which are needed to find the best choices.")
     return sum(entry["logprob"] for entry in entries) / len(entries) if entries else 0.0

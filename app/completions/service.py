@@ -37,21 +37,21 @@ class Completions(Chat):
             return
         if made < n:
             raise BadRequest(
-                "Invalid value for 'best_of': so many choices are made, of which 'n' are given: send at least 'n'.",
+                "Invalid value for 'best_of': the best 'n' of this many choices are returned: send at least 'n'.",
                 param="best_of",
                 code="invalid_value",
             )
         if made > n and body.get("stream"):
             raise BadRequest(
-                "Invalid value for 'best_of': which choices are the best is known at their end, so it cannot go with "
-                "'stream'. Leave one of them out.",
+                "Invalid value for 'best_of': the best choices are known only when all are finished, so it cannot be "
+                "combined with 'stream'. Leave one of them out.",
                 param="best_of",
                 code="invalid_value",
             )
         if made > n and body.get("echo") and body.get("logprobs") is not None:
             raise BadRequest(
-                "Invalid value for 'best_of': it cannot go with the log probabilities of a prompt, which 'echo' and "
-                "'logprobs' ask for together.",
+                "Invalid value for 'best_of': it cannot be combined with the log probabilities of a prompt, which "
+                "'echo' and 'logprobs' together ask for.",
                 param="best_of",
                 code="invalid_value",
             )

@@ -206,8 +206,8 @@ _LIMITS = {
     "exclusiveMinimum": ("greater than {0}", "below_min_value"),
     "exclusiveMaximum": ("less than {0}", "above_max_value"),
     "multipleOf": ("a multiple of {0}", "invalid_value"),
-    "minLength": ("at least {0} characters long", "string_below_min_length"),
-    "maxLength": ("at most {0} characters long", "string_above_max_length"),
+    "minLength": ("a string of at least {0} characters", "string_below_min_length"),
+    "maxLength": ("a string of at most {0} characters", "string_above_max_length"),
     "minItems": ("an array of at least {0} items", "array_below_min_length"),
     "maxItems": ("an array of at most {0} items", "array_above_max_length"),
     "minProperties": ("an object of at least {0} properties", "object_below_min_properties"),
@@ -219,7 +219,7 @@ def _describe(fault: Fault, found: object) -> tuple[str, str]:
     """Return the message, with ``{where}`` as the placeholder for the path, and the error code."""
     keyword, value = fault.keyword, fault.value
     if not keyword:
-        return "Invalid value for{where}: it does not fit the contract, here or deeper inside.", "invalid_value"
+        return "Invalid value for{where}: it, or a value inside it, does not fit the contract.", "invalid_value"
     if keyword == "required":
         return "Missing required parameter:{where}.", "missing_required_parameter"
     if keyword in ("additionalProperties", "unevaluatedProperties"):
@@ -246,14 +246,14 @@ def _describe(fault: Fault, found: object) -> tuple[str, str]:
     if keyword == "format":
         return f"Invalid value for{{where}}: expected the format {value}.", "invalid_value"
     if keyword == "falseSchema" or (keyword == "not" and value == {}):
-        return "Unknown parameter:{where} has no place here; leave it out.", "unknown_parameter"
+        return "Unknown parameter:{where} is not accepted here; leave it out.", "unknown_parameter"
     if keyword == "propertyNames":
         return "Invalid name of a property in{where}.", "invalid_property_name"
     if keyword == "uniqueItems":
         return "Invalid value for{where}: the items must differ from each other.", "invalid_value"
     if keyword == "oneOf":
         return (
-            "Invalid value for{where}: it fits more than one of the forms that exclude each other.",
+            "Invalid value for{where}: it fits more than one of several alternatives, and must fit exactly one.",
             "invalid_value",
         )
     return f"Invalid value for{{where}}: it breaks the rule '{keyword}' of the contract.", "invalid_value"

@@ -44,7 +44,7 @@ class Embeddings(Chat):
         texts = body["input"]
         if texts == "" or (isinstance(texts, list) and "" in texts):
             raise BadRequest(
-                "Invalid value for 'input': an empty text has no vector. Send texts of a character at least.",
+                "Invalid value for 'input': an empty text has no embedding. Send texts of at least one character.",
                 param="input",
                 code="invalid_value",
             )
@@ -85,8 +85,8 @@ def _answer(made: Embedded, call: Call) -> Json:
     packed = call.request.get("encoding_format") == "base64"
     if not packed and length_of(made.vectors[0]) * len(made.vectors) > MOST_NUMBERS:
         raise BadRequest(
-            f"Invalid value for 'encoding_format': as numbers this server gives at most {MOST_NUMBERS} for a request. "
-            "Send base64, or fewer texts at a time.",
+            f"Invalid value for 'encoding_format': the embeddings of a request may have at most {MOST_NUMBERS} numbers "
+            "in all, unless they are sent as base64. Send base64, or fewer texts at a time.",
             param="encoding_format",
             code="invalid_value",
         )

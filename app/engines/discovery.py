@@ -100,9 +100,9 @@ class DiscoveringEngine:
                     await recognition.known()
                 models = await list_upstream_models(replicas, self._dialect)
             except ApiError as error:
-                log.warning("the upstream does not tell its models (%s); it is asked again", error.code)
+                log.warning("the upstream does not list its models (%s); it will be asked again", error.code)
             except Exception:
-                log.exception("the upstream does not tell its models; it is asked again")
+                log.exception("the upstream does not list its models; it will be asked again")
             else:
                 here = self._engines
                 self._engines = {

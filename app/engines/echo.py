@@ -153,7 +153,7 @@ class EchoEngine:
         texts = [_words(text) for text in request["input"]]
         if sum(map(len, texts)) > LONGEST:
             raise ContextLengthExceeded(
-                f"This model reads {LONGEST} characters for a request, and the texts have more. Shorten them.",
+                f"This model reads at most {LONGEST} characters for a request, and the texts have more. Shorten them.",
                 param="input",
             )
         size = request.get("dimensions", DIMENSIONS)
@@ -169,7 +169,7 @@ class EchoEngine:
         """Return the input of a call: the message text for a custom tool, an instance of its schema for a function."""
         if tool.grammar is not None:
             raise BadRequest(
-                "This model cannot write by a grammar, and the tool that it has to call has one.",
+                "This model cannot follow a grammar, and the tool that it has to call has one.",
                 param="tools",
                 code="invalid_value",
             )

@@ -16,19 +16,20 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
         "type": "integer",
         "minimum": 0,
         "maximum": 1_000_000,
-        "description": "Draw only from so many of the likeliest tokens; 0: from all. Beyond the API.",
+        "description": "Sample from only this many of the likeliest tokens; 0: from all. Beyond the API.",
     },
     "min_p": {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
-        "description": "Draw only from tokens at least this share as likely as the likeliest. Beyond the API.",
+        "description": "Sample only from tokens whose probability is at least this fraction of the likeliest token's. "
+        "Beyond the API.",
     },
     "typical_p": {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
-        "description": "Draw only from the most typical tokens that together reach this share; 1: from all. "
+        "description": "Sample only from the most typical tokens whose probabilities add up to this; 1: from all. "
         "Beyond the API.",
     },
     "repeat_penalty": {
@@ -47,11 +48,11 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
         "type": "integer",
         "minimum": 0,
         "maximum": 10_000_000,
-        "description": "No answer ends before so many tokens. Beyond the API.",
+        "description": "The answer has at least this many tokens. Beyond the API.",
     },
     "ignore_eos": {
         "type": "boolean",
-        "description": "Go on past the token by which the model would end its answer. Beyond the API.",
+        "description": "Continue past the token with which the model would end its answer. Beyond the API.",
     },
     "stop_token_ids": {
         "type": "array",
@@ -63,7 +64,7 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
         "type": "integer",
         "minimum": 0,
         "maximum": 10_000_000,
-        "description": "Most tokens of the model's thoughts. Beyond the API.",
+        "description": "The most tokens that the model may spend on reasoning. Beyond the API.",
     },
     "priority": {
         "type": "integer",
@@ -74,19 +75,19 @@ EXTRA_PARAMETERS: Mapping[str, Json] = {
     "chat_template_kwargs": {
         "type": "object",
         "additionalProperties": True,
-        "description": "Handed to the model's chat template. Beyond the API.",
+        "description": "Passed to the model's chat template. Beyond the API.",
     },
     "regex": {
         "type": "string",
         "minLength": 1,
         "maxLength": 20_000,
-        "description": "A regular expression that binds the answer. Beyond the API.",
+        "description": "A regular expression that the answer must match. Beyond the API.",
     },
     "ebnf": {
         "type": "string",
         "minLength": 1,
         "maxLength": 100_000,
-        "description": "A grammar that binds the answer. Beyond the API.",
+        "description": "A grammar that the answer must follow. Beyond the API.",
     },
 }
 

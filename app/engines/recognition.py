@@ -143,8 +143,8 @@ class Recognition:
             return
         if kind == UNKNOWN.name:
             log.warning(
-                "upstream of %s, %s: not recognised, and asked in OpenAI's words; `parley certify URL` tells what it "
-                "honours of them",
+                "upstream of %s, %s: not recognised, and treated as OpenAI's API; `parley certify URL` shows which "
+                "parameters it honours",
                 name,
                 replica.label,
             )

@@ -70,7 +70,9 @@ def check_tool_choice(request: Json) -> None:
     """
     tools, functions = request.get("tools") or (), request.get("functions") or ()
     if tools and functions:
-        raise BadRequest("functions cannot go with tools: send tools alone.", param="functions", code="invalid_value")
+        raise BadRequest(
+            "functions cannot be combined with tools: send only tools.", param="functions", code="invalid_value"
+        )
     _refuse_idle(request, "tool_choice", "tools", tools, functions)
     _refuse_idle(request, "function_call", "functions", functions, tools)
     choice = request.get("tool_choice")
@@ -84,7 +86,7 @@ def check_tool_choice(request: Json) -> None:
             _refuse_absent(reference, known, f"tool_choice.allowed_tools.tools[{index}]")
         if not allowed:
             param = "tool_choice.allowed_tools.tools"
-            raise BadRequest("No tool is allowed: name one at least.", param=param, code="invalid_value")
+            raise BadRequest("No tool is allowed: name at least one.", param=param, code="invalid_value")
     choice = request.get("function_call")
     if functions and isinstance(choice, dict) and choice["name"] not in {function["name"] for function in functions}:
         raise _absent("functions", "function_call.name")
@@ -105,7 +107,7 @@ def _refuse_absent(reference: Json, known: set[tuple[object, object]], param: st
 
 def _absent(needs: str, param: str) -> BadRequest:
     return BadRequest(
-        f"This is none of the {needs} of the request: choose one of them by its name.",
+        f"This is not one of the {needs} of the request: choose one of them by name.",
         param=param,
         code="invalid_value",
     )

@@ -35,7 +35,11 @@ def messages_of(body: Json, places: Places) -> list[Json]:
             conversation.read(item, f"input[{index}]")
     conversation.close()
     if not conversation.messages:
-        raise BadRequest("Invalid value for 'input': nothing is left of it.", param="input", code="invalid_value")
+        raise BadRequest(
+            "Invalid value for 'input': it has no content for the model. Send at least one message.",
+            param="input",
+            code="invalid_value",
+        )
     return conversation.messages
 
 
@@ -136,7 +140,7 @@ class _Conversation:
             elif part["type"] in ("output_text", "input_text"):
                 words.append(part["text"])
             else:
-                raise _misplaced(f"{place}.content[{index}]", "The model itself gives text alone.")
+                raise _misplaced(f"{place}.content[{index}]", "A message of the assistant may have text only.")
         turn = self._open(place, again=True)
         turn.words += [content] if isinstance(content, str) else words
         turn.refusals += refusals
@@ -164,7 +168,8 @@ class _Conversation:
         self._end_turn()
         if self._waiting.pop(item["call_id"], None) is None:
             raise BadRequest(
-                f"Invalid value for '{place}.call_id': an output must follow the call that it is of, once.",
+                f"Invalid value for '{place}.call_id': an output must follow the call with the same call_id, and "
+                "each call has one output.",
                 param=f"{place}.call_id",
                 code="invalid_value",
             )
@@ -199,7 +204,7 @@ class _Conversation:
         if kind in ("input_text", "output_text"):
             return _text(part)
         if role != "user" or kind == "refusal":
-            raise _misplaced(place, "It has no place in a message of this role: send text.")
+            raise _misplaced(place, "A message of this role may have text only.")
         made: Json
         if kind == "input_image":
             if "image_url" not in part:

@@ -28,8 +28,8 @@ def joined(namespace: str, name: str, place: str) -> str:
     both = f"{namespace}{_BETWEEN}{name}"
     if len(both) > LONGEST:
         raise BadRequest(
-            f"Invalid value for '{place}': expected at most {LONGEST - len(_BETWEEN)} characters, those of the "
-            "namespace's name included.",
+            f"Invalid value for '{place}': expected at most {LONGEST - len(_BETWEEN)} characters together with "
+            "the namespace's name.",
             param=place,
             code="string_above_max_length",
         )

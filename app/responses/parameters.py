@@ -63,8 +63,12 @@ def _tool(at: str) -> tuple[ResponseParameter, ...]:
         _P(f"{at}.parameters", "tools[].function.parameters"),
         _P(f"{at}.strict", "tools[].function.strict"),
         _P(f"{at}.format", "tools[].custom.format", parts=("type", "syntax", "definition")),
-        _P(f"{at}.output_schema", refused="Models are not told of it: leave it out."),
-        _P(f"{at}.defer_loading", refused="There is no search for tools: send false, or leave it out.", takes=(False,)),
+        _P(f"{at}.output_schema", refused="It is not passed on to models: leave it out."),
+        _P(
+            f"{at}.defer_loading",
+            refused="This server has no tool search: send false, or leave it out.",
+            takes=(False,),
+        ),
         _P(f"{at}.allowed_callers", refused='Only the model calls tools: send ["direct"].', takes=([], ["direct"])),
     )
 
@@ -75,7 +79,7 @@ PARAMETERS = (
     _P(
         "input[].type",
         "messages[].role",
-        refused="Send messages, thoughts, and calls of functions and custom tools with their outputs.",
+        refused="Send messages, reasoning, and calls of functions and custom tools with their outputs.",
         takes=(
             *("message", "function_call", "function_call_output"),
             *("custom_tool_call", "custom_tool_call_output", "reasoning"),
@@ -104,7 +108,7 @@ PARAMETERS = (
     _P("input[].input", "messages[].tool_calls[].custom.input"),
     _P("input[].namespace", "messages[].tool_calls[].function.name", effect="stands before the name"),
     _P("input[].output", "messages[].content", parts=("[].text",)),
-    _P("input[].output[].type", refused="What a tool gave back has to be text.", takes=("input_text",), carrier=1),
+    _P("input[].output[].type", refused="The output of a tool must be text.", takes=("input_text",), carrier=1),
     _P(
         "input[].output[].prompt_cache_breakpoint",
         "messages[].content[].prompt_cache_breakpoint",
@@ -119,12 +123,12 @@ PARAMETERS = (
     _P(
         "input[].summary",
         "messages[].reasoning_content",
-        effect="stands for the thoughts where they are not there",
+        effect="used as the reasoning if there is no reasoning text",
         parts=("[].type", "[].text"),
     ),
     _P(
         "input[].encrypted_content",
-        refused="Only the server that wrote it can read it; send the thoughts as text, or leave them out.",
+        refused="Only the server that wrote it can read it: send the reasoning as text, or leave it out.",
     ),
     _P("instructions", "messages[].content", effect="a system message before the input"),
     _P("max_output_tokens", "max_completion_tokens"),
@@ -146,10 +150,20 @@ PARAMETERS = (
     _P("text.verbosity", "verbosity"),
     _P("reasoning", "reasoning_effort"),
     _P("reasoning.effort", "reasoning_effort"),
-    _P("reasoning.summary", refused="Thoughts come whole here: send auto, or leave it out.", takes=("auto",)),
-    _P("reasoning.generate_summary", refused="Thoughts come whole here: send auto, or leave it out.", takes=("auto",)),
     _P(
-        "reasoning.context", refused="Send the thoughts that the model is to see, and auto or nothing.", takes=("auto",)
+        "reasoning.summary",
+        refused="This server returns the whole reasoning, without a summary: send auto, or leave it out.",
+        takes=("auto",),
+    ),
+    _P(
+        "reasoning.generate_summary",
+        refused="This server returns the whole reasoning, without a summary: send auto, or leave it out.",
+        takes=("auto",),
+    ),
+    _P(
+        "reasoning.context",
+        refused="The model sees exactly the reasoning that is sent as input: send auto, or leave it out.",
+        takes=("auto",),
     ),
     _P("reasoning.mode", refused="Send standard, or leave it out.", takes=("standard",)),
     _P("tools", "tools"),
@@ -193,12 +207,12 @@ PARAMETERS = (
     _P("background", refused=f"{_NO_STATE} Send false, or leave it out.", takes=(False,), always=True),
     _P(
         "context_management",
-        refused="Conversations are not shortened: leave it out.",
+        refused="This server does not truncate conversations: leave it out.",
         parts=("[].type", "[].compact_threshold"),
     ),
     _P(
         "truncation",
-        refused="Conversations are not shortened: send disabled, or leave it out.",
+        refused="This server does not truncate conversations: send disabled, or leave it out.",
         takes=("disabled",),
     ),
     _P(

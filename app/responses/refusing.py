@@ -44,7 +44,7 @@ def _tree() -> _Node:
 _RULES = _tree()
 # Fields that only chat completions have. They must be refused here, or they would pass into the chat request.
 _CHATS_ALONE = known_to(CHAT) - KNOWN
-_OF_CHATS = ResponseParameter("", refused="Only chat completions have it: leave it out.")
+_OF_CHATS = ResponseParameter("", refused="Only chat completions have this parameter: leave it out.")
 # Parameters that mean nothing once no tool is left.
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 

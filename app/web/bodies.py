@@ -172,9 +172,7 @@ def decode_text(raw: bytes | bytearray, charset: str, param: str | None = None) 
         return raw.decode(charset)
     except ValueError:
         what = f"'{param}'" if param else "The body"
-        raise BadRequest(
-            f"{what} is not text in the charset that it is sent in.", param=param, code="invalid_value"
-        ) from None
+        raise BadRequest(f"{what} is not valid text in its charset.", param=param, code="invalid_value") from None
 
 
 def parse_json(raw: bytes) -> object:
@@ -205,7 +203,7 @@ def _json_fault(text: str) -> str:
     if "out of range" in text:
         return f"The body is not accepted: a number has too many digits{where}."
     if "hex escape" in text or "surrogate" in text:
-        return f"The body is not accepted: an escape sequence in a string is no whole character{where}."
+        return f"The body is not accepted: an escape sequence in a string is not a whole character{where}."
     return f"The body is not valid JSON{where}."
 
 

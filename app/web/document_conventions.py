@@ -100,7 +100,8 @@ class DocumentConventions(Conventions):
                 found.append((each.type, shape))
         if media and not found:
             log.warning(
-                "%s: the document's answer %s has no place for the message of an error; such errors have our shape",
+                "%s: the document's answer %s has no property for the message of an error; such errors are sent "
+                "in Parley's own form",
                 self._operations[operation].id,
                 key,
             )

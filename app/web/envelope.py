@@ -51,7 +51,7 @@ def to_api_error(error: BaseException, allow: Callable[[], Sequence[str]] = tupl
     if status == 405:
         methods = ", ".join(allow())
         return MethodNotAllowed(
-            f"This path does not answer that method. It answers: {methods}.", headers={"allow": methods}
+            f"This path does not accept this method. It accepts: {methods}.", headers={"allow": methods}
         )
     if status is not None and 400 <= status < 500:
         return _OtherClientError(HTTPStatus(status).phrase + ".", status)

@@ -141,7 +141,7 @@ async def read_multipart(
             await reader.flush()
             piece = await stream.next()
     except FormParserError:
-        raise _invalid("it does not keep to the form of RFC 7578") from None
+        raise _invalid("it does not follow RFC 7578") from None
     if not reader.ended:
         raise _invalid("it ends before its last boundary")
     return reader.fields
@@ -170,7 +170,8 @@ class _MultipartReader:
     def check_memory(self) -> None:
         if self.received - self._in_files > self._memory:
             raise ContentTooLarge(
-                f"What is no file in the form is larger than the {self._memory} bytes that are accepted."
+                f"The fields of the form that are not files are together larger than the {self._memory} bytes "
+                "that are accepted."
             )
 
     async def flush(self) -> None:
@@ -254,4 +255,4 @@ def _text(raw: bytes | bytearray) -> str:
 
 
 def _invalid(reason: str) -> BadRequest:
-    return BadRequest(f"The body is not a whole multipart form: {reason}.", code="invalid_multipart")
+    return BadRequest(f"The body is not a valid multipart form: {reason}.", code="invalid_multipart")

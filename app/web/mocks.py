@@ -278,13 +278,13 @@ _IN_RANGES = {
 
 def _text(value: object, media_type: str) -> str:
     if media_type.lower().startswith("multipart/"):
-        raise NoInstance("parts are not made")
+        raise NoInstance("multipart bodies are not generated")
     if isinstance(value, str):
         return value
     if "json" in media_type.lower():  # a format with one value per line
         return json.dumps(value) + "\n"
     if isinstance(value, (dict, list)):
-        raise NoInstance(f"how a structure is written as {media_type} is not known")
+        raise NoInstance(f"the server cannot write arrays and objects as {media_type}")
     return json.dumps(value)
 
 

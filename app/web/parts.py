@@ -84,7 +84,7 @@ def split_parts(raw: bytes, boundary: str) -> list[Part]:
         )
         parser.write(raw)
     except FormParserError:
-        raise _invalid("it does not keep to the form of RFC 2046") from None
+        raise _invalid("it does not follow RFC 2046") from None
     if not reader.ended:
         raise _invalid("it ends before its last boundary")
     return reader.parts
@@ -148,4 +148,4 @@ class _Reader:
 
 
 def _invalid(reason: str) -> BadRequest:
-    return BadRequest(f"The body is not a whole multipart body: {reason}.", code="invalid_multipart")
+    return BadRequest(f"The body is not a valid multipart body: {reason}.", code="invalid_multipart")

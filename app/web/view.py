@@ -241,7 +241,9 @@ class OperationView(ReplyEncoder):
             mended = mender.mend(body)
             if len(mender.left_out) > before:
                 places = ", ".join(".".join(part or "[]" for part in place) for place in mender.left_out)
-                log.info("%s: the document has no room for %s in answers", self.operation.id, places)
+                log.info(
+                    "%s: left out of an answer, because the document does not allow it: %s", self.operation.id, places
+                )
             if mended is not None:
                 return mended
         fault, _ = find_fault(validator, body)
@@ -296,7 +298,7 @@ def _argument(name: str) -> str:
 
 
 def _not_implemented(operation: Operation) -> Handler:
-    lacks = "what it says of it cannot be used" if operation.fault else "this server has no handler for it"
+    lacks = "its definition of it cannot be used" if operation.fault else "this server has no handler for it"
 
     async def not_implemented() -> Reply:
         raise NotImplementedOperation(f"The document has the operation {operation.id}, but {lacks}.")

@@ -42,9 +42,9 @@ def test_conversations_pass(messages: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("messages", "param", "part"),
     [
-        ([USER, answer("a")], "messages[1].tool_call_id", "must answer a call"),
-        ([USER, calls("a"), answer("b")], "messages[2].tool_call_id", "must answer a call"),
-        ([USER, calls("a"), answer("a"), answer("a")], "messages[3].tool_call_id", "once"),
+        ([USER, answer("a")], "messages[1].tool_call_id", "must answer a tool call"),
+        ([USER, calls("a"), answer("b")], "messages[2].tool_call_id", "must answer a tool call"),
+        ([USER, calls("a"), answer("a"), answer("a")], "messages[3].tool_call_id", "one answer"),
         ([USER, calls("a"), USER], "messages[1].tool_calls[0]", "'a'"),
         ([USER, calls("a", "b"), answer("a")], "messages[1].tool_calls[1]", "'b'"),
         ([USER, calls("a"), answer("a"), USER, answer("a")], "messages[4].tool_call_id", "must answer"),

@@ -78,7 +78,7 @@ def test_what_would_take_too_long_ends_in_a_shorter_message() -> None:
         validator({"type": "object", "properties": {"fine": INTEGER, "bad": many}}), {"fine": 1, "bad": {"a": "x"}}
     )
     assert error.param == "bad.a"
-    assert error.message == "Invalid value for 'bad.a': it does not fit the contract, here or deeper inside."
+    assert error.message == "Invalid value for 'bad.a': it, or a value inside it, does not fit the contract."
     assert error.code == "invalid_value"
 
 
@@ -87,7 +87,7 @@ def test_so_does_what_pieces_that_wait_for_each_other_cannot_tell() -> None:
     assert not found.is_valid("x")
     assert (
         explain(found, "x").message
-        == "Invalid value for the request body: it does not fit the contract, here or deeper inside."
+        == "Invalid value for the request body: it, or a value inside it, does not fit the contract."
     )
 
 

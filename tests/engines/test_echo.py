@@ -131,7 +131,7 @@ def test_a_custom_tool_with_a_grammar_is_refused_when_it_is_called() -> None:
     grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[a-z]+"}}
     tools = [tool(kind="custom", format=grammar)]
     assert message(tools=tools)[0]["content"] == "Hello there!"
-    with pytest.raises(BadRequest, match="cannot write by a grammar") as caught:
+    with pytest.raises(BadRequest, match="cannot follow a grammar") as caught:
         message(tools=tools, tool_choice="required")
     assert caught.value.param == "tools"
 

@@ -134,7 +134,7 @@ def test_the_table_says_where_only_some_of_the_servers_honour_a_parameter(tmp_pa
             assert rows["logit_bias"] == {
                 "name": "logit_bias",
                 "verdict": "honoured",
-                "note": "by some of the model's servers",
+                "note": "by only some of the model's servers",
             }
             assert rows["seed"] == {"name": "seed", "verdict": "honoured"}
             assert rows["verbosity"] == {"name": "verbosity", "verdict": "refused", "values": ['"medium"']}

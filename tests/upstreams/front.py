@@ -43,7 +43,7 @@ class Front:
 
     def strays(self, model: str) -> list[str]:
         """The kinds of what was mended in the answers of a model's server, or failed."""
-        lines = re.findall(rf"upstream {re.escape(model)}: strayed in its answers: (.*)", self.log)
+        lines = re.findall(rf"upstream {re.escape(model)}: deviations in its answers: (.*)", self.log)
         return sorted({each.split()[0] for line in lines for each in line.split(", ")})
 
 

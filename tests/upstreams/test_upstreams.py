@@ -51,9 +51,9 @@ def test_what_parley_mends_and_refuses_is_told_by_the_outermost_parameters() -> 
 def test_the_log_tells_what_a_server_was_taken_for_and_where_it_strayed() -> None:
     log = (
         "upstream of a, http://127.0.0.1:1: recognised as vllm\n"
-        "upstream of b, http://127.0.0.1:2: not recognised, and asked in OpenAI's words\n"
-        "upstream a: strayed in its answers: refusal_missing 3, usage_missing 1\n"
-        "upstream a: strayed in its answers: refusal_missing 1\n"
+        "upstream of b, http://127.0.0.1:2: not recognised, and treated as OpenAI's API\n"
+        "upstream a: deviations in its answers: refusal_missing 3, usage_missing 1\n"
+        "upstream a: deviations in its answers: refusal_missing 1\n"
     )
     front = Front(None, log)  # type: ignore[arg-type]
     assert (front.kind("a"), front.kind("b"), front.kind("c")) == ("vllm", "not recognised", "")

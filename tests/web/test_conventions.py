@@ -98,7 +98,7 @@ def test_where_the_document_has_no_place_for_it_an_error_has_our_shape(
     with application(document(), tmp_path, conventions="document") as client:
         for _ in range(2):
             assert error(client.get(f"{path}?limit=x", headers=BEARER), 400) == OURS
-    said = [record.getMessage() for record in caplog.records if "no place for the message" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "no property for the message" in record.getMessage()]
     assert len(said) == (path == "/silent")
 
 

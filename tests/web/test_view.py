@@ -254,6 +254,6 @@ def test_what_the_document_has_no_room_for_is_left_out_where_that_is_wanted(
     with pytest.raises(ContractViolation):
         made.encode(Reply({"n": "x"}))
     # Told once for each place.
-    assert [message for message in caplog.messages if "no room" in message] == [
-        "it: the document has no room for more in answers"
+    assert [message for message in caplog.messages if "does not allow" in message] == [
+        "it: left out of an answer, because the document does not allow it: more"
     ]

@@ -23,7 +23,7 @@ DEEPEST = 32  # brackets within each other
 _STEPS = 8
 _LANGUAGES = {
     "lark": "a grammar in LLGuidance's Lark",
-    "regex": "a regular expression of Rust's, without looking around",
+    "regex": "a regular expression in Rust's syntax, without lookaround",
 }
 
 # The elements of a grammar in Lark, matched in this order.
@@ -58,7 +58,7 @@ class Grammar:
         if self.size > LARGEST:
             raise _fault(param, f"it may be at most {LARGEST} characters long")
         if _depth(definition) > DEEPEST:
-            raise _fault(param, f"brackets may be at most {DEEPEST} deep in each other")
+            raise _fault(param, f"brackets may be nested at most {DEEPEST} levels deep")
         if "\x00" in definition:
             raise _fault(param, "it may have no NUL character")  # llama.cpp would stop reading there
         self._lark = syntax == "lark"
@@ -73,7 +73,9 @@ class Grammar:
         if matcher.is_error():
             place = re.search(r"\b([0-9]+)\([0-9]+\):", matcher.get_error()) if self._lark else None
             where = f" (see line {place[1]})" if place else ""
-            raise _fault(self.param, f"it must be {language}, that some text fits and that is not too complex{where}")
+            raise _fault(
+                self.param, f"it must be {language}, which some text can match and which is not too complex{where}"
+            )
 
     @property
     def pattern(self) -> str | None:
@@ -143,7 +145,7 @@ class Grammar:
     def _refuse_piece(self, begin: str) -> NoReturn:
         kinds = {"<": "tokens of the model", "@": "other grammars", "=": "attributes other than lazy and suffix"}
         if begin[0] == "%":
-            raise _fault(self.param, "of directives it may have %import, %ignore, %json and %regex alone")
+            raise _fault(self.param, "the only directives it may have are %import, %ignore, %json and %regex")
         raise _fault(self.param, f"it has {kinds.get(begin[0], 'something')} that cannot be used here")
 
 

@@ -128,9 +128,9 @@ class Walk:
             raise fault(self._param, "a schema must be an object or a boolean", path)
         self._schemas.append(schema)
         if depth > DEEPEST:
-            raise fault(self._param, f"schemas may be at most {DEEPEST} deep in each other", path)
+            raise fault(self._param, f"schemas may be nested at most {DEEPEST} levels deep", path)
         if path and "$schema" in schema:
-            raise fault(self._param, "$schema may stand at the root only", f"{path}.$schema")
+            raise fault(self._param, "$schema is accepted at the root only", f"{path}.$schema")
         properties = schema.get("properties")
         if isinstance(properties, dict) and len(properties) > MOST_PROPERTIES:
             raise fault(self._param, f"an object may have at most {MOST_PROPERTIES} properties", f"{path}.properties")
@@ -211,7 +211,7 @@ class Walk:
         for start, path in self._references:
             target = resolve(self._root, start["$ref"])
             if isinstance(target, dict) and id(target) not in self._seen:
-                raise fault(self._param, "$ref leads to something that is not in the place of a schema", path)
+                raise fault(self._param, "$ref points to something that is not used as a schema", path)
             if id(target) not in met:
                 met.add(id(target))
                 levels += _height(target)
@@ -223,7 +223,7 @@ class Walk:
             following: Any = start
             while True:
                 if isinstance(following, dict) and id(following) in on_trail:
-                    raise fault(self._param, "its references go round in a circle", path)
+                    raise fault(self._param, "its references form a circle", path)
                 if isinstance(following, dict) and id(following) not in done:
                     trail.append((following, self._same_value(following)))
                     on_trail.add(id(following))

@@ -47,7 +47,7 @@ class Patterns:
             return f"a pattern may be at most {LONGEST_PATTERN} characters long"
         literal = pattern.replace("\\\\", "")
         if _NOT_REGULAR.search(literal):
-            return "a pattern cannot look around, refer back or ask for the bound of a word"
+            return "a pattern cannot have lookaround, back-references or word boundaries"
         if _FREE.search(literal):
             return "a pattern cannot have comments or the flag x"
         for found in _COUNT.finditer(pattern):

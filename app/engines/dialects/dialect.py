@@ -235,4 +235,4 @@ def custom_calls(messages: list[Json]) -> Iterator[UnsupportedParameter]:
     for index, message in enumerate(messages):
         for number, call in enumerate(message.get("tool_calls") or ()):
             if call["type"] == "custom":
-                yield unsupported(f"messages[{index}].tool_calls[{number}].custom", "knows no custom tools.")
+                yield unsupported(f"messages[{index}].tool_calls[{number}].custom", "does not support custom tools.")

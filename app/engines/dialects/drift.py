@@ -37,5 +37,5 @@ class Drift:
         new = {kind: count - self._told.get(kind, 0) for kind, count in sorted(self.counts.items())}
         told = ", ".join(f"{kind} {count}" for kind, count in new.items() if count)
         if told:
-            _log.info("upstream %s: strayed in its answers: %s", self.upstream, told)
+            _log.info("upstream %s: deviations in its answers: %s", self.upstream, told)
             self._told, self._told_at = dict(self.counts), now

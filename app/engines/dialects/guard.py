@@ -105,7 +105,7 @@ class Guard:
                 if not state.finished:
                     yield Delta(index, {}, "stop")
         if self._asked.usage and not self._used and not any(state.cutter.reason for state in self._states.values()):
-            self._breaches.tell("stream_options.include_usage", "it does not tell how many tokens there were.")
+            self._breaches.tell("stream_options.include_usage", "it does not report the number of tokens.")
 
     def _item(self, item: StreamItem) -> Iterator[StreamItem]:
         if isinstance(item, Delta):
@@ -173,7 +173,7 @@ class Guard:
             state.waiting.append(delta)
             return
         if wanted and state.pieces:
-            self._breaches.tell("logprobs", "it gave none with its text.")
+            self._breaches.tell("logprobs", "it returned none with its text.")
             self._alternatives = None
         waiting, state.waiting = state.waiting, []
         yield from waiting
@@ -186,7 +186,7 @@ class Guard:
         """Yield the deltas that must precede the end of a choice, and do the checks that are possible only then."""
         reason = str(delta.finish_reason)
         if self._alternatives and state.probable and not state.alternatives:
-            self._breaches.tell("top_logprobs", "it gave no alternatives.")
+            self._breaches.tell("top_logprobs", "it returned no alternatives.")
             self._alternatives = 0
         if state.cutter.reason:
             return
@@ -194,7 +194,7 @@ class Guard:
         if reason not in _ENDED:
             return
         if self._asked.sound and not (state.spoken or state.calls or state.refused):
-            self._breaches.tell("modalities", "it gave no sound.")
+            self._breaches.tell("modalities", "it returned no audio.")
         if self._asked.json and reason == "stop" and not state.refused:
             self._check_text("".join(state.texts))
         for index, call in state.calls.items():
@@ -251,7 +251,7 @@ class Guard:
             self._drift.count("not_honoured.tools")
             raise UpstreamFailed("The upstream's model called a tool that it was not given. Ask again.")
         if choice.must and not state.calls and reason in _ENDED:
-            message = "The upstream's model did not call a tool, as it had to. Ask again."
+            message = "The upstream's model did not call a tool, although it had to. Ask again."
             self._breaches.tell(choice.param, message=message)
 
     def _check_text(self, text: str) -> None:
@@ -264,7 +264,7 @@ class Guard:
     def _check_arguments(self, call: arguments.Call) -> None:
         if not is_json(call.text):
             if not self._asked.stops:  # a stop sequence may cut the arguments anywhere
-                message = "The upstream's model called a tool with arguments that are no JSON. Ask again."
+                message = "The upstream's model called a tool with arguments that are not JSON. Ask again."
                 self._breaches.tell("tools", message=message)
         elif call.name in self._asked.strict:
             index, schema = self._asked.strict[call.name]

@@ -73,7 +73,7 @@ def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
 def mend_message(source: Any, drift: Drift) -> Message:
     """Return the members of a message or a delta, without the role, which is constant, and without nulls."""
     if not isinstance(source, dict):
-        raise UpstreamFailed("The upstream's answer has a message that is no object.")
+        raise UpstreamFailed("The upstream's answer has a message that is not an object.")
     made = {name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None}
     if not source.keys() <= _MEMBERS:
         count_extras(source, _MEMBERS | {"reasoning"}, drift)

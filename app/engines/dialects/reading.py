@@ -42,7 +42,7 @@ def parse(data: bytes) -> Json:
     except ValueError:
         raise UpstreamFailed("The upstream's answer is not valid JSON.") from None
     if not isinstance(answer, dict):
-        raise UpstreamFailed("The upstream's answer is no object.")
+        raise UpstreamFailed("The upstream's answer is not an object.")
     return answer
 
 
@@ -132,7 +132,7 @@ def facts_of(answer: Json, drift: Drift) -> Facts:
 
 def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:
     if not isinstance(choice, dict):
-        raise UpstreamFailed("The upstream's answer has a choice that is no object.")
+        raise UpstreamFailed("The upstream's answer has a choice that is not an object.")
     mending.count_extras(choice, mending.CHOICE, drift)
     index = choice.get("index")
     if index is None:

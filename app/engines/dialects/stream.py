@@ -122,7 +122,7 @@ class StreamReader:
     def _choice(self, choice: Any) -> Delta:
         drift = self._drift
         if not isinstance(choice, dict):
-            raise UpstreamFailed("The upstream's stream has a choice that is no object.")
+            raise UpstreamFailed("The upstream's stream has a choice that is not an object.")
         mending.count_extras(choice, mending.CHOICE, drift)
         index = choice.get("index")
         if index is None and self._asked.n == 1:

@@ -77,7 +77,7 @@ class EchoReader(TextStreamReader):
         taken = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         listed = answer.get("choices")
         if not isinstance(taken, int) or not isinstance(listed, list):
-            raise UpstreamFailed("The upstream's answer does not tell where the prompt ends, which it was to repeat.")
+            raise UpstreamFailed("The upstream's answer does not show where the repeated prompt ends.")
         return self.read({**answer, "choices": [self._split(choice, taken) for choice in listed]})
 
     def _split(self, choice: Any, taken: int) -> Json:
@@ -87,7 +87,7 @@ class EchoReader(TextStreamReader):
         entries = _entries(choice.get("logprobs"), self._asked.alternatives)
         if len(entries) < taken:
             raise UpstreamFailed(
-                "The upstream's answer does not have the prompt, which it was to repeat.", param="echo"
+                "The upstream's answer does not repeat the prompt, although it was asked to.", param="echo"
             )
         text, made = choice["text"], "".join(entry["token"] for entry in entries[taken:])
         # If a character spans several tokens, the tokens' texts do not add up to the text. The end of the prompt cannot
@@ -119,7 +119,7 @@ def _as_choice(choice: Any, asked: Asked) -> Any:
         return choice  # the reader refuses it
     text = choice.get("text")
     if text is not None and not isinstance(text, str):
-        raise UpstreamFailed("The upstream's answer has a choice whose text is none.")
+        raise UpstreamFailed("The upstream's answer has a choice whose text is not a string.")
     made = {name: value for name, value in choice.items() if name != "text"}
     made["delta"] = {"role": "assistant", "content": text or ""}
     if choice.get("logprobs") is not None:

@@ -34,7 +34,7 @@ def read_vectors(
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UpstreamFailed("The upstream's answer has no embeddings.")
     if len(listed) != count:
-        raise UpstreamFailed("The upstream's answer has not one embedding for each text.")
+        raise UpstreamFailed("The upstream's answer does not have exactly one embedding for each text.")
     vectors = [_vector(entry.get("embedding"), drift) for entry in _in_order(listed, drift)]
     lengths = {len(vector) // 4 if isinstance(vector, bytes) else len(vector) for vector in vectors}
     if dimensions is not None and lengths != {dimensions}:
@@ -43,7 +43,7 @@ def read_vectors(
             "The model's engine does not honour 'dimensions': its embeddings have another length.", param="dimensions"
         )
     if len(lengths) != 1 or 0 in lengths:
-        raise UpstreamFailed("The upstream's answer has embeddings of several lengths, or of none.")
+        raise UpstreamFailed("The upstream's answer has embeddings of different lengths, or empty ones.")
     return Embedded(vectors, _tokens(answer.get("usage"), drift))
 
 
@@ -57,7 +57,7 @@ def _in_order(listed: list[Json], drift: Drift) -> list[Json]:
         return listed
     by_index = {entry["index"]: entry for entry in listed if isinstance(entry.get("index"), int)}
     if by_index.keys() != set(range(len(listed))):
-        raise UpstreamFailed("The upstream's answer does not tell which embedding is of which text.")
+        raise UpstreamFailed("The upstream's answer does not say which embedding belongs to which text.")
     drift.count("embeddings_out_of_order")
     return [by_index[index] for index in range(len(listed))]
 
@@ -75,11 +75,11 @@ def _vector(embedding: Any, drift: Drift) -> Sequence[float] | bytes:
             drift.count("embedding_nested")
             embedding = embedding[0]
         if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
-            raise UpstreamFailed("The upstream's answer has an embedding that is no list of numbers.")
+            raise UpstreamFailed("The upstream's answer has an embedding that is not a list of numbers.")
         data, numbers = b"", embedding
     # A sum with an infinity or a NaN is not finite either.
     if not math.isfinite(sum(numbers)):
-        raise UpstreamFailed("The upstream's answer has an embedding with a number that is none.")
+        raise UpstreamFailed("The upstream's answer has an embedding with an infinite number or NaN.")
     return data or numbers
 
 
@@ -88,7 +88,7 @@ def _tokens(usage: Any, drift: Drift) -> int:
     counts = [told.get(name) for name in ("prompt_tokens", "total_tokens")]
     found = next((count for count in counts if isinstance(count, int) and not isinstance(count, bool)), None)
     if found is None or found < 0:
-        raise UpstreamFailed("The upstream's answer does not tell how many tokens its texts have.")
+        raise UpstreamFailed("The upstream's answer does not report how many tokens the texts have.")
     if counts[0] != counts[1]:
         drift.count("usage_total_wrong")
     return found

@@ -60,7 +60,7 @@ class LlamaEmbedder:
                 answer = await self._process.embed(some, client)
             except errors.TemplateRefused:
                 raise BadRequest(
-                    "Invalid value for 'input': the model cannot work with it.", param="input", code="invalid_value"
+                    "Invalid value for 'input': the model cannot process it.", param="input", code="invalid_value"
                 ) from None
             except ContextLengthExceeded:
                 raise self._too_long() from None
@@ -84,8 +84,8 @@ class LlamaEmbedder:
             size = await self._process.read_vocabulary_size()
             if not all(0 <= token < size for text in texts for token in text):
                 raise BadRequest(
-                    "Invalid value for 'input': one of its tokens is none of this model: give ids between 0 and "
-                    f"{size - 1}.",
+                    "Invalid value for 'input': one of its tokens is not in this model's vocabulary: send ids from 0 "
+                    f"to {size - 1}.",
                     param="input",
                     code="invalid_value",
                 )
@@ -99,8 +99,8 @@ class LlamaEmbedder:
 
     def _too_long(self) -> ContextLengthExceeded:
         return ContextLengthExceeded(
-            f"This model reads {self._model.context_length} tokens of a text at most, and one of the texts has more. "
-            "Shorten it, or cut it in several.",
+            f"This model reads at most {self._model.context_length} tokens of a text, and one of the texts has more. "
+            "Shorten it, or split it.",
             param="input",
         )
 

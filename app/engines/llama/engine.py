@@ -101,7 +101,8 @@ class LlamaEngine:
         tools = await tools_of(request, most=self._max_schemas)
         if request.get("ignore_eos") and (form is not None or tools is not None):
             raise BadRequest(
-                "'ignore_eos' cannot go with tools or a response format: what they bind must end.",
+                "'ignore_eos' cannot be combined with tools or a response format, because an answer that these "
+                "constrain must end.",
                 param="ignore_eos",
                 code="invalid_value",
             )

@@ -198,7 +198,7 @@ class ModelProcess:
             try:
                 self._vocabulary_size = int(answer["data"][0]["meta"]["n_vocab"])
             except (KeyError, IndexError, TypeError, ValueError):
-                raise ServerError("The engine does not tell the size of its vocabulary.") from None
+                raise ServerError("The engine does not report the size of its vocabulary.") from None
         return self._vocabulary_size
 
     async def marks_calls(self) -> bool:

@@ -43,13 +43,14 @@ async def prepare_text(process: ModelProcess, request: Json, context_length: int
     size = await process.read_vocabulary_size() if by_id else None
     if isinstance(prompt, list) and size is not None and not all(0 <= token < size for token in prompt):
         raise BadRequest(
-            f"Invalid value for 'prompt': one of its tokens is none of this model: give ids between 0 and {size - 1}.",
+            "Invalid value for 'prompt': one of its tokens is not in this model's vocabulary: send ids from 0 to "
+            f"{size - 1}.",
             param="prompt",
             code="invalid_value",
         )
     if prompt == "" and not await process.tokens(prompt):
         raise BadRequest(
-            "Invalid value for 'prompt': this model cannot begin a text by itself. Send a character at least.",
+            "Invalid value for 'prompt': this model cannot start from an empty prompt. Send at least one character.",
             param="prompt",
             code="invalid_value",
         )
@@ -158,7 +159,7 @@ def _of_prompts() -> Iterator[None]:
         raise _too_long(first.replace("the messages take", "the prompt takes")) from None
     except errors.TemplateRefused:
         raise BadRequest(
-            "Invalid value for 'prompt': the model cannot work with it.", param="prompt", code="invalid_value"
+            "Invalid value for 'prompt': the model cannot process it.", param="prompt", code="invalid_value"
         ) from None
 
 

@@ -52,11 +52,11 @@ class Media:
         place += ".image_url.url"
         declared, data = _read_data_url(part["image_url"]["url"], place)
         if declared not in PICTURES:
-            _refuse(place, f"its media type is none that this model reads; {_SEND_PICTURE}", _UNKNOWN_TYPE)
+            _refuse(place, f"this model does not read its media type; {_SEND_PICTURE}", _UNKNOWN_TYPE)
         # The data determine the type: many clients declare every picture as image/jpeg.
         kind = pictures.kind_of(data)
         if kind is None:
-            _refuse(place, "the data are no picture in JPEG, PNG, GIF or BMP", "invalid_image_format")
+            _refuse(place, "the data are not a picture in JPEG, PNG, GIF or BMP", "invalid_image_format")
         size = pictures.size_of(data, kind)
         if size is None:
             _refuse(place, "the picture is damaged: its size cannot be read", "image_parse_error")
@@ -81,7 +81,7 @@ class Media:
         except ValueError as error:
             _refuse(place, str(error), "invalid_value")
         if seconds < SHORTEST_SOUND:
-            _refuse(place, f"the sound must last {SHORTEST_SOUND} seconds at least", "invalid_value")
+            _refuse(place, f"the sound must last at least {SHORTEST_SOUND} seconds", "invalid_value")
         self._seconds += seconds
         if self._seconds > LONGEST_SOUND:
             _refuse(
@@ -117,7 +117,7 @@ def _read_data_url(url: str, place: str) -> tuple[str, bytes]:
     head, comma, text = url[5:].partition(",")
     kind, *parameters = (piece.strip().lower() for piece in head.split(";"))
     if not comma or "base64" not in parameters[-1:]:
-        _refuse(place, f"a data: URL must say ;base64, before its data; {_SEND_PICTURE}", "invalid_image_url")
+        _refuse(place, f"a data: URL must have ;base64, before its data; {_SEND_PICTURE}", "invalid_image_url")
     data = _decode(unquote(text) if "%" in text else text, place, "invalid_base64_image")
     if not data:
         _refuse(place, "it is empty", "empty_image_file")
@@ -132,4 +132,4 @@ def _decode(text: str, place: str, code: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        _refuse(place, "the data are not base64, of which + and / are letters and = fills up", code)
+        _refuse(place, "the data are not standard base64, with + and / and padded with =", code)

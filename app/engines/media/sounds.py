@@ -28,7 +28,7 @@ def wav_seconds(data: bytes) -> float:
         chunks.setdefault(name, content)
     form, samples = chunks.get(b"fmt "), chunks.get(b"data")
     if form is None or samples is None or len(form) < 16:
-        raise ValueError("the data are no WAV, or cut off")
+        raise ValueError("the data are not a WAV file, or are cut off")
     kind, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", form)
     if kind == 0xFFFE and len(form) >= 26:  # the actual format code is in the extension
         kind = int.from_bytes(form[24:26], "little")
@@ -78,14 +78,14 @@ def mp3_seconds(data: bytes) -> float:
     """Return the duration of an MPEG audio layer III recording in seconds, by going through its frames.
 
     Raises:
-        ValueError: the data are no MP3, or damaged; the error's text is the violated rule.
+        ValueError: the data are not an MP3 file, or are damaged; the error's text is the violated rule.
     """
     at = 0
     if data[:3] == b"ID3" and len(data) >= 10:
         # A tag's length has seven bits per byte.
         at = 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
     elif not (data[0] == 0xFF and data[1:2] and data[1] & 0xE0 == 0xE0):
-        raise ValueError("the data are no MP3")
+        raise ValueError("the data are not an MP3 file")
     seconds, junk = 0.0, 0
     while at + 4 <= len(data):
         length, duration = _mp3_frame(data, at)
@@ -94,7 +94,7 @@ def mp3_seconds(data: bytes) -> float:
             following = len(data) if following < 0 else following
             junk += following - at
             if junk > _MOST_JUNK:
-                raise ValueError("the data are no MP3, or damaged")
+                raise ValueError("the data are not an MP3 file, or are damaged")
             at = following
             continue
         at += length

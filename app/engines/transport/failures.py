@@ -26,11 +26,11 @@ UNREACHABLE = "The model's engine cannot be reached. Retry in a moment."
 LATE = "The model's engine did not answer in time. Retry in a moment."
 _CREDENTIALS = (
     "The model's engine does not accept this server's own key or account. Your key is not at fault: "
-    "the server's operator must mend the key of the upstream."
+    "the server's operator must fix the key of the upstream."
 )
 _ADDRESS = (
     "The model's engine does not know the model or the address by which this server asks. "
-    "The server's operator must mend the configuration of the upstream."
+    "The server's operator must fix the configuration of the upstream."
 )
 
 

@@ -156,7 +156,7 @@ class Replicas:
                 yield await answer.read_all(self.options.max_answer)
                 return
             if answer.content_type not in ("text/event-stream", "text/plain", ""):
-                raise unusable("the answer is no stream of events")
+                raise unusable("the answer is not a stream of events")
             feed, read = EventParser(self.options.max_event).feed, answer.read
             chunk, empty = answer.first, True
             while chunk:
@@ -288,7 +288,7 @@ class Replicas:
         if not isinstance(failed.error, UpstreamRefused):
             log.warning("upstream of %s, %s: %s", self.options.name, replica.label, failed.reason)
         if replica.judge(failed, client, self._now()):
-            log.warning("upstream of %s, %s: believed broken, not asked for a while", self.options.name, replica.label)
+            log.warning("upstream of %s, %s: considered broken, not used for a while", self.options.name, replica.label)
             if self._health is not None:
                 self._health.watch(replica)
 

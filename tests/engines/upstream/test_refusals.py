@@ -121,7 +121,7 @@ def test_a_key_that_the_upstream_refuses_is_the_operators_to_mend(
         error = refused({"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}, status)
     assert isinstance(error, UpstreamFailed)
     assert (error.status, error.code, error.headers) == (502, "upstream_error", {})
-    assert "operator must mend the key" in error.message
+    assert "operator must fix the key" in error.message
     assert KEY not in error.message
     reason = "it does not accept our key or account: Incorrect API key provided: …"
     assert f"upstream of m, replica 1 of 1: status {status}: {reason}" in caplog.messages
@@ -137,7 +137,7 @@ def test_credit_that_is_used_up_is_the_operators_to_mend() -> None:
 def test_a_model_or_path_that_the_upstream_does_not_know_is_the_operators_to_mend(status: int) -> None:
     error = refused({"error": {"message": "The model `x` does not exist.", "code": "model_not_found"}}, status)
     assert (error.status, error.code) == (502, "upstream_error")
-    assert "operator must mend the configuration" in error.message
+    assert "operator must fix the configuration" in error.message
     assert "`x`" not in error.message
 
 

@@ -271,4 +271,4 @@ def test_a_replica_believed_broken_is_told_in_the_log(caplog: pytest.LogCaptureF
 
     with caplog.at_level(logging.WARNING, "parley"):
         played(reset(), use=use, health_path=None)
-    assert caplog.messages[-1] == "upstream of m, replica 1 of 1: believed broken, not asked for a while"
+    assert caplog.messages[-1] == "upstream of m, replica 1 of 1: considered broken, not used for a while"
