@@ -173,7 +173,7 @@ class Master:
                 _try_out()
                 self._prepare(server, patience=_LOAD_SECONDS)
             except ConfigurationError as error:
-                log.error("not reloaded, all goes on as before: %s", told(error))
+                log.error("not reloaded, the server keeps running as before: %s", told(error))
                 return
             finally:
                 self._preparing = False
@@ -201,8 +201,8 @@ def worker_folder() -> str | None:
 def _check_folder(folder: str | None) -> None:
     if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(
-            f"{folder}, where each worker has a file, cannot be written to. Have a folder for temporary files (/tmp or "
-            "the one that TMPDIR names), or name another one in --worker-tmp-dir."
+            f"{folder}, where each worker keeps a file, is not writable. Provide a writable folder for temporary files "
+            "(/tmp or the one that TMPDIR names), or name another one in --worker-tmp-dir."
         )
 
 

@@ -308,7 +308,7 @@ def _value(name: str, kind: Any, text: str) -> object:
     if get_origin(kind) is tuple:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
-            raise _error(name, "has commas and nothing between them; leave it out or fill it in.")
+            raise _error(name, "has commas but no values between them; add a value, or leave the setting out.")
         return parts
     if kind is bool:
         return _SWITCH.get(text.lower(), text)

@@ -44,7 +44,7 @@ def wrong_worker(name: str) -> ConfigurationError:
     """Return the error for a gunicorn worker class that speaks WSGI."""
     return ConfigurationError(
         f"gunicorn's worker class is {name}, which cannot serve this application. Set it to asgi: leave out -k and "
-        "--worker-class to use gunicorn.conf.py, or say -k asgi."
+        "--worker-class to use gunicorn.conf.py, or pass -k asgi."
     )
 
 
@@ -61,4 +61,4 @@ def told(error: ConfigurationError) -> str:
         return text
     lenience = " PARLEY_LENIENT=1 serves the rest." if isinstance(error, UnusablePart) else ""
     end = "" if text.endswith(".") else "."
-    return f"{text}{end}{lenience} All that is wrong with it: parley contract check FILE"
+    return f"{text}{end}{lenience} To see everything that is wrong with it: parley contract check FILE"

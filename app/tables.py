@@ -25,12 +25,12 @@ _ACCEPTED: Mapping[object, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "a text",
+    str: "a string",
     Path: "the path of a file",
 }
 
 # A list of texts.
-Names = tuple[Annotated[str, msgspec.Meta(pattern=r"\S", description="a text that is not empty")], ...]
+Names = tuple[Annotated[str, msgspec.Meta(pattern=r"\S", description="a non-empty string")], ...]
 # Builds the error for a place and a rule.
 Fail = Callable[[str, str], ConfigurationError]
 # Marks a field whose value is never shown.
@@ -109,7 +109,7 @@ def _fault(hint: Any, value: Any, hook: Callable[[type, object], object]) -> tup
         known = {f.name: f for f in fields(kind)}
         for name in value:
             if name not in known:
-                return step(name), f"is no key here.{did_you_mean(name, known)} There are: {', '.join(known)}."
+                return step(name), f"is not a known key.{did_you_mean(name, known)} The keys are: {', '.join(known)}."
         for f in known.values():
             if f.required and f.name not in value:
                 return step(f.name), f"is missing. It {_rule(f.type)}"
@@ -133,7 +133,7 @@ def _rule(hint: Any) -> str:
         return f"must be {meta.description}."
     if get_origin(kind) is Literal:
         return f"must be one of: {', '.join(get_args(kind))}."
-    accepted = "a list of texts" if get_origin(kind) is tuple else _ACCEPTED.get(kind, "a table")
+    accepted = "a list of strings" if get_origin(kind) is tuple else _ACCEPTED.get(kind, "a table")
     if meta is None or meta.ge is None:
         return f"must be {accepted}."
     return f"must be {accepted} " + (f"of at least {meta.ge}." if meta.le is None else f"from {meta.ge} to {meta.le}.")

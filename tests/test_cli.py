@@ -155,7 +155,7 @@ def test_serve_takes_any_free_port(became: Became) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["model.gguf"], "'model.gguf' is no option. A model is named by --model"),
+        (["model.gguf"], "'model.gguf' is not an option. A model is named by --model"),
         (["--certfile", "c.pem"], "No such option"),
         (["--mock", "some"], "'some' is not one of 'off', 'missing', 'all'"),
     ],

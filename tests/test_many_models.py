@@ -214,7 +214,7 @@ def test_a_reload_of_what_cannot_be_served_leaves_all_as_it_was_and_says_why(
         workers = server.workers
         path.write_text(text.replace("{port}", str(server.port)))
         os.kill(server.pid, signal.SIGHUP)
-        assert part in server.log_line("not reloaded, all goes on as before: ")
+        assert part in server.log_line("not reloaded, the server keeps running as before: ")
         assert ids(server) == ["say"]
         assert server.workers == workers
         path.write_text('[models.other]\nengine = "echo"\n')

@@ -115,7 +115,7 @@ def test_without_a_folder_for_temporary_files_a_file_system_in_memory_does(monke
 
 def test_where_that_is_not_there_either_the_start_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    assert f"{nowhere}, where each worker has a file" in refused(capsys, Server(worker_tmp_dir=nowhere))
+    assert f"{nowhere}, where each worker keeps a file" in refused(capsys, Server(worker_tmp_dir=nowhere))
     started(Server(worker_tmp_dir=str(tmp_path)))
 
 
@@ -142,7 +142,7 @@ def test_where_it_cannot_all_goes_on_as_before(
     started(server)
     server.reload()
     assert server.reloaded == 0
-    assert "not reloaded, all goes on as before: the document is broken" in caplog.text
+    assert "not reloaded, the server keeps running as before: the document is broken" in caplog.text
 
 
 def test_what_was_loaded_before_the_fork_is_not_read_again(

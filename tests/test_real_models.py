@@ -62,18 +62,18 @@ def test_a_model_on_a_hub_is_downloaded_resumed_served_and_served_again_without_
     loopback.breaks_at = 3_000_000
     said = refused(env)
     assert "parley: PARLEY_MODEL: hf:org/tiny-GGUF is not in the cache, and the hub 127.0.0.1 answers with " in said
-    assert "What has come of it is kept" in said
+    assert "The part that was downloaded is kept" in said
     loopback.status = 0
     with serve("llama", env, ("-w", "2")) as server:
         assert ask(server, "tiny-Q4_K_M").json()["choices"][0]["message"]["content"]
-        assert server.log_line("tiny-Q4_K_M.gguf goes on at ")
+        assert server.log_line("tiny-Q4_K_M.gguf resumes at ")
     first, *_, last = loopback.downloads
     assert first is None
     assert last is not None
     assert last.startswith("bytes=")
     asked = len(loopback.asked)
     with serve("llama", {**env, "HF_HUB_OFFLINE": "1"}) as server:
-        assert server.log_line("HF_HUB_OFFLINE lets nobody ask the hub; the file in the cache is served")
+        assert server.log_line("HF_HUB_OFFLINE forbids requests to the hub; the file in the cache is served")
         assert ask(server, "tiny-Q4_K_M").status == 200
     assert len(loopback.asked) == asked
 
@@ -111,7 +111,7 @@ def test_a_configuration_file_names_one_too_and_a_reload_downloads_what_is_new_i
         wait_until(lambda: ask(server, "b").status == 200)
         file.write_text(model.format("c", "hf:org/none"))
         os.kill(server.pid, signal.SIGHUP)
-        assert "hf:org/none" in server.log_line("not reloaded, all goes on as before")
+        assert "hf:org/none" in server.log_line("not reloaded, the server keeps running as before")
         assert ask(server, "a").status == 200
 
 

@@ -50,7 +50,7 @@ def test_variables_are_read_by_their_types() -> None:
         ("PARLEY_MAX_BODY", "0", "at least 1"),
         ("PARLEY_BODY_TIMEOUT", "nan", "from 0.1 to"),
         ("PARLEY_BODY_TIMEOUT", "inf", "from 0.1 to"),
-        ("PARLEY_API_KEYS", " , ", "nothing between"),
+        ("PARLEY_API_KEYS", " , ", "no values between"),
         ("PARLEY_ALLOW_GENERATED_KEY", "maybe", "true or false"),
         ("PARLEY_LOG_FORMAT", "xml", "text, json"),
         ("PARLEY_OPERATIONS", "a=b,c", "pairs such as createChatCompletion=theirId"),

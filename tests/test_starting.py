@@ -45,7 +45,7 @@ def test_a_wrong_document_is_told_with_how_to_see_all_that_is_wrong_with_it(
     monkeypatch.setenv("PARLEY_SPEC", str(tmp_path / "api.json"))
     said = failure(capsys)
     assert said.startswith(f"parley: {tmp_path / 'api.json'} has no openapi version")
-    assert said.endswith(" All that is wrong with it: parley contract check FILE\n")
+    assert said.endswith(" To see everything that is wrong with it: parley contract check FILE\n")
     assert "PARLEY_LENIENT" not in said
     assert said.count("\n") == 1
 

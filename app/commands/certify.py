@@ -133,7 +133,7 @@ def server(
 
     fails = [fate.strip() for fate in fail_on.split(",") if fate.strip()]
     if unknown := [fate for fate in fails if fate not in FATES]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(FATES)}.", param_hint="--fail-on")
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(FATES)}.", param_hint="--fail-on")
     key = _key(key_env)
     limits = Bounds(max_requests, max_tokens, max_time, timeout)
     report = _ask(_address(url), model, names or _OPERATIONS, key, limits, concurrency, evidence)
@@ -169,7 +169,7 @@ def _address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise click.BadParameter("an address such as http://127.0.0.1:8080/v1 is needed.", param_hint="URL")
     if parts.username or parts.password:
-        raise click.BadParameter("no key or password belongs into an address; use --key-env.", param_hint="URL")
+        raise click.BadParameter("an address must not contain a key or password; use --key-env.", param_hint="URL")
     return url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
 
 
@@ -180,7 +180,7 @@ def _key(name: str | None) -> str | None:
     if not key:
         raise click.BadParameter(f"the variable {name} is not set.", param_hint="--key-env")
     if not key.isascii() or not key.isprintable():
-        raise click.BadParameter(f"what the variable {name} holds cannot be sent as a key.", param_hint="--key-env")
+        raise click.BadParameter(f"the value of the variable {name} cannot be sent as a key.", param_hint="--key-env")
     return key
 
 

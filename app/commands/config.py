@@ -132,7 +132,7 @@ async def _probe(place: str, options: UpstreamOptions, wanted: str | None, recog
         return f"{took}, has {', '.join(models)}", True
     if wanted in models:
         return f"{took}, has the model", True
-    return f"{took}, but lists no such model as upstream_model says. It lists: {', '.join(models[:20])}", False
+    return f"{took}, but does not list the model that upstream_model names. It lists: {', '.join(models[:20])}", False
 
 
 async def _recognised(replicas: Replicas) -> str:

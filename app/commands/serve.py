@@ -50,7 +50,7 @@ def _serve(workers: int | None, gunicorn: tuple[str, ...], **settings: object) -
     """
     if gunicorn and not gunicorn[0].startswith("-"):
         raise click.UsageError(
-            f"{gunicorn[0]!r} is no option. A model is named by --model, a document by --spec; options of gunicorn "
+            f"{gunicorn[0]!r} is not an option. A model is named by --model, a document by --spec; options of gunicorn "
             "follow `--`."
         )
     # By identity: 0, any free port, is as good as False.

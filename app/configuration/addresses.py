@@ -27,9 +27,9 @@ def fault_of(url: str) -> str | None:
     if not url.isascii() or not url.isprintable() or " " in url or parts.explicit_port == 0:
         return f"must be an address of visible ASCII characters, with a port from 1 to 65535, {_EXAMPLE}."
     if "@" in parts.raw_authority:
-        return "must not hold a user or a password. A key has places of its own: key_env or key_file."
+        return "must not contain a user or a password. Give an API key by key_env or key_file."
     if "?" in url or "#" in url:
-        return "must not have a query or a fragment. Leave out all from ? or # on."
+        return "must not have a query or a fragment. Leave out everything from the ? or # on."
     if parts.path.rstrip("/").endswith("/chat/completions"):
         return f"must end before /chat/completions, {_EXAMPLE}."
     return None
@@ -50,7 +50,7 @@ def refuse_own(configuration: Configuration, listening: Iterable[object]) -> Non
             if hosts and _same_host(parts.host or "", hosts):
                 place = entry.told(f"base_urls[{index}]") if entry.at else entry.source
                 raise ConfigurationError(
-                    f"{place} is this server's own address. Name the server that has the model, or let this one "
+                    f"{place} is this server's own address. Name the server that has the model, or make this one "
                     "listen elsewhere by PARLEY_PORT."
                 )
 

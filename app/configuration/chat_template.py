@@ -40,12 +40,12 @@ def read_template(named: str) -> str:
     except UnicodeDecodeError:
         text = ""
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no path"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a path"
         raise ConfigurationError(
-            f"The chat template {path} cannot be read ({reason}): name a file of Jinja, or {CHATML}."
+            f"The chat template {path} cannot be read ({reason}): name a Jinja file, or {CHATML}."
         ) from None
     if len(raw) > _MOST_BYTES:
         raise ConfigurationError(f"The chat template {path} is longer than {_MOST_BYTES} bytes: make it shorter.")
     if not text.strip():
-        raise ConfigurationError(f"The chat template {path} holds no text in UTF-8: name a file of Jinja, or {CHATML}.")
+        raise ConfigurationError(f"The chat template {path} is not text in UTF-8: name a Jinja file, or {CHATML}.")
     return text

@@ -46,7 +46,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigurationError(f"The configuration {path} is not text in UTF-8.") from None
     if not isinstance(content, dict):
-        raise ConfigurationError(f"The configuration {path} is no table at its top level.")
+        raise ConfigurationError(f"The configuration {path} is not a table at its top level.")
     return content
 
 
@@ -79,6 +79,6 @@ def _once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError("a key stands twice in the same table")
+            raise ValueError("a key occurs twice in the same table")
         found[name] = value
     return found

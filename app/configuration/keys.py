@@ -20,7 +20,7 @@ Engine = Literal["llama", "upstream", "echo"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 Bytes = Annotated[int, Meta(ge=1024)]
-HeaderValue = Annotated[str, Meta(pattern=r"\A[ -~]*\Z", description="a text of printable ASCII")]
+HeaderValue = Annotated[str, Meta(pattern=r"\A[ -~]*\Z", description="a string of printable ASCII")]
 HealthPath = Annotated[str, Meta(pattern=r"\A(/|\Z)", description="a path that begins with a slash, or empty")]
 
 # Marks keys that are also allowed in ``defaults``.

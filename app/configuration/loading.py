@@ -47,7 +47,9 @@ def load(file: Path, environ: Mapping[str, str]) -> Configuration:
         raise fail("models", "has no model. Describe one in a table such as [models.NAME], with its engine.")
     for name in content.defaults:
         if name in _MODEL_KEYS and not is_common(_MODEL_KEYS[name]):
-            raise fail(f"defaults.{name}", "is a key of a model, not one for all: say it of each.")
+            raise fail(
+                f"defaults.{name}", "is a key of a single model, not a default for all: set it in each model's table."
+            )
     # The other keys of the defaults are validated with an arbitrary engine.
     read(ModelKeys, {"engine": "echo", **content.defaults}, fail, at="defaults")
     _check_keys(fail, content.defaults, written.get("defaults", {}), "defaults")
@@ -83,10 +85,10 @@ def _error(file: Path, at: str, rule: str) -> ConfigurationError:
 def _check_keys(fail: Fail, values: Mapping[str, Any], written: Mapping[str, Any], at: str) -> None:
     given = [name for name in _KEYS if name in values]
     if "key" in given and written["key"] == values["key"]:
-        rule = "must not be written here in the clear. Write ${NAME}, and set the variable NAME to the key."
+        rule = "must not be written here in plain text. Write ${NAME}, and set the variable NAME to the key."
         raise fail(f"{at}.key", rule)
     if len(given) > 1:
-        raise fail(f"{at}.{given[1]}", f"is one key too many: there is {given[0]} already. Leave one out.")
+        raise fail(f"{at}.{given[1]}", f"cannot be combined with {given[0]}. Leave one of them out.")
 
 
 def _with_defaults(fail: Fail, own: Mapping[str, Any], defaults: Mapping[str, Any], at: str) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _check_lists(entry: Entry) -> None:
     for key, items in (lists | added).items():
         for index, item in enumerate(items):
             if item in items[:index]:
-                raise entry.fail(f"{key}[{index}]", "stands there twice. Leave it out.")
+                raise entry.fail(f"{key}[{index}]", "is listed twice. Leave one out.")
 
 
 def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
@@ -129,7 +131,7 @@ def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
     """
     keys, fail = entry.keys, entry.fail
     if not keys.base_urls:
-        raise fail("base_urls", 'is missing. Say where the upstream is, such as ["http://gpu-1:8000/v1"].')
+        raise fail("base_urls", 'is missing. List the addresses of the upstream, such as ["http://gpu-1:8000/v1"].')
     for index, url in enumerate(keys.base_urls):
         fault = fault_of(url)
         if fault:
@@ -139,14 +141,17 @@ def checked_upstream(entry: Entry, environ: Mapping[str, str]) -> Entry:
     capabilities = frozenset[str]().union(*(dialect.capabilities | dialect.operations for dialect in dialects))
     whose = "The dialects have" if keys.dialect == AUTO else f"The dialect {keys.dialect} has"
     _check_known(entry, keys.extra_parameters, extra, "extra_parameters", whose)
-    _check_known(entry, keys.capabilities.add, NAMES, "capabilities.add", "There are")
+    _check_known(entry, keys.capabilities.add, NAMES, "capabilities.add", "The capabilities are")
     _check_known(entry, keys.capabilities.remove, capabilities, "capabilities.remove", whose)
     for index, name in enumerate(keys.capabilities.add):
         if keys.reasoning and name in REASONING_MODELS_LACK:
-            raise fail(f"capabilities.add[{index}]", "is what a reasoning model lacks. Leave it out, or reasoning.")
+            raise fail(
+                f"capabilities.add[{index}]",
+                "is something that a reasoning model cannot do. Leave out either this or reasoning.",
+            )
     for name in keys.extra_body:
         if name in _OF_REQUESTS:
-            raise fail(f"extra_body.{name}", "is what requests themselves say. Leave it out.")
+            raise fail(f"extra_body.{name}", "is a field that each request sets itself. Leave it out.")
     for name in keys.headers:
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OUR_HEADERS:
             raise fail(
@@ -170,7 +175,7 @@ def _key(entry: Entry, environ: Mapping[str, str]) -> str | None:
     if keys.key_env is not None:
         source, found = "key_env", environ.get(keys.key_env, "").strip()
         if not found:
-            raise entry.fail(source, "names a variable that is not set or empty. Set it.")
+            raise entry.fail(source, "names a variable that is unset or empty. Set it.")
     elif keys.key_file is not None:
         source = "key_file"
         try:
@@ -179,9 +184,9 @@ def _key(entry: Entry, environ: Mapping[str, str]) -> str | None:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise entry.fail(source, f"cannot be read: {reason}.") from None
         if not found:
-            raise entry.fail(source, "holds no key. Write it on one line.")
+            raise entry.fail(source, "contains no key. Write it on one line.")
     if found is not None and not is_key(found):
-        raise entry.fail(source, "gives a key that no header can carry: it must be visible ASCII.")
+        raise entry.fail(source, "gives a key that cannot be sent in a header: it must be visible ASCII.")
     return found
 
 
@@ -201,7 +206,7 @@ def _check_names(entries: Iterable[Entry]) -> None:
             if not _is_name(alias):
                 raise entry.fail(key, f"must be {_NAMES}.")
             if alias in taken:
-                raise entry.fail(key, f"is taken by {taken[alias]}. Give each model names of its own.")
+                raise entry.fail(key, f"is already used by {taken[alias]}. Every name must be unique.")
             taken[alias] = f"{entry.at}.{key}"
     for entry in entries:
         for index, other in enumerate(entry.keys.fallbacks):
@@ -210,4 +215,4 @@ def _check_names(entries: Iterable[Entry]) -> None:
                 raise entry.fail(key, "is the model itself. Name another one.")
             if other not in ids:
                 hint = " An alias is not enough." if other in taken else did_you_mean(other, ids)
-                raise entry.fail(key, f"is no model of this file.{hint} There are: {', '.join(ids)}.")
+                raise entry.fail(key, f"is not a model of this file.{hint} The models are: {', '.join(ids)}.")

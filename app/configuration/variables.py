@@ -23,19 +23,19 @@ def filled(value: object, environ: Mapping[str, str], fail: Fail, at: str = "") 
         return [filled(item, environ, fail, f"{at}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
-            raise fail(at, "has a key that is not a text. Write it in quotes.")
+            raise fail(at, "has a key that is not a string. Write it in quotes.")
         return {name: filled(inner, environ, fail, at + step(name)) for name, inner in value.items()}
     if value is None or isinstance(value, bool | int | float):
         return value
-    raise fail(at, "must be what JSON can hold: dates are written as texts.")
+    raise fail(at, "must be a value that JSON can represent: write a date as a string.")
 
 
 def _found(match: re.Match[str], environ: Mapping[str, str], fail: Fail, at: str) -> str:
     if match[1]:
         return "${"
     if match[3]:
-        raise fail(at, "has ${ without the name of a variable and }; a ${ of its own is written $${.")
+        raise fail(at, "has ${ without a variable's name and a closing }; a literal ${ is written $${.")
     found = environ.get(match[2], "")
     if not found:
-        raise fail(at, f"wants the environment variable {match[2]}, which is not set or empty. Set it.")
+        raise fail(at, f"refers to the environment variable {match[2]}, which is unset or empty. Set it.")
     return found

@@ -68,7 +68,7 @@ def bodies_of(document: Document, node: Any, pointer: str) -> dict[str, Body]:
                 rest = read_encodings(document, {"itemEncoding": media["itemEncoding"]}, at, "")["itemEncoding"]
         held = form or framing or is_json(kind) or (is_text(kind) and shape.is_scalar)
         if not held and (shape.is_object or shape.is_array):
-            log.warning("%s: a body of the type %s is handed on as it is; its schema is not applied", pointer, kind)
+            log.warning("%s: a body of the type %s is passed on unchecked; its schema is not applied", pointer, kind)
         # A schema that only describes the items is not applied to the list as well.
         whole = None if framing and not described.is_whole else described.schema
         found[media_type.lower()] = Body(whole, shape, form, framing, described.item if framing else None, prefix, rest)

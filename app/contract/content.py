@@ -62,8 +62,8 @@ def _described(document: Document, media_type: str, media: Json, at: str) -> Des
     if "itemSchema" in media:
         if framing is None:
             raise UnusablePart(
-                f"{document.source}: {at}/itemSchema: {media_type} has no items that are told apart; write schema, or "
-                f"a media type of a sequence: {NAMED}."
+                f"{document.source}: {at}/itemSchema: {media_type} has no separate items; write schema, or "
+                f"the media type of a sequence: {NAMED}."
             )
         return Described(media, at, schema, at + "/itemSchema", framing, is_whole=schema is not None)
     if framing == "parts" and BY_PLACE & media.keys():
@@ -89,8 +89,8 @@ def check_encodings(document: Document, media_type: str, media: Json, at: str) -
     for name in BY_PLACE & media.keys():
         if framing_of(media_type) != "parts":
             raise UnusablePart(
-                f"{document.source}: {at}/{name}: {media_type} has no parts that go by their places; write "
-                "encoding, by the names of its parts, or the media type multipart/mixed."
+                f"{document.source}: {at}/{name}: {media_type} has no parts by position; write encoding, "
+                "by the names of its parts, or the media type multipart/mixed."
             )
     encodings = [(pointer_to("encoding", name), each) for name, each in (media.get("encoding") or {}).items()]
     encodings += [(pointer_to("prefixEncoding", n), each) for n, each in enumerate(media.get("prefixEncoding") or ())]

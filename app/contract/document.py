@@ -100,8 +100,8 @@ class Document:
             try:
                 node = look_up(self.content, pointer)
             except LookupError:
-                raise UnusablePart(f"{self.source}: the reference {reference} points nowhere.") from None
-        raise UnusablePart(f"{self.source}: references go round in circles at {pointer}.")
+                raise UnusablePart(f"{self.source}: the reference {reference} points to nothing.") from None
+        raise UnusablePart(f"{self.source}: the references form a cycle at {pointer}.")
 
     def target(self, node: object) -> Any:
         """Return the node that `resolve` returns; None in a lenient document if the reference cannot be resolved."""

@@ -50,7 +50,7 @@ class Handlers:
                 return found
         if name:
             raise ConfigurationError(
-                f"PARLEY_OPERATIONS says that {operation.id} is {name}, for which there is no handler in "
+                f"PARLEY_OPERATIONS maps {operation.id} to {name}, for which there is no handler in "
                 f"{' or '.join(self.packages)}."
             )
         return None

@@ -90,7 +90,7 @@ def _load(path: Path, cache: Path | None, lenient: bool) -> Loaded:
 
     def read(file: str) -> Any:
         if file not in known and lenient and not (root.parent / file).exists():
-            log.warning("%s refers to %s, which is not there", path, file)
+            log.warning("%s refers to %s, which does not exist", path, file)
             known[file] = None
         if file not in known:
             files.append(root.parent / file)

@@ -41,9 +41,9 @@ def fault_of_method(method: str, pointer: str) -> str:
     if not pointer.startswith(pointer_to(ADDITIONAL)):
         return ""
     if method == "CONNECT":
-        return "CONNECT asks for a tunnel and is never served"
+        return "CONNECT requests a tunnel and is never served"
     if method.upper() in _TAKEN_OTHERWISE:
-        return f"{method} does not stand in {ADDITIONAL}; write it as the field {method.lower()} of the path"
+        return f"{method} is not allowed in {ADDITIONAL}; write it as the field {method.lower()} of the path"
     if not _SERVED.fullmatch(method):
         return (
             f"the method {method} is not served; those of 3 to 20 capital letters, digits and marks of a token are, "

@@ -133,8 +133,7 @@ def operations(document: Document) -> list[Operation]:
             if given and name in found:
                 if not document.lenient:
                     raise UnusablePart(
-                        f"{document.source}: the operationId {name} stands at more than one operation; give each its "
-                        "own."
+                        f"{document.source}: more than one operation has the operationId {name}; give each its own."
                     )
                 given, name = None, derived_id(method, path)
             if not given:
@@ -150,9 +149,9 @@ def operations(document: Document) -> list[Operation]:
                 base = base_path(document.content.get("servers"))
                 found[name] = Operation(name, key, method, base, path, None, (), {}, False, {}, fault=str(error))
     if unreachable:
-        log.warning("no router reaches paths with a query string, left out: %s", ", ".join(unreachable))
+        log.warning("paths with a query string cannot be matched and are left out: %s", ", ".join(unreachable))
     if derived:
-        log.info("operations without an operationId are called: %s", ", ".join(derived))
+        log.info("operations without an operationId are named: %s", ", ".join(derived))
     return list(found.values())
 
 
@@ -161,7 +160,7 @@ def _path_item(document: Document, path: str, item: object) -> tuple[Json, str]:
     _check_path(document, path)
     item, pointer = document.resolve(item)
     if not isinstance(item, dict):
-        raise UnusablePart(f"{document.source}: the path {path} has no operations; it is no object.")
+        raise UnusablePart(f"{document.source}: the path {path} has no operations; it must be an object.")
     return item, pointer or pointer_to("paths", path)
 
 

@@ -35,8 +35,8 @@ def read_parameters(document: Document, node: Any, item: Any, base: str, item_po
             parameter, pointer = document.resolve(parameter)
             if not isinstance(parameter, dict) or not {"name", "in"} <= set(parameter):
                 raise UnusablePart(
-                    f"{document.source}: a parameter at {at + pointer_to('parameters', index)} has no name or no place "
-                    "(in)."
+                    f"{document.source}: a parameter at {at + pointer_to('parameters', index)} lacks its name or its "
+                    "location (in)."
                 )
             key = (parameter["name"], parameter["in"])
             if key in found or (key[1] == "header" and key[0].lower() in _NOT_PARAMETERS):

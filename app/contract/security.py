@@ -52,9 +52,10 @@ class Security:
         ways = sorted((r for r in required if all(name in self.schemes for name in r)), key=lambda r: not r)
         if required and not ways:
             raise UnusablePart(
-                f"{self._source}: the operation {operation.id} can be opened by "
-                f"{' or '.join(self._told(requirement) for requirement in required)} only, and this server has none of "
-                "it. Give it a scheme of type apiKey, or http with bearer; http with basic needs PARLEY_BASIC_AUTH=1."
+                f"{self._source}: the operation {operation.id} can only be accessed by "
+                f"{' or '.join(self._told(requirement) for requirement in required)}, which this server does not "
+                "support. Give it a scheme of type apiKey, or http with bearer; http with basic needs "
+                "PARLEY_BASIC_AUTH=1."
             )
         return ways
 
@@ -72,17 +73,17 @@ class Security:
             kind = self._declared[name].get("type")
             if kind in ("oauth2", "openIdConnect"):
                 log.warning(
-                    "the security scheme %s is %s: bearer tokens are held against the API keys of this server, and "
+                    "the security scheme %s is %s: bearer tokens are compared with the API keys of this server, and "
                     "scopes against nothing",
                     name,
                     kind,
                 )
             elif name not in self.schemes:
-                log.warning("the security scheme %s is %s: it opens nothing here", name, self._told([name]))
+                log.warning("the security scheme %s is %s: this server does not support it", name, self._told([name]))
         open_to_all = [operation.id for operation in operations if not operation.security or {} in operation.security]
         if open_to_all:
             listed = ", ".join(open_to_all[:5]) + (", ..." if len(open_to_all) > 5 else "")
-            log.warning("by the document these operations need no key: %s", listed)
+            log.warning("the document requires no key for these operations: %s", listed)
 
     def _told(self, requirement: Iterable[str]) -> str:
         schemes = [self._declared[name] for name in requirement]

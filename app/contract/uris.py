@@ -37,7 +37,7 @@ class Uris:
             return
         if not isinstance(given, str) or "#" in given or not _is_reference(given):
             raise DocumentError(
-                f"{file}: $self is no URI without a fragment, such as https://example.com/openapi.yaml."
+                f"{file}: $self must be a URI without a fragment, such as https://example.com/openapi.yaml."
             )
         self._given[file] = urljoin(_PLACE + quote(file), given)
 

@@ -52,7 +52,7 @@ def _values(node: object, known: dict[int, int]) -> int:
         return 1
     if (found := known.get(id(node))) is not None:
         if found < 0:
-            raise ValueError("an alias stands inside what it names")
+            raise ValueError("an alias is inside the node that it refers to")
         return found
     known[id(node)] = -1
     known[id(node)] = found = 1 + sum(

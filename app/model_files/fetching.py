@@ -52,7 +52,7 @@ def fetch(text: str, say: Say) -> Path:
         raise ConfigurationError(f"{text} cannot be downloaded ({type(error).__name__}).") from None
     if "path" in answer:
         return Path(answer["path"])
-    raise ConfigurationError(answer.get("error") or f"{text}: the download was ended. Start again to go on with it.")
+    raise ConfigurationError(answer.get("error") or f"{text}: the download was interrupted. Start again to resume it.")
 
 
 def fetch_all(texts: Mapping[str, str | None], say: Say) -> None:

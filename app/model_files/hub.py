@@ -69,7 +69,7 @@ def fetch(reference: Reference, say: Say) -> Path:
     except _Unreachable as error:
         if (found := cached(reference)) is None:
             begun = any(repository(reference).glob(f"blobs/*{_PARTIAL}"))
-            kept = " What has come of it is kept: the next try goes on from there." if begun else ""
+            kept = " The part that was downloaded is kept: the next attempt resumes there." if begun else ""
             raise ConfigurationError(f"{reference} is not in the cache, and {error}.{kept}") from None
         say(f"{reference}: {error}; the file in the cache is served")
         return found
@@ -91,9 +91,11 @@ def _ask(question: Callable[[], Path], reference: Reference) -> Path:
     try:
         return question()
     except OfflineModeIsEnabled:
-        raise _Unreachable("HF_HUB_OFFLINE lets nobody ask the hub") from None
+        raise _Unreachable("HF_HUB_OFFLINE forbids requests to the hub") from None
     except GatedRepoError:
-        raise ConfigurationError(f"{reference}: {hub} gives it to those who accepted its terms. {login}.") from None
+        raise ConfigurationError(
+            f"{reference}: {hub} gives it only to users who accepted its terms. {login}."
+        ) from None
     except RepositoryNotFoundError:
         raise ConfigurationError(
             f"{reference}: {hub} has no such repository, or it is private. Correct the name. {login}."
@@ -101,7 +103,7 @@ def _ask(question: Callable[[], Path], reference: Reference) -> Path:
     except RevisionNotFoundError:
         raise ConfigurationError(f"{reference}: the repository has no revision {reference.revision}.") from None
     except RemoteEntryNotFoundError:
-        raise ConfigurationError(f"{reference}: the repository has no such file any more.") from None
+        raise ConfigurationError(f"{reference}: the repository no longer has this file.") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status >= 500 or status == 429:
@@ -112,19 +114,19 @@ def _ask(question: Callable[[], Path], reference: Reference) -> Path:
     except httpx2.HTTPError as error:
         raise _Unreachable(f"{hub} cannot be reached ({type(error).__name__})") from None
     except (FileMetadataError, LocalEntryNotFoundError) as error:
-        raise _Unreachable(f"{hub} does not answer as hubs do ({type(error).__name__})") from None
+        raise _Unreachable(f"{hub} does not answer as a hub does ({type(error).__name__})") from None
     except OSError as error:
         raise _local(reference, error) from None
     except ConfigurationError:
         raise
     except Exception as error:
-        raise _Unreachable(f"{hub} does not answer as hubs do ({type(error).__name__})") from None
+        raise _Unreachable(f"{hub} does not answer as a hub does ({type(error).__name__})") from None
 
 
 def _local(reference: Reference, error: OSError) -> ConfigurationError:
     if error.errno is None:
         # The package raises this if a file does not have the announced length.
-        return ConfigurationError(f"{reference}: the download broke off. Start again to go on with it.")
+        return ConfigurationError(f"{reference}: the download was interrupted. Start again to resume it.")
     return not_kept(str(reference), repository(reference), error)
 
 
@@ -158,7 +160,7 @@ def _resume(url: str, blob: Path, size: int, name: str, say: Say) -> None:
         have = file.tell()
         if shutil.disk_usage(blob.parent).free < size - have:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        begun = f"goes on at {megabytes(have)} of" if have else "is downloaded,"
+        begun = f"resumes at {megabytes(have)} of" if have else "is downloaded,"
         say(f"{name} {begun} {megabytes(size)}")
         http_get(
             url,

@@ -55,8 +55,8 @@ def _on_hub(text: str) -> Path:
     if (path := cached(reference)) is not None:
         return path
     raise NotDownloaded(
-        f"{text} has not been downloaded. gunicorn does so when it starts with gunicorn.conf.py and without --preload; "
-        f"or else: {pull_command(text)}"
+        f"{text} has not been downloaded. gunicorn downloads it when it starts with gunicorn.conf.py and without "
+        f"--preload; otherwise run: {pull_command(text)}"
     )
 
 

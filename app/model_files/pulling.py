@@ -98,7 +98,7 @@ def _reason(wanted: str, said: str) -> str:
     if "No space left on device" in flat or "Disk quota exceeded" in flat:
         return "the disk is full. Make room and try again."
     if "IncompleteRead" in flat or "not enough bytes were received" in flat:
-        return "the download broke off. Try again."
+        return "the download was interrupted. Try again."
     if "No matching distribution" in flat:
         if "connection broken" in flat:
             return "the package index cannot be reached. PIP_INDEX_URL names another one."

@@ -94,7 +94,7 @@ class ProcessPool:
             path = one.launch.options.model
             try:
                 if one.supervision.revive():
-                    log.error("the supervisor of the model %s had ended and is started again", path)
+                    log.error("the supervisor of the model %s had ended and is being restarted", path)
             except ConfigurationError as error:
                 log.error("the supervisor of the model %s has ended: %s", path, error)
 

@@ -223,7 +223,7 @@ class Supervisor:
                 break
             if time.monotonic() - born >= _LONG_LIFE:
                 delay = _FIRST_DELAY
-            say(f"the model process {ending}; it is started again in {delay:g} s.")
+            say(f"the model process {ending}; it will be restarted in {delay:g} s.")
             self._over.wait(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
         remove_socket(self._socket)
@@ -256,7 +256,7 @@ class Supervisor:
         status = child.wait()
         ended.set()
         if hung.is_set():
-            return f"did neither answer nor compute for {self._seconds:g} s and was killed"
+            return f"neither answered nor computed for {self._seconds:g} s and was killed"
         return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
     def _watch_child(self, child: subprocess.Popen[bytes], ended: threading.Event, hung: threading.Event) -> None:

@@ -346,10 +346,10 @@ def test_a_server_that_cannot_be_asked_ends_it_with_2(command: Command, rules: R
     ("arguments", "message"),
     [
         (["ftp://x"], "an address such as"),
-        (["http://u:sk-secret@x/v1"], "belongs into an address"),
+        (["http://u:sk-secret@x/v1"], "must not contain a key or password"),
         (["http://x/v1?a=1"], "an address such as"),
         (["http://x/v1", "--key-env", "NOT_SET"], "the variable NOT_SET is not set"),
-        (["http://x/v1", "--fail-on", "bad"], "'bad' is none of honoured, ignored"),
+        (["http://x/v1", "--fail-on", "bad"], "'bad' is not one of honoured, ignored"),
         ([], "Missing argument"),
     ],
 )

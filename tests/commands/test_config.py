@@ -44,7 +44,7 @@ def test_a_mistake_in_a_file_is_told_with_its_place_and_the_status_is_1(command:
     (tmp_path / "p.toml").write_text(TWO.replace("aliases", "alias", 1))
     done = command("config", "check", PARLEY_CONFIG=str(tmp_path / "p.toml"))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "models.say.alias is no key here. Did you mean aliases?" in done.stderr
+    assert "models.say.alias is not a known key. Did you mean aliases?" in done.stderr
 
 
 def test_without_a_file_that_of_the_settings_is_told(command: Command) -> None:

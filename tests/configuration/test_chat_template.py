@@ -76,9 +76,9 @@ def test_a_setting_names_it_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (b"", "holds no text in UTF-8"),
-        (b" \n", "holds no text in UTF-8"),
-        (b"\xff\xfe", "holds no text in UTF-8"),
+        (b"", "is not text in UTF-8"),
+        (b" \n", "is not text in UTF-8"),
+        (b"\xff\xfe", "is not text in UTF-8"),
         (b"x" * 60_001, "is longer than 60000 bytes"),
     ],
 )

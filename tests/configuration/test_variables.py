@@ -26,12 +26,12 @@ def test_a_doubled_dollar_stands_for_one_and_what_is_filled_in_is_not_looked_at_
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a b": ["", "${NONE}"]}, r'<\."a b"\[1\]> wants the environment variable NONE, which is not set or empty'),
-        ({"a": "${EMPTY}"}, r"<\.a> wants the environment variable EMPTY, which is not set or empty"),
-        ({"a": "${"}, r"<\.a> has \$\{ without the name of a variable"),
-        ({"a": "${1}"}, r"<\.a> has \$\{ without the name of a variable"),
-        ({"a": {1: 2}}, r"<\.a> has a key that is not a text"),
-        ({"a": datetime.date(2026, 1, 1)}, r"<\.a> must be what JSON can hold"),
+        ({"a b": ["", "${NONE}"]}, r'<\."a b"\[1\]> refers to the environment variable NONE, which is unset or empty'),
+        ({"a": "${EMPTY}"}, r"<\.a> refers to the environment variable EMPTY, which is unset or empty"),
+        ({"a": "${"}, r"<\.a> has \$\{ without a variable's name"),
+        ({"a": "${1}"}, r"<\.a> has \$\{ without a variable's name"),
+        ({"a": {1: 2}}, r"<\.a> has a key that is not a string"),
+        ({"a": datetime.date(2026, 1, 1)}, r"<\.a> must be a value that JSON can represent"),
     ],
 )
 def test_what_cannot_be_filled_in_is_refused_by_its_place(value: object, message: str) -> None:

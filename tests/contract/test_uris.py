@@ -81,7 +81,7 @@ def test_what_lies_elsewhere_is_refused_as_ever(tmp_path: Path, reference: str) 
 
 @pytest.mark.parametrize("given", ["https://example.com/a#b", "http://[", 5, ""])
 def test_a_name_that_is_no_uri_is_refused(tmp_path: Path, given: Any) -> None:
-    with pytest.raises(DocumentError, match=r"\$self is no URI without a fragment"):
+    with pytest.raises(DocumentError, match=r"\$self must be a URI without a fragment"):
         Document.load(written(tmp_path, "#/components/schemas/Own", {"$self": given}))
 
 

@@ -114,7 +114,7 @@ def _reason(log: str, path: Path) -> str:
     for here, there in ((str(path), path.name), (f"{path.parent}/", ""), (f", {path.parent},", "")):
         reason = reason.replace(here, there)
     reason = reason.partition(" PARLEY_LENIENT=1 ")[0]
-    return re.sub(r"\s+", " ", reason.removeprefix("parley: ").partition(" All that is wrong")[0])[:300]
+    return re.sub(r"\s+", " ", reason.removeprefix("parley: ").partition(" To see everything that is wrong")[0])[:300]
 
 
 class _Asking:

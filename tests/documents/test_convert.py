@@ -71,7 +71,7 @@ SAID: dict[str, tuple[Any, Any]] = {
         {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]},
         {"type": "string", "enum": ["a", None], "nullable": True},
     ),
-    "what stands beside a reference": ({**A, "description": "d"}, {"allOf": [A], "description": "d"}),
+    "the fields beside a reference": ({**A, "description": "d"}, {"allOf": [A], "description": "d"}),
     "a reference alone": (A, A),
     "a list of anything": ({"type": "array"}, {"type": "array", "items": {}}),
     "an example": ({"examples": ["a"]}, {"example": "a"}),
@@ -230,7 +230,7 @@ def test_parts_that_are_no_components_of_3_0_become_some() -> None:
 
 
 def test_a_broken_reference_is_named() -> None:
-    with pytest.raises(DocumentError, match="the reference #/components/schemas/B points nowhere"):
+    with pytest.raises(DocumentError, match="the reference #/components/schemas/B points to nothing"):
         converted(components={"schemas": {"S": {"$ref": "#/components/schemas/B"}}})
 
 

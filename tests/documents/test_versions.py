@@ -221,7 +221,7 @@ LATEST: dict[str, tuple[Any, str]] = {
     ),
     "/components/securitySchemes/k/oauth2MetadataUrl": (
         {"components": {"securitySchemes": {"k": {"type": "oauth2", "flows": {}, "oauth2MetadataUrl": "https://a"}}}},
-        "where the metadata",
+        "the address of the authorization server's metadata",
     ),
     "/components/parameters/c/style": (
         {"components": {"parameters": {"c": {"name": "c", "in": "cookie", "style": "cookie", "schema": {}}}}},
@@ -229,11 +229,11 @@ LATEST: dict[str, tuple[Any, str]] = {
     ),
     "/components/schemas/s/discriminator": (
         {"components": {"schemas": {"s": {"discriminator": {"propertyName": "a", "defaultMapping": "s"}}}}},
-        "branches",
+        "the discriminator",
     ),
     "/components/schemas/s/xml/nodeType": (
         {"components": {"schemas": {"s": {"type": "string", "xml": {"nodeType": "cdata"}}}}},
-        "node of XML",
+        "kind of XML node",
     ),
 }
 

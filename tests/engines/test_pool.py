@@ -129,12 +129,12 @@ def test_what_has_ended_is_launched_again_behind_the_same_address(
 
     def launched_again() -> bool:
         pool.launch([small(256)], workers=1)
-        return "is started again" in caplog.text
+        return "is being restarted" in caplog.text
 
     wait_until(launched_again)
     assert published() == before
     wait_until(lambda: is_loaded(0))
-    assert caplog.text.count("is started again") == 1
+    assert caplog.text.count("is being restarted") == 1
 
 
 def test_a_supervisor_that_cannot_be_started_again_is_told_and_tried_again(
@@ -151,7 +151,7 @@ def test_a_supervisor_that_cannot_be_started_again_is_told_and_tried_again(
         patch.setattr("sys.executable", "/nowhere/python")
         kill_both(supervisor_below(os.getpid(), others))
         wait_until(lambda: revived("has ended: The model's supervisor cannot be started"))
-    wait_until(lambda: revived("had ended and is started again"))
+    wait_until(lambda: revived("had ended and is being restarted"))
     wait_until(lambda: is_loaded(0))
 
 

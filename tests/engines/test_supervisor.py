@@ -227,7 +227,7 @@ def test_a_model_that_hangs_is_killed_and_started_again_and_its_requests_end(cap
         wait_until(lambda: is_loaded(running.socket, running.key))
         _see_it_asked(running)
         asyncio.run(asyncio.wait_for(use(running), PATIENCE))
-    assert "did neither answer nor compute for 6 s and was killed; it is started again" in capfd.readouterr().err
+    assert "neither answered nor computed for 6 s and was killed; it will be restarted" in capfd.readouterr().err
 
 
 def _server(options: ChildOptions) -> subprocess.Popen[str]:
@@ -281,15 +281,15 @@ def test_a_model_that_cannot_be_loaded_is_named_and_tried_again(tmp_path: Path) 
     def retries() -> Iterator[str]:
         assert server.stderr is not None
         for line in server.stderr:
-            if "started again" in line:
+            if "will be restarted" in line:
                 yield line
             else:
                 assert f"llama.cpp could not load the model {wrong}" in line
 
     lines = retries()
-    assert "ended with status 5; it is started again in 0.1 s" in next(lines)
+    assert "ended with status 5; it will be restarted in 0.1 s" in next(lines)
     assert not asyncio.run(ready())
-    assert "it is started again in 0.2 s" in next(lines)
+    assert "it will be restarted in 0.2 s" in next(lines)
     assert not asyncio.run(ready())
     for process in (server.pid, int(worker)):
         os.kill(process, signal.SIGKILL)

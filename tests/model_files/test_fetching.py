@@ -80,8 +80,8 @@ def test_a_download_that_broke_off_goes_on_from_there(loopback: Hub, home: Path)
     loopback.breaks_at = 2_000_000
     said = refused()
     assert said == (
-        "hf:org/tiny is not in the cache, and the hub 127.0.0.1 answers with status 503. What has come of it is kept: "
-        "the next try goes on from there."
+        "hf:org/tiny is not in the cache, and the hub 127.0.0.1 answers with status 503. "
+        "The part that was downloaded is kept: the next attempt resumes there."
     )
     (partial,) = home.rglob("*.incomplete")
     have = partial.stat().st_size
@@ -92,7 +92,7 @@ def test_a_download_that_broke_off_goes_on_from_there(loopback: Hub, home: Path)
     told: list[str] = []
     assert fetch(REFERENCE, told.append).read_bytes() == CONTENT
     assert loopback.downloads[-1] == f"bytes={have}-"
-    assert told[0].startswith(f"{FILE} goes on at ")
+    assert told[0].startswith(f"{FILE} resumes at ")
 
 
 def test_one_that_is_not_what_the_hub_says_it_is_is_refused_and_not_kept(loopback: Hub, home: Path) -> None:
@@ -152,7 +152,7 @@ def test_all_parts_of_a_split_model_are_downloaded_and_the_first_is_the_file(loo
     [
         (404, "RepoNotFound", "has no such repository, or it is private"),
         (401, "", "does not let you read it. Log in with a token"),
-        (403, "GatedRepo", "gives it to those who accepted its terms. Log in with a token"),
+        (403, "GatedRepo", "gives it only to users who accepted its terms. Log in with a token"),
         (403, "", "does not let you read it. Log in with a token"),
         (404, "RevisionNotFound", "the repository has no revision main"),
         (418, "", "answers with status 418"),

@@ -154,11 +154,11 @@ def test_a_package_that_the_index_does_not_have_is_told_in_a_sentence(pinned: Pi
         ),
         (
             "ERROR: Exception:\nTraceback (most recent call last):\n  File\nIncompleteRead(100 bytes read)\n",
-            "the download broke off. Try again.",
+            "the download was interrupted. Try again.",
         ),
         (
             "ERROR: Download failed after 6 attempts because not enough\nbytes were received (5/9)\n",
-            "the download broke off. Try again.",
+            "the download was interrupted. Try again.",
         ),
         (
             "ERROR: HTTP error 403 while getting https://me:secret@mirror/x.whl\n",

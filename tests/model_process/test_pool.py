@@ -205,8 +205,8 @@ def test_what_has_ended_is_started_again_and_told_also_by_a_launch(
     assert caplog.messages == [
         "the supervisor of the model a has ended: No more processes.",
         "the supervisor of the model b has ended: No more processes.",
-        "the supervisor of the model a had ended and is started again",
-        "the supervisor of the model b had ended and is started again",
+        "the supervisor of the model a had ended and is being restarted",
+        "the supervisor of the model b had ended and is being restarted",
     ]
     assert published() == ["/socket-0", "/socket-1"]
     assert len(world.begun) == 2

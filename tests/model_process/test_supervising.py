@@ -139,9 +139,9 @@ def test_each_end_is_told_with_its_cause_and_the_pause(world: World, folder: Pat
     world.script = [(0, 0.0), (-9, 0.0), OSError(12, "no memory")]
     world.supervise(folder)
     assert world.said == [
-        "the model process ended with status 0; it is started again in 0.1 s.",
-        "the model process was ended by signal 9; it is started again in 0.2 s.",
-        "the model process could not be started ([Errno 12] no memory); it is started again in 0.4 s.",
+        "the model process ended with status 0; it will be restarted in 0.1 s.",
+        "the model process was ended by signal 9; it will be restarted in 0.2 s.",
+        "the model process could not be started ([Errno 12] no memory); it will be restarted in 0.4 s.",
     ]
 
 
@@ -164,7 +164,7 @@ def test_a_child_that_hangs_is_killed_and_started_again_with_that_as_its_cause(
     world.script = [(None, 0.0)]
     world.supervise(folder, probe=6.0)
     assert world.said == [
-        "the model process did neither answer nor compute for 6 s and was killed; it is started again in 0.1 s."
+        "the model process neither answered nor computed for 6 s and was killed; it will be restarted in 0.1 s."
     ]
     assert patience[0] == 6
 

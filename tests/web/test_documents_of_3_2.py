@@ -67,11 +67,11 @@ def test_in_3_1_these_fields_are_no_operations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "told"),
     [
-        ("POST", "POST does not stand in additionalOperations; write it as the field post"),
-        ("get", "get does not stand in additionalOperations; write it as the field get"),
+        ("POST", "POST is not allowed in additionalOperations; write it as the field post"),
+        ("get", "get is not allowed in additionalOperations; write it as the field get"),
         ("copy", "the method copy is not served; those of 3 to 20 capital letters"),
         ("A B", "the method A B is not served"),
-        ("CONNECT", "CONNECT asks for a tunnel"),
+        ("CONNECT", "CONNECT requests a tunnel"),
     ],
 )
 def test_a_method_that_cannot_be_served_ends_the_start_or_is_left_out(tmp_path: Path, method: str, told: str) -> None:
@@ -332,8 +332,8 @@ def test_parts_without_names_are_read_by_their_places(tmp_path: Path, monkeypatc
 
 NESTED: Any = {"schema": {}, "encoding": {"a": {"encoding": {}}}}
 UNREAD: dict[str, tuple[str, Any]] = {
-    "application/json has no items that are told apart": ("application/json", {"itemSchema": {}}),
-    "has no parts that go by their places": ("multipart/form-data", {"schema": {}, "itemEncoding": {}}),
+    "application/json has no separate items": ("application/json", {"itemSchema": {}}),
+    "has no parts by position": ("multipart/form-data", {"schema": {}, "itemEncoding": {}}),
     "encoding/a/encoding: parts inside a part are not read": ("multipart/form-data", NESTED),
 }
 

@@ -349,8 +349,8 @@ def test_a_lenient_server_leaves_out_what_refers_to_a_file_that_is_not_there(
         for path in paths:
             assert error(client.post(path, json={}), 501)["code"] == "not_implemented", path
         assert client.get("/item").status_code == 404
-    assert "refers to missing.yaml, which is not there" in caplog.text
-    assert "refers to deep/missing.json, which is not there" in caplog.text
+    assert "refers to missing.yaml, which does not exist" in caplog.text
+    assert "refers to deep/missing.json, which does not exist" in caplog.text
 
 
 def test_a_lenient_server_leaves_out_a_path_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

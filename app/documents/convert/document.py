@@ -97,7 +97,7 @@ class _Conversion:
             return node
         if isinstance(node.get("$ref"), str):
             if len(node) > 1:
-                self._lose(at, "what stands beside a reference", looser=False)
+                self._lose(at, "the fields beside a reference", looser=False)
             return {"$ref": self._refer(kind, node["$ref"])}
         if kind == "callback":
             return {name: self._path_item(item, at + pointer_to(name)) for name, item in node.items()}
@@ -147,7 +147,7 @@ class _Conversion:
         except LookupError:
             target = None
         if target is None:
-            raise DocumentError(f"{self._document.source}: the reference {reference} points nowhere.")
+            raise DocumentError(f"{self._document.source}: the reference {reference} points to nothing.")
         section = SECTIONS[kind]
         path = tokens(pointer)
         if path[:2] == ["components", section] and len(path) == 3:

@@ -29,14 +29,14 @@ _UNKNOWN: dict[str, dict[str, str]] = {
     "tag": {name: f"the {name} of a tag" for name in ("summary", "parent", "kind")},
     "security scheme": {
         "deprecated": "that a key is deprecated",
-        "oauth2MetadataUrl": "where the metadata of the authorization server are",
+        "oauth2MetadataUrl": "the address of the authorization server's metadata",
     },
     "media type": {
         "description": "the description of a media type",
-        "prefixEncoding": "how parts are written by their places",
-        "itemEncoding": "how parts are written by their places",
+        "prefixEncoding": "how parts are encoded by position",
+        "itemEncoding": "how parts are encoded by position",
     },
-    "encoding": dict.fromkeys(("encoding", "prefixEncoding", "itemEncoding"), "how parts in a part are written"),
+    "encoding": dict.fromkeys(("encoding", "prefixEncoding", "itemEncoding"), "how parts inside a part are encoded"),
 }
 # The depth limit for circular references and unions.
 _DEEPEST = 4
@@ -95,7 +95,7 @@ class _Older:
     def _path_item(self, node: Json, at: str) -> Json:
         for method, below in described_methods(node, "3.2"):
             if method == QUERY or below.startswith(pointer_to(ADDITIONAL)):
-                self._lose(at + below, "the operation, as its method has no field")
+                self._lose(at + below, "the operation, as 3.1 has no field for its method")
         node.pop(QUERY, None)
         node.pop(ADDITIONAL, None)
         return self._operation(node, at)
@@ -120,7 +120,7 @@ class _Older:
             self._lose(at + "/style", "that a cookie is written without escapes")
         if "allowReserved" in node and node.get("in") != "query":
             del node["allowReserved"]
-            self._lose(at + "/allowReserved", "that reserved characters stand as they are")
+            self._lose(at + "/allowReserved", "that reserved characters are not escaped")
         return node
 
     def _query(self, node: Json, at: str) -> Json | None:
@@ -130,7 +130,7 @@ class _Older:
             media_type, media = next(iter(node["content"].items()))
             if media.get("encoding"):
                 self._lose(
-                    at + pointer_to("content", media_type, "encoding"), "how the fields of the query are written"
+                    at + pointer_to("content", media_type, "encoding"), "how the fields of the query are encoded"
                 )
             return {**rest, "in": "query", "style": "form", "explode": True, "schema": media["schema"]}
         self._lose(at, "the query as one parameter", looser=True)
@@ -167,7 +167,7 @@ class _Older:
         if isinstance(discriminator, dict) and "defaultMapping" in discriminator:
             # Without `defaultMapping`, readers would require the property and one of the values.
             del node["discriminator"]
-            self._lose(at + "/discriminator", "by which property branches are told apart, as it may be absent")
+            self._lose(at + "/discriminator", "the discriminator, as its property may be absent")
         xml = node.get("xml")
         if isinstance(xml, dict) and "nodeType" in xml:
             kind = xml["nodeType"]
@@ -177,7 +177,7 @@ class _Older:
             elif kind == "element" and node.get("type") == "array":
                 rest["wrapped"] = True
             elif kind != "element":
-                self._lose(at + "/xml/nodeType", "what node of XML it is")
+                self._lose(at + "/xml/nodeType", "the kind of XML node")
             node["xml"] = rest
         return node
 
@@ -203,7 +203,7 @@ class _Older:
         if "schema" in media:
             self._lose(at + "/itemSchema", "what each item of a sequence is", looser=True)
             return media
-        self._lose(at + "/itemSchema", "that the schema is of each item of a sequence")
+        self._lose(at + "/itemSchema", "that the schema describes each item of a sequence")
         if framing_of(media_type) == "events":
             pointer, is_whole = item_data(self._document, at + "/itemSchema")
             if pointer != at + "/itemSchema":

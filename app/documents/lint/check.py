@@ -99,7 +99,7 @@ def check_document(
             Location(sources.entry, ""),
             "unreadable",
             str(error),
-            "mend the file",
+            "correct the file",
             position=(error.line, error.column),
         )
     at("reading it as the server does")
@@ -112,14 +112,14 @@ def _is_document(sources: Sources, findings: Findings) -> bool:
     root = Location(sources.entry, "")
     content = sources.at(root)
     if not isinstance(content, dict):
-        findings.error(root, "not-openapi", "the file is no object at its top level", "write openapi: 3.1.0 first")
+        findings.error(root, "not-openapi", "the file is not an object at its top level", "write openapi: 3.1.0 first")
         return False
     version = content.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.", "3.2.")):
         findings.error(
             root.child("openapi"),
             "not-openapi",
-            "the version of OpenAPI is missing, or not one that is served",
+            "the version of OpenAPI is missing or not supported",
             "write openapi: 3.1.0, or a version 3.0 or 3.2",
         )
         return False
@@ -141,7 +141,7 @@ def _check(
             findings.error(
                 Location(name, twice.pointer),
                 "duplicate-key",
-                "the key stands twice in one object; only the last one counts",
+                "the key occurs twice in one object; only the last one is used",
                 "leave one of them out",
                 position=(twice.line, twice.column),
             )
@@ -237,6 +237,6 @@ def _not_servable(findings: Findings, sources: Sources, message: str) -> None:
             Location(sources.entry, ""),
             "not-servable",
             message,
-            "mend what is named",
+            "correct what the message names",
             position=(1, 1),
         )

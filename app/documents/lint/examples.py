@@ -83,5 +83,5 @@ def _check(objects: Objects, bundle: Bundle, schema: Location, name: str, place:
             place,
             f"invalid-{name}",
             f"the {name} does not fit its schema: {explain(validator, value, at=(name,)).message.removesuffix('.')}",
-            f"mend the {name} or the schema",
+            f"correct the {name} or the schema",
         )

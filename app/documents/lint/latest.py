@@ -32,15 +32,15 @@ def _check_media_type(objects: Objects, at: Location, node: dict[str, Any]) -> N
             at.child("itemSchema"),
             severity,
             "no-sequence",
-            f"{media_type} has no items that are told apart",
-            f"write schema, or a media type of a sequence: {NAMED}",
+            f"{media_type} has no separate items",
+            f"write schema, or the media type of a sequence: {NAMED}",
         )
     for name in sorted(BY_PLACE & node.keys()) if framing != "parts" else ():
         objects.findings.add(
             at.child(name),
             severity,
             "no-places",
-            f"{media_type} has no parts that go by their places",
+            f"{media_type} has no parts by position",
             "write encoding, by the names of the parts, or the media type multipart/mixed",
         )
     encodings = node.get("encoding")
@@ -71,6 +71,6 @@ def _check_tags(objects: Objects) -> None:
             objects.findings.warning(
                 at.child("parent"),
                 "circular-tags",
-                "the parents of the tag lead back to it",
+                "the tag is its own ancestor",
                 "leave one of them without a parent",
             )

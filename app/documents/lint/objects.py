@@ -138,7 +138,7 @@ class Objects:
                     self.findings.warning(
                         location.child(name),
                         "unknown-field",
-                        f"{name} is not a field of OpenAPI 3.0; other readers of this document ignore it",
+                        f"{name} is not a field of OpenAPI 3.0; other tools ignore it",
                         "write openapi: 3.1.0 at the top, or leave it out",
                     )
                 reached = served and kind != "Components" and (kind, name) not in _NOT_SERVED
@@ -239,8 +239,8 @@ class Objects:
                 self.findings.error(
                     at,
                     "circular-reference",
-                    "the references go round in circles and mean nothing",
-                    "let one of them say what is meant",
+                    "the references form a cycle and describe nothing",
+                    "replace one of them by what it should describe",
                 )
             return
         self._enqueue(target, kind, self.sources.at(target), served)
@@ -282,7 +282,7 @@ class Objects:
                 is_scheme = group == "securitySchemes"
                 if not (name in named if is_scheme else location.pointer in inside):
                     self.unused.append(location)
-                    message = "nothing leads to this component"
+                    message = "nothing refers to this component"
                     self.findings.add(location, "info", "unused-component", message, "leave it out")
 
 

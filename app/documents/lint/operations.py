@@ -72,10 +72,10 @@ def _tell_of_reference(objects: Objects, at: Location, node: object, *, is_broke
     if not (isinstance(node, dict) and "$ref" in node):
         return
     if is_broken:
-        message = "the reference of the operation leads nowhere"
+        message = "the operation's reference points to nothing"
         objects.findings.error(at, "unresolved-reference", message, "correct it, or write the operation in its place")
     else:
-        message = "an operation by reference is not in the standard; it is served as what it refers to"
+        message = "the standard does not allow a reference in place of an operation; its target is served"
         objects.findings.warning(at, "operation-by-reference", message, "refer to the path item instead")
 
 
@@ -92,7 +92,7 @@ def check_operations(objects: Objects, kept: frozenset[str]) -> list[Described]:
             objects.findings.warning(
                 operation.at,
                 "operation-without-tag",
-                "the first tag names the module of the handler, and there is none",
+                "the first tag names the module of the handler, but the operation has no tags",
                 "add tags with one name",
             )
     _check_security(objects, found, kept)
@@ -108,12 +108,12 @@ def _check_paths(objects: Objects, found: list[Described]) -> None:
             objects.findings.warning(
                 paths.child(path),
                 "path-with-query",
-                "a path has no query string, so no router reaches this one; it is left out",
-                "move what follows the question mark into query parameters",
+                "a path cannot have a query string, so this one is left out",
+                "replace what follows the question mark by query parameters",
             )
         elif not path.startswith("/"):
             objects.findings.error(
-                paths.child(path), "path-without-slash", "a path begins with a slash", "put a slash before it"
+                paths.child(path), "path-without-slash", "a path must begin with a slash", "put a slash before it"
             )
     first: dict[tuple[str, str], str] = {}
     for operation in found:
@@ -135,7 +135,7 @@ def _check_ids(objects: Objects, found: list[Described]) -> None:
             objects.findings.warning(
                 operation.at,
                 "missing-operation-id",
-                f"there is no operationId; it goes by {operation.id}",
+                f"there is no operationId; the operation is called {operation.id}",
                 f"add operationId: {operation.id}, or a better one",
             )
         other = first.setdefault(operation.id, operation)
@@ -143,7 +143,7 @@ def _check_ids(objects: Objects, found: list[Described]) -> None:
             objects.findings.error(
                 operation.at.child("operationId"),
                 "duplicate-operation-id",
-                f"{operation.name} has the operationId {operation.id} of {other.name}",
+                f"{operation.name} has the same operationId {operation.id} as {other.name}",
                 "give each operation an id of its own",
             )
 
@@ -167,7 +167,7 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
                 objects.findings.error(
                     target.child("in"),
                     "unknown-parameter-location",
-                    f"the parameter {name} stands nowhere that a request has",
+                    f"the parameter {name} has a location that requests do not have",
                     f"write in: {', '.join(known[:-1])} or {known[-1]}",
                 )
             if objects.is_3_2 and location in ("query", "querystring"):
@@ -200,7 +200,7 @@ def _check_parameters(objects: Objects, operation: Described) -> None:
         objects.findings.warning(
             operation.at,
             "undeclared-path-parameter",
-            f"{{{name}}} stands in the path of {operation.name}, but is no parameter; handlers do not get it",
+            f"{{{name}}} is in the path of {operation.name}, but is not declared; handlers do not get it",
             f"add a parameter with name: {name}, in: path, required: true and a schema",
         )
     for name, (place, (target, node)) in declared.items():
@@ -227,7 +227,7 @@ def _check_answers(objects: Objects, operation: Described) -> None:
         objects.findings.warning(
             operation.at,
             "no-responses",
-            f"{operation.name} has no responses, so no answer is held against anything",
+            f"{operation.name} has no responses, so its answers are not checked",
             "add responses",
         )
     for status in responses if isinstance(responses, dict) else ():
@@ -275,7 +275,7 @@ def _check_security(objects: Objects, found: list[Described], kept: frozenset[st
                 (closed if all(unsupported) else partly).setdefault(name, []).append(operation.name)
     for group, severity, effect in (
         (closed, "error", "so every request is refused: "),
-        (partly, "warning", "so this way in is closed: "),
+        (partly, "warning", "so this alternative cannot be used: "),
     ):
         for name, names in group.items():
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -283,6 +283,6 @@ def _check_security(objects: Objects, found: list[Described], kept: frozenset[st
                 root.child("components", "securitySchemes", name),
                 severity,
                 "unsupported-security-scheme",
-                f"the server does not know keys of this kind, {effect}{shown}",
+                f"the server does not support keys of this kind, {effect}{shown}",
                 "use type: http with scheme: bearer, or type: apiKey; http with basic needs PARLEY_BASIC_AUTH=1",
             )

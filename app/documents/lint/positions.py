@@ -26,15 +26,15 @@ from .json_places import JsonPlaces
 # Messages for references to files that are not read, and how to fix them.
 _OUTSIDE = {
     "server": (
-        "the reference leads to another server; nothing is fetched",
-        "copy what it means into this folder and refer to the copy",
+        "the reference points to another server; nothing is fetched",
+        "copy its target into this folder and refer to the copy",
     ),
     "folder": (
         "the reference leaves the folder of the document",
         "move the file into the folder of the document and refer to it by a relative path",
     ),
     "kind": (
-        "the reference leads to a file of another kind",
+        "the reference points to a file of another kind",
         "refer to a file whose name ends in .yaml, .yml or .json",
     ),
 }
@@ -168,7 +168,7 @@ class Sources:
         if name == self.entry and not fragment:
             raise BrokenReference(
                 "unresolved-reference",
-                "the reference leads to the document as a whole",
+                "the reference points to the document as a whole",
                 "refer to a part of it, such as #/components/schemas/Name",
             )
         location = Location(name, fragment)
@@ -177,14 +177,14 @@ class Sources:
         except LookupError:
             raise BrokenReference(
                 "unresolved-reference",
-                f"the reference leads to {name}#{fragment}, where there is nothing",
-                "correct the name or add what it means",
+                f"the reference points to {name}#{fragment}, where there is nothing",
+                "correct the name or add its target",
             ) from None
         except Unreadable as error:
             raise BrokenReference(
                 "unresolved-reference",
-                f"the reference leads to {name}: {error}",
-                "correct the name or mend that file",
+                f"the reference points to {name}: {error}",
+                "correct the name or that file",
             ) from None
         return location
 
@@ -217,7 +217,7 @@ def _duplicates(root: yaml.Node) -> Iterator[Duplicate]:
 
     def look(node: yaml.Node, pointer: str) -> Iterator[Duplicate]:
         if id(node) in above:
-            raise Unreadable("an alias stands inside what it names", node.start_mark.line + 1, 1)
+            raise Unreadable("an alias is inside the node that it refers to", node.start_mark.line + 1, 1)
         if id(node) in seen or isinstance(node, yaml.ScalarNode):
             return
         seen.add(id(node))

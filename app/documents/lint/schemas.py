@@ -39,8 +39,8 @@ def _check_leftovers(objects: Objects, at: Location, node: Json) -> None:
         objects.findings.warning(
             at.child("nullable"),
             "leftover-of-3.0",
-            "nullable is no keyword since 3.1; this server heeds it, other readers do not",
-            "write null among the types, such as type: [string, 'null']",
+            "nullable is not a keyword since 3.1; this server applies it, other tools do not",
+            "add null to the types, such as type: [string, 'null']",
         )
     for name in ("exclusiveMinimum", "exclusiveMaximum"):
         if name in node and isinstance(node[name], bool) is not objects.is_3_0:
@@ -55,11 +55,11 @@ def _check_leftovers(objects: Objects, at: Location, node: Json) -> None:
         objects.findings.warning(
             at.child("type"),
             "unknown-field",
-            "lists of types, and the type null, are of OpenAPI 3.1",
+            "lists of types, and the type null, need OpenAPI 3.1",
             "write one type, and nullable: true",
         )
     if objects.is_3_0 and node.get("type") == "array" and "items" not in node:
-        objects.findings.warning(at, "missing-field", "items is missing, which 3.0 demands", "add items")
+        objects.findings.warning(at, "missing-field", "items is missing, which 3.0 requires", "add items")
 
 
 def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
@@ -72,8 +72,8 @@ def _check_patterns(objects: Objects, at: Location, node: Json) -> None:
                 place,
                 "error" if at in objects.served else "warning",
                 "invalid-pattern",
-                "the pattern is no regular expression (ECMA-262)",
-                "mend it; a backslash stands twice in a double-quoted text",
+                "the pattern is not a regular expression (ECMA-262)",
+                "correct it; in a double-quoted string, a backslash is written twice",
             )
 
 
@@ -101,16 +101,16 @@ def _check_rules(objects: Objects, at: Location, node: Json) -> None:
         objects.findings.warning(
             at.child("format"),
             "unknown-format",
-            f"the format {node['format']} is registered nowhere and binds nothing",
-            "use one of OpenAPI's registry of formats, a pattern, or a description",
+            f"the format {node['format']} is not registered and not enforced",
+            "use one from OpenAPI's format registry, a pattern, or a description",
         )
     for low, high in _BOUNDS:
         if _number(node.get(low)) and _number(node.get(high)) and node[low] > node[high]:
             objects.findings.warning(
                 at.child(low),
                 "empty-range",
-                f"{low} is greater than {high}, so nothing fits",
-                "exchange them or mend one",
+                f"{low} is greater than {high}, so no value is valid",
+                "swap them or correct one",
             )
     _check_required(objects, at, node)
     _check_enum(objects, at, node)
@@ -126,7 +126,7 @@ def _check_required(objects: Objects, at: Location, node: Json) -> None:
             objects.findings.warning(
                 at.child("required", index),
                 "impossible-required",
-                f"{name} is required, not among the properties, and others are forbidden: nothing fits",
+                f"{name} is required but not among the properties, and others are forbidden: no value is valid",
                 f"add {name} to properties, or take it out of required",
             )
 
@@ -162,7 +162,7 @@ def _check_enum(objects: Objects, at: Location, node: Json) -> None:
                 at.child("enum", index),
                 "unreachable-enum",
                 f"the value does not fit {' and '.join(rules)} beside it, so it is never accepted",
-                "take it out, or mend the rule",
+                "take it out, or correct the rule",
             )
 
 
@@ -183,7 +183,7 @@ def _check_discriminator(objects: Objects, at: Location, node: Json) -> None:
             objects.findings.warning(
                 place,
                 "discriminator-without-property",
-                f"{named.rpartition('/')[2] or 'the schema'} has no property {name}, by which it is to be told",
+                f"{named.rpartition('/')[2] or 'the schema'} lacks the property {name}, which the discriminator needs",
                 f"add {name} to its properties and to required",
             )
 
