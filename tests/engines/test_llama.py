@@ -172,7 +172,7 @@ def test_the_end_of_a_text_can_be_ignored_where_nothing_binds_it(engine: LlamaEn
     completion = _complete(engine, temperature=0, ignore_eos=True, max_tokens=60)
     assert completion["choices"][0]["finish_reason"] == "length"
     assert completion["usage"]["completion_tokens"] == 60
-    with pytest.raises(BadRequest, match="cannot go with tools or a response format"):
+    with pytest.raises(BadRequest, match="cannot be combined with tools or a response format"):
         _complete(engine, ignore_eos=True, response_format={"type": "json_object"})
 
 

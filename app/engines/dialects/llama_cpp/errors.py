@@ -98,8 +98,7 @@ def refusal(status: int, error: Json) -> ApiError:
         return Unreadable("The model gave an answer that cannot be read. Ask again.")
     if status in (400, 413, 422) or _TEMPLATE.search(str(error.get("message"))):
         return TemplateRefused(
-            "The model cannot work with these messages: its chat template takes them in other roles, or in another "
-            "order.",
+            "The model cannot process these messages: its chat template expects other roles, or another order.",
             param="messages",
             code="invalid_value",
         )

@@ -216,7 +216,7 @@ def as_event(answer: Json) -> Json:
             "choices": [_in_stream(choice) for choice in answer.get("choices") or ()],
         }
     except (AttributeError, KeyError, TypeError):
-        raise UpstreamFailed("The upstream's answer has not the form of one.") from None
+        raise UpstreamFailed("The upstream's answer does not have the form of an answer.") from None
 
 
 def _in_stream(choice: Json) -> Json:

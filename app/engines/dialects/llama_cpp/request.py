@@ -144,7 +144,7 @@ def _translate_bias(bias: Json, vocabulary_size: int | None) -> list[list[int]]:
         if token is None or (vocabulary_size is not None and token >= vocabulary_size):
             limit = "" if vocabulary_size is None else f" between 0 and {vocabulary_size - 1}"
             raise BadRequest(
-                f"A key of logit_bias is no token of this model: give ids{limit}.",
+                f"A key of logit_bias is not a token of this model: send token ids{limit}.",
                 param="logit_bias",
                 code="invalid_value",
             )
@@ -203,7 +203,7 @@ def _join_content(message: Json, index: int, media: MediaPart) -> str | list[Jso
             parts.append(media(part, place))
         else:
             raise BadRequest(
-                "This model reads no parts of this type: send content parts of type text.",
+                "This model does not read parts of this type: send content parts of type text.",
                 param=f"{place}.type",
                 code="unsupported_parameter",
             )
