@@ -144,5 +144,6 @@ async def _recognised(replicas: Replicas) -> str:
         await recognition.close()
     kind = next(iter(recognition.met.kinds), UNKNOWN.name)
     if kind == UNKNOWN.name:
-        return ", is not recognised and asked in OpenAI's words (`parley certify URL` tells what it honours of them)"
+        shows = "`parley certify URL` shows which parameters it honours"
+        return f", is not recognised and is treated as OpenAI's API ({shows})"
     return f", is recognised as {kind}"

@@ -96,7 +96,7 @@ def test_a_probe_says_what_each_replica_is_recognised_as(command: Command, tmp_p
         assert line == "m  upstream  auto, 2 replicas"
         assert first.startswith(f"{file}: models.m.base_urls[0]: answers in ")
         assert first.endswith(" ms, is recognised as vllm, has the model")
-        assert "is not recognised and asked in OpenAI's words (`parley certify URL`" in second
+        assert "is not recognised and is treated as OpenAI's API (`parley certify URL`" in second
         file.write_text(file.read_text() + 'dialect = "openai"')
         assert "recognised" not in command("config", "check", "--probe", PARLEY_CONFIG=str(file)).stdout
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.contract.document import Document
@@ -47,6 +47,7 @@ def test_these_media_types_are_sequences(media_type: str, framing: str | None) -
     assert framing_of(media_type) == framing
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner, max_size=3))))
 def test_what_is_joined_comes_apart_again(items: list[Any]) -> None:
     texts = [json.dumps(item).encode() for item in items]
@@ -64,6 +65,7 @@ _EVENTS = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_EVENTS)
 def test_events_are_read_as_they_were_written(events: list[Any]) -> None:
     assert events_in(b"".join(map(written, events)).decode()) == events

@@ -1,11 +1,12 @@
 """Files refer to each other by where they lie, or by the URIs that they give themselves."""
 
 import json
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.contract.document import Document
@@ -93,6 +94,7 @@ def test_documents_of_3_1_have_no_uri_of_their_own(tmp_path: Path) -> None:
 _NAMES = st.from_regex(r"[a-z]{1,4}(/[a-z]{1,4}){0,2}\.json", fullmatch=True)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_regex(r"[a-z]{1,4}\.json", fullmatch=True), _NAMES, _NAMES)
 def test_a_uri_in_the_folder_of_the_documents_means_the_file_that_lies_there(entry: str, file: str, meant: str) -> None:
     uris = Uris(entry)
@@ -103,4 +105,5 @@ def test_a_uri_in_the_folder_of_the_documents_means_the_file_that_lies_there(ent
         return
     path, _, fragment = relative.partition("#")
     assert fragment == "/a"
-    assert (Path("/", file).parent / path).resolve() == Path("/", meant)
+    # By the text alone: what lies at such paths on this machine does not matter.
+    assert normpath(Path("/", file).parent / path) == str(Path("/", meant))
