@@ -5,9 +5,6 @@ from __future__ import annotations
 from ..errors import BadRequest
 from ..jsontypes import Json
 
-# An error quotes at most this many characters of an id that a client sent.
-_LONGEST_ID = 64
-
 
 def check_conversation(messages: list[Json]) -> None:
     """Validate that the messages form a conversation.
@@ -61,11 +58,10 @@ def _calls(message: Json, index: int) -> dict[str, str]:
 
 
 def _refuse_waiting(waiting: dict[str, str]) -> None:
-    for call_id, place in waiting.items():
-        name = call_id if len(call_id) <= _LONGEST_ID else call_id[:_LONGEST_ID] + "…"
+    for place in waiting.values():
         raise BadRequest(
-            f"The tool call {name!r} at '{place}' has no answer: it must be followed by a message of the role 'tool' "
-            "with its id.",
+            f"The tool call at '{place}' has no answer: it must be followed by a message of the role 'tool' with its "
+            "id.",
             param=place,
             code="missing_tool_answer",
         )

@@ -14,9 +14,6 @@ from ..jsontypes import Json
 from .namespaces import joined
 from .places import Places
 
-# An error quotes at most this many characters of an id that a client sent.
-_LONGEST_ID = 64
-
 
 def messages_of(body: Json, places: Places) -> list[Json]:
     """The messages for a request's instructions and input; ``places`` records where each of them comes from.
@@ -179,10 +176,9 @@ class _Conversation:
         self.messages[-1]["content"] = output if isinstance(output, str) else [_text(part) for part in output] or ""
 
     def _refuse_waiting(self) -> None:
-        for call_id, place in self._waiting.items():
-            name = call_id if len(call_id) <= _LONGEST_ID else call_id[:_LONGEST_ID] + "…"
+        for place in self._waiting.values():
             raise BadRequest(
-                f"The call {name!r} at '{place}' has no output: it must be followed by an item with its call_id.",
+                f"The call at '{place}' has no output: it must be followed by an item with its call_id.",
                 param=place,
                 code="missing_tool_answer",
             )
