@@ -106,21 +106,17 @@ class FlaskRound:
 
     def finish(self, given: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return status, headers and body of the answer, after the hooks that run after a request."""
-        response = self.app.finalize_request(given)
-        return self._sent(response)
+        body, status, headers = self.app.finalize_request(given).get_wsgi_response(self.environ)
+        try:
+            return int(status[:3]), list(headers), b"".join(body)
+        finally:
+            getattr(body, "close", lambda: None)()
 
     def finish_with(
         self, status: int, headers: list[tuple[str, str]], body: bytes | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Do the same as `finish` for an answer that comes later; a stream has None as its body."""
         return self.finish(_Answer(iter(()) if body is None else body, status, headers))
-
-    def _sent(self, response: flask.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-        body, status, headers = response.get_wsgi_response(self.environ)
-        try:
-            return int(status[:3]), list(headers), b"".join(body)
-        finally:
-            getattr(body, "close", lambda: None)()
 
 
 class _Answer(flask.Response):

@@ -12,6 +12,7 @@ from ..base import EMBEDDINGS, Embedded, Model, Plan, Refuse
 from ..dialects.drift import Drift
 from ..dialects.llama_cpp import errors
 from ..dialects.vectors import read_vectors
+from .local import LocalEngine
 from .process import ModelProcess
 from .texts import LONGEST_TOKEN
 
@@ -22,29 +23,13 @@ OPERATIONS = frozenset({EMBEDDINGS})
 _AT_ONCE = 16
 
 
-class LlamaEmbedder:
+class LlamaEmbedder(LocalEngine):
     """As `base.EmbeddingEngine`, of one model. ``address`` and ``in_flight`` are those of a `ModelProcess`."""
 
     def __init__(
         self, model: Model, *, address: Callable[[], tuple[str, str]] = address_from_environment, in_flight: int = 128
     ) -> None:
-        self._model = model
-        self._process = ModelProcess(address, in_flight)
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        return (self._model,)
-
-    async def start(self) -> None:
-        """As `ModelProcess.start`."""
-        await self._process.start()
-
-    async def close(self) -> None:
-        await self._process.close()
-
-    async def ready(self) -> bool:
-        """Return whether the model is loaded and answers. Takes at most one second."""
-        return await self._process.ready()
+        super().__init__(model, ModelProcess(address, in_flight))
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> Plan:
         """Refuse a conversation. The domain never passes one to this engine."""

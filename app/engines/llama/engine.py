@@ -26,6 +26,7 @@ from ..dialects.llama_cpp.request import translate
 from ..media.media import Media, in_messages
 from .conversation import Conversation
 from .frames import find_frame
+from .local import LocalEngine
 from .once import Once
 from .plan import LlamaPlan
 from .preparing import Preparation
@@ -46,7 +47,7 @@ CAPABILITIES = frozenset(
 OPERATIONS = frozenset({CHAT, COMPLETIONS})
 
 
-class LlamaEngine:
+class LlamaEngine(LocalEngine):
     """Completions from the model process.
 
     ``context_length`` is in tokens, for prompt and answer together; ``address``, ``in_flight`` and ``slots`` are those
@@ -65,9 +66,8 @@ class LlamaEngine:
         max_schemas: int = LARGEST_TOGETHER,
         vocabulary: Vocabulary | None = None,
     ) -> None:
-        self._model = model
+        super().__init__(model, ModelProcess(address, in_flight, slots))
         self._context_length = context_length
-        self._process = ModelProcess(address, in_flight, slots)
         self._max_schemas = max_schemas
         self._vocabulary = vocabulary or Vocabulary()
         self._trials = Trials()
@@ -79,21 +79,6 @@ class LlamaEngine:
         # The text around the answers of a model whose template does not.
         self._frame = Once(partial(find_frame, process.render, {}, {}))
         self._shows_tools = Once(partial(shows_tools, process.render))
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        return (self._model,)
-
-    async def start(self) -> None:
-        """As `ModelProcess.start`."""
-        await self._process.start()
-
-    async def close(self) -> None:
-        await self._process.close()
-
-    async def ready(self) -> bool:
-        """Return whether the model is loaded and answers. Takes at most one second."""
-        return await self._process.ready()
 
     async def prepare(self, request: Json, refuse: Refuse, client: str | None = None) -> LlamaPlan:
         """As `base.Engine.prepare`."""
