@@ -9,21 +9,25 @@
     │  ├─ UnsupportedParameter         valid, but this model cannot honour it
     │  └─ ContextLengthExceeded        prompt and answer do not fit the model's context
     ├─ Unauthorized            401     no key, or a wrong one
+    ├─ Forbidden               403     the key may not do this
     ├─ NotFound                404
     │  └─ ModelNotFound
     ├─ MethodNotAllowed        405
     ├─ NotAcceptable           406     no answer in a media type that the client accepts
     ├─ RequestTimeout          408     the body did not arrive in time
+    ├─ Conflict                409     another request with the same key for repetition differs, or is still running
     ├─ ContentTooLarge         413
     ├─ UnsupportedMediaType    415
     ├─ RateLimited             429     too many requests for now; carries Retry-After
+    ├─ QuotaExceeded           429     a budget is used up
     ├─ UpstreamRefused         4xx     an upstream engine refused the request; its own message is passed on
     ├─ ServerError             500     our fault
     │  └─ ContractViolation            our answer did not fit the document
     ├─ NotImplementedOperation 501     the document has the operation, the server has no handler
     ├─ UpstreamFailed          502     an upstream engine sent nothing that can be used
     ├─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
-    │  └─ Overloaded                   this server has more requests for a model than its configured limit
+    │  ├─ Overloaded                   this server has more requests for a model than its configured limit
+    │  └─ StoreUnavailable             the database cannot be used now
     └─ UpstreamTimeout         504     an upstream engine did not answer in time
 
 Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and the accepted values;
@@ -32,6 +36,7 @@ they never contain a value that a client sent.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,6 +122,14 @@ class Unauthorized(ApiError):
         super().__init__(message, headers={"www-authenticate": "Bearer"})
 
 
+class Forbidden(ApiError):
+    """403: the key is right, but may not do this."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "permission_denied"
+
+
 class NotFound(ApiError):
     """404: no such path, or no such object."""
 
@@ -155,6 +168,21 @@ class RequestTimeout(ApiError):
     default_code = "request_timeout"
 
 
+class Conflict(ApiError):
+    """409: the request contradicts one that came before it. ``retry_after`` is in whole seconds; None: a retry would
+    fail too, and OpenAI's SDKs, which retry after 409, are told so."""
+
+    status = 409
+    type = "invalid_request_error"
+    default_code = "conflict"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str | None = None, retry_after: int | None = None
+    ) -> None:
+        headers = {"x-should-retry": "false"} if retry_after is None else {"retry-after": str(retry_after)}
+        super().__init__(message, param=param, code=code, headers=headers)
+
+
 class ContentTooLarge(ApiError):
     """413: the body has more bytes, values or fields than the settings allow."""
 
@@ -172,14 +200,34 @@ class UnsupportedMediaType(ApiError):
 
 
 class RateLimited(ApiError):
-    """429: there are too many requests for now. ``retry_after`` is in whole seconds."""
+    """429: there are too many requests for now. ``retry_after`` is in seconds; the header is rounded up to whole ones.
+    None: a retry would fail too, and OpenAI's SDKs are told so."""
 
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
 
-    def __init__(self, message: str, *, retry_after: int = 1) -> None:
-        super().__init__(message, headers={"retry-after": str(retry_after)})
+    def __init__(self, message: str, *, retry_after: float | None = 1) -> None:
+        super().__init__(message, headers=_retry_headers(retry_after))
+
+
+class QuotaExceeded(RateLimited):
+    """429: a budget is used up; it is renewed after ``retry_after`` seconds, which is too long to wait for."""
+
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.headers = {"retry-after": str(math.ceil(retry_after)), "x-should-retry": "false"}
+
+
+def _retry_headers(seconds: float | None) -> dict[str, str]:
+    if seconds is None:
+        return {"x-should-retry": "false"}
+    whole = {"retry-after": str(math.ceil(seconds))}
+    # OpenAI's SDKs prefer this one, which is exact.
+    return whole if isinstance(seconds, int) else {**whole, "retry-after-ms": str(math.ceil(seconds * 1000))}
 
 
 class UpstreamRefused(ApiError):
@@ -263,6 +311,12 @@ class Overloaded(EngineUnavailable):
     server, and clients retry."""
 
     default_code = "overloaded"
+
+
+class StoreUnavailable(EngineUnavailable):
+    """503: the request needs the database, which cannot be used now."""
+
+    default_code = "store_unavailable"
 
 
 class UpstreamTimeout(ApiError):

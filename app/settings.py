@@ -244,6 +244,50 @@ class Settings(Table, frozen=True, kw_only=True):
         "4096. Beyond it a new connection closes the one that has been idle longest, or gets a 503 when none "
         "is idle.",
     ] = 0
+    database: Annotated[
+        str | None,
+        "Database for keys, limits, usage and stored completions: `sqlite:///PATH` or `postgresql://...`. Default: "
+        "`parley.sqlite3` in the state folder, once `parley db init` or `parley keys create` has made it.",
+        SECRET,
+    ] = None
+    redis: Annotated[
+        str | None,
+        "Redis that holds the state of limits, for several machines: `redis://...` or `unix://...`. Default: a file "
+        "in the state folder, for the workers of one machine.",
+        SECRET,
+    ] = None
+    limits: Annotated[
+        Literal["enforce", "shadow"],
+        "What to do with a request that a limit does not allow: refuse it (`enforce`), or count it, name the limit in "
+        "the log and let it pass (`shadow`).",
+    ] = "enforce"
+    limits_unavailable: Annotated[
+        Literal["open", "closed"],
+        "What to do while the state of limits cannot be read: let requests pass (`open`) or refuse them with a 503 "
+        "(`closed`).",
+    ] = "closed"
+    key_cache: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        "Longest time, in seconds, after which a change of a key or of a limit in the database is in force.",
+    ] = 5.0
+    completion_days: Annotated[
+        Positive,
+        "Days for which stored completions are kept.",
+    ] = 30
+    usage_days: Annotated[
+        Positive,
+        "Days for which a record of usage is kept for each request; older ones are added up by day, key, project and "
+        "model.",
+    ] = 90
+    admin_bind: Annotated[
+        str | None,
+        "Address of the operators' API, such as `127.0.0.1:8081` or `unix:/run/parley-admin.sock`. Default: none.",
+    ] = None
+    admin_keys_file: Annotated[
+        Path | None,
+        "File of the operators' keys, as hashes. Default: `admin-keys` in the state folder.",
+    ] = None
     graceful_timeout: Annotated[
         int,
         Meta(ge=0, le=DAY),

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ..engines.base import Model
+from ..accounts import Account
+from ..engines.base import EMBEDDINGS, Completion, Model, StreamItem
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .tables import CHAT, Table
+from .tokens import estimated
 
 # Parameters that need no capability, but whose answer can still show that they were not honoured.
 _SHOWN = frozenset(
@@ -24,7 +26,8 @@ class Call:
     ``warns``: a parameter that only the engine finds it cannot honour is left out (or was not honoured) and is added to
     ``ignored``; if this is found after the answer has begun, only the log reports it. Names in ``ignored`` are
     percent-encoded where necessary, because a document may let clients choose field names, and the names go into a
-    header and the log. ``body`` and ``client`` are what the call was made from. ``log`` has the fields of its log line.
+    header and the log. ``body`` and ``account`` are what the call was made from. ``log`` has the fields of its log
+    line.
     ``fallbacks`` are the ids of the models to try next. ``instead_of`` is the id of the requested model once another
     model answers in its place. ``unknown`` are the names of fields that are not passed to any model, because the
     contract does not define them. ``table`` has the parameters of the operation.
@@ -36,12 +39,17 @@ class Call:
     ignored: list[str]
     warns: bool
     body: Json
-    client: str | None
+    account: Account
     log: Json
     fallbacks: tuple[str, ...] = ()
     instead_of: str | None = None
     unknown: tuple[str, ...] = ()
     table: Table = CHAT
+
+    @property
+    def client(self) -> str | None:
+        """The short name of the key that the request came with."""
+        return self.account.key
 
     @property
     def asks_once(self) -> bool:
@@ -65,6 +73,7 @@ class Call:
         self.instead_of = self.instead_of or self.model.id
         self.model, self.request, self.n = other.model, other.request, other.n
         self.ignored, self.warns = other.ignored, other.warns
+        self._tell_model()
         self.tell_ignored(self.unknown)
 
     def tell_ignored(self, names: Sequence[str]) -> None:
@@ -82,3 +91,39 @@ class Call:
         if self.instead_of is not None:
             told["x-fallback-model"] = quote(self.model.id, safe="/:@+ ")
         return told
+
+    def estimate(self) -> None:
+        """Tell the account which model answers, and what the request may come to, in tokens."""
+        self._tell_model()
+        tally, request = self.account.tally, self.request
+        tally.stream = bool(request.get("stream"))
+        tally.prompt = estimated(request.get("messages") or request.get("prompt") or request.get("input"))
+        limit = request.get("max_completion_tokens", request.get("max_tokens"))
+        if limit is None:
+            limit = self.model.assumed_answer or max(1, self.model.context_length - tally.prompt)
+        tally.most = 0 if self.table.operation == EMBEDDINGS else self.n * min(limit, self.model.context_length)
+
+    def note(self, answer: Completion) -> None:
+        """Record what is known of a whole answer."""
+        tally = self.account.tally
+        if (usage := answer.facts.get("usage")) is not None:
+            tally.usage = usage
+            self.log["tokens"] = usage["total_tokens"]
+        tally.finish = answer.choices[0].finish_reason if answer.choices else None
+        if usage is None:
+            tally.pieces = sum(estimated(choice.message.get("content")) for choice in answer.choices)
+
+    def note_delta(self, item: StreamItem) -> None:
+        """Record what is known of an item of a stream."""
+        tally = self.account.tally
+        if isinstance(item, dict):
+            tally.usage = item.get("usage") or tally.usage
+            return
+        if item.message:
+            tally.piece()
+        if item.finish_reason is not None and item.index == 0:
+            tally.finish = item.finish_reason
+
+    def _tell_model(self) -> None:
+        tally = self.account.tally
+        tally.model, tally.upstream = self.model.id, self.model.upstream

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..accounts import Account
 from ..engines.base import Model
 from ..errors import ApiError, UnsupportedParameter
 from ..jsontypes import Json
@@ -23,7 +24,7 @@ class Fallbacks:
 
     def __init__(
         self,
-        make: Callable[[Model, Json, str | None, Json], Call],
+        make: Callable[[Model, Json, Account, Json], Call],
         model: Callable[[str], Model],
         call: Call,
     ) -> None:
@@ -50,7 +51,7 @@ class Fallbacks:
             model = self._model(self._left.pop(0))
             told: Json = {}
             try:
-                other = self._make(model, call.body, call.client, told)
+                other = self._make(model, call.body, call.account, told)
             except ApiError:
                 continue  # this model lacks the capabilities and would refuse the request
             log.pop("ignored", None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from ..accounts import Account
 from ..contract.faults import Validator
 from ..engines.base import Completion, Deltas, Engine, Model
 from ..errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ModelNotFound, UnsupportedParameter
@@ -105,25 +106,34 @@ class Chat:
                 await each.meet()
         return self.model(name)
 
-    async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Call:
-        """As `prepare`, after it is known what the model honours. ``unknown`` are the names of fields that the contract
-        does not define and that were removed from the body: like other parameters, the policy refuses or names them."""
+    async def begin(self, body: Json, log: Json, account: Account | None = None, unknown: Sequence[str] = ()) -> Call:
+        """As `prepare`, after it is known what the model honours; what the request may come to is reserved.
+        ``unknown`` are the names of fields that the contract does not define and that were removed from the body: like
+        other parameters, the policy refuses or names them.
+
+        Raises:
+            ApiError: as `prepare`, and as `Account.reserve`.
+        """
         read = body if self.read is None else self.read(body)
         await self.meet(read["model"])
-        return self._prepare(read, log, client, unknown)
+        call = self._prepare(read, log, account or Account(), unknown)
+        await call.account.reserve()
+        return call
 
-    def prepare(self, body: Json, log: Json, client: str | None = None) -> Call:
-        """The call for a valid request. ``client`` is the short name of the key that the request came with.
+    def prepare(self, body: Json, log: Json, account: Account | None = None) -> Call:
+        """The call for a valid request. ``account`` is the request's.
 
         Raises:
             ModelNotFound: there is no such model.
+            Forbidden: the key may not use the model.
             BadRequest: the messages form no conversation, a limit is exceeded, or a parameter is not supported.
         """
-        return self._prepare(body if self.read is None else self.read(body), log, client)
+        return self._prepare(body if self.read is None else self.read(body), log, account or Account())
 
-    def _prepare(self, body: Json, log: Json, client: str | None, unknown: Sequence[str] = ()) -> Call:
+    def _prepare(self, body: Json, log: Json, account: Account, unknown: Sequence[str] = ()) -> Call:
         body = without_nulls(body)
         model = self.model(body["model"])
+        account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         log["model"] = model.id
@@ -131,7 +141,10 @@ class Chat:
             if body.get(name) is not None:
                 log[name] = sha256(body[name].encode()).hexdigest()[:8]
         self._check(body)
-        call = self._able(model, body, client, log)
+        call = self._able(model, body, account, log)
+        if account.counts:
+            account.tally.asked = body["model"]
+            call.estimate()
         call.unknown = tuple(unknown)
         call.tell_ignored(call.unknown)
         return call
@@ -142,23 +155,23 @@ class Chat:
         refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
 
-    def _able(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+    def _able(self, model: Model, body: Json, account: Account, log: Json) -> Call:
         """The call for the model, or for one of its fallbacks if the model cannot honour the request."""
         try:
-            call = self._call(model, body, client, log)
+            call = self._call(model, body, account, log)
         except UnsupportedParameter:
-            instead = self._instead(model, body, client, log)
+            instead = self._instead(model, body, account, log)
             if instead is None:
                 raise
             return instead
-        return (self._instead(model, body, client, log) if call.ignored else None) or call
+        return (self._instead(model, body, account, log) if call.ignored else None) or call
 
-    def _instead(self, model: Model, body: Json, client: str | None, log: Json) -> Call | None:
+    def _instead(self, model: Model, body: Json, account: Account, log: Json) -> Call | None:
         """The call for a fallback that honours all of the request, if fallback by capability is enabled; else None."""
         for index, name in enumerate(model.fallbacks if model.fallbacks_by_capability else (), 1):
             told: Json = {}
             try:
-                call = self._call(self.model(name), body, client, told)
+                call = self._call(self.model(name), body, account, told)
             except ApiError:
                 continue
             if not call.ignored:
@@ -168,17 +181,18 @@ class Chat:
                 return call
         return None
 
-    def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+    def _call(self, model: Model, body: Json, account: Account, log: Json) -> Call:
+        account.check_model(model.id)
         model = best_variant(body, model, self.table)
         check_operation(model, self.table.operation)
         policy = model.unsupported or self.policy
         request, unsupported = honour(body, model, policy=policy, table=self.table)
         request = {name: _plain(value) for name, value in request.items()}
         request["model"] = model.id
-        n = self._complete_request(request, model, client)
+        n = self._complete_request(request, model, account.key)
         if not model.makes_choices:
             request.pop("n", None)  # the plan is run n times instead
-        call = Call(model, request, n, [], policy == "warn", body, client, log, model.fallbacks, table=self.table)
+        call = Call(model, request, n, [], policy == "warn", body, account, log, model.fallbacks, table=self.table)
         call.tell_ignored(unsupported)
         return call
 
@@ -236,8 +250,7 @@ class Chat:
             except ApiError as error:
                 fallbacks.next(_advised(error, call.model))
                 continue
-            if "usage" in answer.facts:
-                call.log["tokens"] = answer.facts["usage"]["total_tokens"]
+            call.note(answer)
             return self._told(answer, call)
 
     async def _answer(self, call: Call) -> Completion:
@@ -250,13 +263,15 @@ class Chat:
     async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
         """The chunks of the completion; raises as `complete`, also between chunks."""
         fallbacks = Fallbacks(self._call, self.model, call)
-        begun = False
+        begun, counts = False, call.account.counts
         while True:
             try:
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     writer = self._writer(call)
                     async with aclosing(await self._deltas(call)) as deltas:
                         async for delta in deltas:
+                            if counts:
+                                call.note_delta(delta)
                             for chunk in writer.feed(delta):
                                 begun = True
                                 yield chunk

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
+from ..accounts import Account
 from ..chat import choices
 from ..chat.call import Call
 from ..chat.combinations import refuse_options_of_no_stream
@@ -56,11 +57,11 @@ class Completions(Chat):
                 code="invalid_value",
             )
 
-    def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
+    def _call(self, model: Model, body: Json, account: Account, log: Json) -> Call:
         if body.get("best_of") == body.get("n", 1):
             # All choices that are generated are returned, so best_of has no effect.
             body = {name: value for name, value in body.items() if name != "best_of"}
-        return super()._call(narrowed(model, body, able), body, client, log)
+        return super()._call(narrowed(model, body, able), body, account, log)
 
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
         refuse_tokens("prompt", request["prompt"], model)

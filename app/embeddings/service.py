@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from ..accounts import Account
 from ..chat.call import Call
 from ..chat.fallbacks import Fallbacks
 from ..chat.service import Chat
@@ -49,8 +50,8 @@ class Embeddings(Chat):
                 code="invalid_value",
             )
 
-    def _call(self, model: Model, body: Json, client: str | None, log: Json) -> Call:
-        call = super()._call(narrowed(model, body, able), body, client, log)
+    def _call(self, model: Model, body: Json, account: Account, log: Json) -> Call:
+        call = super()._call(narrowed(model, body, able), body, account, log)
         if not self.packs and call.request.get("encoding_format") == "base64":
             del call.request["encoding_format"]
             call.tell_ignored(["encoding_format"])
@@ -77,6 +78,7 @@ class Embeddings(Chat):
                 fallbacks.next(error)
                 continue
             call.log["tokens"] = made.tokens
+            call.account.tally.usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
             # Many vectors are converted in a thread, so that they do not block the event loop.
             return _answer(made, call) if len(made.vectors) < _MANY else await asyncio.to_thread(_answer, made, call)
 

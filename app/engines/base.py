@@ -68,6 +68,7 @@ class Model:
     more_context: str = ""
     variants: tuple[Model, ...] = ()
     meet: Callable[[], Awaitable[None]] | None = None
+    upstream: str = ""
     operations: frozenset[str] = frozenset({CHAT})
 
 

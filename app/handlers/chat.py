@@ -15,7 +15,7 @@ async def create_chat_completion(body: Json, request: Request) -> Reply | Stream
     If another model than the requested one answers, the header ``x-fallback-model`` names it, as the answer does.
     """
     chat = request.service(Chat)
-    call = await chat.begin(body, request.log, request.key_name, request.unknown)
+    call = await chat.begin(body, request.log, request.account, request.unknown)
     if body.get("stream"):
         # Which model answers, and what it cannot honour, is known only once the first event has arrived.
         return Stream(chat.stream(call), call.headers, foreign=chat.may_be_foreign(call))

@@ -11,7 +11,7 @@ from ..web.exchange import Request
 async def create_completion(body: Json, request: Request) -> Reply | Stream:
     """``POST /completions``: return or stream the completion of a prompt, with the headers of a chat completion."""
     completions = request.service(Completions)
-    call = await completions.begin(body, request.log, request.key_name, request.unknown)
+    call = await completions.begin(body, request.log, request.account, request.unknown)
     if call.body.get("stream"):
         return Stream(completions.stream(call), call.headers, foreign=completions.may_be_foreign(call))
     answer = await completions.complete(call)

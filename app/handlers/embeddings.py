@@ -11,6 +11,6 @@ from ..web.exchange import Request
 async def create_embedding(body: Json, request: Request) -> Reply:
     """``POST /embeddings``: return a vector for each text. The headers are those of a chat completion."""
     embeddings = request.service(Embeddings)
-    call = await embeddings.begin(body, request.log, request.key_name, request.unknown)
+    call = await embeddings.begin(body, request.log, request.account, request.unknown)
     answer = await embeddings.embed(call)
     return Reply(answer, headers=call.headers(), foreign=call.model.foreign)

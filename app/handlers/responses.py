@@ -17,7 +17,7 @@ async def create_response(body: Json, request: Request) -> Reply | Stream:
     The headers ``x-unsupported-parameters`` and ``x-fallback-model`` are those of a chat completion.
     """
     responses = request.service(Responses)
-    asking = await responses.begin(body, request.log, request.key_name, request.unknown)
+    asking = await responses.begin(body, request.log, request.account, request.unknown)
     if body.get("stream"):
         return Stream(
             responses.stream(asking),

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from ..accounts import Account
 from ..chat.call import Call
 from ..chat.foreign import Reading
 from ..chat.service import Chat
@@ -63,7 +64,7 @@ class Responses:
         self.chat = chat
         self.read = read
 
-    async def begin(self, body: Json, log: Json, client: str | None = None, unknown: Sequence[str] = ()) -> Asking:
+    async def begin(self, body: Json, log: Json, account: Account | None = None, unknown: Sequence[str] = ()) -> Asking:
         """Prepare a request, after it is known what the model honours. ``unknown`` are the names of fields that the
         contract does not define and that were removed from the body.
 
@@ -77,7 +78,7 @@ class Responses:
         # A long input is read in a thread, so that it does not block the event loop.
         asked = await asyncio.to_thread(read, given, policy) if _is_long(given) else read(given, policy)
         try:
-            call = await self.chat.begin(asked.chat, log, client)
+            call = await self.chat.begin(asked.chat, log, account)
         except ApiError as error:
             raise asked.places.translate(error) from None
         asking = Asking(asked, call, ResponseWriter(asked), tuple(unknown))

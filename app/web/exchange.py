@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Scope
 
+from ..accounts import Account, Client
 from ..jsontypes import Json
 from . import answers
 
@@ -21,17 +22,27 @@ _KEY = "parley"
 
 @dataclass(slots=True)
 class Exchange:
-    """Filled by each layer in turn: the front (id), security (key), the check (body, parameters), the handler (log)."""
+    """Filled by each layer in turn: the front (id), security (key), the check (body, parameters), the handler (log).
+
+    ``client`` is the request's key; ``account`` counts what the request uses, if anything does (see `app.accounts`);
+    ``headers`` are added to the answer, whatever it is."""
 
     request_id: str
     status: int = 0
-    key_name: str | None = None
+    client: Client | None = None
+    account: Account | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: object = None
     raw_body: bytes = b""
     unknown: list[str] = field(default_factory=list)
     body_read: bool = False
     parameters: Json = field(default_factory=dict)
     log: Json = field(default_factory=dict)
+
+    @property
+    def key_name(self) -> str | None:
+        """The short name of the request's key."""
+        return self.client.name if self.client is not None else None
 
     @classmethod
     def of(cls, scope: Scope) -> Exchange:
@@ -52,7 +63,7 @@ class Request:
     ``key_name`` is the short name of the key. ``log`` holds fields for the request's line in the log (never bodies).
     `service` returns the services that the application was wired with. ``headers`` are the request's headers, with
     names in lower case. ``unknown`` are the paths of fields that the document does not know, if the handler decides
-    about them; they have been removed from the body.
+    about them; they have been removed from the body. ``account`` is what the request's use is counted in.
     """
 
     id: str
@@ -61,6 +72,7 @@ class Request:
     services: Mapping[type, object]
     headers: Sequence[tuple[bytes, bytes]] = ()
     unknown: Sequence[str] = ()
+    account: Account = field(default_factory=Account)
 
     def lines(self, name: str) -> list[str]:
         """Return the values of all headers of a name, which must be in lower case."""

@@ -46,7 +46,7 @@ class FrontMiddleware:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *exchange.headers]
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
@@ -54,6 +54,8 @@ class FrontMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
+            if exchange.account is not None:
+                exchange.account.leave(exchange.status or 499)
             if log.isEnabledFor(logging.INFO):
                 line = {
                     "id": exchange.request_id,

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+from ..accounts import Client
 from ..errors import Unauthorized
 from ..frameworks.connexion import SecurityHandler, security_handler
 from ..jsontypes import Json
@@ -44,7 +45,7 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
         key_name = keys.find(token)
         if key_name is None:
             raise Unauthorized("Incorrect API key provided.")
-        Exchange.of(scope).key_name = key_name
+        Exchange.of(scope).client = Client(key_name)
         return key_name
 
     def handler(reader: Callable[[Json], Reader]) -> SecurityHandler:

@@ -116,7 +116,7 @@ class Sender:
                     raise
                 answer = around.caught(error)
             with held(scope, len(answer[2])):
-                await send_answer(send, answer)
+                await send_answer(send, answer, exchange)
         except asyncio.CancelledError:
             if not gone:
                 raise
@@ -184,6 +184,9 @@ class Sender:
                 if failure is None:
                     failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
                 last = failure + end
+            if exchange.account is not None:
+                await writer.flush()
+                await exchange.account.settle(200, exchange.log.get("error"))
             writer.add(last)
             await writer.flush(more=False)
         finally:
@@ -218,12 +221,16 @@ async def _next(events: AsyncIterator[Json]) -> Json:
         raise EngineUnavailable("The stream ended before it began.") from None
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
-    """Send a whole answer."""
+async def send_answer(send: Send, answer: Answer, exchange: Exchange | None = None) -> None:
+    """Send a whole answer. If the ``exchange`` of its request has an account, that is settled before the last byte:
+    whoever has the whole answer knows that it has been recorded."""
     status, headers, body = answer
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    begin = 0
-    while len(body) - begin > _PIECE:
-        await send({"type": "http.response.body", "body": body[begin : begin + _PIECE], "more_body": True})
-        begin += _PIECE
-    await send({"type": "http.response.body", "body": body[begin:]})
+    account = exchange.account if exchange is not None else None
+    last = max(len(body) - 1, 0) if account is not None else (len(body) - 1) // _PIECE * _PIECE
+    for begin in range(0, last, _PIECE):
+        piece = body[begin : min(begin + _PIECE, last)]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    if account is not None and exchange is not None:
+        await account.settle(status, exchange.log.get("error"))
+    await send({"type": "http.response.body", "body": body[max(last, 0) :]})

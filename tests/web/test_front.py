@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from app import accounts
 from app.web.exchange import Exchange
 from app.web.front import FrontMiddleware
 
@@ -101,7 +102,7 @@ def test_the_lifespan_goes_through() -> None:
 def test_a_request_is_one_line_of_the_log(log: pytest.LogCaptureFixture) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange.of(scope)
-        exchange.key_name, exchange.log["model"], exchange.log["tokens"] = "abc", "a model", None
+        exchange.client, exchange.log["model"], exchange.log["tokens"] = accounts.Client("abc"), "a model", None
         await hello(scope, receive, send)
 
     ask(http_scope("POST", "/a", {"x-request-id": "1"}), app)

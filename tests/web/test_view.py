@@ -9,6 +9,7 @@ from typing import Any
 import flask
 import pytest
 
+from app.accounts import Client
 from app.contract.document import Document
 from app.contract.operations import Operation, operations
 from app.contract.schemas import Schemas
@@ -57,7 +58,7 @@ def view(handler: Any = nothing, *, spare: Any = None, quick: bool = False, **fi
 
 def call(made: OperationView, exchange: Exchange | None = None) -> tuple[flask.Response, dict[str, Any]]:
     """What Flask is given by a view, and the environment that the bridge finds."""
-    scope = http_scope(headers={"x-a": "1"}, exchange=exchange or Exchange("req_1", key_name="key"))
+    scope = http_scope(headers={"x-a": "1"}, exchange=exchange or Exchange("req_1", client=Client("key")))
     with flask.Flask("t").test_request_context(environ_overrides={SCOPE: scope}):
         answer = made(item_id="as Flask reads it")
         return answer, flask.request.environ
@@ -75,7 +76,7 @@ def test_a_handler_is_given_what_it_asks_for_by_name() -> None:
 
     made = view(handler, parameters=PARAMETERS)
     keys = [parameter.key for parameter in made.operation.parameters]
-    exchange = Exchange("req_1", key_name="key", body={"a": 1}, parameters=dict(zip(keys, ["x", 5], strict=True)))
+    exchange = Exchange("req_1", client=Client("key"), body={"a": 1}, parameters=dict(zip(keys, ["x", 5], strict=True)))
     call(made, exchange)
     body, request, item_id, page_size = given
     assert (body, item_id, page_size) == ({"a": 1}, "x", 5)

@@ -1,0 +1,36 @@
+"""How many tokens a text may have, where its model has not counted them.
+
+A token of the usual vocabularies is about four characters of English, or three bytes of other scripts in UTF-8. The
+estimate is made to reserve limits; what is charged in the end is what the model counted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ASCII_BYTES = 4
+_OTHER_BYTES = 3
+# What a message, a picture or a sound has besides its text: role and separators; a small picture of most models.
+_MESSAGE = 4
+_MEDIA = 256
+
+
+def estimated(value: Any) -> int:
+    """Return the estimated number of tokens in messages, in a text, or in lists of these; token ids count one each."""
+    if isinstance(value, str):
+        return (
+            -(-len(value) // _ASCII_BYTES)
+            if value.isascii()
+            else -(-len(value.encode(errors="replace")) // _OTHER_BYTES)
+        )
+    if isinstance(value, list):
+        return sum(1 if isinstance(item, int) else estimated(item) for item in value)
+    if isinstance(value, dict):
+        return _MESSAGE + sum(_member(name, member) for name, member in value.items())
+    return 0
+
+
+def _member(name: str, value: Any) -> int:
+    if name in ("image_url", "input_audio", "file"):
+        return _MEDIA
+    return estimated(value)
