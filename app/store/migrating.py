@@ -25,7 +25,7 @@ def upgrade(address: Address) -> bool:
         ConfigurationError: the database cannot be reached or changed.
     """
     if address.path is not None:
-        _create_folder(address.path.parent)
+        _create_file(address.path)
     if is_current(address):
         return False
     database = Database(address)
@@ -39,8 +39,6 @@ def upgrade(address: Address) -> bool:
         raise _failed(address, error) from None
     finally:
         database.blocking.dispose()
-    if address.path is not None:
-        os.chmod(address.path, 0o600)
     return True
 
 
@@ -91,11 +89,13 @@ def _config() -> Config:
     return config
 
 
-def _create_folder(folder: Path) -> None:
+def _create_file(path: Path) -> None:
+    """Create an empty file that only its owner can read. SQLite's further files have the same mode."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise ConfigurationError(f"The folder {folder} cannot be created: {error.strerror}.") from None
+        raise ConfigurationError(f"The database {path} cannot be created: {error.strerror}.") from None
 
 
 def _failed(address: Address, error: SQLAlchemyError) -> ConfigurationError:

@@ -1,0 +1,130 @@
+"""The database: its address, its tables, and what happens when it cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.errors import ConfigurationError, StoreUnavailable
+from app.settings import Settings
+from app.store import audit
+from app.store.address import Address, address_of, has_database
+from app.store.database import Database
+from app.store.migrating import check_current, is_current, revision, upgrade
+from app.store.tables import metadata, projects
+
+
+def test_the_migrations_make_just_the_tables_of_the_code(address: Address) -> None:
+    with Database(address).blocking.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_an_upgrade_changes_nothing_the_second_time(database_url: str) -> None:
+    address = address_of(Settings(database=database_url))
+    assert revision(address) is None
+    assert upgrade(address)
+    assert not upgrade(address)
+    assert is_current(address)
+
+
+def test_a_sqlite_file_is_made_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a b.sqlite3"
+    check_current(address_of(Settings(database=f"sqlite:///{tmp_path}/new/a%20b.sqlite3")))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.live
+def test_a_server_does_not_start_on_postgresql_without_tables(database_url: str) -> None:
+    address = address_of(Settings(database=database_url))
+    if address.is_sqlite:
+        pytest.skip("a SQLite file is brought up to date")
+    with pytest.raises(ConfigurationError, match="parley db upgrade"):
+        check_current(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "mysql://host/name", "parley", "postgresql", "http://[", "sqlite:///"]
+)
+def test_an_address_that_is_neither_of_sqlite_nor_of_postgresql_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^PARLEY_DATABASE must be sqlite:///PATH"):
+        address_of(Settings(database=url))
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    shown = address_of(Settings(database="postgres://me:secret@host/name")).shown
+    assert "secret" not in shown
+    assert "host/name" in shown
+
+
+def test_there_is_a_database_once_the_file_in_the_state_folder_exists(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path)
+    assert not has_database(settings)
+    upgrade(address_of(settings))
+    assert has_database(settings)
+
+
+@pytest.mark.live
+def test_to_ask_whether_there_is_a_database_imports_nothing_of_sqlalchemy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from app.settings import Settings; "
+        "from app.store.address import has_database; has_database(Settings(state_dir=Path(sys.argv[1]))); "
+        "sys.exit('sqlalchemy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
+
+
+def test_the_audit_log_is_only_added_to(address: Address) -> None:
+    async def add() -> None:
+        database = Database(address)
+        async with database.writing() as connection:
+            await audit.record(connection, "somebody", "keys.create", "a key", {"project": "default"})
+        await database.close()
+
+    asyncio.run(add())
+    engine = Database(address).blocking
+    statements = ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"]
+    for statement in [*statements, *([] if address.is_sqlite else ["TRUNCATE audit"])]:
+        with pytest.raises(DBAPIError, match="only added to"), engine.begin() as connection:
+            connection.execute(text(statement))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT actor FROM audit")).scalars().all() == ["somebody"]
+
+
+def test_a_database_that_is_away_is_reported_as_such(tmp_path: Path) -> None:
+    async def ask(address: Address) -> None:
+        database = Database(address)
+        async with database.reading() as connection:
+            await connection.execute(select(projects))
+
+    with pytest.raises(StoreUnavailable) as caught:
+        asyncio.run(ask(address_of(Settings(database=f"sqlite:///{tmp_path}/no/file.sqlite3"))))
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_writers_on_one_file_wait_for_each_other(address: Address) -> None:
+    """Transactions that read before they write are the ones that fail if the lock is taken late."""
+
+    async def work() -> None:
+        databases = [Database(address) for _ in range(4)]
+
+        async def write(database: Database, name: str) -> None:
+            async with database.writing() as connection:
+                await connection.execute(select(projects))
+                await connection.execute(insert(projects).values(name=name, created_at=0))
+
+        await asyncio.gather(*(write(databases[number % 4], f"p{number}") for number in range(40)))
+        async with databases[0].reading() as connection:
+            assert len((await connection.execute(select(projects.c.name))).all()) == 41  # and the default one
+        for database in databases:
+            await database.close()
+
+    asyncio.run(work())
