@@ -7,12 +7,15 @@ The layers of the path know only `Account`, which allows everything and records 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .errors import Forbidden
 from .limits.limits import Limits
+
+# The project of keys that name none, and of requests without a key.
+DEFAULT_PROJECT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,14 @@ class Client:
     of its project."""
 
     name: str
-    project: str = "default"
+    project: str = DEFAULT_PROJECT
     models: frozenset[str] | None = None
     limits: Limits | None = None
     project_limits: Limits | None = None
+
+
+def _free(_prompt: int, _completion: int, _cached: int) -> int:
+    return 0
 
 
 @dataclass(slots=True)
@@ -34,9 +41,11 @@ class Tally:
 
     ``asked`` is the name of the model that was requested, ``model`` the id of the one that answers, ``upstream`` where
     its answers are made. ``prompt`` is the estimated number of tokens of the prompt, ``most`` the highest number of
-    tokens that the answer may have. ``pieces`` counts the pieces of the answer that have arrived, most of which are one
-    token. ``usage`` is what the model reported, in the form of the API. ``first`` is the time of the first piece, by
-    `time.perf_counter`, and ``finish`` the reason why the first choice ended.
+    tokens that the answer may have; ``explicit``: the request itself sets that limit. ``price`` returns the cost of
+    tokens of a prompt, of an answer, and of those of the prompt that were cached. ``pieces`` counts the pieces of the
+    answer that have arrived, most of which are one token. ``usage`` is what the model reported, in the form of the API.
+    ``first`` is the time of the first piece, by `time.perf_counter`, and ``finish`` the reason why the first choice
+    ended.
     """
 
     asked: str = ""
@@ -44,6 +53,8 @@ class Tally:
     upstream: str = ""
     prompt: int = 0
     most: int = 0
+    explicit: bool = False
+    price: Callable[[int, int, int], int] = _free
     pieces: int = 0
     usage: Mapping[str, Any] | None = None
     first: float | None = None
@@ -59,24 +70,29 @@ class Tally:
 
 @dataclass(slots=True)
 class Account:
-    """The account of one request, for a server that counts nothing. ``key`` is the short name of the request's key,
-    None if it needs none. ``headers`` are added to the request's answer, whatever it is."""
+    """The account of one request, for a server that counts nothing. ``client`` is the request's key, None if it needs
+    none. ``headers`` are added to the request's answer, whatever it is."""
 
     # Whether anything is counted: otherwise the path need not fill the tally.
     counts: ClassVar[bool] = False
 
-    key: str | None = None
+    client: Client | None = None
     tally: Tally = field(default_factory=Tally)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     @property
-    def owner(self) -> str:
-        """The project to which what the request stores belongs."""
-        return ""
+    def key(self) -> str | None:
+        """The short name of the request's key."""
+        return self.client.name if self.client is not None else None
 
-    def may_use(self, _model_id: str) -> bool:
+    @property
+    def project(self) -> str:
+        """The project to which what the request stores belongs."""
+        return self.client.project if self.client is not None else DEFAULT_PROJECT
+
+    def may_use(self, model_id: str) -> bool:
         """Whether the key may use a model."""
-        return True
+        return self.client is None or self.client.models is None or model_id in self.client.models
 
     def check_model(self, model_id: str) -> None:
         """Validate that the key may use a model.

@@ -30,6 +30,7 @@ COMMANDS = {
     "models": ("models:models", "List, show and download models."),
     "keys": ("keys:keys_command", "Print the API keys' short names, and the generated key."),
     "db": ("db:db", "Create the database, and bring it up to date."),
+    "usage": ("usage:usage", "Report what keys, projects and models have used."),
     "settings": ("settings:settings_command", "Print every setting, its value and what it does."),
     "config": ("config:config", "Check what is to be served, before it is."),
     "contract": ("contract:contract", "Check, compare and convert OpenAPI documents."),

@@ -99,6 +99,7 @@ class Call:
         tally.stream = bool(request.get("stream"))
         tally.prompt = estimated(request.get("messages") or request.get("prompt") or request.get("input"))
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
+        tally.explicit = limit is not None
         if limit is None:
             limit = self.model.assumed_answer or max(1, self.model.context_length - tally.prompt)
         tally.most = 0 if self.table.operation == EMBEDDINGS else self.n * min(limit, self.model.context_length)
@@ -126,4 +127,4 @@ class Call:
 
     def _tell_model(self) -> None:
         tally = self.account.tally
-        tally.model, tally.upstream = self.model.id, self.model.upstream
+        tally.model, tally.upstream, tally.price = self.model.id, self.model.upstream, self.model.price.of

@@ -132,6 +132,7 @@ class Chat:
 
     def _prepare(self, body: Json, log: Json, account: Account, unknown: Sequence[str] = ()) -> Call:
         body = without_nulls(body)
+        account.tally.asked = body["model"]
         model = self.model(body["model"])
         account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":
@@ -143,7 +144,6 @@ class Chat:
         self._check(body)
         call = self._able(model, body, account, log)
         if account.counts:
-            account.tally.asked = body["model"]
             call.estimate()
         call.unknown = tuple(unknown)
         call.tell_ignored(call.unknown)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from yarl import URL
+
 from ..chat.limiter import Bounds, Limiters
 from ..engines.auto import AutoEngine
-from ..engines.base import OPERATIONS, Engine, Model, reasoning_model
+from ..engines.base import OPERATIONS, Engine, Model, Price, reasoning_model
 from ..engines.dialects.dialect import UpstreamModel
 from ..engines.dialects.known import AUTO, KINDS
 from ..engines.dialects.recognising import by_host
@@ -25,8 +27,13 @@ from ..engines.upstream import UpstreamEngine, as_served, model_of, trial_of, wi
 from ..model_process.address import address_from_environment
 from ..settings import Settings, state_folder
 from .capabilities import honours
-from .keys import Configuration, Entry
+from .keys import Configuration, Entry, ModelKeys
 from .model_file import ServedModel, served_model
+
+# Characters of a model's upstream in a record of usage.
+_LONGEST_TOLD = 256
+# Billionths of the currency for a token, for each unit of the price of a million tokens.
+_PER_TOKEN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,16 @@ def _described(model: Model, entry: Entry) -> Model:
         aliases=keys.aliases,
         fallbacks=keys.fallbacks,
         fallbacks_by_capability=keys.fallbacks_by_capability,
+        upstream=", ".join(URL(address).authority for address in keys.base_urls)[:_LONGEST_TOLD],
+        price=_price(keys),
+        assumed_answer=keys.assumed_answer or model.assumed_answer,
     )
+
+
+def _price(keys: ModelKeys) -> Price:
+    """The price of a token: the configuration has that of a million of them."""
+    cached = keys.price_prompt if keys.price_cached is None else keys.price_cached
+    return Price(keys.price_prompt * _PER_TOKEN, cached * _PER_TOKEN, keys.price_completion * _PER_TOKEN)
 
 
 def _bounds(entry: Entry, settings: Settings) -> Bounds:

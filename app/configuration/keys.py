@@ -13,13 +13,14 @@ from msgspec.structs import FieldInfo
 
 from ..engines.transport.options import Seconds, Timeouts
 from ..errors import ConfigurationError
-from ..settings import Dialect, ModelFile, Natural, Template, Timeout, Unsupported
+from ..settings import Dialect, ModelFile, Natural, Positive, Template, Timeout, Unsupported
 from ..tables import SECRET, Names, Table
 
 Engine = Literal["llama", "upstream", "echo"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 Bytes = Annotated[int, Meta(ge=1024)]
+Price = Annotated[float, Meta(ge=0, le=1_000_000)]
 HeaderValue = Annotated[str, Meta(pattern=r"\A[ -~]*\Z", description="a string of printable ASCII")]
 HealthPath = Annotated[str, Meta(pattern=r"\A(/|\Z)", description="a path that begins with a slash, or empty")]
 
@@ -78,6 +79,16 @@ class ModelKeys(Table, frozen=True, kw_only=True):
         Names,
         "Parameters beyond the API's to accept; the choice depends on the engine and dialect.",
     ] = ()
+    price_prompt: Annotated[Price, "Price of a million tokens of prompts, in the currency of budgets.", COMMON] = 0.0
+    price_cached: Annotated[
+        Price | None, "Price of a million tokens of prompts that were cached. Default: that of prompts.", COMMON
+    ] = None
+    price_completion: Annotated[Price, "Price of a million tokens of answers.", COMMON] = 0.0
+    assumed_answer: Annotated[
+        Positive | None,
+        "Tokens to assume for an answer when a request sets no limit, for limits on tokens. Default: the context.",
+        COMMON,
+    ] = None
     max_in_flight: Annotated[Natural | None, "`PARLEY_MAX_IN_FLIGHT` for this model.", COMMON] = None
     max_waiting: Annotated[Natural | None, "`PARLEY_MAX_WAITING` for this model.", COMMON] = None
     max_wait: Annotated[Seconds | None, "`PARLEY_MAX_WAIT` for this model.", COMMON] = None

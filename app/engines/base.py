@@ -31,6 +31,23 @@ def reasoning_model(capabilities: frozenset[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """The price of a token of a prompt, of one that was cached, and of an answer, in billionths of the operator's
+    currency."""
+
+    prompt: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+
+    def of(self, prompt: int, completion: int, cached: int = 0) -> int:
+        """Return the cost of an answer, in billionths; ``cached`` tokens are a part of the ``prompt``."""
+        return round((prompt - cached) * self.prompt + cached * self.cached + completion * self.completion)
+
+
+FREE = Price()
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model that an engine serves.
 
@@ -47,7 +64,9 @@ class Model:
     ``context_length`` is known, not assumed. ``assumed_answer``: the assumed number of tokens of a choice if a request
     sets no limit; None: the whole context. ``more_context``: additional text of the error for a conversation that does
     not fit. ``variants``: the model runs on servers of several kinds; there is one variant for each, and its own
-    capabilities are the union. ``meet`` waits a short time until its capabilities are known; None: they are known.
+    capabilities are the union.
+    ``upstream`` is the address at which its answers are made, without a path; empty: on this machine. ``price`` is what
+    its tokens cost. ``meet`` waits a short time until its capabilities are known; None: they are known.
     """
 
     id: str
@@ -69,6 +88,7 @@ class Model:
     variants: tuple[Model, ...] = ()
     meet: Callable[[], Awaitable[None]] | None = None
     upstream: str = ""
+    price: Price = FREE
     operations: frozenset[str] = frozenset({CHAT})
 
 

@@ -40,18 +40,25 @@ class _Waiting:
 
 
 class Writer:
-    """Inserts rows, in order, with a thread of its own. It belongs to one event loop.
+    """Inserts rows, in order, with a thread of its own. It belongs to one event loop. ``most`` is how many rows may
+    wait.
 
     A row whose primary key exists already has been written before, and is left out.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most: int = _WAITING) -> None:
         self._database = database
+        self._most = most
         self._rows: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self.failing = False
         self._lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """The number of rows that wait."""
+        return len(self._rows)
 
     async def write(self, table: Table, row: Row) -> None:
         """Write a row, and return when it is committed.
@@ -65,7 +72,7 @@ class Writer:
         """Write a row, and return when it is committed; while the database is away or slow, the row waits in memory
         and this returns."""
         done = self.put(table, row, kept=True)
-        if not self._failing:
+        if not self.failing:
             await asyncio.wait({done}, timeout=_PATIENCE)
             if not done.done():
                 self._fail("it does not answer")
@@ -76,10 +83,10 @@ class Writer:
         done = asyncio.get_running_loop().create_future()
         # An exception that nobody waits for is no fault.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        if self._failing and not kept and len(self._rows) >= _BATCH:
+        if self.failing and not kept and len(self._rows) >= _BATCH:
             done.set_exception(unavailable(TimeoutError()))
             return done
-        if len(self._rows) >= _WAITING:
+        if len(self._rows) >= self._most:
             self._lost += 1
             done.set_exception(unavailable(MemoryError()))
             return done
@@ -93,8 +100,8 @@ class Writer:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=_PATIENCE)
             self._task.cancel()
-        if self._rows:
-            log.error("the database cannot be written to: %d records of usage are lost", len(self._rows))
+        if lost := len(self._rows) + self._lost:
+            log.error("the database could not be written to: %d records of usage are lost", lost)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
@@ -102,7 +109,7 @@ class Writer:
             while self._rows:
                 batch = [self._rows.popleft() for _ in range(min(len(self._rows), _BATCH))]
                 await self._write(batch)
-                await asyncio.sleep(_RETRY if self._failing else _GATHER)
+                await asyncio.sleep(_RETRY if self.failing else _GATHER)
         finally:
             self._task = None
 
@@ -119,8 +126,8 @@ class Writer:
                     waiting.done.set_exception(unavailable(error))
             self._rows.extendleft(reversed([waiting for waiting in batch if waiting.kept]))
             return
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = False
             log.info("the database can be written to again; %d records of usage are lost", self._lost)
             self._lost = 0
         for waiting in batch:
@@ -128,8 +135,8 @@ class Writer:
                 waiting.done.set_result(None)
 
     def _fail(self, why: str) -> None:
-        if not self._failing:
-            self._failing = True
+        if not self.failing:
+            self.failing = True
             log.error("the database cannot be written to (%s): records of usage wait in memory", why)
 
     def _insert(self, by_table: Mapping[Table, list[Row]]) -> None:

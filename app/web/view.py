@@ -17,7 +17,7 @@ import flask
 import inflection
 from starlette.types import Scope
 
-from ..accounts import Account, Client
+from ..accounts import Account
 from ..contract.event_schemas import readings
 from ..contract.explain import find_fault, path_text
 from ..contract.faults import Validator
@@ -141,7 +141,7 @@ class OperationView(ReplyEncoder):
     The names of a handler's parameters say which arguments it gets: ``body``, ``request``, and the operation's own
     parameters in snake case. ``spare``: members that the document does not allow are removed from answers, and required
     members are added if ``spare`` has them. ``quick``: the handler's results were parsed from JSON before, so a faster
-    encoder can write them. ``accounts`` returns the account for a request of a key; None: nothing is counted.
+    encoder can write them.
     """
 
     def __init__(
@@ -153,10 +153,8 @@ class OperationView(ReplyEncoder):
         *,
         spare: Mapping[PathPattern, object] | None = None,
         quick: bool = False,
-        accounts: Callable[[Client | None, str], Account] | None = None,
     ) -> None:
         super().__init__(sse.quick_json if quick else sse.to_json)
-        self.accounts = accounts
         self.operation = operation
         self.operation_id = operation.key
         self.services = services
@@ -205,18 +203,11 @@ class OperationView(ReplyEncoder):
                     self.services,
                     headers,
                     exchange.unknown,
-                    self._account(exchange),
+                    exchange.account or Account(exchange.client),
                 )
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments
-
-    def _account(self, exchange: Exchange) -> Account:
-        if self.accounts is None:
-            return Account(exchange.key_name)
-        account = exchange.account = self.accounts(exchange.client, exchange.request_id)
-        exchange.headers = account.headers
-        return account
 
     def _check(self, status: int, media_type: str, body: object) -> object:
         validator = self._validator(status, media_type)

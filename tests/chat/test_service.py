@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.accounts import Account
+from app.accounts import Account, Client
 from app.chat.limiter import Bounds, Limiters
 from app.chat.service import Chat, Limits
 from app.engines.base import Delta, Refuse, usage_of
@@ -77,7 +77,7 @@ def test_the_key_of_a_cache_is_another_one_for_each_client() -> None:
     model = replace(MODEL, capabilities=frozenset({"prompt_cache_key"}))
     chat = Chat(ScriptedEngine(model))
     keys = {
-        chat.prepare(body(prompt_cache_key="k"), {}, Account(client)).request["prompt_cache_key"]
+        chat.prepare(body(prompt_cache_key="k"), {}, Account(Client(client))).request["prompt_cache_key"]
         for client in ("a", "b", "a")
     }
     assert len(keys) == 2
@@ -309,7 +309,7 @@ def test_clients_take_turns_at_a_model_and_the_engine_is_told_whose_request_it_i
     chat = Chat(engine, limiters=Limiters(Bounds(in_flight=1, waiting=9, wait=60)))
 
     async def ask(client: str) -> None:
-        call = chat.prepare(body(), {}, Account(client))
+        call = chat.prepare(body(), {}, Account(Client(client)))
         if not stream:
             await chat.complete(call)
             return

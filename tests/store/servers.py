@@ -47,6 +47,10 @@ class PostgreSQL:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self._address(name)
 
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal to one of the server's processes."""
+        os.kill(pid, number)
+
     def answers(self) -> bool:
         """Whether it accepts connections."""
         with contextlib.suppress(psycopg.Error):
