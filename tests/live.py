@@ -83,7 +83,7 @@ class Server:
     def workers(self) -> list[int]:
         """The process ids of gunicorn's workers; Linux only."""
         found = []
-        for pid in _children(self.pid):
+        for pid in children(self.pid):
             with contextlib.suppress(OSError):
                 if b"app.model_process.supervisor" not in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
@@ -237,7 +237,7 @@ def stop(server: Server) -> None:
         server.process.wait()
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     """The running children of a process."""
     found = []
     with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 
 from ..foreign import NEWEST, OURS, foreign
-from ..live import Server, _children, serve
+from ..live import Server, children, serve
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -174,7 +174,7 @@ def test_errors_that_are_asked_for_are_the_sdks_exceptions(everything: Server, o
 
 
 def test_our_whole_document_is_mocked_without_a_model(ours: Server) -> None:
-    assert _children(ours.pid) == ours.workers, "no supervisor of a model"
+    assert children(ours.pid) == ours.workers, "no supervisor of a model"
     assert "Parley serves mocks" in ours.log()
     client = connect(ours)
     whole = client.chat.completions.create(model="any-model", messages=HELLO)

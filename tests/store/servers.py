@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import redis
 
+from tests.live import children
 from tests.patience import PATIENCE, wait_until
 
 # Where Debian and its like install the programs of a server, beside PATH.
@@ -50,6 +51,10 @@ class PostgreSQL:
     def signal(self, pid: int, number: signal.Signals) -> None:
         """Send a signal to one of the server's processes."""
         os.kill(pid, number)
+
+    def backends(self) -> list[int]:
+        """Return the processes that serve connections, and the server's others."""
+        return children(self.pid)
 
     def answers(self) -> bool:
         """Whether it accepts connections."""
