@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .access import check_database, has_other_keys
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
@@ -40,6 +41,7 @@ from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
 from .settings import Settings, unknown_variables
 from .starting import stop, told, wrong_worker
+from .store.address import has_database
 from .web.keys import is_loopback, load_keys
 from .web.logs import configure_logs
 
@@ -72,6 +74,7 @@ class Master:
         # The model processes. They end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
+        self._has_database = False
 
     def on_starting(self, server: Server) -> None:
         """Called before anything is forked."""
@@ -83,6 +86,8 @@ class Master:
         try:
             if (worker := wsgi_worker_class(server.cfg)) is not None:
                 raise wrong_worker(worker)
+            check_database(self._settings)
+            self._has_database = has_database(self._settings)
             self._check_addresses(server.cfg.address)
             _check_folder(server.cfg.worker_tmp_dir)
             self._prepare(server)
@@ -92,31 +97,36 @@ class Master:
             raise SystemExit(128 + signal.SIGINT) from None
         replace_reload(server, lambda fork_again: self._reload(server, fork_again))
         call_regularly(server, self._pool.revive)
+        call_regularly(server, lambda: self._look_for_database(server))
         watch_for_stop(server, self._stop)
 
     def when_ready(self, server: Server) -> None:
         """Called when the server listens: print how to call it, or exit with a one-sentence error."""
         mocks = self._settings.mock == "all"
         try:
-            keys = load_keys(self._settings)
+            others = has_other_keys(self._settings)
+            keys = load_keys(self._settings, others=others)
             models = () if mocks else engine_of(self._settings).engine.models
         except ConfigurationError as error:
             stop(error)
+        names = (*keys.names, *(["those of the database"] if others else []))
         model = models[0].id if models else "mocks" if mocks else "MODEL"
         serves = ", ".join(model.id for model in models) or ("mocks" if mocks else "the models of PARLEY_UPSTREAM_URL")
         able = frozenset(models[0].operations if models else {"chat"})
-        lines = self._banner.lines(_reach(server), serves, model, able, keys.generated, keys.names)
+        lines = self._banner.lines(_reach(server), serves, model, able, keys.generated, names)
         print("\n".join(lines), flush=True)
 
     def _check_addresses(self, addresses: Sequence[Address]) -> None:
-        if load_keys(self._settings).generated is None or self._settings.allow_generated_key:
+        if self._settings.allow_generated_key:
+            return
+        if load_keys(self._settings, others=has_other_keys(self._settings)).generated is None:
             return
         for address in addresses:
             if isinstance(address, tuple) and not is_loopback(address[0]):
                 raise ConfigurationError(
                     f"{address[0]} can be reached from other machines, and no API key is configured. Set "
-                    "PARLEY_API_KEYS or PARLEY_API_KEYS_FILE, or PARLEY_ALLOW_GENERATED_KEY=1 to serve with the "
-                    "generated key."
+                    "PARLEY_API_KEYS or PARLEY_API_KEYS_FILE, create a key with `parley keys create`, or set "
+                    "PARLEY_ALLOW_GENERATED_KEY=1 to serve with the generated key."
                 )
 
     def _prepare(self, server: Server, *, patience: float = 0.0) -> None:
@@ -178,6 +188,19 @@ class Master:
             finally:
                 self._preparing = False
             fork_again()
+
+    def _look_for_database(self, server: Server) -> None:
+        """When a database has been made in the state folder, let new workers use it, as after SIGHUP."""
+        if self._has_database or not has_database(self._settings):
+            return
+        self._has_database = True
+        try:
+            check_database(self._settings)
+        except ConfigurationError as error:
+            log.error("there is a database now, which is not used before the next start: %s", told(error))
+            return
+        log.info("there is a database now: the workers are replaced by ones that use it")
+        os.kill(server.pid, signal.SIGHUP)
 
     def _stop(self) -> None:
         """Called in the handler of a signal that ends the server: abort a reload that is being prepared, because

@@ -9,10 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flask
 from connexion import FlaskApp
 
+from .access import Access, access
 from .chat.foreign import SPARE
 from .chat.service import Chat, Limits
 from .configuration.building import Built
@@ -47,12 +49,14 @@ from .web.conventions import OURS
 from .web.cors import CrossOriginMiddleware
 from .web.envelope import EnvelopeMiddleware
 from .web.front import FrontMiddleware
-from .web.keys import load_keys
 from .web.logs import configure_logs
 from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView
+
+if TYPE_CHECKING:
+    from .store.store import Store
 
 log = logging.getLogger("parley")
 
@@ -64,21 +68,26 @@ def build(settings: Settings | None = None) -> FlaskApp | Reloading:
     gc.freeze()
     if not settings.reload:
         return wire(settings)
-    path, built = contract_path(settings), engine_of(settings)
+    path, built, keys = contract_path(settings), engine_of(settings), access(settings)
     return Reloading(
-        lambda: wire(settings, built=built),
-        lambda: wire(settings, built=built, opens=False),
+        lambda: wire(settings, built=built, keys=keys),
+        lambda: wire(settings, built=built, keys=keys, opens=False),
         lambda: Document.load(path).files,
         shown=str(path),
     )
 
 
 def wire(
-    settings: Settings, engine: Engine | None = None, *, built: Built | None = None, opens: bool = True
+    settings: Settings,
+    engine: Engine | None = None,
+    *,
+    built: Built | None = None,
+    keys: Access | None = None,
+    opens: bool = True,
 ) -> FlaskApp:
-    """Return one application. ``built``, or an ``engine`` alone, replaces the engine that the settings ask for.
-    ``opens``: it is started and closed with the application, and so are the model processes, if nothing has started
-    them before.
+    """Return one application. ``built``, or an ``engine`` alone, replaces the engine that the settings ask for, and
+    ``keys`` what they say of keys. ``opens``: all of this is started and closed with the application, and so are the
+    model processes, if nothing has started them before.
 
     Raises:
         ConfigurationError: as `app.create_app`.
@@ -87,6 +96,7 @@ def wire(
     if built is None:
         built = engine_of(settings) if engine is None else built_of(engine)
     engine = built.engine
+    keys = keys or access(settings)
     document = served_document(settings, built.extra)
     found = operations(document)
     schemas = Schemas(document, lazy=True)
@@ -166,11 +176,17 @@ def wire(
         outer=outer,
         inner=[check],
         pages=pages.rules,
-        lifespan=partial(_lifespan, built if chats and opens else None, not settings.reload, settings.model_probe),
+        lifespan=partial(
+            _lifespan,
+            built if chats and opens else None,
+            keys.store if opens else None,
+            not settings.reload,
+            settings.model_probe,
+        ),
     )
-    keys = load_keys(settings)
-    loopback_only = keys.generated is not None and not settings.allow_generated_key
-    add_routes(app, routes, TagResolver(handlers, found, view), security_handlers(keys, loopback_only=loopback_only))
+    loopback_only = keys.configured.ring.generated is not None and not settings.allow_generated_key
+    security_map = security_handlers(keys.directory, loopback_only=loopback_only)
+    add_routes(app, routes, TagResolver(handlers, found, view), security_map)
     inner: flask.Flask = app.app
     _prepare_flask(inner, pages)
     pages.register(inner)
@@ -222,11 +238,31 @@ def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(built: Built | None, freezes: bool, probe: float, _app: object) -> AsyncIterator[None]:
-    """Start the engine before a worker's first request, and close it after the last."""
+async def _lifespan(
+    built: Built | None, store: Store | None, freezes: bool, probe: float, _app: object
+) -> AsyncIterator[None]:
+    """Start the engine and the database before a worker's first request, and close them after the last."""
     if freezes:
         # All objects that exist now stay: a full garbage collection need not scan a large document each time.
         gc.freeze()
+    async with _opened(store), _started(built, probe):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _opened(store: Store | None) -> AsyncIterator[None]:
+    if store is None:
+        yield
+        return
+    try:
+        await store.open()
+        yield
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _started(built: Built | None, probe: float) -> AsyncIterator[None]:
     if built is None:
         yield
         return

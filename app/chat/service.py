@@ -82,8 +82,8 @@ class Chat:
             raise EngineUnavailable("The models of this server are not known yet. Retry in a moment.")
         return {name: model for model in models for name in (model.id, *model.aliases)}
 
-    def model(self, name: str) -> Model:
-        """The model with an id or an alias.
+    def model(self, name: str, account: Account | None = None) -> Model:
+        """The model with an id or an alias. With an ``account``, an error names only the models that its key may use.
 
         Raises:
             ModelNotFound: there is none.
@@ -94,13 +94,21 @@ class Chat:
             self._names, self._models = self.models, models
         found = self._names.get(name)
         if found is None:
-            served = ", ".join(map(repr, self._names))
+            usable = (other for other, model in self._names.items() if account is None or account.may_use(model.id))
+            served = ", ".join(map(repr, usable)) or "none that this key may use"
             raise ModelNotFound(f"This server has no such model. It serves: {served}.", param="model")
         return found
 
-    async def meet(self, name: str) -> Model:
-        """As `model`, after a short wait until it is known what the model and its fallbacks honour."""
-        model = self.model(name)
+    async def meet(self, name: str, account: Account | None = None) -> Model:
+        """As `model`, after a short wait until it is known what the model and its fallbacks honour.
+
+        Raises:
+            ApiError: as `model`.
+            Forbidden: the key of the account may not use the model.
+        """
+        model = self.model(name, account)
+        if account is not None:
+            account.check_model(model.id)
         for each in (model, *map(self.model, model.fallbacks)):
             if each.meet is not None:
                 await each.meet()
@@ -115,8 +123,9 @@ class Chat:
             ApiError: as `prepare`, and as `Account.reserve`.
         """
         read = body if self.read is None else self.read(body)
-        await self.meet(read["model"])
-        call = self._prepare(read, log, account or Account(), unknown)
+        account = account or Account()
+        await self.meet(read["model"], account)
+        call = self._prepare(read, log, account, unknown)
         await call.account.reserve()
         return call
 
@@ -133,7 +142,7 @@ class Chat:
     def _prepare(self, body: Json, log: Json, account: Account, unknown: Sequence[str] = ()) -> Call:
         body = without_nulls(body)
         account.tally.asked = body["model"]
-        model = self.model(body["model"])
+        model = self.model(body["model"], account)
         account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")

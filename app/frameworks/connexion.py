@@ -14,13 +14,13 @@
   Starlette's routers redirect unless ``redirect_slashes`` is false; a route has ``path``, ``methods``, ``path_regex``
   and ``param_convertors``.
 - ``get_fn`` of a class in ``security_map`` returns a function. It gets a request with its ``scope`` and returns a
-  dictionary with ``sub``, or `NO_VALUE` if the request has no credentials.
+  dictionary with ``sub``, or `NO_VALUE` if the request has no credentials; a coroutine that it returns is awaited.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,9 @@ from .flask import QuickRule
 
 Middleware = Callable[[ASGIApp], ASGIApp]
 SecurityHandler = type[AbstractSecurityHandler]
-# Returns who makes a request; None: the request has no credentials for the scheme. An exception refuses the request.
-Identify = Callable[[Scope], str | None]
+# Returns who makes a request, perhaps later; None: the request has no credentials for the scheme. An exception refuses
+# the request.
+Identify = Callable[[Scope], str | Coroutine[Any, Any, str] | None]
 
 
 def application(
@@ -134,11 +135,17 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
             # The final function: Connexion's own wrappers inspect its signature twice per request.
             def verify(request: ConnexionRequest) -> object:
                 name = identify(request.scope)
-                return NO_VALUE if name is None else {"sub": name}
+                if name is None:
+                    return NO_VALUE
+                return {"sub": name} if isinstance(name, str) else _later(name)
 
             return verify
 
     return Handler
+
+
+async def _later(name: Coroutine[Any, Any, str]) -> object:
+    return {"sub": await name}
 
 
 class ExactRoutingMiddleware(RoutingMiddleware):

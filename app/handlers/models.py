@@ -22,14 +22,15 @@ _TOLD = (
 
 
 async def list_models(request: Request) -> Reply:
-    """``GET /models``: return the models that this server serves, once for each of their names."""
-    models = request.service(Chat).models
-    return Reply({"object": "list", "data": [_describe(name, model) for name, model in models.items()]})
+    """``GET /models``: return the models that the key may use, once for each of their names."""
+    models, may_use = request.service(Chat).models, request.account.may_use
+    data = [_describe(name, model) for name, model in models.items() if may_use(model.id)]
+    return Reply({"object": "list", "data": data})
 
 
 async def retrieve_model(model: str, request: Request) -> Reply:
     """``GET /models/{model}``: return one model, with its support for each parameter of a request."""
-    found = await request.service(Chat).meet(model)
+    found = await request.service(Chat).meet(model, request.account)
     return Reply({**_describe(model, found), "x_parley": _support(found)})
 
 

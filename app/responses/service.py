@@ -72,7 +72,7 @@ class Responses:
             ApiError: the request is refused; the error names what the client sent.
         """
         given = body if self.read is None else self.read(body)
-        policy = self.chat.model(given["model"]).unsupported or self.chat.policy
+        policy = self.chat.model(given["model"], account).unsupported or self.chat.policy
         if unknown and policy == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         # A long input is read in a thread, so that it does not block the event loop.

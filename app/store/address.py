@@ -5,6 +5,7 @@ This module imports nothing of SQLAlchemy before it is known that there is a dat
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ class Address:
 
 def has_database(settings: Settings) -> bool:
     """Return whether there is a database, or the settings ask for one."""
-    return settings.database is not None or default_path(settings).exists()
+    # Not `Path.exists`, which fails where the folder may not be looked into.
+    return settings.database is not None or os.path.exists(default_path(settings))  # noqa: PTH110
 
 
 def default_path(settings: Settings) -> Path:

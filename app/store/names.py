@@ -8,8 +8,9 @@ from ..errors import BadRequest
 from .tables import MODEL, NAME
 
 _NAME = re.compile(rf"[A-Za-z0-9._@-]{{1,{NAME}}}")
-# What keys of the settings and of the file of keys are called: the beginning of their digest.
-_SHORT_NAME = re.compile(r"[0-9a-f]{8}")
+# What keys of the settings and of the file of keys are called: so many characters of their digest.
+SHORT_NAME = 8
+_SHORT_NAME = re.compile(rf"[0-9a-f]{{{SHORT_NAME}}}")
 
 DEFAULT_PROJECT = "default"
 

@@ -1,4 +1,4 @@
-"""The API keys in force: stored as SHA-256 digests, identified by a short name, generated if none is configured."""
+"""The configured API keys: held as SHA-256 digests, identified by a short name, generated if there is no other key."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ import ipaddress
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Protocol
 
+from ..accounts import Client
 from ..errors import ConfigurationError
 from ..settings import Settings, is_key, state_folder
 
 _KEY_FILE = "api-key"
+
+
+class Directory(Protocol):
+    """Finds the client that a key belongs to."""
+
+    def find(self, token: str) -> Client | Coroutine[Any, Any, Client | None] | None:
+        """Return the client of a key, None if no key equals the token, or a coroutine that does so if it is not known
+        yet.
+
+        Raises:
+            ApiError: it cannot be found out now.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,10 @@ class KeyRing:
         The time does not depend on which key it is, or whether it is one: all digests are compared, each in constant
         time.
         """
-        given = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        return self.find_digest(digest_of(token))
+
+    def find_digest(self, given: bytes) -> str | None:
+        """As `find`, for a token's digest."""
         found = None
         for digest in self.digests:
             if hmac.compare_digest(digest, given):
@@ -50,8 +67,14 @@ class KeyRing:
         return found
 
 
-def load_keys(settings: Settings) -> KeyRing:
+def digest_of(token: str) -> bytes:
+    """Return the digest by which keys are compared. A header may contain any bytes, so a token any characters."""
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def load_keys(settings: Settings, *, others: bool = False) -> KeyRing:
     """Return the configured keys; if there are none, the generated one, made at the first call on this machine.
+    ``others``: there are keys elsewhere, so none is generated.
 
     Raises:
         ConfigurationError: the key file cannot be read or holds no key, or no key can be stored.
@@ -62,7 +85,7 @@ def load_keys(settings: Settings) -> KeyRing:
     for key in keys:
         if not is_key(key):
             raise ConfigurationError("An API key may hold printable ASCII characters only, and no spaces.")
-    if keys:
+    if keys or others:
         return KeyRing.of(keys)
     generated = _generated_key(state_folder(settings))
     return KeyRing.of([generated], generated)

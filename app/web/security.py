@@ -1,15 +1,17 @@
 """The security functions: they find the key that a request sends, according to the document's security schemes.
 
-Connexion requires one function per security scheme. They run on the event loop, so they only hash and compare.
+Connexion requires one function per security scheme. They run on the event loop, so they only hash and compare; a key
+that is not known yet is waited for.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
@@ -19,21 +21,21 @@ from ..errors import Unauthorized
 from ..frameworks.connexion import SecurityHandler, security_handler
 from ..jsontypes import Json
 from .exchange import Exchange
-from .keys import KeyRing, is_loopback
+from .keys import Directory, is_loopback
 
 # Returns the credential that a request sends for a scheme; None: it sends none.
 Reader = Callable[[Scope], str | None]
 
 
-def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str, SecurityHandler]:
-    """Return Connexion's handlers by kind of scheme; they accept the keys of a key ring. The kinds are ``bearer``
+def security_handlers(keys: Directory, *, loopback_only: bool = False) -> dict[str, SecurityHandler]:
+    """Return Connexion's handlers by kind of scheme; they accept the keys of a directory. The kinds are ``bearer``
     (RFC 6750), ``basic`` (RFC 7617, the password is a key) and ``apiKey``.
 
     ``loopback_only`` refuses every key on connections to an address other than loopback. Our startup hook already
     refuses to listen there when the only key is the generated one, but another server may run without that hook.
     """
 
-    def identify(read: Reader, scope: Scope) -> str | None:
+    def identify(read: Reader, scope: Scope) -> str | Coroutine[Any, Any, str] | None:
         if loopback_only and not is_loopback((scope.get("server") or ("localhost",))[0]):
             raise Unauthorized(
                 "This address can be reached from other machines, and the server has only the key that it made "
@@ -42,11 +44,9 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
         token = read(scope)
         if not token:
             return None
-        key_name = keys.find(token)
-        if key_name is None:
-            raise Unauthorized("Incorrect API key provided.")
-        Exchange.of(scope).client = Client(key_name)
-        return key_name
+        client = keys.find(token)
+        # Most keys are known: then no coroutine is made.
+        return _accept(scope, client) if client is None or isinstance(client, Client) else _wait(scope, client)
 
     def handler(reader: Callable[[Json], Reader]) -> SecurityHandler:
         return security_handler(lambda scheme: partial(identify, reader(scheme)))
@@ -56,6 +56,17 @@ def security_handlers(keys: KeyRing, *, loopback_only: bool = False) -> dict[str
         "basic": handler(lambda _scheme: _read_basic),
         "apiKey": handler(lambda scheme: _api_key_reader(scheme["in"], scheme["name"])),
     }
+
+
+async def _wait(scope: Scope, client: Coroutine[Any, Any, Client | None]) -> str:
+    return _accept(scope, await client)
+
+
+def _accept(scope: Scope, client: Client | None) -> str:
+    if client is None:
+        raise Unauthorized("Incorrect API key provided.")
+    Exchange.of(scope).client = client
+    return client.name
 
 
 def _authorization(scope: Scope) -> tuple[str, str]:

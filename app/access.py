@@ -1,0 +1,79 @@
+"""Who may use the server: the configured keys and, once there is a database, its keys.
+
+Nothing of the database is imported before there is one.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import ConfigurationError
+from .settings import Settings
+from .store.address import address_of, has_database
+from .web.configured_keys import ConfiguredKeys
+from .web.keys import Directory
+
+if TYPE_CHECKING:
+    from .store.store import Store
+
+log = logging.getLogger("parley")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The configured keys, and the database if there is one."""
+
+    configured: ConfiguredKeys
+    store: Store | None = None
+
+    @property
+    def directory(self) -> Directory:
+        """Where the clients of keys are found."""
+        return self.configured if self.store is None else self.store.directory
+
+
+def access(settings: Settings) -> Access:
+    """Return what a worker needs to know its clients.
+
+    Raises:
+        ConfigurationError: the keys of the settings, or the address of the database, cannot be used.
+    """
+    if not has_database(settings):
+        return Access(ConfiguredKeys(settings))
+    from .store.store import Store
+
+    try:
+        others = has_other_keys(settings)
+    except ConfigurationError as error:
+        # A worker that starts while the database is away must not accept a key that may no longer be valid.
+        log.warning("%s No key is generated.", error)
+        others = True
+    configured = ConfiguredKeys(settings, others=others)
+    return Access(configured, Store(address_of(settings), configured, settings.key_cache))
+
+
+def has_other_keys(settings: Settings) -> bool:
+    """Return whether there is a database that has a valid key. This blocks.
+
+    Raises:
+        ConfigurationError: the database cannot be read.
+    """
+    if not has_database(settings):
+        return False
+    from .store.usable import has_usable_key
+
+    return has_usable_key(address_of(settings))
+
+
+def check_database(settings: Settings) -> None:
+    """Bring a SQLite database up to date, which is created if the settings name it, and check that another is.
+
+    Raises:
+        ConfigurationError: it cannot be used, or not without `parley db upgrade`.
+    """
+    if has_database(settings):
+        from .store.migrating import check_current
+
+        check_current(address_of(settings))
