@@ -1,4 +1,4 @@
-"""Who may use the server: the configured keys and, once there is a database, its keys.
+"""Who may use the server, and what is counted: the configured keys and, once there is a database, its keys and usage.
 
 Nothing of the database is imported before there is one.
 """
@@ -16,6 +16,7 @@ from .web.configured_keys import ConfiguredKeys
 from .web.keys import Directory
 
 if TYPE_CHECKING:
+    from .accounting import Accounting
     from .store.store import Store
 
 log = logging.getLogger("parley")
@@ -23,10 +24,11 @@ log = logging.getLogger("parley")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The configured keys, and the database if there is one."""
+    """The configured keys and, if there is a database, that and the accounts of requests."""
 
     configured: ConfiguredKeys
     store: Store | None = None
+    accounting: Accounting | None = None
 
     @property
     def directory(self) -> Directory:
@@ -42,6 +44,8 @@ def access(settings: Settings) -> Access:
     """
     if not has_database(settings):
         return Access(ConfiguredKeys(settings))
+    from .accounting import Accounting
+    from .store.maintenance import rolls_up
     from .store.store import Store
 
     try:
@@ -51,7 +55,8 @@ def access(settings: Settings) -> Access:
         log.warning("%s No key is generated.", error)
         others = True
     configured = ConfiguredKeys(settings, others=others)
-    return Access(configured, Store(address_of(settings), configured, settings.key_cache))
+    store = Store(address_of(settings), configured, settings.key_cache, [rolls_up(settings.usage_days)])
+    return Access(configured, store, Accounting(store.writer))
 
 
 def has_other_keys(settings: Settings) -> bool:

@@ -43,6 +43,7 @@ from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
 from .responses.service import Responses
 from .settings import Settings
+from .web.accounting import AccountMiddleware
 from .web.bridge import Bridge
 from .web.checking import BodyLimits, CheckMiddleware
 from .web.conventions import OURS
@@ -170,11 +171,15 @@ def wire(
         ),
         tolerant=frozenset(each.key for each, _ in asking_operations(settings, found) if warns),
     )
+    accounts: list[Middleware] = []
+    if keys.accounting is not None:
+        names = {operation.key: operation.id for operation, _ in asking_operations(settings, found)}
+        accounts = [partial(AccountMiddleware, operations=names, opens=keys.accounting.open)]
     app = application(
         "parley",
         Path(__file__).parent,
         outer=outer,
-        inner=[check],
+        inner=[*accounts, check],
         pages=pages.rules,
         lifespan=partial(
             _lifespan,

@@ -124,6 +124,7 @@ class Chat:
         """
         read = body if self.read is None else self.read(body)
         account = account or Account()
+        account.tally.asked = read["model"]
         await self.meet(read["model"], account)
         call = self._prepare(read, log, account, unknown)
         await call.account.reserve()
@@ -141,7 +142,6 @@ class Chat:
 
     def _prepare(self, body: Json, log: Json, account: Account, unknown: Sequence[str] = ()) -> Call:
         body = without_nulls(body)
-        account.tally.asked = body["model"]
         model = self.model(body["model"], account)
         account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":

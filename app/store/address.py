@@ -40,7 +40,7 @@ class Address:
 def has_database(settings: Settings) -> bool:
     """Return whether there is a database, or the settings ask for one."""
     # Not `Path.exists`, which fails where the folder may not be looked into.
-    return settings.database is not None or os.path.exists(default_path(settings))  # noqa: PTH110
+    return settings.database is not None or os.path.exists(default_path(settings))
 
 
 def default_path(settings: Settings) -> Path:

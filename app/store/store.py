@@ -1,25 +1,38 @@
-"""What a worker of a server with a database shares: the database itself, and the directory of clients."""
+"""What a worker of a server with a database shares: the database, what writes to it, and the directory of clients."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
 
 from .address import Address
 from .database import Database
 from .directory import Configured, Directory
+from .maintenance import Maintenance, Work
+from .writing import Writer
 
 
 class Store:
     """The database of a worker. ``configured`` are the keys from the settings, ``key_cache`` the seconds for which what
-    the database says of keys and limits holds. It belongs to one event loop."""
+    the database says of keys and limits holds. ``work`` removes old rows now and then. It belongs to one event loop."""
 
-    def __init__(self, address: Address, configured: Configured, key_cache: float) -> None:
+    def __init__(self, address: Address, configured: Configured, key_cache: float, work: Sequence[Work] = ()) -> None:
         self.database = Database(address)
+        self.writer = Writer(self.database)
+        self._maintenance = Maintenance(self.database, work)
+        self._maintaining: asyncio.Task[None] | None = None
         self.directory = Directory(self.database, configured, key_cache)
 
     async def open(self) -> None:
         """Prepare before the first request. It waits some seconds at most if the database is away."""
         await self.directory.open()
+        self._maintaining = asyncio.create_task(self._maintenance.run())
 
     async def close(self) -> None:
-        """Close all connections, after the last request."""
+        """Write what is left and close all connections, after the last request."""
+        if self._maintaining is not None:
+            self._maintaining.cancel()
+            await asyncio.wait({self._maintaining})
+        await self.writer.close()
         await self.directory.close()
         await self.database.close()

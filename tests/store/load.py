@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-WORDS = "one two three four five six seven eight nine ten " * 4
+WORDS = "one two three four five six seven eight nine ten " * 40
 
 
 @dataclass(slots=True)

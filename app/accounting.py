@@ -1,0 +1,118 @@
+"""Accounts of requests where there is a database: usage is recorded."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .accounts import Account, Client, Tally
+from .jsontypes import Json
+from .store.tables import MODEL, NAME, usage
+from .store.writing import Writer
+
+_ERROR = 400
+
+
+class Accounting:
+    """Opens the accounts of a worker's requests."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def open(self, client: Client | None, request_id: str, operation: str, log: Json) -> Account:
+        """Open the account of a request. ``operation`` is the name of its operation; ``log`` gets what the log is to
+        say about limits."""
+        return RequestAccount(self, client, request_id, operation, log)
+
+
+class RequestAccount(Account):
+    """The account of one request; see `Account`."""
+
+    counts: ClassVar[bool] = True
+    __slots__ = ("_accounting", "_begun", "_log", "_operation", "_request_id", "_settled", "_time")
+
+    def __init__(
+        self, accounting: Accounting, client: Client | None, request_id: str, operation: str, log: Json
+    ) -> None:
+        super().__init__(client)
+        self._accounting = accounting
+        self._request_id, self._operation, self._log = request_id, operation, log
+        self._time, self._begun = int(time.time() * 1000), time.perf_counter()
+        self._settled = False
+
+    async def settle(self, status: int, error: str | None = None) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        row = self._row(status, error, left=False)
+        await self._accounting.writer.record(usage, row)
+
+    def leave(self, status: int) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        row = self._row(status, "client_gone", left=True)
+        self._accounting.writer.put(usage, row, kept=True)
+
+    def _row(self, status: int, error: str | None, *, left: bool) -> Mapping[str, Any]:
+        tally = self.tally
+        prompt, completion, reasoning, cached, estimated = _tokens(tally, failed=status >= _ERROR, left=left)
+        client = self.client
+        return {
+            # Ids that follow the time are cheaper to index.
+            "id": f"{self._time:012x}{secrets.token_hex(10)}",
+            "request_id": self._request_id,
+            "time": self._time,
+            "operation": self._operation[:NAME],
+            "key": client.name if client is not None else None,
+            "project": client.project if client is not None else None,
+            "asked": _text(tally.asked, MODEL),
+            "model": _text(tally.model, MODEL),
+            "upstream": _text(tally.upstream, MODEL),
+            "status": status,
+            "error": None if error is None else error[:NAME],
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "reasoning_tokens": reasoning,
+            "cached_tokens": cached,
+            "cost": tally.price(prompt, completion, cached),
+            "first_ms": None if tally.first is None else round((tally.first - self._begun) * 1000),
+            "total_ms": round((time.perf_counter() - self._begun) * 1000),
+            "finish_reason": tally.finish,
+            "stream": tally.stream,
+            "left": left,
+            "estimated": estimated,
+        }
+
+
+def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, int, bool]:
+    """Return the tokens of the prompt and of the answer, those of reasoning and of the cache among them, and whether
+    they are estimated."""
+    told = tally.usage
+    if told is not None:
+        completion = _count(told, "completion_tokens")
+        # A model may report its usage so far, and its client leave later.
+        more = left and tally.pieces > completion
+        details = told.get("completion_tokens_details") or {}, told.get("prompt_tokens_details") or {}
+        return (
+            _count(told, "prompt_tokens"),
+            tally.pieces if more else completion,
+            _count(details[0], "reasoning_tokens"),
+            _count(details[1], "cached_tokens"),
+            more,
+        )
+    if not tally.pieces and (failed or not tally.model) and not left:
+        return 0, 0, 0, 0, False
+    return tally.prompt, tally.pieces, 0, 0, True
+
+
+def _count(told: Mapping[str, Any], name: str) -> int:
+    value = told.get(name)
+    return value if isinstance(value, int) and 0 <= value < 1 << 48 else 0
+
+
+def _text(value: object, longest: int) -> str | None:
+    """Return a text as databases take it: without NUL, and of a bounded length."""
+    return value.replace("\0", "")[:longest] if isinstance(value, str) and value else None
