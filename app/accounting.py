@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Mapping
@@ -42,19 +43,21 @@ class RequestAccount(Account):
         self._time, self._begun = int(time.time() * 1000), time.perf_counter()
         self._settled = False
 
-    async def settle(self, status: int, error: str | None = None) -> None:
+    @property
+    def slow(self) -> bool:
+        return self._accounting.writer.slow
+
+    def settle(self, status: int, error: str | None = None) -> asyncio.Future[None] | None:
         if self._settled:
-            return
+            return None
         self._settled = True
-        row = self._row(status, error, left=False)
-        await self._accounting.writer.record(usage, row)
+        return self._accounting.writer.record(usage, self._row(status, error, left=False))
 
     def leave(self, status: int) -> None:
         if self._settled:
             return
         self._settled = True
-        row = self._row(status, "client_gone", left=True)
-        self._accounting.writer.put(usage, row, kept=True)
+        self._accounting.writer.record(usage, self._row(status, "client_gone", left=True))
 
     def _row(self, status: int, error: str | None, *, left: bool) -> Mapping[str, Any]:
         tally = self.tally

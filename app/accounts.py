@@ -6,6 +6,7 @@ The layers of the path know only `Account`, which allows everything and records 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,9 +113,16 @@ class Account:
             EngineUnavailable: the limits cannot be read, and the settings say to refuse then.
         """
 
-    async def settle(self, _status: int, _error: str | None = None) -> None:
+    @property
+    def slow(self) -> bool:
+        """Whether it takes long at the moment to commit a record."""
+        return False
+
+    def settle(self, _status: int, _error: str | None = None) -> asyncio.Future[None] | None:
         """Record the request before its last byte is sent: ``status`` is that of its answer, ``error`` the code of its
-        failure. Only the first call counts."""
+        failure. Only the first call counts. Return a future that is done when that is committed, None if there is
+        nothing to wait for."""
+        return None
 
     def leave(self, _status: int) -> None:
         """Record a request whose client has disconnected, if it has not been settled."""

@@ -1,24 +1,25 @@
-"""Writes rows in batches: whoever waits for a row shares its transaction with all that came in meanwhile."""
+"""Writes rows in batches: whoever waits for a row shares its transaction with all that came in meanwhile.
+
+A thread writes them. A few small rows are written to a SQLite file on the event loop itself, which takes some
+microseconds a row, where handing them to a thread and back takes half a millisecond: no lock and no disk is waited for
+then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Table
 
-from .database import Database, unavailable, writes
+from .database import Database, unavailable
+from .inserting import Inserts, Locked, Row
 
 log = logging.getLogger("parley")
-
-Row = Mapping[str, Any]
 
 # Rows that are written in one transaction, and rows that may wait while the database is away.
 _BATCH = 500
@@ -26,16 +27,26 @@ _WAITING = 10_000
 # Seconds between two batches, in which rows gather, and until the next attempt after a failure.
 _GATHER = 0.002
 _RETRY = 1.0
-# Seconds that a row which may be lost is waited for. Nothing waits after a failure, until rows can be written again.
+# Rows that are written on the event loop at a time, seconds until it tries again to get the lock of the file, and how
+# often it does before a thread waits for it.
+_FEW = 64
+_LOCKED = 0.001
+_TRIES = 20
+# Seconds between two checkpoints of a SQLite file, by a thread.
+_CHECKPOINT = 5.0
+# Seconds after which writing takes long.
+_LONG = 0.02
+# Seconds after which nobody waits any more for rows that are kept. Until rows can be written again, nobody waits.
 _PATIENCE = 2.0
 
 
 @dataclass(slots=True)
 class _Waiting:
+    """A row. ``kept``: it stays in memory while the database is away, and whoever waits for it goes on."""
+
     table: Table
     row: Row
     done: asyncio.Future[None]
-    # Whether the row is kept while the database is away.
     kept: bool
 
 
@@ -47,12 +58,15 @@ class Writer:
     """
 
     def __init__(self, database: Database, *, most: int = _WAITING) -> None:
-        self._database = database
+        # Whether rows cannot be written now, and whether that takes long.
+        self.failing = self.slow = False
         self._most = most
+        self._inserts = Inserts(database)
+        self._quick = Inserts(database, waits=False) if database.is_sqlite else None
+        self._checkpoint: asyncio.TimerHandle | None = None
         self._rows: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._task: asyncio.Task[None] | None = None
-        self.failing = False
         self._lost = 0
 
     @property
@@ -60,39 +74,27 @@ class Writer:
         """The number of rows that wait."""
         return len(self._rows)
 
-    async def write(self, table: Table, row: Row) -> None:
-        """Write a row, and return when it is committed.
+    def write(self, table: Table, row: Row) -> asyncio.Future[None]:
+        """Write a row; the future is done when it is committed, or fails with `StoreUnavailable`."""
+        return self._put(table, row, kept=False)
 
-        Raises:
-            StoreUnavailable: it cannot be written.
-        """
-        await asyncio.shield(self.put(table, row, kept=False))
+    def record(self, table: Table, row: Row) -> asyncio.Future[None]:
+        """Write a row; the future is done when it is committed. While the database is away or slow, the row waits in
+        memory, and the future is done all the same."""
+        return self._put(table, row, kept=True)
 
-    async def record(self, table: Table, row: Row) -> None:
-        """Write a row, and return when it is committed; while the database is away or slow, the row waits in memory
-        and this returns."""
-        done = self.put(table, row, kept=True)
-        if not self.failing:
-            await asyncio.wait({done}, timeout=_PATIENCE)
-            if not done.done():
-                self._fail("it does not answer")
-
-    def put(self, table: Table, row: Row, *, kept: bool) -> asyncio.Future[None]:
-        """Write a row as soon as possible; the future is done when it is committed. ``kept``: it is kept in memory
-        while the database is away; otherwise the future fails with `StoreUnavailable`."""
-        done = asyncio.get_running_loop().create_future()
-        # An exception that nobody waits for is no fault.
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        if self.failing and not kept and len(self._rows) >= _BATCH:
-            done.set_exception(unavailable(TimeoutError()))
-            return done
+    def _put(self, table: Table, row: Row, *, kept: bool) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
         if len(self._rows) >= self._most:
-            self._lost += 1
-            done.set_exception(unavailable(MemoryError()))
+            self._lost += kept
+            _end(done, kept, MemoryError())
             return done
         self._rows.append(_Waiting(table, row, done, kept))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = loop.create_task(self._run())
+        if self.failing and kept:
+            done.set_result(None)
         return done
 
     async def close(self) -> None:
@@ -102,7 +104,12 @@ class Writer:
             self._task.cancel()
         if lost := len(self._rows) + self._lost:
             log.error("the database could not be written to: %d records of usage are lost", lost)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._checkpoint is not None:
+            self._checkpoint.cancel()
+        if self._quick is not None:
+            self._quick.close()
+        self._thread.submit(self._inserts.close)
+        self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:
         try:
@@ -118,12 +125,12 @@ class Writer:
         for waiting in batch:
             by_table.setdefault(waiting.table, []).append(waiting.row)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._insert, by_table)
-        except (SQLAlchemyError, OSError) as error:
+            if not await self._write_quickly(batch, by_table):
+                await self._write_in_thread(batch, by_table)
+        except self._inserts.errors as error:
             self._fail(type(error).__name__)
             for waiting in batch:
-                if not waiting.kept and not waiting.done.done():
-                    waiting.done.set_exception(unavailable(error))
+                _end(waiting.done, waiting.kept, error)
             self._rows.extendleft(reversed([waiting for waiting in batch if waiting.kept]))
             return
         if self.failing:
@@ -134,17 +141,59 @@ class Writer:
             if not waiting.done.done():
                 waiting.done.set_result(None)
 
+    async def _write_quickly(self, batch: Sequence[_Waiting], by_table: Mapping[Table, Sequence[Row]]) -> bool:
+        """Write a few small rows on the event loop. Return whether that was possible."""
+        quick = self._quick
+        if quick is None or self.failing or len(batch) > _FEW or not all(waiting.kept for waiting in batch):
+            return False
+        for _ in range(_TRIES):
+            try:
+                quick.insert(by_table)
+            except Locked:
+                await asyncio.sleep(_LOCKED)
+                continue
+            self.slow = False
+            if self._checkpoint is None:
+                self._checkpoint = asyncio.get_running_loop().call_later(_CHECKPOINT, self._start_checkpoint)
+            return True
+        return False
+
+    async def _write_in_thread(self, batch: Sequence[_Waiting], by_table: Mapping[Table, Sequence[Row]]) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        timers = loop.call_later(_LONG, self._is_slow), loop.call_later(_PATIENCE, self._stop_waiting, batch)
+        try:
+            await loop.run_in_executor(self._thread, self._inserts.insert, by_table)
+        finally:
+            for timer in timers:
+                timer.cancel()
+        self.slow = loop.time() - begun > _LONG
+
+    def _is_slow(self) -> None:
+        self.slow = True
+
+    def _start_checkpoint(self) -> None:
+        self._checkpoint = None
+        self._thread.submit(self._inserts.checkpoint)
+
+    def _stop_waiting(self, batch: Sequence[_Waiting]) -> None:
+        self._fail("it does not answer")
+        for waiting in (*batch, *self._rows):
+            _end(waiting.done, waiting.kept, TimeoutError())
+
     def _fail(self, why: str) -> None:
         if not self.failing:
             self.failing = True
             log.error("the database cannot be written to (%s): records of usage wait in memory", why)
 
-    def _insert(self, by_table: Mapping[Table, list[Row]]) -> None:
-        with writes(self._database.blocking).begin() as connection:
-            for table, rows in by_table.items():
-                _insert_new(connection, table, rows)
 
-
-def _insert_new(connection: Connection, table: Table, rows: list[Row]) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+def _end(done: asyncio.Future[None], kept: bool, error: BaseException) -> None:
+    """Let whoever waits for a row go on, although it has not been written."""
+    if done.done():
+        return
+    if kept:
+        done.set_result(None)
+        return
+    done.set_exception(unavailable(error))
+    # A failure that nobody waits for any more is no fault.
+    done.exception()

@@ -93,8 +93,8 @@ class EnvelopeMiddleware:
                 raise
             exchange.log["error"] = error.code
             body, media_type = await self.conventions.answer(operation_of(scope), error, exchange.request_id)
-            if exchange.account is not None:
-                await exchange.account.settle(error.status, error.code)
+            if exchange.account is not None and (done := exchange.account.settle(error.status, error.code)) is not None:
+                await done
             await _send(send, error, body, media_type)
             if not exchange.body_read:
                 await _drain(scope, receive)

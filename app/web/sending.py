@@ -185,8 +185,11 @@ class Sender:
                     failure = await self.conventions.event(operation, error, exchange.request_id, named=stream.named)
                 last = failure + end
             if exchange.account is not None:
-                await writer.flush()
-                await exchange.account.settle(200, exchange.log.get("error"))
+                done = exchange.account.settle(200, exchange.log.get("error"))
+                if done is not None:
+                    if exchange.account.slow:
+                        await writer.flush()
+                    await done
             writer.add(last)
             await writer.flush(more=False)
         finally:
@@ -225,12 +228,18 @@ async def send_answer(send: Send, answer: Answer, exchange: Exchange | None = No
     """Send a whole answer. If the ``exchange`` of its request has an account, that is settled before the last byte:
     whoever has the whole answer knows that it has been recorded."""
     status, headers, body = answer
+    done = None
+    if exchange is not None and (account := exchange.account) is not None:
+        done = account.settle(status, exchange.log.get("error"))
+        if done is not None and not account.slow:
+            # That saves a write. Otherwise all but the last byte is sent first.
+            await done
+            done = None
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    account = exchange.account if exchange is not None else None
-    last = max(len(body) - 1, 0) if account is not None else (len(body) - 1) // _PIECE * _PIECE
+    last = max((len(body) - 1) // _PIECE * _PIECE, 0) if done is None else max(len(body) - 1, 0)
     for begin in range(0, last, _PIECE):
         piece = body[begin : min(begin + _PIECE, last)]
         await send({"type": "http.response.body", "body": piece, "more_body": True})
-    if account is not None and exchange is not None:
-        await account.settle(status, exchange.log.get("error"))
-    await send({"type": "http.response.body", "body": body[max(last, 0) :]})
+    if done is not None:
+        await done
+    await send({"type": "http.response.body", "body": body[last:]})
