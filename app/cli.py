@@ -28,7 +28,8 @@ First steps:
 COMMANDS = {
     "serve": ("serve:serve_command", "Start the server."),
     "models": ("models:models", "List, show and download models."),
-    "keys": ("keys:keys_command", "Print the API keys' short names, and the generated key."),
+    "keys": ("keys:keys_command", "Print the API keys' short names; create, rotate and revoke keys."),
+    "limits": ("limits:limits", "Set and list the limits of keys, projects and models."),
     "db": ("db:db", "Create the database, and bring it up to date."),
     "usage": ("usage:usage", "Report what keys, projects and models have used."),
     "settings": ("settings:settings_command", "Print every setting, its value and what it does."),

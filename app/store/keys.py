@@ -91,7 +91,7 @@ async def create_key(
         StoreUnavailable: the database cannot be used now.
     """
     allowed = tuple(dict.fromkeys(models)) if models is not None else None
-    _check_new(name, project, allowed, expires_at)
+    check_new_key(name, project, allowed, expires_at)
     check_measures(measures or {})
     now, secret = int(time.time()), _new_secret()
     row = {"name": name, "project": project, "models": _written(allowed), "created_at": now, "expires_at": expires_at}
@@ -190,15 +190,12 @@ async def rotate_key(database: Database, actor: str, name: str, *, grace: float 
         return Made(await _find(connection, name), secret)
 
 
-def digest_of(secret: str) -> str:
-    """Return what is stored of a secret."""
-    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+def check_new_key(name: str, project: str, models: tuple[str, ...] | None, expires_at: int | None) -> None:
+    """Validate what a key is to be.
 
-
-_PAST = {"revoked": "been revoked", "expired": "expired"}
-
-
-def _check_new(name: str, project: str, models: tuple[str, ...] | None, expires_at: int | None) -> None:
+    Raises:
+        BadRequest: a value is out of bounds.
+    """
     check_name(name)
     if is_short_name(name):
         raise BadRequest(
@@ -211,6 +208,14 @@ def _check_new(name: str, project: str, models: tuple[str, ...] | None, expires_
         check_models(models)
     if expires_at is not None and not time.time() < expires_at < 1 << 40:
         raise BadRequest("Invalid 'expires_at': it must be in the future.", param="expires_at", code="out_of_bounds")
+
+
+def digest_of(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_PAST = {"revoked": "been revoked", "expired": "expired"}
 
 
 def _check_exists(name: str) -> None:
