@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..configuration.chosen import chosen
-from ..errors import ApiError, ConfigurationError
+from ..errors import ConfigurationError
 from ..settings import Settings
 from ..store.address import HINT, address_of, has_database
 
@@ -21,7 +21,8 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
     """Return what some work with the database results in. ``make``: a database that is not there is made.
 
     Raises:
-        ConfigurationError: there is no database, it cannot be used, or the work is refused.
+        ConfigurationError: there is no database, or it cannot be used.
+        ApiError: the work is refused.
     """
     if not make and not has_database(settings):
         raise ConfigurationError(f"There is no database yet. {HINT}")
@@ -41,10 +42,7 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], 
         finally:
             await database.close()
 
-    try:
-        return asyncio.run(run())
-    except ApiError as error:
-        raise ConfigurationError(error.message) from None
+    return asyncio.run(run())
 
 
 def model_ids(settings: Settings, names: Iterable[str]) -> list[str]:
