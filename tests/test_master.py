@@ -20,6 +20,10 @@ from app import master as module
 from app.errors import ConfigurationError
 from app.master import Master
 from app.settings import Settings
+from app.store.address import address_of
+from app.store.migrating import is_current, upgrade
+
+from .test_access import with_key
 
 
 class Server:
@@ -117,6 +121,54 @@ def test_where_that_is_not_there_either_the_start_ends(capsys: pytest.CaptureFix
     nowhere = str(tmp_path / "nowhere")
     assert f"{nowhere}, where each worker keeps a file" in refused(capsys, Server(worker_tmp_dir=nowhere))
     started(Server(worker_tmp_dir=str(tmp_path)))
+
+
+# -- the database ------------------------------------------------------------------------------------------------
+
+
+def test_the_database_that_the_settings_name_is_there_before_the_first_worker(tmp_path: Path) -> None:
+    started(Server(), database=f"sqlite:///{tmp_path}/a.sqlite3")
+    assert is_current(address_of(settings(database=f"sqlite:///{tmp_path}/a.sqlite3")))
+
+
+def test_a_database_that_cannot_be_used_ends_the_start(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite3").write_text("this is no database " * 100)
+    assert "cannot be used" in refused(capsys, Server(), database=f"sqlite:///{tmp_path}/a.sqlite3")
+
+
+def test_an_open_address_may_have_the_keys_of_the_database_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    fields = {"api_keys": (), "state_dir": tmp_path}
+    upgrade(address_of(settings(**fields)))
+    assert "`parley keys create`" in refused(capsys, Server(bind="0.0.0.0:80"), **fields)
+    with_key(settings(**fields))
+    started(Server(bind="0.0.0.0:80"), **fields)
+
+
+def test_a_database_that_is_made_while_the_server_runs_gets_new_workers_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: sent.append(arguments))
+    caplog.set_level(logging.INFO)
+    server = Server()
+    started(server, state_dir=tmp_path)
+    server.manage_workers()
+    assert sent == []
+    upgrade(address_of(settings(state_dir=tmp_path)))
+    for _ in range(3):
+        server.manage_workers()
+    assert sent == [(server.pid, signal.SIGHUP)]
+    assert caplog.text.count("there is a database now") == 1
+
+
+def test_one_that_was_there_at_the_start_needs_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "kill", lambda *_arguments: pytest.fail("a signal is sent"))
+    upgrade(address_of(settings(state_dir=tmp_path)))
+    server = Server()
+    started(server, state_dir=tmp_path)
+    server.manage_workers()
 
 
 # -- reloads -----------------------------------------------------------------------------------------------------

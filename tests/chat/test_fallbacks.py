@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.accounts import Account, Client
 from app.chat.limiter import Bounds, Limiters
+from app.chat.service import Chat
 from app.configuration.building import Built
 from app.engines.base import Delta, Engine, Model
 from app.engines.echo import MODEL, EchoEngine
@@ -231,3 +233,25 @@ def test_the_fallbacks_after_one_that_stands_in_for_a_parameter_are_those_of_the
     response = ask([first, second, third, fourth], seed=7)
     assert response.headers["x-fallback-model"] == "third"
     assert fourth.asked == []
+
+
+@pytest.mark.parametrize("because", ["away", "unable"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_the_key_may_not_use_is_passed_over(stream: bool, because: str) -> None:
+    first = model("first", "secret", "open", fallbacks_by_capability=because == "unable", capabilities=frozenset())
+    engines: list[Engine] = [failing(first, EngineUnavailable("x")) if because == "away" else EchoEngine(model=first)]
+    chat = Chat(Registry([*engines, EchoEngine(model=model("secret")), EchoEngine(model=model("open"))]))
+    more = {"temperature": 0.5} if because == "unable" else {}
+    body = {"model": "first", "messages": [{"role": "user", "content": "Hello"}], **more}
+
+    async def answers(client: Client) -> set[str]:
+        call = await chat.begin(body, {}, Account(client))
+        if stream:
+            return {chunk["model"] async for chunk in chat.stream(call)}
+        return {(await chat.complete(call))["model"]}
+
+    assert asyncio.run(answers(Client("k"))) == {"secret"}
+    assert asyncio.run(answers(Client("k", models=frozenset({"first", "open"})))) == {"open"}
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(answers(Client("k", models=frozenset({"first"}))))
+    assert caught.value.status == (503 if because == "away" else 400)
