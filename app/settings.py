@@ -51,7 +51,7 @@ class Settings(Table, frozen=True, kw_only=True):
     api_keys: Annotated[Names, "API keys, separated by commas.", SECRET] = ()
     api_keys_file: Annotated[
         Path | None,
-        "File of API keys, one per line; lines that begin with `#` are comments.",
+        "File of API keys, one per line; lines that begin with `#` are comments. It is read again when it changes.",
     ] = None
     allow_generated_key: Annotated[
         bool,
