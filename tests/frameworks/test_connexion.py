@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +242,8 @@ class Refused(Exception):
     pass
 
 
-def secured() -> Served:
+def secured(*, later: bool = False) -> Served:
+    """An application whose keys are known at once, or later."""
     schemes = {
         "key": {"type": "apiKey", "in": "header", "name": "x-key"},
         "token": {"type": "http", "scheme": "bearer"},
@@ -252,11 +253,20 @@ def secured() -> Served:
     def make(scheme: Any) -> Identify:
         name = {"apiKey": "x-key", "http": "authorization"}[scheme["type"]].encode()
 
-        def identify(scope: Scope) -> str | None:
-            shown: bytes | None = dict(scope["headers"]).get(name)
+        def known(shown: bytes) -> str:
             if shown == b"wrong":
                 raise Refused
-            return shown.decode() if shown else None
+            return shown.decode()
+
+        async def known_later(shown: bytes) -> str:
+            await asyncio.sleep(0)
+            return known(shown)
+
+        def identify(scope: Scope) -> str | Coroutine[Any, Any, str] | None:
+            shown: bytes | None = dict(scope["headers"]).get(name)
+            if not shown:
+                return None
+            return known_later(shown) if later else known(shown)
 
         return identify
 
@@ -271,14 +281,16 @@ def test_a_request_that_shows_nothing_for_any_scheme_is_a_401() -> None:
     assert caught.value.status == 401
 
 
+@pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("header", ["x-key", "authorization"])
-def test_a_request_is_let_in_by_any_scheme_that_knows_it(header: str) -> None:
-    assert operation_of(secured().ask("GET", "/items", {header: "somebody"})) == "listItems"
+def test_a_request_is_let_in_by_any_scheme_that_knows_it(header: str, later: bool) -> None:
+    assert operation_of(secured(later=later).ask("GET", "/items", {header: "somebody"})) == "listItems"
 
 
-def test_what_refuses_a_request_is_raised_as_it_is() -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_what_refuses_a_request_is_raised_as_it_is(later: bool) -> None:
     with pytest.raises(Refused):
-        secured().ask("GET", "/items", {"x-key": "wrong"})
+        secured(later=later).ask("GET", "/items", {"x-key": "wrong"})
 
 
 def test_no_operation_is_known_before_routing() -> None:
