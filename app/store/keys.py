@@ -167,7 +167,7 @@ async def rotate_key(database: Database, actor: str, name: str, *, grace: float 
     """
     _check_exists(name)
     if not 0 <= grace <= 366 * 86400:
-        raise BadRequest("Invalid 'grace': it is from 0 seconds to a year.", param="grace", code="out_of_bounds")
+        raise BadRequest("Invalid 'grace': it is from 0 seconds to a year.", param="grace", code="invalid_value")
     now, secret = int(time.time()), _new_secret()
     end = math.ceil(time.time() + grace) if grace else now
     async with database.writing() as connection:
@@ -201,13 +201,13 @@ def check_new_key(name: str, project: str, models: tuple[str, ...] | None, expir
         raise BadRequest(
             "Invalid 'name': eight hexadecimal digits are the short name of a key from the settings.",
             param="name",
-            code="invalid_name",
+            code="invalid_value",
         )
     check_name(project, "project")
     if models is not None:
         check_models(models)
     if expires_at is not None and not time.time() < expires_at < 1 << 40:
-        raise BadRequest("Invalid 'expires_at': it must be in the future.", param="expires_at", code="out_of_bounds")
+        raise BadRequest("Invalid 'expires_at': it must be in the future.", param="expires_at", code="invalid_value")
 
 
 def digest_of(secret: str) -> str:

@@ -104,12 +104,12 @@ def check_measures(measures: Mapping[str, int | None], param: str = "limits") ->
     """
     for name, value in measures.items():
         if name not in MEASURES:
-            raise BadRequest(f"Invalid '{param}': there are {', '.join(MEASURES)}.", param=param, code="unknown_limit")
+            raise BadRequest(f"Invalid '{param}': there are {', '.join(MEASURES)}.", param=param, code="invalid_value")
         if value is not None and not 0 <= value <= _HIGHEST:
             raise BadRequest(
                 f"Invalid '{param}.{name}': a limit is a whole number from 0 to {_HIGHEST}.",
                 param=f"{param}.{name}",
-                code="integer_out_of_bounds",
+                code="invalid_value",
             )
 
 
@@ -150,13 +150,15 @@ def _is(kind: str, subject: str) -> tuple[ColumnElement[bool], ColumnElement[boo
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise BadRequest(f"Invalid 'kind': there are {', '.join(KINDS)}.", param="kind", code="unknown_kind")
+        raise BadRequest(f"Invalid 'kind': there are {', '.join(KINDS)}.", param="kind", code="invalid_value")
 
 
 async def _check_subject(connection: AsyncConnection, kind: str, subject: str) -> None:
     if kind == "model":
         if not is_model(subject):
-            raise BadRequest("Invalid 'subject': it cannot be the id of a model.", param="subject", code="invalid_name")
+            raise BadRequest(
+                "Invalid 'subject': it cannot be the id of a model.", param="subject", code="invalid_value"
+            )
         return
     if kind == "key" and is_short_name(subject):
         return  # a key of the settings or of the file of keys, which the database does not know

@@ -40,7 +40,7 @@ def check_name(text: str, param: str = "name") -> None:
         raise BadRequest(
             f"Invalid '{param}': a name has 1 to {NAME} characters, which are letters, digits and ._@- of ASCII.",
             param=param,
-            code="invalid_name",
+            code="invalid_value",
         )
 
 
@@ -54,5 +54,5 @@ def check_models(models: tuple[str, ...], param: str = "models") -> None:
         raise BadRequest(
             f"Invalid '{param}': the id of a model has 1 to {MODEL} printable characters.",
             param=param,
-            code="invalid_name",
+            code="invalid_value",
         )

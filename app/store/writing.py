@@ -99,9 +99,9 @@ class Writer:
 
     async def close(self) -> None:
         """Write what is left, for some seconds at most."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=_PATIENCE)
-            self._task.cancel()
+        if (task := self._task) is not None:
+            await asyncio.wait({task}, timeout=_PATIENCE)
+            task.cancel()
         if lost := len(self._rows) + self._lost:
             log.error("the database could not be written to: %d records of usage are lost", lost)
         if self._checkpoint is not None:

@@ -43,6 +43,19 @@ def test_what_is_acknowledged_is_committed(address: Address) -> None:
     asyncio.run(work())
 
 
+def test_a_writer_is_closed_while_it_writes_and_loses_nothing(address: Address) -> None:
+    async def work() -> None:
+        database = Database(address)
+        writer = Writer(database)
+        written = writer.put(projects, row(1), kept=True)
+        await writer.close()
+        assert written.done()
+        assert await count(database) == 1
+        await database.close()
+
+    asyncio.run(work())
+
+
 def test_a_row_that_is_there_already_is_left_out(address: Address) -> None:
     async def work() -> None:
         database = Database(address)
