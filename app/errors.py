@@ -27,7 +27,8 @@
     ├─ UpstreamFailed          502     an upstream engine sent nothing that can be used
     ├─ EngineUnavailable       503     the engine is loading, down or died; carries Retry-After
     │  ├─ Overloaded                   this server has more requests for a model than its configured limit
-    │  └─ StoreUnavailable             the database cannot be used now
+    │  ├─ StoreUnavailable             the database cannot be used now
+    │  └─ LimitsUnavailable            what limits count cannot be read now
     └─ UpstreamTimeout         504     an upstream engine did not answer in time
 
 Only ``app.web`` turns an `ApiError` into an answer. Messages name the parameter, the rule and the accepted values;
@@ -317,6 +318,12 @@ class StoreUnavailable(EngineUnavailable):
     """503: the request needs the database, which cannot be used now."""
 
     default_code = "store_unavailable"
+
+
+class LimitsUnavailable(EngineUnavailable):
+    """503: a limit holds for the request, and what it counts cannot be read now."""
+
+    default_code = "limits_unavailable"
 
 
 class UpstreamTimeout(ApiError):
