@@ -35,6 +35,20 @@ class Access:
         """Where the clients of keys are found."""
         return self.configured if self.store is None else self.store.directory
 
+    async def open(self) -> None:
+        """Prepare before the first request."""
+        if self.store is not None:
+            await self.store.open()
+        if self.accounting is not None:
+            await self.accounting.limiter.start()
+
+    async def close(self) -> None:
+        """Write what is left and close everything, after the last request."""
+        if self.accounting is not None:
+            await self.accounting.limiter.close()
+        if self.store is not None:
+            await self.store.close()
+
 
 def access(settings: Settings) -> Access:
     """Return what a worker needs to know its clients.
@@ -45,6 +59,7 @@ def access(settings: Settings) -> Access:
     if not has_database(settings):
         return Access(ConfiguredKeys(settings))
     from .accounting import Accounting
+    from .limits.limiter import limiter_of
     from .store.maintenance import rolls_up
     from .store.store import Store
 
@@ -56,7 +71,8 @@ def access(settings: Settings) -> Access:
         others = True
     configured = ConfiguredKeys(settings, others=others)
     store = Store(address_of(settings), configured, settings.key_cache, [rolls_up(settings.usage_days)])
-    return Access(configured, store, Accounting(store.writer))
+    accounting = Accounting(store.writer, limiter_of(settings), store.directory.model_limits)
+    return Access(configured, store, accounting)
 
 
 def has_other_keys(settings: Settings) -> bool:

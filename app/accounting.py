@@ -1,15 +1,16 @@
-"""Accounts of requests where there is a database: usage is recorded."""
+"""Accounts of requests where there is a database: limits are reserved and settled, and usage is recorded."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from .accounts import Account, Client, Tally
 from .jsontypes import Json
+from .limits.limiter import RateLimiter, Reservation, Subject
+from .limits.limits import Limits
 from .store.tables import MODEL, NAME, usage
 from .store.writing import Writer
 
@@ -17,22 +18,36 @@ _ERROR = 400
 
 
 class Accounting:
-    """Opens the accounts of a worker's requests."""
+    """Opens the accounts of a worker's requests. ``model_limits`` returns the limits of a model by its id."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, limiter: RateLimiter, model_limits: Callable[[str], Limits | None]) -> None:
         self.writer = writer
+        self.limiter = limiter
+        self._model_limits = model_limits
 
     def open(self, client: Client | None, request_id: str, operation: str, log: Json) -> Account:
         """Open the account of a request. ``operation`` is the name of its operation; ``log`` gets what the log is to
         say about limits."""
         return RequestAccount(self, client, request_id, operation, log)
 
+    def subjects(self, client: Client | None, model: str) -> list[Subject]:
+        """Return what has limits that a request must keep to: its key, its project, its model."""
+        found = []
+        if client is not None:
+            if client.limits:
+                found.append(Subject("key", client.name, client.limits))
+            if client.project_limits:
+                found.append(Subject("project", client.project, client.project_limits))
+        if limits := self._model_limits(model):
+            found.append(Subject("model", model, limits))
+        return found
+
 
 class RequestAccount(Account):
     """The account of one request; see `Account`."""
 
     counts: ClassVar[bool] = True
-    __slots__ = ("_accounting", "_begun", "_log", "_operation", "_request_id", "_settled", "_time")
+    __slots__ = ("_accounting", "_begun", "_log", "_operation", "_request_id", "_reservation", "_settled", "_time")
 
     def __init__(
         self, accounting: Accounting, client: Client | None, request_id: str, operation: str, log: Json
@@ -41,23 +56,45 @@ class RequestAccount(Account):
         self._accounting = accounting
         self._request_id, self._operation, self._log = request_id, operation, log
         self._time, self._begun = int(time.time() * 1000), time.perf_counter()
+        self._reservation: Reservation | None = None
         self._settled = False
 
     @property
     def slow(self) -> bool:
         return self._accounting.writer.slow
 
-    def settle(self, status: int, error: str | None = None) -> asyncio.Future[None] | None:
+    async def reserve(self) -> None:
+        tally = self.tally
+        subjects = self._accounting.subjects(self.client, tally.model)
+        if not subjects:
+            return
+        self._reservation = await self._accounting.limiter.reserve(
+            subjects,
+            tokens=tally.prompt + tally.most,
+            money=tally.price(tally.prompt, tally.most, 0),
+            explicit=tally.explicit,
+        )
+        self.headers += self._reservation.headers
+        if self._reservation.exceeded is not None:
+            self._log["limit"] = self._reservation.exceeded
+
+    def settle(self, status: int, error: str | None = None) -> Awaitable[object] | None:
+        return self._settle(status, error, left=False)
+
+    def leave(self, status: int) -> None:
+        self._settle(status, "client_gone", left=True)
+
+    def _settle(self, status: int, error: str | None, *, left: bool) -> Awaitable[object] | None:
         if self._settled:
             return None
         self._settled = True
-        return self._accounting.writer.record(usage, self._row(status, error, left=False))
-
-    def leave(self, status: int) -> None:
-        if self._settled:
-            return
-        self._settled = True
-        self._accounting.writer.record(usage, self._row(status, "client_gone", left=True))
+        row = self._row(status, error, left=left)
+        recorded = self._accounting.writer.record(usage, row)
+        if self._reservation is None:
+            return recorded
+        tokens = row["prompt_tokens"] + row["completion_tokens"]
+        corrected = self._accounting.limiter.settle(self._reservation, tokens=tokens, money=row["cost"])
+        return None if left else _both(recorded, corrected)
 
     def _row(self, status: int, error: str | None, *, left: bool) -> Mapping[str, Any]:
         tally = self.tally
@@ -88,6 +125,11 @@ class RequestAccount(Account):
             "left": left,
             "estimated": estimated,
         }
+
+
+async def _both(first: Awaitable[object], second: Awaitable[object]) -> None:
+    await first
+    await second
 
 
 def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, int, bool]:

@@ -6,9 +6,8 @@ The layers of the path know only `Account`, which allows everything and records 
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -118,10 +117,10 @@ class Account:
         """Whether it takes long at the moment to commit a record."""
         return False
 
-    def settle(self, _status: int, _error: str | None = None) -> asyncio.Future[None] | None:
+    def settle(self, _status: int, _error: str | None = None) -> Awaitable[object] | None:
         """Record the request before its last byte is sent: ``status`` is that of its answer, ``error`` the code of its
-        failure. Only the first call counts. Return a future that is done when that is committed, None if there is
-        nothing to wait for."""
+        failure. Only the first call counts. Return an awaitable that is done when that is committed, None if there is
+        nothing to wait for; the record is committed though nobody waits."""
         return None
 
     def leave(self, _status: int) -> None:

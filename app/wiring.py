@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import flask
 from connexion import FlaskApp
@@ -55,9 +54,6 @@ from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.security import security_handlers
 from .web.view import SCOPE, OperationView
-
-if TYPE_CHECKING:
-    from .store.store import Store
 
 log = logging.getLogger("parley")
 
@@ -184,7 +180,7 @@ def wire(
         lifespan=partial(
             _lifespan,
             built if chats and opens else None,
-            keys.store if opens else None,
+            keys if opens else None,
             not settings.reload,
             settings.model_probe,
         ),
@@ -244,26 +240,26 @@ def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
 
 @contextlib.asynccontextmanager
 async def _lifespan(
-    built: Built | None, store: Store | None, freezes: bool, probe: float, _app: object
+    built: Built | None, keys: Access | None, freezes: bool, probe: float, _app: object
 ) -> AsyncIterator[None]:
     """Start the engine and the database before a worker's first request, and close them after the last."""
     if freezes:
         # All objects that exist now stay: a full garbage collection need not scan a large document each time.
         gc.freeze()
-    async with _opened(store), _started(built, probe):
+    async with _opened(keys), _started(built, probe):
         yield
 
 
 @contextlib.asynccontextmanager
-async def _opened(store: Store | None) -> AsyncIterator[None]:
-    if store is None:
+async def _opened(keys: Access | None) -> AsyncIterator[None]:
+    if keys is None:
         yield
         return
     try:
-        await store.open()
+        await keys.open()
         yield
     finally:
-        await store.close()
+        await keys.close()
 
 
 @contextlib.asynccontextmanager

@@ -47,7 +47,7 @@ def test_a_writer_is_closed_while_it_writes_and_loses_nothing(address: Address) 
     async def work() -> None:
         database = Database(address)
         writer = Writer(database)
-        written = writer.put(projects, row(1), kept=True)
+        written = writer.record(projects, row(1))
         await writer.close()
         assert written.done()
         assert await count(database) == 1
