@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from ..errors import ConfigurationError
 
@@ -23,9 +23,10 @@ class Limits:
     money_per_month: int | None = None
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in asdict(self).values())
+        return self != _NONE
 
 
+_NONE = Limits()
 MEASURES = tuple(each.name for each in fields(Limits))
 BILLION = 1_000_000_000
 
