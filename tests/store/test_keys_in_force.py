@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from app.store.address import address_of
 from app.store.migrating import upgrade
 from tests.live import ROOT, Answer, Server, serve
 from tests.patience import wait_until
+
+from .servers import PostgreSQL
 
 pytestmark = [pytest.mark.live, pytest.mark.long]
 
@@ -80,6 +83,32 @@ def test_a_rotated_key_has_two_secrets_for_the_time_of_grace(server: Server, env
     last = parley(env, "keys", "rotate", "anna")
     wait_until(lambda: statuses(server, old) | statuses(server, new) == {401})
     assert statuses(server, last) == {200}
+
+
+def test_while_the_database_is_away_the_keys_of_the_settings_and_those_used_lately_go_on(
+    postgresql_server: PostgreSQL, tmp_path: Path
+) -> None:
+    url = postgresql_server.database()
+    upgrade(address_of(Settings(database=url)))
+    env = {"PARLEY_DATABASE": url, "PARLEY_KEY_CACHE": "1", "PARLEY_STATE_DIR": str(tmp_path)}
+    with serve("echo", env, ["--workers", "1"]) as server:
+        key = parley(env, "keys", "create", "anna")
+        assert ask(server, key).status == 200
+        stopped = (postgresql_server.pid, *postgresql_server.backends())
+        for pid in stopped:
+            postgresql_server.signal(pid, signal.SIGSTOP)
+        try:
+            assert [ask(server, key).status for _ in range(5)] == [200] * 5
+            assert ask(server, server.key).status == 200
+            unknown = ask(server, "sk-parley-unknown")
+            assert unknown.status == 503
+            assert unknown.json()["error"]["code"] == "store_unavailable"
+            assert unknown.headers["retry-after"]
+        finally:
+            for pid in stopped:
+                postgresql_server.signal(pid, signal.SIGCONT)
+        wait_until(lambda: ask(server, "sk-parley-unknown").status == 401)
+        assert ask(server, key).status == 200
 
 
 def test_a_key_expires(server: Server, env: dict[str, str]) -> None:
