@@ -306,7 +306,9 @@ class _Transaction:
 def _open(path: Path) -> sqlite3.Connection:
     """Open the file, and create it if it is not there; this may wait for other processes and for the disk."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # An existing file is not opened: closing it would end the locks of this process's connections.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
