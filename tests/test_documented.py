@@ -141,7 +141,7 @@ def headers(folders: Iterable[str]) -> set[str]:
 
 
 def test_the_tables_of_headers_and_of_extensions_have_just_those_of_the_code() -> None:
-    assert in_table("Headers of answers") == headers(("web", "chat", "handlers", "responses"))
+    assert in_table("Headers of answers") == headers(("web", "chat", "handlers", "responses", "limits"))
     assert in_table("Extensions of documents") == headers(("contract",))
 
 

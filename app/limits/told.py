@@ -14,6 +14,9 @@ from .limits import BILLION, MEASURES
 _PLACE_PAUSE = 1.0
 _OWNERS = {"key": "this API key", "project": "the project of this API key", "model": "this model"}
 
+_REQUESTS_HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
+_TOKENS_HEADERS = ("x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
+
 # The kind of a subject, what the request takes from its limit, and what stood against it before.
 Line = tuple[str, Claim, Count]
 
@@ -35,27 +38,22 @@ def duration(seconds: float) -> str:
 def headers_of(lines: Sequence[Line], now: float, counted: bool) -> list[tuple[str, str]]:
     """Return OpenAI's headers on requests and on tokens, each of the limit of which the least is left. ``counted``: the
     request itself counts."""
-    found: dict[str, tuple[int, int, float]] = {}
-    for _, claim, count in lines:
-        measure, limit, amount = claim
-        if measure in (REQUESTS, TOKENS):
-            newest = now if counted else count.newest
-            reset = float(int(newest) + WINDOW) if count.used or counted else now
-        elif measure == DAY:
-            reset = float(end_of_day(now))
-        else:
+    tightest: dict[bool, tuple[int, int, float]] = {}
+    for _, (measure, limit, amount), (used, _, newest) in lines:
+        if measure > DAY:
             continue
-        unit = "requests" if measure == REQUESTS else "tokens"
-        left = max(limit - count.used - (amount if counted else 0), 0)
-        if unit not in found or left < found[unit][1]:
-            found[unit] = limit, left, reset
+        if measure == DAY:
+            reset = end_of_day(now) - now
+        else:
+            reset = (int(now) if counted else newest) + WINDOW - now if used or counted else 0.0
+        left = max(limit - used - amount if counted else limit - used, 0)
+        tokens = measure != REQUESTS
+        if tokens not in tightest or left < tightest[tokens][1]:
+            tightest[tokens] = limit, left, reset
     headers = []
-    for unit, (limit, left, reset) in found.items():
-        headers += [
-            (f"x-ratelimit-limit-{unit}", str(limit)),
-            (f"x-ratelimit-remaining-{unit}", str(left)),
-            (f"x-ratelimit-reset-{unit}", duration(reset - now)),
-        ]
+    for tokens, (limit, left, reset) in tightest.items():
+        names = _TOKENS_HEADERS if tokens else _REQUESTS_HEADERS
+        headers += zip(names, (str(limit), str(left), duration(reset)), strict=True)
     return headers
 
 
