@@ -1,4 +1,4 @@
-"""``python -m bench [PART ...]``: measures, then prints the table."""
+"""``python -m bench [PART ...]``: measures, then prints the table, and writes it into the documentation."""
 
 from __future__ import annotations
 
@@ -7,49 +7,99 @@ import os
 import signal
 import sys
 import time
+import traceback
+from types import ModuleType
 from typing import Any
 
-from .parts import drops, messages, model, profile, relay, relay_start, relay_streams, requests, start, streams
+from . import page
+from .parts import (
+    agent,
+    chunks,
+    drops,
+    failover,
+    flood,
+    latency,
+    layers,
+    many,
+    messages,
+    model,
+    profile,
+    relay,
+    soak,
+    stalls,
+    start,
+    streams,
+    workers,
+)
 from .table import Table
 
-PARTS = {
-    "requests": requests,
+# A part is a module with ``run(table)`` and ``TARGETS``, in the order in which they are told.
+PARTS: dict[str, ModuleType] = {
+    "relay": relay,
+    "chunks": chunks,
+    "latency": latency,
+    "many": many,
+    "workers": workers,
+    "start": start,
+    "layers": layers,
+    "stalls": stalls,
+    "agent": agent,
+    "failover": failover,
+    "flood": flood,
     "messages": messages,
     "streams": streams,
     "drops": drops,
-    "start": start,
     "model": model,
-    "relay": relay,
-    "relay_streams": relay_streams,
-    "relay_start": relay_start,
+    "soak": soak,
     "profile": profile,
 }
-# What runs without a name: all that has a target.
-DEFAULT = tuple(name for name in PARTS if name != "profile")
+# What runs when it is named alone.
+APART = ("soak", "profile")
+DEFAULT = tuple(name for name in PARTS if name not in APART)
 
 
 def main(arguments: list[str]) -> int:
-    """Run some parts. A missed target is told in the table; the exit status is 0 all the same: machines differ."""
+    """Run some parts. A missed target is told in the table, and is no failure: machines differ.
+
+    The exit status is 1 if a part could not be measured; the others are measured all the same.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}; without any: all with a target"
+        "parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}; without any: all but {', '.join(APART)}"
     )
-    parser.add_argument("--profile", action="store_true", help="show the hottest functions too")
+    parser.add_argument("--write", action="store_true", help="write what was measured into docs/performance.md")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="how long the soak takes")
     options = parser.parse_args(arguments)
-    names = list(options.parts or DEFAULT) + (["profile"] if options.profile else [])
+    names = list(dict.fromkeys(options.parts or DEFAULT))
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
     # So that a bench that is told to stop ends its servers first.
     signal.signal(signal.SIGTERM, _interrupt)
-    table = Table()
+    soak.MINUTES = options.minutes
+    table, failed = Table(), []
     begin = time.perf_counter()
-    for name in dict.fromkeys(names):
+    for name in names:
         print(f"{name} ...", flush=True)
-        PARTS[name].run(table)
+        since = time.perf_counter()
+        measured = Table()
+        try:
+            PARTS[name].run(measured)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        finally:
+            print(f"  {name}: {time.perf_counter() - since:.0f} s", flush=True)
+        table.add_all(measured)
+        if options.write:
+            # At once, so that what was measured is kept whatever becomes of the rest.
+            page.write(measured, list(PARTS))
     load = "/".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{table}\n\n{time.perf_counter() - begin:.0f} s on {os.cpu_count()} cores, load {load}")
-    return 0
+    if failed:
+        print(f"not measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _interrupt(*_: Any) -> None:

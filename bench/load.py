@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,24 +65,27 @@ class StreamResult:
 
     status: int
     events: int
+    chunks: int
     done: bool
     first: float
     total: float
 
 
 async def stream(client: aiohttp.ClientSession, server: Server, body: bytes) -> StreamResult:
-    """Read a stream to its end. ``events`` counts those with data, ``[DONE]`` among them."""
+    """Read a stream to its end. ``events`` counts those with data, ``[DONE]`` among them, and ``chunks`` those whose
+    text ends with "word", as the bench's have it."""
     begin = time.perf_counter()
-    events, first, rest, end = 0, 0.0, b"", b""
+    events, chunks, first, rest, end = 0, 0, 0.0, b"", b""
     async with client.post(server.url, data=body) as response:
         async for piece in response.content.iter_any():
             first = first or time.perf_counter() - begin
             # A piece may end in the middle of an event.
             complete, separator, rest = (rest + piece).rpartition(b"\n\n")
             events += complete.count(b"data: ")
+            chunks += complete.count(b'word"')
             end = complete if separator else end
     done = end.endswith(b"data: [DONE]") and not rest
-    return StreamResult(response.status, events, done, first, time.perf_counter() - begin)
+    return StreamResult(response.status, events, chunks, done, first, time.perf_counter() - begin)
 
 
 async def drop(client: aiohttp.ClientSession, server: Server, body: bytes) -> None:
@@ -88,3 +93,33 @@ async def drop(client: aiohttp.ClientSession, server: Server, body: bytes) -> No
     response = await client.post(server.url, data=body)
     await response.content.readany()
     response.close()
+
+
+async def arrivals(client: aiohttp.ClientSession, server: Server, body: bytes) -> list[float]:
+    """Read a stream to its end, and tell when its pieces arrived, by the clock of `time.perf_counter`.
+
+    Raises:
+        RuntimeError: it does not end as it should.
+    """
+    times, last = [], b""
+    async with client.post(server.url, data=body) as response:
+        async for piece in response.content.iter_any():
+            times.append(time.perf_counter())
+            last = (last + piece)[-32:]
+    if response.status != 200 or not last.rstrip().endswith(b"data: [DONE]"):
+        raise RuntimeError(f"{server.name} ended a stream with {response.status} and {last!r}")
+    return times
+
+
+async def ask(client: aiohttp.ClientSession, server: Server, body: bytes) -> tuple[int, float]:
+    """Ask once: the status of the answer, and the seconds until it was there as a whole."""
+    begin = time.perf_counter()
+    async with client.post(server.url, data=body) as response:
+        await response.read()
+    return response.status, time.perf_counter() - begin
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The smallest value that so great a ``part`` of all, from 0 to 1, does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(part * len(ordered)) - 1))]

@@ -52,6 +52,11 @@ def rss_mb(pid: int) -> float:
     return int(_stat(pid)[21]) * _PAGE / 1e6
 
 
+def tree_rss_mb(pid: int) -> float:
+    """Resident memory of a process tree in megabytes (10^6 bytes); what processes share is counted for each."""
+    return sum(rss_mb(member) for member in tree(pid))
+
+
 def pss_mb(pid: int) -> float:
     """Memory of a process tree in megabytes (10^6 bytes); what several processes share is theirs in equal parts."""
     kilobytes = 0

@@ -1,17 +1,17 @@
 """The yardstick of relaying: Starlette and aiohttp hand bytes on, look at none of them and check no key.
 
-``gunicorn bench.relay:app`` with the base URL of the upstream in ``BENCH_UPSTREAM``. Below ``/json`` the request is
-read and written anew, which is the least that a relay has to do that gives a model another name.
+``uvicorn bench.relay:app`` with the base URL of the upstream in ``BENCH_UPSTREAM``. Below ``/json`` the request is read
+and written anew, which is the least that a relay has to do that gives a model another name.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import AsyncIterator
 
 import aiohttp
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -32,7 +32,7 @@ async def create_chat_completion(request: Request) -> Response:
 
 
 async def create_chat_completion_anew(request: Request) -> Response:
-    return await _relay(request, json.dumps(await request.json()).encode())
+    return await _relay(request, orjson.dumps(orjson.loads(await request.body())))
 
 
 async def _relay(request: Request, body: bytes) -> Response:

@@ -1,7 +1,8 @@
 """An upstream that answers at once, in a process of its own: ``python -m bench.upstream PORT``.
 
 It lists models by which its streams are paced: ``every-5`` sends a chunk every 5 ms, ``every-0`` all at once. A stream
-has ``max_tokens`` chunks of text. ``GET /open`` tells how many streams have a client at this moment.
+has ``max_tokens`` chunks of text. A streamed request with tools gets a call of the first one, until its messages
+hold the results of `TOOL_CALLS`. ``GET /open`` tells how many streams have a client at this moment.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from aiohttp import web
 
 from .answer import ANSWER
 
-PACES = (0, 5, 500)  # milliseconds
+PACES = (0, 5, 100, 250, 500)  # milliseconds
 MODELS = tuple(f"every-{pace}" for pace in PACES)
 # What a stream has besides the chunks of text: role, end, usage and [DONE].
 FRAME = 4
+
+# Calls that an agent is asked for before it gets an answer.
+TOOL_CALLS = 20
 
 _CREATED = 1_763_596_800
 _CHUNKS = 16
@@ -38,7 +42,7 @@ def _event(model: str, choices: list[object], **more: object) -> bytes:
     return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _choice(reason: str | None = None, **delta: str) -> dict[str, object]:
+def _choice(reason: str | None = None, **delta: object) -> dict[str, object]:
     return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
@@ -60,18 +64,32 @@ async def _pieces(model: str, count: int, usage: bool) -> AsyncIterator[bytes]:
     yield end + b"data: [DONE]\n\n"
 
 
+async def _call(model: str, tool: str, number: int) -> AsyncIterator[bytes]:
+    """The pieces of a stream that calls a tool."""
+    yield _event(model, [_choice(role="assistant", content=None)])
+    head = {"index": 0, "id": f"call_{number}", "type": "function", "function": {"name": tool, "arguments": ""}}
+    yield _event(model, [_choice(tool_calls=[head])])
+    for piece in ('{"pa', 'th": "', "tests", "/test_a", '.py", ', '"line"', ": 12", "}"):
+        yield _event(model, [_choice(tool_calls=[{"index": 0, "function": {"arguments": piece}}])])
+    yield _event(model, [_choice("tool_calls")]) + b"data: [DONE]\n\n"
+
+
 async def _chat(request: web.Request) -> web.StreamResponse:
     asked = await request.json()
     if not asked.get("stream"):
         return web.Response(text=ANSWER, content_type="application/json")
     usage = bool((asked.get("stream_options") or {}).get("include_usage"))
     count = asked.get("max_tokens") or asked.get("max_completion_tokens") or _CHUNKS
+    pieces = _pieces(asked["model"], count, usage)
+    results = sum(message["role"] == "tool" for message in asked["messages"]) if asked.get("tools") else TOOL_CALLS
+    if results < TOOL_CALLS:
+        pieces = _call(asked["model"], asked["tools"][0]["function"]["name"], results)
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     streams = request.app[_OPEN]
     streams.append(request)
     try:
         await response.prepare(request)
-        async for piece in _pieces(asked["model"], count, usage):
+        async for piece in pieces:
             await response.write(piece)
     finally:
         streams.remove(request)

@@ -1,10 +1,8 @@
-"""How the cost of a request grows with the conversation: it must stay in proportion to its length."""
+"""How the cost of a request grows with the conversation: in proportion to its length, and no faster."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import time
 from statistics import median
 from typing import Any
@@ -13,68 +11,39 @@ from app.contract.document import Document
 from app.contract.operations import operations
 from app.contract.schemas import Schemas
 
-from .. import load, server
-from ..process import cpu_seconds
+from .. import load, server, servers
+from ..compare import PerRequest, side_by_side
 from ..table import Table
+from ..target import Target
 
-# Messages, and how many requests are measured with so many; stock Connexion takes half a second for the longest.
-SIZES = ((1, 1_000), (30, 800), (300, 250), (1_000, 100))
-STOCK_SIZES = ((1, 200), (30, 40), (300, 6), (1_000, 3))
+SIZES = (1, 300, 1_000)
 ROUNDS = 3
-TARGET_GROWTH = 1.5
-TARGET_MS = 2.0
+
+GROWTH = "a message's CPU in a conversation of 1,000, of one in a conversation of 300"
+VALIDATION = "validating 1,000 messages and 16 tools"
+
+TARGETS = {GROWTH: Target(1.5), VALIDATION: Target(2.0, "ms")}
 
 
 def run(table: Table) -> None:
-    """CPU time per request at 1, 30, 300 and 1,000 messages, and the validator by itself."""
-    with contextlib.ExitStack() as stack:
-        parley, stock = (stack.enter_context(start()) for start in (server.parley, server.stock))
-        asyncio.run(_measure(table, parley, stock))
-    spent = median(_validation_ms() for _ in range(5))
-    table.add(
-        "messages",
-        "validating 1,000 messages and 16 tools",
-        f"{spent:6.2f} ms",
-        target=f"under {TARGET_MS:g} ms",
-        met=spent < TARGET_MS,
-    )
-
-
-async def _measure(table: Table, parley: server.Server, stock: server.Server) -> None:
-    async with load.session() as client:
-        costs: dict[int, float] = {}
-        for (count, ours), (_, theirs) in zip(SIZES, STOCK_SIZES, strict=True):
-            costs[count] = cost = await _cost(client, parley, count, ours)
-            table.add("messages", f"CPU per request, {count:,} messages, parley", f"{cost:6.2f} ms")
-            other = await _cost(client, stock, count, theirs)
-            table.add(
-                "messages", f"CPU per request, {count:,} messages, stock", f"{other:6.1f} ms  {other / cost:4.0f} x"
-            )
-    # Beyond what a request costs anyway, a message costs the same in a long conversation as in a shorter one.
+    """CPU time per request at 1, 300 and 1,000 messages, and the validator by itself."""
+    with servers.parley() as found:
+        costs = asyncio.run(_measure(found))
+    # Beyond what a request costs anyway.
     growth = ((costs[1_000] - costs[1]) / 999) / ((costs[300] - costs[1]) / 299)
-    table.add(
-        "messages",
-        "a message's cost, 1,000 messages / 300",
-        f"{growth:6.2f} x",
-        target=f"at most {TARGET_GROWTH:g} x",
-        met=growth <= TARGET_GROWTH,
-    )
+    table.hold("messages", GROWTH, growth, TARGETS[GROWTH])
+    table.hold("messages", VALIDATION, median(_validation_ms() for _ in range(5)), TARGETS[VALIDATION])
 
 
-async def _cost(client: Any, found: server.Server, messages: int, count: int) -> float:
-    body = json.dumps(_conversation(found, messages)).encode()
-    await load.requests(client, found, body, min(count, 50), 4)
-    spent = []
-    for _ in range(ROUNDS if count >= 40 else 1):
-        before = cpu_seconds(found.pid)
-        await load.requests(client, found, body, count, 4)
-        spent.append((cpu_seconds(found.pid) - before) / count * 1e3)
-    return median(spent)
-
-
-def _conversation(found: server.Server, messages: int) -> dict[str, Any]:
+async def _measure(found: server.Server) -> dict[int, float]:
     sentence = "What would you say to a walk along the river this evening, if it does not rain?"
-    return load.chat(found, *[f"{number}. {sentence}" for number in range(messages)])
+    async with load.session() as client:
+        costs = {}
+        for count in SIZES:
+            contents = [f"{number}. {sentence}" for number in range(count)]
+            measured = await side_by_side([found], PerRequest(client, contents, 4), ROUNDS)
+            costs[count] = measured.of(found.name)
+    return costs
 
 
 def _validation_ms() -> float:

@@ -1,153 +1,92 @@
-"""What relaying costs: Parley in front of an upstream that answers at once, against the bare relay before the same one.
+"""What a request costs: Parley before an upstream that answers at once, and alone, against others, all in one run.
 
-The bare relay looks at nothing. Of a long request it is the one that reads and writes the JSON that counts, for a relay
-that knows models by other names has to.
+The yardstick is the bare relay, which looks at nothing. Of a long request it is the one that reads and writes the JSON
+that counts, for a relay that knows models by other names has to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import median
 
-from .. import load, server
-from ..process import cpu_seconds
+from .. import load, servers
+from ..compare import CONCURRENCY, Costs, PerRequest, side_by_side
+from ..server import Server
 from ..table import Table
+from ..target import Target
 
 ROUNDS = 5
-REQUESTS = 1_500
-LITELLM_REQUESTS = 150
-CONCURRENCY = 8
-LONG = 1_000  # messages
-LONG_REQUESTS = 100
-STREAMS = 8
-PACED_CHUNKS = 400
-BURST_CHUNKS = 3_000
-FIRSTS = 100
+FEWER_ROUNDS = 3
+LENGTHS = (30, 300, 1_000)  # messages
+ANEW = "relay that reads JSON"
 
-TARGET_REQUEST = 2.5
-TARGET_LONG = 2.0
-TARGET_CHUNK = 1.6
-TARGET_FIRST_MS = 2.0
-TARGET_LITELLM = 15.0
+SMALL = f"small relayed request, {CONCURRENCY} at once, of the relay's CPU"
+ECHO = f"echo request, {CONCURRENCY} at once, of the relay's CPU"
+LONG = {count: f"relayed request of {count:,} messages, of the CPU of a relay that reads JSON" for count in LENGTHS}
+STOCK = "echo request, of stock Connexion's CPU"
 
-Cost = Callable[[server.Server], Awaitable[float]]
-
-
-def run(table: Table) -> None:
-    """CPU time per request and per chunk, and how much later the first event is."""
-    with contextlib.ExitStack() as stack:
-        upstream = stack.enter_context(server.upstream())
-        ours, bare = (stack.enter_context(start(upstream)) for start in (server.relaying, server.relay))
-        asyncio.run(_measure(table, ours, bare))
-        if shutil.which("litellm"):
-            asyncio.run(_against_litellm(table, ours, stack.enter_context(server.litellm(upstream))))
-
-
-async def _measure(table: Table, ours: server.Server, bare: server.Server) -> None:
-    async with load.session() as client:
-
-        async def small(found: server.Server) -> float:
-            return await _per_request(client, found, ("Hello there!",), REQUESTS)
-
-        async def long(found: server.Server) -> float:
-            return await _per_request(client, found, (_MESSAGE,) * LONG, LONG_REQUESTS)
-
-        async def paced(found: server.Server) -> float:
-            return await _per_chunk(client, found, "every-5", PACED_CHUNKS)
-
-        async def burst(found: server.Server) -> float:
-            return await _per_chunk(client, found, "every-0", BURST_CHUNKS)
-
-        await _compare(table, "CPU per small request", small, ours, bare, TARGET_REQUEST)
-        await _compare(
-            table, f"CPU per request, {LONG:,} messages", long, ours, replace(bare, base="/json"), TARGET_LONG
-        )
-        await _compare(table, f"CPU per request, {LONG:,} messages, JSON unread", long, ours, bare)
-        await _compare(table, "CPU per chunk, one every 5 ms", paced, ours, bare, TARGET_CHUNK)
-        await _compare(table, "CPU per chunk, in bursts", burst, ours, bare)
-        await _first_events(table, client, ours, bare)
-
+TARGETS = {
+    SMALL: Target(1.8, then=1.5),
+    ECHO: Target(1.3, then=1.0),
+    LONG[30]: Target(1.7),
+    LONG[300]: Target(1.4),
+    LONG[1_000]: Target(1.3),
+    STOCK: Target(0.4),
+}
 
 # As long as what people and models write in turn.
 _MESSAGE = "A message of a conversation that has been going on for a while, with some hundred characters to it. " * 2
 
 
-async def _compare(
-    table: Table, what: str, cost: Cost, ours: server.Server, bare: server.Server, target: float | None = None
-) -> None:
-    """A line for the ratio: the median of those of each round by itself, since the machine's speed moves."""
-    rounds = [(await cost(ours), await cost(bare)) for _ in range(ROUNDS + 1)][1:]  # the first one warms up
-    ratio = median(our / their for our, their in rounds)
-    mine, yardstick = (median(values) * 1e6 for values in zip(*rounds, strict=True))
-    table.add(
-        "relay",
-        f"{what}, parley / bare relay",
-        f"{ratio:5.2f} x   ({mine:,.0f} / {yardstick:,.0f} us)",
-        target="" if target is None else f"at most {target:g} x",
-        met=None if target is None else ratio <= target,
-    )
+def run(table: Table) -> None:
+    """CPU time per request, side by side."""
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(servers.upstream())
+        fronts: list[servers.Front] = [
+            servers.relay,
+            servers.relay_under_gunicorn,
+            servers.relaying,
+            servers.fastapi,
+            servers.stock,
+        ]
+        if servers.has_litellm():
+            fronts.append(servers.litellm)
+        found = [stack.enter_context(start(upstream)) for start in fronts]
+        found.insert(3, stack.enter_context(servers.parley()))
+        found.insert(4, stack.enter_context(servers.bare()))
+        asyncio.run(_measure(table, found))
 
 
-async def _per_request(client: load.Client, found: server.Server, contents: tuple[str, ...], count: int) -> float:
-    """CPU seconds of one relayed request."""
-    body = json.dumps(load.chat(found, *contents)).encode()
-    before = cpu_seconds(found.pid)
-    await load.requests(client, found, body, count, CONCURRENCY)
-    return (cpu_seconds(found.pid) - before) / count
-
-
-async def _per_chunk(client: load.Client, found: server.Server, model: str, chunks: int) -> float:
-    """CPU seconds of one chunk beyond those of the request."""
-
-    async def streams(count: int) -> float:
-        body = json.dumps(load.chat(found, "Hi", model=model, stream=True, max_tokens=count)).encode()
-        before = cpu_seconds(found.pid)
-        results = await asyncio.gather(*[load.stream(client, found, body) for _ in range(STREAMS)])
-        events = count + load.FRAME
-        if not all(result.status == 200 and result.done and result.events == events for result in results):
-            raise RuntimeError(f"{found.name} did not relay {events} events but {[r.events for r in results]}")
-        return cpu_seconds(found.pid) - before
-
-    return (await streams(chunks) - await streams(1)) / STREAMS / (chunks - 1)
-
-
-async def _first_events(table: Table, client: load.Client, ours: server.Server, bare: server.Server) -> None:
-    firsts: dict[str, list[float]] = {ours.name: [], bare.name: []}
-    for number in range(FIRSTS + 10):
-        for found in (ours, bare):
-            body = json.dumps(load.chat(found, "Hi", model="every-5", stream=True, max_tokens=1)).encode()
-            result = await load.stream(client, found, body)
-            if number >= 10:
-                firsts[found.name].append(result.first * 1e3)
-    mine, yardstick = median(firsts[ours.name]), median(firsts[bare.name])
-    table.add(
-        "relay",
-        "first event, later than the bare relay's",
-        f"{mine - yardstick:5.2f} ms  ({mine:.2f} / {yardstick:.2f} ms)",
-        target=f"at most {TARGET_FIRST_MS:g} ms",
-        met=mine - yardstick <= TARGET_FIRST_MS,
-    )
-
-
-async def _against_litellm(table: Table, ours: server.Server, litellm: server.Server) -> None:
+async def _measure(table: Table, found: Sequence[Server]) -> None:
+    named = {server.name: server for server in found}
+    lengths: dict[str, Costs] = {}
     async with load.session() as client:
-        rounds = [
-            (
-                await _per_request(client, ours, ("Hello there!",), REQUESTS),
-                await _per_request(client, litellm, ("Hello there!",), LITELLM_REQUESTS),
-            )
-            for _ in range(4)
-        ][1:]
-    ratio = median(their / our for our, their in rounds)
-    table.add(
-        "relay",
-        "requests per CPU second, parley / litellm",
-        f"{ratio:5.1f} x",
-        target=f"at least {TARGET_LITELLM:g} x",
-        met=ratio >= TARGET_LITELLM,
-    )
+        for concurrency in (1, CONCURRENCY):
+            cost = PerRequest(client, ("Hello there!",), concurrency)
+            rounds = ROUNDS if concurrency == CONCURRENCY else FEWER_ROUNDS
+            lengths[f"small request, {concurrency} at once"] = await side_by_side(found, cost, rounds)
+        relaying = [server for server in found if server.name not in ("parley, echo", "bare")]
+        anew = replace(named["relay"], name=ANEW, base="/json")
+        for count in LENGTHS:
+            cost = PerRequest(client, (_MESSAGE,) * count, 4)
+            lengths[f"{count:,} messages"] = await side_by_side([*relaying, anew], cost, FEWER_ROUNDS)
+    _tell(table, lengths, [*named, ANEW])
+
+
+def _tell(table: Table, lengths: Mapping[str, Costs], names: Sequence[str]) -> None:
+    small = lengths[f"small request, {CONCURRENCY} at once"]
+    ratios = {
+        SMALL: small.ratio("parley", "relay"),
+        ECHO: small.ratio("parley, echo", "relay"),
+        **{LONG[count]: lengths[f"{count:,} messages"].ratio("parley", ANEW) for count in LENGTHS},
+        STOCK: small.ratio("parley, echo", "stock"),
+    }
+    for measure, ratio in ratios.items():
+        table.hold("relay", measure, ratio, TARGETS[measure])
+    rows = [
+        [name, *(f"{costs.of(name) * 1e6:,.0f}" if name in costs.rounds else "" for costs in lengths.values())]
+        for name in names
+    ]
+    table.grid("cpu", ["CPU in µs per", *lengths], rows)

@@ -1,0 +1,135 @@
+"""Where the CPU time of a request goes, layer by layer, for one that the echo engine answers and one that is relayed.
+
+The application is called in this process, without HTTP, as it is and with its layers' boundaries timed
+(`bench.probe`); what a server takes for the same request beyond that is HTTP's. Of a relayed request, what is outside
+all layers is the event loop's and aiohttp's, which read and write the upstream's connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from app import create_app
+from app.settings import Settings
+
+from .. import drawing, inside, load, probe, server, servers
+from ..compare import CONCURRENCY, PerRequest
+from ..probe import Boundary
+from ..server import Server
+from ..table import Table
+from ..target import Target
+
+ROUNDS = 9
+CALLS = 500
+
+TOGETHER = "layers of an echo request together, of its CPU when they are not timed"
+
+TARGETS = {TOGETHER: Target(1.1)}
+
+HTTP, CLIENT = "HTTP", "upstream client"
+
+# In the order in which a request meets them. What stands in no line is its caller's.
+LAYERS: Mapping[str, tuple[Boundary, ...]] = {
+    "front": (
+        ("app.web.front", "FrontMiddleware.__call__"),
+        ("app.web.envelope", "EnvelopeMiddleware.__call__"),
+    ),
+    "log": (("app.web.front", "log.info"),),
+    "routing": (("app.frameworks.connexion", "ExactRoutingMiddleware.__call__"),),
+    "security": (("app.frameworks.connexion", "SecurityMiddleware.__call__"),),
+    "parsing": (
+        ("app.web.bodies", "BodyReader.read"),
+        ("app.web.checking", "scan"),
+        ("app.web.checking", "parse_json"),
+    ),
+    "checking": (
+        ("app.web.checking", "CheckMiddleware.__call__"),
+        ("app.web.view", "OperationView._check"),
+    ),
+    "bridge to Flask": (
+        ("app.frameworks.connexion", "LifespanMiddleware.__call__"),
+        ("app.frameworks.connexion", "ContextMiddleware.__call__"),
+        ("app.web.bridge", "Bridge.__call__"),
+    ),
+    "handler and domain": (("app.web.view", "OperationView.call"),),
+    "engine": (
+        ("app.engines.echo", "EchoEngine.prepare"),
+        ("app.engines.echo", "EchoPlan.complete"),
+        ("app.engines.upstream", "UpstreamEngine.prepare"),
+        ("app.engines.relaying", "UpstreamPlan.complete"),
+    ),
+    CLIENT: (("app.engines.transport.replicas", "Replicas.post"),),
+    "writing": (
+        ("app.web.sending", "Sender.finish"),
+        ("app.web.view", "ReplyEncoder.encode"),
+        ("app.web.sending", "send_answer"),
+    ),
+}
+
+WHAT = {
+    HTTP: "gunicorn's worker and asyncio: sockets, the parser of HTTP, a task for each request",
+    "front": "the request's id, the facts for the log, and the shape of errors",
+    "log": "the request's line, by Python's logging",
+    "routing": "the operation of the path and method",
+    "security": "Connexion's security: the key, compared in constant time",
+    "parsing": "the body: read within limits, its values counted, its JSON parsed strictly",
+    "checking": "the request and the answer against the document",
+    "bridge to Flask": "Connexion's context, and the way to the handler: without Flask if nothing could tell",
+    "handler and domain": "the model, the policy for parameters, the conversation, the limiter, the completion's form",
+    "engine": "the request in the upstream's dialect and its answer read, or the echo made",
+    CLIENT: "aiohttp and the transport: connection, retries, breaker, time limits",
+    "writing": "the answer as JSON, its headers, and the watch for a client that leaves",
+}
+
+
+def run(table: Table) -> None:
+    """Both requests, each in a table and a drawing."""
+    with inside.logging_to(server.SCRATCH / "layers.log"), servers.upstream() as upstream:
+        app: Any = create_app(Settings(engine="echo", api_keys=(server.KEY,)))
+        with servers.parley() as found:
+            echo, told = asyncio.run(_layers(app, found, "parley-echo", 1))
+        app = create_app(Settings.from_environment(servers.relay_settings(upstream)))
+        with servers.relaying(upstream) as found:
+            relayed, _ = asyncio.run(_layers(app, found, upstream.model, CONCURRENCY))
+    # An echo request has nothing outside the layers: it tells how well they are measured.
+    table.hold("layers", TOGETHER, told, TARGETS[TOGETHER])
+    for name, title, spent in (("echo", "an echo request", echo), ("relayed", "a relayed request", relayed)):
+        whole = sum(spent.values())
+        shown = f"CPU of {title}"
+        rows = [[layer, f"{value:,.0f}", f"{value / whole:.0%}", WHAT[layer]] for layer, value in spent.items()]
+        table.grid(f"layers of {title}", [shown, "µs", "share", "what it does"], rows)
+        table.draw(f"layers-{name}", drawing.bars(f"{shown}, {whole:,.0f} µs in all", list(spent.items()), "µs"))
+
+
+async def _layers(app: Any, found: Server, model: str, concurrency: int) -> tuple[dict[str, float], float]:
+    """The microseconds of each layer, medians of rounds; and of all but HTTP together, how much of the request they are
+    when nothing is timed but the whole."""
+    call = inside.caller(app, inside.body(model))
+    overheads = probe.calibrated()
+    over_http, plain = [], []
+    rounds: list[dict[str, float]] = []
+    async with inside.lifespan(app), load.session() as client:
+        await inside.until_it_answers(call)
+        cost = PerRequest(client, ("Hello there! ",))
+        await cost(found)
+        await inside.repeat(call, CALLS, concurrency)
+        for _ in range(ROUNDS):
+            over_http.append(await cost(found) * 1e6)
+            begin = time.process_time_ns()
+            await inside.repeat(call, CALLS, concurrency)
+            plain.append((time.process_time_ns() - begin) / CALLS / 1e3)
+            with probe.probing(LAYERS) as probed:
+                await inside.repeat(call, CALLS, concurrency)
+            rounds.append({name: spent / CALLS / 1e3 for name, spent in probed.corrected(overheads).items()})
+    within = median(plain)
+    spent = {layer: median(each[layer] for each in rounds) for layer in LAYERS if layer in rounds[0]}
+    outside = within - sum(spent.values())
+    # Without an upstream nothing is outside but the caller: too little to tell, and HTTP's in a server.
+    if CLIENT in spent:
+        spent[CLIENT] += outside
+    http = median(over_http) - within + (0.0 if CLIENT in spent else outside)
+    return {HTTP: max(http, 0.0), **spent}, 1 - outside / within
