@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test unit check lint format bench abuse models embeddings clients upstreams apps docs documents floors lock tiny-model clean
+.PHONY: serve test unit check lint format bench bench-litellm abuse models embeddings clients upstreams apps docs documents floors lock tiny-model clean
 
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
@@ -28,8 +28,15 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Measures everything that docs/performance.md tells and writes it there. Takes under ten minutes on two cores, on which
+# nothing else should run. Parts by name: `make bench PARTS='relay chunks'`.
 bench: $(VENV)/.test
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --write $(PARTS)
+
+# The same with LiteLLM's proxy among the servers, in an environment of its own. Takes a few minutes more, and the first
+# run downloads 500 MB with pip.
+bench-litellm: $(VENV)/.test
+	$(BIN)/python -m bench --write --litellm $(PARTS)
 
 # Runs every attack of the table several times, and measures what each of them costs other clients.
 abuse: $(VENV)/.test

@@ -11,7 +11,9 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from . import page
+from tests.environments import Unavailable
+
+from . import page, servers
 from .parts import (
     agent,
     chunks,
@@ -68,6 +70,7 @@ def main(arguments: list[str]) -> int:
         "parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}; without any: all but {', '.join(APART)}"
     )
     parser.add_argument("--write", action="store_true", help="write what was measured into docs/performance.md")
+    parser.add_argument("--litellm", action="store_true", help="measure LiteLLM's proxy too; installs it once")
     parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="how long the soak takes")
     options = parser.parse_args(arguments)
     names = list(dict.fromkeys(options.parts or DEFAULT))
@@ -77,6 +80,13 @@ def main(arguments: list[str]) -> int:
     # So that a bench that is told to stop ends its servers first.
     signal.signal(signal.SIGTERM, _interrupt)
     soak.MINUTES = options.minutes
+    if options.litellm:
+        try:
+            servers.with_litellm()
+        except Unavailable as why:
+            print(f"LiteLLM is left out: {why}", flush=True)
+    else:
+        print("LiteLLM is left out: --litellm installs and measures it", flush=True)
     table, failed = Table(), []
     begin = time.perf_counter()
     for name in names:

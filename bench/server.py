@@ -41,6 +41,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}{self.base}/chat/completions"
 
     @property
+    def log(self) -> Path:
+        """The file with its output."""
+        return _log_of(self.name)
+
+    @property
     def worker(self) -> int:
         """The process id of the one worker: of gunicorn's master the only child (with the ``echo`` engine and before an
         upstream there is no other), of a server without a master itself."""
@@ -71,7 +76,7 @@ def run(
     environ = environment(settings)
     if port_setting is not None:
         environ[port_setting] = str(port)
-    with (SCRATCH / f"{name}.log").open("w") as log:
+    with _log_of(name).open("w") as log:
         begin = time.perf_counter()
         child = subprocess.Popen(command(port), cwd=cwd, env=environ, stdout=log, stderr=log)
         try:
@@ -79,6 +84,10 @@ def run(
             yield Server(name, child.pid, port, model, time.perf_counter() - begin)
         finally:
             _stop(child)
+
+
+def _log_of(name: str) -> Path:
+    return SCRATCH / f"{name}.log"
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

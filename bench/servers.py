@@ -17,7 +17,9 @@ Started = contextlib.AbstractContextManager[Server]
 # Starts a server in front of an upstream.
 Front = Callable[[Server], Started]
 
-LITELLM = Environment("litellm", ("litellm[proxy]==1.110.2",))
+LITELLM = Environment("litellm", ("litellm[proxy]==1.108.7",))
+
+_installed = False
 
 # As Parley: a client that comes back is not asked to connect anew, and a burst of connections is taken.
 _KEEP_ALIVE, _BACKLOG = "75", "2048"
@@ -120,9 +122,20 @@ def litellm(upstream: Server) -> Started:
     )
 
 
-def has_litellm() -> bool:
-    """Whether the environment of LiteLLM is there."""
-    return Path(LITELLM.program("litellm")).exists()
+def slow_peers() -> list[Front]:
+    """Those that are measured where `with_litellm` has installed them."""
+    return [litellm] if _installed else []
+
+
+def with_litellm() -> None:
+    """Install LiteLLM, unless it is there, and have it measured.
+
+    Raises:
+        Unavailable: it cannot be installed.
+    """
+    global _installed
+    LITELLM.make()
+    _installed = True
 
 
 def upstream() -> Started:

@@ -45,9 +45,7 @@ def run(table: Table) -> None:
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(servers.upstream())
         fronts: list[servers.Front] = [servers.relay, servers.relaying]
-        if servers.has_litellm():
-            fronts.append(servers.litellm)
-        found = [stack.enter_context(start(upstream)) for start in fronts]
+        found = [stack.enter_context(start(upstream)) for start in [*fronts, *servers.slow_peers()]]
         costs, times = asyncio.run(_measure(found))
     table.add("agent", COST, f"{costs.ratio('parley', 'relay'):.2f} x")
     rows = [[each.name, f"{costs.of(each.name) * 1e3:,.1f}", f"{times.of(each.name) * 1e3:,.0f}"] for each in found]
@@ -59,19 +57,23 @@ async def _measure(found: Sequence[Server]) -> tuple[Costs, Costs]:
 
         async def cost(server: Server) -> float:
             before = cpu_seconds(server.pid)
-            await asyncio.gather(*[_session(client, server) for _ in range(SESSIONS)])
+            await asyncio.gather(*[session(client, server) for _ in range(SESSIONS)])
             return (cpu_seconds(server.pid) - before) / SESSIONS
 
         async def length(server: Server) -> float:
             begin = time.perf_counter()
-            await _session(client, server)
+            await session(client, server)
             return time.perf_counter() - begin
 
         return await side_by_side(found, cost, ROUNDS), await side_by_side(found, length, ROUNDS)
 
 
-async def _session(client: load.Client, server: Server) -> None:
-    """Ask, call, ask again, until there is an answer in words."""
+async def session(client: load.Client, server: Server) -> None:
+    """Ask, call, ask again, until there is an answer in words.
+
+    Raises:
+        RuntimeError: a turn is answered otherwise.
+    """
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "You are a careful programmer. " * 40},
         {"role": "user", "content": "Find out why the test fails, and mend it."},

@@ -38,7 +38,7 @@ def run(table: Table) -> None:
         upstream = stack.enter_context(servers.upstream())
         fronts: list[servers.Front] = [servers.relay, servers.relay_under_gunicorn, servers.relaying, servers.fastapi]
         found = [stack.enter_context(start(upstream)) for start in fronts]
-        slow = [stack.enter_context(servers.litellm(upstream))] if servers.has_litellm() else []
+        slow = [stack.enter_context(start(upstream)) for start in servers.slow_peers()]
         asyncio.run(_measure(table, found, slow))
 
 

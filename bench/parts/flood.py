@@ -35,7 +35,7 @@ def run(table: Table) -> None:
         for number in range(ROUNDS + 1):
             for server in found:
                 alone = asyncio.run(_latencies(server))
-                with _flood(server):
+                with flooding(server):
                     beside = asyncio.run(_latencies(server))
                 if number:  # the first one warms up
                     quiet, busy = seen.setdefault(server.name, ([], []))
@@ -53,17 +53,22 @@ def _told(seconds: Sequence[float]) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def _flood(server: Server) -> Iterator[None]:
+def flooding(server: Server) -> Iterator[None]:
+    """A flood before a server for as long as the context lasts.
+
+    Raises:
+        RuntimeError: it ended before.
+    """
     command = [sys.executable, "-m", "bench.flood", server.url, server.model, str(RATE)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as flooding:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sender:
         try:
-            assert flooding.stdout is not None
-            flooding.stdout.readline()
+            assert sender.stdout is not None
+            sender.stdout.readline()
             yield
-            if flooding.poll() is not None:
-                raise RuntimeError(f"the flood before {server.name} ended with {flooding.returncode}")
+            if sender.poll() is not None:
+                raise RuntimeError(f"the flood before {server.name} ended with {sender.returncode}")
         finally:
-            flooding.terminate()
+            sender.terminate()
 
 
 async def _latencies(server: Server) -> list[float]:

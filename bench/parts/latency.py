@@ -27,9 +27,7 @@ def run(table: Table) -> None:
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(servers.upstream())
         fronts: list[servers.Front] = [servers.relay, servers.relay_under_gunicorn, servers.relaying]
-        if servers.has_litellm():
-            fronts.append(servers.litellm)
-        found = [stack.enter_context(start(upstream)) for start in fronts]
+        found = [stack.enter_context(start(upstream)) for start in [*fronts, *servers.slow_peers()]]
         wholes, firsts = asyncio.run(_measure([upstream, *found]))
     added = [
         {server.name: (times[server.name] - times[upstream.name]) * 1e3 for server in found}

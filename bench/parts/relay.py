@@ -51,9 +51,7 @@ def run(table: Table) -> None:
             servers.fastapi,
             servers.stock,
         ]
-        if servers.has_litellm():
-            fronts.append(servers.litellm)
-        found = [stack.enter_context(start(upstream)) for start in fronts]
+        found = [stack.enter_context(start(upstream)) for start in [*fronts, *servers.slow_peers()]]
         found.insert(3, stack.enter_context(servers.parley()))
         found.insert(4, stack.enter_context(servers.bare()))
         asyncio.run(_measure(table, found))

@@ -41,8 +41,7 @@ def run(table: Table) -> None:
             servers.parley,
             lambda: servers.parley(engine="llama"),
         ]
-        if servers.has_litellm():
-            kinds.append(_before(servers.litellm, upstream))
+        kinds += [_before(start, upstream) for start in servers.slow_peers()]
         for number in range(RUNS + 1):
             for start in kinds:
                 with start() as found:
