@@ -28,7 +28,7 @@ def write(table: Table, order: Sequence[str], page: Path = PAGE, images: Path = 
         ValueError: the page has no place for a table.
     """
     measured = {row[0] for row in table.rows}
-    rows = [tuple(row) for row in page_tables.read(page, TARGETS)[1:] if row[0] not in measured]
+    rows = [row for row in told(page) if row[0] not in measured]
     rows = sorted([*rows, *table.rows], key=lambda row: order.index(row[0]) if row[0] in order else len(order))
     _put(page, TARGETS, HEAD, rows)
     for name, grid in table.grids.items():
@@ -37,6 +37,13 @@ def write(table: Table, order: Sequence[str], page: Path = PAGE, images: Path = 
     _put(page, CONDITIONS, ("Cores", "Architecture", "System"), [cores])
     for name, svg in table.drawings.items():
         image_of(name, images).write_text(svg, encoding="utf-8")
+
+
+def told(page: Path = PAGE) -> list[tuple[str, ...]]:
+    """The lines of measures with and without targets in the page, each with all its cells."""
+    lines = page_tables.read(page, TARGETS)[1:]
+    # Empty cells at the end of a line are not read.
+    return [(*line, *[""] * (len(HEAD) - len(line))) for line in lines]
 
 
 def image_of(name: str, images: Path = IMAGES) -> Path:

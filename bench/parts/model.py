@@ -20,7 +20,7 @@ from ..table import Table
 from ..target import Target
 
 NAME = "smollm2"
-TOKENS = 120
+TOKENS = 80
 STREAMS = (1, 4)
 ROUNDS = 3
 SLOTS, CONTEXT = 4, 1024

@@ -28,7 +28,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("part", DEFAULT)
 def test_the_page_tells_of_each_target_of_a_part_and_whether_it_is_met(part: str) -> None:
-    told = {(row[0], row[1]): row for row in rows(page.TARGETS)[1:]}
+    told = {(row[0], row[1]): row for row in page.told()}
     for measure, target in PARTS[part].TARGETS.items():
         row = told[part, measure]
         assert row[3] == str(target)
@@ -37,7 +37,7 @@ def test_the_page_tells_of_each_target_of_a_part_and_whether_it_is_met(part: str
 
 def test_the_page_tells_of_no_target_that_the_code_has_not() -> None:
     known = {(part, measure) for part, module in PARTS.items() for measure in module.TARGETS}
-    bounded = [row for row in rows(page.TARGETS)[1:] if row[3].startswith(("at most", "at least"))]
+    bounded = [row for row in page.told() if row[3].startswith(("at most", "at least"))]
     assert {(row[0], row[1]) for row in bounded} <= known
 
 
@@ -62,21 +62,21 @@ def test_the_drawings_of_the_page_are_there_and_show_the_numbers_of_the_tables()
 
 
 def test_a_part_is_written_in_place_of_what_was_told_of_it_and_others_stay(copy: Path, tmp_path: Path) -> None:
-    others = [row for row in rows(page.TARGETS, copy)[1:] if row[0] != "latency"]
+    others = [row for row in page.told(copy) if row[0] != "latency"]
     table = Table()
     table.hold("latency", "waiting", 1.25, Target(2, then=1.5))
     table.grid("latency", ["Server", "ms"], [["parley", "1"]])
     table.draw("drawn", "<svg/>")
     page.write(table, list(PARTS), copy, tmp_path)
-    written = rows(page.TARGETS, copy)
-    assert written[0] == [cell.strip() for cell in HEAD]
-    assert [row for row in written[1:] if row[0] == "latency"] == [
-        ["latency", "waiting", "1.25 x", "at most 2 x, then 1.5 x", "met"]
+    written = page.told(copy)
+    assert rows(page.TARGETS, copy)[0] == [cell for cell in HEAD if cell]
+    assert [row for row in written if row[0] == "latency"] == [
+        ("latency", "waiting", "1.25 x", "at most 2 x, then 1.5 x", "met")
     ]
-    assert [row for row in written[1:] if row[0] != "latency"] == others
+    assert [row for row in written if row[0] != "latency"] == others
     assert rows("latency", copy) == [["Server", "ms"], ["parley", "1"]]
     assert (tmp_path / "performance-drawn.svg").read_text() == "<svg/>"
-    places = [list(PARTS).index(row[0]) for row in written[1:]]
+    places = [list(PARTS).index(row[0]) for row in written]
     assert places == sorted(places)
 
 

@@ -111,9 +111,10 @@ def test_what_the_wrapping_takes_is_taken_off() -> None:
 
     found.wrapped(repeat, "outer")()
     corrected = found.corrected(overheads)
-    # Some hundred nanoseconds a call are told without the correction, and nearly none with it.
-    assert corrected["outer"] < found.spent["outer"] * 0.7
-    assert corrected["inner"] < found.spent["inner"]
+    for layer in ("outer", "inner"):
+        assert corrected[layer] < found.spent[layer]
+    # What is charged to the layer around is most of what a call that does nothing seems to take.
+    assert overheads["call"].around > overheads["call"].inside > 0
 
 
 def test_what_is_wrapped_is_as_it_was_afterwards() -> None:
