@@ -9,8 +9,9 @@ _ROW, _BAR, _LABELS, _BARS, _NUMBERS = 26, 16, 190, 420, 120
 _FONT = 'font-family="system-ui, sans-serif" font-size="13"'
 
 
-def bars(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
-    """Bars from top to bottom, each with its label and its number; a share of the whole is told behind it."""
+def bars(title: str, values: Sequence[tuple[str, float]], unit: str, *, shares: bool = False) -> str:
+    """Bars from top to bottom, each with its label and its number. ``shares``: they are parts of a whole, and
+    each tells how much of it."""
     width, height = _LABELS + _BARS + _NUMBERS, 44 + _ROW * len(values)
     longest = max((value for _, value in values), default=1.0) or 1.0
     whole = sum(value for _, value in values) or 1.0
@@ -24,10 +25,10 @@ def bars(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
         top = 38 + number * _ROW
         long = max(value / longest * _BARS, 1.0)
         text = top + _BAR - 3
+        share = f", {value / whole:.0%}" if shares else ""
         lines += [
             f'<text x="{_LABELS - 8}" y="{text}" fill="#24292f" text-anchor="end">{escape(label)}</text>',
             f'<rect x="{_LABELS}" y="{top}" width="{long:.1f}" height="{_BAR}" fill="#0969da"/>',
-            f'<text x="{_LABELS + long + 6:.1f}" y="{text}" fill="#57606a">{value:,.0f} {escape(unit)}, '
-            f"{value / whole:.0%}</text>",
+            f'<text x="{_LABELS + long + 6:.1f}" y="{text}" fill="#57606a">{value:,.0f} {escape(unit)}{share}</text>',
         ]
     return "\n".join([*lines, "</svg>", ""])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.environments import Environment
@@ -42,12 +42,9 @@ def serving(model: str, slots: int, context: int) -> Started:
     return _parley("parley", settings, model)
 
 
-def relaying(upstream: Server, *, workers: int = 1) -> Started:
-    """Parley in front of the bench's upstream."""
-    settings = relay_settings(upstream)
-    if workers > 1:
-        settings["WEB_CONCURRENCY"] = str(workers)
-    return _parley("parley" if workers == 1 else f"parley, {workers} workers", settings, upstream.model)
+def relaying(upstream: Server, *, name: str = "parley", settings: Mapping[str, str] | None = None) -> Started:
+    """Parley in front of the bench's upstream, under a name of its own if it has ``settings`` of its own."""
+    return _parley(name, {**relay_settings(upstream), **(settings or {})}, upstream.model)
 
 
 def replicated(upstreams: Sequence[Server]) -> Started:
@@ -158,7 +155,7 @@ _COMMON = {
 }
 
 
-def _parley(name: str, settings: dict[str, str], model: str) -> Started:
+def _parley(name: str, settings: Mapping[str, str], model: str) -> Started:
     command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
     return run(name, lambda _: command, {**_COMMON, **settings}, model=model, port_setting="PARLEY_PORT", cwd=ROOT)
 

@@ -48,15 +48,15 @@ def _choice(reason: str | None = None, **delta: object) -> dict[str, object]:
 
 async def _pieces(model: str, count: int, usage: bool) -> AsyncIterator[bytes]:
     pause = int(model.removeprefix("every-")) / 1e3
-    word = _event(model, [_choice(content=" word")])
+    # LiteLLM ends a stream that repeats itself.
+    words = [_event(model, [_choice(content=text)]) for text in (" word", " other word")]
     yield _event(model, [_choice(role="assistant", content="")])
     loop = asyncio.get_running_loop()
     begin = loop.time()
     for number in range(1, count + 1):
-        if pause:
-            # By the clock, so that a late chunk does not delay all that follow.
-            await asyncio.sleep(max(begin + number * pause - loop.time(), 0))
-        yield word
+        # By the clock, so that a late chunk does not delay all that follow. Without a pause, streams take turns.
+        await asyncio.sleep(max(begin + number * pause - loop.time(), 0) if pause else 0)
+        yield words[number % 2]
     end = _event(model, [_choice("stop")])
     if usage:
         told = {"prompt_tokens": 2, "completion_tokens": count, "total_tokens": count + 2}

@@ -102,7 +102,9 @@ def run(table: Table) -> None:
         shown = f"CPU of {title}"
         rows = [[layer, f"{value:,.0f}", f"{value / whole:.0%}", WHAT[layer]] for layer, value in spent.items()]
         table.grid(f"layers of {title}", [shown, "µs", "share", "what it does"], rows)
-        table.draw(f"layers-{name}", drawing.bars(f"{shown}, {whole:,.0f} µs in all", list(spent.items()), "µs"))
+        table.draw(
+            f"layers-{name}", drawing.bars(f"{shown}, {whole:,.0f} µs in all", list(spent.items()), "µs", shares=True)
+        )
 
 
 async def _layers(app: Any, found: Server, model: str, concurrency: int) -> tuple[dict[str, float], float]:

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .. import load, servers
+from .. import drawing, load, servers
 from ..compare import CONCURRENCY, Costs, PerRequest, side_by_side
 from ..server import Server
 from ..table import Table
@@ -87,4 +87,6 @@ def _tell(table: Table, lengths: Mapping[str, Costs], names: Sequence[str]) -> N
         [name, *(f"{costs.of(name) * 1e6:,.0f}" if name in costs.rounds else "" for costs in lengths.values())]
         for name in names
     ]
+    drawn = [(name, small.of(name) * 1e6) for name in names if name in small.rounds]
+    table.draw("cpu", drawing.bars(f"CPU of a small request, {CONCURRENCY} at once", drawn, "µs"))
     table.grid("cpu", ["CPU in µs per", *lengths], rows)

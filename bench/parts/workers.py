@@ -23,7 +23,7 @@ def run(table: Table) -> None:
     with (
         servers.upstream() as upstream,
         servers.relaying(upstream) as one,
-        servers.relaying(upstream, workers=2) as two,
+        servers.relaying(upstream, name="parley, two workers", settings={"WEB_CONCURRENCY": "2"}) as two,
     ):
         ratio = asyncio.run(_measure([one, two]))
     table.hold("workers", TWO, ratio, TARGETS[TWO])

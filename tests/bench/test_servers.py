@@ -66,7 +66,7 @@ def test_fastapi_refuses_what_does_not_fit_its_models(upstream: Server) -> None:
 
 
 def test_two_workers_are_two(upstream: Server) -> None:
-    with servers.relaying(upstream, workers=2) as found:
+    with servers.relaying(upstream, name="two", settings={"WEB_CONCURRENCY": "2"}) as found:
         assert len(process.tree(found.pid)) == 3
 
 

@@ -64,7 +64,7 @@ def test_a_percentile_is_one_of_the_values() -> None:
 
 
 def test_the_longest_bar_is_that_of_the_greatest_value_and_labels_are_escaped() -> None:
-    drawn = ElementTree.fromstring(drawing.bars("A < B", [("front & log", 30.0), ("HTTP", 90.0)], "µs"))
+    drawn = ElementTree.fromstring(drawing.bars("A < B", [("front & log", 30.0), ("HTTP", 90.0)], "µs", shares=True))
     texts = [each.text for each in drawn.iter() if each.tag.endswith("text")]
     assert texts == ["A < B", "front & log", "30 µs, 25%", "HTTP", "90 µs, 75%"]
     bars = [float(each.attrib["width"]) for each in drawn.iter() if each.tag.endswith("rect")][1:]
