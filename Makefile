@@ -34,7 +34,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m bench --write $(PARTS)
 
 # The same with LiteLLM's proxy among the servers, in an environment of its own. Takes a few minutes more, and the first
-# run downloads 500 MB with pip.
+# run installs 760 MB with pip.
 bench-litellm: $(VENV)/.test
 	$(BIN)/python -m bench --write --litellm $(PARTS)
 
