@@ -15,6 +15,7 @@ from tests.environments import Unavailable
 
 from . import page, servers
 from .parts import (
+    accounts,
     agent,
     chunks,
     drops,
@@ -42,6 +43,7 @@ PARTS: dict[str, ModuleType] = {
     "latency": latency,
     "many": many,
     "workers": workers,
+    "accounts": accounts,
     "start": start,
     "layers": layers,
     "stalls": stalls,
