@@ -126,20 +126,27 @@ def test_a_stopped_process_that_has_the_file_makes_limits_unavailable_and_nobody
     async def run() -> None:
         limiter = limiter_of(settings_of(str(tmp_path)))
         await reserve(limiter)
-        before = await limiter.reserve([Subject("key", "p", Limits(concurrent_requests=1))], tokens=0, money=0)
+        place = [Subject("key", "p", Limits(concurrent_requests=2))]
+        before = [await limiter.reserve(place, tokens=0, money=0) for _ in range(2)]
         with worker(str(tmp_path), "lock") as other:
             assert said(other) == "locked"
             other.send_signal(signal.SIGSTOP)
             with late() as found:
                 begun = time.monotonic()
-                results = await asyncio.gather(*(reserve(limiter) for _ in range(50)), return_exceptions=True)
+                waiting = asyncio.gather(*(reserve(limiter) for _ in range(50)), return_exceptions=True)
+                # A request that ends waits less than one that begins.
+                await limiter.settle(before[0], tokens=0, money=0)
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                assert not waiting.done()
+                results = await waiting
                 assert {type(result) for result in results} == {LimitsUnavailable}
                 assert time.monotonic() - begun < PATIENCE / 2
                 # Later ones are refused at once, and a request can end.
                 begun = time.monotonic()
                 with pytest.raises(LimitsUnavailable):
                     await reserve(limiter)
-                await limiter.settle(before, tokens=0, money=0)
+                await limiter.settle(before[1], tokens=0, money=0)
                 assert time.monotonic() - begun < 1
             # A blocked loop would be late by the whole time.
             assert sorted(found)[len(found) // 2] < 0.5
@@ -149,8 +156,8 @@ def test_a_stopped_process_that_has_the_file_makes_limits_unavailable_and_nobody
             other.wait()
         await reserve(limiter)
         # What ended meanwhile has been settled.
-        again = await limiter.reserve([Subject("key", "p", Limits(concurrent_requests=1))], tokens=0, money=0)
-        await limiter.settle(again, tokens=0, money=0)
+        for _ in range(2):
+            await limiter.reserve(place, tokens=0, money=0)
         await limiter.close()
 
     asyncio.run(run())
@@ -191,9 +198,9 @@ def test_while_redis_is_away_requests_are_refused_and_when_it_is_back_they_are_c
     assert messages == ["what limits count cannot be read", "what limits count can be read again"]
 
 
-async def is_refused(limiter: RateLimiter, subjects: list[Subject]) -> bool:
+async def is_refused(limiter: RateLimiter, subjects: list[Subject], tokens: int = 1) -> bool:
     try:
-        await reserve(limiter, subjects)
+        await limiter.settle(await limiter.reserve(subjects, tokens=tokens, money=0), tokens=tokens, money=0)
     except RateLimited:
         return True
     return False
@@ -250,6 +257,46 @@ def test_a_redis_that_hangs_makes_nobody_wait_for_long_and_what_it_was_asked_is_
                 await asyncio.sleep(0.1)
         with pytest.raises(RateLimited):
             await limiter.reserve(day, tokens=1, money=0)
+        await limiter.close()
+
+    asyncio.run(run())
+
+
+def test_what_a_redis_that_hangs_was_asked_twice_counts_once(own_redis: Redis) -> None:
+    day = [Subject("key", "d", Limits(tokens_per_day=100))]
+
+    async def run() -> None:
+        limiter = limiter_of(Settings(redis=own_redis.url))
+        await limiter.settle(await limiter.reserve(day, tokens=30, money=0), tokens=30, money=0)
+        running = await limiter.reserve(day, tokens=40, money=0)
+        assert own_redis.process is not None
+        os.kill(own_redis.process.pid, signal.SIGSTOP)
+        # This is sent, and sent again when nobody has answered.
+        await limiter.settle(running, tokens=10, money=0)
+        os.kill(own_redis.process.pid, signal.SIGCONT)
+        await passes_again(limiter)
+        assert await is_refused(limiter, day, 61)
+        assert not await is_refused(limiter, day, 60)
+        await limiter.close()
+
+    asyncio.run(run())
+
+
+def test_what_redis_refuses_to_write_is_counted_when_it_writes_again(own_redis: Redis) -> None:
+    day = [Subject("key", "d", Limits(tokens_per_day=100))]
+
+    async def run() -> None:
+        limiter = limiter_of(Settings(redis=own_redis.url))
+        running = await limiter.reserve(day, tokens=40, money=0)
+        client = redis.Redis.from_url(own_redis.url)
+        client.config_set("min-replicas-to-write", 1)
+        await limiter.settle(running, tokens=10, money=0)
+        with pytest.raises(LimitsUnavailable):
+            await reserve(limiter)
+        client.config_set("min-replicas-to-write", 0)
+        await passes_again(limiter)
+        assert await is_refused(limiter, day, 91)
+        assert not await is_refused(limiter, day, 90)
         await limiter.close()
 
     asyncio.run(run())
