@@ -109,7 +109,7 @@ class RateLimiter:
             QuotaExceeded: a budget of the month does not allow it.
             LimitsUnavailable: the counts are unavailable, and requests do not pass then.
         """
-        holds, kinds, impossible = _holds(subjects, tokens, money, explicit)
+        holds, claims, impossible = _holds(subjects, tokens, money, explicit)
         if not holds:
             return Reservation()
         if impossible is not None and self._enforce:
@@ -126,7 +126,6 @@ class RateLimiter:
         if not self._available:
             self._available = True
             log.info("what limits count can be read again")
-        claims = [(kind, claim) for kind, hold in zip(kinds, holds, strict=True) for claim in hold.claims]
         lines = [(kind, claim, count) for (kind, claim), count in zip(claims, reading.counts, strict=True)]
         headers = told.headers_of(lines, reading.now, reading.granted or not self._enforce)
         worst = None if reading.granted else told.worst(lines, reading.now)
@@ -215,12 +214,13 @@ def _set(limits: Limits) -> tuple[tuple[tuple[int, int], ...], bool, int]:
 
 def _holds(
     subjects: Sequence[Subject], tokens: int, money: int, explicit: bool
-) -> tuple[list[Hold], list[str], told.Line | None]:
-    """Return what a request takes from the limits of its subjects, the kinds of those that have limits, and a limit
-    that can never allow it."""
+) -> tuple[list[Hold], list[tuple[str, Claim]], told.Line | None]:
+    """Return what a request takes from the limits of its subjects; each claim with the kind of its subject; and a limit
+    that can never allow the request."""
     tokens, money = min(tokens, MOST), min(money, MOST)
     amounts = {REQUESTS: 1, TOKENS: tokens, DAY: tokens, CONCURRENT: 1, MONTH: tokens, MONEY: money}
-    holds, kinds = [], []
+    holds: list[Hold] = []
+    lines: list[tuple[str, Claim]] = []
     impossible = None
     for subject in subjects:
         pairs, leased, kept = _set(subject.limits)
@@ -234,7 +234,7 @@ def _holds(
                     impossible = subject.kind, Claim(measure, limit, amount), _UNKNOWN
                 else:
                     amount = limit
-            claims.append(Claim(measure, limit, amount))
+            claims.append(claim := Claim(measure, limit, amount))
+            lines.append((subject.kind, claim))
         holds.append(Hold(f"{subject.kind}:{subject.name}", claims, leased, kept))
-        kinds.append(subject.kind)
-    return holds, kinds, impossible
+    return holds, lines, impossible

@@ -50,7 +50,7 @@ def headers_of(lines: Sequence[Line], now: float, counted: bool) -> list[tuple[s
         tokens = measure != REQUESTS
         if tokens not in tightest or left < tightest[tokens][1]:
             tightest[tokens] = limit, left, reset
-    headers = []
+    headers: list[tuple[str, str]] = []
     for tokens, (limit, left, reset) in tightest.items():
         names = _TOKENS_HEADERS if tokens else _REQUESTS_HEADERS
         headers += zip(names, (str(limit), str(left), duration(reset)), strict=True)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -325,7 +326,7 @@ def test_a_cluster_of_redis_is_followed_to_the_server_that_keeps_the_counts(shar
 
     ports, buses = [free_port(), free_port()], [free_port(), free_port()]
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(cluster_part(*each)) for each in zip(ports, buses, strict=True)]
+        clients: list[Any] = [stack.enter_context(cluster_part(*each)) for each in zip(ports, buses, strict=True)]
         clients[0].execute_command("CLUSTER ADDSLOTSRANGE", 0, 8191)
         clients[1].execute_command("CLUSTER ADDSLOTSRANGE", 8192, 16383)
         clients[0].execute_command("CLUSTER MEET", "127.0.0.1", ports[1], buses[1])
@@ -350,7 +351,7 @@ def cluster_part(port: int, bus: int) -> Iterator[redis.Redis]:
         ]
         command = ["redis-server", *options, str(bus)]
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-        client = redis.Redis(port=port, retry=None)
+        client = redis.Redis(port=port)
 
         def answers() -> bool:
             with contextlib.suppress(redis.RedisError):
