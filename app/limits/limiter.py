@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Awaitable, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import lru_cache
-from itertools import count
 
 from ..errors import LimitsUnavailable
 from ..settings import Settings, state_folder
@@ -137,7 +136,7 @@ class RateLimiter:
         if leases:
             self._leases[request] = leases
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._keep_up())
+            self._task = asyncio.get_running_loop().create_task(self._work())
         return Reservation(
             [(name.encode(), value.encode()) for name, value in headers],
             None if worst is None else told.name_of(worst),
@@ -171,14 +170,24 @@ class RateLimiter:
             what = "requests pass uncounted" if self._open else "requests that have limits are refused"
             log.error("what limits count cannot be read (%s): %s", error, what)
 
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew())
+            group.create_task(self._keep_up())
+
+    async def _renew(self) -> None:
+        """Renew the places of running requests, for as long as the worker runs."""
+        while True:
+            await asyncio.sleep(RENEWAL)
+            if self._leases:
+                self._counts.renew(self._leases)
+
     async def _keep_up(self) -> None:
-        """Renew the places of running requests, and do what else is due, for as long as the worker runs."""
-        for second in count(1):
+        """Do what else is due, which may wait for a disk."""
+        while True:
             await asyncio.sleep(1)
             with contextlib.suppress(Unavailable):
                 await self._counts.upkeep()
-                if self._leases and second % RENEWAL == 0:
-                    self._counts.renew(self._leases)
 
 
 def limiter_of(settings: Settings) -> RateLimiter:

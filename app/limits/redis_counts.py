@@ -20,7 +20,7 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, NoScriptError, RedisError
+from redis.exceptions import MovedError, NoScriptError, RedisClusterException, RedisError
 
 from ..errors import ConfigurationError
 from .counts import DONE, LEASE, REQUESTS, Correction, Count, Hold, Reading, Unavailable, undoing
@@ -28,6 +28,8 @@ from .counts import DONE, LEASE, REQUESTS, Correction, Count, Hold, Reading, Una
 SCRIPT = Path(__file__).with_name("script.lua").read_text()
 # The part in braces alone decides where a cluster keeps a key: all are together, as the script needs them.
 _PREFIX = "{parley-limits}:"
+
+_ERRORS = (RedisError, RedisClusterException, OSError)
 
 # Seconds to connect and to wait for an answer, and after a failure until the next attempt.
 _PATIENCE = 0.5
@@ -122,7 +124,7 @@ class RedisCounts:
             self._run()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=2 * _PATIENCE)
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*_ERRORS):
             await self._client.aclose()
 
     def _away(self) -> bool:
@@ -156,9 +158,17 @@ class RedisCounts:
                 if batch:
                     try:
                         replies = await self._call(batch)
-                    except (RedisError, OSError) as error:
+                    except _ERRORS as error:
                         self._fail(batch, error)
                         return
+                    except Exception as error:
+                        # A fault of ours: whoever waits is told, and what caused it is not tried again.
+                        for operation in batch:
+                            if not operation.reply.done():
+                                operation.reply.set_exception(error)
+                                operation.reply.exception()
+                        asyncio.get_running_loop().call_soon(self._run)
+                        raise
                     for operation, reply in zip(batch, replies, strict=True):
                         self._answer(operation, reply)
         finally:

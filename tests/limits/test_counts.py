@@ -24,6 +24,7 @@ from app.limits.counts import (
     Hold,
     Reading,
 )
+from tests.patience import PATIENCE
 
 from .conftest import Kind
 from .reference import MINUTE, Reference
@@ -200,6 +201,19 @@ def test_a_clock_that_is_put_back_far_begins_a_new_minute(kind: Kind) -> None:
         await counts.close()
 
     asyncio.run(run())
+
+
+def test_a_fault_of_one_request_is_told_and_does_not_stop_the_others(kind: Kind) -> None:
+    async def run() -> None:
+        counts = kind.counts()
+        kind.clock.set(NOON)
+        await counts.open()
+        with pytest.raises(UnicodeEncodeError):
+            await counts.reserve("1", [hold((REQUESTS, 5, 1), subject="key:\ud800")], False)
+        assert (await counts.reserve("2", [hold((REQUESTS, 5, 1))], False)).granted
+        await counts.close()
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
 
 
 @pytest.mark.parametrize("seed", range(12))
