@@ -18,9 +18,10 @@ REQUESTS, TOKENS, DAY, CONCURRENT, MONTH, MONEY = map(
         "money_per_month",
     ),
 )
-# Seconds for which a slot of one second counts: a request at its end counts for 60 seconds, one at its beginning for
-# almost 61.
-WINDOW = 61
+# Seconds for which a slot of one second counts: a request at its beginning counts for 60 seconds, one at its end for a
+# little more than 59. Were it the other way round, clients would be told to wait for more than 60 seconds, and OpenAI's
+# SDKs do not wait for so long.
+WINDOW = 60
 # Seconds after which the place of a concurrent request is free unless its worker renews it, and between two renewals.
 LEASE = 30
 RENEWAL = 10

@@ -12,7 +12,7 @@ KINDS = ("key", "project", "model")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of a key, a project or a model; None: none. Those of a minute hold for any 60 seconds, those of a day
+    """The limits of a key, a project or a model; None: none. Those of a minute hold for any 59 seconds, those of a day
     and of a month for the calendar's, in UTC. Money is in billionths of the operator's currency."""
 
     requests_per_minute: int | None = None

@@ -15,7 +15,7 @@
 -- nobody knows whether it arrived, counts once.
 
 local REQUESTS, TOKENS, DAY, CONCURRENT, MONTH, MONEY = 0, 1, 2, 3, 4, 5
-local WINDOW = 61
+local WINDOW = 60
 local SLOTS = 8
 local TOTAL = {[DAY] = 2, [MONTH] = 4, [MONEY] = 5, [REQUESTS] = 6, [TOKENS] = 7}
 local IN_SLOT = {[REQUESTS] = 1, [TOKENS] = 2}

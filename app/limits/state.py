@@ -1,6 +1,6 @@
 """What is counted of one subject, without I/O. `script.lua` has the same rules for Redis; keep them alike.
 
-A minute is counted in slots of a second, each of which counts for `WINDOW` seconds, so that in no 60 seconds more than
+A minute is counted in slots of a second, each of which counts for `WINDOW` seconds, so that in no 59 seconds more than
 the limit passes. A day and a month are the calendar's, in UTC. All amounts are integers in one array:
 
     day, tokens of the day, month, tokens of the month, money of the month,

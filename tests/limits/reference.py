@@ -59,6 +59,6 @@ def counts(measure: int, at: float, now: float) -> bool:
     if measure == CONCURRENT:
         return True
     if measure in MINUTE:
-        return int(at) > int(now) - 61
+        return int(at) > int(now) - 60
     form = "%Y-%m-%d" if measure == DAY else "%Y-%m"
     return datetime.fromtimestamp(at, UTC).strftime(form) == datetime.fromtimestamp(now, UTC).strftime(form)

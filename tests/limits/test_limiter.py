@@ -53,14 +53,14 @@ async def refused(limiter: RateLimiter, *subjects: Subject, tokens: int = 10, ex
     [
         (
             {"requests_per_minute": 1},
-            "Rate limit reached: requests_per_minute of this API key is 1. Try again in 59.5s.",
-            "59500",
+            "Rate limit reached: requests_per_minute of this API key is 1. Try again in 58.5s.",
+            "58500",
         ),
         (
             {"tokens_per_minute": 15},
             "Rate limit reached: tokens_per_minute of this API key is 15, 5 left, and this request may take 10. "
-            "Try again in 59.5s, or lower max_completion_tokens.",
-            "59500",
+            "Try again in 58.5s, or lower max_completion_tokens.",
+            "58500",
         ),
         (
             {"tokens_per_day": 15},
@@ -225,10 +225,10 @@ def test_headers_tell_of_the_limits_with_the_least_left(kind: Kind) -> None:
         assert made.headers == [
             (b"x-ratelimit-limit-requests", b"5"),
             (b"x-ratelimit-remaining-requests", b"4"),
-            (b"x-ratelimit-reset-requests", b"1m0.75s"),
+            (b"x-ratelimit-reset-requests", b"59.75s"),
             (b"x-ratelimit-limit-tokens", b"1000"),
             (b"x-ratelimit-remaining-tokens", b"900"),
-            (b"x-ratelimit-reset-tokens", b"1m0.75s"),
+            (b"x-ratelimit-reset-tokens", b"59.75s"),
         ]
         kind.clock.set(NOON + 60)
         error = await refused(limiter, mine, project, tokens=901)
