@@ -230,7 +230,7 @@ def test_headers_tell_of_the_limits_with_the_least_left(kind: Kind) -> None:
             (b"x-ratelimit-remaining-tokens", b"900"),
             (b"x-ratelimit-reset-tokens", b"59.75s"),
         ]
-        kind.clock.set(NOON + 60)
+        kind.clock.set(NOON + 59)
         error = await refused(limiter, mine, project, tokens=901)
         told = {name: value for name, value in error.headers.items() if name.startswith("x-ratelimit")}
         assert told == {
