@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Iterable
-from functools import cache, partial
-from pathlib import Path
+from collections.abc import AsyncIterator
+from functools import partial
 
-import flask
 from connexion import FlaskApp
 
 from .access import Access, access
+from .assembly import Assembly
 from .chat.foreign import SPARE
 from .chat.service import Chat, Limits
 from .configuration.building import Built
@@ -21,12 +20,8 @@ from .configuration.document import OWN_HANDLERS, contract_path, handlers_of
 from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.handlers import Handler
-from .contract.lenience import usable
-from .contract.operations import Operation, operations
-from .contract.routing import Paths, TagResolver, routing_view
-from .contract.schemas import Schemas
-from .contract.security import Security
-from .contract.trial import Trial, try_all
+from .contract.operations import Operation
+from .contract.routing import TagResolver
 from .domains import (
     DOMAINS,
     asking_operations,
@@ -36,24 +31,17 @@ from .domains import (
     served_document,
 )
 from .engines.base import Engine
-from .frameworks.connexion import Middleware, add_routes, application, finish, operation_of, operation_rule
-from .frameworks.flask_hooks import FlaskHooks
+from .frameworks.connexion import Middleware
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
 from .responses.service import Responses
 from .settings import Settings
 from .web.accounting import AccountMiddleware
-from .web.bridge import Bridge
-from .web.checking import BodyLimits, CheckMiddleware
 from .web.conventions import OURS
-from .web.cors import CrossOriginMiddleware
-from .web.envelope import EnvelopeMiddleware
-from .web.front import FrontMiddleware
 from .web.logs import configure_logs
-from .web.pages import Pages
 from .web.reloading import Reloading
 from .web.security import security_handlers
-from .web.view import SCOPE, OperationView
+from .web.view import OperationView
 
 log = logging.getLogger("parley")
 
@@ -95,16 +83,8 @@ def wire(
     engine = built.engine
     keys = keys or access(settings)
     document = served_document(settings, built.extra)
-    found = operations(document)
-    schemas = Schemas(document, lazy=True)
-    security = Security(document, allow_basic=settings.basic_auth)
-    # An unusable part of the document ends the start or is left out; it never makes a request fail.
-    if document.lenient:
-        found = usable(found, Trial(document), security)
-    else:
-        try_all(document, {pointer for operation in found for pointer in operation.schemas})
-    routes = routing_view(document, found, security)
-    security.report(operation for operation in found if not operation.fault)
+    assembly = Assembly(document, settings)
+    found, schemas = assembly.operations, assembly.schemas
     handlers = handlers_of(settings)
     handlers.check_names(found)
     chats = needs_engine(settings, found)
@@ -151,32 +131,17 @@ def wire(
     async def ready() -> bool:
         return not chats or await engine.ready()
 
-    paths = Paths(found)
-    pages = Pages(document, paths, ready)
-    outer: list[Middleware] = [
-        partial(FrontMiddleware, log_format=settings.log_format),
-        *([_cross_origin(settings, found)] if settings.cors_origins else []),
-        partial(EnvelopeMiddleware, methods=pages.methods, sending=security.sending(found), conventions=conventions),
-    ]
-    check = partial(
-        CheckMiddleware,
-        operations={operation.key: operation for operation in found},
-        schemas=schemas,
-        limits=BodyLimits(
-            settings.max_body, settings.max_upload, settings.max_values, settings.body_timeout, settings.min_body_rate
-        ),
-        tolerant=frozenset(each.key for each, _ in asking_operations(settings, found) if warns),
-    )
     accounts: list[Middleware] = []
     if keys.accounting is not None:
         names = {operation.key: operation.id for operation, _ in asking_operations(settings, found)}
         accounts = [partial(AccountMiddleware, operations=names, opens=keys.accounting.open)]
-    app = application(
-        "parley",
-        Path(__file__).parent,
-        outer=outer,
-        inner=[*accounts, check],
-        pages=pages.rules,
+    loopback_only = keys.configured.ring.generated is not None and not settings.allow_generated_key
+    return assembly.application(
+        TagResolver(handlers, found, view),
+        views,
+        security_handlers(keys.directory, loopback_only=loopback_only),
+        ready=ready,
+        accounts=accounts,
         lifespan=partial(
             _lifespan,
             built if chats and opens else None,
@@ -184,58 +149,10 @@ def wire(
             not settings.reload,
             settings.model_probe,
         ),
-    )
-    loopback_only = keys.configured.ring.generated is not None and not settings.allow_generated_key
-    security_map = security_handlers(keys.directory, loopback_only=loopback_only)
-    add_routes(app, routes, TagResolver(handlers, found, view), security_map)
-    inner: flask.Flask = app.app
-    _prepare_flask(inner, pages)
-    pages.register(inner)
-    bridge = Bridge(
-        FlaskHooks(inner),
-        views,
-        ping_interval=settings.ping_interval,
-        write_timeout=settings.write_timeout,
         conventions=conventions,
+        tolerant=frozenset(each.key for each, _ in asking_operations(settings, found) if warns),
+        origins=settings.cors_origins,
     )
-    finish(app, views, bridge)
-    return app
-
-
-def _cross_origin(settings: Settings, found: Iterable[Operation]) -> Middleware:
-    methods = frozenset(operation.method.upper() for operation in found)
-    return partial(CrossOriginMiddleware, origins=settings.cors_origins, methods=methods)
-
-
-def _prepare_flask(inner: flask.Flask, pages: Pages) -> None:
-    # Otherwise Flask answers OPTIONS itself, before any operation of the document.
-    inner.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # Otherwise Flask answers // and a missing slash with redirects, which Connexion turns into errors.
-    inner.url_map.merge_slashes = False
-    inner.url_map.strict_slashes = False
-
-    rule_of = cache(partial(operation_rule, inner))
-
-    @inner.before_request
-    def follow_connexion_or_refuse() -> None:
-        scope = flask.request.environ.get(SCOPE)
-        if scope is None:
-            raise RuntimeError(
-                "This Flask application holds views only: keys and contract are checked around it. "
-                "Serve wsgi:app, not the inner application."
-            )
-        # Flask routes a second time, more leniently (//v1/models is /v1/models to it), and may choose another template
-        # if several match a path. Following its choice could reach a view without its security check, or a page instead
-        # of the document's own path.
-        request, routed = flask.request, operation_of(scope)
-        view = inner.view_functions.get(request.endpoint or "")
-        if getattr(view, "operation_id", None) == routed and (routed is not None or scope["path"] in pages.rules):
-            return
-        rule = rule_of(routed) if routed is not None else None
-        if rule is None:
-            # OPTIONS too: Flask would answer it itself, for any path.
-            flask.abort(405 if routed is None and pages.methods(scope["path"]) else 404)
-        request.url_rule, request.view_args, request.routing_exception = rule, dict(scope["path_params"]), None
 
 
 @contextlib.asynccontextmanager
