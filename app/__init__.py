@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connexion import FlaskApp
 
+    from .admin.beside import Beside
     from .errors import ApiError
     from .settings import Settings
     from .web.answers import Event, Reply, Stream
@@ -43,7 +44,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def create_app(settings: Settings | None = None) -> FlaskApp | Reloading:
+def create_app(settings: Settings | None = None) -> FlaskApp | Reloading | Beside:
     """Return the application, an ASGI callable. ``settings`` default to those read from the environment.
 
     Raises:

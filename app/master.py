@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .access import check_database, has_other_keys
+from .admin.starting import check_listeners, check_start
 from .configuration.addresses import refuse_own
 from .configuration.building import served_models
 from .configuration.chosen import chosen
@@ -32,6 +33,7 @@ from .frameworks.gunicorn import (
     Address,
     Server,
     call_regularly,
+    names_listeners,
     replace_reload,
     watch_for_stop,
     wsgi_worker_class,
@@ -46,6 +48,7 @@ from .web.keys import is_loopback, load_keys
 from .web.logs import configure_logs
 
 if TYPE_CHECKING:
+    from .admin.address import Bind
     from .banner import Banner
 
 log = logging.getLogger("parley")
@@ -71,6 +74,8 @@ class Master:
         self._settings = settings
         # Set once the document has been read.
         self._banner: Banner
+        # The address of the operators' API, if it is served.
+        self._operators: Bind | None = None
         # The model processes. They end when neither the master nor a worker forked with them holds them any more.
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
@@ -86,6 +91,7 @@ class Master:
         try:
             if (worker := wsgi_worker_class(server.cfg)) is not None:
                 raise wrong_worker(worker)
+            self._operators = check_start(self._settings, names_listeners(server.cfg))
             check_database(self._settings)
             self._has_database = has_database(self._settings)
             self._check_addresses(server.cfg.address)
@@ -103,7 +109,10 @@ class Master:
     def when_ready(self, server: Server) -> None:
         """Called when the server listens: print how to call it, or exit with a one-sentence error."""
         mocks = self._settings.mock == "all"
+        listening = _listening(server)
         try:
+            if self._operators is not None:
+                check_listeners(self._operators, listening)
             others = has_other_keys(self._settings)
             keys = load_keys(self._settings, others=others)
             models = () if mocks else engine_of(self._settings).engine.models
@@ -113,8 +122,14 @@ class Master:
         model = models[0].id if models else "mocks" if mocks else "MODEL"
         serves = ", ".join(model.id for model in models) or ("mocks" if mocks else "the models of PARLEY_UPSTREAM_URL")
         able = frozenset(models[0].operations if models else {"chat"})
-        lines = self._banner.lines(_reach(server), serves, model, able, keys.generated, names)
+        reach = _reach([name for name in listening if not self._is_operators(name)] or listening, server)
+        lines = self._banner.lines(reach, serves, model, able, keys.generated, names)
+        if self._operators is not None:
+            lines.append(f"  Operators   {self._operators.shown}/admin/v1/ui/")
         print("\n".join(lines), flush=True)
+
+    def _is_operators(self, name: object) -> bool:
+        return self._operators is not None and self._operators.is_called(name)
 
     def _check_addresses(self, addresses: Sequence[Address]) -> None:
         if self._settings.allow_generated_key:
@@ -122,7 +137,7 @@ class Master:
         if load_keys(self._settings, others=has_other_keys(self._settings)).generated is None:
             return
         for address in addresses:
-            if isinstance(address, tuple) and not is_loopback(address[0]):
+            if isinstance(address, tuple) and not is_loopback(address[0]) and not self._is_operators(address):
                 raise ConfigurationError(
                     f"{address[0]} can be reached from other machines, and no API key is configured. Set "
                     "PARLEY_API_KEYS or PARLEY_API_KEYS_FILE, create a key with `parley keys create`, or set "
@@ -256,9 +271,14 @@ def _try_out() -> None:
         raise ConfigurationError((ours or lines or ["the application cannot be built."])[-1])
 
 
-def _reach(server: Server) -> tuple[str, str]:
+def _listening(server: Server) -> list[Address]:
+    """Return the names of the sockets that the server listens on. With gunicorn's ``reuse_port`` its workers open
+    them."""
+    return [listener.getsockname() for listener in server.LISTENERS] or list(server.cfg.address)
+
+
+def _reach(names: Sequence[Address], server: Server) -> tuple[str, str]:
     """Return how this machine reaches the server: a URL without a path, and an additional curl option."""
-    names = [listener.getsockname() for listener in server.LISTENERS]
     scheme = "https" if server.cfg.is_ssl else "http"
     for name in names:
         if isinstance(name, tuple):

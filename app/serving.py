@@ -7,6 +7,7 @@ the hooks are those of `app.master`.
 
 from __future__ import annotations
 
+from .admin.address import bind_of
 from .errors import ConfigurationError
 from .master import Master, worker_folder
 from .settings import Settings
@@ -31,6 +32,7 @@ __all__ = [
 
 try:
     _settings = Settings.from_environment()
+    _operators = bind_of(_settings)
 except ConfigurationError as _error:
     stop(_error)
 _master = Master(_settings)
@@ -38,7 +40,9 @@ _master = Master(_settings)
 proc_name = "parley"
 # For a command line that names no application. `wsgi:app` is the same, unless another module `wsgi` shadows ours.
 wsgi_app = "app.starting:load()"
-bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"
+bind = [f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"]
+if _operators is not None:
+    bind.append(_operators.text)
 # gunicorn's asgi worker, with our error format for requests that never reach the application.
 worker_class = "app.web.worker.Worker"
 # An application that fails to start ends the start. Otherwise gunicorn would answer every request with 500.

@@ -12,10 +12,11 @@ from .frameworks.gunicorn import load_failure, wsgi_worker
 if TYPE_CHECKING:
     from connexion import FlaskApp
 
+    from .admin.beside import Beside
     from .web.reloading import Reloading
 
 
-def load() -> FlaskApp | Reloading:
+def load() -> FlaskApp | Reloading | Beside:
     """Return the application that is served. A failure ends the start with a one-sentence message."""
     try:
         if (worker := wsgi_worker()) is not None:

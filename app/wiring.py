@@ -8,6 +8,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from connexion import FlaskApp
 
@@ -43,14 +44,27 @@ from .web.reloading import Reloading
 from .web.security import security_handlers
 from .web.view import OperationView
 
+if TYPE_CHECKING:
+    from .admin.beside import Beside
+
 log = logging.getLogger("parley")
 
 
-def build(settings: Settings | None = None) -> FlaskApp | Reloading:
+def build(settings: Settings | None = None) -> FlaskApp | Reloading | Beside:
     """Return the application; see `app.create_app`."""
     settings = settings if settings is not None else Settings.from_environment()
     # All objects that exist now stay, so the garbage collector need not scan them while a large document is read.
     gc.freeze()
+    clients = _clients(settings)
+    if settings.admin_bind is None:
+        return clients
+    # Imported here: it imports what a database needs.
+    from .admin.application import beside
+
+    return beside(clients, settings)
+
+
+def _clients(settings: Settings) -> FlaskApp | Reloading:
     if not settings.reload:
         return wire(settings)
     path, built, keys = contract_path(settings), engine_of(settings), access(settings)

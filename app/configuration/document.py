@@ -16,10 +16,15 @@ def contract_path(settings: Settings) -> Path:
 
 
 def own_contract() -> Path:
-    """The path of the bundled document, in the checkout or in the installed package."""
+    """The path of the bundled document."""
+    return own_document("openapi.yaml")
+
+
+def own_document(name: str) -> Path:
+    """The path of a document of ours, in the checkout or in the installed package."""
     here = Path(__file__).parents[1]
-    installed = here / "openapi" / "openapi.yaml"
-    return installed if installed.exists() else here.parent / "openapi" / "openapi.yaml"
+    installed = here / "openapi" / name
+    return installed if installed.exists() else here.parent / "openapi" / name
 
 
 def handlers_of(settings: Settings) -> Handlers:

@@ -88,6 +88,13 @@ def wsgi_worker_class(cfg: Config) -> str | None:
     return None
 
 
+def names_listeners(cfg: Config) -> bool:
+    """Return whether the configured worker class says which listening socket a request came through."""
+    from .gunicorn_worker import Worker
+
+    return issubclass(cfg.worker_class, Worker)
+
+
 def load_failure(message: str) -> Exception | None:
     """Return the exception that an application must raise so that gunicorn prints a message and ends; None: gunicorn
     does not load the application."""

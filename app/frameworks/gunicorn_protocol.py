@@ -29,6 +29,7 @@ from starlette.types import Scope
 
 from .connections import Connections
 from .holding import HOLD
+from .listener import LISTENER
 
 # Seconds within which the head of a connection's first request must arrive.
 _HEAD_SECONDS = 60.0
@@ -62,14 +63,15 @@ class Owner(typing.Protocol):
 
 
 class Protocol(ASGIProtocol):
-    """One connection."""
+    """One connection. ``listener`` is the name of the socket on which it was accepted."""
 
     worker: Owner
     transport: asyncio.Transport
     _closed: bool
 
-    def __init__(self, worker: Owner) -> None:
+    def __init__(self, worker: Owner, listener: object = None) -> None:
         super().__init__(worker)
+        self._listener = listener
         self._max_buffer_size = _READ_AHEAD
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
@@ -195,7 +197,9 @@ class Protocol(ASGIProtocol):
 
     def _build_http_scope(self, request: object, sockname: object, peername: object) -> Scope:
         scope: Scope = super()._build_http_scope(request, sockname, peername)
-        scope.setdefault("extensions", {})[HOLD] = self.hold
+        extensions = scope.setdefault("extensions", {})
+        extensions[HOLD] = self.hold
+        extensions[LISTENER] = self._listener
         return scope
 
     def _arm_keepalive_timer(self) -> None:

@@ -52,8 +52,8 @@ class _Servers:
         with suppress(OSError, AttributeError):  # unix sockets and some systems do not have the option
             # Connections inherit the option from the listening socket.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
-        worker = self.worker
-        serve = partial(worker.loop.connect_accepted_socket, lambda: Protocol(worker), ssl=ssl)
+        worker, name = self.worker, sock.getsockname()
+        serve = partial(worker.loop.connect_accepted_socket, lambda: Protocol(worker, name), ssl=ssl)
         return Listener(worker.loop, sock, serve, worker.cannot_take, alone=worker.cfg.workers == 1)
 
 

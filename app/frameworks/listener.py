@@ -1,5 +1,7 @@
 """Accepts connections from a socket that several workers listen on.
 
+Requests carry the name of the socket on which their connection was accepted: `listener_of`.
+
 At a wake-up, asyncio's own server accepts as many connections as the kernel may queue, so the worker that wakes up
 first gets a whole burst. Without a free file descriptor it fails as many times, with a traceback each.
 """
@@ -10,6 +12,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
+
+from starlette.types import Scope
+
+# The key in the extensions of a scope. Clients cannot write there.
+LISTENER = "parley.listener"
 
 # Seconds until the next connection is accepted. Meanwhile other workers can accept one.
 _TURN = 0.001
@@ -23,6 +30,12 @@ _BEGINNING = 500
 
 # Seconds until a retry after a failure, for example if no file descriptor is left.
 _RETRY = 1.0
+
+
+def listener_of(scope: Scope) -> object:
+    """Return the name of the listening socket that a request came through, as ``getsockname`` returns it; None: another
+    server than ours received it."""
+    return scope.get("extensions", {}).get(LISTENER)
 
 
 class Listener:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .database import Database
 from .tables import audit
 
 # The actor of changes by the command line.
 COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change. ``id`` counts up; ``time`` is in Unix seconds; ``actor`` is who made it; ``detail`` has the new values,
+    without secrets."""
+
+    id: int
+    time: int
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
 
 
 async def record(
@@ -28,3 +43,32 @@ async def record(
         "detail": json.dumps(detail or {}, sort_keys=True),
     }
     await connection.execute(insert(audit).values(row))
+
+
+async def list_entries(
+    database: Database,
+    *,
+    before: int | None = None,
+    limit: int | None = None,
+    actor: str | None = None,
+    action: str | None = None,
+    subject: str | None = None,
+) -> list[Entry]:
+    """Return the changes, the newest first: those before the id ``before``, at most ``limit``, and only those of an
+    ``actor``, an ``action`` or a ``subject``.
+
+    Raises:
+        StoreUnavailable: the database cannot be used now.
+    """
+    wanted = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(audit.c.id < before)
+    for column, value in ((audit.c.actor, actor), (audit.c.action, action), (audit.c.subject, subject)):
+        if value is None:
+            continue
+        if not value.isprintable():
+            return []  # no text of the log has such characters, and PostgreSQL could not even be asked for some
+        wanted = wanted.where(column == value)
+    async with database.reading() as connection:
+        rows = (await connection.execute(wanted)).mappings().all()
+    return [Entry(**{**row, "detail": json.loads(row["detail"])}) for row in rows]

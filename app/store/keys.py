@@ -94,7 +94,13 @@ async def create_key(
     check_new_key(name, project, allowed, expires_at)
     check_measures(measures or {})
     now, secret = int(time.time()), _new_secret()
-    row = {"name": name, "project": project, "models": _written(allowed), "created_at": now, "expires_at": expires_at}
+    row = {
+        "name": name,
+        "project": project,
+        "models": models_written(allowed),
+        "created_at": now,
+        "expires_at": expires_at,
+    }
     try:
         async with database.writing() as connection:
             await ensure_project(connection, actor, project)
@@ -103,7 +109,7 @@ async def create_key(
             told = {"project": project, "models": allowed, "expires_at": expires_at, "prefix": secret[:_SHOWN]}
             await audit.record(connection, actor, "keys.create", name, told)
             await write_limits(connection, actor, "key", name, measures or {})
-            return Made(await _find(connection, name), secret)
+            return Made(await find_in(connection, name), secret)
     except IntegrityError:
         raise Conflict("There is a key of this name already.", param="name", code="key_exists") from None
 
@@ -136,9 +142,9 @@ async def find_key(database: Database, name: str) -> Key:
         NotFound: there is none of this name.
         StoreUnavailable: the database cannot be used now.
     """
-    _check_exists(name)
+    check_exists(name)
     async with database.reading() as connection:
-        return await _find(connection, name)
+        return await find_in(connection, name)
 
 
 async def revoke_key(database: Database, actor: str, name: str) -> Key:
@@ -148,12 +154,12 @@ async def revoke_key(database: Database, actor: str, name: str) -> Key:
         NotFound: there is none of this name.
         StoreUnavailable: the database cannot be used now.
     """
-    _check_exists(name)
+    check_exists(name)
     async with database.writing() as connection:
         change = update(keys).where(keys.c.name == name, keys.c.revoked_at.is_(None))
         if (await connection.execute(change.values(revoked_at=int(time.time())))).rowcount:
             await audit.record(connection, actor, "keys.revoke", name)
-        return await _find(connection, name)
+        return await find_in(connection, name)
 
 
 async def rotate_key(database: Database, actor: str, name: str, *, grace: float = 0) -> Made:
@@ -165,7 +171,7 @@ async def rotate_key(database: Database, actor: str, name: str, *, grace: float 
         BadRequest: the time is negative or longer than a year.
         StoreUnavailable: the database cannot be used now.
     """
-    _check_exists(name)
+    check_exists(name)
     if not 0 <= grace <= 366 * 86400:
         raise BadRequest("Invalid 'grace': it is from 0 seconds to a year.", param="grace", code="invalid_value")
     now, secret = int(time.time()), _new_secret()
@@ -173,7 +179,7 @@ async def rotate_key(database: Database, actor: str, name: str, *, grace: float 
     async with database.writing() as connection:
         # Of several rotations at once, each waits for the one before.
         await connection.execute(select(keys.c.name).where(keys.c.name == name).with_for_update())
-        key = await _find(connection, name)
+        key = await find_in(connection, name)
         if key.status != "active":
             raise Conflict(
                 f"This key has {_PAST[key.status]}. Create another one.", param="name", code="key_not_active"
@@ -187,7 +193,7 @@ async def rotate_key(database: Database, actor: str, name: str, *, grace: float 
         await connection.execute(delete(secrets).where(mine, secrets.c.expires_at <= now))
         await connection.execute(secrets.insert().values(_row_of(name, secret, now)))
         await audit.record(connection, actor, "keys.rotate", name, {"prefix": secret[:_SHOWN], "old_until": end})
-        return Made(await _find(connection, name), secret)
+        return Made(await find_in(connection, name), secret)
 
 
 def check_new_key(name: str, project: str, models: tuple[str, ...] | None, expires_at: int | None) -> None:
@@ -203,7 +209,17 @@ def check_new_key(name: str, project: str, models: tuple[str, ...] | None, expir
             param="name",
             code="invalid_value",
         )
-    check_name(project, "project")
+    check_values(project, models, expires_at)
+
+
+def check_values(project: str | None, models: tuple[str, ...] | None, expires_at: int | None) -> None:
+    """Validate what a key may be given; None is not checked.
+
+    Raises:
+        BadRequest: a value is out of bounds.
+    """
+    if project is not None:
+        check_name(project, "project")
     if models is not None:
         check_models(models)
     if expires_at is not None and not time.time() < expires_at < 1 << 40:
@@ -218,7 +234,12 @@ def digest_of(secret: str) -> str:
 _PAST = {"revoked": "been revoked", "expired": "expired"}
 
 
-def _check_exists(name: str) -> None:
+def check_exists(name: str) -> None:
+    """Validate that a key may have this name.
+
+    Raises:
+        NotFound: none can.
+    """
     # A database could not even be asked for some texts.
     if not is_name(name):
         raise _unknown()
@@ -236,11 +257,17 @@ def _row_of(name: str, secret: str, now: int) -> dict[str, Any]:
     return {"digest": digest_of(secret), "key": name, "prefix": secret[:_SHOWN], "created_at": now, "expires_at": None}
 
 
-def _written(models: tuple[str, ...] | None) -> str | None:
+def models_written(models: tuple[str, ...] | None) -> str | None:
+    """Return what is stored of the models that a key may use."""
     return None if models is None else json.dumps(models)
 
 
-async def _find(connection: AsyncConnection, name: str) -> Key:
+async def find_in(connection: AsyncConnection, name: str) -> Key:
+    """Return a key, in a transaction.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
     found = await _read(connection, [keys.c.name == name], 1)
     if not found:
         raise _unknown()
