@@ -30,6 +30,8 @@ COMMANDS = {
     "models": ("models:models", "List, show and download models."),
     "keys": ("keys:keys_command", "Print the API keys' short names; create, rotate and revoke keys."),
     "limits": ("limits:limits", "Set and list the limits of keys, projects and models."),
+    "admin": ("admin:admin", "Create, list and revoke the keys of the operators' API."),
+    "audit": ("audit:audit_command", "Print who has changed keys, projects and limits."),
     "db": ("db:db", "Create the database, and bring it up to date."),
     "usage": ("usage:usage", "Report what keys, projects and models have used."),
     "settings": ("settings:settings_command", "Print every setting, its value and what it does."),

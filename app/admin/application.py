@@ -24,6 +24,7 @@ from ..web.view import OperationView
 from .address import bind_of
 from .beside import Beside
 from .keys import OperatorKeys, key_file
+from .models import ModelIds
 from .starting import require_database
 
 _DOCUMENT = "admin.yaml"
@@ -45,9 +46,13 @@ def beside(clients: FlaskApp | Reloading, settings: Settings) -> Beside:
 
 def operators_application(settings: Settings, database: Database) -> FlaskApp:
     """Return the application. It depends on no setting of what clients are served: document, handlers, mocks, web
-    pages."""
+    pages.
+
+    Raises:
+        ConfigurationError: the configuration of the models cannot be used.
+    """
     assembly = Assembly(Document.load(own_document(_DOCUMENT)), settings)
-    services: dict[type, object] = {Database: database}
+    services: dict[type, object] = {Database: database, ModelIds: ModelIds(settings)}
     views: dict[str, OperationView] = {}
 
     def view(operation: Operation, handler: Handler | None) -> OperationView:
