@@ -67,8 +67,9 @@ async def create_project(database: Database, actor: str, name: str) -> Project:
 async def ensure_project(connection: AsyncConnection, actor: str, name: str) -> None:
     """Create a project if there is none of this name, in a transaction."""
     row = {"name": name, "created_at": int(time.time())}
-    made = await connection.execute(insert_into(connection, projects).values(row).on_conflict_do_nothing())
-    if made.rowcount:
+    insert = insert_into(connection, projects).values(row).on_conflict_do_nothing().returning(projects.c.name)
+    # Not by the number of rows, which is -1 with PostgreSQL.
+    if await connection.scalar(insert) is not None:
         await audit.record(connection, actor, "projects.create", name)
 
 
