@@ -93,7 +93,8 @@ def _shown_sums(sums: Sums) -> Json:
 def _shown_record(record: Mapping[str, Any]) -> Json:
     return {
         "object": "usage.record",
-        **record,
+        # SQLAlchemy's names of columns are of a type that JSON does not have.
+        **{str(name): value for name, value in record.items()},
         "time": record["time"] / 1000,
         "cost": money(record["cost"]),
     }

@@ -174,6 +174,11 @@ def _only_add_to_audit() -> None:
                 f"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
                 "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END"
             )
+        # REPLACE deletes a row without running the trigger for it.
+        op.execute(
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
