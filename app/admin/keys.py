@@ -57,16 +57,20 @@ class OperatorKeys:
 
     def _refresh(self) -> None:
         stamp = _stamp(self.path)
-        if stamp is not None and stamp == self._stamp:
+        changed = stamp != self._stamp
+        if not changed and stamp is not None:
             return
+        # What is wrong is told once.
+        self._told = self._told and not changed
         try:
             read = read_keys(self.path)
         except ConfigurationError as error:
             read = {}
-            if stamp != self._stamp or self._digests:
-                log.error("%s", error)
-        self._stamp, self._told = stamp, False
+            if not self._told:
+                self._told = True
+                log.error("%s Until then no key opens the operators' API.", error)
         self._digests = tuple((name, bytes.fromhex(digest)) for name, digest in read.items())
+        self._stamp = stamp
 
 
 def no_key(path: Path) -> str:

@@ -176,7 +176,8 @@ def _only_add_to_audit() -> None:
             )
         # REPLACE deletes a row without running the trigger for it.
         op.execute(
-            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) "
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit "
+            "WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) "
             "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END"
         )
         return
