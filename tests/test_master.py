@@ -17,6 +17,7 @@ import pytest
 from gunicorn.config import Config
 
 from app import master as module
+from app.admin.keys import create_key
 from app.errors import ConfigurationError
 from app.master import Master
 from app.settings import Settings
@@ -169,6 +170,92 @@ def test_one_that_was_there_at_the_start_needs_none(monkeypatch: pytest.MonkeyPa
     server = Server()
     started(server, state_dir=tmp_path)
     server.manage_workers()
+
+
+# -- the operators' API ------------------------------------------------------------------------------------------
+
+BIND = "127.0.0.1:8081"
+WORKER = "app.web.worker.Worker"
+
+
+@pytest.fixture
+def with_database(tmp_path: Path) -> dict[str, Any]:
+    """Settings with which the operators' API is served."""
+    found = {"state_dir": tmp_path, "admin_bind": BIND}
+    upgrade(address_of(settings(**found)))
+    return found
+
+
+def test_without_a_database_the_operators_api_ends_the_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = refused(capsys, Server(worker_class=WORKER), state_dir=tmp_path, admin_bind=BIND)
+    assert "there is no database" in said
+    assert "parley db init" in said
+    assert not (tmp_path / "parley.sqlite3").exists()
+
+
+def test_a_database_that_a_setting_names_is_made_for_it(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/made.sqlite3"
+    started(Server(worker_class=WORKER), state_dir=tmp_path, admin_bind=BIND, database=database)
+    assert (tmp_path / "made.sqlite3").exists()
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8081", "[::]:8081", "192.0.2.1:8081"])
+def test_an_open_address_of_operators_needs_a_key_of_theirs(
+    bind: str, with_database: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    server = Server(worker_class=WORKER, bind=["127.0.0.1:80", bind])
+    said = refused(capsys, server, **{**with_database, "admin_bind": bind})
+    assert "parley admin keys create NAME" in said
+    create_key(tmp_path / "admin-keys", "olivia")
+    started(server, **{**with_database, "admin_bind": bind})
+    # The key that the server generated opens nothing there, so it may stay.
+    started(server, **{**with_database, "admin_bind": bind, "api_keys": ()})
+
+
+def test_on_loopback_a_missing_key_of_operators_is_pointed_out(
+    with_database: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    started(Server(worker_class=WORKER), **with_database)
+    assert "No key opens the operators' API" in caplog.text
+    assert "parley admin keys create NAME" in caplog.text
+
+
+def test_a_file_of_operators_keys_that_cannot_be_used_ends_the_start(
+    with_database: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "admin-keys").write_text("olivia sk-parley-admin-x\n")
+    said = refused(capsys, Server(worker_class=WORKER), **with_database)
+    assert "Line 1" in said
+    assert "sk-parley-admin" not in said
+
+
+def test_a_worker_that_cannot_tell_the_addresses_apart_ends_the_start(
+    with_database: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Leave out -k and --worker-class" in refused(capsys, Server(worker_class="asgi"), **with_database)
+
+
+def test_a_start_tells_the_address_of_operators_and_how_clients_call(
+    with_database: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(("127.0.0.1", 8081), "/run/it", worker_class=WORKER)
+    started(server, **with_database).when_ready(server)
+    said = capsys.readouterr().out
+    assert "  Operators   http://127.0.0.1:8081/admin/v1/ui/\n" in said
+    assert "curl --unix-socket /run/it http://localhost/v1/chat/completions" in said
+
+
+@pytest.mark.parametrize("listeners", [[], [("127.0.0.1", 8080)], [("127.0.0.1", 18081), "/run/it"]])
+def test_a_start_at_other_addresses_ends(
+    listeners: list[Any], with_database: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(*listeners, worker_class=WORKER)
+    master = started(server, **with_database)
+    with pytest.raises(SystemExit):
+        master.when_ready(server)
+    assert "Add: -b 127.0.0.1:8081" in capsys.readouterr().err
 
 
 # -- reloads -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from app.settings import Settings
 from app.store.address import Address, address_of
 from app.store.database import Database
 from app.store.migrating import upgrade
+from app.store.names import is_name
 from app.store.tables import metadata
 from app.wiring import build
 
@@ -57,7 +59,7 @@ INJECTIONS = (
     "%",
     "_",
     "\\",
-    "𝕏" * 10,
+    "\U0001d54f" * 10,
     "1" * 400,
     "audit_1 OR 1=1",
     "-1",
@@ -150,11 +152,8 @@ def test_no_setting_of_what_clients_are_served_changes_it(address: Address, tmp_
     with operating(address, tmp_path, **settings) as operator:
         assert operator.post("/keys", {"name": "a"})["key"]["name"] == "a"
         assert operator.refused(404, "GET", "/keys/b")["code"] == "key_not_found"
-        answer = operator.run(
-            operator._client.options(
-                f"{BASE}/keys", headers={"origin": "http://x", "access-control-request-method": "GET"}
-            )
-        )
+        asking = {"origin": "http://x", "access-control-request-method": "GET"}
+        answer = operator.run(operator._client.options(f"{BASE}/keys", headers=asking))
         assert "access-control-allow-origin" not in answer.headers
 
 
@@ -183,8 +182,6 @@ def _tables(operator: Operator) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_no_text_in_a_parameter_does_more_than_name_something(operator: Operator, text: str) -> None:
-    from urllib.parse import quote
-
     operator.post("/keys", {"name": "a"})
     before = _tables(operator)
     quoted = quote(text, safe="")
@@ -198,7 +195,10 @@ def test_no_text_in_a_parameter_does_more_than_name_something(operator: Operator
     for method, path in PATHS:
         if path.endswith(("/a", "/revoke", "/rotate")):
             answer = operator.send(method, path.replace("/a", f"/{quoted}"), json={"models": ["m"]})
-            assert answer.status_code in (200, 400, 404), (method, path)
+            # 405: with a slash it is another path.
+            assert answer.status_code in (200, 400, 404, 405), (method, path)
+    if is_name(text):
+        return
     for body in ({"name": text}, {"name": "n", "project": text}):
         assert operator.send("POST", "/keys", json=body).status_code == 400
     assert operator.send("POST", "/projects", json={"name": text}).status_code == 400

@@ -23,6 +23,7 @@ from app.frameworks.gunicorn import (
     WSGI_WORKERS,
     call_regularly,
     load_failure,
+    names_listeners,
     replace_reload,
     watch_for_stop,
     wsgi_worker,
@@ -43,6 +44,13 @@ class Elsewhere:
 
 def arbiter(**settings: Any) -> Any:
     return Arbiter(SimpleNamespace(cfg=config(**settings)))
+
+
+def test_only_our_worker_names_the_socket_that_a_request_came_through() -> None:
+    assert names_listeners(config(worker_class="app.web.worker.Worker"))
+    assert names_listeners(config(worker_class="app.frameworks.gunicorn_worker.Worker"))
+    assert not names_listeners(config(worker_class="asgi"))
+    assert not names_listeners(config(worker_class=Elsewhere))
 
 
 # -- which worker ------------------------------------------------------------------------------------------------
