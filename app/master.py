@@ -125,7 +125,7 @@ class Master:
         reach = _reach([name for name in listening if not self._is_operators(name)] or listening, server)
         lines = self._banner.lines(reach, serves, model, able, keys.generated, names)
         if self._operators is not None:
-            lines.append(f"  Operators   {self._operators.shown}/admin/v1/ui/")
+            lines.append(f"  Operators   {self._operators.shown(_scheme(server), '/admin/v1/ui/')}")
         print("\n".join(lines), flush=True)
 
     def _is_operators(self, name: object) -> bool:
@@ -277,9 +277,13 @@ def _listening(server: Server) -> list[Address]:
     return [listener.getsockname() for listener in server.LISTENERS] or list(server.cfg.address)
 
 
+def _scheme(server: Server) -> str:
+    return "https" if server.cfg.is_ssl else "http"
+
+
 def _reach(names: Sequence[Address], server: Server) -> tuple[str, str]:
     """Return how this machine reaches the server: a URL without a path, and an additional curl option."""
-    scheme = "https" if server.cfg.is_ssl else "http"
+    scheme = _scheme(server)
     for name in names:
         if isinstance(name, tuple):
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name[0], name[0])

@@ -28,13 +28,12 @@ class Bind:
         """Whether it can be reached from this machine only."""
         return isinstance(self.name, str) or is_loopback(self.name[0])
 
-    @property
-    def shown(self) -> str:
-        """The beginning of its URLs; of a socket its path."""
+    def shown(self, scheme: str, path: str) -> str:
+        """Return where a path of the API is, for people."""
         if isinstance(self.name, str):
-            return self.text
+            return f"{path} at {self.text}"
         host, port = self.name
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
     def is_called(self, name: object) -> bool:
         """Whether a listening socket of a name, as ``getsockname`` returns it, is this one."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from ..errors import BadRequest
 from ..jsontypes import Json
 from ..limits.limits import BILLION, Limits
 from ..store.audit import Entry
@@ -30,11 +29,6 @@ def page(found: Sequence[T], limit: int, show: Callable[[T], Json], id_of: Calla
         "last_id": id_of(shown[-1]) if shown else None,
         "has_more": len(found) > limit,
     }
-
-
-def wrong_cursor() -> BadRequest:
-    """Return the error for an ``after`` that no page has given."""
-    return BadRequest("Invalid 'after': it must be the last_id of another page.", param="after", code="invalid_cursor")
 
 
 def actor_of(request: Request) -> str:

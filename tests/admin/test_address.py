@@ -12,18 +12,18 @@ from app.settings import Settings
 @pytest.mark.parametrize(
     ("text", "told", "name", "shown"),
     [
-        ("127.0.0.1:8081", "127.0.0.1:8081", ("127.0.0.1", 8081), "http://127.0.0.1:8081"),
-        ("localhost:8081", "127.0.0.1:8081", ("127.0.0.1", 8081), "http://127.0.0.1:8081"),
-        ("[::1]:8081", "[::1]:8081", ("::1", 8081), "http://[::1]:8081"),
-        ("[0:0::1]:80", "[0:0::1]:80", ("::1", 80), "http://[::1]:80"),
-        ("0.0.0.0:65535", "0.0.0.0:65535", ("0.0.0.0", 65535), "http://0.0.0.0:65535"),
-        ("unix:/run/a b.sock", "unix:/run/a b.sock", "/run/a b.sock", "unix:/run/a b.sock"),
-        ("unix:///run/a.sock", "unix:/run/a.sock", "/run/a.sock", "unix:/run/a.sock"),
+        ("127.0.0.1:8081", "127.0.0.1:8081", ("127.0.0.1", 8081), "http://127.0.0.1:8081/x"),
+        ("localhost:8081", "127.0.0.1:8081", ("127.0.0.1", 8081), "http://127.0.0.1:8081/x"),
+        ("[::1]:8081", "[::1]:8081", ("::1", 8081), "http://[::1]:8081/x"),
+        ("[0:0::1]:80", "[0:0::1]:80", ("::1", 80), "http://[::1]:80/x"),
+        ("0.0.0.0:65535", "0.0.0.0:65535", ("0.0.0.0", 65535), "http://0.0.0.0:65535/x"),
+        ("unix:/run/a b.sock", "unix:/run/a b.sock", "/run/a b.sock", "/x at unix:/run/a b.sock"),
+        ("unix:///run/a.sock", "unix:/run/a.sock", "/run/a.sock", "/x at unix:/run/a.sock"),
     ],
 )
 def test_an_address_is_read_as_gunicorn_takes_it(text: str, told: str, name: object, shown: str) -> None:
     bind = read_bind(text)
-    assert (bind.text, bind.name, bind.shown) == (told, name, shown)
+    assert (bind.text, bind.name, bind.shown("http", "/x")) == (told, name, shown)
 
 
 @pytest.mark.parametrize(

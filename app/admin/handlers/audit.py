@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from ...jsontypes import Json
 from ...store.audit import list_entries
 from ...store.database import Database
 from ...web.exchange import Request
-from ..showing import entry_id, page, shown_entry, wrong_cursor
-
-_ID = re.compile(r"audit_([0-9]{1,18})")
+from ..showing import entry_id, page, shown_entry
 
 
 async def list_audit_entries(
@@ -22,12 +18,7 @@ async def list_audit_entries(
     subject: str | None = None,
 ) -> Json:
     """``GET /audit``: return a page of the changes, the newest first."""
-    before = None
-    if after is not None:
-        match = _ID.fullmatch(after)
-        if match is None:
-            raise wrong_cursor()
-        before = int(match[1])
+    before = int(after.partition("_")[2]) if after is not None else None
     found = await list_entries(
         request.service(Database), before=before, limit=limit + 1, actor=actor, action=action, subject=subject
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,9 +13,8 @@ from ...store.database import Database
 from ...store.names import is_model
 from ...store.usage import By, Period, Sums, records, report
 from ...web.exchange import Request
-from ..showing import money, page, wrong_cursor
+from ..showing import money, page
 
-_CURSOR = re.compile(r"([0-9]{1,15})-([0-9a-zA-Z_]{1,32})")
 _SUMS = (
     *("requests", "failed", "left", "prompt_tokens", "completion_tokens"),
     *("reasoning_tokens", "cached_tokens", "cost"),
@@ -59,10 +57,8 @@ async def list_usage_records(
     """``GET /usage/records``: return a page of the records of requests."""
     before = None
     if after is not None:
-        match = _CURSOR.fullmatch(after)
-        if match is None:
-            raise wrong_cursor()
-        before = int(match[1]), match[2]
+        time, _, number = after.partition("-")
+        before = int(time), number
     only = _only(key=key, project=project, model=model, request_id=request_id)
     database = request.service(Database)
     found = await records(database, limit=limit + 1, before=before, only=only) if only is not None else []
