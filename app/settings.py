@@ -282,7 +282,8 @@ class Settings(Table, frozen=True, kw_only=True):
     ] = 90
     admin_bind: Annotated[
         str | None,
-        "Address of the operators' API, such as `127.0.0.1:8081` or `unix:/run/parley-admin.sock`. Default: none.",
+        "Address of the operators' API: an IP address with a port, such as `127.0.0.1:8081`, or "
+        "`unix:/run/parley-admin.sock`. It needs a database. Default: none.",
     ] = None
     admin_keys_file: Annotated[
         Path | None,

@@ -221,7 +221,8 @@ def test_an_error_never_has_the_value_that_was_sent(operator: Operator) -> None:
         ("GET", "/keys/sk-secret%20value", None),
         ("PUT", "/limits/sk-secret/x", {}),
     ):
-        answer = operator.send(method, path, **({} if body is None else {"json": body}))
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        answer = operator.send(method, path, **options)
         assert answer.status_code == 400
         assert "sk-secret" not in answer.text
 

@@ -286,7 +286,8 @@ def test_limits_are_listed_in_pages_by_kind_and_subject(operator: Operator) -> N
     for subject in ("b", "a/x", "c"):
         operator.put(f"/limits/model/{subject}", {"tokens_per_day": 1})
     operator.put("/limits/project/default", {"tokens_per_day": 1})
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         found = operator.get("/limits", params={"limit": 1, **after})
         seen += [each["id"] for each in found["data"]]

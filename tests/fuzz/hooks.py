@@ -15,9 +15,6 @@ CODES = {
     "integer_above_max_value",
     "invalid_value",
     "context_length_exceeded",
-    # Of the operators' API: a text that no model is called, and a time that has passed.
-    "invalid_name",
-    "out_of_bounds",
 }
 
 

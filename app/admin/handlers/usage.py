@@ -78,7 +78,8 @@ def _day(name: str, text: str | None) -> datetime.date | None:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise BadRequest(f"Invalid '{name}': it must be a day such as 2026-08-31.", param=name) from None
+        message = f"Invalid '{name}': it must be a day such as 2026-08-31."
+        raise BadRequest(message, param=name, code="invalid_value") from None
 
 
 def _shown_sums(sums: Sums) -> Json:
