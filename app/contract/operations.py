@@ -18,6 +18,7 @@ from .media import MediaTypes, split_type
 from .methods import described_methods, fault_of_method
 from .parameter_objects import read_parameters
 from .parameters import Parameter
+from .path_ends import takes_rest
 from .pointers import component_named, look_up, pointer_to
 from .sequences import EVENTS
 from .structure import since_3_2
@@ -34,7 +35,8 @@ class Operation:
     the media types and ranges of the body, in lower case, to its description; ``responses`` maps a status (``200``,
     ``4XX``, ``default``) to media types and the pointers of their schemas. ``items`` are those pointers whose schema
     describes one item of a sequence; for event streams, an event as a whole. ``fault``: why the operation cannot be
-    used in a lenient document; it then responds with this error only.
+    used in a lenient document; it then responds with this error only. ``takes_rest``: a parameter at the end of the
+    path takes the rest of it, slashes included.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Operation:
     security: list[Any] | None = field(default=None)
     fault: str = ""
     items: frozenset[str] = frozenset()
+    takes_rest: bool = False
 
     def unusable(self, fault: str) -> Operation:
         """Return the operation marked as unusable, with nothing required of requests and no responses described."""
@@ -147,7 +150,10 @@ def operations(document: Document) -> list[Operation]:
                 if not document.lenient:
                     raise
                 base = base_path(document.content.get("servers"))
-                found[name] = Operation(name, key, method, base, path, None, (), {}, False, {}, fault=str(error))
+                rest = path.endswith("}")
+                found[name] = Operation(
+                    name, key, method, base, path, None, (), {}, False, {}, fault=str(error), takes_rest=rest
+                )
     if unreachable:
         log.warning("paths with a query string cannot be matched and are left out: %s", ", ".join(unreachable))
     if derived:
@@ -216,6 +222,7 @@ def _read(
         at = response_pointer or base + pointer_to("responses", status)
         media = _media(document, response, at, items)
         responses[str(status).upper() if str(status) != "default" else "default"] = media
+    parameters = read_parameters(document, node, item, base, pointer)
     return Operation(
         id=name,
         key=key,
@@ -223,12 +230,13 @@ def _read(
         base=base_path(node.get("servers") or item.get("servers") or document.content.get("servers")),
         path=path,
         tag=None if (tag := (node.get("tags") or [None])[0]) is None else str(tag),
-        parameters=read_parameters(document, node, item, base, pointer),
+        parameters=parameters,
         request=bodies_of(document, body, body_pointer or f"{base}/requestBody"),
         request_required=bool(body.get("required")),
         responses=responses,
         security=_requirements(document, node.get("security", document.content.get("security"))),
         items=frozenset(items),
+        takes_rest=takes_rest(document, path, parameters),
     )
 
 

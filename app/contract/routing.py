@@ -23,8 +23,8 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
     """Return an OpenAPI 3.0.3 document with the routes and the security of another document.
 
     A parameter at the end of a path matches the rest of it, including slashes, as model ids such as ``org/name``
-    require. Such routes come last, the shortest at the very end, so that any more specific route wins. A segment with
-    more literal text is more specific than one that is only a parameter.
+    require, unless its pattern allows no slash. Such routes come last, the shortest at the very end, so that any more
+    specific route wins. A segment with more literal text is more specific than one that is only a parameter.
 
     Raises:
         ConfigurationError: as `Security.ways_in`.
@@ -44,7 +44,11 @@ def routing_view(document: Document, operations: Iterable[Operation], security: 
                     "required": True,
                     "schema": {
                         "type": "string",
-                        **({"format": "path"} if operation.path.endswith(f"{{{name}}}") else {}),
+                        **(
+                            {"format": "path"}
+                            if operation.takes_rest and operation.path.endswith(f"{{{name}}}")
+                            else {}
+                        ),
                     },
                 }
                 for name in templates(operation.path)
@@ -73,7 +77,7 @@ def _closeness(operation: Operation) -> tuple[bool, int, int, int, bool]:
     text = sum(len(re.sub(r"\{[^}]*\}", "", segment)) for segment in templated)
     # A GET route also matches HEAD, unless the document's own HEAD route precedes it.
     head = operation.method == "head"
-    return operation.path.endswith("}"), -operation.path.count("/"), len(templated), -text, not head
+    return operation.takes_rest, -operation.path.count("/"), len(templated), -text, not head
 
 
 class TagResolver(Resolver):
@@ -112,7 +116,7 @@ class Paths:
                 self._exact.setdefault(operation.url, set()).add(method)
                 continue
             gaps = ["[^/]+"] * (len(parts) - 1)
-            if operation.path.endswith("}"):
+            if operation.takes_rest:
                 gaps[-1] = ".+"
             pattern = re.escape(parts[0]) + "".join(g + re.escape(p) for g, p in zip(gaps, parts[1:], strict=True))
             self._patterns.setdefault(parts[0].rpartition("/")[0], []).append((pattern, method))

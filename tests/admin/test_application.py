@@ -111,6 +111,12 @@ def test_the_audit_log_names_the_operator_of_each_change(operator: Operator, tmp
     assert [each["actor"] for each in operator.get("/audit")["data"]] == ["oscar", "olivia"]
 
 
+def test_a_name_takes_no_slash_so_other_methods_of_longer_paths_are_405(operator: Operator) -> None:
+    answer = operator.send("PATCH", "/keys/a/revoke", json={"models": None})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert operator.send("GET", "/keys/a/b").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions", "/v1/openapi.json", "/v1/ui/"])
 def test_the_clients_paths_are_not_there(operator: Operator, path: str) -> None:
     client = operator._client

@@ -165,3 +165,39 @@ def test_methods_of_a_path_are_known_also_below_parameters() -> None:
     assert paths.methods("/v1/m/org/name") == ["DELETE"]
     assert paths.methods("/v1/m/1/x") == ["DELETE", "PUT"]
     assert paths.methods("/a") == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "takes_rest"),
+    [
+        ({}, True),
+        ({"pattern": ".*"}, True),
+        ({"pattern": "^[a-z]+/[a-z]+$"}, True),
+        ({"pattern": "^[^ ]+$"}, True),
+        ({"pattern": "^[+-9]+$"}, True),  # the slash is between the two
+        ({"pattern": "^[z-a]+$"}, True),  # no pattern at all
+        ({"pattern": "[a-z]+"}, True),
+        ({"pattern": "^[A-Za-z0-9._@-]+$"}, False),
+        ({"pattern": "^[a-z]{1,64}$"}, False),
+        ({"pattern": "^[a-z]*$"}, False),
+        ({"$ref": "#/components/schemas/Name"}, False),
+    ],
+)
+def test_a_parameter_at_the_end_takes_slashes_unless_its_pattern_allows_none(schema: Any, takes_rest: bool) -> None:
+    parameter = {"name": "id", "in": "path", "required": True, "schema": schema}
+    document = make(
+        {
+            "/m/{id}": {"parameters": [parameter], "patch": {"operationId": "a"}},
+            "/m/{id}/x": {"parameters": [parameter], "put": {"operationId": "b"}},
+        },
+        components={"schemas": {"Name": {"type": "string", "pattern": "^[a-z]+$"}}},
+    )
+    found = operations(document)
+    assert [operation.takes_rest for operation in found] == [takes_rest, False]
+    paths = Paths(found)
+    assert paths.methods("/m/1") == ["PATCH"]
+    assert paths.methods("/m/org/name") == (["PATCH"] if takes_rest else [])
+    assert paths.methods("/m/1/x") == (["PATCH", "PUT"] if takes_rest else ["PUT"])
+    routed = [operation for path in routing_view(document, found)["paths"].values() for operation in path.values()]
+    formats = [operation["parameters"][0]["schema"].get("format") for operation in routed]
+    assert formats.count("path") == int(takes_rest)

@@ -31,7 +31,7 @@ def test_no_request_made_from_the_operators_contract_or_against_it_finds_a_fault
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "admin.toml"),
         "run", f"http://127.0.0.1:{port}/admin/v1/openapi.json",
         "--header", f"Authorization: Bearer {key}",
-        "--phases", "examples,coverage,fuzzing,stateful", "--mode", "all",
+        "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--mode", "all",
         "--max-examples", "15", "--max-time", "25", "--seed", "1", "--no-color", "--no-shrink",
     ]  # fmt: skip
     with serve("echo", env):
