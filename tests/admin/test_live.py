@@ -12,6 +12,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ class Pair:
         headers = {"authorization": f"Bearer {key}"}
         return self.server.request("POST", "/v1/chat/completions", body=CHAT, headers=headers)
 
+    def all_answer(self, key: str, status: int) -> bool:
+        """Whether all workers answer a client so."""
+        return all(self.chat(key).status == status for _ in range(SEVERAL))
+
 
 @contextlib.contextmanager
 def both(folder: Path, database: str, *args: str, **env: str | None) -> Iterator[Pair]:
@@ -82,11 +87,11 @@ def test_a_key_of_the_operators_api_opens_the_clients_until_it_is_revoked(tmp_pa
             assert pair.chat(first).status == 200
         second = pair.admin("POST", "/keys/alice/rotate", {"grace": 0}).json()["secret"]
         assert pair.chat(second).status == 200
-        wait_until(lambda: all(pair.chat(first).status == 401 for _ in range(SEVERAL)))
+        wait_until(partial(pair.all_answer, first, 401))
         assert pair.admin("PATCH", "/keys/alice", {"models": ["another"]}).status == 200
-        wait_until(lambda: all(pair.chat(second).status == 403 for _ in range(SEVERAL)))
+        wait_until(partial(pair.all_answer, second, 403))
         assert pair.admin("POST", "/keys/alice/revoke").json()["status"] == "revoked"
-        wait_until(lambda: all(pair.chat(second).status == 401 for _ in range(SEVERAL)))
+        wait_until(partial(pair.all_answer, second, 401))
         actions = [each["action"] for each in pair.admin("GET", "/audit").json()["data"]]
         assert actions == ["keys.revoke", "keys.change", "keys.rotate", "keys.create", "projects.create"]
         assert pair.admin("GET", "/usage?by=key").status == 200
@@ -94,6 +99,22 @@ def test_a_key_of_the_operators_api_opens_the_clients_until_it_is_revoked(tmp_pa
     assert "key=olivia" in log
     for secret in (first, second, pair.key):
         assert secret not in log
+
+
+def test_limits_of_the_operators_api_hold_and_usage_is_told(tmp_path: Path, database_url: str) -> None:
+    with both(tmp_path, database_url) as pair:
+        secret = pair.admin("POST", "/keys", {"name": "alice"}).json()["secret"]
+        assert pair.chat(secret).status == 200
+        (record,) = pair.admin("GET", "/usage/records?key=alice").json()["data"]
+        assert (record["status"], record["model"], record["project"]) == (200, "parley-echo", "default")
+        sums = pair.admin("GET", "/usage?by=key&key=alice").json()
+        assert [(each["group"], each["requests"]) for each in sums["data"]] == [("alice", 1)]
+        assert sums["total"]["prompt_tokens"] == record["prompt_tokens"] > 0
+        for path, key in (("/limits/key/alice", secret), ("/limits/model/parley-echo", KEY)):
+            assert pair.admin("PUT", path, {"requests_per_minute": 0}).status == 200
+            wait_until(partial(pair.all_answer, key, 429))
+            assert pair.admin("DELETE", path).json()["cleared"]
+            wait_until(partial(pair.all_answer, key, 200))
 
 
 def _raw(port: int, head: str) -> tuple[int, bytes]:
