@@ -60,7 +60,9 @@ def access(settings: Settings) -> Access:
         return Access(ConfiguredKeys(settings))
     from .accounting import Accounting
     from .limits.limiter import limiter_of
+    from .store.completions import removes_expired
     from .store.maintenance import rolls_up
+    from .store.repeats import removes_old_answers
     from .store.store import Store
 
     try:
@@ -70,7 +72,10 @@ def access(settings: Settings) -> Access:
         log.warning("%s No key is generated.", error)
         others = True
     configured = ConfiguredKeys(settings, others=others)
-    store = Store(address_of(settings), configured, settings.key_cache, [rolls_up(settings.usage_days)])
+    work = [rolls_up(settings.usage_days), removes_expired(), removes_old_answers()]
+    store = Store(
+        address_of(settings), configured, settings.key_cache, work, completion_days=settings.completion_days
+    )
     accounting = Accounting(store.writer, limiter_of(settings), store.directory.model_limits)
     return Access(configured, store, accounting)
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.handlers import Handler
 from .contract.operations import Operation
+from .contract.schemas import Schemas
 from .contract.routing import TagResolver
 from .domains import (
     DOMAINS,
@@ -33,6 +35,7 @@ from .domains import (
 )
 from .engines.base import Engine
 from .frameworks.connexion import Middleware
+from .keeping import Keeping
 from .model_process.address import models_are_launched
 from .model_process.pool import ProcessPool
 from .responses.service import Responses
@@ -48,6 +51,9 @@ if TYPE_CHECKING:
     from .admin.beside import Beside
 
 log = logging.getLogger("parley")
+
+# The operation that reads a stored completion.
+_READS = "getChatCompletion"
 
 
 def build(settings: Settings | None = None) -> FlaskApp | Reloading | Beside:
@@ -104,9 +110,15 @@ def wire(
     chats = needs_engine(settings, found)
     limits = Limits(settings.max_choices, settings.max_total_tokens, settings.max_tools)
     readings = foreign_readings(settings, document, found)
+    keeping = _keeping(keys, found, schemas)
     domains = {
         domain: domain(
-            engine, policy=settings.unsupported, limits=limits, read=readings.get(domain), limiters=built.limiters
+            engine,
+            policy=settings.unsupported,
+            limits=limits,
+            read=readings.get(domain),
+            limiters=built.limiters,
+            keeping=keeping if domain is Chat else None,
         )
         for domain in DOMAINS.values()
     }
@@ -115,6 +127,8 @@ def wire(
             domains[domain].fit(schemas.validator(pointer))
     responses = Responses(domains[Chat], read=readings.get(Responses))
     services: dict[type, object] = {**domains, Responses: responses}
+    if keeping is not None:
+        services[Keeping] = keeping
     conventions = OURS
     if settings.conventions == "document" and settings.spec is not None:
         # Imported here: it imports the tools that generate samples, which a server with our conventions does not need.
@@ -167,6 +181,15 @@ def wire(
         tolerant=frozenset(each.key for each, _ in asking_operations(settings, found) if warns),
         origins=settings.cors_origins,
     )
+
+
+def _keeping(keys: Access, found: Iterable[Operation], schemas: Schemas) -> Keeping | None:
+    """Return what keeps completions and answers, if there is a database. What is stored must fit what reads it."""
+    if keys.store is None:
+        return None
+    reading = next((each.response_schema(200, "application/json") for each in found if each.id == _READS), None)
+    accepts = (lambda _: True) if reading is None else schemas.validator(reading, "response").is_valid
+    return replace(keys.store.keeping, accepts=accepts)
 
 
 @contextlib.asynccontextmanager

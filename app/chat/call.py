@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..accounts import Account
-from ..engines.base import EMBEDDINGS, Completion, Model, StreamItem
+from ..engines.base import EMBEDDINGS, Completion, Model, StreamItem, Usage
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .tables import CHAT, Table
@@ -30,7 +30,8 @@ class Call:
     line.
     ``fallbacks`` are the ids of the models to try next. ``instead_of`` is the id of the requested model once another
     model answers in its place. ``unknown`` are the names of fields that are not passed to any model, because the
-    contract does not define them. ``table`` has the parameters of the operation.
+    contract does not define them. ``table`` has the parameters of the operation. ``usage`` is that of a stream, once
+    it has come to its end.
     """
 
     model: Model
@@ -45,6 +46,7 @@ class Call:
     instead_of: str | None = None
     unknown: tuple[str, ...] = ()
     table: Table = CHAT
+    usage: Usage | None = None
 
     @property
     def client(self) -> str | None:

@@ -44,8 +44,6 @@ def completion(answer: Completion, model: Model, *, metadata: Json | None = None
     facts = answer.facts
     made = _identity("chat.completion", model)
     made.update((name, value) for name, value in facts.items() if name != "usage")
-    if metadata:
-        made["metadata"] = metadata
     made["choices"] = [
         {
             "index": choice.index,
@@ -63,6 +61,9 @@ def completion(answer: Completion, model: Model, *, metadata: Json | None = None
     ]
     if "usage" in facts:
         made["usage"] = facts["usage"]
+    if metadata:
+        # Last, so that a stored completion can be written without it: see `app.chat.recording`.
+        made["metadata"] = metadata
     return made
 
 

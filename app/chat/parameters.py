@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..keeping import NO_DATABASE
+
 
 @dataclass(frozen=True, slots=True)
 class ChatParameter:
@@ -171,7 +173,7 @@ PARAMETERS = (
     ChatParameter("reasoning_effort", "reasoning", ("none",)),
     ChatParameter("verbosity", "verbosity", ("medium",)),
     ChatParameter("service_tier", "service_tier", ("auto", "default")),
-    ChatParameter("store", "store", (False,)),
+    ChatParameter("store", "store", (False,), instead=f"{NO_DATABASE} Or leave it out, or send false."),
     ChatParameter(
         "prompt_cache_key",
         "prompt_cache_key",

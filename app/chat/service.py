@@ -13,6 +13,7 @@ from ..contract.faults import Validator
 from ..engines.base import Completion, Deltas, Engine, Model
 from ..errors import ApiError, BadRequest, ContextLengthExceeded, EngineUnavailable, ModelNotFound, UnsupportedParameter
 from ..jsontypes import Json
+from ..keeping import Keeping
 from . import choices
 from .call import Call
 from .combinations import check_combinations, refuse_options_of_no_stream
@@ -23,7 +24,8 @@ from .limiter import Limiters
 from .messages import check_conversation
 from .nulls import without_nulls
 from .policy import best_variant, honour
-from .tables import CHAT, check_operation
+from .recording import kept_whole, recorded
+from .tables import CHAT, STORING, check_operation
 
 _COUNTS = "continuous_usage_stats"
 
@@ -42,7 +44,7 @@ class Chat:
 
     ``policy`` says how to handle a parameter that a model without a policy of its own cannot honour: ``refuse`` or
     ``warn``. ``read`` reads requests that came in under another author's contract (`app.chat.foreign`). ``limiters``
-    limit the load on the models.
+    limit the load on the models. ``keeping`` stores completions; None: nothing does.
     """
 
     # Other operations are subclasses. They override what differs: the table of parameters, `_check` (validates the
@@ -58,8 +60,12 @@ class Chat:
         limits: Limits | None = None,
         read: Reading | None = None,
         limiters: Limiters | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.engine = engine
+        self.keeping = keeping
+        if keeping is not None:
+            self.table = STORING
         self.read = read
         self.policy = policy
         self.limits = limits or Limits()
@@ -98,6 +104,10 @@ class Chat:
             served = ", ".join(map(repr, usable)) or "none that this key may use"
             raise ModelNotFound(f"This server has no such model. It serves: {served}.", param="model")
         return found
+
+    def policy_of(self, name: object, account: Account | None = None) -> str:
+        """How a parameter that a model cannot honour is handled, by the name of the model; raises as `model`."""
+        return (isinstance(name, str) and self.model(name, account).unsupported) or self.policy
 
     async def meet(self, name: str, account: Account | None = None) -> Model:
         """As `model`, after a short wait until it is known what the model and its fallbacks honour.
@@ -269,8 +279,26 @@ class Chat:
     def _told(self, answer: Completion, call: Call) -> Json:
         return completion(answer, call.model, metadata=call.request.get("metadata"))
 
-    async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
-        """The chunks of the completion; raises as `complete`, also between chunks."""
+    def stores(self, call: Call) -> bool:
+        """Whether the completion of a call is stored."""
+        return self.keeping is not None and bool(call.request.get("store"))
+
+    async def keep(self, call: Call, answer: Json, body: bytes) -> None:
+        """Store a whole answer, and return when it is committed. ``body`` is what the client gets.
+
+        Raises:
+            StoreUnavailable: the database cannot be used.
+        """
+        if self.keeping is not None:
+            await self.keeping.completions.keep(kept_whole(call, answer, body))
+
+    def stream(self, call: Call) -> AsyncGenerator[Json, None]:
+        """The chunks of the completion; raises as `complete`, also between chunks. If the call asks for it, the
+        completion is stored before the end."""
+        chunks = self._chunks(call)
+        return recorded(chunks, call, self.keeping) if self.keeping is not None and self.stores(call) else chunks
+
+    async def _chunks(self, call: Call) -> AsyncGenerator[Json, None]:
         fallbacks = Fallbacks(self._call, self.model, call)
         begun, counts = False, call.account.counts
         while True:
@@ -291,6 +319,7 @@ class Chat:
                     raise
                 fallbacks.next(_advised(error, call.model))
                 continue
+            call.usage = writer.usage
             if writer.usage is not None:
                 call.log["tokens"] = writer.usage["total_tokens"]
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from ..engines import base
@@ -36,6 +37,20 @@ class Table:
 
 
 CHAT = Table(base.CHAT, PARAMETERS)
+
+_STORED = {
+    "store": "the conversation and its answer are kept, to be read again",
+    "metadata": "stored with the completion; comes back with a whole answer",
+}
+
+# With a database no model is needed to store a completion.
+STORING = Table(
+    base.CHAT,
+    tuple(
+        replace(each, needs=None, neutral=(), instead="", effect=_STORED[each.name]) if each.name in _STORED else each
+        for each in PARAMETERS
+    ),
+)
 
 
 def check_operation(model: Model, operation: str) -> None:

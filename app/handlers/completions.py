@@ -6,10 +6,15 @@ from ..completions.service import Completions
 from ..jsontypes import Json
 from ..web.answers import Reply, Stream
 from ..web.exchange import Request
+from .repeating import repeatable
 
 
-async def create_completion(body: Json, request: Request) -> Reply | Stream:
+async def create_completion(body: Json, request: Request, idempotency_key: str | None = None) -> Reply | Stream:
     """``POST /completions``: return or stream the completion of a prompt, with the headers of a chat completion."""
+    return await repeatable(_create, body, request, idempotency_key)
+
+
+async def _create(body: Json, request: Request) -> Reply | Stream:
     completions = request.service(Completions)
     call = await completions.begin(body, request.log, request.account, request.unknown)
     if call.body.get("stream"):

@@ -6,18 +6,17 @@ from typing import Any
 
 from ..chat.service import Chat
 from ..chat.support import support_rows
-from ..chat.tables import CHAT
-from ..completions.parameters import TEXT
-from ..embeddings.parameters import EMBEDDING
+from ..completions.service import Completions
+from ..embeddings.service import Embeddings
 from ..engines.base import Model
 from ..web.answers import Reply
 from ..web.exchange import Request
 
-# For each operation: its operationId, the member that holds the table of its parameters, and the table.
+# For each operation: its operationId, the member that holds the table of its parameters, and what has the table.
 _TOLD = (
-    ("createChatCompletion", "parameters", CHAT),
-    ("createCompletion", "completion_parameters", TEXT),
-    ("createEmbedding", "embedding_parameters", EMBEDDING),
+    ("createChatCompletion", "parameters", Chat),
+    ("createCompletion", "completion_parameters", Completions),
+    ("createEmbedding", "embedding_parameters", Embeddings),
 )
 
 
@@ -31,7 +30,7 @@ async def list_models(request: Request) -> Reply:
 async def retrieve_model(model: str, request: Request) -> Reply:
     """``GET /models/{model}``: return one model, with its support for each parameter of a request."""
     found = await request.service(Chat).meet(model, request.account)
-    return Reply({**_describe(model, found), "x_parley": _support(found)})
+    return Reply({**_describe(model, found), "x_parley": _support(found, request)})
 
 
 def _describe(name: str, model: Model) -> dict[str, Any]:
@@ -42,7 +41,9 @@ def _describe(name: str, model: Model) -> dict[str, Any]:
     return told
 
 
-def _support(model: Model) -> dict[str, Any]:
-    able = [told for told in _TOLD if told[2].operation in model.operations]
+def _support(model: Model, request: Request) -> dict[str, Any]:
+    # The table of chats depends on whether there is a database.
+    told = [(operation, name, request.service(domain).table) for operation, name, domain in _TOLD]
+    able = [each for each in told if each[2].operation in model.operations]
     tables = {name: support_rows(model, table) for _, name, table in able}
     return {"operations": [operation for operation, _, _ in able], "parameters": [], **tables}

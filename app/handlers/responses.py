@@ -9,13 +9,18 @@ from ..jsontypes import Json
 from ..responses.service import Asking, Responses
 from ..web.answers import Reply, Stream
 from ..web.exchange import Request
+from .repeating import repeatable
 
 
-async def create_response(body: Json, request: Request) -> Reply | Stream:
+async def create_response(body: Json, request: Request, idempotency_key: str | None = None) -> Reply | Stream:
     """``POST /responses``: return a response, or stream its events.
 
     The headers ``x-unsupported-parameters`` and ``x-fallback-model`` are those of a chat completion.
     """
+    return await repeatable(_create, body, request, idempotency_key)
+
+
+async def _create(body: Json, request: Request) -> Reply | Stream:
     responses = request.service(Responses)
     asking = await responses.begin(body, request.log, request.account, request.unknown)
     if body.get("stream"):

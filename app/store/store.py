@@ -5,23 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ..keeping import Keeping
 from .address import Address
+from .completions import StoredCompletions
 from .database import Database
 from .directory import Configured, Directory
 from .maintenance import Maintenance, Work
+from .repeats import StoredRepeats
 from .writing import Writer
 
 
 class Store:
     """The database of a worker. ``configured`` are the keys from the settings, ``key_cache`` the seconds for which what
-    the database says of keys and limits holds. ``work`` removes old rows now and then. It belongs to one event loop."""
+    the database says of keys and limits holds. ``work`` removes old rows now and then, ``completion_days`` is for how long
+    completions are kept. It belongs to one event loop."""
 
-    def __init__(self, address: Address, configured: Configured, key_cache: float, work: Sequence[Work] = ()) -> None:
+    def __init__(
+        self,
+        address: Address,
+        configured: Configured,
+        key_cache: float,
+        work: Sequence[Work] = (),
+        *,
+        completion_days: int = 30,
+    ) -> None:
         self.database = Database(address)
         self.writer = Writer(self.database)
         self._maintenance = Maintenance(self.database, work)
         self._maintaining: asyncio.Task[None] | None = None
         self.directory = Directory(self.database, configured, key_cache)
+        self._repeats = StoredRepeats(self.database)
+        self.keeping = Keeping(StoredCompletions(self.database, self.writer, completion_days), self._repeats)
 
     async def open(self) -> None:
         """Prepare before the first request. It waits some seconds at most if the database is away."""
@@ -33,6 +47,7 @@ class Store:
         if self._maintaining is not None:
             self._maintaining.cancel()
             await asyncio.wait({self._maintaining})
+        await self._repeats.close()
         await self.writer.close()
         await self.directory.close()
         await self.database.close()

@@ -129,32 +129,36 @@ usage_days = Table(
     Column("cost", BigInteger, nullable=False),
 )
 
-# ``completion`` and ``messages`` are JSON; ``position`` orders completions that were created in the same second.
+# ``completion`` and ``messages`` are JSON, ``size`` is the length of the first in bytes; ``position`` orders completions
+# that were created in the same second.
 completions = Table(
     "completions",
     metadata,
     Column("position", _Counter, primary_key=True, autoincrement=True),
     Column("id", String(NAME), nullable=False, unique=True),
     Column("project", String(NAME), nullable=False),
-    Column("model", String(MODEL), nullable=False),
+    Column("model", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
     Column("completion", Text, nullable=False),
     Column("messages", Text, nullable=False),
-    Index("ix_completions_project", "project", "position"),
+    Index("ix_completions_project", "project", "created_at", "position"),
 )
 
+# Names and values have at most 64 and 512 characters, of which some are written as two: see `app.store.completions`.
 completion_metadata = Table(
     "completion_metadata",
     metadata,
     Column("completion", String(NAME), ForeignKey("completions.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(NAME), primary_key=True),
-    Column("value", String(512), nullable=False),
+    Column("name", String(2 * NAME), primary_key=True),
+    Column("value", String(1024), nullable=False),
     Index("ix_completion_metadata_value", "name", "value"),
 )
 
 # Answers to repeat for requests with the same ``Idempotency-Key``. ``owner`` is the API key's name, ``fingerprint`` the
-# SHA-256 of the request; ``status`` is null while the request is running, at most until ``expires_at``.
+# SHA-256 of the request; ``status`` is null while the request is running, at most until ``expires_at``. ``completion`` is
+# the id of the stored completion that the answer is: both are deleted together.
 repeats = Table(
     "repeats",
     metadata,
@@ -166,6 +170,7 @@ repeats = Table(
     Column("status", Integer),
     Column("headers", Text),
     Column("body", LargeBinary),
+    Column("completion", String(NAME), index=True),
 )
 
 # Rows are only added: a trigger refuses all else. ``detail`` is a JSON object without secrets.

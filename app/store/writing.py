@@ -18,6 +18,7 @@ from sqlalchemy import Table
 
 from .database import Database, unavailable
 from .inserting import Inserts, Locked, Row
+from .tables import metadata
 
 log = logging.getLogger("parley")
 
@@ -39,13 +40,16 @@ _LONG = 0.02
 # Seconds after which nobody waits any more for rows that are kept. Until rows can be written again, nobody waits.
 _PATIENCE = 2.0
 
+# Rows come after those of the tables that they refer to.
+_ORDER = {table: number for number, table in enumerate(metadata.sorted_tables)}
+
 
 @dataclass(slots=True)
 class _Waiting:
-    """A row. ``kept``: it stays in memory while the database is away, and whoever waits for it goes on."""
+    """Rows that belong together. ``kept``: they stay in memory while the database is away, and whoever waits for them
+    goes on."""
 
-    table: Table
-    row: Row
+    rows: Sequence[tuple[Table, Row]]
     done: asyncio.Future[None]
     kept: bool
 
@@ -76,21 +80,25 @@ class Writer:
 
     def write(self, table: Table, row: Row) -> asyncio.Future[None]:
         """Write a row; the future is done when it is committed, or fails with `StoreUnavailable`."""
-        return self._put(table, row, kept=False)
+        return self.write_together([(table, row)])
+
+    def write_together(self, rows: Sequence[tuple[Table, Row]]) -> asyncio.Future[None]:
+        """As `write`, of several rows that are written in one transaction."""
+        return self._put(rows, kept=False)
 
     def record(self, table: Table, row: Row) -> asyncio.Future[None]:
         """Write a row; the future is done when it is committed. While the database is away or slow, the row waits in
         memory, and the future is done all the same."""
-        return self._put(table, row, kept=True)
+        return self._put([(table, row)], kept=True)
 
-    def _put(self, table: Table, row: Row, *, kept: bool) -> asyncio.Future[None]:
+    def _put(self, rows: Sequence[tuple[Table, Row]], *, kept: bool) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         if len(self._rows) >= self._most:
             self._lost += kept
             _end(done, kept, MemoryError())
             return done
-        self._rows.append(_Waiting(table, row, done, kept))
+        self._rows.append(_Waiting(rows, done, kept))
         if self._task is None:
             self._task = loop.create_task(self._run())
         if self.failing and kept:
@@ -123,7 +131,9 @@ class Writer:
     async def _write(self, batch: list[_Waiting]) -> None:
         by_table: dict[Table, list[Row]] = {}
         for waiting in batch:
-            by_table.setdefault(waiting.table, []).append(waiting.row)
+            for table, row in waiting.rows:
+                by_table.setdefault(table, []).append(row)
+        by_table = {table: by_table[table] for table in sorted(by_table, key=_ORDER.__getitem__)}
         try:
             if not await self._write_quickly(batch, by_table):
                 await self._write_in_thread(batch, by_table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,18 +26,27 @@ class Event:
         return {name: value for name, value in named.items() if name == "data" or value is not None}
 
 
+# Status, headers and body of an answer as it is sent, and what makes them.
+Encoded = tuple[int, list[tuple[bytes, bytes]], bytes]
+Encode = Callable[[], Encoded]
+
+
 @dataclass(slots=True)
 class Reply:
     """A whole answer. An object or an array is sent as JSON and validated against the document. Its media type is
     ``media_type``, else the one in the headers, else ``application/json``. Any other body is treated likewise if
     ``media_type`` is a JSON type. With a media type for sequences, a list is sent item by item. Text and bytes are sent
-    as they are. ``foreign``: another server made the answer, and is at fault if it does not fit."""
+    as they are. ``foreign``: another server made the answer, and is at fault if it does not fit. ``finish``: for an
+    ``async def`` handler, it gets what encodes the answer, and returns it when it may be sent; an error that it raises
+    is sent instead. ``stored`` is the id of what the answer is stored as."""
 
     body: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str | None = None
     foreign: bool = False
+    finish: Callable[[Encode], Awaitable[Encoded]] | None = None
+    stored: str | None = None
 
 
 @dataclass(slots=True)

@@ -109,8 +109,9 @@ class Sender:
                 if isinstance(reply, Stream):
                     await self._stream(pending, reply, around, scope, send, give_up)
                     return
-                answer = around.answer(*pending.view.encode(reply))
-                del reply  # only its bytes are kept for a slow client
+                encode = partial(pending.view.encode, reply)
+                answer = around.answer(*(encode() if reply.finish is None else await reply.finish(encode)))
+                del reply, encode  # only its bytes are kept for a slow client
             except Exception as error:
                 if exchange.status:
                     raise

@@ -287,7 +287,12 @@ def _wanted(handler: Handler, operation: Operation) -> dict[str, str]:
     """Return the handler's parameters, each with its name in the document."""
     sources = {_argument(p.key): p.key for p in operation.parameters}
     names = inspect.signature(handler).parameters
-    unknown = [name for name in names if name not in sources and name not in ("body", "request")]
+    # A parameter with a default may be lacking in a document.
+    unknown = [
+        name
+        for name, parameter in names.items()
+        if name not in sources and name not in ("body", "request") and parameter.default is parameter.empty
+    ]
     in_path = [p.key for p in operation.parameters if p.location == "path" and _argument(p.key) not in names]
     if len(unknown) == len(in_path) == 1:
         # A single path parameter may have another name in another author's document.
@@ -297,7 +302,7 @@ def _wanted(handler: Handler, operation: Operation) -> dict[str, str]:
             f"The handler of {operation.id} asks for {', '.join(unknown)}; there is: body, request"
             + "".join(f", {name}" for name in sources)
         )
-    return {name: sources.get(name, name) for name in names}
+    return {name: sources.get(name, name) for name in names if name in sources or name in ("body", "request")}
 
 
 def _argument(name: str) -> str:

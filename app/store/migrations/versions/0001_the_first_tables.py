@@ -28,16 +28,17 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("project", sa.String(length=64), nullable=False),
-        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("completion", sa.Text(), nullable=False),
         sa.Column("messages", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_completions")),
         sa.UniqueConstraint("id", name=op.f("uq_completions_id")),
     )
     op.create_index("ix_completions_expires_at", "completions", ["expires_at"], unique=False)
-    op.create_index("ix_completions_project", "completions", ["project", "position"], unique=False)
+    op.create_index("ix_completions_project", "completions", ["project", "created_at", "position"], unique=False)
 
     op.create_table(
         "leases",
@@ -74,8 +75,10 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.Text(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("completion", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_repeats")),
     )
+    op.create_index("ix_repeats_completion", "repeats", ["completion"], unique=False)
     op.create_index("ix_repeats_expires_at", "repeats", ["expires_at"], unique=False)
 
     op.create_table(
@@ -126,8 +129,8 @@ def upgrade() -> None:
     op.create_table(
         "completion_metadata",
         sa.Column("completion", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("value", sa.String(length=512), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("value", sa.String(length=1024), nullable=False),
         sa.ForeignKeyConstraint(
             ["completion"],
             ["completions.id"],
