@@ -73,9 +73,7 @@ def access(settings: Settings) -> Access:
         others = True
     configured = ConfiguredKeys(settings, others=others)
     work = [rolls_up(settings.usage_days), removes_expired(), removes_old_answers()]
-    store = Store(
-        address_of(settings), configured, settings.key_cache, work, completion_days=settings.completion_days
-    )
+    store = Store(address_of(settings), configured, settings.key_cache, work, completion_days=settings.completion_days)
     accounting = Accounting(store.writer, limiter_of(settings), store.directory.model_limits)
     return Access(configured, store, accounting)
 

@@ -213,9 +213,7 @@ class _Choice:
     def logprobs(self) -> Json | None:
         if not self._has_logprobs:
             return None
-        written = {
-            name: orjson.Fragment(b"[" + b",".join(tokens) + b"]") for name, tokens in self._logprobs.items()
-        }
+        written = {name: orjson.Fragment(b"[" + b",".join(tokens) + b"]") for name, tokens in self._logprobs.items()}
         return {"content": None, "refusal": None, **written}
 
 

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-from sqlalchemy import Row, Select, delete, insert, select, tuple_
+from sqlalchemy import Select, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import NotFound
@@ -21,8 +21,6 @@ from .tables import completion_metadata, completions, repeats
 from .writing import Writer
 
 log = logging.getLogger("parley")
-
-T = TypeVar("T")
 
 _DAY = 86_400
 # Bytes of completions that make up a page; more than that, and the page ends early. A body above it is not read again.
@@ -170,7 +168,7 @@ async def _one(connection: AsyncConnection, project: str, completion_id: str) ->
 
 async def _read(
     connection: AsyncConnection, project: str, positions: Sequence[int]
-) -> list[tuple[Row[Any], dict[str, str]]]:
+) -> list[tuple[Any, dict[str, str]]]:
     """Return the completions at these positions, in this order, each with its metadata."""
     table, pair = completions.c, completion_metadata.c
     wanted = select(table.position, table.id, table.completion).where(table.position.in_(positions))
@@ -190,7 +188,7 @@ def _seen(project: str, completion_id: str | None = None) -> list[Any]:
     return seen if completion_id is None else [table.id == completion_id.replace("\0", " "), *seen]
 
 
-def _fitting(found: Sequence[Row[Any]]) -> list[int]:
+def _fitting(found: Sequence[Any]) -> list[int]:
     """Return the positions of those that fit on a page, at least one if there is any."""
     chosen: list[int] = []
     size = 0
@@ -202,7 +200,7 @@ def _fitting(found: Sequence[Row[Any]]) -> list[int]:
     return chosen
 
 
-def _body(row: Row[Any], metadata: Mapping[str, str]) -> Body:
+def _body(row: Any, metadata: Mapping[str, str]) -> Body:
     text: str = row.completion
     if len(text) > _LARGE:
         end = b',"metadata":' + _json(metadata).encode() + b"}" if metadata else b"}"

@@ -129,9 +129,7 @@ def removes_old_answers() -> Work:
     """Return the work that removes answers and claims which have expired."""
 
     async def work(connection: AsyncConnection) -> bool:
-        old = (
-            select(repeats.c.owner, repeats.c.key).where(repeats.c.expires_at <= int(time.time())).limit(_EXPIRED)
-        )
+        old = select(repeats.c.owner, repeats.c.key).where(repeats.c.expires_at <= int(time.time())).limit(_EXPIRED)
         rows = (await connection.execute(old)).all()
         for owner, key in rows:
             await connection.execute(

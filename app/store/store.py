@@ -17,8 +17,8 @@ from .writing import Writer
 
 class Store:
     """The database of a worker. ``configured`` are the keys from the settings, ``key_cache`` the seconds for which what
-    the database says of keys and limits holds. ``work`` removes old rows now and then, ``completion_days`` is for how long
-    completions are kept. It belongs to one event loop."""
+    the database says of keys and limits holds. ``work`` removes old rows now and then, ``completion_days`` is for how
+    long completions are kept. It belongs to one event loop."""
 
     def __init__(
         self,

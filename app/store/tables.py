@@ -129,8 +129,8 @@ usage_days = Table(
     Column("cost", BigInteger, nullable=False),
 )
 
-# ``completion`` and ``messages`` are JSON, ``size`` is the length of the first in bytes; ``position`` orders completions
-# that were created in the same second.
+# ``completion`` and ``messages`` are JSON, ``size`` is the length of the first in bytes; ``position`` orders
+# completions that were created in the same second.
 completions = Table(
     "completions",
     metadata,
@@ -157,8 +157,8 @@ completion_metadata = Table(
 )
 
 # Answers to repeat for requests with the same ``Idempotency-Key``. ``owner`` is the API key's name, ``fingerprint`` the
-# SHA-256 of the request; ``status`` is null while the request is running, at most until ``expires_at``. ``completion`` is
-# the id of the stored completion that the answer is: both are deleted together.
+# SHA-256 of the request; ``status`` is null while the request is running, at most until ``expires_at``. ``completion``
+# is the id of the stored completion that the answer is: both are deleted together.
 repeats = Table(
     "repeats",
     metadata,
