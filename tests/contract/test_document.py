@@ -90,7 +90,8 @@ def test_siblings_of_a_reference_count_in_3_1_and_not_in_3_0() -> None:
 def test_operations_are_read_with_their_ids_parameters_and_media_types(document: Document) -> None:
     found = {operation.id: operation for operation in operations(document)}
     assert list(found) == [
-        *("createChatCompletion", "createCompletion", "createEmbedding"),
+        *("listChatCompletions", "createChatCompletion", "getChatCompletion", "updateChatCompletion"),
+        *("deleteChatCompletion", "getChatCompletionMessages", "createCompletion", "createEmbedding"),
         *("listModels", "retrieveModel", "createResponse"),
     ]
     chat = found["createChatCompletion"]
@@ -140,7 +141,12 @@ def test_a_reference_to_nowhere_is_told() -> None:
 def test_a_handler_is_found_by_tag_and_operation_id(document: Document) -> None:
     handlers = {o.id: Handlers(["app.handlers"]).find(o) for o in operations(document)}
     assert [handler.__name__ for handler in handlers.values() if handler] == [
+        "list_chat_completions",
         "create_chat_completion",
+        "get_chat_completion",
+        "update_chat_completion",
+        "delete_chat_completion",
+        "get_chat_completion_messages",
         "create_completion",
         "create_embedding",
         "list_models",

@@ -59,7 +59,9 @@ def test_it_has_the_operations_and_the_names_of_the_contract() -> None:
     content = paths["/chat/completions"]["post"]["responses"]["200"]["content"]
     assert "text/event-stream" in content
     content["text/event-stream"] = stream
-    assert RUST["paths"] == {path: paths[path] for path in ("/chat/completions", "/models", "/models/{model}")}
+    chats, stored = "/chat/completions", "/chat/completions/{completion_id}"
+    served = (chats, stored, f"{stored}/messages", "/models", "/models/{model}")
+    assert RUST["paths"] == {path: paths[path] for path in served}
     # Unions of one, which are that one.
     gone = {"ChatCompletionRequestSystemMessageContentPart", "ChatCompletionRequestToolMessageContentPart"}
     names = list(RUST["components"]["schemas"])

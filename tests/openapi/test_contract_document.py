@@ -12,9 +12,15 @@ from app.documents.convert.newer import SENTINEL
 
 from . import CONTRACT, FILES, Json, accepts, component_accepts, contract, schemas
 
-_BY_A_MODEL = {"200", "400", "401", "403", "404", "408", "413", "415", "429", "500", "502", "503", "504"}
+_BY_A_MODEL = {"200", "400", "401", "403", "404", "408", "409", "413", "415", "429", "500", "502", "503", "504"}
+_OF_STORED = {"200", "400", "401", "403", "404", "429", "500", "501", "503"}
 OPERATIONS = {
+    "listChatCompletions": _OF_STORED,
     "createChatCompletion": _BY_A_MODEL,
+    "getChatCompletion": _OF_STORED,
+    "updateChatCompletion": _OF_STORED | {"408", "413", "415"},
+    "deleteChatCompletion": _OF_STORED,
+    "getChatCompletionMessages": _OF_STORED,
     "createCompletion": _BY_A_MODEL,
     "createEmbedding": _BY_A_MODEL,
     "createResponse": _BY_A_MODEL,
@@ -109,7 +115,7 @@ def test_every_answer_documents_its_request_id_and_every_failure_is_the_envelope
                 response = contract()["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
             assert "x-request-id" in response["headers"]
             assert ("www-authenticate" in response["headers"]) == (status == "401")
-            assert ("retry-after" in response["headers"]) == (status in ("429", "503"))
+            assert ("retry-after" in response["headers"]) == (status in ("409", "429", "503"))
             if status != "200":
                 schema = response["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ErrorResponse"}

@@ -11,7 +11,7 @@ import pytest
 from openai import BaseModel
 from openai.pagination import SyncPage
 from openai.types import Completion, CreateEmbeddingResponse, Model, completion_create_params
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionDeleted, ChatCompletionStoreMessage
 from openai.types.chat.completion_create_params import CompletionCreateParams
 from openai.types.embedding_create_params import EmbeddingCreateParams
 from openai.types.shared import ErrorObject
@@ -27,6 +27,9 @@ TYPES: dict[str, Any] = {
     "CreateCompletionRequest": completion_create_params.CompletionCreateParams,
     "CreateEmbeddingRequest": EmbeddingCreateParams,
     "CreateChatCompletionResponse": ChatCompletion,
+    "StoredChatCompletion": ChatCompletion,
+    "StoredChatCompletionMessage": ChatCompletionStoreMessage,
+    "ChatCompletionDeleted": ChatCompletionDeleted,
     "CreateCompletionResponse": Completion,
     "CreateEmbeddingResponse": CreateEmbeddingResponse,
     "CreateChatCompletionStreamResponse": ChatCompletionChunk,
@@ -39,6 +42,10 @@ TYPES: dict[str, Any] = {
 LEFT_OUT = {
     "CreateCompletionRequest.prompt: null": "a prompt must be there, and null is none",
     "CreateEmbeddingRequest.input: maxItems 300, not 2048": "a number of tokens, of 300,000, in a sentence about them",
+    **{
+        f"StoredChatCompletionMessage.{name}": "it is a message of a request, which has no such member"
+        for name in ("annotations", "audio.data", "audio.expires_at", "audio.transcript")
+    },
     "Error.misalignment": "the findings of OpenAI's reviews of its agents, of which there are none here",
 }
 
