@@ -7,7 +7,7 @@ import sys
 import click
 
 from ..chat.support import support_table
-from ..chat.tables import CHAT
+from ..chat.tables import CHAT, STORING
 from ..completions.parameters import TEXT
 from ..configuration.served import known_models
 from ..embeddings.parameters import EMBEDDING
@@ -18,9 +18,8 @@ from ..model_files.pulling import pull
 from ..model_files.reference import PREFIX
 from ..model_files.storing import megabytes
 from ..settings import Settings, state_folder
+from ..store.address import has_database
 from .told import ToldGroup
-
-_TABLES = (CHAT, TEXT, EMBEDDING)
 
 
 @click.group("models", cls=ToldGroup)
@@ -51,9 +50,11 @@ def list_models() -> None:
 @click.argument("model_id")
 def show_model(model_id: str) -> None:
     """Print what a model does with each parameter of each operation that it answers."""
-    for model in known_models(Settings.from_environment()):
+    settings = Settings.from_environment()
+    every = (STORING if has_database(settings) else CHAT, TEXT, EMBEDDING)
+    for model in known_models(settings):
         if model_id in (model.id, *model.aliases):
-            tables = [table for table in _TABLES if table.operation in model.operations]
+            tables = [table for table in every if table.operation in model.operations]
             click.echo("\n\n".join(support_table(model, table) for table in tables))
             return
     raise click.ClickException("there is no such model; see `models list`")

@@ -17,7 +17,8 @@ from ..jsontypes import Json
 CAPABILITIES = OF_CHATS | OF_TEXTS | OF_EMBEDDINGS
 
 # Includes the operations, because a model may support only some of them.
-NAMES = CAPABILITIES | OPERATIONS
+# What stores completions is the server, whatever its models can do.
+NAMES = (CAPABILITIES | OPERATIONS) - {"store"}
 
 _TABLES = {table.operation: table for table in (CHAT, TEXT, EMBEDDING)}
 # Checks that a table of parameters cannot express, because they depend on the form of a value.
