@@ -82,8 +82,10 @@ def test_the_examples_of_the_generated_readme_and_of_our_page_run_as_they_are_pr
     # The contract's address is a path alone, so the server's goes in beside the key.
     example = example.replace(key, f'accessToken: "{llama_server.key}", basePath: "{llama_server.base}",')
     stream = pages.block(pages.PAGE, "ts", "createChatCompletionRaw")
+    # A name that the reader is to replace stands for an optional parameter.
+    assert "idempotencyKey: idempotencyKey_example," in example
     examples = {
-        "example": example,
+        "example": f"const idempotencyKey_example = undefined;\n{example}",
         "failure": pages.block(pages.PAGE, "ts", "instanceof ResponseError"),
         "stream": _AROUND_THE_STREAM + stream,
     }

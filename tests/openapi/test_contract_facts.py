@@ -86,6 +86,13 @@ CITED = f"{STORED}.annotations|array[]"
 NOTHING = "an empty list has no first and no last item"
 PART = "=ChatCompletionRequestMessageContentPart"
 
+# Those of both lists of stored completions.
+PAGES: dict[str, tuple[object, object, str]] = {
+    "first_id#kinds": (["null", "string"], ["string"], NOTHING),
+    "last_id#kinds": (["null", "string"], ["string"], NOTHING),
+    "object#default": (None, ["list"], "it is always there"),
+}
+
 # The deliberate differences, each with its reason: fact -> (ours, OpenAI's, why); None stands for "not said".
 DIFFERENCES: dict[str, tuple[object, object, str]] = (
     {
@@ -318,11 +325,7 @@ DIFFERENCES: dict[str, tuple[object, object, str]] = (
     | {
         f"{page}.{fact}": difference
         for page in ("ChatCompletionList", "ChatCompletionMessageList")
-        for fact, difference in {
-            "first_id#kinds": (["null", "string"], ["string"], NOTHING),
-            "last_id#kinds": (["null", "string"], ["string"], NOTHING),
-            "object#default": (None, ["list"], "it is always there"),
-        }.items()
+        for fact, difference in PAGES.items()
     }
     | {
         f"{SUPPORTED}.{table}{fact}": (value, None, SUPPORT)
