@@ -54,6 +54,10 @@ def served(**settings: Any) -> Iterator[Client]:
     try:
         yield Client(wire(Settings(api_keys=(KEY,), **settings), EchoEngine()), loop)
     finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
 
