@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.chat import service
+from app.chat.completion import completion
 from app.settings import Settings
 from app.store.address import address_of
 from app.store.migrating import upgrade
@@ -58,7 +59,8 @@ def store(client: Client, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_stored_completion_is_just_what_the_client_got(client: Client) -> None:
-    for fields in ({}, {"metadata": {"a": "1", "metadata": '"metadata":{}'}}, {"n": 3}, {"metadata": {}}):
+    odd: list[dict[str, Any]] = [{"metadata": {"a": "1", "metadata": '"metadata":{}'}}, {"metadata": {}}]
+    for fields in ({}, {"n": 3}, *odd):
         made = store(client, **fields)
         assert get(client, f"{PATH}/{made['id']}").json() == made
 
@@ -167,7 +169,7 @@ def test_the_models_say_whether_completions_are_stored(client: Client, without: 
 def test_answers_that_break_the_contract_are_neither_sent_nor_stored(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = service.completion
+    made = completion
 
     def broken(*given: Any, **more: Any) -> Any:
         return {**made(*given, **more), "created": "yesterday"}
@@ -188,7 +190,7 @@ def _again(client: Client, body: Any) -> httpx.Response:
     return answer
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, dict[str, Any]] = {
     PATH: BODY,
     "/v1/completions": {"model": "parley-echo", "prompt": "Hello"},
     "/v1/responses": {"model": "parley-echo", "input": "Hello"},
