@@ -68,7 +68,7 @@ public class Conversations {
     }
 
     private Map<String, Object> plain() throws ApiException {
-        CreateChatCompletionResponse answer = chat.createChatCompletion(request(said("Say hello.")));
+        CreateChatCompletionResponse answer = chat.createChatCompletion(request(said("Say hello.")), null);
         CreateChatCompletionResponseChoicesInner choice = answer.getChoices().get(0);
         return Map.of(
             "content", choice.getMessage().getContent(),
@@ -95,7 +95,7 @@ public class Conversations {
             .maxCompletionTokens(60)
             .tools(List.of(new CreateChatCompletionRequestToolsInner(tool)))
             .toolChoice(choice);
-        ChatCompletionResponseMessage message = chat.createChatCompletion(request).getChoices().get(0).getMessage();
+        ChatCompletionResponseMessage message = chat.createChatCompletion(request, null).getChoices().get(0).getMessage();
         ChatCompletionMessageToolCall call = message.getToolCalls().get(0).getChatCompletionMessageToolCall();
 
         messages.add(new ChatCompletionRequestMessage(new ChatCompletionRequestAssistantMessage()
@@ -105,7 +105,7 @@ public class Conversations {
             .role(ChatCompletionRequestToolMessage.RoleEnum.TOOL)
             .toolCallId(call.getId())
             .content("Sunny.")));
-        CreateChatCompletionResponse answer = chat.createChatCompletion(request.toolChoice("none"));
+        CreateChatCompletionResponse answer = chat.createChatCompletion(request.toolChoice("none"), null);
         return Map.of(
             "name", call.getFunction().getName(),
             "arguments", mapper.readTree(call.getFunction().getArguments()),
@@ -119,12 +119,12 @@ public class Conversations {
         CreateChatCompletionRequest request = request(said("Name a city."))
             .maxCompletionTokens(60)
             .responseFormat(new CreateChatCompletionRequestResponseFormat(format));
-        CreateChatCompletionResponse answer = chat.createChatCompletion(request);
+        CreateChatCompletionResponse answer = chat.createChatCompletion(request, null);
         return Map.of("content", mapper.readTree(answer.getChoices().get(0).getMessage().getContent()));
     }
 
     private Map<String, Object> choices() throws ApiException {
-        CreateChatCompletionResponse answer = chat.createChatCompletion(request(said("Say hello.")).n(2));
+        CreateChatCompletionResponse answer = chat.createChatCompletion(request(said("Say hello.")).n(2), null);
         return Map.of("indexes", answer.getChoices().stream()
             .map(CreateChatCompletionResponseChoicesInner::getIndex).sorted().collect(Collectors.toList()));
     }
@@ -132,7 +132,7 @@ public class Conversations {
     private Map<String, Object> logprobs() throws ApiException {
         CreateChatCompletionRequest request = request(said("Say hello.")).logprobs(true).topLogprobs(2);
         ChatCompletionTokenLogprob token =
-            chat.createChatCompletion(request).getChoices().get(0).getLogprobs().getContent().get(0);
+            chat.createChatCompletion(request, null).getChoices().get(0).getLogprobs().getContent().get(0);
         return Map.of("logprob", token.getLogprob(), "likeliest", token.getTopLogprobs().size());
     }
 
@@ -146,7 +146,7 @@ public class Conversations {
 
     private Map<String, Object> failure(ChatApi chat, CreateChatCompletionRequest request) throws Exception {
         try {
-            chat.createChatCompletion(request);
+            chat.createChatCompletion(request, null);
         } catch (ApiException e) {
             ErrorResponse body = mapper.readValue(e.getResponseBody(), ErrorResponse.class);
             return Map.of(
@@ -191,7 +191,7 @@ public class Conversations {
 
     private Map<String, Object> streamAsGenerated() {
         try {
-            chat.createChatCompletion(request(said("Say hello.")).stream(true));
+            chat.createChatCompletion(request(said("Say hello.")).stream(true), null);
         } catch (ApiException e) {
             return Map.of("failed", String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
         }

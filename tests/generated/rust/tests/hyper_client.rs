@@ -29,7 +29,7 @@ fn request(text: &str) -> models::CreateChatCompletionRequest {
 }
 
 async fn ask(request: models::CreateChatCompletionRequest) -> models::CreateChatCompletionResponse {
-    match server(&key()).create_chat_completion(request).await.unwrap() {
+    match server(&key()).create_chat_completion(request, None).await.unwrap() {
         Answer::OK { body: OneOf2::A(body), .. } => body,
         other => panic!("{other:?}"),
     }
@@ -105,7 +105,7 @@ async fn two_choices_come_with_their_log_probabilities() {
 #[tokio::test]
 async fn a_refusal_names_the_parameter() {
     let asked = models::CreateChatCompletionRequest { temperature: Some(3.0), ..request("Say hello.") };
-    match server(&key()).create_chat_completion(asked).await.unwrap() {
+    match server(&key()).create_chat_completion(asked, None).await.unwrap() {
         Answer::TheRequestBreaksThisContract { body, .. } => {
             assert_eq!(body.error.param, swagger::Nullable::Present("temperature".into()))
         }
@@ -129,7 +129,7 @@ async fn a_request_knows_its_own_bounds_and_not_those_of_its_messages() {
 
 #[tokio::test]
 async fn a_wrong_key_is_refused() {
-    match server("sk-wrong").create_chat_completion(request("Say hello.")).await.unwrap() {
+    match server("sk-wrong").create_chat_completion(request("Say hello."), None).await.unwrap() {
         Answer::TheKeyIsMissingOrUnknown { body, www_authenticate, .. } => {
             assert_eq!(body.error.code, swagger::Nullable::Present("invalid_api_key".into()));
             assert_eq!(www_authenticate.as_deref(), Some("Bearer"));
@@ -142,7 +142,7 @@ async fn a_wrong_key_is_refused() {
 async fn a_stream_comes_whole_once_it_has_ended() {
     let mut asked = request("Say hello.");
     asked.stream = Some(true);
-    let answer = server(&key()).create_chat_completion(asked).await.unwrap();
+    let answer = server(&key()).create_chat_completion(asked, None).await.unwrap();
     let Answer::OK { body: OneOf2::B(stream), .. } = answer else { panic!("{answer:?}") };
     let mut text = String::new();
     for data in events(&stream) {

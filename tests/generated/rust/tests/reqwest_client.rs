@@ -36,7 +36,7 @@ fn refused<T: std::fmt::Debug>(answer: Result<T, Error<CreateChatCompletionError
 
 #[tokio::test]
 async fn a_plain_call_is_answered() {
-    let answer = create_chat_completion(&server(), request("Say hello.")).await.unwrap();
+    let answer = create_chat_completion(&server(), request("Say hello."), None).await.unwrap();
     assert!(!answer.choices[0].message.content.as_ref().unwrap().is_empty());
     assert!(answer.usage.unwrap().completion_tokens > 0);
 }
@@ -50,7 +50,7 @@ async fn a_tool_is_called_and_its_result_goes_back() {
     asked.tools = Some(vec![from_value(tool).unwrap()]);
     asked.tool_choice = Some(Box::new(models::ChatCompletionToolChoiceOption::String("required".into())));
     asked.parallel_tool_calls = Some(false);
-    let answer = create_chat_completion(&server(), asked.clone()).await.unwrap();
+    let answer = create_chat_completion(&server(), asked.clone(), None).await.unwrap();
     let choice = &answer.choices[0];
     assert_eq!(choice.finish_reason, models::create_chat_completion_response_choices_inner::FinishReason::ToolCalls);
     let calls = choice.message.tool_calls.clone().unwrap();
@@ -70,7 +70,7 @@ async fn a_tool_is_called_and_its_result_goes_back() {
     )));
     asked.messages.push(Message::ChatCompletionRequestToolMessage(Box::new(result)));
     asked.tool_choice = Some(Box::new(models::ChatCompletionToolChoiceOption::String("none".into())));
-    let answer = create_chat_completion(&server(), asked).await.unwrap();
+    let answer = create_chat_completion(&server(), asked, None).await.unwrap();
     assert!(answer.choices[0].message.tool_calls.is_none());
 }
 
@@ -85,7 +85,7 @@ async fn an_answer_obeys_a_schema() {
     let mut asked = request("Name a city.");
     asked.response_format =
         Some(Box::new(models::CreateChatCompletionRequestResponseFormat::ResponseFormatJsonSchema(Box::new(format))));
-    let answer = create_chat_completion(&server(), asked).await.unwrap();
+    let answer = create_chat_completion(&server(), asked, None).await.unwrap();
     let place: Value = serde_json::from_str(answer.choices[0].message.content.as_ref().unwrap()).unwrap();
     assert!(["Bern", "Oslo"].contains(&place["city"].as_str().unwrap()));
 }
@@ -94,7 +94,7 @@ async fn an_answer_obeys_a_schema() {
 async fn two_choices_come_with_their_log_probabilities() {
     let mut asked = request("Say hello.");
     (asked.n, asked.logprobs, asked.top_logprobs) = (Some(2), Some(true), Some(3));
-    let answer = create_chat_completion(&server(), asked).await.unwrap();
+    let answer = create_chat_completion(&server(), asked, None).await.unwrap();
     assert_eq!(answer.choices.len(), 2);
     for choice in answer.choices {
         let tokens = choice.logprobs.unwrap().content.unwrap();
@@ -105,14 +105,14 @@ async fn two_choices_come_with_their_log_probabilities() {
 #[tokio::test]
 async fn a_refusal_names_the_parameter() {
     let asked = models::CreateChatCompletionRequest { temperature: Some(3.0), ..request("Say hello.") };
-    let (status, error) = refused(create_chat_completion(&server(), asked).await);
+    let (status, error) = refused(create_chat_completion(&server(), asked, None).await);
     assert_eq!((status, error.param.as_deref()), (400, Some("temperature")));
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_refused() {
     let stranger = Configuration { bearer_access_token: Some("sk-wrong".into()), ..server() };
-    let (status, error) = refused(create_chat_completion(&stranger, request("Say hello.")).await);
+    let (status, error) = refused(create_chat_completion(&stranger, request("Say hello."), None).await);
     assert_eq!((status, error.code.as_deref()), (401, Some("invalid_api_key")));
 }
 
@@ -120,7 +120,7 @@ async fn a_wrong_key_is_refused() {
 async fn a_stream_is_not_for_the_generated_function_but_for_its_client_and_types() {
     let mut asked = request("Say hello.");
     asked.stream = Some(true);
-    let error = create_chat_completion(&server(), asked.clone()).await.unwrap_err().to_string();
+    let error = create_chat_completion(&server(), asked.clone(), None).await.unwrap_err().to_string();
     assert!(error.contains("Received `text/event-stream"), "{error}");
 
     let server = server();

@@ -13,7 +13,9 @@ use hyper::service::Service as HyperService;
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 use openapi_client::context::AddContext;
-use openapi_client::{models, Api, AuthenticationApi, Service};
+use openapi_client::{
+    Api, AuthenticationApi, DeleteChatCompletionResponse, GetChatCompletionMessagesResponse, GetChatCompletionResponse, ListChatCompletionsResponse, Service, UpdateChatCompletionResponse, models,
+};
 use openapi_client::{CreateChatCompletionResponse, ListModelsResponse, RetrieveModelResponse};
 use swagger::auth::Scopes;
 use swagger::{ApiError, AuthData, Authorization, EmptyContext, Has, Nullable, OneOf2, Push, XSpanIdString};
@@ -87,6 +89,7 @@ impl<C: Has<XSpanIdString> + Send + Sync> Api<C> for Server {
     async fn create_chat_completion(
         &self,
         request: models::CreateChatCompletionRequest,
+        _: Option<String>,
         _: &C,
     ) -> Result<CreateChatCompletionResponse, ApiError> {
         let message = models::ChatCompletionResponseMessage::new(
@@ -110,6 +113,46 @@ impl<C: Has<XSpanIdString> + Send + Sync> Api<C> for Server {
         Ok(CreateChatCompletionResponse::OK { body: OneOf2::A(body), x_request_id: None })
     }
 
+    async fn list_chat_completions(
+        &self,
+        _: Option<String>,
+        _: Option<u8>,
+        _: Option<models::ListChatCompletionsOrderParameter>,
+        _: Option<String>,
+        _: Option<std::collections::HashMap<String, String>>,
+        _: &C,
+    ) -> Result<ListChatCompletionsResponse, ApiError> {
+        Err(nothing_stored())
+    }
+
+    async fn get_chat_completion(&self, _: String, _: &C) -> Result<GetChatCompletionResponse, ApiError> {
+        Err(nothing_stored())
+    }
+
+    async fn update_chat_completion(
+        &self,
+        _: String,
+        _: models::UpdateChatCompletionRequest,
+        _: &C,
+    ) -> Result<UpdateChatCompletionResponse, ApiError> {
+        Err(nothing_stored())
+    }
+
+    async fn delete_chat_completion(&self, _: String, _: &C) -> Result<DeleteChatCompletionResponse, ApiError> {
+        Err(nothing_stored())
+    }
+
+    async fn get_chat_completion_messages(
+        &self,
+        _: String,
+        _: Option<String>,
+        _: Option<u8>,
+        _: Option<models::ListChatCompletionsOrderParameter>,
+        _: &C,
+    ) -> Result<GetChatCompletionMessagesResponse, ApiError> {
+        Err(nothing_stored())
+    }
+
     async fn list_models(&self, _: &C) -> Result<ListModelsResponse, ApiError> {
         Err(ApiError("The stub has no models.".into()))
     }
@@ -117,4 +160,8 @@ impl<C: Has<XSpanIdString> + Send + Sync> Api<C> for Server {
     async fn retrieve_model(&self, _: String, _: &C) -> Result<RetrieveModelResponse, ApiError> {
         Err(ApiError("The stub has no models.".into()))
     }
+}
+
+fn nothing_stored() -> ApiError {
+    ApiError("The stub stores nothing.".into())
 }

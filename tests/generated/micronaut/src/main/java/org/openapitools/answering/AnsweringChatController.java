@@ -19,7 +19,8 @@ import reactor.core.publisher.Mono;
 @Replaces(ChatController.class)
 public class AnsweringChatController extends ChatController {
     @Override
-    public Mono<CreateChatCompletionResponse> createChatCompletion(@Valid CreateChatCompletionRequest request) {
+    public Mono<CreateChatCompletionResponse> createChatCompletion(
+        @Valid CreateChatCompletionRequest request, String idempotencyKey) {
         ChatCompletionResponseMessage message = new ChatCompletionResponseMessage(
             "Hello.", null, ChatCompletionResponseMessage.RoleEnum.ASSISTANT);
         CreateChatCompletionResponseChoicesInner choice = new CreateChatCompletionResponseChoicesInner(
