@@ -18,14 +18,14 @@ Body = Json | bytes
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A completion to store. ``created`` is in Unix seconds, ``completion`` is its JSON without its metadata, and
-    ``messages`` are those of the request, as the contract has them for stored completions."""
+    """A completion to store. ``created`` is in Unix seconds, ``completion`` is its JSON without its metadata, in
+    pieces, and ``messages`` are those of the request, as the contract has them for stored completions."""
 
     id: str
     project: str
     model: str
     created: int
-    completion: bytes
+    completion: Sequence[bytes]
     messages: Sequence[Json]
     metadata: Mapping[str, str]
 

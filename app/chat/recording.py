@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -75,10 +76,10 @@ def kept_whole(call: Call, answer: Json, body: bytes) -> Kept:
             parsed = orjson.loads(body)
             parsed.pop("metadata", None)
             body = orjson.dumps(parsed)
-    return _kept(call, answer, body)
+    return _kept(call, answer, [body])
 
 
-def _kept(call: Call, completion: Json, body: bytes) -> Kept:
+def _kept(call: Call, completion: Json, body: Sequence[bytes]) -> Kept:
     return Kept(
         completion["id"],
         call.account.project,
@@ -153,9 +154,17 @@ class Transcript:
         if not keeping.accepts(completion):
             log.error("a stream added up to a completion that breaks the contract; it was not stored")
             return None
+        return _kept(call, completion, [*self._written(completion)])
+
+    def _written(self, completion: Json) -> Iterator[bytes]:
+        """Yield the JSON of a completion in pieces, which are not joined here: that may take long."""
+        yield orjson.dumps({name: value for name, value in completion.items() if name != "choices"})[:-1]
+        before = b',"choices":['
         for choice in completion["choices"]:
-            choice["logprobs"] = self._choices[choice["index"]].logprobs()
-        return _kept(call, completion, orjson.dumps(completion))
+            yield before + orjson.dumps({name: value for name, value in choice.items() if name != "logprobs"})[:-1]
+            yield from self._choices[choice["index"]].logprobs()
+            before = b"},"
+        yield b"}]}"
 
     def _completion(self) -> Json:
         completion = {**self._head, "object": "chat.completion"}
@@ -210,11 +219,20 @@ class _Choice:
             message["content"] = None if calls or "function_call" in message else ""
         return {"role": "assistant", "content": None, "refusal": None, "annotations": [], **message}
 
-    def logprobs(self) -> Json | None:
+    def logprobs(self) -> Iterator[bytes]:
+        """Yield the member with the log probabilities, as JSON in pieces."""
         if not self._has_logprobs:
-            return None
-        written = {name: orjson.Fragment(b"[" + b",".join(tokens) + b"]") for name, tokens in self._logprobs.items()}
-        return {"content": None, "refusal": None, **written}
+            yield b',"logprobs":null'
+            return
+        before = b',"logprobs":{'
+        for name in ("content", "refusal"):
+            tokens = self._logprobs.get(name)
+            yield before + b'"' + name.encode() + (b'":null' if tokens is None else b'":[')
+            if tokens is not None:
+                yield from islice((piece for each in tokens for piece in (b",", each)), 1, None)
+                yield b"]"
+            before = b","
+        yield b"}"
 
 
 class _Pieces(list[str]):

@@ -27,6 +27,8 @@ _DAY = 86_400
 _LARGE = 1 << 20
 # Bytes of completions of clients that have left, which may wait to be written.
 _WAITING = 64 << 20
+# Seconds for which writing is awaited when a worker ends.
+_PATIENCE = 2.0
 # Rows that are removed in one transaction.
 _EXPIRED = 200
 
@@ -39,38 +41,58 @@ class StoredCompletions:
         self._writer = writer
         self._days = days
         self._waiting = 0
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def keep(self, kept: Kept) -> None:
-        await asyncio.shield(self._put(kept))
+        # A client that leaves now has seen all of it.
+        await asyncio.shield(self._begin(kept))
 
     def put(self, kept: Kept) -> None:
         if self._waiting > _WAITING:
             log.error("completions of clients that have left wait for the database: one is lost")
             return
-        size = len(kept.completion)
+        size = _size(kept)
         self._waiting += size
 
-        def done(future: asyncio.Future[None]) -> None:
+        def done(task: asyncio.Task[None]) -> None:
             self._waiting -= size
-            if future.cancelled() or future.exception() is not None:
+            if task.cancelled() or task.exception() is not None:
                 log.error("a completion of a client that has left could not be stored")
 
-        self._put(kept).add_done_callback(done)
+        self._begin(kept).add_done_callback(done)
 
-    def _put(self, kept: Kept) -> asyncio.Future[None]:
-        now = int(time.time())
+    async def close(self) -> None:
+        """Wait until all is written, for some seconds at most."""
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=_PATIENCE)
+
+    def _begin(self, kept: Kept) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._write(kept))
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+        return task
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        # A failure that nobody waits for any more is no fault.
+        task.cancelled() or task.exception()
+
+    async def _write(self, kept: Kept) -> None:
+        size, now = _size(kept), int(time.time())
+        # A thread that joins much lets the event loop go on.
+        joined = b"".join(kept.completion) if size < _LARGE else await asyncio.to_thread(b"".join, kept.completion)
         row = {
             "id": kept.id,
             "project": kept.project,
             "model": _text(kept.model),
             "created_at": kept.created,
             "expires_at": now + self._days * _DAY,
-            "size": len(kept.completion),
-            "completion": kept.completion.decode(),
-            "messages": _json(kept.messages),
+            "size": size,
+            "completion": joined,
+            "messages": orjson.dumps(kept.messages),
         }
         pairs = [(completion_metadata, each) for each in _pairs(kept.id, kept.metadata)]
-        return self._writer.write_together([(completions, row), *pairs])
+        await self._writer.write_together([(completions, row), *pairs])
 
     async def page(
         self, project: str, page: Page, model: str | None = None, metadata: Mapping[str, str] | None = None
@@ -123,7 +145,7 @@ class StoredCompletions:
             found = (await connection.execute(wanted)).first()
         if found is None:
             raise _not_found()
-        messages: list[Json] = _parsed(found.messages)
+        messages: list[Json] = orjson.loads(found.messages)
         if page.descending:
             messages.reverse()
         if page.after is not None:
@@ -201,11 +223,10 @@ def _fitting(found: Sequence[Any]) -> list[int]:
 
 
 def _body(row: Any, metadata: Mapping[str, str]) -> Body:
-    text: str = row.completion
-    if len(text) > _LARGE:
-        end = b',"metadata":' + _json(metadata).encode() + b"}" if metadata else b"}"
-        return text[:-1].encode() + end
-    completion: Json = _parsed(text)
+    written: bytes = row.completion
+    if len(written) > _LARGE:
+        return written[:-1] + b',"metadata":' + orjson.dumps(metadata) + b"}" if metadata else written
+    completion: Json = orjson.loads(written)
     if metadata:
         completion["metadata"] = metadata
     return completion
@@ -239,12 +260,8 @@ def _plain(text: str) -> str:
     return "\\".join(part.replace("\\0", "\0") for part in text.split("\\\\"))
 
 
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _parsed(text: str) -> Any:
-    return orjson.loads(text)
+def _size(kept: Kept) -> int:
+    return sum(map(len, kept.completion))
 
 
 def _not_found() -> NotFound:

@@ -35,7 +35,8 @@ class Store:
         self._maintaining: asyncio.Task[None] | None = None
         self.directory = Directory(self.database, configured, key_cache)
         self._repeats = StoredRepeats(self.database)
-        self.keeping = Keeping(StoredCompletions(self.database, self.writer, completion_days), self._repeats)
+        self._completions = StoredCompletions(self.database, self.writer, completion_days)
+        self.keeping = Keeping(self._completions, self._repeats)
 
     async def open(self) -> None:
         """Prepare before the first request. It waits some seconds at most if the database is away."""
@@ -48,6 +49,7 @@ class Store:
             self._maintaining.cancel()
             await asyncio.wait({self._maintaining})
         await self._repeats.close()
+        await self._completions.close()
         await self.writer.close()
         await self.directory.close()
         await self.database.close()

@@ -141,8 +141,8 @@ completions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("size", BigInteger, nullable=False),
-    Column("completion", Text, nullable=False),
-    Column("messages", Text, nullable=False),
+    Column("completion", LargeBinary, nullable=False),
+    Column("messages", LargeBinary, nullable=False),
     Index("ix_completions_project", "project", "created_at", "position"),
 )
 

@@ -103,7 +103,7 @@ class Streaming:
     def stored(self) -> dict[str, Any]:
         (kept,) = self.memory.kept
         assert kept.project == "project"
-        found: dict[str, Any] = orjson.loads(kept.completion)
+        found: dict[str, Any] = orjson.loads(b"".join(kept.completion))
         assert found["id"] == kept.id
         return found
 
@@ -349,4 +349,4 @@ def test_a_long_stream_costs_no_more_at_its_end_than_at_its_beginning() -> None:
     call: Any = SimpleNamespace(account=Account(), body={"messages": []}, request={}, usage=None)
     made = transcript.cut(call, Keeping(Memory(), NoRepeats()), "failed")
     assert made is not None
-    assert orjson.loads(made.completion)["choices"][0]["message"]["content"] == "word " * 200_000
+    assert orjson.loads(b"".join(made.completion))["choices"][0]["message"]["content"] == "word " * 200_000

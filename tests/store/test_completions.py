@@ -36,7 +36,7 @@ def kept(number: int, **fields: Any) -> Kept:
     }
     found = {**usual, **fields}
     found.setdefault("completion", orjson.dumps({"id": found["id"], "n": number}))
-    return Kept(**found)
+    return Kept(**{**found, "completion": [found["completion"][:5], found["completion"][5:]]})
 
 
 Work = Callable[[StoredCompletions, Database], Awaitable[Any]]
@@ -54,6 +54,7 @@ def run(address: Address, work: Work, *stored: Kept, days: int = 30) -> Any:
                 await store.keep(each)
             return await work(store, database)
         finally:
+            await store.close()
             await writer.close()
             await database.close()
 

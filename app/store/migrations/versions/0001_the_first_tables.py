@@ -32,8 +32,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("completion", sa.Text(), nullable=False),
-        sa.Column("messages", sa.Text(), nullable=False),
+        sa.Column("completion", sa.LargeBinary(), nullable=False),
+        sa.Column("messages", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_completions")),
         sa.UniqueConstraint("id", name=op.f("uq_completions_id")),
     )
