@@ -11,7 +11,8 @@ under the same names; it takes whatever the contract takes, and more:
 * no `default`: it is what a server assumes, and ``rust-server`` would send it;
 * a union of one is that one;
 * a time has 64 bits: without a format for it, it would have 32, which end in 2038;
-* the body of a stream is a text.
+* the body of a stream is a text;
+* no object in a query: ``rust-server`` has no text for one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def rust_contract(document: Json) -> Json:
     rewritten = _of_chats_and_models(copy.deepcopy(document))
     for path in rewritten["paths"].values():
         for operation in path.values():
+            if "parameters" in operation:
+                given = operation["parameters"]
+                operation["parameters"] = [each for each in given if each.get("style") != "deepObject"]
             for response in operation["responses"].values():
                 if "text/event-stream" in response.get("content", {}):
                     response["content"]["text/event-stream"] = {"schema": {"type": "string"}}

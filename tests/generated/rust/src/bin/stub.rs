@@ -119,7 +119,6 @@ impl<C: Has<XSpanIdString> + Send + Sync> Api<C> for Server {
         _: Option<u8>,
         _: Option<models::ListChatCompletionsOrderParameter>,
         _: Option<String>,
-        _: Option<std::collections::HashMap<String, String>>,
         _: &C,
     ) -> Result<ListChatCompletionsResponse, ApiError> {
         Err(nothing_stored())
