@@ -39,6 +39,8 @@ FILLED = {
             {MESSAGE.format('"Say hello."')});""",
     },
 }
+# A name that the reader is to replace stands for an optional parameter; and it may be null.
+PLACEHOLDER = '"idempotencyKey_example"'
 # ... and names of classes and methods that this library does not have.
 MENDED = {
     "native": {},
@@ -149,7 +151,7 @@ def test_the_method_of_a_generated_java_client_cannot_read_a_stream(words: dict[
 
 def test_the_example_in_the_readme_of_a_generated_java_client_runs(client: Client, echo_server: Server) -> None:
     example = block(client.folder / "README.md", "java", "ChatApiExample")
-    for printed, meant in {**FILLED[client.library], **MENDED[client.library]}.items():
+    for printed, meant in {PLACEHOLDER: "null", **FILLED[client.library], **MENDED[client.library]}.items():
         assert printed in example, printed
         example = example.replace(printed, meant.replace("{base}", echo_server.base).replace("{key}", KEY))
     file = client.folder / "build" / "ChatApiExample.java"

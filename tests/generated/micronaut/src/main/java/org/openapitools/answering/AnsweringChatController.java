@@ -1,6 +1,7 @@
 package org.openapitools.answering;
 
 import io.micronaut.context.annotation.Replaces;
+import io.micronaut.core.annotation.Nullable;
 import io.micronaut.http.annotation.Controller;
 import java.util.Collections;
 import javax.validation.Valid;
@@ -20,7 +21,7 @@ import reactor.core.publisher.Mono;
 public class AnsweringChatController extends ChatController {
     @Override
     public Mono<CreateChatCompletionResponse> createChatCompletion(
-        @Valid CreateChatCompletionRequest request, String idempotencyKey) {
+        @Valid CreateChatCompletionRequest request, @Nullable String idempotencyKey) {
         ChatCompletionResponseMessage message = new ChatCompletionResponseMessage(
             "Hello.", null, ChatCompletionResponseMessage.RoleEnum.ASSISTANT);
         CreateChatCompletionResponseChoicesInner choice = new CreateChatCompletionResponseChoicesInner(
