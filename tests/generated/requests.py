@@ -217,5 +217,5 @@ def _others() -> Iterator[Request]:
     yield Request("null", "no request", b"null")
     yield Request("text/plain", "no request", plain, headers={"content-type": "text/plain"})
     yield Request("a form", "no request", b"model=x", headers={"content-type": "application/x-www-form-urlencoded"})
-    yield Request("another method", "no request", b"", method="GET")
+    yield Request("another method", "no request", b"", method="PUT")
     yield Request("a path that is not there", "no request", plain, path="/chat/completion")

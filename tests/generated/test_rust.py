@@ -99,19 +99,28 @@ def _commands(workspace: Path, words: str) -> list[list[str]]:
     return found
 
 
-def test_the_example_client_of_the_readme_runs_as_it_is_printed(built: Path, llama_server: Server) -> None:
+def test_the_example_client_of_the_readme_runs_as_it_is_printed(
+    built: Path, llama_server: Server, tmp_path: Path
+) -> None:
     commands = _commands(built, "openapi_client-client ")
     operations = [command for command in commands if command[-1] != "--help"]
-    assert [command[-1] for command in operations] == ["CreateChatCompletion", "ListModels", "RetrieveModel"]
+    named = {command[-1]: command for command in operations}
+    found = dict.fromkeys(("CreateChatCompletion", "ListModels", "RetrieveModel"), "Ok(OK {")
+    # The ids are made up, and a limit of 0 is none.
+    found |= dict.fromkeys(("GetChatCompletion", "DeleteChatCompletion"), "Ok(ThereIsNoSuch")
+    found |= dict.fromkeys(("ListChatCompletions", "GetChatCompletionMessages"), "Ok(TheRequestBreaks")
+    assert set(named) == {*found, "UpdateChatCompletion"}
     # It makes its key itself, and tells it in its log.
     log = {"RUST_LOG": "debug"}
-    printed = run([*operations[1], "--port", str(llama_server.port)], built, log)
+    printed = run([*named["ListModels"], "--port", str(llama_server.port)], built, log)
     assert "TheKeyIsMissingOrUnknown" in printed
     token = re.search(r'Derived token: "(\S+)"', printed)
     assert token
-    with serve("llama", {"PARLEY_API_KEYS": token[1]}) as server:
-        for command in operations:
-            assert "Ok(OK {" in run([*command, "--port", str(server.port)], built, log)
+    # It sends an Idempotency-Key.
+    database = f"sqlite:///{tmp_path}/parley.sqlite3"
+    with serve("llama", {"PARLEY_API_KEYS": token[1], "PARLEY_DATABASE": database}) as server:
+        for name, answer in found.items():
+            assert answer in run([*named[name], "--port", str(server.port)], built, log), name
 
 
 def test_the_command_line_tool_has_the_name_of_its_crate(built: Path, llama_server: Server) -> None:

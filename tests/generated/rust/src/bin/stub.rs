@@ -110,7 +110,11 @@ impl<C: Has<XSpanIdString> + Send + Sync> Api<C> for Server {
             request.model,
             models::CreateChatCompletionResponseObject::ChatCompletion,
         );
-        Ok(CreateChatCompletionResponse::OK { body: OneOf2::A(body), x_request_id: None })
+        Ok(CreateChatCompletionResponse::OK {
+            body: OneOf2::A(body),
+            x_request_id: None,
+            idempotent_replayed: None,
+        })
     }
 
     async fn list_chat_completions(
