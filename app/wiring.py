@@ -23,8 +23,8 @@ from .configuration.served import built_of, engine_of
 from .contract.document import Document
 from .contract.handlers import Handler
 from .contract.operations import Operation
-from .contract.schemas import Schemas
 from .contract.routing import TagResolver
+from .contract.schemas import Schemas
 from .domains import (
     DOMAINS,
     asking_operations,
