@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from multidict import CIMultiDict
 from yarl import URL
 
+from .http.request import Fields
 from .options import UpstreamOptions
 
 
-def headers_of(options: UpstreamOptions, accept: str, *, body: bool = True) -> CIMultiDict[str]:
+def headers_of(options: UpstreamOptions, accept: str, *, body: bool = True) -> Fields:
     """Return the headers of requests to an upstream; ``body``: the requests have a JSON body."""
-    headers = CIMultiDict({"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "parley"})
+    pairs = [("Accept", accept), ("Accept-Encoding", "identity"), ("User-Agent", "parley")]
     if body:
-        headers["Content-Type"] = "application/json"
+        pairs.append(("Content-Type", "application/json"))
     if options.key is not None:
-        headers["Authorization"] = f"Bearer {options.key}"
-    headers.update(options.headers)
-    return headers
+        pairs.append(("Authorization", f"Bearer {options.key}"))
+    return Fields([*pairs, *options.headers.items()])
 
 
 def secrets_of(options: UpstreamOptions) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ import logging
 import random
 from collections.abc import Sequence
 
-import aiohttp
-from multidict import CIMultiDict
-
 from .failures import Cause
+from .http.client import Client
+from .http.request import Fields
 from .options import UpstreamOptions
 from .replica import Replica
 
@@ -26,13 +25,13 @@ class Health:
         self,
         options: UpstreamOptions,
         replicas: Sequence[Replica],
-        session: aiohttp.ClientSession,
-        headers: CIMultiDict[str],
-        post_headers: CIMultiDict[str],
+        http: Client,
+        headers: Fields,
+        post_headers: Fields,
     ) -> None:
         self._options = options
         self._replicas = replicas
-        self._session = session
+        self._http = http
         self._headers = headers
         self._post_headers = post_headers
         self._watching: dict[Replica, asyncio.Task[None]] = {}
@@ -65,7 +64,7 @@ class Health:
         return False
 
     async def _works(self, replica: Replica) -> bool:
-        failed = await replica.probe(self._session, self._headers)
+        failed = await replica.probe(self._http, self._headers)
         if failed is None and self._options.trial is None:
             await replica.mend()
         return failed is None and replica.breaker.closed
@@ -80,7 +79,7 @@ class Health:
     async def _try_until_mended(self, replica: Replica, first: bool) -> None:
         now = asyncio.get_running_loop().time
         if first:
-            failed = await replica.probe(self._session, self._headers)
+            failed = await replica.probe(self._http, self._headers)
             if failed is not None:
                 log.warning("upstream of %s, %s: %s", self._options.name, replica.label, failed.reason)
                 if failed.cause is Cause.UNREACHABLE and replica.breaker.closed:
@@ -89,7 +88,7 @@ class Health:
         while not replica.breaker.closed:
             await asyncio.sleep(max(pause, replica.breaker.wait(now())))
             try:
-                await replica.try_again(self._session, self._headers, self._post_headers)
+                await replica.try_again(self._http, self._headers, self._post_headers)
             except Exception:  # no error may end this task: nothing else probes the replica
                 log.exception("upstream of %s, %s: could not be probed", self._options.name, replica.label)
             # Jitter, so that workers do not all probe at the same time.

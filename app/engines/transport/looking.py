@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from .http.answer import Times
+from .http.client import Client
+from .http.errors import HttpError
+from .http.request import Fields, Target
 
 # The path of the list of models, below the base URL; all other requested paths are below the server's root.
 LISTING = "/models"
@@ -25,15 +26,13 @@ class Seen:
     body: bytes
 
 
-async def look(
-    session: aiohttp.ClientSession, base_url: str, headers: CIMultiDict[str], paths: Iterable[str], seconds: float
-) -> dict[str, Seen]:
+async def look(http: Client, base_url: str, headers: Fields, paths: Iterable[str], seconds: float) -> dict[str, Seen]:
     """Return the answers to GET of `LISTING` and of paths below the root, by path, without those that do not arrive
     within ``seconds``. Only the request for the list has ``headers``: the key is meant only for the API."""
-    plain = CIMultiDict({name: headers[name] for name in ("Accept-Encoding", "User-Agent") if name in headers})
+    plain = headers.only("Accept-Encoding", "User-Agent")
     root = _root(base_url)
     asked = {LISTING: (base_url + LISTING, headers)} | {path: (root + path, plain) for path in paths}
-    answers = await asyncio.gather(*(_ask(session, URL(url), sent, seconds) for url, sent in asked.values()))
+    answers = await asyncio.gather(*(_ask(http, Target(url), sent, seconds) for url, sent in asked.values()))
     return {path: answer for path, answer in zip(asked, answers, strict=True) if answer is not None}
 
 
@@ -43,16 +42,18 @@ def _root(base_url: str) -> str:
     return above if last[:1] == "v" and last[1:].isdigit() else base_url
 
 
-async def _ask(session: aiohttp.ClientSession, url: URL, headers: CIMultiDict[str], seconds: float) -> Seen | None:
+async def _ask(http: Client, target: Target, headers: Fields, seconds: float) -> Seen | None:
+    due = asyncio.get_running_loop().time() + seconds
     try:
-        async with (
-            asyncio.timeout(seconds),
-            session.get(url, headers=headers, allow_redirects=False) as response,
-        ):
-            body = bytearray()
-            while len(body) <= _LARGEST and (piece := await response.content.readany()):
-                body += piece
-            told = {name.lower(): value for name, value in response.headers.items()}
-            return Seen(response.status, told, bytes(body[:_LARGEST]))
-    except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
+        answer = await http.request(target, headers, None, Times(due, due, seconds, due))
+    except HttpError:
         return None
+    try:
+        body = bytearray()
+        while len(body) <= _LARGEST and (piece := await answer.read()):
+            body += piece
+        return Seen(answer.status, answer.fields, bytes(body[:_LARGEST]))
+    except HttpError:
+        return None
+    finally:
+        answer.close()

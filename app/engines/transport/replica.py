@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
 from .attempt import HttpRequest, HttpResponse, send
 from .breaker import Breaker
 from .failures import Cause, Failed, Verdict
+from .http.client import Client
+from .http.request import Fields, Target
 from .options import Timeouts, UpstreamOptions
 from .retrying import LONGEST_ASKED_PAUSE
 
@@ -51,16 +49,16 @@ class Replica:
         self.seen = False  # it has answered since its breaker was last open
         self._options = options
         self.base_url = options.base_urls[index].rstrip("/")
-        self._urls: dict[str, URL] = {}
+        self._targets: dict[str, Target] = {}
         self._probe: asyncio.Task[Failed | None] | None = None
         self._probed = -_PROBE_HOLDS
         self._failed: Failed | None = None
 
-    def url(self, path: str) -> URL:
-        """Return the URL of a path. Results are cached: paths must be few and never come from clients."""
-        found = self._urls.get(path)
+    def target(self, path: str) -> Target:
+        """Return the address of a path. Results are cached: paths must be few and never come from clients."""
+        found = self._targets.get(path)
         if found is None:
-            found = self._urls[path] = URL(self.base_url + path)
+            found = self._targets[path] = Target(self.base_url + path)
         return found
 
     def rank(self, now: float) -> tuple[bool, bool, int]:
@@ -81,19 +79,17 @@ class Replica:
         self.seen &= self.breaker.closed
         return opened
 
-    async def probe(
-        self, session: aiohttp.ClientSession, headers: CIMultiDict[str], *, fresh: bool = False
-    ) -> Failed | None:
+    async def probe(self, http: Client, headers: Fields, *, fresh: bool = False) -> Failed | None:
         """Request the health path. Returns the failure, None if it answers. Concurrent callers share one probe; its
         result is also reused for a second, except for callers that want a ``fresh`` one."""
         loop = asyncio.get_running_loop()
         if self._probe is None:
             if not fresh and loop.time() < self._probed + _PROBE_HOLDS:
                 return self._failed
-            self._probe = loop.create_task(self._ask(session, headers))
+            self._probe = loop.create_task(self._ask(http, headers))
         return await asyncio.shield(self._probe)
 
-    async def try_again(self, session: aiohttp.ClientSession, get: CIMultiDict[str], post: CIMultiDict[str]) -> None:
+    async def try_again(self, http: Client, get: Fields, post: Fields) -> None:
         """Check whether the replica works again, and close the breaker if so. The check is the trial request if one is
         configured, else the health path; without either the replica is assumed to work. ``get`` and ``post`` are the
         headers for the two methods."""
@@ -101,10 +97,10 @@ class Replica:
         trial, timeouts = self._options.trial, self._options.timeouts
         failed: Failed | None = None
         if trial is not None:
-            url, deadline = self.url(trial.path), now() + timeouts.total
-            failed = await _asked(session, HttpRequest("POST", url, post, trial.body, deadline, timeouts))
+            target, deadline = self.target(trial.path), now() + timeouts.total
+            failed = await _asked(http, HttpRequest(target, post, trial.body, deadline, timeouts))
         elif self._options.health_path is not None:
-            failed = await self.probe(session, get, fresh=True)
+            failed = await self.probe(http, get, fresh=True)
         if failed is None or failed.verdict in _WORKS:
             await self.mend()
 
@@ -123,14 +119,14 @@ class Replica:
             self._probe.cancel()
             await asyncio.gather(self._probe, return_exceptions=True)
 
-    async def _ask(self, session: aiohttp.ClientSession, headers: CIMultiDict[str]) -> Failed | None:
+    async def _ask(self, http: Client, headers: Fields) -> Failed | None:
         now = asyncio.get_running_loop().time
         seconds = min(_PROBE_SECONDS, self._options.timeouts.first_byte)
         timeouts = Timeouts(connect=self._options.timeouts.connect, first_byte=seconds, idle=seconds)
-        url = self.url(self._options.health_path or "")
+        target = self.target(self._options.health_path or "")
         self._failed = None
         try:
-            failed = await _asked(session, HttpRequest("GET", url, headers, None, now() + seconds, timeouts))
+            failed = await _asked(http, HttpRequest(target, headers, None, now() + seconds, timeouts))
             # These servers are up: those without a list of models answer 404, busy ones 429.
             if failed is not None and failed.status not in (404, 405, 429):
                 self._failed = failed
@@ -141,11 +137,11 @@ class Replica:
         return self._failed
 
 
-async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> Failed | None:
+async def _asked(http: Client, request: HttpRequest) -> Failed | None:
     """Send a request of ours. Returns the failure, None if it was answered."""
     answer: HttpResponse | None = None
     try:
-        answer = await send(session, request)
+        answer = await send(http, request)
         await answer.read_all(_PROBE_BYTES)
     except Failed as failed:
         return failed

@@ -15,9 +15,6 @@ import math
 import random
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
-import aiohttp
-from multidict import CIMultiDict
-
 from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
 from .attempt import HttpRequest, HttpResponse, send, unusable
@@ -25,6 +22,8 @@ from .events import MISSING_DONE, EventParser, EventTooLarge
 from .failures import UNREACHABLE, Failed
 from .headers import headers_of, secrets_of
 from .health import READY_SECONDS, Health
+from .http.client import Client
+from .http.request import Fields
 from .looking import Seen, look
 from .options import UpstreamOptions
 from .patience import Patience
@@ -62,34 +61,34 @@ class Replicas:
         self._post_headers = headers_of(options, "application/json")
         self._stream_headers = headers_of(options, "text/event-stream, application/json;q=0.9")
         self.secrets = secrets_of(options)
-        self._session: aiohttp.ClientSession | None = None
+        self._http: Client | None = None
         self._budgets = retrying.RetryBudgets()
         self._health: Health | None = None
 
     async def start(self) -> None:
         """Open the connection pool and start checking in the background which replicas are up."""
-        self._session = session.acquire(self.options.socket)
+        self._http = session.acquire(self.options.socket)
         if not self._supervised:
-            self._health = Health(self.options, self._replicas, self._session, self._get_headers, self._post_headers)
+            self._health = Health(self.options, self._replicas, self._http, self._get_headers, self._post_headers)
 
     async def close(self) -> None:
         """Close everything that this upstream has open. Safe without a prior `start`."""
-        if self._session is None:
+        if self._http is None:
             return
-        health, self._session, self._health = self._health, None, None
+        health, self._http, self._health = self._health, None, None
         if health is not None:
             await health.close()
         await asyncio.gather(*(replica.end_probe() for replica in self._replicas))
-        await session.release(self.options.socket)
+        session.release(self.options.socket)
 
     async def ready(self) -> bool:
         """Whether a replica is known to work, or answers within a second."""
-        if self._session is None:
+        if self._http is None:
             return False
         if self._health is not None:
             return await self._health.ready()
         # A fresh probe: the process may have ended a moment ago without anything noticing.
-        probe = self._replicas[0].probe(self._session, self._get_headers, fresh=True)
+        probe = self._replicas[0].probe(self._http, self._get_headers, fresh=True)
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(probe, READY_SECONDS) is None
         return False
@@ -118,13 +117,13 @@ class Replicas:
     async def look(self, replica: Replica, paths: Iterable[str], seconds: float) -> dict[str, Seen]:
         """Return a replica's answers, if any, to GET of its list of models and of paths below its root. Only the
         request for the list has the configured key and headers."""
-        if self._session is None:
+        if self._http is None:
             return {}
-        return await look(self._session, replica.base_url, self._get_headers, paths, seconds)
+        return await look(self._http, replica.base_url, self._get_headers, paths, seconds)
 
     async def get(self, path: str) -> bytes:
         """Get a small resource, such as ``/models``; raises as `post`."""
-        return await self._whole("GET", path, None, self._explain, None)
+        return await self._whole(path, None, self._explain, None)
 
     async def post(self, path: str, body: bytes, *, explain: Explain | None = None, client: str | None = None) -> bytes:
         """Post JSON and return the body of the answer, whose status is 2xx. Cancelling closes the connection.
@@ -138,7 +137,7 @@ class Replicas:
             UpstreamRefused: the upstream refused the request.
             RateLimited: the upstream has too many requests.
         """
-        return await self._whole("POST", path, body, explain or self._explain, client)
+        return await self._whole(path, body, explain or self._explain, client)
 
     async def stream(self, path: str, body: bytes, *, client: str | None = None) -> AsyncGenerator[Events, None]:
         """Post JSON and yield the data of events, without ``[DONE]``. Events that arrive together are yielded together.
@@ -150,7 +149,7 @@ class Replicas:
         Raises:
             as `post`, also between events.
         """
-        replica, answer = await self._open("POST", path, body, self._stream_headers, self._explain, client)
+        replica, answer = await self._open(path, body, self._stream_headers, self._explain, client)
         with self._reading(replica, answer, self._explain, client):
             if _is_json(answer.content_type):
                 yield await answer.read_all(self.options.max_answer)
@@ -178,9 +177,9 @@ class Replicas:
                 raise unusable("a stream without events")
             yield [MISSING_DONE]
 
-    async def _whole(self, method: str, path: str, body: bytes | None, explain: Explain, client: str | None) -> bytes:
+    async def _whole(self, path: str, body: bytes | None, explain: Explain, client: str | None) -> bytes:
         headers = self._get_headers if body is None else self._post_headers
-        replica, answer = await self._open(method, path, body, headers, explain, client)
+        replica, answer = await self._open(path, body, headers, explain, client)
         with self._reading(replica, answer, explain, client):
             if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
                 raise unusable("the answer is not JSON")
@@ -204,16 +203,10 @@ class Replicas:
             answer.close()
 
     async def _open(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: CIMultiDict[str],
-        explain: Explain,
-        client: str | None,
+        self, path: str, body: bytes | None, headers: Fields, explain: Explain, client: str | None
     ) -> tuple[Replica, HttpResponse]:
         """Send a request, with retries, until the first byte of an answer with status 2xx has arrived."""
-        opened = self._session
+        opened = self._http
         if opened is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         now = self._now()
@@ -229,7 +222,7 @@ class Replicas:
                 raise self._all_down()
             tried.add(replica)
             request = HttpRequest(
-                method, replica.url(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
+                replica.target(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
             )
             try:
                 if patience is not None:
@@ -243,7 +236,7 @@ class Replicas:
             retry += 1
 
     async def _attempt(
-        self, opened: aiohttp.ClientSession, replica: Replica, request: HttpRequest, client: str | None
+        self, opened: Client, replica: Replica, request: HttpRequest, client: str | None
     ) -> HttpResponse:
         replica.outstanding += 1
         try:

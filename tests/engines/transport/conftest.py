@@ -1,4 +1,4 @@
-"""Replicas over a session in memory."""
+"""Replicas over HTTP in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from app.engines.transport import patience, retrying, session
 
-from .memory import Session
+from .memory import Http
 from .opened import Answer, Open, Opened
 
 
@@ -24,13 +24,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
         supervised: bool = False,
         **options: Any,
     ) -> Opened:
-        made = Opened(Session(*answers), urls, supervised, options)
-        monkeypatch.setattr(session, "acquire", lambda socket=None: made.session)
-
-        async def release(socket: str | None = None) -> None:
-            pass
-
-        monkeypatch.setattr(session, "release", release)
+        made = Opened(Http(*answers), urls, supervised, options)
+        monkeypatch.setattr(session, "acquire", lambda socket=None: made.http)
+        monkeypatch.setattr(session, "release", lambda socket=None: None)
         return made
 
     return make

@@ -1,4 +1,4 @@
-"""Replicas over a session in memory, and how to ask them."""
+"""Replicas over HTTP in memory, and how to ask them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.replicas import Replicas
 
 from ...patience import PATIENCE
-from .memory import Piece, Response, Session
+from .memory import Http, Piece, Response
 
 EVENTS = {"Content-Type": "text/event-stream"}
 A, B = b'{"a": 1}', b'{"b": 2}'
@@ -34,17 +34,17 @@ def busy(status: int = 503, **headers: str) -> Response:
 
 
 class Opened:
-    """Replicas over a session in memory."""
+    """Replicas over HTTP in memory."""
 
-    def __init__(self, session: Session, urls: tuple[str, ...], supervised: bool, options: dict[str, Any]) -> None:
+    def __init__(self, http: Http, urls: tuple[str, ...], supervised: bool, options: dict[str, Any]) -> None:
         given: dict[str, Any] = {"name": "m", "base_urls": urls, "key": "sk-secret", "health_path": None, **options}
-        self.session = session
+        self.http = http
         self.replicas = Replicas(UpstreamOptions(**given), supervised=supervised)
 
     @property
     def hosts(self) -> list[str]:
         """Whom the requests went to."""
-        return [asked["url"].host for asked in self.session.asked]
+        return [target.origin.host for target, *_ in self.http.asked]
 
     @property
     def outstanding(self) -> int:

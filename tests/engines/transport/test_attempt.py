@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import io
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 
 from app.engines.transport.attempt import HttpResponse, send
 from app.engines.transport.failures import Cause, Failed, Verdict
-from app.engines.transport.options import Timeouts
+from app.engines.transport.http.errors import HttpError, Late, Lost, Malformed, NotConnected, Stale
 from app.errors import EngineUnavailable, RateLimited, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
 from ...patience import PATIENCE
-from .memory import Response, Session, request
+from .memory import Http, Response, request
 
 
 def run(test: Any) -> Any:
@@ -27,7 +24,7 @@ def run(test: Any) -> Any:
 def failure(*answers: Response | Exception, **options: Any) -> Failed:
     async def test() -> Failed:
         with pytest.raises(Failed) as caught:
-            await send(Session(*answers).typed, request(**options))
+            await send(Http(*answers).typed, request(**options))
         return caught.value
 
     failed = run(test())
@@ -38,12 +35,13 @@ def failure(*answers: Response | Exception, **options: Any) -> Failed:
 def test_an_answer_is_given_with_its_first_bytes() -> None:
     async def test() -> None:
         headers = {"Content-Type": "Text/Event-Stream; charset=utf-8"}
-        session = Session(Response(b"a", b"b", headers=headers))
-        answer = await send(session.typed, request(b"{}"))
+        http = Http(Response(b"a", b"b", headers=headers))
+        answer = await send(http.typed, request(b"{}", connect=1.0, first_byte=2.0, idle=3.0, seconds=4.0))
         assert (answer.first, answer.content_type) == (b"a", "text/event-stream")
-        (asked,) = session.asked
-        assert (asked["method"], str(asked["url"]), asked["data"]) == ("POST", "http://peer/v1/x", b"{}")
-        assert asked["allow_redirects"] is False
+        ((target, _, body, times),) = http.asked
+        assert (target.url, body) == ("http://peer/v1/x", b"{}")
+        now = times.complete - 4.0
+        assert [times.connected, times.begun, times.idle] == pytest.approx([now + 1.0, now + 2.0, 3.0])
         assert await answer.read() == b"b"
         assert await answer.read() == b""
         answer.close()
@@ -51,48 +49,25 @@ def test_an_answer_is_given_with_its_first_bytes() -> None:
     run(test())
 
 
-def test_a_large_body_is_written_piece_by_piece() -> None:
-    async def test() -> None:
-        session = Session(Response(b"a"), Response(b"a"))
-        for body in (b"x" * (1 << 20), None):
-            (await send(session.typed, request(body))).close()
-        large, none = (asked["data"] for asked in session.asked)
-        assert isinstance(large, io.BytesIO)
-        assert none is None
-
-    run(test())
-
-
-def key() -> ConnectionKey:
-    return ConnectionKey("peer", 80, False, True, None, None, None)
-
-
-def unreachable(number: int) -> aiohttp.ClientConnectorError:
-    return aiohttp.ClientConnectorError(key(), OSError(number, "no"))
-
-
 LOST = (Cause.LOST, True, UpstreamFailed)
-OPENING: list[tuple[Exception, tuple[Cause, bool, type[Exception]]]] = [
-    (unreachable(errno.ECONNREFUSED), (Cause.UNREACHABLE, True, EngineUnavailable)),
-    (unreachable(errno.ENOENT), (Cause.UNREACHABLE, True, EngineUnavailable)),
-    (aiohttp.ClientConnectorDNSError(key(), OSError(0, "no")), (Cause.UNREACHABLE, True, EngineUnavailable)),
-    (aiohttp.ConnectionTimeoutError(), (Cause.UNREACHABLE, True, EngineUnavailable)),
+UNREACHABLE = (Cause.UNREACHABLE, True, EngineUnavailable)
+OPENING: list[tuple[HttpError, tuple[Cause, bool, type[Exception]]]] = [
+    (NotConnected("no connection: ECONNREFUSED"), UNREACHABLE),
     # As it may be somebody else who answers, nothing is tried again.
-    (aiohttp.ClientConnectorSSLError(key(), OSError(0, "no")), (Cause.UNREACHABLE, False, EngineUnavailable)),
+    (NotConnected("no TLS connection", untrusted=True), (Cause.UNREACHABLE, False, EngineUnavailable)),
     # A connection that was never accepted says so at the first write.
-    (aiohttp.ClientOSError(errno.ENOTCONN, "no"), (Cause.UNREACHABLE, True, EngineUnavailable)),
-    (aiohttp.ClientOSError(errno.EPIPE, "no"), LOST),
-    (aiohttp.ServerDisconnectedError(), LOST),
-    (ConnectionResetError(), LOST),
-    (TimeoutError(), (Cause.LATE, False, UpstreamTimeout)),
-    (aiohttp.ClientResponseError(None, ()), (Cause.UNUSABLE, False, UpstreamFailed)),  # type: ignore[arg-type]
-    (aiohttp.InvalidURL("x"), (Cause.UNUSABLE, False, UpstreamFailed)),
+    (Lost(errno.ENOTCONN), UNREACHABLE),
+    (Lost(errno.EPIPE), LOST),
+    (Lost(), LOST),
+    (Stale(errno.ECONNRESET), LOST),
+    (Late(), (Cause.LATE, False, UpstreamTimeout)),
+    (Malformed(), (Cause.UNUSABLE, False, UpstreamFailed)),
 ]
 
 
 @pytest.mark.parametrize(("error", "expected"), OPENING, ids=lambda value: type(value).__name__)
 def test_a_failure_before_the_answer_is_told_by_its_cause(
-    error: Exception, expected: tuple[Cause, bool, type[Exception]]
+    error: HttpError, expected: tuple[Cause, bool, type[Exception]]
 ) -> None:
     failed = failure(error)
     assert (failed.cause, failed.repeatable, type(failed.error)) == expected
@@ -102,7 +77,7 @@ def test_a_failure_before_the_answer_is_told_by_its_cause(
 
 
 def test_a_connection_that_ends_before_the_body_begins_is_lost_and_closed() -> None:
-    response = Response(ConnectionResetError())
+    response = Response(Lost())
     failed = failure(response)
     assert (failed.cause, failed.repeatable) == (Cause.LOST, True)
     assert response.closed
@@ -133,23 +108,23 @@ def test_another_status_than_2xx_is_a_failure_that_tells_what_the_body_says(
 def test_of_an_error_that_has_no_end_only_a_part_is_read() -> None:
     response = Response(*[b"x" * (1 << 16)] * 9, status=400)
     failure(response)
-    assert len(response.content._pieces) == 7
-    assert failure(Response(b'{"error', ConnectionResetError(), status=400)).status == 400, "the status says enough"
+    assert len(response.pieces) == 7
+    assert failure(Response(b'{"error', Lost(), status=400)).status == 400, "the status says enough"
 
 
 def test_an_attempt_whose_time_is_over_is_late() -> None:
-    for options in ({"seconds": -1.0}, {"timeouts": Timeouts(first_byte=0.001)}):
-        response = Response(asyncio.Event())
-        failed = failure(response, **options)
-        assert (failed.cause, failed.repeatable) == (Cause.LATE, False)
-        assert isinstance(failed.error, UpstreamTimeout)
-        assert response.closed
+    response = Response(Late())
+    failed = failure(response)
+    assert (failed.cause, failed.repeatable) == (Cause.LATE, False)
+    assert isinstance(failed.error, UpstreamTimeout)
+    assert response.closed
+    assert failure(Response(Late(), status=500)).cause is Cause.LATE
 
 
 def test_cancelling_an_attempt_closes_its_connection() -> None:
     async def test() -> None:
         response = Response(asyncio.Event())
-        task = asyncio.create_task(send(Session(response).typed, request()))
+        task = asyncio.create_task(send(Http(response).typed, request()))
         for _ in range(5):
             await asyncio.sleep(0)
         task.cancel()
@@ -161,7 +136,7 @@ def test_cancelling_an_attempt_closes_its_connection() -> None:
 
 
 async def opened(response: Response, **options: Any) -> HttpResponse:
-    return await send(Session(response).typed, request(**options))
+    return await send(Http(response).typed, request(**options))
 
 
 def test_a_whole_body_may_be_so_large_and_no_larger() -> None:
@@ -174,7 +149,7 @@ def test_a_whole_body_may_be_so_large_and_no_larger() -> None:
     run(test())
 
 
-@pytest.mark.parametrize("error", [aiohttp.ClientPayloadError(), ConnectionResetError(), TimeoutError()], ids=repr)
+@pytest.mark.parametrize("error", [Malformed(), Lost(), Lost(errno.ETIMEDOUT)], ids=repr)
 def test_an_answer_that_ends_in_the_middle_is_broken_off(error: Exception) -> None:
     async def test() -> None:
         answer = await opened(Response(b"a", error))
@@ -186,15 +161,12 @@ def test_an_answer_that_ends_in_the_middle_is_broken_off(error: Exception) -> No
     run(test())
 
 
-@pytest.mark.parametrize("options", [{"timeouts": Timeouts(idle=0.001)}, {"seconds": 0.01}], ids=["idle", "deadline"])
-def test_an_answer_that_stalls_is_late_and_its_connection_closed(options: Any) -> None:
+def test_an_answer_that_stalls_is_late() -> None:
     async def test() -> None:
-        response = Response(b"a", asyncio.Event())
-        answer = await opened(response, **options)
+        answer = await opened(Response(b"a", Late()))
         with pytest.raises(Failed) as caught:
             await answer.read()
-        assert caught.value.cause is Cause.LATE
-        assert response.closed
+        assert (caught.value.cause, caught.value.repeatable) == (Cause.LATE, False)
         answer.close()
 
     run(test())

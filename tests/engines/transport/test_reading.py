@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import pytest
 
 from app.engines.transport.events import MISSING_DONE
 from app.engines.transport.failures import Cause, Failed
+from app.engines.transport.http.errors import Lost, Malformed
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, ServerError, UpstreamFailed
 
@@ -52,8 +52,8 @@ UNUSABLE: list[tuple[Any, Callable[[], Response], dict[str, Any]]] = [
     (post, lambda: Response(A), {"max_answer": 7}),
     (stream, lambda: Response(A), {"max_answer": 7}),
     (stream, lambda: streaming(event(A)), {"max_event": 7}),
-    (post, lambda: Response(A, ConnectionResetError()), {}),
-    (stream, lambda: streaming(event(A), aiohttp.ClientPayloadError()), {}),
+    (post, lambda: Response(A, Lost()), {}),
+    (stream, lambda: streaming(event(A), Malformed()), {}),
 ]
 
 
@@ -65,7 +65,7 @@ def test_an_answer_that_breaks_the_protocol_or_a_limit_is_a_failure_and_not_repe
     made = opened(response, **options)
     with pytest.raises(UpstreamFailed):
         run(made, ask)
-    assert len(made.session.asked) == 1
+    assert len(made.http.asked) == 1
     assert response.closed
 
 
@@ -115,14 +115,15 @@ def test_requests_carry_the_key_and_what_is_configured(opened: Open) -> None:
         await stream(replicas)
 
     run(made, use)
-    first, second, third = made.session.asked
-    assert (first["method"], str(first["url"]), first["data"]) == ("POST", "http://a/v1/x", b"{}")
-    assert (second["method"], str(second["url"]), second["data"]) == ("GET", "http://a/v1/models", None)
-    for asked in (first, second, third):
-        assert asked["headers"]["Authorization"] == "Bearer sk-secret"
-        assert asked["headers"]["OpenAI-Organization"] == "org"
-    assert "Content-Type" not in second["headers"]
-    assert third["headers"]["Accept"].startswith("text/event-stream")
+    bodies = [(target.url, body) for target, _, body, _ in made.http.asked]
+    assert bodies == [("http://a/v1/x", b"{}"), ("http://a/v1/models", None), ("http://a/v1/x", b"{}")]
+    first, second, third = (fields for _, fields, _, _ in made.http.asked)
+    for fields in (first, second, third):
+        assert fields.get("Authorization") == "Bearer sk-secret"
+        assert fields.get("OpenAI-Organization") == "org"
+        assert fields.get("Accept-Encoding") == "identity"
+    assert (first.get("Content-Type"), second.get("Content-Type")) == ("application/json", None)
+    assert str(third.get("Accept")).startswith("text/event-stream")
 
 
 def test_a_failure_may_be_told_in_the_words_of_who_asks(opened: Open) -> None:

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from multidict import CIMultiDict
 
 from app.engines.transport.breaker import CONSECUTIVE, LONGEST_COOL_DOWN
 from app.engines.transport.failures import Cause, Failed, Verdict
+from app.engines.transport.http.request import Fields
 from app.engines.transport.options import UpstreamOptions
 from app.engines.transport.patience import PATIENCE as WAITED_FOR
 from app.engines.transport.patience import Patience
@@ -18,7 +18,7 @@ from app.engines.transport.retrying import LONGEST_ASKED_PAUSE
 from app.errors import EngineUnavailable
 
 from ...patience import PATIENCE
-from .memory import Response, Session
+from .memory import Http, Response
 
 
 def replica(index: int = 0) -> Replica:
@@ -34,7 +34,7 @@ def run(test: Any) -> Any:
 
 
 def test_a_replica_is_named_by_its_place_and_knows_its_addresses() -> None:
-    assert (replica(1).label, str(replica(0).url("/models"))) == ("replica 2 of 2", "http://a/v1/models")
+    assert (replica(1).label, replica(0).target("/models").url) == ("replica 2 of 2", "http://a/v1/models")
 
 
 def test_failures_in_a_row_make_it_believed_broken() -> None:
@@ -71,16 +71,16 @@ def test_it_is_left_alone_for_as_long_as_it_asks_within_bounds() -> None:
 
 def test_those_who_probe_at_the_same_time_share_one_probe_and_so_do_those_who_come_soon_after() -> None:
     async def test() -> None:
-        session, one = Session(Response(b"{}")), replica()
-        probes = [one.probe(session.typed, CIMultiDict()) for _ in range(5)]
+        http, one = Http(Response(b"{}")), replica()
+        probes = [one.probe(http.typed, Fields()) for _ in range(5)]
         assert await asyncio.gather(*probes) == [None] * 5
-        assert await one.probe(session.typed, CIMultiDict()) is None
-        (asked,) = session.asked
-        assert (asked["method"], str(asked["url"]), asked["data"]) == ("GET", "http://a/v1/models", None)
+        assert await one.probe(http.typed, Fields()) is None
+        ((target, _, body, _),) = http.asked
+        assert (target.url, body) == ("http://a/v1/models", None)
         assert one.seen
-        session.answers = [Response(b"{}", status=500)]
-        assert await one.probe(session.typed, CIMultiDict(), fresh=True) is not None
-        assert len(session.asked) == 2
+        http.answers = [Response(b"{}", status=500)]
+        assert await one.probe(http.typed, Fields(), fresh=True) is not None
+        assert len(http.asked) == 2
 
     run(test())
 
@@ -94,7 +94,7 @@ def test_a_probe_that_is_answered_closes_its_breaker(status: int, up: bool) -> N
         now = asyncio.get_running_loop().time()
         one.breaker.open(now - LONGEST_COOL_DOWN)
         response = Response(b"{}", status=status)
-        await one.try_again(Session(response).typed, CIMultiDict(), CIMultiDict())
+        await one.try_again(Http(response).typed, Fields(), Fields())
         assert one.breaker.closed is up
         assert response.closed
 
@@ -104,7 +104,7 @@ def test_a_probe_that_is_answered_closes_its_breaker(status: int, up: bool) -> N
 def test_a_probe_whose_asker_goes_is_ended_with_the_replica() -> None:
     async def test() -> None:
         response, one = Response(asyncio.Event()), replica()
-        asking = asyncio.create_task(one.probe(Session(response).typed, CIMultiDict()))
+        asking = asyncio.create_task(one.probe(Http(response).typed, Fields()))
         for _ in range(5):
             await asyncio.sleep(0)
         asking.cancel()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from typing import Any
 
-import aiohttp
 import pytest
 
 from app.engines.transport.breaker import CONSECUTIVE, LONGEST_COOL_DOWN
+from app.engines.transport.http.errors import Late, Lost, NotConnected
 from app.engines.transport.replicas import Replicas
 from app.errors import ApiError, EngineUnavailable, UpstreamFailed, UpstreamRefused, UpstreamTimeout
 
@@ -19,16 +18,16 @@ ways = pytest.mark.parametrize("ask", [post, stream])
 
 
 @ways
-@pytest.mark.parametrize("first", [503, 429, ConnectionResetError(), aiohttp.ServerDisconnectedError()], ids=repr)
+@pytest.mark.parametrize("first", [503, 429, Lost(), NotConnected("it is away")], ids=repr)
 def test_a_passing_failure_is_repeated(opened: Open, ask: Any, first: int | Exception) -> None:
     made = opened(busy(first) if isinstance(first, int) else first, good())
     assert run(made, ask) in (A, [A])
-    assert len(made.session.asked) == 2
+    assert len(made.http.asked) == 2
 
 
 @ways
 @pytest.mark.parametrize(
-    ("failing", "error"), [(400, UpstreamRefused), (500, UpstreamFailed), (TimeoutError(), UpstreamTimeout)], ids=repr
+    ("failing", "error"), [(400, UpstreamRefused), (500, UpstreamFailed), (Late(), UpstreamTimeout)], ids=repr
 )
 def test_what_would_fail_again_is_not_repeated(
     opened: Open, ask: Any, failing: int | Exception, error: type[ApiError]
@@ -36,7 +35,7 @@ def test_what_would_fail_again_is_not_repeated(
     made = opened(busy(failing) if isinstance(failing, int) else failing)
     with pytest.raises(error):
         run(made, ask)
-    assert len(made.session.asked) == 1
+    assert len(made.http.asked) == 1
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
@@ -44,7 +43,7 @@ def test_a_request_is_repeated_as_often_as_configured(opened: Open, retries: int
     made = opened(*(busy() for _ in range(9)), retries=retries)
     with pytest.raises(EngineUnavailable):
         run(made, post)
-    assert len(made.session.asked) == retries + 1
+    assert len(made.http.asked) == retries + 1
 
 
 def test_a_retry_goes_to_another_replica_where_there_is_one(opened: Open) -> None:
@@ -72,11 +71,11 @@ def test_a_wait_that_is_too_long_is_passed_on(opened: Open) -> None:
     with pytest.raises(ApiError) as caught:
         run(made, post)
     assert caught.value.headers == {"retry-after": "11"}
-    assert len(made.session.asked) == 1
+    assert len(made.http.asked) == 1
 
 
 def test_a_replica_that_keeps_failing_is_asked_no_more_until_it_has_cooled_down(opened: Open) -> None:
-    gone = aiohttp.ClientOSError(errno.ECONNREFUSED, "nobody is there")
+    gone = NotConnected("nobody is there")
     made = opened(*[gone] * CONSECUTIVE, good(), retries=0)
 
     async def use(replicas: Replicas) -> None:
@@ -86,7 +85,7 @@ def test_a_replica_that_keeps_failing_is_asked_no_more_until_it_has_cooled_down(
         with pytest.raises(EngineUnavailable) as caught:
             await post(replicas)
         assert int(caught.value.headers["retry-after"]) >= 1
-        assert len(made.session.asked) == CONSECUTIVE
+        assert len(made.http.asked) == CONSECUTIVE
         replicas._replicas[0].breaker.mended(replicas._now() + LONGEST_COOL_DOWN)
         assert await post(replicas) == A
 
@@ -95,14 +94,14 @@ def test_a_replica_that_keeps_failing_is_asked_no_more_until_it_has_cooled_down(
 
 @ways
 def test_a_process_that_is_started_again_is_asked_patiently_and_never_avoided(opened: Open, ask: Any) -> None:
-    away = aiohttp.ClientOSError(2, "no such file")
+    away = NotConnected("no such file")
     made = opened(*[away] * (2 * CONSECUTIVE), good(), supervised=True)
     assert run(made, ask) in (A, [A])
-    assert len(made.session.asked) == 2 * CONSECUTIVE + 1
-    lost = opened(ConnectionResetError(), ConnectionResetError(), supervised=True)
+    assert len(made.http.asked) == 2 * CONSECUTIVE + 1
+    lost = opened(Lost(), Lost(), supervised=True)
     with pytest.raises(ApiError):
         run(lost, ask)
-    assert len(lost.session.asked) == 2, "it may be what ends the process"
+    assert len(lost.http.asked) == 2, "it may be what ends the process"
 
 
 def test_before_its_start_and_after_its_end_it_is_unavailable(opened: Open) -> None:
@@ -127,7 +126,7 @@ async def settle() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "asked"),
-    [(200, True), (404, True), (503, True), (aiohttp.ClientOSError(2, "no"), False)],
+    [(200, True), (404, True), (503, True), (NotConnected("no"), False)],
     ids=["up", "without a list", "busy", "away"],
 )
 def test_a_replica_that_is_away_at_the_start_is_not_asked_first(
