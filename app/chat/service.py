@@ -119,6 +119,8 @@ class Chat:
         model = self.model(name, account)
         if account is not None:
             account.check_model(model.id)
+        if model.meet is None and not model.fallbacks:
+            return model
         for each in (model, *map(self.model, model.fallbacks)):
             if each.meet is not None:
                 await each.meet()

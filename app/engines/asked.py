@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from ..jsontypes import Json
 from .tool_choice import ToolChoice
 
+# The parameters of which something is read here, besides the limits.
+_READ = frozenset(
+    {"response_format", "stop", "stream_options", "n", "logprobs", "top_logprobs", "tools", "functions", "tool_choice"}
+    | {"function_call", "parallel_tool_calls", "modalities"}
+)
+
 # The two parameters that limit the tokens of an answer.
 LIMITS = ("max_completion_tokens", "max_tokens")
 
@@ -39,11 +45,13 @@ class Asked:
     @classmethod
     def of(cls, request: Json) -> Asked:
         """Read an API request."""
+        if _READ.isdisjoint(request):
+            limit_name, limit = _limit(request)
+            return cls(tool_choice=ToolChoice.of(request), limit=limit, limit_name=limit_name)
         form = request.get("response_format") or {}
         described = form.get("json_schema") or {}
         stop, options = request.get("stop") or (), request.get("stream_options") or {}
-        limit_name = next((name for name in LIMITS if request.get(name) is not None), None)
-        limit = None if limit_name is None else int(request[limit_name])
+        limit_name, limit = _limit(request)
         return cls(
             n=request.get("n", 1),
             alternatives=int(request.get("top_logprobs") or 0) if request.get("logprobs") else None,
@@ -60,6 +68,13 @@ class Asked:
             counts=bool(options.get("continuous_usage_stats")),
             sound="audio" in (request.get("modalities") or ()),
         )
+
+
+def _limit(request: Json) -> tuple[str, int] | tuple[None, None]:
+    for name in LIMITS:
+        if request.get(name) is not None:
+            return name, int(request[name])
+    return None, None
 
 
 def _strict(tools: list[Json] | tuple[()]) -> dict[str, tuple[int, Json]]:

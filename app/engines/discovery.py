@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from itertools import chain
 from typing import cast
 
 from ..errors import ApiError, EngineUnavailable
@@ -48,7 +49,7 @@ class DiscoveringEngine:
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return tuple(model for engine in self._engines.values() for model in engine.models)
+        return tuple(chain.from_iterable([engine.models for engine in self._engines.values()]))
 
     async def start(self) -> None:
         """Start requesting the list in the background."""

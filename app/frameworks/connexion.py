@@ -13,6 +13,9 @@
 - `RoutingMiddleware` holds a Starlette ``router`` with a mount for each API, whose routes end in a `RoutingOperation`.
   Starlette's routers redirect unless ``redirect_slashes`` is false; a route has ``path``, ``methods``, ``path_regex``
   and ``param_convertors``.
+- ``api_cls`` of the security middleware makes a `SecurityOperation` for each operation in ``make_operation``, from
+  ``next_app`` and ``security_handler_factory``. It calls ``verification_fn`` with a request of which ``scope`` is used,
+  and ``context``: a dictionary in the scope's extensions.
 - ``get_fn`` of a class in ``security_map`` returns a function. It gets a request with its ``scope`` and returns a
   dictionary with ``sub``, or `NO_VALUE` if the request has no credentials; a coroutine that it returns is awaited.
 """
@@ -28,12 +31,11 @@ from typing import Any
 import flask
 from connexion import FlaskApp
 from connexion.http_facts import METHODS
-from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware, RoutingOperation
-from connexion.middleware.security import SecurityMiddleware
+from connexion.middleware.security import SecurityAPI, SecurityMiddleware, SecurityOperation
 from connexion.resolver import Resolver
 from connexion.security import NO_VALUE, AbstractSecurityHandler
 from connexion.spec import OpenAPISpecification
@@ -69,7 +71,7 @@ def application(
         middlewares=[
             *outer,
             partial(ExactRoutingMiddleware, pages=pages),
-            SecurityMiddleware,
+            QuickSecurityMiddleware,
             *inner,
             LifespanMiddleware,
             ContextMiddleware,
@@ -129,11 +131,11 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
     """Return a handler for a kind of security scheme. ``make`` is called with a scheme of the document."""
 
     class Handler(AbstractSecurityHandler):
-        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[ConnexionRequest], object]:
+        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[_Request], object]:
             identify = make(security_scheme)
 
             # The final function: Connexion's own wrappers inspect its signature twice per request.
-            def verify(request: ConnexionRequest) -> object:
+            def verify(request: _Request) -> object:
                 name = identify(request.scope)
                 if name is None:
                     return NO_VALUE
@@ -146,6 +148,41 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
 
 async def _later(name: Coroutine[Any, Any, str]) -> object:
     return {"sub": await name}
+
+
+class _Request:
+    """What a security function sees of a request. Connexion's own is built on Starlette's, and costs more than the
+    comparison of a key."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    @property
+    def context(self) -> Json:
+        found: Json = self.scope.setdefault("extensions", {}).setdefault("connexion_context", {})
+        return found
+
+
+class _QuickSecurityOperation(SecurityOperation):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.security:
+            await self.verification_fn(_Request(scope))
+        await self.next_app(scope, receive, send)
+
+
+class _QuickSecurityAPI(SecurityAPI):
+    def make_operation(self, operation: Any) -> SecurityOperation:
+        return _QuickSecurityOperation.from_operation(
+            operation, next_app=self.next_app, security_handler_factory=self.security_handler_factory
+        )
+
+
+class QuickSecurityMiddleware(SecurityMiddleware):
+    """Connexion's, without a request object of Starlette's for each request."""
+
+    api_cls = _QuickSecurityAPI
 
 
 class ExactRoutingMiddleware(RoutingMiddleware):

@@ -58,7 +58,10 @@ class FlaskHooks:
             self._first = self._state() != self._ours
             # As after any first request: from now on it is too late to register hooks.
             self.app._got_first_request = True
-        return self._first or self.wrapped or any(signal.has_receivers_for(self.app) for signal in _SIGNALS)
+        for signal in _SIGNALS:
+            if signal.receivers and signal.has_receivers_for(self.app):
+                return True
+        return self._first or self.wrapped
 
     def begin(self, environ: WSGIEnvironment) -> FlaskRound:
         """Return the context manager for a request's way through Flask."""

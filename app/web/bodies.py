@@ -16,6 +16,7 @@ import jiter
 from starlette.types import Receive
 
 from ..errors import BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMediaType
+from .eager import go_on
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -92,10 +93,15 @@ class BodyStream:
         """Return the next piece, at least `_PIECE` bytes unless it is the last; raises what `BodyReader.read` does."""
         if self._size:  # the time that we spent on the previous pieces does not count against the client
             self._last = self._loop.time()
+        gathering = self._gather().__await__()
+        try:
+            waited_for = next(gathering)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # it was all there, as a small body is
         try:
             async with asyncio.timeout(None) as limit:
                 self._watch(limit)
-                return await self._gather()
+                return await go_on(gathering, waited_for)
         except TimeoutError:
             raise self._reader.stalled() if self._stalls_at <= self._lags_at else self._reader.too_slow() from None
         finally:

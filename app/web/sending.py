@@ -22,7 +22,7 @@ from ..jsontypes import Json
 from . import sse
 from .answers import Stream
 from .conventions import Conventions
-from .eager import await_or
+from .eager import go_on
 from .envelope import to_api_error
 from .exchange import Exchange
 from .view import PendingReply, to_reply
@@ -142,7 +142,7 @@ class Sender:
         is_sse = split_type(stream.media_type)[0] == EVENTS
         end = self.conventions.end(operation) if stream.done and is_sse else b""
         encode: Callable[[object], bytes] = (
-            partial(pending.view.encode_event, named=stream.named, foreign=stream.foreign)
+            pending.view.event_encoder(named=stream.named, foreign=stream.foreign)
             if is_sse
             else partial(pending.view.encode_item, media_type=stream.media_type, foreign=stream.foreign)
         )
@@ -166,8 +166,15 @@ class Sender:
                     chunk = encode(await first)
                 writer.add(chunk)
                 while True:
+                    # As `await_or`, which would be one more coroutine for each event.
                     try:
-                        event = await await_or(anext(events), writer.flush)
+                        step = anext(events).__await__()
+                        try:
+                            waited_for = next(step)
+                        except StopIteration as done_at_once:
+                            event = done_at_once.value
+                        else:
+                            event = await go_on(step, waited_for, writer.flush)
                     except StopAsyncIteration:
                         break
                     writer.add(encode(event))

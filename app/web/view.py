@@ -11,6 +11,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import flask
@@ -97,6 +98,10 @@ class ReplyEncoder:
             if foreign:
                 raise _upstream_failed() from None
             raise
+
+    def event_encoder(self, *, named: bool = False, foreign: bool = False) -> Callable[[object], bytes]:
+        """Return `encode_event` with its options, for the events of one stream."""
+        return partial(self.encode_event, named=named, foreign=foreign)
 
     def encode_item(self, item: object, *, media_type: str, foreign: bool = False) -> bytes:
         """Return one item of a stream of JSON lines or JSON records as bytes; raises what `encode_event` does."""
@@ -208,6 +213,24 @@ class OperationView(ReplyEncoder):
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]
         return arguments
+
+    def event_encoder(self, *, named: bool = False, foreign: bool = False) -> Callable[[object], bytes]:
+        encode = super().event_encoder(named=named, foreign=foreign)
+        validator = self._validator(200, EVENTS)
+        if named or self.whole_events or validator is None:
+            return encode
+        is_valid, write = validator.is_valid, self.write
+
+        def encode_plain(event: object) -> bytes:
+            # Nearly every event is the data of one, and valid.
+            if type(event) is dict and is_valid(event):
+                try:
+                    return b"data: " + write(event) + b"\n\n"
+                except ValueError:
+                    pass
+            return encode(event)
+
+        return encode_plain
 
     def _check(self, status: int, media_type: str, body: object) -> object:
         validator = self._validator(status, media_type)

@@ -19,6 +19,19 @@ def test_events_split_at_every_byte_are_the_same_events() -> None:
         assert parser.feed(EVENTS[:cut]) + parser.feed(EVENTS[cut:]) == DATA, cut
 
 
+@pytest.mark.parametrize(
+    "odd", [b"", b": ping\n\n", b"id: 7\ndata: x\n\n", b"data: y\r\n\r\n", b"\n", b"data: z\rid: 1\n\n"]
+)
+def test_a_burst_that_is_split_at_every_byte_is_the_same_events(odd: bytes) -> None:
+    half = b"".join(b"data: %d\n\n" % number for number in range(150))
+    burst = half + odd + half
+    expected = EventParser()._feed_lines(burst)
+    assert len(expected) >= 300
+    for cut in range(len(burst)):
+        parser = EventParser()
+        assert parser.feed(burst[:cut]) + parser.feed(burst[cut:]) == expected, cut
+
+
 def test_events_that_come_byte_by_byte_are_the_same_events() -> None:
     parser = EventParser()
     assert [data for byte in EVENTS for data in parser.feed(bytes([byte]))] == DATA

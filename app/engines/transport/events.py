@@ -10,6 +10,9 @@ LARGEST_EVENT = 16 << 20  # bytes
 # The last item, in place of data, of a stream that ended cleanly but without ``[DONE]``. It is not JSON.
 MISSING_DONE: Final = b"[missing DONE]"
 
+_BETWEEN = b"\n\ndata: "
+_WORTH_IT = 1024  # bytes
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -39,8 +42,22 @@ class EventParser:
         Raises:
             EventTooLarge: an event has more than ``largest`` bytes.
         """
-        # Fast path: nearly every chunk consists of whole events of one data line each. If the splits account for every
-        # line feed, no other line needs parsing.
+        events = self._whole_events(chunk)
+        if events is not None:
+            return events
+        # A chunk of a burst begins and ends in the middle of an event: what is in between is whole.
+        begin, end = chunk.find(_BETWEEN) + 2, chunk.rfind(b"\n\n") + 2
+        if not 2 <= begin < end - _WORTH_IT:
+            return self._feed_lines(chunk)
+        events = self._feed_lines(chunk[:begin])
+        middle, rest = chunk[begin:end], chunk[end:]
+        whole = self._whole_events(middle)
+        events += self._feed_lines(middle) if whole is None else whole
+        return events + self._feed_lines(rest)
+
+    def _whole_events(self, chunk: bytes) -> list[bytes] | None:
+        """Return the data of a chunk of whole events of one data line each, as nearly every chunk is; None if it is
+        another one."""
         if (
             not self._size
             and chunk[:6] == b"data: "
@@ -49,11 +66,12 @@ class EventParser:
             and b"\r" not in chunk
             and len(chunk) <= self._largest
         ):
-            events = chunk[6:-2].split(b"\n\ndata: ")
+            events = chunk[6:-2].split(_BETWEEN)
+            # If the splits account for every line feed, no other line needs parsing.
             if chunk.count(b"\n") == 2 * len(events):
                 self._begun = True
                 return events
-        return self._feed_lines(chunk)
+        return None
 
     def _feed_lines(self, chunk: bytes) -> list[bytes]:
         if self._after_cr and chunk:
