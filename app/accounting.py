@@ -12,6 +12,7 @@ from .jsontypes import Json
 from .limits.limiter import RateLimiter, Reservation, Subject
 from .limits.limits import Limits
 from .store.tables import MODEL, NAME, usage
+from .store.usage import first_id
 from .store.writing import Writer
 
 _ERROR = 400
@@ -101,8 +102,7 @@ class RequestAccount(Account):
         prompt, completion, reasoning, cached, estimated = _tokens(tally, failed=status >= _ERROR, left=left)
         client = self.client
         return {
-            # Ids that follow the time are cheaper to index.
-            "id": f"{self._time:012x}{secrets.token_hex(10)}",
+            "id": f"{first_id(self._time)}{secrets.token_hex(10)}",
             "request_id": self._request_id,
             "time": self._time,
             "operation": self._operation[:NAME],

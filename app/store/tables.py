@@ -83,13 +83,15 @@ limits = Table(
 )
 
 # One row for each request that a model was asked to answer. ``left``: the client disconnected before the end.
-# ``estimated``: the model reported no usage, so the tokens were counted by the pieces of the answer.
+# ``estimated``: the model reported no usage, so the tokens were counted by the pieces of the answer. An id begins with
+# the time in hexadecimal digits (`app.store.usage.first_id`), so that the key is the only index: each further one would
+# cost a request as much as the row itself.
 usage = Table(
     "usage",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("request_id", String(128), nullable=False, index=True),
-    Column("time", BigInteger, nullable=False, index=True),
+    Column("request_id", String(128), nullable=False),
+    Column("time", BigInteger, nullable=False),
     Column("operation", String(NAME), nullable=False),
     Column("key", String(NAME)),
     Column("project", String(NAME)),
@@ -109,6 +111,7 @@ usage = Table(
     Column("stream", Boolean, nullable=False),
     Column("left", Boolean, nullable=False),
     Column("estimated", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # The sums of a day, once its rows are no longer kept. ``day`` counts days from 1970-01-01.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -24,6 +24,11 @@ _SUMS = (
     *("requests", "failed", "left", "prompt_tokens", "completion_tokens"),
     *("reasoning_tokens", "cached_tokens", "cost"),
 )
+
+
+def first_id(time: int) -> str:
+    """Return the lowest id of a record of a time in Unix milliseconds."""
+    return f"{time:012x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,8 @@ async def report(
     first, last = period.days()
     day: ColumnElement[int] = usage.c.time // DAY_MS
     parts = union_all(
-        _grouped(_records_sums(), usage, by, day, first, last, only),
-        _grouped(_days_sums(), usage_days, by, usage_days.c.day, first, last, only),
+        _grouped(_records_sums(), usage, by, day, _records_of(first, last), only),
+        _grouped(_days_sums(), usage_days, by, usage_days.c.day, _days_of(first, last), only),
     ).subquery()
     statement = (
         select(parts.c.of, *(func.sum(parts.c[name]).label(name) for name in _SUMS))
@@ -85,18 +90,17 @@ async def report(
 
 
 async def records(
-    database: Database, *, limit: int, before: tuple[int, str] | None = None, only: Mapping[str, str] | None = None
+    database: Database, *, limit: int, before: str | None = None, only: Mapping[str, str] | None = None
 ) -> list[Mapping[str, Any]]:
-    """Return the last records, the newest first, as mappings by column. ``before`` is the time and id of the record
-    that they come after.
+    """Return the last records, the newest first, as mappings by column. ``before`` is the id of the record that
+    they come after.
 
     Raises:
         StoreUnavailable: the database cannot be used now.
     """
-    statement = select(usage).order_by(usage.c.time.desc(), usage.c.id.desc()).limit(limit)
+    statement = select(usage).order_by(usage.c.id.desc()).limit(limit)
     if before is not None:
-        time, number = before
-        statement = statement.where((usage.c.time < time) | ((usage.c.time == time) & (usage.c.id < number)))
+        statement = statement.where(usage.c.id < before)
     for name, value in (only or {}).items():
         statement = statement.where(usage.c[name] == value)
     async with database.reading() as connection:
@@ -105,7 +109,7 @@ async def records(
 
 async def roll_up(connection: AsyncConnection, before: datetime.date) -> int:
     """Replace the records of the days before a day with their sums, in a transaction; return how many there were."""
-    cutoff = (before - _EPOCH).days * DAY_MS
+    cutoff = first_id((before - _EPOCH).days * DAY_MS)
     names = ("key", "project", "model")
     old = (
         select(
@@ -113,7 +117,7 @@ async def roll_up(connection: AsyncConnection, before: datetime.date) -> int:
             *(func.coalesce(usage.c[name], "").label(name) for name in names),
             *_records_sums(),
         )
-        .where(usage.c.time < cutoff)
+        .where(usage.c.id < cutoff)
         .group_by(literal_column("1"), literal_column("2"), literal_column("3"), literal_column("4"))
     )
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -127,7 +131,7 @@ async def roll_up(connection: AsyncConnection, before: datetime.date) -> int:
             set_={name: usage_days.c[name] + statement.excluded[name] for name in _SUMS},
         )
     )
-    done = await connection.execute(delete(usage).where(usage.c.time < cutoff))
+    done = await connection.execute(delete(usage).where(usage.c.id < cutoff))
     return done.rowcount
 
 
@@ -136,19 +140,24 @@ def _grouped(
     table: Table,
     by: By,
     day: ColumnElement[int],
-    first: int | None,
-    last: int | None,
+    of_days: Sequence[ColumnElement[bool]],
     only: Mapping[str, str],
 ) -> Select[Any]:
     of = day if by == "day" else func.coalesce(table.c[by], "")
-    statement = select(of.label("of"), *sums).group_by(literal_column("1"))
-    if first is not None:
-        statement = statement.where(day >= first)
-    if last is not None:
-        statement = statement.where(day <= last)
+    statement = select(of.label("of"), *sums).where(*of_days).group_by(literal_column("1"))
     for name, value in only.items():
         statement = statement.where(table.c[name] == value)
     return statement
+
+
+def _records_of(first: int | None, last: int | None) -> list[ColumnElement[bool]]:
+    found = [] if first is None else [usage.c.id >= first_id(first * DAY_MS)]
+    return found if last is None else [*found, usage.c.id < first_id((last + 1) * DAY_MS)]
+
+
+def _days_of(first: int | None, last: int | None) -> list[ColumnElement[bool]]:
+    found = [] if first is None else [usage_days.c.day >= first]
+    return found if last is None else [*found, usage_days.c.day <= last]
 
 
 def _records_sums() -> list[ColumnElement[Any]]:

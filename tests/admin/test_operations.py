@@ -304,7 +304,7 @@ def test_limits_are_listed_in_pages_by_kind_and_subject(operator: Operator) -> N
 
 def _record(number: int, **values: Any) -> dict[str, Any]:
     return {
-        "id": f"{number:032x}",
+        "id": f"{1785542400250 + 86_400_000 * number:012x}{number:020x}",
         "request_id": f"req_{number}",
         "time": 1785542400250 + 86_400_000 * number,
         "operation": "createChatCompletion",

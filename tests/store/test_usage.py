@@ -14,16 +14,17 @@ from app.store.address import Address
 from app.store.database import Database
 from app.store.maintenance import Maintenance, rolls_up
 from app.store.tables import usage
-from app.store.usage import BY, DAY_MS, By, Period, Sums, records, report
+from app.store.usage import BY, DAY_MS, By, Period, Sums, first_id, records, report
 
 TODAY = (datetime.datetime.now(datetime.UTC).date() - datetime.date(1970, 1, 1)).days
 
 
 def record(number: int, **fields: Any) -> dict[str, Any]:
+    time = fields.get("time", TODAY * DAY_MS + number)
     usual = {
-        "id": f"{number:032}",
+        "id": f"{first_id(time)}{number:020}",
         "request_id": f"req_{number}",
-        "time": TODAY * DAY_MS + number,
+        "time": time,
         "operation": "createChatCompletion",
         "key": "a",
         "project": "default",
@@ -125,7 +126,7 @@ def test_records_are_listed_page_by_page_from_the_newest(address: Address) -> No
     async def work(database: Database) -> list[str]:
         first = await records(database, limit=2)
         last = first[-1]
-        second = await records(database, limit=10, before=(last["time"], last["id"]))
+        second = await records(database, limit=10, before=last["id"])
         return [row["id"][-1] for row in (*first, *second)]
 
     assert run(address, work) == ["3", "2", "1", "6", "5", "4"]

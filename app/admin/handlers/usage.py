@@ -55,14 +55,10 @@ async def list_usage_records(
     request_id: str | None = None,
 ) -> Json:
     """``GET /usage/records``: return a page of the records of requests."""
-    before = None
-    if after is not None:
-        time, _, number = after.partition("-")
-        before = int(time), number
     only = _only(key=key, project=project, model=model, request_id=request_id)
     database = request.service(Database)
-    found = await records(database, limit=limit + 1, before=before, only=only) if only is not None else []
-    return page(found, limit, _shown_record, lambda record: f"{record['time']}-{record['id']}")
+    found = await records(database, limit=limit + 1, before=after, only=only) if only is not None else []
+    return page(found, limit, _shown_record, lambda record: str(record["id"]))
 
 
 def _only(**filters: str | None) -> dict[str, str] | None:

@@ -106,9 +106,8 @@ def upgrade() -> None:
         sa.Column("left", sa.Boolean(), nullable=False),
         sa.Column("estimated", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage")),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_usage_request_id", "usage", ["request_id"], unique=False)
-    op.create_index("ix_usage_time", "usage", ["time"], unique=False)
 
     op.create_table(
         "usage_days",
