@@ -47,9 +47,8 @@ if _operators is not None:
 worker_class = "app.web.worker.Worker"
 # An application that fails to start ends the start. Otherwise gunicorn would answer every request with 500.
 asgi_lifespan = "on"
-# gunicorn would use uvloop wherever it is installed, but only asyncio's own loop lets us limit how much is read from a
-# socket at a time.
-asgi_loop = "asyncio"
+# uvloop where it is installed, else asyncio's own.
+asgi_loop = "auto"
 graceful_timeout = _settings.graceful_timeout
 # Longer than clients keep idle connections, so that they close first and never send into a closing one.
 keepalive = 75

@@ -12,13 +12,15 @@
   if ``_closed`` is true. ``_http1_buffered`` is the number of bytes that were read and not consumed yet; beyond
   ``_max_buffer_size`` bytes, reading stops.
 - ``_build_http_scope`` makes the scope of each request.
-- asyncio's transport reads at most ``max_size`` bytes from its socket at a time (under TLS more).
+- gunicorn's protocol gets what is read with ``data_received``; ``_reading_paused`` says whether it has paused reading.
+- Event loops read into the buffer of a protocol that is an `asyncio.BufferedProtocol` (uvloop: and no
+  `asyncio.Protocol`), at most as much as fits, and call it before they read again. asyncio then serves others first,
+  uvloop only once there is no more, or reading is paused.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import typing
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -40,8 +42,9 @@ _FLUSH_SECONDS = 10.0
 # Seconds for which a stopping worker waits for an expected request.
 _DUE_SECONDS = 1.0
 
-# Bytes that are read from a socket at a time; asyncio's default is 256 KiB.
-_READ_AT_ONCE = 1 << 14
+# Bytes that are read from a socket at a time. All of it is parsed at a time: with chunks of one byte, this much takes
+# milliseconds.
+READ_AT_ONCE = 1 << 14
 
 # Bytes that are read ahead: of the body of a request, or of the requests after it.
 _READ_AHEAD = 1 << 16
@@ -57,6 +60,8 @@ class Owner(typing.Protocol):
     connections: Connections[Protocol]
     # Seconds within which a client must read a piece of an answer.
     write_timeout: float
+    # What connections read into: what is read is parsed before anything else is read.
+    buffer: bytearray
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
         """Return headers and body of the answer to a request that never reaches the application."""
@@ -81,15 +86,11 @@ class Protocol(ASGIProtocol):
         # Bytes of answers that the application keeps until the client has read them.
         self._answers = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         # A single unread byte pauses writing, so the application waits until each piece of its answer has been read.
         # (With 0 asyncio's TLS would wait forever.)
-        transport.set_write_buffer_limits(high=1)
-        # Everything that is read at a time is parsed at a time: with chunks of one byte, this much takes milliseconds.
-        # Event loops other than asyncio's have no such limit.
-        with contextlib.suppress(AttributeError):
-            transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
+        self.transport.set_write_buffer_limits(high=1)
         self._admitted = self.worker.connections.admit(self)
         seconds = _HEAD_SECONDS if self._admitted else _FLUSH_SECONDS
         self._head_timer = self.worker.loop.call_later(seconds, self._head_timeout)
@@ -223,3 +224,45 @@ class Protocol(ASGIProtocol):
             "connection: close",
         ]
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+class Bounded(asyncio.BufferedProtocol):
+    """Stands between an event loop and a connection: no more than the worker's buffer holds is read at a time, and
+    others are served before more is read."""
+
+    def __init__(self, connection: Protocol) -> None:
+        self.connection = connection
+        self.buffer = connection.worker.buffer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connection.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connection.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        keep: bool | None = self.connection.eof_received()
+        return keep
+
+    def pause_writing(self) -> None:
+        self.connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.connection.resume_writing()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        connection = self.connection
+        with memoryview(self.buffer) as read:
+            data = bytes(read[:nbytes])
+        connection.data_received(data)
+        if nbytes == READ_AT_ONCE and not connection.transport.is_closing() and not connection._reading_paused:
+            # There may be more.
+            connection.transport.pause_reading()
+            connection.worker.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.connection.transport.is_closing() and not self.connection._reading_paused:
+            self.connection.transport.resume_reading()

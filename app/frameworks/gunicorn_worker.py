@@ -21,7 +21,7 @@ from typing import Any
 from gunicorn.workers.gasgi import ASGIWorker
 
 from .connections import Connections
-from .gunicorn_protocol import Protocol
+from .gunicorn_protocol import READ_AT_ONCE, Bounded, Protocol
 from .listener import Listener
 
 # Bytes that the kernel buffers for a client in addition to those in flight. By default it would buffer megabytes, and
@@ -53,7 +53,7 @@ class _Servers:
             # Connections inherit the option from the listening socket.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         worker, name = self.worker, sock.getsockname()
-        serve = partial(worker.loop.connect_accepted_socket, lambda: Protocol(worker, name), ssl=ssl)
+        serve = partial(worker.loop.connect_accepted_socket, lambda: Bounded(Protocol(worker, name)), ssl=ssl)
         return Listener(worker.loop, sock, serve, worker.cannot_take, alone=worker.cfg.workers == 1)
 
 
@@ -69,6 +69,7 @@ class Worker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: Connections[Protocol] = Connections(self.most_connections, _UNREAD)
+        self.buffer = bytearray(READ_AT_ONCE)
         self._waiting: asyncio.Task[Any] | None = None
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:

@@ -91,9 +91,10 @@ def made(app: Any = hello) -> Iterator[Refusing]:
         worker.tmp.close()
 
 
-def run(body: Callable[[Refusing], Awaitable[None]], app: Any = hello) -> None:
-    """Run a test in the event loop of a worker."""
+def run(body: Callable[[Refusing], Awaitable[None]], app: Any = hello, *, kind: str = "auto") -> None:
+    """Run a test in the event loop of a worker; ``kind`` as in gunicorn's setting asgi_loop."""
     with made(app) as worker:
+        worker.cfg.set("asgi_loop", kind)
         worker._setup_event_loop()
         try:
             worker.loop.run_until_complete(_whole(body, worker))

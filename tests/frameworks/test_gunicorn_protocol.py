@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from importlib.util import find_spec
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.frameworks import gunicorn_protocol
 
-from ..patience import PATIENCE
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
 CODED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: %s\r\n\r\n0\r\n\r\n"
@@ -338,44 +338,52 @@ def test_one_that_does_not_ask_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -
     run(body)
 
 
+LOOPS = ["asyncio", pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="no uvloop"))]
+
+
 @pytest.mark.live
-def test_a_transport_of_asyncio_takes_no_more_at_a_time_than_it_is_told() -> None:
-    async def use() -> list[int]:
-        ours, theirs = socket.socketpair()
-        sizes: list[int] = []
-        done = asyncio.Event()
+@pytest.mark.parametrize("kind", LOOPS)
+def test_no_more_is_read_at_a_time_than_the_buffer_holds_and_others_are_served_in_between(kind: str) -> None:
+    length, sizes, turns = 1 << 19, list[int](), list[int]()
 
-        class Counting(asyncio.Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                transport.max_size = 1000  # type: ignore[attr-defined]
+    class Counting(gunicorn_protocol.Protocol):
+        def data_received(self, data: bytes) -> None:
+            sizes.append(len(data))
+            turns.append(turn)
+            super().data_received(data)
 
-            def data_received(self, data: bytes) -> None:
-                sizes.append(len(data))
-                if sum(sizes) == 5000:
-                    done.set()
+    turn = 0
 
-        theirs.sendall(b"a" * 5000)
-        transport, _ = await asyncio.get_running_loop().create_connection(Counting, sock=ours)
-        await asyncio.wait_for(done.wait(), PATIENCE)
-        transport.close()
-        theirs.close()
-        return sizes
-
-    assert asyncio.run(use()) == [1000] * 5
-
-
-def test_a_transport_of_another_event_loop_serves_without_that_bound() -> None:
-    class Fixed(Client):
-        """As uvloop's, which takes no attributes."""
-
-        def __setattr__(self, name: str, value: object) -> None:
-            if name == "max_size":
-                raise AttributeError(name)
-            super().__setattr__(name, value)
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await hello(scope, receive, send)
 
     async def body(worker: Refusing) -> None:
-        client = Fixed()
-        connect(worker, client).data_received(REQUEST)
-        await until(lambda: client.received.endswith(b"hello"))
+        def count() -> None:
+            nonlocal turn
+            turn += 1
+            counting = worker.loop.call_soon(count)
+            counted[:] = [counting]
 
-    run(body)
+        counted: list[asyncio.Handle] = []
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * length)
+            each.setblocking(False)
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % length
+        sending = worker.loop.create_task(worker.loop.sock_sendall(theirs, head + bytes(length)))
+        await asyncio.sleep(0.01)
+        count()
+        await worker.loop.connect_accepted_socket(lambda: gunicorn_protocol.Bounded(Counting(worker)), ours)
+        answer = b""
+        while not answer.endswith(b"hello"):
+            answer += await worker.loop.sock_recv(theirs, 1 << 16)
+        counted[0].cancel()
+        await sending
+        theirs.close()
+
+    run(body, reading, kind=kind)
+    assert sum(sizes) > length
+    assert max(sizes) == gunicorn_protocol.READ_AT_ONCE
+    assert len(set(turns)) == len(turns), "one piece in each turn of the event loop"

@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from app.engines.transport.http.answer import Answer, Times
 from app.engines.transport.http.client import Client
 from app.engines.transport.http.request import Fields, Target
 
 from ....patience import PATIENCE
+
+uvloop: ModuleType | None
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
 
 OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE = OK + b"Content-Length: 5\r\n\r\nHello"
@@ -99,6 +107,13 @@ async def peer(
         client.close()
         server.close()
         await made.end()
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test on asyncio's event loop, and on uvloop where it is installed."""
+    for make in [asyncio.new_event_loop, *([] if uvloop is None else [uvloop.new_event_loop])]:
+        with asyncio.Runner(loop_factory=make) as runner:
+            runner.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def times(

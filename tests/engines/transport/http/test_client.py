@@ -18,15 +18,11 @@ from app.engines.transport.http.errors import HttpError, Late, Lost, Malformed, 
 from app.engines.transport.http.request import Target
 
 from ....patience import PATIENCE, until
-from .peer import OK, WHOLE, Line, always, ask, peer, times, whole
+from .peer import OK, WHOLE, Line, always, ask, peer, run, times, whole
 
 pytestmark = pytest.mark.live
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-def run(test: Any) -> None:
-    asyncio.run(asyncio.wait_for(test, PATIENCE))
 
 
 async def failure(client: Client, target: Target, within: Times | None = None) -> HttpError:
@@ -47,10 +43,10 @@ def test_a_request_arrives_as_it_was_sent_and_its_answer_as_well() -> None:
             answer = await ask(client, server.target, b'{"a": 1}')
             assert (answer.status, answer.fields["x-a"], await whole(answer)) == (404, "b", b"no")
             host = f"{server.target.origin.host}:{server.target.origin.port}".encode()
-            assert seen[0][0].startswith(b"POST /v1/x HTTP/1.1\r\nHost: " + host + b"\r\nX: y\r\n")
-            assert seen[0][1] == b'{"a": 1}'
+            assert seen[-1][0].startswith(b"POST /v1/x HTTP/1.1\r\nHost: " + host + b"\r\nX: y\r\n")
+            assert seen[-1][1] == b'{"a": 1}'
 
-    run(test())
+    run(test)
 
 
 def test_a_connection_is_used_for_one_request_after_the_other_and_two_for_two_at_once() -> None:
@@ -63,7 +59,7 @@ def test_a_connection_is_used_for_one_request_after_the_other_and_two_for_two_at
             assert [await whole(each) for each in both] == [b"Hello"] * 2
             assert len(server.lines) == 2
 
-    run(test())
+    run(test)
 
 
 UNKEPT = [
@@ -88,7 +84,7 @@ def test_a_connection_that_cannot_be_used_again_is_closed(sent: bytes) -> None:
                 assert len(server.lines) == number + 1
             await until(lambda: all(line.closed for line in server.lines))
 
-    run(test())
+    run(test)
 
 
 def test_what_a_server_sends_unasked_closes_the_connection() -> None:
@@ -106,7 +102,7 @@ def test_what_a_server_sends_unasked_closes_the_connection() -> None:
             assert await whole(await ask(client, server.target)) == b"Hello"
             assert len(server.lines) == 2
 
-    run(test())
+    run(test)
 
 
 def test_a_kept_connection_that_the_server_closes_is_replaced_without_a_failure() -> None:
@@ -122,7 +118,7 @@ def test_a_kept_connection_that_the_server_closes_is_replaced_without_a_failure(
                 assert await whole(await ask(client, server.target)) == b"Hello"
             assert len(server.lines) == 3
 
-    run(test())
+    run(test)
 
 
 def test_a_server_that_closes_all_kept_connections_is_not_asked_for_ever() -> None:
@@ -144,7 +140,7 @@ def test_a_server_that_closes_all_kept_connections_is_not_asked_for_ever() -> No
             assert type(await failure(client, server.target)) is Stale
             assert len(server.lines) == 9
 
-    run(test())
+    run(test)
 
 
 def test_a_new_connection_that_is_closed_is_lost_and_not_asked_again() -> None:
@@ -160,7 +156,7 @@ def test_a_new_connection_that_is_closed_is_lost_and_not_asked_again() -> None:
                 assert type(await failure(client, server.target)) is Lost
                 assert len(server.lines) == 1
 
-        run(test())
+        run(test)
 
 
 def test_a_body_may_end_with_its_connection() -> None:
@@ -173,7 +169,7 @@ def test_a_body_may_end_with_its_connection() -> None:
         async with peer(serve) as (server, client):
             assert await whole(await ask(client, server.target)) == b"Hello"
 
-    run(test())
+    run(test)
 
 
 def test_what_has_arrived_before_a_failure_is_read_first() -> None:
@@ -189,7 +185,7 @@ def test_what_has_arrived_before_a_failure_is_read_first() -> None:
             with pytest.raises(Malformed):
                 await answer.read()
 
-    run(test())
+    run(test)
 
 
 def test_nobody_listens() -> None:
@@ -208,7 +204,7 @@ def test_nobody_listens() -> None:
         assert isinstance(nowhere, NotConnected)
         assert nowhere.reason == "no connection: ENOENT"
 
-    run(test())
+    run(test)
 
 
 def test_a_server_that_accepts_no_connection_in_time_is_not_waited_for() -> None:
@@ -228,7 +224,7 @@ def test_a_server_that_accepts_no_connection_in_time_is_not_waited_for() -> None
             for each in waiting:
                 each.close()
 
-    run(test())
+    run(test)
 
 
 def test_over_a_unix_socket_no_connection_is_kept(tmp_path: Path) -> None:
@@ -239,7 +235,7 @@ def test_over_a_unix_socket_no_connection_is_kept(tmp_path: Path) -> None:
             assert len(server.lines) == 3
             await until(lambda: all(line.closed for line in server.lines))
 
-    run(test())
+    run(test)
 
 
 STALLS: list[tuple[bytes, dict[str, float]]] = [
@@ -264,7 +260,7 @@ def test_a_server_that_stalls_is_late_and_its_connection_closed(begin: bytes, wi
             assert type(await failure(client, server.target, times(**within))) is Late
             await until(lambda: server.lines[0].closed)
 
-    run(test())
+    run(test)
 
 
 def test_a_slow_body_is_read_and_a_busy_reader_is_not_late() -> None:
@@ -284,7 +280,7 @@ def test_a_slow_body_is_read_and_a_busy_reader_is_not_late() -> None:
             await asyncio.sleep(1.0)  # longer than the idle time
             assert first + await whole(answer) == b"aaaa"
 
-    run(test())
+    run(test)
 
 
 def test_a_head_and_a_body_may_come_byte_by_byte() -> None:
@@ -301,7 +297,7 @@ def test_a_head_and_a_body_may_come_byte_by_byte() -> None:
                 assert await whole(await ask(client, server.target)) == b"Hello"
             assert len(server.lines) == 1
 
-    run(test())
+    run(test)
 
 
 @pytest.mark.parametrize("begin", [b"", OK + b"Content-Length: 9\r\n\r\nHello"], ids=["head", "body"])
@@ -329,7 +325,7 @@ def test_cancelling_closes_the_connection(begin: bytes) -> None:
                 await task
             await until(lambda: server.lines[0].closed)
 
-    run(test())
+    run(test)
 
 
 async def streamed(line: Line) -> None:
@@ -352,7 +348,7 @@ def test_after_an_answer_that_was_left_the_connection_is_used_again() -> None:
                 await until(lambda answer=answer: answer.closed)  # type: ignore[misc]
             assert len(server.lines) == 1
 
-    run(test())
+    run(test)
 
 
 def test_an_answer_that_was_left_and_has_no_end_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +369,7 @@ def test_an_answer_that_was_left_and_has_no_end_is_closed(monkeypatch: pytest.Mo
             answer.close()
             await until(lambda: answer.closed and server.lines[0].closed)
 
-    run(test())
+    run(test)
 
 
 def test_a_reader_that_is_slow_makes_the_server_wait() -> None:
@@ -399,7 +395,7 @@ def test_a_reader_that_is_slow_makes_the_server_wait() -> None:
             assert sum(map(len, answer._pieces)) < 1 << 18
             assert len(await whole(answer)) == 64 << 20
 
-    run(test())
+    run(test)
 
 
 def test_a_large_request_is_written_piece_by_piece() -> None:
@@ -416,7 +412,7 @@ def test_a_large_request_is_written_piece_by_piece() -> None:
                 assert await whole(await ask(client, server.target, body)) == b"y"
             assert len(server.lines) == 1
 
-    run(test())
+    run(test)
 
 
 def test_an_answer_to_a_large_request_may_come_before_its_end_and_the_connection_is_closed() -> None:
@@ -431,7 +427,7 @@ def test_an_answer_to_a_large_request_may_come_before_its_end_and_the_connection
             assert (answer.status, await whole(answer)) == (413, b"no")
             assert not any(client._free.values())
 
-    run(test())
+    run(test)
 
 
 def test_a_body_that_came_compressed_is_decompressed() -> None:
@@ -450,7 +446,7 @@ def test_a_body_that_came_compressed_is_decompressed() -> None:
             with pytest.raises(Malformed):
                 await ask(client, server.target, None)
 
-    run(test())
+    run(test)
 
 
 def test_a_connection_that_is_not_used_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,7 +460,7 @@ def test_a_connection_that_is_not_used_for_long_is_closed(monkeypatch: pytest.Mo
             assert (client._free, client._sweep) == ({}, None)
             assert await whole(await ask(client, server.target)) == b"Hello"
 
-    run(test())
+    run(test)
 
 
 def test_closing_the_client_ends_what_still_waits() -> None:
@@ -481,7 +477,7 @@ def test_closing_the_client_ends_what_still_waits() -> None:
             assert type(await asking) is Lost
             await until(lambda: not client._all)
 
-    run(test())
+    run(test)
 
 
 def test_connections_that_are_closed_at_once_leave_nothing_behind() -> None:
@@ -494,7 +490,7 @@ def test_connections_that_are_closed_at_once_leave_nothing_behind() -> None:
                 assert type(await failure(client, server.target)) is Lost
             await until(lambda: not client._all)
 
-    run(test())
+    run(test)
 
 
 def test_two_readers_of_two_answers_do_not_disturb_each_other() -> None:
@@ -513,4 +509,4 @@ def test_two_readers_of_two_answers_do_not_disturb_each_other() -> None:
             got: list[Answer] = await asyncio.gather(*(ask(client, server.target, body) for body in bodies))
             assert await asyncio.gather(*map(whole, got)) == [body * 100 for body in bodies]
 
-    run(test())
+    run(test)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import ssl
 import subprocess
@@ -15,17 +14,13 @@ from app.engines.transport.http import connecting
 from app.engines.transport.http.errors import NotConnected
 from app.engines.transport.http.request import Target
 
-from ....patience import PATIENCE, until
-from .peer import Line, always, ask, peer, times, whole
+from ....patience import until
+from .peer import Line, always, ask, peer, run, times, whole
 
 pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate"),
 ]
-
-
-def run(test: Any) -> None:
-    asyncio.run(asyncio.wait_for(test, PATIENCE))
 
 
 @pytest.fixture
@@ -56,7 +51,7 @@ def test_a_server_that_is_trusted_is_asked_over_a_connection_that_is_kept(tls: s
                 assert await whole(await ask(client, server.target, body)) == b"Hello"
             assert len(server.lines) == 1
 
-    run(test())
+    run(test)
 
 
 def test_a_large_answer_arrives_whole(tls: ssl.SSLContext) -> None:
@@ -69,7 +64,7 @@ def test_a_large_answer_arrives_whole(tls: ssl.SSLContext) -> None:
         async with peer(serve, tls=tls) as (server, client):
             assert await whole(await ask(client, server.target)) == bytes(8 << 20)
 
-    run(test())
+    run(test)
 
 
 def test_a_server_by_another_name_is_an_impostor(tls: ssl.SSLContext) -> None:
@@ -80,7 +75,7 @@ def test_a_server_by_another_name_is_an_impostor(tls: ssl.SSLContext) -> None:
             assert caught.value.untrusted
             connecting._tls.cache_clear()
 
-    run(test())
+    run(test)
 
 
 def test_a_connection_that_closes_while_it_is_read_is_closed_at_both_ends(tls: ssl.SSLContext) -> None:
@@ -96,7 +91,7 @@ def test_a_connection_that_closes_while_it_is_read_is_closed_at_both_ends(tls: s
             answer.close()
             await until(lambda: server.lines[0].closed)
 
-    run(test())
+    run(test)
 
 
 def test_a_server_that_does_not_finish_the_handshake_is_not_waited_for(tls: ssl.SSLContext) -> None:
@@ -110,4 +105,4 @@ def test_a_server_that_does_not_finish_the_handshake_is_not_waited_for(tls: ssl.
                 await ask(client, target, within=times(connected=0.2))
             assert (caught.value.reason, caught.value.untrusted) == ("no connection in time", False)
 
-    run(test())
+    run(test)
