@@ -15,7 +15,7 @@ from .parameters import Parameter
 from .pointers import look_up
 
 # A pattern for texts of one class of characters. What others allow is not determined.
-_CLASS = re.compile(r"\^(\[(?!\^)[^\[\]\\]+\])(?:[+*]|\{\d+(?:,\d*)?\})\$")
+_CLASS = re.compile(r"\^(\[[^\[\]\\]+\])(?:[+*]|\{\d+(?:,\d*)?\})\$")
 
 
 def takes_rest(document: Document, path: str, parameters: Iterable[Parameter]) -> bool:
