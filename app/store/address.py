@@ -33,8 +33,10 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address without its password."""
-        return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
+        """The address without its password, which may be an option of the URL too."""
+        if self.path is not None:
+            return str(self.path)
+        return self.url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 
 def has_database(settings: Settings) -> bool:

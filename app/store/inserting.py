@@ -39,6 +39,13 @@ class Inserts:
         error: type[Exception] = self._database.blocking.dialect.loaded_dbapi.Error
         return (error, SQLAlchemyError, OSError)
 
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised for a row that the database does not take, such as one with too long a text. Some are of
+        `errors` too."""
+        driver = self._database.blocking.dialect.loaded_dbapi
+        return (driver.DataError, driver.IntegrityError, ValueError, OverflowError)
+
     def insert(self, by_table: Mapping[Table, Sequence[Row]]) -> None:
         """Insert rows in one transaction. Raises the driver's errors, and SQLAlchemy's if there is no connection."""
         connection = self._connection or self._connect()
@@ -55,6 +62,9 @@ class Inserts:
             if not self._waits and "locked" in str(error):
                 raise Locked from None
             self._connection = None
+            # While the error is known, it keeps a cursor alive, which would keep SQLite's lock.
+            with contextlib.suppress(*self.errors):
+                connection.rollback()
             connection.invalidate()
             raise
 

@@ -62,8 +62,9 @@ class Writer:
     """
 
     def __init__(self, database: Database, *, most: int = _WAITING) -> None:
-        # Whether rows cannot be written now, and whether that takes long.
+        # Whether rows cannot be written now, and whether that takes long; whether the thread waits without an answer.
         self.failing = self.slow = False
+        self._stuck = False
         self._most = most
         self._inserts = Inserts(database)
         self._quick = Inserts(database, waits=False) if database.is_sqlite else None
@@ -97,6 +98,9 @@ class Writer:
         if len(self._rows) >= self._most:
             self._lost += kept
             _end(done, kept, MemoryError())
+            return done
+        if self._stuck and not kept:
+            _end(done, kept, TimeoutError())
             return done
         self._rows.append(_Waiting(rows, done, kept))
         if self._task is None:
@@ -137,6 +141,9 @@ class Writer:
         try:
             if not await self._write_quickly(batch, by_table):
                 await self._write_in_thread(batch, by_table)
+        except self._inserts.refusals as error:
+            await self._write_apart(batch, error)
+            return
         except self._inserts.errors as error:
             self._fail(type(error).__name__)
             for waiting in batch:
@@ -150,6 +157,15 @@ class Writer:
         for waiting in batch:
             if not waiting.done.done():
                 waiting.done.set_result(None)
+
+    async def _write_apart(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        """Write what is good of a batch in which the database does not take a row, however often it is tried."""
+        if len(batch) > 1:
+            for waiting in batch:
+                await self._write([waiting])
+            return
+        log.error("the database does not take a row (%s): it is left out", type(error).__name__)
+        _end(batch[0].done, batch[0].kept, error)
 
     async def _write_quickly(self, batch: Sequence[_Waiting], by_table: Mapping[Table, Sequence[Row]]) -> bool:
         """Write a few small rows on the event loop. Return whether that was possible."""
@@ -175,6 +191,7 @@ class Writer:
         try:
             await loop.run_in_executor(self._thread, self._inserts.insert, by_table)
         finally:
+            self._stuck = False
             for timer in timers:
                 timer.cancel()
         self.slow = loop.time() - begun > _LONG
@@ -188,8 +205,11 @@ class Writer:
 
     def _stop_waiting(self, batch: Sequence[_Waiting]) -> None:
         self._fail("it does not answer")
+        self._stuck = True
         for waiting in (*batch, *self._rows):
             _end(waiting.done, waiting.kept, TimeoutError())
+        # What has been refused is not written later.
+        self._rows = deque(waiting for waiting in self._rows if waiting.kept)
 
     def _fail(self, why: str) -> None:
         if not self.failing:

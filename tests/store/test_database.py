@@ -60,9 +60,10 @@ def test_an_address_that_is_neither_of_sqlite_nor_of_postgresql_is_refused(url: 
 
 
 def test_an_address_is_shown_without_its_password() -> None:
-    shown = address_of(Settings(database="postgres://me:secret@host/name")).shown
-    assert "secret" not in shown
-    assert "host/name" in shown
+    for url in ("postgres://me:secret@host/name", "postgresql://me@host/name?password=secret&sslpassword=secret"):
+        shown = address_of(Settings(database=url)).shown
+        assert "secret" not in shown
+        assert "host/name" in shown
 
 
 def test_there_is_a_database_once_the_file_in_the_state_folder_exists(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from app.store.database import Database
 from app.store.migrating import upgrade
 from app.store.tables import projects
 from app.store.writing import Writer
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 from .servers import PostgreSQL
 
@@ -132,16 +132,77 @@ def test_a_database_that_gives_no_sign_stops_only_those_who_need_it(postgresql_s
         await writer.close()
         await database.close()
 
-    async def backend(database: Database, address: Address) -> int:
-        """Return the process that serves the writer's connection."""
-        async with database.reading() as connection:
-            own = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-            found = await connection.execute(
-                text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND pid != :own"),
-                {"name": address.url.database, "own": own},
-            )
-            pid = found.scalars().one()
-        assert isinstance(pid, int)
-        return pid
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("bad", [{"created_at": 1 << 70}, {"name": "\ud800"}])
+def test_a_row_that_no_database_takes_is_left_out_and_stops_no_other(
+    address: Address, bad: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        database = Database(address)
+        writer = Writer(database)
+        good = [writer.record(projects, row(1)), writer.write(projects, row(2))]
+        left_out, refused = (put(projects, row(3) | bad) for put in (writer.record, writer.write))
+        good.append(writer.record(projects, row(4)))
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(left_out, *good)
+            with pytest.raises(StoreUnavailable):
+                await refused
+        assert (await count(database), writer.waiting, writer.failing) == (3, 0, False)
+        await writer.close()
+        await database.close()
 
     asyncio.run(work())
+    assert "does not take a row" in caplog.text
+
+
+@pytest.mark.live
+@pytest.mark.long
+def test_while_a_database_gives_no_sign_what_must_be_committed_is_refused_at_once_and_not_written_later(
+    postgresql_server: PostgreSQL,
+) -> None:
+    address = address_of(Settings(database=postgresql_server.database()))
+    upgrade(address)
+
+    async def work() -> None:
+        database = Database(address)
+        writer = Writer(database)
+        await writer.write(projects, row(1))
+        pid = await backend(database, address)
+        postgresql_server.signal(pid, signal.SIGSTOP)
+        try:
+            # The first is with the database already; the second waits.
+            first = writer.write(projects, row(2))
+            await asyncio.sleep(0.1)
+            async with asyncio.timeout(PATIENCE):
+                for refused in (first, writer.write(projects, row(3))):
+                    with pytest.raises(StoreUnavailable):
+                        await refused
+                with pytest.raises(StoreUnavailable):
+                    await writer.write(projects, row(4))
+            assert writer.waiting == 0
+        finally:
+            postgresql_server.signal(pid, signal.SIGCONT)
+        await until(lambda: not writer.failing)
+        await writer.write(projects, row(5))
+        async with database.reading() as connection:
+            names = (await connection.execute(select(projects.c.name))).scalars().all()
+        assert not {"p3", "p4"} & set(names)
+        await writer.close()
+        await database.close()
+
+    asyncio.run(work())
+
+
+async def backend(database: Database, address: Address) -> int:
+    """Return the process that serves the writer's connection."""
+    async with database.reading() as connection:
+        own = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        found = await connection.execute(
+            text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND pid != :own"),
+            {"name": address.url.database, "own": own},
+        )
+        pid = found.scalars().one()
+    assert isinstance(pid, int)
+    return pid
