@@ -11,12 +11,14 @@ from ..engines.base import EMBEDDINGS, Completion, Model, StreamItem, Usage
 from ..errors import UnsupportedParameter
 from ..jsontypes import Json
 from .tables import CHAT, Table
-from .tokens import estimated
+from .tokens import estimated, estimated_json
 
 # Parameters that need no capability, but whose answer can still show that they were not honoured.
 _SHOWN = frozenset(
     {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict", "echo"}
 )
+# Parameters whose text becomes a part of the prompt.
+_SHOWN_TO_MODEL = ("tools", "functions", "response_format")
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ class Call:
         tally, request = self.account.tally, self.request
         tally.stream = bool(request.get("stream"))
         tally.prompt = estimated(request.get("messages") or request.get("prompt") or request.get("input"))
+        tally.prompt += estimated_json(*map(request.get, _SHOWN_TO_MODEL))
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
         tally.explicit = limit is not None
         if limit is None:

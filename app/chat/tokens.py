@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 _ASCII_BYTES = 4
 _OTHER_BYTES = 3
 # What a message, a picture or a sound has besides its text: role and separators; a small picture of most models.
@@ -28,6 +30,13 @@ def estimated(value: Any) -> int:
     if isinstance(value, dict):
         return _MESSAGE + sum(_member(name, member) for name, member in value.items())
     return 0
+
+
+def estimated_json(*values: Any) -> int:
+    """Return the estimated number of tokens in JSON values that the model is shown as they are, such as tools; None
+    has none."""
+    # Names are a part of it: a schema has few other texts.
+    return sum(estimated(orjson.dumps(value, default=str).decode()) for value in values if value is not None)
 
 
 def _member(name: str, value: Any) -> int:

@@ -336,3 +336,26 @@ def test_a_request_under_another_contract_is_read_first() -> None:
     chat = Chat(engine, read=lambda given: body(temperature=given["heat"]))
     asyncio.run(whole(chat, {"heat": 0.5}, {}))
     assert engine.asked[0]["temperature"] == 0.5
+
+
+class CountingAccount(Account):
+    """An account whose requests are estimated."""
+
+    counts = True
+    __slots__ = ()
+
+
+def test_tools_and_schemas_are_a_part_of_the_estimated_prompt() -> None:
+    able = replace(MODEL, capabilities=MODEL.capabilities | {"tools", "response_format"})
+    words = {f"word_{number}": {"type": "string"} for number in range(400)}
+    function = {"name": "f", "parameters": {"type": "object", "properties": words}}
+
+    def estimate(**fields: Any) -> int:
+        account = CountingAccount()
+        Chat(ScriptedEngine(able)).prepare(body(**fields), {}, account)
+        return account.tally.prompt
+
+    assert estimate() < 20
+    assert estimate(tools=[{"type": "function", "function": function}]) > 2000
+    schema = {"name": "s", "schema": {"type": "object", "properties": words}}
+    assert estimate(response_format={"type": "json_schema", "json_schema": schema}) > 2000
