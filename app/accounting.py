@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .accounts import Account, Client, Tally
@@ -16,6 +16,9 @@ from .store.usage import first_id
 from .store.writing import Writer
 
 _ERROR = 400
+# The longest reason why an answer ended, and the highest cost: sums of it stay below 64 bits.
+_REASON = 32
+_MOST = 1 << 53
 
 
 class Accounting:
@@ -39,16 +42,30 @@ class Accounting:
                 found.append(Subject("key", client.name, client.limits))
             if client.project_limits:
                 found.append(Subject("project", client.project, client.project_limits))
-        if limits := self._model_limits(model):
-            found.append(Subject("model", model, limits))
-        return found
+        return found + self.of_model(model)
+
+    def of_model(self, model: str) -> list[Subject]:
+        """Return the model, if it has limits."""
+        limits = self._model_limits(model)
+        return [Subject("model", model, limits)] if limits else []
 
 
 class RequestAccount(Account):
     """The account of one request; see `Account`."""
 
     counts: ClassVar[bool] = True
-    __slots__ = ("_accounting", "_begun", "_log", "_operation", "_request_id", "_reservation", "_settled", "_time")
+    __slots__ = (
+        "_accounting",
+        "_begun",
+        "_log",
+        "_model",
+        "_operation",
+        "_request_id",
+        "_reservations",
+        "_settled",
+        "_time",
+        "_unused",
+    )
 
     def __init__(
         self, accounting: Accounting, client: Client | None, request_id: str, operation: str, log: Json
@@ -57,7 +74,10 @@ class RequestAccount(Account):
         self._accounting = accounting
         self._request_id, self._operation, self._log = request_id, operation, log
         self._time, self._begun = int(time.time() * 1000), time.perf_counter()
-        self._reservation: Reservation | None = None
+        # What is reserved, the last for the model that answers, and the models that do not answer.
+        self._reservations: list[Reservation] = []
+        self._model: list[Subject] = []
+        self._unused: list[Subject] = []
         self._settled = False
 
     @property
@@ -65,19 +85,30 @@ class RequestAccount(Account):
         return self._accounting.writer.slow
 
     async def reserve(self) -> None:
-        tally = self.tally
-        subjects = self._accounting.subjects(self.client, tally.model)
+        self._model = self._accounting.of_model(self.tally.model)
+        await self._reserve(self._accounting.subjects(self.client, self.tally.model))
+
+    async def switch(self) -> None:
+        self._unused += self._model
+        self._model = self._accounting.of_model(self.tally.model)
+        await self._reserve(self._model)
+
+    async def _reserve(self, subjects: Sequence[Subject]) -> None:
         if not subjects:
             return
-        self._reservation = await self._accounting.limiter.reserve(
+        tally = self.tally
+        reservation = await self._accounting.limiter.reserve(
             subjects,
             tokens=tally.prompt + tally.most,
             money=tally.price(tally.prompt, tally.most, 0),
             explicit=tally.explicit,
         )
-        self.headers += self._reservation.headers
-        if self._reservation.exceeded is not None:
-            self._log["limit"] = self._reservation.exceeded
+        if not self._reservations:
+            # Those of the model that was asked for, if another one answers.
+            self.headers += reservation.headers
+        self._reservations.append(reservation)
+        if reservation.exceeded is not None:
+            self._log["limit"] = reservation.exceeded
 
     def settle(self, status: int, error: str | None = None) -> Awaitable[object] | None:
         return self._settle(status, error, left=False)
@@ -91,11 +122,14 @@ class RequestAccount(Account):
         self._settled = True
         row = self._row(status, error, left=left)
         recorded = self._accounting.writer.record(usage, row)
-        if self._reservation is None:
-            return recorded
         tokens = row["prompt_tokens"] + row["completion_tokens"]
-        corrected = self._accounting.limiter.settle(self._reservation, tokens=tokens, money=row["cost"])
-        return None if left else _both(recorded, corrected)
+        corrected = [
+            self._accounting.limiter.settle(each, tokens=tokens, money=row["cost"], unused=self._unused)
+            for each in self._reservations
+        ]
+        if not corrected:
+            return recorded
+        return None if left else _all(recorded, *corrected)
 
     def _row(self, status: int, error: str | None, *, left: bool) -> Mapping[str, Any]:
         tally = self.tally
@@ -117,19 +151,19 @@ class RequestAccount(Account):
             "completion_tokens": completion,
             "reasoning_tokens": reasoning,
             "cached_tokens": cached,
-            "cost": tally.price(prompt, completion, cached),
+            "cost": min(tally.price(prompt, completion, cached), _MOST),
             "first_ms": None if tally.first is None else round((tally.first - self._begun) * 1000),
             "total_ms": round((time.perf_counter() - self._begun) * 1000),
-            "finish_reason": tally.finish,
+            "finish_reason": _text(tally.finish, _REASON),
             "stream": tally.stream,
             "left": left,
             "estimated": estimated,
         }
 
 
-async def _both(first: Awaitable[object], second: Awaitable[object]) -> None:
-    await first
-    await second
+async def _all(*awaited: Awaitable[object]) -> None:
+    for each in awaited:
+        await each
 
 
 def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, int, bool]:
@@ -141,11 +175,13 @@ def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, i
         # A model may report its usage so far, and its client leave later.
         more = left and tally.pieces > completion
         details = told.get("completion_tokens_details") or {}, told.get("prompt_tokens_details") or {}
+        prompt = _count(told, "prompt_tokens")
         return (
-            _count(told, "prompt_tokens"),
+            prompt,
             tally.pieces if more else completion,
             _count(details[0], "reasoning_tokens"),
-            _count(details[1], "cached_tokens"),
+            # Some servers do not count them as a part of the prompt: then no cost may get negative.
+            min(_count(details[1], "cached_tokens"), prompt),
             more,
         )
     if not tally.pieces and (failed or not tally.model) and not left:

@@ -112,6 +112,14 @@ class Account:
             EngineUnavailable: the limits cannot be read, and the settings say to refuse then.
         """
 
+    async def switch(self) -> None:
+        """Another model is to answer, by the tally: take what the request may come to from that model's limits too.
+        The model before it is not counted with the tokens of the answer.
+
+        Raises:
+            ApiError: as `reserve`.
+        """
+
     @property
     def slow(self) -> bool:
         """Whether it takes long at the moment to commit a record."""

@@ -35,12 +35,22 @@ class Fallbacks:
         self._left = list(call.fallbacks)
         self._first: ApiError | None = None
 
-    def next(self, error: ApiError) -> None:
-        """Switch the call to the next model that can honour it.
+    async def next(self, error: ApiError) -> None:
+        """Switch the call to the next model that can honour it and whose limits allow it.
 
         Raises:
             ApiError: there is none; the error is that of the first model that failed.
         """
+        while True:
+            self._switch(error)
+            try:
+                await self._call.account.switch()
+            except ApiError as refusal:
+                error = refusal
+            else:
+                return
+
+    def _switch(self, error: ApiError) -> None:
         if self._first is None:
             lacks = isinstance(error, UnsupportedParameter) and self._by_capability
             if not (error.status in _OF_THE_MOMENT or lacks) or not self._left:
@@ -56,6 +66,8 @@ class Fallbacks:
                 continue  # this model lacks the capabilities and would refuse the request
             log.pop("ignored", None)
             call.become(other)
+            if call.account.counts:
+                call.estimate()
             told.pop("ignored", None)  # `become` has logged these names already, together with the unknown fields
             log.update(told, model=model.id, instead_of=call.instead_of, because=self._first.code)
             return

@@ -269,7 +269,7 @@ class Chat:
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     answer = await self._answer(call)
             except ApiError as error:
-                fallbacks.next(_advised(error, call.model))
+                await fallbacks.next(_advised(error, call.model))
                 continue
             call.note(answer)
             return self._told(answer, call)
@@ -319,7 +319,7 @@ class Chat:
             except ApiError as error:
                 if begun:
                     raise
-                fallbacks.next(_advised(error, call.model))
+                await fallbacks.next(_advised(error, call.model))
                 continue
             call.usage = writer.usage
             if writer.usage is not None:

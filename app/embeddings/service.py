@@ -75,7 +75,7 @@ class Embeddings(Chat):
                 async with self.limiters.of(call.model.id).permit(call.n, call.client):
                     made = await engine.embed(call.request, call.refuse, call.client)
             except ApiError as error:
-                fallbacks.next(error)
+                await fallbacks.next(error)
                 continue
             call.log["tokens"] = made.tokens
             call.account.tally.usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}

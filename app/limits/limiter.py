@@ -145,16 +145,21 @@ class RateLimiter:
             reading.now,
         )
 
-    def settle(self, reservation: Reservation, *, tokens: int, money: int) -> Awaitable[object]:
-        """Correct what was reserved to what was used, and end the request's places. Only the first call for a
-        reservation counts. It is done whether or not the result is awaited; who awaits it knows that a next request
-        finds the counts corrected, if they are available. It raises nothing."""
+    def settle(
+        self, reservation: Reservation, *, tokens: int, money: int, unused: Sequence[Subject] = ()
+    ) -> Awaitable[object]:
+        """Correct what was reserved to what was used, and end the request's places; ``unused`` are subjects of which
+        nothing was used. Only the first call for a reservation counts. It is done whether or not the result is awaited;
+        who awaits it knows that a next request finds the counts corrected, if they are available. It raises
+        nothing."""
         request, reservation.request = reservation.request, None
         if request is None:
             return DONE
-        used = {TOKENS: tokens, DAY: tokens, MONTH: tokens, MONEY: money}
+        free = {_name_of(subject) for subject in unused}
         subjects = []
         for hold in reservation.holds:
+            of_tokens, of_money = (0, 0) if hold.subject in free else (tokens, money)
+            used = {TOKENS: of_tokens, DAY: of_tokens, MONTH: of_tokens, MONEY: of_money}
             differences = [
                 (claim.measure, min(used[claim.measure], MOST) - claim.amount)
                 for claim in hold.claims
@@ -210,6 +215,10 @@ def limiter_of(settings: Settings) -> RateLimiter:
     return RateLimiter(counts, enforce=settings.limits == "enforce", open=settings.limits_unavailable == "open")
 
 
+def _name_of(subject: Subject) -> str:
+    return f"{subject.kind}:{subject.name}"
+
+
 @lru_cache(maxsize=1024)
 def _set(limits: Limits) -> tuple[tuple[tuple[int, int], ...], bool, int]:
     """Return the measures that have limits, whether one is of places, and for how many seconds counts are kept."""
@@ -245,5 +254,5 @@ def _holds(
                     amount = limit
             claims.append(claim := Claim(measure, limit, amount))
             lines.append((subject.kind, claim))
-        holds.append(Hold(f"{subject.kind}:{subject.name}", claims, leased, kept))
+        holds.append(Hold(_name_of(subject), claims, leased, kept))
     return holds, lines, impossible

@@ -10,7 +10,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.live import Server, serve
+from tests.live import Server, free_port, serve
 from tests.patience import wait_until
 
 from .load import send_all
@@ -37,7 +37,7 @@ class Limited:
         return openai.OpenAI(api_key=key, base_url=self.server.base, max_retries=retries)
 
 
-def limited(state: Path, **env: str) -> Iterator[Limited]:
+def limited(state: Path, **env: str | None) -> Iterator[Limited]:
     parley("db", "init", PARLEY_STATE_DIR=str(state))
     env = {"PARLEY_STATE_DIR": str(state), "PARLEY_KEY_CACHE": "0.2", "PARLEY_ECHO_DELAY": "0.02", **env}
     with serve("echo", env, ["--workers", "2"]) as server:
@@ -150,6 +150,36 @@ def test_a_model_and_a_project_have_limits_too(served: Limited) -> None:
         return False
 
     wait_until(refused, "the limit of a project does not hold")
+
+
+def test_a_model_that_answers_instead_keeps_to_its_limits_and_the_first_is_not_counted_with_its_tokens(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "parley.toml"
+    nowhere = f"http://127.0.0.1:{free_port()}/v1"
+    config.write_text(
+        f"[models.first]\nengine = 'upstream'\nbase_urls = ['{nowhere}']\nfallbacks = ['instead']\n"
+        "dialect = 'openai'\n\n[models.instead]\nengine = 'echo'\n"
+    )
+    for found in limited(tmp_path, PARLEY_CONFIG=str(config), PARLEY_ENGINE=None, PARLEY_ECHO_DELAY=None):
+        key = found.parley("keys", "create", "k")
+        found.parley("limits", "set", "model", "instead", "requests_per_minute=2")
+        found.parley("limits", "set", "model", "first", "tokens_per_minute=100")
+        time.sleep(1)  # until the workers have read them
+        statuses = []
+        client = found.client(key)
+        for _ in range(3):
+            try:
+                made = client.chat.completions.create(
+                    model="first",
+                    messages=[{"role": "user", "content": "one two three " * 8}],
+                    max_completion_tokens=30,
+                )
+                statuses.append((200, made.model))
+            except openai.APIStatusError as error:
+                statuses.append((error.status_code, error.code or ""))
+        # None of the 100 tokens of the first model is used up: each request may take 50 to 70 of them.
+        assert statuses == [(200, "instead"), (200, "instead"), (503, "engine_unavailable")]
 
 
 def test_a_shadow_counts_and_lets_pass(tmp_path: Path) -> None:
