@@ -80,7 +80,7 @@ def rolls_up(days: int) -> Work:
         today = datetime.datetime.now(datetime.UTC).date()
         if count := await roll_up(connection, today - datetime.timedelta(days=days)):
             log.info("%d records of usage were added up by day", count)
-        return False
+        return count > 0
 
     return work
 

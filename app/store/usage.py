@@ -107,9 +107,12 @@ async def records(
         return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def roll_up(connection: AsyncConnection, before: datetime.date) -> int:
-    """Replace the records of the days before a day with their sums, in a transaction; return how many there were."""
+async def roll_up(connection: AsyncConnection, before: datetime.date, most: int = 5000) -> int:
+    """Replace the oldest records of the days before a day with their sums, in a transaction; return how many there
+    were, at most ``most``: meanwhile no other process can write to a SQLite file."""
     cutoff = first_id((before - _EPOCH).days * DAY_MS)
+    later = select(usage.c.id).where(usage.c.id < cutoff).order_by(usage.c.id).offset(most).limit(1)
+    cutoff = (await connection.execute(later)).scalar() or cutoff
     names = ("key", "project", "model")
     old = (
         select(

@@ -14,7 +14,7 @@ from app.store.address import Address
 from app.store.database import Database
 from app.store.maintenance import Maintenance, rolls_up
 from app.store.tables import usage
-from app.store.usage import BY, DAY_MS, By, Period, Sums, first_id, records, report
+from app.store.usage import BY, DAY_MS, By, Period, Sums, first_id, records, report, roll_up
 
 TODAY = (datetime.datetime.now(datetime.UTC).date() - datetime.date(1970, 1, 1)).days
 
@@ -112,6 +112,19 @@ def test_the_sums_are_the_same_once_old_records_are_added_up_by_day(address: Add
         assert days[str(datetime.date(1970, 1, 1) + datetime.timedelta(days=TODAY - 100))].requests == 3
 
     run(address, work)
+
+
+def test_old_records_are_added_up_a_few_at_a_time(address: Address) -> None:
+    async def work(database: Database) -> list[int]:
+        before = datetime.date(1970, 1, 1) + datetime.timedelta(days=TODAY - 90)
+        made = []
+        for _ in range(3):
+            async with database.writing() as connection:
+                made.append(await roll_up(connection, before, 2))
+        assert of(await report(database, "project"))["default"].requests == 4
+        return made
+
+    assert run(address, work) == [2, 1, 0]
 
 
 def test_one_process_at_a_time_removes_old_rows(address: Address) -> None:
