@@ -72,12 +72,12 @@ def path_name(name: str) -> str:
     return safe if safe[:1].isalpha() else f"p{safe}"
 
 
-def _closeness(operation: Operation) -> tuple[bool, int, int, int, bool]:
+def _closeness(operation: Operation) -> tuple[int, int, int, bool, bool]:
     templated = [segment for segment in operation.path.split("/") if "{" in segment]
     text = sum(len(re.sub(r"\{[^}]*\}", "", segment)) for segment in templated)
     # A GET route also matches HEAD, unless the document's own HEAD route precedes it.
     head = operation.method == "head"
-    return operation.takes_rest, -operation.path.count("/"), len(templated), -text, not head
+    return -operation.path.count("/"), len(templated), -text, operation.takes_rest, not head
 
 
 class TagResolver(Resolver):

@@ -41,7 +41,7 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
         ("app.web.front", "FrontMiddleware.__call__"),
         ("app.web.envelope", "EnvelopeMiddleware.__call__"),
     ),
-    "log": (("app.web.front", "log.info"),),
+    "log": (("app.web.front", "_write"),),
     "routing": (("app.frameworks.connexion", "ExactRoutingMiddleware.__call__"),),
     "security": (("app.frameworks.connexion", "SecurityMiddleware.__call__"),),
     "parsing": (
