@@ -7,7 +7,7 @@ from typing import Any
 
 from ..chat.call import Call
 from ..chat.service import Chat
-from ..errors import NotImplementedOperation
+from ..errors import NotFound
 from ..jsontypes import Json
 from ..keeping import NO_DATABASE, Body, Completions, Keeping, Page
 from ..web.answers import Encode, Encoded, Reply, Stream
@@ -85,7 +85,7 @@ async def get_chat_completion_messages(
 def _completions(request: Request) -> Completions:
     keeping: Any = request.services.get(Keeping)
     if keeping is None:
-        raise NotImplementedOperation(f"No completions are stored. {NO_DATABASE}")
+        raise NotFound(f"No completions are stored. {NO_DATABASE}")
     found: Completions = keeping.completions
     return found
 

@@ -13,7 +13,7 @@ from app.documents.convert.newer import SENTINEL
 from . import CONTRACT, FILES, Json, accepts, component_accepts, contract, schemas
 
 _BY_A_MODEL = {"200", "400", "401", "403", "404", "408", "409", "413", "415", "429", "500", "502", "503", "504"}
-_OF_STORED = {"200", "400", "401", "403", "404", "429", "500", "501", "503"}
+_OF_STORED = {"200", "400", "401", "403", "404", "429", "500", "503"}
 OPERATIONS = {
     "listChatCompletions": _OF_STORED,
     "createChatCompletion": _BY_A_MODEL,

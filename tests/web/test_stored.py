@@ -141,8 +141,8 @@ def test_without_a_database_each_operation_says_what_there_is_not(without: Clien
     answers = [get(without), get(without, path), get(without, f"{path}/messages")]
     answers += [post(without, {"metadata": {}}, path), without.send("DELETE", path, headers=BEARER)]
     for answer in answers:
-        found = error(answer, 501)
-        assert found["code"] == "not_implemented"
+        found = error(answer, 404)
+        assert found["code"] == "not_found"
         assert "`parley db init`" in found["message"]
         assert "PARLEY_DATABASE" in found["message"]
 
