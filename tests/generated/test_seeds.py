@@ -3,8 +3,10 @@ those generated from its form in OpenAPI 3.0."""
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ import pytest
 from app.contract.document import Document
 from app.contract.loading import to_json
 from app.documents.convert.document import to_3_0
+from app.jsontypes import Json
 
 from ..openapi import CONTRACT
 from .generating import FOLDER, generate
 from .seeds import essence, seed
+
+_CHAT = "/chat/completions"
 
 # generator -> (its options, the document of the chat operation, words that only its seed has)
 GENERATORS: dict[str, tuple[list[str], str, str]] = {
@@ -27,15 +32,29 @@ GENERATORS: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-def _older() -> Path:
-    """The contract in OpenAPI 3.0, as a file."""
-    path = FOLDER / "openapi-3.0.json"
+def _known(content: Json, name: str) -> Path:
+    """A form of the contract as a file, without what the known clients are older than: other operations with the tag,
+    and the optional header of the known one."""
+    content = copy.deepcopy(content)
+    content["paths"] = {path: item for path, item in content["paths"].items() if not path.startswith(f"{_CHAT}/")}
+    chat = content["paths"][_CHAT]
+    chat.pop("get")
+    assert [each["required"] for each in map(partial(_resolved, content), chat["post"].pop("parameters"))] == [False]
+    path = FOLDER / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_json(to_3_0(Document.load(CONTRACT)).content, CONTRACT))
+    path.write_bytes(to_json(content, CONTRACT))
     return path
 
 
-FORMS: dict[str, Callable[[], Path]] = {"3.1": lambda: CONTRACT, "3.0": _older}
+def _resolved(content: Json, parameter: Json) -> Json:
+    name = parameter.get("$ref", "").rpartition("/")[2]
+    return {"required": False, **(content["components"]["parameters"][name] if name else parameter)}
+
+
+FORMS: dict[str, Callable[[], Path]] = {
+    "3.1": lambda: _known(Document.load(CONTRACT).content, "openapi-known.json"),
+    "3.0": lambda: _known(to_3_0(Document.load(CONTRACT)).content, "openapi-known-3.0.json"),
+}
 
 
 @pytest.mark.live
