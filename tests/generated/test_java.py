@@ -14,7 +14,6 @@ from ..live import KEY, Server
 from .generating import generate, needs, run
 from .maven import package
 from .pages import PAGE, block, options
-from .seeds import essence, seed
 
 pytestmark = [pytest.mark.live, pytest.mark.clients]
 
@@ -92,12 +91,6 @@ def structures(client: Client, llama_server: Server) -> dict[str, Any]:
     """What came of conversations whose form is certain."""
     names = ("models", "tools", "schema", "choices", "logprobs", "refused", "stranger")
     return client.converse(llama_server, "parley-tiny", *names)
-
-
-@pytest.mark.parametrize("client", ["resttemplate"], indirect=True)
-def test_the_operation_of_the_java_client_for_spring_is_the_known_one(client: Client) -> None:
-    page = (client.folder / "docs" / "ChatApi.md").read_text(encoding="utf-8")
-    assert essence(page) == essence(seed("import org.openapitools.client.api.ChatApi;"))
 
 
 def test_a_generated_java_client_has_an_answer(words: dict[str, Any]) -> None:

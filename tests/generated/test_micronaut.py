@@ -15,7 +15,6 @@ from .generating import generate, needs, put
 from .maven import package
 from .pages import hold, options
 from .requests import requests
-from .seeds import essence, seed
 from .serving import serving
 
 pytestmark = [pytest.mark.live, pytest.mark.clients]
@@ -47,11 +46,6 @@ def micronaut(project: Path) -> Iterator[str]:
 def rows(micronaut: str, llama_server: Server) -> list[Row]:
     """What became of the same requests here and there."""
     return compare((micronaut, KEY), (llama_server.base, llama_server.key), requests())
-
-
-def test_the_operation_of_the_micronaut_server_is_the_known_one(project: Path) -> None:
-    page = (project / "docs" / "controllers" / "ChatController.md").read_text(encoding="utf-8")
-    assert essence(page) == essence(seed("ChatController.java"))
 
 
 def test_a_generated_micronaut_server_gives_answers_that_the_contract_allows(micronaut: str) -> None:
