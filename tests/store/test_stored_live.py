@@ -203,6 +203,8 @@ def test_a_request_with_a_used_key_is_refused_and_the_sdk_does_not_retry(server:
         with pytest.raises(openai.ConflictError) as caught:
             client.chat.completions.create(model=MODEL, messages=user("b"), extra_headers=KEY)
         assert caught.value.code == "idempotency_key_reused"
+    # Its line is written once its answer is out.
+    server.log_line("error=idempotency_key_reused")
     assert server.log().count("error=idempotency_key_reused") == 1
 
 
