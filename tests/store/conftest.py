@@ -1,5 +1,5 @@
 """The databases of `fixtures`, for all tests here."""
 
-from .fixtures import address, database_url, postgresql_server, shared_redis
+from .fixtures import address, database_url, postgresql_server, shared_redis, url
 
-__all__ = ["address", "database_url", "postgresql_server", "shared_redis"]
+__all__ = ["address", "database_url", "postgresql_server", "shared_redis", "url"]

@@ -49,3 +49,9 @@ def address(database_url: str) -> Address:
     found = address_of(Settings(database=database_url))
     upgrade(found)
     return found
+
+
+@pytest.fixture
+def url(database_url: str, address: Address) -> str:
+    """The URL of that database, with all tables."""
+    return database_url

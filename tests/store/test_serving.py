@@ -24,17 +24,6 @@ from .load import Seen, send_all
 pytestmark = [pytest.mark.live, pytest.mark.long]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with all tables, of each kind in turn."""
-    if request.param == "sqlite":
-        found = f"sqlite:///{tmp_path / 'parley.sqlite3'}"
-    else:
-        found = request.getfixturevalue("postgresql_server").database()
-    upgrade(address_of(Settings(database=found)))
-    return found
-
-
 @pytest.fixture
 def server(url: str) -> Iterator[Server]:
     """A server with two workers on that database."""

@@ -32,17 +32,6 @@ WORDS = " ".join(f"word{number}" for number in range(300))
 KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with all tables, of each kind in turn."""
-    if request.param == "sqlite":
-        found = f"sqlite:///{tmp_path / 'parley.sqlite3'}"
-    else:
-        found = request.getfixturevalue("postgresql_server").database()
-    upgrade(address_of(Settings(database=found)))
-    return found
-
-
 @pytest.fixture
 def server(url: str) -> Iterator[Server]:
     """A server with two workers on that database, which makes five words in a twentieth of a second."""
