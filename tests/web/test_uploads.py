@@ -151,7 +151,6 @@ def test_what_the_official_sdk_sends_fits_the_official_document_and_one_like_it(
             calls += [
                 (client.files.create, {"file": file, "purpose": "batch", "expires_after": expiry}),
                 (client.images.edit, {"image": [picture, picture], "prompt": "x"}),
-                (client.chat.completions.list, {"metadata": {"a": "b"}, "limit": 3}),
             ]
         if name == NEWEST:
             included = {"response_id": "resp_1", "include": ["file_search_call.results"]}
@@ -160,6 +159,10 @@ def test_what_the_official_sdk_sends_fits_the_official_document_and_one_like_it(
             with pytest.raises(openai.InternalServerError) as caught:
                 call(**arguments)
             assert caught.value.status_code == 501
+        if name != OLDER:
+            # This one has a handler, which has no database here.
+            with pytest.raises(openai.NotFoundError, match="No completions are stored"):
+                client.chat.completions.list(metadata={"a": "b"}, limit=3)
         wrong: Any = "nonsense"
         with pytest.raises(openai.BadRequestError) as refused:
             client.files.create(file=file, purpose=wrong)
