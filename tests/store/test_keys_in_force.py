@@ -147,6 +147,7 @@ def test_a_file_of_keys_that_is_replaced_is_in_force_in_all_workers(tmp_path: Pa
     file.write_text("sk-old\n")
     with serve("echo", {"PARLEY_API_KEYS": None, "PARLEY_API_KEYS_FILE": str(file)}, TWO) as server:
         assert statuses(server, "sk-old") == {200}
+        wait_until(lambda: len(server.workers) == 2)
         before = server.workers
         (tmp_path / "new").write_text("sk-new\n")
         os.replace(tmp_path / "new", file)
