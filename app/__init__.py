@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FlaskApp | Reloading | Besid
     Raises:
         ConfigurationError: a setting, a key file, the model file or the document cannot be used.
     """
-    from .frameworks import import_connexion
+    from .frameworks.importing import import_connexion
 
     import_connexion()
     from .wiring import build

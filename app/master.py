@@ -5,6 +5,7 @@ A start that cannot succeed ends here, before the first worker is forked, with o
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -28,7 +29,6 @@ from .contract.document import Document
 from .contract.operations import operations
 from .contract.security import Security
 from .errors import ConfigurationError
-from .frameworks import import_connexion
 from .frameworks.gunicorn import (
     Address,
     Server,
@@ -38,6 +38,7 @@ from .frameworks.gunicorn import (
     watch_for_stop,
     wsgi_worker_class,
 )
+from .frameworks.importing import import_connexion
 from .model_files.fetching import fetch_all
 from .model_process.pool import ProcessPool
 from .open_files import raise_open_files
@@ -127,6 +128,12 @@ class Master:
         if self._operators is not None:
             lines.append(f"  Operators   {self._operators.shown(_scheme(server), '/admin/v1/ui/')}")
         print("\n".join(lines), flush=True)
+
+    def pre_fork(self, server: Server, worker: object) -> None:
+        """Called before each fork."""
+        # A garbage collection writes to every object that it looks at, and so copies the memory that a worker shares
+        # with the master.
+        gc.freeze()
 
     def _is_operators(self, name: object) -> bool:
         return self._operators is not None and self._operators.is_called(name)

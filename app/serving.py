@@ -22,6 +22,7 @@ __all__ = [
     "header_map",
     "keepalive",
     "on_starting",
+    "pre_fork",
     "proc_name",
     "timeout",
     "when_ready",
@@ -62,3 +63,4 @@ control_socket_disable = True
 worker_tmp_dir = worker_folder()
 on_starting = _master.on_starting
 when_ready = _master.when_ready
+pre_fork = _master.pre_fork

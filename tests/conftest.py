@@ -15,7 +15,7 @@ import pytest
 from app.cli import parley
 from app.configuration.document import contract_path
 from app.contract.document import Document
-from app.frameworks import import_connexion
+from app.frameworks.importing import import_connexion
 from app.settings import Settings
 
 from .foreign import FOREIGN, foreign
@@ -25,6 +25,9 @@ pytest_plugins = ["tests.guard"]
 
 # Commands import it when they run, and a package that it imports tries a socket then, which no guarded test may.
 import_connexion()
+
+# Many tests make an application of it, each in some hundredths of a second more if it is read each time.
+Document.load(contract_path(Settings()), keep=True)
 
 # Large documents are kept for many tests; to look through them at each chance takes a sixth of the time.
 gc.set_threshold(200_000, 20, 100)

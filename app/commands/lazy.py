@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..frameworks import quietly
+from ..frameworks.importing import quietly
 from .told import ToldGroup
 
 

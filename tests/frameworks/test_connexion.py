@@ -18,8 +18,8 @@ from connexion.spec import OpenAPISpecification
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.frameworks import import_connexion
 from app.frameworks.connexion import Identify, add_routes, application, finish, operation_of, security_handler
+from app.frameworks.importing import import_connexion
 
 OPERATIONS = {
     ("get", "/items"): "listItems",

@@ -8,10 +8,10 @@ continues without a grammar. So each grammar is compiled here first, and each in
 from __future__ import annotations
 
 import functools
+import importlib
 import re
+from types import ModuleType
 from typing import Any, NoReturn
-
-import llguidance
 
 from ...errors import BadRequest
 from .patterns import MOST_WEIGHT
@@ -159,15 +159,20 @@ def accepted(syntax: str, definition: str, param: str) -> Grammar:
     return Grammar(syntax, definition, param)
 
 
+def _llguidance() -> ModuleType:
+    # Imported when a grammar comes, as few requests have one: it takes 3 MB of each process.
+    return importlib.import_module("llguidance")
+
+
 @functools.cache
 def _bytes() -> Any:
     # A vocabulary of single bytes.
-    return llguidance.LLTokenizer("byte", slices=[])
+    return _llguidance().LLTokenizer("byte", slices=[])
 
 
 def _matcher(grammar: str) -> Any:
     # Far below LLGuidance's default limits, which llama.cpp uses: what passes here passes there and takes milliseconds.
-    limits = llguidance.LLParserLimits(
+    limits = _llguidance().LLParserLimits(
         initial_lexer_fuel=200_000,
         step_lexer_fuel=20_000,
         max_lexer_states=20_000,
@@ -175,7 +180,7 @@ def _matcher(grammar: str) -> Any:
         step_max_items=2_000,
         max_items_in_row=500,
     )
-    return llguidance.LLMatcher(_bytes(), grammar, log_level=0, limits=limits)
+    return _llguidance().LLMatcher(_bytes(), grammar, log_level=0, limits=limits)
 
 
 def _begin(matcher: Any) -> None:
@@ -193,7 +198,7 @@ def _begin(matcher: Any) -> None:
 def can_be_obeyed(grammar: str) -> bool:
     """Return whether LLGuidance understands a grammar, and some text fits it, within the limits that LLGuidance has in
     llama.cpp."""
-    matcher = llguidance.LLMatcher(_bytes(), grammar, log_level=0)
+    matcher = _llguidance().LLMatcher(_bytes(), grammar, log_level=0)
     _begin(matcher)
     return not matcher.is_error()
 
