@@ -200,6 +200,8 @@ async def _lifespan(
     if freezes:
         # All objects that exist now stay: a full garbage collection need not scan a large document each time.
         gc.freeze()
+        # A long conversation has thousands of objects, and hardly any request leaves garbage for the collector.
+        gc.set_threshold(max(gc.get_threshold()[0], 10_000))
     async with _opened(keys), _started(built, probe):
         yield
 

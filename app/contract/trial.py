@@ -17,6 +17,9 @@ from .schemas import Schemas
 # Fewer schemas are tried faster than the result is cached.
 _MANY = 200
 
+# What was tried last in this process, and could be used: a digest of the document and its schemas.
+_usable: list[bytes] = []
+
 
 class Trial:
     """Compiles schemas, each once. The results are discarded with it."""
@@ -57,13 +60,16 @@ def try_all(document: Document, pointers: set[str], *, folder: Path | None = Non
     """
     # Sorted, so that of several unusable schemas the same one is reported at each start.
     ordered = sorted(pointers)
-    if len(ordered) < _MANY:
-        Trial(document).run(ordered)
+    digest = sha256(document.json_bytes).digest()
+    tried = sha256(digest + "\n".join(ordered).encode()).digest()
+    if tried in _usable:
         return
-    remembered = Kept(folder or cache_folder(), _code() + sha256(document.json_bytes).digest())
-    if remembered.read() is None:
+    remembered = Kept(folder or cache_folder(), _code() + digest) if len(ordered) >= _MANY else None
+    if remembered is None or remembered.read() is None:
         Trial(document).run(ordered)
-        remembered.write(b"{}")
+        if remembered is not None:
+            remembered.write(b"{}")
+    _usable[:] = [tried]
 
 
 @cache

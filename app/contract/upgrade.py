@@ -165,10 +165,20 @@ def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
     if said is not None:
         if not values or not all(value in said for value in values):
             return branch
+        if all(value in values for value in said) and _demands(branch, name, resolve):
+            return branch  # it is restricted to them already, and a body has many messages
     elif not values or (own not in mapping and reference.startswith(_COMPONENTS)):
         values.append(own)
     held: Json = {"type": "object", "required": [name], "properties": {name: {"enum": values}}}
     return {"allOf": [branch, held]}
+
+
+def _demands(branch: object, name: str, resolve: Resolve) -> bool:
+    """Whether a branch allows only objects that have a property."""
+    schema = _target(branch, resolve)
+    if not isinstance(schema, dict) or schema.get("type") != "object" or schema.get("nullable"):
+        return False
+    return isinstance(required := schema.get("required"), list) and name in required
 
 
 def _is_meant(branch: object, meant: str) -> bool:

@@ -77,8 +77,9 @@ class UpstreamPlan:
                 for delta in guard.feed(reader.feed_whole(body)):
                     yield delta
             else:
-                body = self._body(choice, stream=True)
-                async with aclosing(self.replicas.stream(self.path, body, client=self.client)) as steps:
+                # Nothing here refers to the request's body, which may be large, while the stream is read.
+                opened = self.replicas.stream(self.path, self._body(choice, stream=True), client=self.client)
+                async with aclosing(opened) as steps:
                     async for events in steps:
                         if isinstance(events, bytes):
                             for delta in guard.feed(reader.feed_whole(events)):

@@ -3,8 +3,9 @@
 - A connection is an `ASGIProtocol` of a worker. ``_awaiting_request`` is true while it waits for the head of a request.
   ``_finishing_calls`` are requests that are answered and still run. ``_request_ready`` is an event that ends the wait.
   ``_on_headers_complete`` is called with each head, whose fields are in ``_callback_parser.headers``, with names in
-  lower case. ``_is_websocket_upgrade`` is called for each request that may be one. ``_arm_keepalive_timer`` is called
-  when the connection begins to wait for another request.
+  lower case. While the body of a request with a Content-Length is read, the parser's ``_state`` is ``body`` and its
+  ``_body_remaining`` the number of bytes that have not come. ``_is_websocket_upgrade`` is called for each request that
+  may be one. ``_arm_keepalive_timer`` is called when the connection begins to wait for another request.
 - The HTTP server refuses a request with ``_send_error_response(status, message, extra_headers)`` and
   ``_close_transport()``, which sets ``_closed``. It does so for the parser's own exceptions, among them
   `UnsupportedTransferCoding`. ``_safe_write`` writes to a client that may have disconnected.
@@ -44,10 +45,11 @@ _DUE_SECONDS = 1.0
 
 # Bytes that are read from a socket at a time. All of it is parsed at a time: with chunks of one byte, this much takes
 # milliseconds.
-READ_AT_ONCE = 1 << 14
+_READ_AT_ONCE = 1 << 14
 
-# Bytes that are read ahead: of the body of a request, or of the requests after it.
-_READ_AHEAD = 1 << 16
+# Bytes that are read ahead: of the body of a request, or of the requests after it. A body that has no chunks is read in
+# pieces of this size.
+READ_AHEAD = 1 << 16
 
 # The approximate memory of a request that is being served, in bytes, including the piece of its answer that waits.
 _REQUEST = 1 << 15
@@ -61,7 +63,7 @@ class Owner(typing.Protocol):
     # Seconds within which a client must read a piece of an answer.
     write_timeout: float
     # What connections read into: what is read is parsed before anything else is read.
-    buffer: bytearray
+    buffer: memoryview
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
         """Return headers and body of the answer to a request that never reaches the application."""
@@ -77,7 +79,7 @@ class Protocol(ASGIProtocol):
     def __init__(self, worker: Owner, listener: object = None) -> None:
         super().__init__(worker)
         self._listener = listener
-        self._max_buffer_size = _READ_AHEAD
+        self._max_buffer_size = READ_AHEAD
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._admitted = self._refused = False
@@ -114,6 +116,14 @@ class Protocol(ASGIProtocol):
     @property
     def held(self) -> int:
         return self.transport.get_write_buffer_size() + int(self._http1_buffered()) + self._answers + _REQUEST
+
+    @property
+    def readable(self) -> int:
+        """The number of bytes that may be read at a time."""
+        parser = self._callback_parser
+        if parser is None or parser._state != "body":
+            return _READ_AT_ONCE
+        return max(_READ_AT_ONCE, min(READ_AHEAD, int(parser._body_remaining)))
 
     def hold(self, size: int) -> None:
         """Note that the application holds ``size`` more bytes of an answer; a negative number: fewer bytes."""
@@ -227,12 +237,12 @@ class Protocol(ASGIProtocol):
 
 
 class Bounded(asyncio.BufferedProtocol):
-    """Stands between an event loop and a connection: no more than the worker's buffer holds is read at a time, and
-    others are served before more is read."""
+    """Stands between an event loop and a connection: no more than the connection wants is read at a time, and others
+    are served before more is read."""
 
     def __init__(self, connection: Protocol) -> None:
         self.connection = connection
-        self.buffer = connection.worker.buffer
+        self._offered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.connection.connection_made(transport)
@@ -250,15 +260,14 @@ class Bounded(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self.connection.resume_writing()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.buffer
+    def get_buffer(self, sizehint: int) -> memoryview:
+        self._offered = self.connection.readable
+        return self.connection.worker.buffer[: self._offered]
 
     def buffer_updated(self, nbytes: int) -> None:
         connection = self.connection
-        with memoryview(self.buffer) as read:
-            data = bytes(read[:nbytes])
-        connection.data_received(data)
-        if nbytes == READ_AT_ONCE and not connection.transport.is_closing() and not connection._reading_paused:
+        connection.data_received(bytes(connection.worker.buffer[:nbytes]))
+        if nbytes == self._offered and not connection.transport.is_closing() and not connection._reading_paused:
             # There may be more.
             connection.transport.pause_reading()
             connection.worker.loop.call_soon(self._read_on)

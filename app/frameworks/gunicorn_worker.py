@@ -21,7 +21,7 @@ from typing import Any
 from gunicorn.workers.gasgi import ASGIWorker
 
 from .connections import Connections
-from .gunicorn_protocol import READ_AT_ONCE, Bounded, Protocol
+from .gunicorn_protocol import READ_AHEAD, Bounded, Protocol
 from .listener import Listener
 
 # Bytes that the kernel buffers for a client in addition to those in flight. By default it would buffer megabytes, and
@@ -69,7 +69,7 @@ class Worker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: Connections[Protocol] = Connections(self.most_connections, _UNREAD)
-        self.buffer = bytearray(READ_AT_ONCE)
+        self.buffer = memoryview(bytearray(READ_AHEAD))
         self._waiting: asyncio.Task[Any] | None = None
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:

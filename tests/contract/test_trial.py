@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,20 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_many_good_schemas_are_tried_once_for_all_starts(tmp_path: Path, compiled: list[str]) -> None:
+@pytest.fixture(autouse=True)
+def start() -> Callable[[], None]:
+    """Begins another process, as far as schemas are concerned."""
+    trial._usable.clear()
+    return trial._usable.clear
+
+
+def test_many_good_schemas_are_tried_once_for_all_starts(
+    tmp_path: Path, compiled: list[str], start: Callable[[], None]
+) -> None:
     try_all(document(), POINTERS, folder=tmp_path)
     assert set(compiled) == POINTERS
     compiled.clear()
+    start()
     try_all(document(), POINTERS, folder=tmp_path)
     assert not compiled
     try_all(document(S0={"type": "integer"}), POINTERS, folder=tmp_path)
@@ -44,10 +55,11 @@ def test_many_good_schemas_are_tried_once_for_all_starts(tmp_path: Path, compile
 
 
 def test_they_are_tried_again_when_the_code_has_changed(
-    tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, compiled: list[str], start: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try_all(document(), POINTERS, folder=tmp_path)
     compiled.clear()
+    start()
     monkeypatch.setattr(trial, "_code", lambda: b"another")
     try_all(document(), POINTERS, folder=tmp_path)
     assert set(compiled) == POINTERS
@@ -59,11 +71,23 @@ def test_a_bad_one_is_found_each_time(tmp_path: Path) -> None:
             try_all(document(S7={"type": "wrong"}), POINTERS, folder=tmp_path)
 
 
-def test_few_are_tried_without_a_note(tmp_path: Path, compiled: list[str]) -> None:
+def test_few_are_tried_without_a_note(tmp_path: Path, compiled: list[str], start: Callable[[], None]) -> None:
     for _ in range(2):
         try_all(document(), {"/components/schemas/S1"}, folder=tmp_path)
+        start()
     assert compiled == ["/components/schemas/S1"] * 2
     assert not list(tmp_path.iterdir())
+
+
+def test_one_process_tries_them_once_for_all_applications_of_a_document(compiled: list[str]) -> None:
+    one = {"/components/schemas/S1"}
+    for _ in range(2):
+        try_all(document(), one)
+    assert len(compiled) == 1
+    try_all(document(), {*one, "/components/schemas/S2"})
+    assert len(compiled) == 3, "others of its schemas"
+    try_all(document(S1={"type": "integer"}), one)
+    assert len(compiled) == 4, "another document"
 
 
 def test_a_schema_that_is_only_a_reference_is_tried_as_what_it_means(compiled: list[str]) -> None:

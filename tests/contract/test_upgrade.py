@@ -161,6 +161,30 @@ def test_a_discriminator_tells_which_branch_is_meant(version: str, backend: str)
     assert error.param == "kind"
 
 
+def test_a_branch_that_demands_its_values_itself_is_not_restricted_again() -> None:
+    """Each restriction costs every message of a body some time."""
+    demanding = {"type": "object", "properties": {"kind": {"enum": ["a", "b"]}}, "required": ["kind"]}
+    branches = {
+        "Same": demanding,
+        "Optional": {**demanding, "required": []},
+        "Wider": {**demanding, "properties": {"kind": {"enum": ["a", "b", "c"]}}},
+        "Null": {**demanding, "type": ["object", "null"]},
+    }
+    for name, schema in branches.items():
+        reference = f"#/components/schemas/{name}"
+        told = {"propertyName": "kind", "mapping": {"a": reference, "b": reference}}
+        union = {"oneOf": [{"$ref": reference}], "discriminator": told}
+        document = Document(
+            {"openapi": "3.1.0", "components": {"schemas": {name: schema, "Union": union}}, "paths": {}}
+        )
+        schemas = Schemas(document)
+        (branch,) = schemas.source().node("/components/schemas/Union")["oneOf"]
+        assert ("allOf" in branch) == (name != "Same"), name
+        checks = schemas.validator("/components/schemas/Union")
+        assert checks.is_valid({"kind": "b"})
+        assert not any(map(checks.is_valid, ({"kind": "c"}, {}, None, "a"))), name
+
+
 def test_a_default_answer_of_3_0_is_upgraded_too() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "nullable": True}}}
     responses = {"default": {"description": "x", "content": {"application/json": {"schema": schema}}}}

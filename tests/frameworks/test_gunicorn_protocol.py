@@ -274,7 +274,7 @@ def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
         sent = 1
         protocol.data_received(REQUEST)
         while not client.paused:
-            assert protocol.held <= gunicorn_protocol._READ_AHEAD + gunicorn_protocol._REQUEST
+            assert protocol.held <= gunicorn_protocol.READ_AHEAD + gunicorn_protocol._REQUEST
             protocol.data_received(REQUEST * 100)
             sent += 100
         go_on.set()
@@ -343,7 +343,17 @@ LOOPS = ["asyncio", pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("u
 
 @pytest.mark.live
 @pytest.mark.parametrize("kind", LOOPS)
-def test_no_more_is_read_at_a_time_than_the_buffer_holds_and_others_are_served_in_between(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("framing", "end", "largest"),
+    [
+        (b"content-length: %d\r\n\r\n", b"", gunicorn_protocol.READ_AHEAD),
+        # All chunks of what is read are parsed at a time, and there may be thousands.
+        (b"transfer-encoding: chunked\r\n\r\n%x\r\n", b"\r\n0\r\n\r\n", gunicorn_protocol._READ_AT_ONCE),
+    ],
+)
+def test_a_body_is_read_in_pieces_and_others_are_served_in_between(
+    kind: str, framing: bytes, end: bytes, largest: int
+) -> None:
     length, sizes, turns = 1 << 19, list[int](), list[int]()
 
     class Counting(gunicorn_protocol.Protocol):
@@ -371,8 +381,8 @@ def test_no_more_is_read_at_a_time_than_the_buffer_holds_and_others_are_served_i
         for each in (ours, theirs):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * length)
             each.setblocking(False)
-        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % length
-        sending = worker.loop.create_task(worker.loop.sock_sendall(theirs, head + bytes(length)))
+        head = b"POST / HTTP/1.1\r\nhost: x\r\n" + framing % length
+        sending = worker.loop.create_task(worker.loop.sock_sendall(theirs, head + bytes(length) + end))
         await asyncio.sleep(0.01)
         count()
         await worker.loop.connect_accepted_socket(lambda: gunicorn_protocol.Bounded(Counting(worker)), ours)
@@ -385,5 +395,5 @@ def test_no_more_is_read_at_a_time_than_the_buffer_holds_and_others_are_served_i
 
     run(body, reading, kind=kind)
     assert sum(sizes) > length
-    assert max(sizes) == gunicorn_protocol.READ_AT_ONCE
+    assert max(sizes) == largest
     assert len(set(turns)) == len(turns), "one piece in each turn of the event loop"

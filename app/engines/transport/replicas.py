@@ -150,6 +150,7 @@ class Replicas:
             as `post`, also between events.
         """
         replica, answer = await self._open(path, body, self._stream_headers, self._explain, client)
+        del body  # a stream may take long, and many of them at once
         with self._reading(replica, answer, self._explain, client):
             if _is_json(answer.content_type):
                 yield await answer.read_all(self.options.max_answer)

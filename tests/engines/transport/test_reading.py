@@ -136,3 +136,22 @@ def test_a_failure_may_be_told_in_the_words_of_who_asks(opened: Open) -> None:
             await replicas.post("/x", b"{}", explain=explain)
 
     run(opened(busy(400)), use)
+
+
+def test_the_body_of_the_request_is_not_held_while_a_stream_is_read(opened: Open) -> None:
+    freed: list[bool] = []
+
+    class Body(bytes):
+        def __del__(self) -> None:
+            freed.append(True)
+
+    made = opened(streaming(event(A), event(B), DONE))
+
+    async def use(replicas: Replicas) -> list[Any]:
+        steps = replicas.stream("/x", Body(b"{}"))
+        first = await anext(steps)
+        made.http.asked.clear()
+        assert freed
+        return [first, *[step async for step in steps]]
+
+    assert run(made, use) == [[A], [B]]
