@@ -25,6 +25,9 @@ from .spending import Spending
 # Maximum pieces of text that wait for the first log probabilities: held-back text may arrive before its own.
 _PATIENCE = 8
 
+# The members of a message without calls and sound.
+_TEXT = frozenset({"content", "refusal", "annotations", "reasoning_content"})
+
 _ENDED = ("stop", "tool_calls", "function_call")
 
 
@@ -85,13 +88,25 @@ class Guard:
 
     def hold(self, answer: Completion) -> Completion:
         """Return a whole answer in the form that may be passed on; raises as `feed`."""
-        for choice in answer.choices:
-            self._whole(choice)
+        if not self._is_plain(answer.choices):
+            for choice in answer.choices:
+                self._whole(choice)
         if len(answer.choices) < self._asked.n:
             self._miss_choices()
         if "usage" in answer.facts and not any(state.cutter.reason for state in self._states.values()):
             self._spending.hold(answer.facts["usage"])
         return answer
+
+    def _is_plain(self, choices: Sequence[Choice]) -> bool:
+        """Whether an answer is nothing but a text, of which the request demands nothing. Most are."""
+        asked = self._asked
+        return (
+            self._plain
+            and not asked.sound
+            and not (asked.tool_choice is not None and asked.tool_choice.must)
+            and len(choices) == 1
+            and choices[0].message.keys() <= _TEXT
+        )
 
     def end(self, items: Sequence[StreamItem] = ()) -> Iterator[StreamItem]:
         """Yield the last items of a stream. ``items`` are the reader's last ones. Raises as `feed`."""

@@ -53,6 +53,8 @@ _COMPLETION_DETAILS = (
 
 def count_extras(names: Mapping[str, Any], known: frozenset[str], drift: Drift) -> None:
     """Count the names that the API does not have."""
+    if names.keys() <= known:
+        return
     for name in names:
         if name not in known:
             drift.count(f"extra_field.{name if name in _KNOWN_EXTRAS else 'other'}")
