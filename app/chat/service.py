@@ -126,10 +126,18 @@ class Chat:
                 await each.meet()
         return self.model(name)
 
-    async def begin(self, body: Json, log: Json, account: Account | None = None, unknown: Sequence[str] = ()) -> Call:
+    async def begin(
+        self,
+        body: Json,
+        log: Json,
+        account: Account | None = None,
+        unknown: Sequence[str] = (),
+        *,
+        has_null: bool = True,
+    ) -> Call:
         """As `prepare`, after it is known what the model honours; what the request may come to is reserved.
         ``unknown`` are the names of fields that the contract does not define and that were removed from the body: like
-        other parameters, the policy refuses or names them.
+        other parameters, the policy refuses or names them. ``has_null`` is false if no value in the body is null.
 
         Raises:
             ApiError: as `prepare`, and as `Account.reserve`.
@@ -138,7 +146,7 @@ class Chat:
         account = account or Account()
         account.tally.asked = read["model"]
         await self.meet(read["model"], account)
-        call = self._prepare(read, log, account, unknown)
+        call = self._prepare(read, log, account, unknown, has_null=has_null or read is not body)
         await call.account.reserve()
         return call
 
@@ -152,8 +160,11 @@ class Chat:
         """
         return self._prepare(body if self.read is None else self.read(body), log, account or Account())
 
-    def _prepare(self, body: Json, log: Json, account: Account, unknown: Sequence[str] = ()) -> Call:
-        body = without_nulls(body)
+    def _prepare(
+        self, body: Json, log: Json, account: Account, unknown: Sequence[str] = (), *, has_null: bool = True
+    ) -> Call:
+        if has_null:
+            body = without_nulls(body)
         model = self.model(body["model"], account)
         account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":

@@ -4,8 +4,9 @@
   ``_finishing_calls`` are requests that are answered and still run. ``_request_ready`` is an event that ends the wait.
   ``_on_headers_complete`` is called with each head, whose fields are in ``_callback_parser.headers``, with names in
   lower case. While the body of a request with a Content-Length is read, the parser's ``_state`` is ``body`` and its
-  ``_body_remaining`` the number of bytes that have not come. ``_is_websocket_upgrade`` is called for each request that
-  may be one. ``_arm_keepalive_timer`` is called when the connection begins to wait for another request.
+  ``_body_remaining`` the number of bytes that have not come; what has come goes from its ``_buffer`` to ``_on_body``,
+  and the end of the body is its own affair. ``_is_websocket_upgrade`` is called for each request that may be one.
+  ``_arm_keepalive_timer`` is called when the connection begins to wait for another request.
 - The HTTP server refuses a request with ``_send_error_response(status, message, extra_headers)`` and
   ``_close_transport()``, which sets ``_closed``. It does so for the parser's own exceptions, among them
   `UnsupportedTransferCoding`. ``_safe_write`` writes to a client that may have disconnected.
@@ -13,7 +14,8 @@
   if ``_closed`` is true. ``_http1_buffered`` is the number of bytes that were read and not consumed yet; beyond
   ``_max_buffer_size`` bytes, reading stops.
 - ``_build_http_scope`` makes the scope of each request.
-- gunicorn's protocol gets what is read with ``data_received``; ``_reading_paused`` says whether it has paused reading.
+- gunicorn's protocol gets what is read with ``data_received``; ``_reading_paused`` says whether it has paused reading,
+  which it does with ``_pause_reading``.
 - Event loops read into the buffer of a protocol that is an `asyncio.BufferedProtocol` (uvloop: and no
   `asyncio.Protocol`), at most as much as fits, and call it before they read again. asyncio then serves others first,
   uvloop only once there is no more, or reading is paused.
@@ -167,12 +169,25 @@ class Protocol(ASGIProtocol):
             return
         self._due = True
         try:
-            super().data_received(data)
+            if not self._goes_on(data):
+                super().data_received(data)
             self.worker.connections.changed(self)
         except ValueError:
             # The parser reads numbers with `int`, which raises an error for thousands of digits.
             self._send_error_response(400, "")
             self._close_transport()
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Take what belongs to the middle of a body without the parser, which would copy it three times. Return whether
+        it does."""
+        parser = self._callback_parser
+        if parser is None or parser._state != "body" or parser._buffer or len(data) >= parser._body_remaining:
+            return False
+        parser._body_remaining -= len(data)
+        self._on_body(data)
+        if not self._reading_paused and self._http1_buffered() > self._max_buffer_size:
+            self._pause_reading()
+        return True
 
     def _close_transport(self) -> None:
         if self._closed:

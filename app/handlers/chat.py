@@ -26,7 +26,7 @@ async def create_chat_completion(body: Json, request: Request, idempotency_key: 
 
 async def _create(body: Json, request: Request) -> Reply | Stream:
     chat = request.service(Chat)
-    call = await chat.begin(body, request.log, request.account, request.unknown)
+    call = await chat.begin(body, request.log, request.account, request.unknown, has_null=request.has_null)
     if body.get("stream"):
         # Which model answers, and what it cannot honour, is known only once the first event has arrived.
         return Stream(chat.stream(call), call.headers, foreign=chat.may_be_foreign(call))

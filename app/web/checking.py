@@ -24,7 +24,7 @@ from ..contract.sequences import Framing
 from ..contract.unknown import without_unknown
 from ..errors import BadRequest, UnsupportedMediaType
 from ..frameworks.connexion import operation_of
-from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_json
+from .bodies import BodyReader, Headers, check_json_charset, decode_text, parse_body
 from .exchange import Exchange
 from .forms import FormCheck, read_multipart
 from .item_bodies import check_items, read_items
@@ -143,7 +143,7 @@ class OperationCheck:
             return await _read_sequence(found, found.body.framing, options, raw, most)
         if is_json(media_type):
             await scan(raw, most)
-            body = parse_json(raw)
+            body, exchange.has_null = parse_body(raw)
             if found.validator is None or found.validator.is_valid(body):
                 return body
             if not self.tolerant:

@@ -25,7 +25,7 @@ class Exchange:
     """Filled by each layer in turn: the front (id), security (key), the check (body, parameters), the handler (log).
 
     ``client`` is the request's key; ``account`` counts what the request uses, if anything does (see `app.accounts`);
-    ``headers`` are added to the answer, whatever it is."""
+    ``headers`` are added to the answer, whatever it is. ``has_null`` is false if no value in the body is null."""
 
     request_id: str
     status: int = 0
@@ -33,6 +33,7 @@ class Exchange:
     account: Account | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: object = None
+    has_null: bool = True
     raw_body: bytes = b""
     unknown: list[str] = field(default_factory=list)
     body_read: bool = False
@@ -64,6 +65,7 @@ class Request:
     `service` returns the services that the application was wired with. ``headers`` are the request's headers, with
     names in lower case. ``unknown`` are the paths of fields that the document does not know, if the handler decides
     about them; they have been removed from the body. ``account`` is what the request's use is counted in.
+    ``has_null`` is false if no value in the body, at any depth, is null.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Request:
     headers: Sequence[tuple[bytes, bytes]] = ()
     unknown: Sequence[str] = ()
     account: Account = field(default_factory=Account)
+    has_null: bool = True
 
     def lines(self, name: str) -> list[str]:
         """Return the values of all headers of a name, which must be in lower case."""

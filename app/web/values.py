@@ -9,10 +9,13 @@ from ..errors import ContentTooLarge
 
 # Objects, arrays, members of objects and integers of many digits take about eight times as long as a plain value.
 HEAVY = 8
-# The bytes that are scanned before the event loop runs other tasks; some milliseconds at worst.
+# The bytes that are scanned before the event loop runs other tasks; some milliseconds at worst. Of a rough scan, which
+# is faster, it takes a tenth of a millisecond.
 _SLICE = 1 << 16
+_ROUGH_SLICE = 1 << 18
 
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b",:{[")
+_NEITHER = bytes(byte for byte in range(256) if byte not in b",:{[0123456789")
 # All digits become zeros, so that integers which do not fit into 64 bits can be found.
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
@@ -37,7 +40,7 @@ class Scan:
 
     def feed(self, piece: bytes) -> None:
         """Scan the next piece, which must not end in the middle of an escape."""
-        if b'\\"' in piece:
+        if b"\\" in piece and b'\\"' in piece:
             piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
         parts = piece.split(b'"')
         outside = b"".join(parts[self._in_string :: 2])
@@ -54,11 +57,23 @@ async def scan(raw: bytes, most: int) -> None:
     """
     if len(raw) * HEAVY <= most:  # no byte weighs more
         return
-    # An upper bound: it counts everything as structure or digits, also inside strings. A longer body is not counted in
-    # one step, because that would block too long.
-    if len(raw) <= most and _weigh(raw.translate(None, _NOT_STRUCTURE)) + HEAVY * len(raw) // len(_LONG) <= most:
-        return
-    await weigh(raw, most)
+    bound = 0
+    for start in range(0, len(raw), _ROUGH_SLICE):
+        if start:
+            await asyncio.sleep(0)
+        bound += _at_most(raw[start : start + _ROUGH_SLICE])
+        if bound > most:
+            await weigh(raw, most)
+            return
+
+
+def _at_most(piece: bytes) -> int:
+    """Return an upper bound of a piece's weight: whatever looks like structure counts, also inside strings, and digits
+    count as one number across whatever else is between them."""
+    kept = piece.translate(_DIGITS, _NEITHER)
+    commas, zeros = kept.count(b","), kept.count(b"0")
+    # An integer may begin in the piece before.
+    return commas + HEAVY * (len(kept) - commas - zeros) + HEAVY * (zeros // len(_LONG) + 1)
 
 
 async def weigh(raw: bytes, most: int, before: int = 0) -> int:

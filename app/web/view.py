@@ -209,6 +209,7 @@ class OperationView(ReplyEncoder):
                     headers,
                     exchange.unknown,
                     exchange.account or Account(exchange.client),
+                    exchange.has_null,
                 )
             elif source in exchange.parameters:
                 arguments[name] = exchange.parameters[source]

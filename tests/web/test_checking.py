@@ -317,6 +317,6 @@ def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch: p
     assert checked.ask(form, headers=headers).body == {"a": {"x": [1] * 200}}
     with pytest.raises(ContentTooLarge, match="more than the 500 values"):
         checked.ask(form + b"&b" + form[1:] + b"," * 99, headers=headers)
-    monkeypatch.setattr("app.web.checking.parse_json", None)
+    monkeypatch.setattr("app.web.checking.parse_body", None)
     with pytest.raises(ContentTooLarge, match="more than the 500 values"):
         checked.ask(b"[" + b"{}," * 60 + b"{}]", headers={"content-type": "application/json"})
