@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,9 @@ _WAIT = 5
 _STATEMENT = 10
 _SILENCE = 15.0
 
+# Seconds for which the end of operations is awaited before all connections are closed.
+_END = 2.0
+
 # Execution option of connections that write: SQLite gives them the lock at the beginning. Taken later, it could be
 # refused without a wait, because another process has written since the transaction began.
 _WRITES = "parley_writes"
@@ -33,6 +36,8 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._used = 0
+        self._unused: asyncio.Event | None = None
 
     @cached_property
     def _async(self) -> AsyncEngine:
@@ -64,7 +69,7 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be used now.
         """
-        async with _in_our_words(), self._async.connect() as connection:
+        async with self._connected() as connection:
             yield connection
 
     @asynccontextmanager
@@ -74,13 +79,29 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be used now.
         """
-        async with _in_our_words(), self._async.connect() as connection:
+        async with self._connected() as connection:
             await connection.execution_options(**{_WRITES: True})
             async with connection.begin():
                 yield connection
 
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[AsyncConnection, None]:
+        self._used += 1
+        try:
+            async with _in_our_words(), self._async.connect() as connection:
+                yield connection
+        finally:
+            self._used -= 1
+            if self._unused is not None and not self._used:
+                self._unused.set()
+
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, after the end of what is being done, for which some seconds are waited at most."""
+        if self._used:
+            # A connection that its task is giving back would be closed twice, and aiosqlite waits for ever then.
+            self._unused = asyncio.Event()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unused.wait(), _END)
         if "_async" in self.__dict__:
             await self._async.dispose()
         if "blocking" in self.__dict__:

@@ -16,10 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from app.errors import ConfigurationError, StoreUnavailable
 from app.settings import Settings
 from app.store import audit
+from app.store import database as module
 from app.store.address import Address, address_of, has_database
 from app.store.database import Database
 from app.store.migrating import check_current, is_current, revision, upgrade
 from app.store.tables import metadata, projects
+
+from ..patience import PATIENCE
 
 
 def test_the_migrations_make_just_the_tables_of_the_code(address: Address) -> None:
@@ -132,5 +135,41 @@ def test_writers_on_one_file_wait_for_each_other(address: Address) -> None:
             assert len((await connection.execute(select(projects.c.name))).all()) == 41  # and the default one
         for database in databases:
             await database.close()
+
+    asyncio.run(work())
+
+
+async def reads(database: Database, until: asyncio.Event) -> None:
+    async with database.reading():
+        await until.wait()
+
+
+def test_connections_are_closed_when_what_is_being_done_has_ended(address: Address) -> None:
+    async def work() -> None:
+        database = Database(address)
+        ends = [asyncio.Event(), asyncio.Event()]
+        reading = [asyncio.create_task(reads(database, end)) for end in ends]
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(database.close())
+        ends[0].set()
+        await reading[0]
+        await asyncio.sleep(0.1)
+        assert not closing.done()
+        reading[1].cancel()
+        await asyncio.wait_for(closing, PATIENCE)
+
+    asyncio.run(work())
+
+
+def test_what_does_not_end_is_not_awaited_for_long(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_END", 0.01)
+
+    async def work() -> None:
+        database, end = Database(address), asyncio.Event()
+        reading = asyncio.create_task(reads(database, end))
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(database.close(), PATIENCE)
+        end.set()
+        await reading
 
     asyncio.run(work())
