@@ -55,10 +55,15 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     await task
 
 
+def contents(messages: int) -> list[str]:
+    """The texts of so many messages, which are longer if there are several."""
+    return ["Hello there! " * (1 if messages == 1 else 12)] * messages
+
+
 def body(model: str, messages: int = 1, **parameters: Any) -> bytes:
     """The body of a request with so many messages."""
-    message = {"role": "user", "content": "Hello there! " * (1 if messages == 1 else 12)}
-    asked = {"model": model, "messages": [message] * messages, **parameters}
+    said = [{"role": "user", "content": content} for content in contents(messages)]
+    asked = {"model": model, "messages": said, **parameters}
     return json.dumps(asked, separators=(",", ":")).encode()
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import jiter
 from starlette.types import Receive
@@ -25,6 +26,7 @@ _AT_ONCE = 256
 _FREE_CHUNKS = 1 << 15
 _LEAST_CHUNK = 16
 _INFINITE = frozenset({math.inf, -math.inf})
+_OBJECTS = frozenset({dict})
 # Python knows far more charsets; some of them decode in quadratic time.
 _CHARSETS = frozenset(
     {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
@@ -194,16 +196,18 @@ def parse_body(raw: bytes) -> tuple[object, bool]:
     except ValueError as error:
         raise BadRequest(_json_fault(str(error)), code="invalid_json") from None
     # All values of a depth are looked at together, which is several times as fast as one object after the other.
-    values, has_null = [body], False
+    values: list[Any] = [body]
+    has_null = False
     while values:
         kinds = set(map(type, values))
         has_null |= type(None) in kinds
         # A number that is too large is read as infinity, which is not JSON.
         if float in kinds and not _INFINITE.isdisjoint([value for value in values if type(value) is float]):
             raise BadRequest("The body has a number that is too large for a float.", code="invalid_json")
-        objects = [value for value in values if type(value) is dict] if dict in kinds else []
         arrays = [value for value in values if type(value) is list] if list in kinds else []
-        values = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(arrays)]
+        if kinds != _OBJECTS:
+            values = [value for value in values if type(value) is dict] if dict in kinds else []
+        values = [*chain.from_iterable(map(dict.values, values)), *chain.from_iterable(arrays)]
     return body, has_null
 
 

@@ -1,8 +1,9 @@
-"""Where the CPU time of a request goes, layer by layer, for one that the echo engine answers and one that is relayed.
+"""Where the CPU time of a request goes, layer by layer: of one that the echo engine answers, one that is relayed, and a
+long one that is relayed.
 
 The application is called in this process, without HTTP, as it is and with its layers' boundaries timed
 (`bench.probe`); what a server takes for the same request beyond that is HTTP's. Of a relayed request, what is outside
-all layers is the event loop's and aiohttp's, which read and write the upstream's connections.
+all layers is what the event loop calls when the upstream's connections can be read.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from ..target import Target
 # Over HTTP, and for each of these in process; short ones, some of which nothing interrupts.
 ROUNDS, SHORT_ROUNDS = 9, 6
 CALLS = 96
+# The messages of a long request, and how often it is called in a short round.
+MESSAGES, LONG_CALLS = 1_000, 16
 
 TOGETHER = "layers of an echo request together, of its CPU when they are not timed"
 
@@ -47,7 +50,7 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
     "parsing": (
         ("app.web.bodies", "BodyReader.read"),
         ("app.web.checking", "scan"),
-        ("app.web.checking", "parse_json"),
+        ("app.web.checking", "parse_body"),
     ),
     "checking": (
         ("app.web.checking", "CheckMiddleware.__call__"),
@@ -74,7 +77,7 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
 }
 
 WHAT = {
-    HTTP: "gunicorn's worker and asyncio: sockets, the parser of HTTP, a task for each request",
+    HTTP: "gunicorn's worker and the event loop: sockets, the parser of HTTP, a task for each request",
     "front": "the request's id, the facts for the log, and the shape of errors",
     "log": "the request's line, by Python's logging",
     "routing": "the operation of the path and method",
@@ -84,23 +87,29 @@ WHAT = {
     "bridge to Flask": "Connexion's context, and the way to the handler: without Flask if nothing could tell",
     "handler and domain": "the model, the policy for parameters, the conversation, the limiter, the completion's form",
     "engine": "the request in the upstream's dialect and its answer read, or the echo made",
-    CLIENT: "aiohttp and the transport: connection, retries, breaker, time limits",
+    CLIENT: "the HTTP client and the transport: connection, retries, breaker, time limits",
     "writing": "the answer as JSON, its headers, and the watch for a client that leaves",
 }
 
 
 def run(table: Table) -> None:
-    """Both requests, each in a table and a drawing."""
+    """Each request in a table and a drawing."""
     with inside.logging_to(server.SCRATCH / "layers.log"), servers.upstream() as upstream:
         app: Any = create_app(Settings(engine="echo", api_keys=(server.KEY,)))
         with servers.parley() as found:
-            echo, told = asyncio.run(_layers(app, found, "parley-echo", 1))
+            echo, told = asyncio.run(_layers(app, found, "parley-echo", concurrency=1))
         app = create_app(Settings.from_environment(servers.relay_settings(upstream)))
         with servers.relaying(upstream) as found:
-            relayed, _ = asyncio.run(_layers(app, found, upstream.model, CONCURRENCY))
+            relayed, _ = asyncio.run(_layers(app, found, upstream.model))
+            long, _ = asyncio.run(_layers(app, found, upstream.model, messages=MESSAGES, calls=LONG_CALLS))
     # An echo request has nothing outside the layers: it tells how well they are measured.
     table.hold("layers", TOGETHER, told, TARGETS[TOGETHER])
-    for name, title, spent in (("echo", "an echo request", echo), ("relayed", "a relayed request", relayed)):
+    shown_as = (
+        ("echo", "an echo request", echo),
+        ("relayed", "a relayed request", relayed),
+        ("long", f"a relayed request of {MESSAGES:,} messages", long),
+    )
+    for name, title, spent in shown_as:
         whole = sum(spent.values())
         shown = f"CPU of {title}"
         rows = [[layer, f"{value:,.0f}", f"{value / whole:.0%}", WHAT[layer]] for layer, value in spent.items()]
@@ -110,27 +119,29 @@ def run(table: Table) -> None:
         )
 
 
-async def _layers(app: Any, found: Server, model: str, concurrency: int) -> tuple[dict[str, float], float]:
+async def _layers(
+    app: Any, found: Server, model: str, *, messages: int = 1, calls: int = CALLS, concurrency: int = CONCURRENCY
+) -> tuple[dict[str, float], float]:
     """The microseconds of each layer; and of all but HTTP together, how much of the request they are when nothing is
     timed but the whole. Of the rounds, those count that were interrupted least."""
-    call = inside.caller(app, inside.body(model))
+    call = inside.caller(app, inside.body(model, messages))
     overheads = probe.calibrated()
     over_http, plain = [], []
     rounds: list[dict[str, float]] = []
     async with inside.lifespan(app), load.session() as client:
         await inside.until_it_answers(call)
-        cost = PerRequest(client, ("Hello there! ",))
+        cost = PerRequest(client, inside.contents(messages))
         await cost(found)
-        await inside.repeat(call, 10 * CALLS, concurrency)
+        await inside.repeat(call, 10 * calls, concurrency)
         for number in range(ROUNDS * SHORT_ROUNDS):
             if number % SHORT_ROUNDS == 0:
                 over_http.append(await cost(found) * 1e6)
             begin = time.process_time_ns()
-            await inside.repeat(call, CALLS, concurrency)
-            plain.append((time.process_time_ns() - begin) / CALLS / 1e3)
+            await inside.repeat(call, calls, concurrency)
+            plain.append((time.process_time_ns() - begin) / calls / 1e3)
             with probe.probing(LAYERS) as probed:
-                await inside.repeat(call, CALLS, concurrency)
-            rounds.append({name: spent / CALLS / 1e3 for name, spent in probed.corrected(overheads).items()})
+                await inside.repeat(call, calls, concurrency)
+            rounds.append({name: spent / calls / 1e3 for name, spent in probed.corrected(overheads).items()})
     within = median(_least(plain))
     least = _least(rounds, lambda each: sum(each.values()))
     spent = {layer: median(each[layer] for each in least) for layer in LAYERS if layer in least[0]}

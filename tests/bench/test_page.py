@@ -41,7 +41,14 @@ def test_the_page_tells_of_no_target_that_the_code_has_not() -> None:
     assert {(row[0], row[1]) for row in bounded} <= known
 
 
-@pytest.mark.parametrize("request_", ["an echo request", "a relayed request"])
+LAYERED = {
+    "echo": "an echo request",
+    "relayed": "a relayed request",
+    "long": "a relayed request of 1,000 messages",
+}
+
+
+@pytest.mark.parametrize("request_", LAYERED.values())
 def test_a_layer_that_takes_a_tenth_is_explained(request_: str) -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     explained = [name.lower() for name in re.findall(r"^- \*\*(?:The )?(.+?)\*\*", text, re.MULTILINE)]
@@ -54,7 +61,7 @@ def test_a_layer_that_takes_a_tenth_is_explained(request_: str) -> None:
 
 
 def test_the_drawings_of_the_page_are_there_and_show_the_numbers_of_the_tables() -> None:
-    for name, request_ in (("echo", "an echo request"), ("relayed", "a relayed request")):
+    for name, request_ in LAYERED.items():
         drawn = page.image_of(f"layers-{name}").read_text(encoding="utf-8")
         for layer, microseconds, *_ in rows(f"layers of {request_}")[1:]:
             assert f">{layer}</text>" in drawn
