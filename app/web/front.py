@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,13 +43,13 @@ class FrontMiddleware:
 
         is_head = scope["method"] == "HEAD"
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *exchange.headers]
             elif is_head:
                 message = {**message, "body": b""}
-            await send(message)
+            return send(message)
 
         try:
             await self.app(scope, receive, send_with_id)

@@ -177,8 +177,7 @@ class Sender:
                             event = await go_on(step, waited_for, writer.flush)
                     except StopAsyncIteration:
                         break
-                    writer.add(encode(event))
-                    if writer.full:
+                    if writer.add(encode(event)):
                         await writer.flush()
                 last = end
             except Exception as exception:

@@ -35,30 +35,33 @@ class EventWriter:
         self.ping: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
 
-    def add(self, body: bytes) -> None:
-        """Buffer ``body`` until the next `flush`."""
+    def add(self, body: bytes) -> bool:
+        """Buffer ``body`` until the next `flush`. Return whether enough is buffered to write it now, even if more
+        events are ready."""
         self._waiting.append(body)
-
-    @property
-    def full(self) -> bool:
-        """Whether enough is buffered to write it now, even if more events are ready."""
         return len(self._waiting) >= _MOST
 
     async def flush(self, *, more: bool = True) -> None:
         """Write what was added since the last flush."""
-        if self._waiting:
-            body = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
-            self._waiting.clear()
-            await self.write(body, more=more)
+        waiting = self._waiting
+        if waiting:
+            body = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting.clear()
+            # As `write`, which would be one more coroutine for each event.
+            self.last = self.loop.time()
+            self.writing = True
+            await self.send({"type": "http.response.body", "body": body, "more_body": more})
+            self.writing = False
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         self._look_again()
 
-    async def write(self, body: bytes, *, more: bool = True) -> None:
+    async def write(self, body: bytes) -> None:
+        """Write ``body`` at once."""
         self.last = self.loop.time()
         self.writing = True
-        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
         self.writing = False
 
     def stop(self) -> None:
