@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import flask
 import inflection
+import orjson
 from starlette.types import Scope
 
 from ..accounts import Account
@@ -220,14 +221,15 @@ class OperationView(ReplyEncoder):
         validator = self._validator(200, EVENTS)
         if named or self.whole_events or validator is None:
             return encode
-        is_valid, write = validator.is_valid, self.write
+        is_valid = validator.is_valid
+        write = orjson.dumps if self.write is sse.quick_json else self.write
 
         def encode_plain(event: object) -> bytes:
-            # Nearly every event is the data of one, and valid.
+            # Nearly every event is the data of one, valid, and of what `orjson` can write.
             if type(event) is dict and is_valid(event):
                 try:
                     return b"data: " + write(event) + b"\n\n"
-                except ValueError:
+                except (TypeError, ValueError):
                     pass
             return encode(event)
 

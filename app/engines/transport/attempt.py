@@ -38,20 +38,8 @@ class HttpResponse:
     def __init__(self, answer: Answer, first: bytes) -> None:
         self.content_type = answer.fields.get("content-type", "").partition(";")[0].strip().lower()
         self.first = first
-        self._answer = answer
-        # As `Answer.close` and `Answer.leave`.
-        self.close, self.leave = answer.close, answer.leave
-
-    async def read(self) -> bytes:
-        """Return the next bytes, empty at the end.
-
-        Raises:
-            Failed: reading fails or times out.
-        """
-        try:
-            return await self._answer.read()
-        except HttpError as error:
-            raise _failed_reading(error) from None
+        # As those of `Answer`; what `read` raises is understood by `failed_reading`.
+        self.read, self.close, self.leave = answer.read, answer.close, answer.leave
 
     async def read_all(self, largest: int) -> bytes:
         """Return the whole body.
@@ -65,7 +53,10 @@ class HttpResponse:
             size += len(piece)
             if size > largest:
                 raise unusable("the answer is too large")
-            piece = await self.read()
+            try:
+                piece = await self.read()
+            except HttpError as error:
+                raise failed_reading(error) from None
         return b"".join(pieces)
 
 
@@ -127,7 +118,8 @@ def _unreachable(reason: str, *, repeatable: bool = True) -> Failed:
     return Failed(Cause.UNREACHABLE, reason, EngineUnavailable(UNREACHABLE), Verdict.GONE, repeatable=repeatable)
 
 
-def _failed_reading(error: HttpError) -> Failed:
+def failed_reading(error: HttpError) -> Failed:
+    """Return the failure for an error after the first bytes of an answer."""
     if isinstance(error, Late):
         return Failed(Cause.LATE, "stalled in the middle of the answer", UpstreamTimeout(LATE), Verdict.FAULTY)
     return Failed(Cause.BROKEN_OFF, "answer broken off in the middle", UpstreamFailed(LOST))

@@ -17,12 +17,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
-from .attempt import HttpRequest, HttpResponse, send, unusable
+from .attempt import HttpRequest, HttpResponse, failed_reading, send, unusable
 from .events import MISSING_DONE, EventParser, EventTooLarge
 from .failures import UNREACHABLE, Failed
 from .headers import headers_of, secrets_of
 from .health import READY_SECONDS, Health
 from .http.client import Client
+from .http.errors import HttpError
 from .http.request import Fields
 from .looking import Seen, look
 from .options import UpstreamOptions
@@ -191,7 +192,8 @@ class Replicas:
         """Context for reading after the first byte: records success or failure, and closes the answer."""
         try:
             yield
-        except Failed as failed:
+        except (Failed, HttpError) as error:
+            failed = error if isinstance(error, Failed) else failed_reading(error)
             self._note(replica, failed, client)
             raise explain(failed) from None
         except BaseException:  # the reader left

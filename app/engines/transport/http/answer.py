@@ -97,7 +97,13 @@ class Answer:
             else:
                 if self._begun:
                     self._since = self._loop.time()
-                await self._wait()
+                # As `_wait`, which would be one more coroutine for each piece.
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+                    self._since = 0.0
 
     def close(self) -> None:
         """Close the connection, unless the answer has arrived as a whole or was left."""
@@ -144,7 +150,8 @@ class Answer:
         if self._size > _MOST_WAITING and not self._paused and self._source is not None:
             self._paused = True
             self._source.pause()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def finish(self) -> None:
         """Note the end of the body."""
@@ -161,7 +168,8 @@ class Answer:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._size = 0
-        self._resume()
+        if self._paused:
+            self._resume()
         return data
 
     def _resume(self) -> None:
@@ -175,7 +183,6 @@ class Answer:
             await self._waiter
         finally:
             self._waiter = None
-            self._since = 0.0
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
