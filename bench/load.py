@@ -32,7 +32,8 @@ def session(*, keep: bool = True) -> aiohttp.ClientSession:
     """A client session without a limit of connections of its own. ``keep``: they are used again."""
     return aiohttp.ClientSession(
         headers=HEADERS,
-        connector=aiohttp.TCPConnector(limit=0, force_close=not keep),
+        # LiteLLM's proxy closes unused connections after five seconds: they are closed here before.
+        connector=aiohttp.TCPConnector(limit=0, **({"keepalive_timeout": 2.0} if keep else {"force_close": True})),
         timeout=aiohttp.ClientTimeout(total=_SECONDS),
         # An answer of a thousand events should cost the client little: it shares the machine with the server.
         read_bufsize=1 << 20,
