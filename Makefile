@@ -8,10 +8,9 @@ BIN := $(VENV)/bin
 serve: $(VENV)/.serve
 	$(BIN)/gunicorn wsgi:app
 
-# All tests except those with a target of their own, more at once than there may be cores, since many wait. Attacks are
-# measured, so nothing runs beside them.
+# All tests except those with a target of their own. Attacks are measured, so nothing runs beside them.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not clients and not abuse" -n 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not clients and not abuse" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m abuse
 
 # The tests that start no process, open no connection, load no model and do not take long.

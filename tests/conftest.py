@@ -32,7 +32,15 @@ Document.load(contract_path(Settings()), keep=True)
 # Large documents are kept for many tests; to look through them at each chance takes a sixth of the time.
 gc.set_threshold(200_000, 20, 100)
 
+# Folders with files of few tests that take minutes. If they came last, the other processes would have nothing to do.
+_FIRST = frozenset({"deploy", "fuzz", "limits", "store"})
+
 Command = Callable[..., click.testing.Result]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of some folders first."""
+    items.sort(key=lambda item: _FIRST.isdisjoint(item.path.parts))
 
 
 @pytest.fixture(scope="session")
