@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("parley")
 
+# So many new objects are collected at a time.
+_YOUNG = 10_000
+
 # The operation that reads a stored completion.
 _READS = "getChatCompletion"
 
@@ -201,7 +204,8 @@ async def _lifespan(
         # All objects that exist now stay: a full garbage collection need not scan a large document each time.
         gc.freeze()
         # A long conversation has thousands of objects, and hardly any request leaves garbage for the collector.
-        gc.set_threshold(max(gc.get_threshold()[0], 10_000))
+        if 0 < gc.get_threshold()[0] < _YOUNG:
+            gc.set_threshold(_YOUNG)
     async with _opened(keys), _started(built, probe):
         yield
 

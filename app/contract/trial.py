@@ -18,7 +18,7 @@ from .schemas import Schemas
 _MANY = 200
 
 # What was tried last in this process, and could be used: a digest of the document and its schemas.
-_usable: list[bytes] = []
+_usable = b""
 
 
 class Trial:
@@ -59,17 +59,18 @@ def try_all(document: Document, pointers: set[str], *, folder: Path | None = Non
         DocumentError: one of them cannot be used.
     """
     # Sorted, so that of several unusable schemas the same one is reported at each start.
+    global _usable
     ordered = sorted(pointers)
     digest = sha256(document.json_bytes).digest()
     tried = sha256(digest + "\n".join(ordered).encode()).digest()
-    if tried in _usable:
+    if tried == _usable:
         return
     remembered = Kept(folder or cache_folder(), _code() + digest) if len(ordered) >= _MANY else None
     if remembered is None or remembered.read() is None:
         Trial(document).run(ordered)
         if remembered is not None:
             remembered.write(b"{}")
-    _usable[:] = [tried]
+    _usable = tried
 
 
 @cache

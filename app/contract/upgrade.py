@@ -165,7 +165,7 @@ def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
     if said is not None:
         if not values or not all(value in said for value in values):
             return branch
-        if all(value in values for value in said) and _demands(branch, name, resolve):
+        if _demands(branch, name, values, resolve):
             return branch  # it is restricted to them already, and a body has many messages
     elif not values or (own not in mapping and reference.startswith(_COMPONENTS)):
         values.append(own)
@@ -173,12 +173,17 @@ def _held(branch: object, name: str, mapping: Json, resolve: Resolve) -> Any:
     return {"allOf": [branch, held]}
 
 
-def _demands(branch: object, name: str, resolve: Resolve) -> bool:
-    """Whether a branch allows only objects that have a property."""
+def _demands(branch: object, name: str, values: list[Any], resolve: Resolve) -> bool:
+    """Whether a branch itself allows only objects that have a property with one of some values."""
     schema = _target(branch, resolve)
     if not isinstance(schema, dict) or schema.get("type") != "object" or schema.get("nullable"):
         return False
-    return isinstance(required := schema.get("required"), list) and name in required
+    required, properties = schema.get("required"), schema.get("properties")
+    if not isinstance(required, list) or name not in required or not isinstance(properties, dict):
+        return False
+    rule = _target(properties.get(name), resolve)
+    listed = rule.get("enum") if isinstance(rule, dict) and not rule.get("nullable") else None
+    return isinstance(listed, list) and bool(listed) and all(value in values for value in listed)
 
 
 def _is_meant(branch: object, meant: str) -> bool:

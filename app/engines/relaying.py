@@ -77,7 +77,7 @@ class UpstreamPlan:
                 for delta in guard.feed(reader.feed_whole(body)):
                     yield delta
             else:
-                # Nothing here refers to the request's body, which may be large, while the stream is read.
+                # Nothing here refers to the encoded body, which may be large, while the stream is read.
                 opened = self.replicas.stream(self.path, self._body(choice, stream=True), client=self.client)
                 async with aclosing(opened) as steps:
                     async for events in steps:

@@ -3,10 +3,10 @@
 - A connection is an `ASGIProtocol` of a worker. ``_awaiting_request`` is true while it waits for the head of a request.
   ``_finishing_calls`` are requests that are answered and still run. ``_request_ready`` is an event that ends the wait.
   ``_on_headers_complete`` is called with each head, whose fields are in ``_callback_parser.headers``, with names in
-  lower case. While the body of a request with a Content-Length is read, the parser's ``_state`` is ``body`` and its
-  ``_body_remaining`` the number of bytes that have not come; what has come goes from its ``_buffer`` to ``_on_body``,
-  and the end of the body is its own affair. ``_is_websocket_upgrade`` is called for each request that may be one.
-  ``_arm_keepalive_timer`` is called when the connection begins to wait for another request.
+  lower case. While the body of a request with a Content-Length is read, the ``_state`` of its `PythonProtocol` is
+  ``body`` and its ``_body_remaining`` the number of bytes that have not come; what has come goes from its ``_buffer``
+  to ``_on_body``, and the end of the body is its own affair. ``_is_websocket_upgrade`` is called for each request that
+  may be one. ``_arm_keepalive_timer`` is called when the connection begins to wait for another request.
 - The HTTP server refuses a request with ``_send_error_response(status, message, extra_headers)`` and
   ``_close_transport()``, which sets ``_closed``. It does so for the parser's own exceptions, among them
   `UnsupportedTransferCoding`. ``_safe_write`` writes to a client that may have disconnected.
@@ -28,7 +28,7 @@ import typing
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from gunicorn.asgi.parser import UnsupportedTransferCoding
+from gunicorn.asgi.parser import PythonProtocol, UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
 from starlette.types import Scope
 
@@ -123,9 +123,11 @@ class Protocol(ASGIProtocol):
     def readable(self) -> int:
         """The number of bytes that may be read at a time."""
         parser = self._callback_parser
-        if parser is None or parser._state != "body":
+        # gunicorn has another parser, in C, if that is installed.
+        if not isinstance(parser, PythonProtocol) or parser._state != "body":
             return _READ_AT_ONCE
-        return max(_READ_AT_ONCE, min(READ_AHEAD, int(parser._body_remaining)))
+        room = READ_AHEAD - int(self._http1_buffered())
+        return max(_READ_AT_ONCE, min(room, int(parser._body_remaining)))
 
     def hold(self, size: int) -> None:
         """Note that the application holds ``size`` more bytes of an answer; a negative number: fewer bytes."""
@@ -181,7 +183,9 @@ class Protocol(ASGIProtocol):
         """Take what belongs to the middle of a body without the parser, which would copy it three times. Return whether
         it does."""
         parser = self._callback_parser
-        if parser is None or parser._state != "body" or parser._buffer or len(data) >= parser._body_remaining:
+        if not isinstance(parser, PythonProtocol) or parser._state != "body" or parser._buffer:
+            return False
+        if len(data) >= parser._body_remaining:
             return False
         parser._body_remaining -= len(data)
         self._on_body(data)

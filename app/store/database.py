@@ -97,11 +97,12 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections, after the end of what is being done, for which some seconds are waited at most."""
-        if self._used:
-            # A connection that its task is giving back would be closed twice, and aiosqlite waits for ever then.
-            self._unused = asyncio.Event()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._unused.wait(), _END)
+        # A connection that its task is giving back would be closed twice, and aiosqlite waits for ever then.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END):
+                while self._used:
+                    self._unused = asyncio.Event()
+                    await self._unused.wait()
         if "_async" in self.__dict__:
             await self._async.dispose()
         if "blocking" in self.__dict__:

@@ -25,7 +25,6 @@ _AT_ONCE = 256
 # Each chunk takes some microseconds, however small. Beyond the free ones, chunks must have this many bytes on average.
 _FREE_CHUNKS = 1 << 15
 _LEAST_CHUNK = 16
-_INFINITE = frozenset({math.inf, -math.inf})
 _OBJECTS = frozenset({dict})
 # Python knows far more charsets; some of them decode in quadratic time.
 _CHARSETS = frozenset(
@@ -202,7 +201,7 @@ def parse_body(raw: bytes) -> tuple[object, bool]:
         kinds = set(map(type, values))
         has_null |= type(None) in kinds
         # A number that is too large is read as infinity, which is not JSON.
-        if float in kinds and not _INFINITE.isdisjoint([value for value in values if type(value) is float]):
+        if float in kinds and (math.inf in values or -math.inf in values):
             raise BadRequest("The body has a number that is too large for a float.", code="invalid_json")
         arrays = [value for value in values if type(value) is list] if list in kinds else []
         if kinds != _OBJECTS:

@@ -9,8 +9,8 @@ from ..errors import ContentTooLarge
 
 # Objects, arrays, members of objects and integers of many digits take about eight times as long as a plain value.
 HEAVY = 8
-# The bytes that are scanned before the event loop runs other tasks; some milliseconds at worst. Of a rough scan, which
-# is faster, it takes a tenth of a millisecond.
+# The bytes that are scanned before the event loop runs other tasks; some milliseconds at worst. A rough scan is faster:
+# its larger slices take half a millisecond at worst.
 _SLICE = 1 << 16
 _ROUGH_SLICE = 1 << 18
 

@@ -35,10 +35,14 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def start() -> Callable[[], None]:
+def start(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Begins another process, as far as schemas are concerned."""
-    trial._usable.clear()
-    return trial._usable.clear
+
+    def begin() -> None:
+        monkeypatch.setattr(trial, "_usable", b"")
+
+    begin()
+    return begin
 
 
 def test_many_good_schemas_are_tried_once_for_all_starts(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ..patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 CLIENTS = ("requests", "httpx", "starlette.testclient")
 BEGIN = "import sys; from app.frameworks.importing import import_connexion; import_connexion(); import connexion; "
@@ -16,7 +18,7 @@ BEGIN = "import sys; from app.frameworks.importing import import_connexion; impo
 def run(code: str) -> str:
     # What Starlette warns of when its test client is imported.
     command = [sys.executable, "-W", "error:Using `httpx`", "-c", BEGIN + code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

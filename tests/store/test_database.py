@@ -144,7 +144,11 @@ async def reads(database: Database, until: asyncio.Event) -> None:
         await until.wait()
 
 
-def test_connections_are_closed_when_what_is_being_done_has_ended(address: Address) -> None:
+def test_connections_are_closed_when_what_is_being_done_has_ended(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_END", PATIENCE)
+
     async def work() -> None:
         database = Database(address)
         ends = [asyncio.Event(), asyncio.Event()]

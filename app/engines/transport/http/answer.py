@@ -150,8 +150,7 @@ class Answer:
         if self._size > _MOST_WAITING and not self._paused and self._source is not None:
             self._paused = True
             self._source.pause()
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
 
     def finish(self) -> None:
         """Note the end of the body."""
