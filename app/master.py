@@ -60,8 +60,12 @@ _TRIAL_SECONDS = 60.0
 # An in-memory file system of Linux.
 _MEMORY = "/dev/shm"
 
-# Imports parley first, which finds our `app` even if the working directory has another package of that name.
-_TRIAL = "import parley; from app.starting import load; load(); print('it can be served')"
+# Imports parley first, which finds our `app` even if the working directory has another package of that name. It ends by
+# itself, too: the master may stop before it knows its process.
+_TRIAL = (
+    "import signal; signal.alarm({seconds}); "
+    "import parley; from app.starting import load; load(); print('it can be served')"
+)
 
 
 class _Stop(BaseException):
@@ -260,7 +264,7 @@ def _try_out() -> None:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     try:
         run = subprocess.run(
-            [sys.executable, "-c", _TRIAL],
+            [sys.executable, "-c", _TRIAL.format(seconds=int(2 * _TRIAL_SECONDS))],
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,

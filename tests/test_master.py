@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ from app.settings import Settings
 from app.store.address import address_of
 from app.store.migrating import is_current, upgrade
 
+from .live import ROOT
+from .patience import PATIENCE
 from .test_access import with_key
 
 
@@ -473,3 +476,12 @@ def banner(paths: Any, scheme: Any, capsys: pytest.CaptureFixture[str], folder: 
     server = Server(("127.0.0.1", 8080))
     started(server, spec=folder / "api.json", mock="missing", basic_auth=True).when_ready(server)
     return capsys.readouterr().out
+
+
+@pytest.mark.live
+def test_a_trial_of_what_nobody_waits_for_any_more_ends(tmp_path: Path) -> None:
+    spec = tmp_path / "openapi.yaml"
+    os.mkfifo(spec)  # who opens it to read waits for good
+    command = [sys.executable, "-c", module._TRIAL.format(seconds=1)]
+    environ = {**os.environ, "PARLEY_SPEC": str(spec), "PARLEY_ENGINE": "echo", "PARLEY_API_KEYS": "sk-test"}
+    assert subprocess.run(command, cwd=ROOT, env=environ, timeout=PATIENCE).returncode == -signal.SIGALRM
