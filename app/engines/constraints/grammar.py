@@ -160,7 +160,7 @@ def accepted(syntax: str, definition: str, param: str) -> Grammar:
 
 
 def _llguidance() -> ModuleType:
-    # Imported when a grammar comes, as few requests have one: it takes 3 MB of each process.
+    # Imported when a grammar comes, as few requests have one: it takes 2.5 MB of each process.
     return importlib.import_module("llguidance")
 
 
