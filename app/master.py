@@ -35,6 +35,7 @@ from .frameworks.gunicorn import (
     call_regularly,
     names_listeners,
     replace_reload,
+    unsupported,
     watch_for_stop,
     wsgi_worker_class,
 )
@@ -96,6 +97,8 @@ class Master:
         try:
             if (worker := wsgi_worker_class(server.cfg)) is not None:
                 raise wrong_worker(worker)
+            if names := unsupported(server.cfg):
+                raise ConfigurationError(f"gunicorn's settings {', '.join(names)} have no effect here: leave them out.")
             self._operators = check_start(self._settings, names_listeners(server.cfg))
             check_database(self._settings)
             self._has_database = has_database(self._settings)

@@ -189,6 +189,12 @@ def with_database(tmp_path: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_setting_of_gunicorn_that_has_no_effect_ends_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(worker_class=WORKER, proxy_protocol="auto", strip_header_spaces=True)
+    said = refused(capsys, server)
+    assert "gunicorn's settings proxy_protocol, strip_header_spaces have no effect here: leave them out." in said
+
+
 def test_without_a_database_the_operators_api_ends_the_start(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 import flask
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..frameworks.listener import listener_of
+from ..http1.listener import listener_of
 from .address import Bind
 
 

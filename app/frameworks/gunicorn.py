@@ -21,11 +21,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Protocol
 
 WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
+
+# What gunicorn's workers have besides HTTP/1.1, and ways to read it less strictly.
+_NOT_OURS = (
+    "casefold_http_method",
+    "http2_cleartext",
+    "http_protocols",
+    "permit_obsolete_folding",
+    "permit_unconventional_http_method",
+    "permit_unconventional_http_version",
+    "post_request",
+    "pre_request",
+    "protocol",
+    "proxy_protocol",
+    "strip_header_spaces",
+)
 
 # Host and port, with two more items for IPv6, or the path of a unix socket.
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
@@ -37,9 +52,16 @@ class Listener(Protocol):
     def getsockname(self) -> Address: ...
 
 
+class Setting(Protocol):
+    """A setting of gunicorn."""
+
+    def get(self) -> object: ...
+
+
 class Config(Protocol):
     """The settings in force."""
 
+    settings: Mapping[str, Setting]
     workers: int
     preload_app: bool
     worker_tmp_dir: str | None
@@ -86,6 +108,18 @@ def wsgi_worker_class(cfg: Config) -> str | None:
     if issubclass(kind, Worker) and not issubclass(kind, ASGIWorker) and kind.__module__.startswith("gunicorn."):
         return cfg.worker_class_str
     return None
+
+
+def unsupported(cfg: Config) -> list[str]:
+    """Return the names of settings of gunicorn that are in force and that our worker does not have."""
+    from gunicorn.config import Config as Defaults
+
+    from .gunicorn_worker import Worker
+
+    if not issubclass(cfg.worker_class, Worker):
+        return []
+    defaults = Defaults().settings
+    return [name for name in _NOT_OURS if cfg.settings[name].get() != defaults[name].get()]
 
 
 def names_listeners(cfg: Config) -> bool:

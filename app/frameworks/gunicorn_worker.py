@@ -5,6 +5,11 @@
   ``wait_closed``. It calls ``notify`` before each sleep of a second in the task that waits for ``alive`` to become
   false, treats the cancellation of that sleep as the end, and then awaits ``_shutdown``.
 
+- It counts its connections in ``nr_conns`` and its requests in ``nr``; it is to end when these are ``max_requests``.
+  ``asgi`` is the application, ``state`` what that has left for its requests.
+- gunicorn's `HeaderPolicy` has the configuration in ``cfg`` and the address of the other end in ``peer_addr``;
+  ``_peer_trusted_for_forwarded`` returns first the headers by which that one may say that its client used TLS.
+
 It is separate from `app.frameworks.gunicorn` because importing it imports the worker.
 """
 
@@ -12,17 +17,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
 from typing import Any
 
+from gunicorn.http.message import HeaderPolicy
 from gunicorn.workers.gasgi import ASGIWorker
+from starlette.types import ASGIApp
 
-from .connections import Connections
-from .gunicorn_protocol import READ_AHEAD, Bounded, Protocol
-from .listener import Listener
+from ..http1.connection import READ_AHEAD, Connection
+from ..http1.connections import Connections
+from ..http1.cycle import Cycle
+from ..http1.head import Limits
+from ..http1.listener import Listener
+from .gunicorn_access import log_access
 
 # Bytes that the kernel buffers for a client in addition to those in flight. By default it would buffer megabytes, and
 # if it took a whole answer, nothing would notice that the client does not read.
@@ -34,12 +44,15 @@ _ROOM = 16
 # Seconds for which a stopping worker reads data that has already arrived.
 _READING = 0.02
 
+# Stands for no limit: of bytes of a line, or of fields.
+_MOST = 1 << 16
+
 # Bytes that a worker holds in total for clients that do not read.
 _UNREAD = 1 << 27
 
 
 class _Servers:
-    """A mixin for an event loop. gunicorn asks it for servers of gunicorn's protocol, and gets ours with our protocol.
+    """A mixin for an event loop. gunicorn asks it for servers of gunicorn's connections, and gets ours with ours.
 
     The kernel still queues as many connections as gunicorn is configured for.
     """
@@ -53,24 +66,67 @@ class _Servers:
             # Connections inherit the option from the listening socket.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         worker, name = self.worker, sock.getsockname()
-        serve = partial(worker.loop.connect_accepted_socket, lambda: Bounded(Protocol(worker, name)), ssl=ssl)
+        serve = partial(worker.loop.connect_accepted_socket, lambda: Connection(worker, name), ssl=ssl)
         return Listener(worker.loop, sock, serve, worker.cannot_take, alone=worker.cfg.workers == 1)
 
 
+class _Peer(HeaderPolicy):
+    """The other end of a connection."""
+
+    def __init__(self, cfg: object, address: object) -> None:
+        self.cfg, self.peer_addr = cfg, address
+
+
 class Worker(ASGIWorker):
-    """gunicorn's worker, with additions: `refusal` makes the answer to requests that the HTTP server itself refuses;
-    clients that never send a request or do not read are disconnected; idle connections are closed when there are too
-    many, and at a stop."""
+    """gunicorn's worker, with our connections: see `app.http1.connection.Server`. ``write_timeout`` is in seconds."""
 
     loop: asyncio.AbstractEventLoop
+    state: dict[str, Any]
     write_timeout = 60.0
     most_connections = 1000
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.connections: Connections[Protocol] = Connections(self.most_connections, _UNREAD)
+        self.connections: Connections[Connection] = Connections(self.most_connections, _UNREAD)
         self.buffer = memoryview(bytearray(READ_AHEAD))
+        cfg = self.cfg
+        # 0: no limit. What is without any would be held in memory.
+        self.limits = Limits(
+            cfg.limit_request_line or _MOST, cfg.limit_request_field_size or _MOST, cfg.limit_request_fields or _MOST
+        )
+        self.keep_alive: float = cfg.keepalive
+        self.grace: float = cfg.asgi_disconnect_grace_period
+        self.root_path: str = cfg.root_path or ""
         self._waiting: asyncio.Task[Any] | None = None
+
+    @property
+    def application(self) -> ASGIApp:
+        application: ASGIApp = self.asgi
+        return application
+
+    @property
+    def last(self) -> bool:
+        return self.stopping or not self.keep_alive or bool(self.nr + 1 >= self.max_requests)
+
+    @property
+    def stopping(self) -> bool:
+        return not self.alive
+
+    def schemes(self, peer: object) -> Mapping[bytes, bytes]:
+        headers = _Peer(self.cfg, peer)._peer_trusted_for_forwarded()[0]
+        return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
+
+    def opened(self) -> None:
+        self.nr_conns += 1
+
+    def lost(self) -> None:
+        self.nr_conns -= 1
+
+    def answered(self, cycle: Cycle) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.alive = False
+        log_access(self.log, cycle, self.loop.time() - cycle.began)
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
         """Return headers and body of the answer to a request that never reaches the application."""

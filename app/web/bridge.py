@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..frameworks.connexion import operation_of
 from ..frameworks.flask_hooks import FlaskHooks, FlaskRound, names_flask
-from ..frameworks.holding import held
+from ..http1.holding import held
 from .conventions import OURS, Conventions
 from .exchange import Exchange
 from .sending import NOTHING, Answer, Headers, Nothing, Sender, encoded, send_answer

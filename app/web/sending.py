@@ -17,7 +17,7 @@ from ..contract.media import split_type
 from ..contract.sequences import EVENTS
 from ..errors import ApiError, EngineUnavailable
 from ..frameworks.connexion import operation_of
-from ..frameworks.holding import held
+from ..http1.holding import held
 from ..jsontypes import Json
 from . import sse
 from .answers import Stream

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.admin.address import read_bind
 from app.admin.beside import Beside
-from app.frameworks.listener import LISTENER
+from app.http1.listener import LISTENER
 
 OPERATORS, CLIENTS = ("127.0.0.1", 8081), ("127.0.0.1", 8080)
 

@@ -25,6 +25,7 @@ from app.frameworks.gunicorn import (
     load_failure,
     names_listeners,
     replace_reload,
+    unsupported,
     watch_for_stop,
     wsgi_worker,
     wsgi_worker_class,
@@ -51,6 +52,14 @@ def test_only_our_worker_names_the_socket_that_a_request_came_through() -> None:
     assert names_listeners(config(worker_class="app.frameworks.gunicorn_worker.Worker"))
     assert not names_listeners(config(worker_class="asgi"))
     assert not names_listeners(config(worker_class=Elsewhere))
+
+
+def test_what_our_worker_does_not_have_is_named() -> None:
+    ours = {"worker_class": "app.web.worker.Worker"}
+    assert unsupported(config(**ours, limit_request_line=8000, accesslog="-", forwarded_allow_ips="*")) == []
+    changed = {"proxy_protocol": "v1", "http_protocols": "h2,h1", "pre_request": lambda worker, request: None}
+    assert unsupported(config(**ours, **changed)) == ["http_protocols", "pre_request", "proxy_protocol"]
+    assert unsupported(config(worker_class="asgi", **changed)) == []
 
 
 # -- which worker ------------------------------------------------------------------------------------------------

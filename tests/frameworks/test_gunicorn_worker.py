@@ -15,10 +15,10 @@ import pytest
 from gunicorn.asgi.protocol import ASGIProtocol
 from starlette.types import Receive, Scope, Send
 
-from app.frameworks.gunicorn_protocol import Protocol
+from app.http1.connection import Connection
 
+from ..http1.connecting import REQUEST, Client, Refusing, connect, hello, run, until
 from ..patience import PATIENCE
-from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
 
 def test_a_stop_closes_idle_connections_and_waits_for_the_others() -> None:
@@ -32,14 +32,14 @@ def test_a_stop_closes_idle_connections_and_waits_for_the_others() -> None:
     async def body(worker: Refusing) -> None:
         idle, busy = Client(), Client()
         waiting = connect(worker, idle)
-        waiting.data_received(REQUEST)
+        waiting.received(REQUEST)
         await begun.wait()
         go_on.set()
         await until(lambda: idle.received.endswith(b"hello") and waiting.idle)
         go_on.clear()
         begun.clear()
         serving = connect(worker, busy)
-        serving.data_received(REQUEST)
+        serving.received(REQUEST)
         await begun.wait()
         stop = asyncio.create_task(worker._shutdown())
         await idle.closed.wait()
@@ -59,16 +59,16 @@ def test_a_stop_closes_idle_connections_and_waits_for_the_others() -> None:
 def test_a_request_that_was_due_when_the_stop_began_is_answered(sent: bytes) -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
+        connection = connect(worker, client)
         if sent:
-            protocol.data_received(sent)
+            connection.received(sent)
         stop = asyncio.create_task(worker._shutdown())
         await asyncio.sleep(0.1)
         assert not client.closed.is_set()
-        protocol.data_received(REQUEST[len(sent) :])
+        connection.received(REQUEST[len(sent) :])
         await client.closed.wait()
         assert client.received.endswith(b"hello")
-        protocol.connection_lost(None)
+        connection.connection_lost(None)
         await stop
 
     run(body)
@@ -77,11 +77,11 @@ def test_a_request_that_was_due_when_the_stop_began_is_answered(sent: bytes) -> 
 def test_a_connection_that_never_sends_a_request_does_not_hold_a_stop_up_for_long() -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
+        connection = connect(worker, client)
         begin = worker.loop.time()
         stop = asyncio.create_task(worker._shutdown())
         await client.closed.wait()
-        protocol.connection_lost(None)
+        connection.connection_lost(None)
         await stop
         assert worker.loop.time() - begin < worker.cfg.graceful_timeout / 3
 
@@ -117,6 +117,49 @@ def test_a_signal_ends_the_wait_of_the_worker_at_once(signal: str, monkeypatch: 
     run(body)
 
 
+def test_a_worker_that_has_answered_as_many_requests_as_it_may_ends() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.max_requests = 2
+        client = Client()
+        connection = connect(worker, client)
+        connection.received(REQUEST)
+        await until(lambda: connection.idle)
+        assert b"connection: close" not in client.received
+        connection.received(REQUEST)
+        await client.closed.wait()
+        assert client.received.count(b"hello") == 2
+        assert b"connection: close" in client.received
+        assert not worker.alive
+
+    run(body)
+
+
+def test_connections_are_counted_for_the_stop_that_waits_for_them() -> None:
+    async def body(worker: Refusing) -> None:
+        connections = [connect(worker, Client()) for _ in range(2)]
+        assert worker.nr_conns == 2
+        for connection in connections:
+            connection.connection_lost(None)
+        assert worker.nr_conns == 0
+
+    run(body)
+
+
+def test_gunicorns_own_log_of_requests_is_written_if_it_is_set(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    async def body(worker: Refusing) -> None:
+        worker.cfg.set("accesslog", str(log))
+        worker.cfg.set("access_log_format", '%(m)s %(U)s "%(q)s" %(H)s %(s)s %(B)s %({accept}i)s %({server}o)s')
+        worker.log.setup(worker.cfg)
+        connection = connect(worker, Client())
+        connection.received(b"GET /a%20b?c=d HTTP/1.1\r\nhost: x\r\naccept: e\r\n\r\n")
+        await until(lambda: connection.idle)
+
+    run(body)
+    assert log.read_text() == 'GET /a b "c=d" HTTP/1.1 200 5 e -\n'
+
+
 @pytest.mark.live
 def test_a_server_speaks_by_our_protocol_and_leaves_the_queue_of_the_kernel_as_it_is() -> None:
     async def body(worker: Refusing) -> None:
@@ -129,8 +172,8 @@ def test_a_server_speaks_by_our_protocol_and_leaves_the_queue_of_the_kernel_as_i
             reader, writer = await asyncio.open_connection(*listening.getsockname())
             writer.write(REQUEST)
             assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
-            [protocol] = worker.connections.all
-            assert type(protocol) is Protocol
+            [connection] = worker.connections.all
+            assert type(connection) is Connection
             server.close()
             await server.wait_closed()
             writer.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.frameworks.holding import HOLD
+from app.http1.holding import HOLD
 from app.web import sending
 from app.web.bridge import Bridge
 from app.web.view import PENDING, PendingReply, ReplyEncoder

@@ -12,8 +12,8 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from starlette.types import Receive, Scope, Send
 
-from app.frameworks.gunicorn_protocol import Protocol
 from app.frameworks.gunicorn_worker import Worker
+from app.http1.connection import Connection
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -114,10 +114,10 @@ async def _whole(body: Callable[[Refusing], Awaitable[None]], worker: Refusing) 
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def connect(worker: Refusing, client: Client) -> Protocol:
-    protocol = Protocol(worker)
-    protocol.connection_made(client)
-    return protocol
+def connect(worker: Refusing, client: Client) -> Connection:
+    connection = Connection(worker)
+    connection.connection_made(client)
+    return connection
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -12,8 +12,8 @@ from functools import partial
 
 import pytest
 
-from app.frameworks import listener
-from app.frameworks.listener import Listener
+from app.http1 import listener
+from app.http1.listener import Listener
 
 from ..patience import PATIENCE, until
 

@@ -1,4 +1,4 @@
-"""What is relied on in a connection of gunicorn's asgi worker is as `app.frameworks.gunicorn_protocol` says."""
+"""A connection serves one request after the other, within bounds of time and memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from importlib.util import find_spec
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.frameworks import gunicorn_protocol
+from app.http1 import connection
+from app.http1.connection import READ_AHEAD, Connection
 
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
@@ -26,12 +27,12 @@ async def eager(scope: Scope, receive: Receive, send: Send) -> None:
 def test_a_request_reaches_the_application_and_the_connection_is_idle_before_and_after_it() -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        await until(lambda: protocol.idle)
-        protocol.data_received(REQUEST)
-        assert protocol.idle, "the loop has not begun to serve it"
+        served = connect(worker, client)
+        await until(lambda: served.idle)
+        served.received(REQUEST)
+        assert not served.idle
         await until(lambda: client.received.endswith(b"hello"))
-        await until(lambda: protocol.idle)
+        await until(lambda: served.idle)
 
     run(body)
 
@@ -46,12 +47,12 @@ def test_a_connection_is_not_idle_while_its_request_is_served() -> None:
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        protocol.data_received(REQUEST)
+        served = connect(worker, client)
+        served.received(REQUEST)
         await begun.wait()
-        assert not protocol.idle
+        assert not served.idle
         go_on.set()
-        await until(lambda: protocol.idle)
+        await until(lambda: served.idle)
 
     run(body, slow)
 
@@ -65,12 +66,12 @@ def test_nor_is_it_while_a_request_that_is_answered_still_runs() -> None:
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        protocol.data_received(REQUEST)
-        await until(lambda: client.received.endswith(b"hello") and protocol._awaiting_request)
-        assert not protocol.idle
+        served = connect(worker, client)
+        served.received(REQUEST)
+        await until(lambda: client.received.endswith(b"hello"))
+        assert not served.idle
         go_on.set()
-        await until(lambda: protocol.idle)
+        await until(lambda: served.idle)
 
     run(body, lingering)
 
@@ -96,7 +97,7 @@ def test_nor_is_it_while_a_request_that_is_answered_still_runs() -> None:
 def test_what_the_http_server_refuses_is_told_by_the_worker(sent: bytes, status: int, line: bytes) -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        connect(worker, client).data_received(sent)
+        connect(worker, client).received(sent)
         await client.closed.wait()
         head, _, content = client.received.partition(b"\r\n\r\n")
         assert head.split(b"\r\n") == [line, b"x-refused: %d" % status, b"connection: close"]
@@ -108,21 +109,21 @@ def test_what_the_http_server_refuses_is_told_by_the_worker(sent: bytes, status:
 def test_a_body_in_chunks_alone_is_served() -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        connect(worker, client).data_received(CODED % b"Chunked")
+        connect(worker, client).received(CODED % b"Chunked")
         await until(lambda: client.received.endswith(b"hello"))
 
     run(body)
 
 
 def test_a_client_that_is_refused_while_it_sends_can_read_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "_FLUSH_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client = Client(half_closes=True)
-        protocol = connect(worker, client)
-        protocol.data_received(CODED % b"gzip, chunked")
+        served = connect(worker, client)
+        served.received(CODED % b"gzip, chunked")
         answer = client.received
-        protocol.data_received(b"more of the body")
+        served.received(b"more of the body")
         assert client.half_closed
         assert not client.closed.is_set()
         assert client.received == answer
@@ -134,10 +135,10 @@ def test_a_client_that_is_refused_while_it_sends_can_read_why(monkeypatch: pytes
 def test_a_stop_does_not_wait_for_it() -> None:
     async def body(worker: Refusing) -> None:
         client = Client(half_closes=True)
-        protocol = connect(worker, client)
-        protocol.data_received(b"no http at all\r\n\r\n")
-        assert protocol.idle
-        protocol.end()
+        served = connect(worker, client)
+        served.received(b"no http at all\r\n\r\n")
+        assert served.idle
+        served.end()
         assert client.aborted.is_set()
 
     run(body)
@@ -148,7 +149,7 @@ def test_a_request_for_a_websocket_is_served_as_a_plain_one() -> None:
         client = Client()
         upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: "
         request = b"GET / HTTP/1.1\r\nhost: x\r\n" + upgrade + b"MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
-        connect(worker, client).data_received(request)
+        connect(worker, client).received(request)
         await until(lambda: client.received.endswith(b"hello"))
         assert client.received.startswith(b"HTTP/1.1 200 ")
 
@@ -156,25 +157,25 @@ def test_a_request_for_a_websocket_is_served_as_a_plain_one() -> None:
 
 
 def test_a_client_that_never_sends_a_request_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        protocol.data_received(REQUEST[:9])
+        served = connect(worker, client)
+        served.received(REQUEST[:9])
         await client.closed.wait()
         assert client.received.startswith(b"HTTP/1.1 408 Request Timeout\r\nx-refused: 408\r\n")
-        await until(lambda: protocol._task.done())
+        await until(lambda: served._task is None)
 
     run(body)
 
 
 def test_one_that_has_sent_its_head_has_the_time_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_protocol, "_HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client, later = Client(), Client()
-        connect(worker, client).data_received(REQUEST)
+        connect(worker, client).received(REQUEST)
         connect(worker, later)
         await later.closed.wait()
         assert not client.closed.is_set()
@@ -183,11 +184,11 @@ def test_one_that_has_sent_its_head_has_the_time_that_it_takes(monkeypatch: pyte
 
 
 def test_what_a_client_does_not_read_is_dropped_once_its_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "_FLUSH_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         client = Client(unread=1)
-        connect(worker, client).data_received(b"no http at all\r\n\r\n")
+        connect(worker, client).received(b"no http at all\r\n\r\n")
         await client.aborted.wait()
 
     run(body)
@@ -199,14 +200,14 @@ def test_what_a_client_does_not_read_is_dropped_once_its_connection_is_closed(mo
 def test_the_application_waits_while_a_client_does_not_read_and_goes_on_when_it_does() -> None:
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        protocol.pause_writing()
-        protocol.data_received(REQUEST)
+        served = connect(worker, client)
+        served.pause_writing()
+        served.received(REQUEST)
         await until(lambda: client.received.endswith(b"1"))
         for _ in range(20):
             await asyncio.sleep(0)
         assert client.received.endswith(b"\r\n\r\n1")
-        protocol.resume_writing()
+        served.resume_writing()
         await until(lambda: client.received.endswith(b"\r\n\r\n12"))
 
     run(body, eager)
@@ -230,9 +231,9 @@ def test_a_client_that_does_not_read_is_dropped_in_time_and_one_that_has_read_is
     async def body(worker: Refusing) -> None:
         worker.write_timeout = 0.01
         reads, does_not = Client(), Client()
-        protocol = connect(worker, reads)
-        protocol.pause_writing()
-        protocol.resume_writing()
+        served = connect(worker, reads)
+        served.pause_writing()
+        served.resume_writing()
         connect(worker, does_not).pause_writing()
         await does_not.aborted.wait()
         assert not reads.aborted.is_set()
@@ -249,13 +250,13 @@ def test_what_writes_to_a_client_that_has_gone_does_not_wait() -> None:
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        protocol.pause_writing()
-        protocol.data_received(REQUEST)
+        served = connect(worker, client)
+        served.pause_writing()
+        served.received(REQUEST)
         await until(lambda: client.received.endswith(b"1"))
-        protocol.connection_lost(None)
+        served.connection_lost(None)
         await ended.wait()
-        await until(lambda: protocol._task.done())
+        await until(lambda: served._task is None)
         assert not worker.connections.all
 
     run(body, app)
@@ -270,12 +271,12 @@ def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
+        served = connect(worker, client)
         sent = 1
-        protocol.data_received(REQUEST)
+        served.received(REQUEST)
         while not client.paused:
-            assert protocol.held <= gunicorn_protocol.READ_AHEAD + gunicorn_protocol._REQUEST
-            protocol.data_received(REQUEST * 100)
+            assert served.held <= READ_AHEAD + connection._REQUEST
+            served.received(REQUEST * 100)
             sent += 100
         go_on.set()
         await until(lambda: client.received.count(b"hello") == sent)
@@ -290,13 +291,13 @@ def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
 def test_for_a_new_connection_the_one_that_is_idle_for_longest_is_closed() -> None:
     async def body(worker: Refusing) -> None:
         worker.connections.most = 2
-        served, idle, new = Client(), Client(), Client()
-        protocol = connect(worker, served)
+        first, idle, new = Client(), Client(), Client()
+        served = connect(worker, first)
         connect(worker, idle)
-        protocol.data_received(REQUEST)
-        await until(lambda: served.received.endswith(b"hello") and protocol.idle)
+        served.received(REQUEST)
+        await until(lambda: first.received.endswith(b"hello") and served.idle)
         connect(worker, new)
-        assert [client.closed.is_set() for client in (served, idle, new)] == [False, True, False]
+        assert [client.closed.is_set() for client in (first, idle, new)] == [False, True, False]
 
     run(body)
 
@@ -311,15 +312,15 @@ def test_when_none_is_idle_a_new_one_is_told_so_once_it_has_asked() -> None:
     async def body(worker: Refusing) -> None:
         worker.connections.most = 1
         busy, new = Client(), Client()
-        connect(worker, busy).data_received(REQUEST)
+        connect(worker, busy).received(REQUEST)
         await begun.wait()
         begun.clear()
-        protocol = connect(worker, new)
+        served = connect(worker, new)
         assert not new.closed.is_set()
-        protocol.data_received(REQUEST)
+        served.received(REQUEST)
         assert new.closed.is_set()
         assert new.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\nx-refused: 503\r\nretry-after: 1\r\n")
-        await until(lambda: protocol._task.done())
+        await until(lambda: served._task is None)
         assert not begun.is_set()
         assert not busy.closed.is_set()
 
@@ -327,7 +328,7 @@ def test_when_none_is_idle_a_new_one_is_told_so_once_it_has_asked() -> None:
 
 
 def test_one_that_does_not_ask_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_protocol, "_FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "_FLUSH_SECONDS", 0.01)
 
     async def body(worker: Refusing) -> None:
         worker.connections.most = 0
@@ -346,9 +347,9 @@ LOOPS = ["asyncio", pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("u
 @pytest.mark.parametrize(
     ("framing", "end", "largest"),
     [
-        (b"content-length: %d\r\n\r\n", b"", gunicorn_protocol.READ_AHEAD),
+        (b"content-length: %d\r\n\r\n", b"", READ_AHEAD),
         # All chunks of what is read are parsed at a time, and there may be thousands.
-        (b"transfer-encoding: chunked\r\n\r\n%x\r\n", b"\r\n0\r\n\r\n", gunicorn_protocol._READ_AT_ONCE),
+        (b"transfer-encoding: chunked\r\n\r\n%x\r\n", b"\r\n0\r\n\r\n", connection._READ_AT_ONCE),
     ],
 )
 def test_a_body_is_read_in_pieces_and_others_are_served_in_between(
@@ -356,11 +357,11 @@ def test_a_body_is_read_in_pieces_and_others_are_served_in_between(
 ) -> None:
     length, sizes, turns = 1 << 19, list[int](), list[int]()
 
-    class Counting(gunicorn_protocol.Protocol):
-        def data_received(self, data: bytes) -> None:
+    class Counting(Connection):
+        def received(self, data: bytes) -> None:
             sizes.append(len(data))
             turns.append(turn)
-            super().data_received(data)
+            super().received(data)
 
     turn = 0
 
@@ -385,7 +386,7 @@ def test_a_body_is_read_in_pieces_and_others_are_served_in_between(
         sending = worker.loop.create_task(worker.loop.sock_sendall(theirs, head + bytes(length) + end))
         await asyncio.sleep(0.01)
         count()
-        await worker.loop.connect_accepted_socket(lambda: gunicorn_protocol.Bounded(Counting(worker)), ours)
+        await worker.loop.connect_accepted_socket(lambda: Counting(worker), ours)
         answer = b""
         while not answer.endswith(b"hello"):
             answer += await worker.loop.sock_recv(theirs, 1 << 16)

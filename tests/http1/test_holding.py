@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.frameworks.holding import held
+from app.http1.holding import held
 
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
@@ -29,14 +29,14 @@ def test_what_is_kept_for_a_client_counts_until_it_is_sent() -> None:
 
     async def body(worker: Refusing) -> None:
         client = Client()
-        protocol = connect(worker, client)
-        before = protocol.held
-        protocol.data_received(REQUEST)
+        connection = connect(worker, client)
+        before = connection.held
+        connection.received(REQUEST)
         await begun.wait()
-        assert protocol.held == before + 1000
+        assert connection.held == before + 1000
         go_on.set()
         await until(lambda: client.received.endswith(b"hello"))
-        assert protocol.held == before
+        assert connection.held == before
 
     run(body, keeping)
 
@@ -53,15 +53,15 @@ def test_those_that_do_not_read_are_dropped_when_too_much_is_kept_for_them() -> 
 
     async def body(worker: Refusing) -> None:
         clients = [Client() for _ in range(3)]
-        protocols = [connect(worker, client) for client in clients]
-        worker.connections.most_held = 2500 + sum(protocol.held for protocol in protocols)
-        for protocol, client in zip(protocols, clients, strict=True):
-            protocol.pause_writing()
-            protocol.data_received(REQUEST)
+        connections = [connect(worker, client) for client in clients]
+        worker.connections.most_held = 2500 + sum(connection.held for connection in connections)
+        for connection, client in zip(connections, clients, strict=True):
+            connection.pause_writing()
+            connection.received(REQUEST)
             await until(partial(has_begun, client))
         assert [client.aborted.is_set() for client in clients] == [True, False, False]
-        for protocol in protocols:
-            protocol.connection_lost(None)
+        for connection in connections:
+            connection.connection_lost(None)
         await until(lambda: len(ended) == 3)
         assert not worker.connections._held
 

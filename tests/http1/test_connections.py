@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.frameworks.connections import _REFUSED, Connections
+from app.http1.connections import _REFUSED, Connections
 
 
 class One:

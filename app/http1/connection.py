@@ -1,0 +1,452 @@
+"""A connection of a client, on which one request after the other is served.
+
+It is bounded in all that a client can take: the time until the head of a request, the time to read an answer, what is
+read ahead, and what is held in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Scope
+
+from .chunked import ChunkedBody
+from .connections import Connections
+from .cycle import Cycle, reason
+from .head import Head, HeadReader, Limits, Refused
+from .holding import HOLD
+from .listener import LISTENER
+
+# Seconds within which the head of a connection's first request must arrive.
+_HEAD_SECONDS = 60.0
+
+# Seconds within which a client must read the rest of an answer and close the connection after we have closed it.
+_FLUSH_SECONDS = 10.0
+
+# Seconds for which a stopping worker waits for an expected request.
+_DUE_SECONDS = 1.0
+
+# Bytes that are read from a socket at a time. All of it is parsed at a time: with chunks of one byte, this much takes
+# milliseconds.
+_READ_AT_ONCE = 1 << 14
+
+# Bytes that are read ahead: of the body of a request, or of the requests after it. A body that has no chunks is read in
+# pieces of this size.
+READ_AHEAD = 1 << 16
+
+# The approximate memory of a request that is being served, in bytes, including the piece of its answer that waits.
+_REQUEST = 1 << 15
+
+_VERSIONS = ("1.0", "1.1")
+
+
+class Log(Protocol):
+    """Where failures of the application are logged."""
+
+    def error(self, text: str) -> object: ...
+    def exception(self, text: str) -> object: ...
+
+
+class Server(Protocol):
+    """What serves a connection."""
+
+    loop: asyncio.AbstractEventLoop
+    log: Log
+    connections: Connections[Connection]
+    # What connections read into: what is read is parsed before anything else is read.
+    buffer: memoryview
+    limits: Limits
+    # Seconds within which a client must read a piece of an answer.
+    write_timeout: float
+    # Seconds for which a connection may wait for another request.
+    keep_alive: float
+    # Seconds that the application has to end a request whose client has left.
+    grace: float
+    # What the paths of requests begin with, and those of the document do not.
+    root_path: str
+
+    @property
+    def application(self) -> ASGIApp: ...
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the application has left for its requests."""
+
+    @property
+    def last(self) -> bool:
+        """Whether a connection is to be closed after the request that it serves."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether connections that serve no request are to be closed."""
+
+    def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
+        """Return headers and body of the answer to a request that never reaches the application."""
+
+    def schemes(self, peer: object) -> Mapping[bytes, bytes]:
+        """Return the headers by which a peer may say that its client used TLS, each with the value that says so."""
+
+    def opened(self) -> None:
+        """Note that there is one more connection."""
+
+    def lost(self) -> None:
+        """Note that there is one less."""
+
+    def answered(self, cycle: Cycle) -> None:
+        """Note that a request has been served."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """``listener`` is the name of the socket on which it was accepted. ``closed``: there is nobody to send to;
+    ``write_paused``: the client has not read all that it was sent."""
+
+    __slots__ = (
+        "_addresses",
+        "_admitted",
+        "_ahead",
+        "_answers",
+        "_awaited",
+        "_chunks",
+        "_close_timer",
+        "_cycle",
+        "_drained",
+        "_due",
+        "_heads",
+        "_idle_timer",
+        "_idle_until",
+        "_listener",
+        "_offered",
+        "_reading_paused",
+        "_refused",
+        "_schemes",
+        "_secure",
+        "_served",
+        "_server",
+        "_task",
+        "_write_timer",
+        "closed",
+        "loop",
+        "transport",
+        "write_paused",
+    )
+
+    def __init__(self, server: Server, listener: object = None) -> None:
+        self._server, self._listener = server, listener
+        self.loop = server.loop
+        self.transport: asyncio.Transport
+        self._heads = HeadReader(server.limits)
+        # The request that is served, and the task in which the application answers it.
+        self._cycle: Cycle | None = None
+        self._task: asyncio.Task[None] | None = None
+        # Of the body that is being read: the bytes that have not come, or what takes its chunks apart.
+        self._awaited = 0
+        self._chunks: ChunkedBody | None = None
+        # What has arrived of the requests after this one.
+        self._ahead = b""
+        # How many bytes might be read last time.
+        self._offered = 0
+        self._reading_paused = self.write_paused = self.closed = False
+        self._drained: asyncio.Future[None] | None = None
+        self._idle_until = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._admitted = self._refused = self._served = False
+        # Whether a request is expected: the first one of the connection, or one that has arrived in part.
+        self._due = True
+        # Bytes of answers that the application keeps until the client has read them.
+        self._answers = 0
+
+    # -- the event loop's side ---------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._addresses = _address(transport.get_extra_info("sockname")), _address(peer)
+        self._schemes = self._server.schemes(peer)
+        self._secure = transport.get_extra_info("ssl_object") is not None
+        # A single unread byte pauses writing, so the application waits until each piece of its answer has been read.
+        # (With 0 asyncio's TLS would wait forever.)
+        self.transport.set_write_buffer_limits(high=1)
+        self._server.opened()
+        self._admitted = self._server.connections.admit(self)
+        self._wait_for_head(_HEAD_SECONDS if self._admitted else _FLUSH_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        for timer in (self._idle_timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
+        self._server.connections.lost(self)
+        self._server.lost()
+        # Wakes up whatever waits for the client.
+        self.resume_writing()
+        if self._cycle is not None and self._task is not None:
+            self._cycle.wake()
+            self.loop.call_later(self._server.grace, self._task.cancel)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        room = min(READ_AHEAD - self._buffered, self._awaited)
+        self._offered = max(_READ_AT_ONCE, room)
+        return self._server.buffer[: self._offered]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received(bytes(self._server.buffer[:nbytes]))
+        if nbytes == self._offered and not self.transport.is_closing() and not self._reading_paused:
+            # There may be more; others are served first.
+            self.transport.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self._write_timer = self.loop.call_later(self._server.write_timeout, self.drop)
+        self._server.connections.stuck(self)
+
+    def resume_writing(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        self.write_paused = False
+        self._server.connections.reading(self)
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def received(self, data: bytes) -> None:
+        """Take what has been read."""
+        if self.closed:
+            return
+        self._due = True
+        self._take(data)
+        if not self._reading_paused and self._buffered > READ_AHEAD:
+            self._reading_paused = True
+            self.transport.pause_reading()
+        self._server.connections.changed(self)
+
+    def _read_on(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    # -- the worker's side -------------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being served."""
+        return self._refused if self.closed else self._cycle is None
+
+    @property
+    def held(self) -> int:
+        return self.transport.get_write_buffer_size() + self._buffered + self._answers + _REQUEST
+
+    def hold(self, size: int) -> None:
+        """Note that the application holds ``size`` more bytes of an answer; a negative number: fewer bytes."""
+        self._answers += size
+        self._server.connections.changed(self)
+
+    def end(self) -> None:
+        """Close the connection, which is idle."""
+        if self.closed:
+            self.drop()  # the client was refused, and has not closed the connection yet
+        self._close()
+
+    def stop(self) -> None:
+        """Close the connection as soon as no request is being served or expected. Data that a client sends to a closed
+        connection is lost, and a client that has just connected has no reason to expect that."""
+        if self.idle and self._due:
+            self.loop.call_later(_DUE_SECONDS, self._end_if_idle)
+        else:
+            self._end_if_idle()
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def _end_if_idle(self) -> None:
+        if self.idle:
+            self.end()
+
+    # -- the application's side --------------------------------------------------------------------------------------
+
+    def write(self, *parts: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if len(parts) == 1:
+            self.transport.write(parts[0])
+        else:
+            self.transport.writelines(parts)
+
+    async def drain(self) -> None:
+        self._drained = self.loop.create_future()
+        await self._drained
+
+    def wants_more(self) -> None:
+        if self._reading_paused and self._buffered <= READ_AHEAD:
+            self._reading_paused = False
+            self._read_on()
+
+    def is_last(self) -> bool:
+        return self._server.last
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _buffered(self) -> int:
+        """The bytes that were read and not consumed yet."""
+        return len(self._ahead) + (0 if self._cycle is None else self._cycle.buffered)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            while data and not self.closed:
+                cycle = self._cycle
+                if cycle is None:
+                    found = self._heads.read(data)
+                    if found is None:
+                        break
+                    head, data = found
+                    self._begin(head)
+                elif cycle.whole:
+                    self._ahead += data
+                    break
+                elif self._chunks is not None:
+                    cycle.feed(self._chunks.feed(data))
+                    data = self._chunks.rest
+                    if self._chunks.complete:
+                        self._chunks = None
+                        cycle.end_body()
+                else:
+                    piece, data = data[: self._awaited], data[self._awaited :]
+                    self._awaited -= len(piece)
+                    cycle.feed(piece)
+                    if not self._awaited:
+                        cycle.end_body()
+        except Refused as refused:
+            self._refuse(refused.status)
+
+    def _begin(self, head: Head) -> None:
+        if not self._admitted:
+            self._refuse(503, ("retry-after", "1"))
+            return
+        cycle = Cycle(self, head, self._scope(head))
+        self._server.connections.busy(self)
+        self._cycle, self._awaited = cycle, head.length
+        if head.chunked:
+            self._chunks = ChunkedBody(self._server.limits)
+        elif not head.length:
+            cycle.end_body()
+        self._task = self.loop.create_task(self._serve(cycle))
+
+    def _scope(self, head: Head) -> Scope:
+        raw_path, _, query = head.target.partition(b"?")
+        path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
+        server, client = self._addresses
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": _VERSIONS[head.minor],
+            "method": head.method.decode("ascii"),
+            "scheme": self._scheme(head),
+            "path": path.decode("utf-8", "replace"),
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": self._server.root_path,
+            "headers": head.fields,
+            "server": server,
+            "client": client,
+            "state": self._server.state.copy(),
+            "extensions": {HOLD: self.hold, LISTENER: self._listener},
+        }
+
+    def _scheme(self, head: Head) -> str:
+        said = {value == self._schemes[name] for name, value in head.fields if name in self._schemes}
+        if len(said) > 1:
+            raise Refused(400)
+        return "https" if (said.pop() if said else self._secure) else "http"
+
+    async def _serve(self, cycle: Cycle) -> None:
+        try:
+            await self._server.application(cycle.scope, cycle.receive, cycle.send)
+        except Exception:
+            if not cycle.complete:
+                self._server.log.exception("Error in ASGI application")
+        finally:
+            self._finished(cycle)
+
+    def _finished(self, cycle: Cycle) -> None:
+        self._cycle = self._task = None
+        self._served = True
+        self._server.answered(cycle)
+        if self.closed:
+            return
+        if not cycle.started:
+            self._refuse(500)
+        elif not cycle.complete:
+            self._server.log.error("the application has not completed its answer")
+            self._close()
+        elif cycle.last or self._server.stopping:
+            self._close(lingering=not cycle.whole)
+        elif not cycle.whole:
+            # What is left of the body would be taken for another request.
+            self._close(lingering=True)
+        else:
+            self._due = False
+            ahead, self._ahead = self._ahead, b""
+            if ahead:
+                self.received(ahead)
+            self.wants_more()
+            if self._cycle is None and not self.closed:
+                self._server.connections.idle(self)
+                self._wait_for_head(self._server.keep_alive)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _wait_for_head(self, seconds: float) -> None:
+        """Close the connection unless a request begins in time. There is one timer, which is not set anew for each
+        request."""
+        self._idle_until = self.loop.time() + seconds
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_at(self._idle_until, self._look)
+
+    def _look(self) -> None:
+        self._idle_timer = None
+        if self._cycle is not None or self.closed:
+            return
+        if self.loop.time() < self._idle_until:
+            self._idle_timer = self.loop.call_at(self._idle_until, self._look)
+        elif self._served and not self._heads.begun:
+            self._close()
+        else:
+            self._refuse(408)
+
+    def _refuse(self, status: int, *more: tuple[str, str]) -> None:
+        """Answer instead of the application, and close the connection."""
+        self._refused = True
+        if self._cycle is None or not self._cycle.started:
+            headers, body = self._server.refusal(status)
+            lines = [f"HTTP/1.1 {status} {reason(status)}"]
+            lines += [f"{name}: {value}" for name, value in (*headers, *more, ("connection", "close"))]
+            self.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        # A client that is still sending would lose the answer if the connection were reset.
+        self._close(lingering=True)
+
+    def _close(self, *, lingering: bool = False) -> None:
+        """Close the connection once all is sent. ``lingering``: only in one direction, until the client has, too."""
+        if self.closed:
+            return
+        self.closed = True
+        if lingering and self.transport.can_write_eof():
+            self._refused = True
+            self.transport.write_eof()
+            self.transport.resume_reading()
+            self._server.connections.idle(self)
+        else:
+            self.transport.close()
+        # Without this timer, unread data would be held for as long as the client likes.
+        self._close_timer = self.loop.call_later(_FLUSH_SECONDS, self.drop)
+        if self._cycle is not None:
+            self._cycle.wake()
+
+
+def _address(name: object) -> tuple[object, object] | None:
+    """Return the name of a socket in ASGI's form."""
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return (name, None) if name else None
