@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..jsontypes import Json
+from ..random_ids import random_id
 from .exchange import Exchange
 
 log = logging.getLogger("parley.requests")
@@ -86,7 +86,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
             return value
-    return b"req_" + secrets.token_hex(16).encode()
+    return b"req_" + random_id().encode()
 
 
 def _as_json(line: Json) -> str:
