@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..frameworks.connexion import operation_of
 from ..frameworks.flask_hooks import FlaskHooks, FlaskRound, names_flask
-from ..frameworks.holding import held
+from ..frameworks.holding import Held
 from .conventions import OURS, Conventions
 from .exchange import Exchange
 from .sending import NOTHING, Answer, Headers, Nothing, Sender, encoded, send_answer
@@ -94,7 +94,7 @@ class Bridge:
                     return
                 answer = _answer(*flask_round.finish(given))
         # An answer without an operation is one of our pages, whose bytes all answers share.
-        with held(scope, len(answer[2]) if operation is not None else 0):
+        with Held(scope, len(answer[2]) if operation is not None else 0):
             await send_answer(send, answer)
 
     def _call(self, environ: WSGIEnvironment) -> Answer:
