@@ -12,9 +12,9 @@ import contextvars
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -64,14 +64,18 @@ class Bridge:
         self.sender = Sender(ping_interval, write_timeout, conventions)
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         exchange = Exchange.of(scope)
         operation = operation_of(scope)
         view = self.direct.get(operation or "")
-        if view is not None and not self.hooks.could_tell():
-            exchange.raw_body = b""
-            await self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
-            return
+        if view is None or self.hooks.could_tell():
+            return self._through_flask(exchange, operation, scope, receive, send)
+        exchange.raw_body = b""
+        return self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
+
+    async def _through_flask(
+        self, exchange: Exchange, operation: str | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         threaded = operation in self.threaded
         # Only handlers that run in Flask can read the raw body. For others it is dropped, so that a body that has been
         # parsed is not kept twice while the answer is made.
