@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from .accounts import Account, Client, Tally
 from .jsontypes import Json
 from .limits.limiter import RateLimiter, Reservation, Subject
 from .limits.limits import Limits
+from .random_ids import random_id
 from .store.tables import MODEL, NAME, usage
 from .store.usage import first_id
 from .store.writing import Writer
@@ -136,7 +136,7 @@ class RequestAccount(Account):
         prompt, completion, reasoning, cached, estimated = _tokens(tally, failed=status >= _ERROR, left=left)
         client = self.client
         return {
-            "id": f"{first_id(self._time)}{secrets.token_hex(10)}",
+            "id": f"{first_id(self._time)}{random_id()[:20]}",
             "request_id": self._request_id,
             "time": self._time,
             "operation": self._operation[:NAME],

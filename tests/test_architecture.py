@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "ARCHITECTURE.md").read_text()
 
 # For everybody.
-_FREE = {"errors", "jsontypes"}
+_FREE = {"errors", "jsontypes", "random_ids"}
 
 
 def module_of(path: Path) -> str:

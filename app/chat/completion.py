@@ -8,13 +8,13 @@ delta; usage comes last and only if requested. This module does no I/O.
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Mapping
 
 from ..engines.base import Completion, Facts, Logprobs, Model, StreamItem, Usage
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
+from ..random_ids import random_id
 
 # Fields for which an engine may have a better value: the tier that served the answer, and what ran the model.
 _ENGINE_KNOWS = ("service_tier", "system_fingerprint")
@@ -25,12 +25,12 @@ _BLOCK = 64
 
 def padding(size: int) -> str:
     """Random characters that pad a text of ``size`` characters to the next multiple of the block size."""
-    return secrets.token_hex(_BLOCK // 2)[: -size % _BLOCK]
+    return (random_id() + random_id())[: -size % _BLOCK]
 
 
 def _identity(kind: str, model: Model) -> Json:
     return {
-        "id": f"chatcmpl-{secrets.token_hex(16)}",
+        "id": f"chatcmpl-{random_id()}",
         "object": kind,
         "created": int(time.time()),
         "model": model.id,

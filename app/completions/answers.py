@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 
 from ..chat.completion import ChunkWriter, padding
 from ..engines.base import Choice, Completion, Model, StreamItem
 from ..jsontypes import Json
+from ..random_ids import random_id
 from .logprobs import Lists
 
 
 def _identity(model: Model) -> Json:
     return {
-        "id": f"cmpl-{secrets.token_hex(16)}",
+        "id": f"cmpl-{random_id()}",
         "object": "text_completion",
         "created": int(time.time()),
         "model": model.id,

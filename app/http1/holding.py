@@ -6,24 +6,26 @@ function; then nothing is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from starlette.types import Scope
 
 HOLD = "parley.hold"
 
 
-@contextmanager
-def held(scope: Scope, size: int) -> Iterator[None]:
+class Held:
     """Count ``size`` bytes as held for the client of a request for as long as the block lasts."""
-    hold: Callable[[int], None] = scope.get("extensions", {}).get(HOLD, _uncounted)
-    hold(size)
-    try:
-        yield
-    finally:
-        hold(-size)
 
+    __slots__ = ("_hold", "_size")
 
-def _uncounted(_size: int) -> None:
-    pass
+    def __init__(self, scope: Scope, size: int) -> None:
+        self._hold: Callable[[int], None] | None = scope.get("extensions", {}).get(HOLD)
+        self._size = size
+
+    def __enter__(self) -> None:
+        if self._hold is not None:
+            self._hold(self._size)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._hold is not None:
+            self._hold(-self._size)

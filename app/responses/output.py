@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..jsontypes import Json
+from ..random_ids import random_id
 from .namespaces import Namespaced, called
 from .request import Asked
 
@@ -17,7 +17,7 @@ _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"
 
 def identity(kind: str) -> str:
     """A new id, prefixed with the kind of object."""
-    return f"{kind}_{secrets.token_hex(16)}"
+    return f"{kind}_{random_id()}"
 
 
 def frame(asked: Asked, made: Json) -> Json:

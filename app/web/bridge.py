@@ -12,15 +12,15 @@ import contextvars
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import Receive, Scope, Send
 
 from ..frameworks.connexion import operation_of
 from ..frameworks.flask_hooks import FlaskHooks, FlaskRound, names_flask
-from ..http1.holding import held
+from ..http1.holding import Held
 from .conventions import OURS, Conventions
 from .exchange import Exchange
 from .sending import NOTHING, Answer, Headers, Nothing, Sender, encoded, send_answer
@@ -64,14 +64,18 @@ class Bridge:
         self.sender = Sender(ping_interval, write_timeout, conventions)
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         exchange = Exchange.of(scope)
         operation = operation_of(scope)
         view = self.direct.get(operation or "")
-        if view is not None and not self.hooks.could_tell():
-            exchange.raw_body = b""
-            await self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
-            return
+        if view is None or self.hooks.could_tell():
+            return self._through_flask(exchange, operation, scope, receive, send)
+        exchange.raw_body = b""
+        return self.sender.finish(PendingReply(view, view.call(scope)), NOTHING, scope, receive, send)
+
+    async def _through_flask(
+        self, exchange: Exchange, operation: str | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         threaded = operation in self.threaded
         # Only handlers that run in Flask can read the raw body. For others it is dropped, so that a body that has been
         # parsed is not kept twice while the answer is made.
@@ -94,7 +98,7 @@ class Bridge:
                     return
                 answer = _answer(*flask_round.finish(given))
         # An answer without an operation is one of our pages, whose bytes all answers share.
-        with held(scope, len(answer[2]) if operation is not None else 0):
+        with Held(scope, len(answer[2]) if operation is not None else 0):
             await send_answer(send, answer)
 
     def _call(self, environ: WSGIEnvironment) -> Answer:

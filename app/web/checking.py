@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -248,6 +248,6 @@ class CheckMiddleware:
             for key, operation in operations.items()
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         operation = operation_of(scope) if scope["type"] == "http" else None
-        await (self.app if operation is None else self._checks[operation])(scope, receive, send)
+        return (self.app if operation is None else self._checks[operation])(scope, receive, send)

@@ -45,11 +45,10 @@ class Exchange:
         """The short name of the request's key."""
         return self.client.name if self.client is not None else None
 
-    @classmethod
-    def of(cls, scope: Scope) -> Exchange:
+    @staticmethod
+    def of(scope: Scope) -> Exchange:
         """Return the exchange that the front layer put into an ASGI scope."""
-        found = scope["extensions"][_KEY]
-        assert isinstance(found, cls)
+        found: Exchange = scope["extensions"][_KEY]
         return found
 
     def attach(self, scope: Scope) -> None:
@@ -57,7 +56,7 @@ class Exchange:
         scope.setdefault("extensions", {})[_KEY] = self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """The argument of a handler's parameter called ``request``.
 

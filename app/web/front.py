@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..jsontypes import Json
+from ..random_ids import random_id
 from .exchange import Exchange
 
 log = logging.getLogger("parley.requests")
@@ -86,21 +86,20 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
             return value
-    return b"req_" + secrets.token_hex(16).encode()
+    return b"req_" + random_id().encode()
 
 
-def _as_json(line: Json) -> str:
-    return json.dumps(line, separators=(",", ":"))
+# `json.dumps` would make an encoder for each line.
+_as_json: Callable[[Json], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _as_text(line: Json) -> str:
-    # The client chooses the path: it is escaped so that no line break or escape sequence reaches a terminal.
-    return " ".join(
-        f"{name}={value if isinstance(value, (int, float)) else _plain(str(value))}"
-        for name, value in line.items()
-        if value is not None
-    )
-
-
-def _plain(text: str) -> str:
-    return text if text.isascii() and text.isprintable() and " " not in text else json.dumps(text)
+    fields = []
+    for name, value in line.items():
+        if value is not None:
+            text = str(value)
+            # The client chooses the path: it is escaped so that no line break or escape sequence reaches a terminal.
+            if not (text.isascii() and text.isprintable()) or " " in text:
+                text = json.dumps(text)
+            fields.append(f"{name}={text}")
+    return " ".join(fields)

@@ -17,7 +17,7 @@ from ..contract.media import split_type
 from ..contract.sequences import EVENTS
 from ..errors import ApiError, EngineUnavailable
 from ..frameworks.connexion import operation_of
-from ..http1.holding import held
+from ..http1.holding import Held
 from ..jsontypes import Json
 from . import sse
 from .answers import Stream
@@ -116,7 +116,7 @@ class Sender:
                 if exchange.status:
                     raise
                 answer = around.caught(error)
-            with held(scope, len(answer[2])):
+            with Held(scope, len(answer[2])):
                 await send_answer(send, answer, exchange)
         except asyncio.CancelledError:
             if not gone:

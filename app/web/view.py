@@ -55,9 +55,13 @@ class ReplyEncoder:
             ContractViolation: the body does not fit the document.
             UpstreamFailed: the body does not fit the document, and another server made it.
         """
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+        headers: list[tuple[bytes, bytes]] = []
+        given = None
+        for name, value in reply.headers.items():
+            headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+            if headers[-1][0] == b"content-type":
+                given = value if given is None else given
         body = reply.body
-        given = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), None)
         media_type = reply.media_type
         if isinstance(body, (dict, list)) or (media_type is not None and is_json(split_type(media_type)[0])):
             media_type = media_type or (None if given else "application/json")

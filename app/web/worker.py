@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BadRequest, ServerError
 from ..frameworks import gunicorn_worker
 from ..open_files import most_connections
+from ..random_ids import random_id
 from ..settings import Settings
 from . import sse
 from .conventions import envelope
@@ -41,6 +41,6 @@ class Worker(gunicorn_worker.Worker):
         headers = (
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
-            ("x-request-id", f"req_{secrets.token_hex(16)}"),
+            ("x-request-id", f"req_{random_id()}"),
         )
         return headers, body

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.http1.holding import held
+from app.http1.holding import Held
 
 from .connecting import REQUEST, Client, Refusing, connect, hello, run, until
 
@@ -22,7 +22,7 @@ def test_what_is_kept_for_a_client_counts_until_it_is_sent() -> None:
     begun = asyncio.Event()
 
     async def keeping(scope: Scope, receive: Receive, send: Send) -> None:
-        with held(scope, 1000):
+        with Held(scope, 1000):
             begun.set()
             await go_on.wait()
         await hello(scope, receive, send)
@@ -45,7 +45,7 @@ def test_those_that_do_not_read_are_dropped_when_too_much_is_kept_for_them() -> 
     ended: list[int] = []
 
     async def keeping(scope: Scope, receive: Receive, send: Send) -> None:
-        with held(scope, 1000):
+        with Held(scope, 1000):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"1", "more_body": True})
             await send({"type": "http.response.body", "body": b"2"})
@@ -70,5 +70,5 @@ def test_those_that_do_not_read_are_dropped_when_too_much_is_kept_for_them() -> 
 
 @pytest.mark.parametrize("scope", [{}, {"extensions": {}}])
 def test_under_other_servers_nothing_is_counted(scope: Scope) -> None:
-    with held(scope, 1000):
+    with Held(scope, 1000):
         pass

@@ -110,6 +110,21 @@ def test_a_request_is_one_line_of_the_log(log: pytest.LogCaptureFixture) -> None
     assert re.fullmatch(r'id=1 method=POST path=/a status=200 ms=[0-9.]+ key=abc model="a model"', line), line
 
 
+def test_fields_of_a_line_are_quoted_where_they_would_not_be_told_apart(log: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        Exchange.of(scope).log.update(cost=0.25, ok=True, quote='"', names=["a", "b"], empty="", none=None)
+        await hello(scope, receive, send)
+
+    ask(http_scope("POST", "/50%s%(a)d\u00e9", {"x-request-id": "1"}), app)
+    [line] = log.messages
+    assert re.sub(r"ms=[0-9.]+", "ms=1", line) == " ".join(
+        [
+            r'id=1 method=POST path="/50%s%(a)d\u00e9" status=200 ms=1',
+            """cost=0.25 ok=True quote=" names="['a', 'b']" empty=""",
+        ]
+    )
+
+
 def test_a_line_may_be_json(log: pytest.LogCaptureFixture) -> None:
     ask(http_scope(headers={"x-request-id": "1"}), log_format="json")
     found = json.loads(log.messages[0])
