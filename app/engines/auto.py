@@ -36,7 +36,7 @@ class AutoEngine:
         self._honours = honours
         self._replicas = replicas
         self._recognition = recognition
-        self._of: tuple[Met, bool] | None = None
+        self._met: Met | None = None
         self._engines: tuple[UpstreamEngine, ...] = ()
         self._models: tuple[Model, ...] = ()
         self.drift = Drift(describe(UNKNOWN.name, Met()).model.id)
@@ -50,7 +50,7 @@ class AutoEngine:
         """Start detecting the kinds of the servers in the background."""
         await self._replicas.start()
         self._recognition.start()
-        self._of = None  # engines built before used replicas that were not started
+        self._met = None  # engines built before used replicas that were not started
 
     async def close(self) -> None:
         self.drift.tell(last=True)
@@ -113,10 +113,10 @@ class AutoEngine:
 
     def _see(self) -> None:
         """Rebuild the engines if the recognition has new results since the last call."""
-        seen = self._recognition.met, self._recognition.settled
-        if self._of is not None and self._of[0] is seen[0] and self._of[1] is seen[1]:
+        met = self._recognition.met
+        if met is self._met:
             return
-        met, settled = self._of = seen
+        self._met = met
         kinds = met.kinds or (UNKNOWN.name,)
         self._engines = tuple(
             UpstreamEngine(
@@ -128,7 +128,7 @@ class AutoEngine:
             for kind in kinds
         )
         model = _together(tuple(engine.model for engine in self._engines))
-        self._models = (model if settled else replace(model, meet=self._recognition.known),)
+        self._models = (model if met.settled else replace(model, meet=self._recognition.known),)
 
 
 @dataclass(slots=True)

@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from itertools import chain
 from typing import cast
 
 from ..errors import ApiError, EngineUnavailable
 from ..jsontypes import Json
 from .base import Embedded, EmbeddingEngine, Engine, Model, Plan, Refuse, TextEngine
 from .dialects.known import AUTO
-from .recognition import Recognition
+from .recognition import Met, Recognition
 from .transport.replicas import Replicas
 from .upstream import list_upstream_models
 
@@ -43,13 +42,19 @@ class DiscoveringEngine:
         self._relay = relay
         self._dialect = dialect
         self._engines: dict[str, Engine] = {}
+        self._models: tuple[Model, ...] = ()
+        self._met: Met | None = None  # of the models
         self._replicas: Replicas | None = None
         self._recognition: Recognition | None = None
         self._asking: asyncio.Task[None] | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return tuple(chain.from_iterable([engine.models for engine in self._engines.values()]))
+        # A server may list very many models; they change with the list, and with what is known of the server.
+        recognition = self._recognition
+        if recognition is not None and recognition.met is not self._met:
+            self._list()
+        return self._models
 
     async def start(self) -> None:
         """Start requesting the list in the background."""
@@ -66,6 +71,7 @@ class DiscoveringEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._asking
         engines, self._engines = self._engines, {}
+        self._list()
         for engine in engines.values():
             await engine.close()
         if self._recognition is not None:
@@ -92,6 +98,10 @@ class DiscoveringEngine:
             raise EngineUnavailable("The model's engine is being stopped. Retry in a moment.")
         return engine
 
+    def _list(self) -> None:
+        self._met = None if self._recognition is None else self._recognition.met
+        self._models = tuple(model for engine in self._engines.values() for model in engine.models)
+
     async def _ask(self, replicas: Replicas) -> None:
         recognition = self._recognition
         pause = _FIRST_PAUSE
@@ -109,6 +119,7 @@ class DiscoveringEngine:
                 self._engines = {
                     model.id: here.get(model.id) or self._relay(model, replicas, recognition) for model in models
                 }
+                self._list()
                 log.info("the upstream has %d models", len(self._engines))
                 if recognition is None:
                     return

@@ -30,10 +30,12 @@ log = logging.getLogger("parley")
 @dataclass(frozen=True, slots=True)
 class Met:
     """What is known about the replicas. ``each`` has their kinds in order, None before the first contact. ``lengths``
-    are the context lengths of the models that they list, the shortest if they differ."""
+    are the context lengths of the models that they list, the shortest if they differ. ``settled``: each replica is
+    recognised, or was examined once without success."""
 
     each: tuple[str | None, ...] = ()
     lengths: Mapping[str, int] = field(default_factory=dict)
+    settled: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -63,11 +65,6 @@ class Recognition:
             replica.watcher = self
             replica.kind = by_host(replica.base_url)
         self._look_over()
-
-    @property
-    def settled(self) -> bool:
-        """Whether each replica is recognised, or was examined once without success."""
-        return self._all_looked.is_set()
 
     def start(self) -> None:
         """Start examining in the background. The replicas must be started."""
@@ -161,8 +158,9 @@ class Recognition:
         for found in self._lengths.values():
             for model, length in found.items():
                 lengths[model] = min(length, lengths.get(model, length))
-        met = Met(tuple(replica.kind for replica in replicas), lengths)
+        settled = all(replica.kind is not None or replica in self._looked for replica in replicas)
+        met = Met(tuple(replica.kind for replica in replicas), lengths, settled)
         if met != self.met:
             self.met = met
-        if all(replica.kind is not None or replica in self._looked for replica in replicas):
+        if settled:
             self._all_looked.set()

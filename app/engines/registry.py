@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import cast
 
 from ..errors import EngineUnavailable
 from ..jsontypes import Json
 from .base import Embedded, EmbeddingEngine, Engine, Model, Plan, Refuse, TextEngine
+
+_MODELS = attrgetter("models")
 
 
 class Registry:
@@ -18,18 +21,17 @@ class Registry:
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines = tuple(engines)
-        self._parts: list[tuple[Model, ...]] = []
+        self._parts: list[tuple[Model, ...]] = []  # the models of each engine
         self._models: tuple[Model, ...] = ()
+        self._found: dict[str, Engine] = {}  # the engines of all models, by their ids
+        # Those of the models that were known from the start.
         self._fixed = {model.id: engine for engine in self.engines for model in engine.models}
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The models of all engines, without those that an engine has yet to discover. Returns the same object as the
         last time if nothing has changed."""
-        parts = [engine.models for engine in self.engines]
-        if parts != self._parts:
-            self._parts = parts
-            self._models = tuple(model for part in parts for model in part)
+        self._see()
         return self._models
 
     async def start(self) -> None:
@@ -77,11 +79,20 @@ class Registry:
     def _engine(self, model_id: str) -> Engine:
         engine = self._fixed.get(model_id)
         if engine is None:
-            for engine in self.engines:
-                if any(model.id == model_id for model in engine.models):
-                    return engine
+            self._see()
+            engine = self._found.get(model_id)
+        if engine is None:
             raise EngineUnavailable("This model is not served any more. Retry in a moment.")
         return engine
+
+    def _see(self) -> None:
+        """Note what the engines serve, if it is not what they served the last time."""
+        parts = list(map(_MODELS, self.engines))
+        if parts != self._parts:
+            self._parts = parts
+            self._models = tuple(model for part in parts for model in part)
+            served = [(model.id, engine) for engine, part in zip(self.engines, parts, strict=True) for model in part]
+            self._found = dict(reversed(served))  # if two discover the same model, the first one has it
 
 
 async def _close(engines: Sequence[Engine]) -> None:

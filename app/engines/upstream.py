@@ -33,13 +33,10 @@ class UpstreamEngine:
 
     def __init__(self, upstream: UpstreamModel, dialect: str, replicas: Replicas, drift: Drift | None = None) -> None:
         self._upstream = upstream
+        self.models: tuple[Model, ...] = (upstream.model,)
         self._dialect = KINDS[dialect]
         self._replicas = replicas
         self.drift = drift or Drift(upstream.model.id)
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        return (self._upstream.model,)
 
     async def start(self) -> None:
         await self._replicas.start()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from app.chat.service import Chat
+from app.engines.auto import AutoEngine
 from app.engines.base import Model
 from app.engines.dialects.dialect import UpstreamModel
 from app.engines.discovery import DiscoveringEngine
 from app.engines.recognition import Recognition
+from app.engines.registry import Registry
+from app.engines.transport.options import UpstreamOptions
+from app.engines.transport.replica import Replica
 from app.engines.transport.replicas import Replicas
 from app.engines.upstream import UpstreamEngine, list_upstream_models
 from app.errors import EngineUnavailable, UpstreamFailed
@@ -119,6 +126,58 @@ def test_a_request_goes_to_the_engine_of_its_model(monkeypatch: pytest.MonkeyPat
         with pytest.raises(EngineUnavailable):
             await prepare(discovering, {**REQUEST, "model": "c"})
         await discovering.close()
+
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
+
+
+class Known(Telling):
+    """Its server is known by its host, without being asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(*answers)
+        self.options = UpstreamOptions(name="m", base_urls=("https://api.openai.com/v1",))
+        self._replicas = [Replica(self.options, 0)]
+
+
+@pytest.mark.parametrize("dialect", ["vllm", "auto"])
+def test_the_work_for_a_request_does_not_grow_with_the_number_of_models(
+    monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    def relay(model: Model, way: Replicas, recognition: Recognition | None) -> UpstreamEngine | AutoEngine:
+        upstream = UpstreamModel(model, model.id)
+        if recognition is None:
+            return UpstreamEngine(upstream, dialect, way)
+        return AutoEngine(lambda *_: upstream, lambda *_: True, way, recognition)
+
+    async def calls_of(number: int) -> int:
+        """Return the calls of functions, of Python's and others, that a request makes until it is sent."""
+        pauses = Pauses(monkeypatch)
+        replicas = Known({"data": [{"id": f"m{index}"} for index in range(number)]})
+        discovering = DiscoveringEngine(lambda: replicas, relay, dialect)
+        chat = Chat(Registry([discovering]))
+        await discovering.start()
+        await pauses.settle()
+        body = {**REQUEST, "model": f"m{number - 1}"}
+        calls = 0
+
+        def count(frame: FrameType, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        for profile in (None, count):  # the first request has things made that are kept
+            sys.setprofile(profile)
+            try:
+                call = await chat.begin(body, {})
+                await chat.engine.prepare(call.request, call.refuse)
+            finally:
+                sys.setprofile(None)
+            assert call.model.id == body["model"]
+        await discovering.close()
+        return calls
+
+    async def test() -> None:
+        few, many = await calls_of(5), await calls_of(200)
+        assert 0 < few == many
 
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 

@@ -63,7 +63,7 @@ def test_each_kind_of_server_is_recognised_and_said_once_in_the_log(
         async with Server(kind) as server, recognising(server.base_url) as (replicas, recognition):
             assert not recognition.met.kinds
             await recognition.known()
-            assert recognition.settled
+            assert recognition.met.settled
             assert recognition.met.kinds == (kind,)
             looked = len(server.looks)
             for _ in range(3):
@@ -118,7 +118,7 @@ def test_a_server_that_comes_up_later_is_recognised_then() -> None:
     async def test() -> None:
         async with Server(None) as server, recognising(server.base_url) as (_, recognition):
             await recognition.known()
-            assert (recognition.met.kinds, recognition.settled) == ((), True)
+            assert (recognition.met.kinds, recognition.met.settled) == ((), True)
             server.kind = "ollama"
             await until(lambda: recognition.met.kinds == ("ollama",))
             assert not recognition.changed
@@ -191,7 +191,7 @@ def test_openai_is_known_at_once_and_never_looked_at() -> None:
     async def test() -> None:
         replicas = Replicas(UpstreamOptions(name="m", base_urls=("https://api.openai.com/v1",)))
         recognition = Recognition(replicas)
-        assert (recognition.met.kinds, recognition.settled) == (("openai",), True)
+        assert (recognition.met.kinds, recognition.met.settled) == (("openai",), True)
         recognition.start()
         await recognition.back(replicas.all[0])
         await recognition.close()
@@ -204,7 +204,7 @@ def test_nobody_waits_where_nobody_looks() -> None:
     async def test() -> None:
         recognition = Recognition(Replicas(options("http://127.0.0.1:9/v1")))
         await recognition.known()
-        assert not recognition.settled
+        assert not recognition.met.settled
 
     asyncio.run(asyncio.wait_for(test(), WIDE.connect / 2))
 
