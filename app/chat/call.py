@@ -28,8 +28,8 @@ class Call:
     ``warns``: a parameter that only the engine finds it cannot honour is left out (or was not honoured) and is added to
     ``ignored``; if this is found after the answer has begun, only the log reports it. Names in ``ignored`` are
     percent-encoded where necessary, because a document may let clients choose field names, and the names go into a
-    header and the log. ``body`` and ``account`` are what the call was made from. ``log`` has the fields of its log
-    line.
+    header and the log. ``body`` and ``account`` are what the call was made from, and ``client`` is the short name of
+    the account's key. ``log`` has the fields of its log line.
     ``fallbacks`` are the ids of the models to try next. ``instead_of`` is the id of the requested model once another
     model answers in its place. ``unknown`` are the names of fields that are not passed to any model, because the
     contract does not define them. ``table`` has the parameters of the operation. ``usage`` is that of a stream, once
@@ -43,17 +43,13 @@ class Call:
     warns: bool
     body: Json
     account: Account
+    client: str | None
     log: Json
     fallbacks: tuple[str, ...] = ()
+    table: Table = CHAT
     instead_of: str | None = None
     unknown: tuple[str, ...] = ()
-    table: Table = CHAT
     usage: Usage | None = None
-
-    @property
-    def client(self) -> str | None:
-        """The short name of the key that the request came with."""
-        return self.account.key
 
     @property
     def asks_once(self) -> bool:

@@ -33,7 +33,8 @@ def check_combinations(request: Json) -> None:
 
 def refuse_options_of_no_stream(body: Json) -> None:
     """Validate that stream options are set only on a streaming request; raises as `check_combinations`."""
-    if not body.get("stream") and any((body.get("stream_options") or {}).values()):
+    options = body.get("stream_options")
+    if options and not body.get("stream") and any(options.values()):
         raise BadRequest(
             "Invalid value for 'stream_options': it applies to streams only; set 'stream' to true, or leave it out.",
             param="stream_options",

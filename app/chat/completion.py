@@ -41,9 +41,9 @@ def _identity(kind: str, model: Model) -> Json:
 
 def completion(answer: Completion, model: Model, *, metadata: Json | None = None) -> Json:
     """A whole completion as JSON. ``metadata`` is returned as it was sent."""
-    facts = answer.facts
     made = _identity("chat.completion", model)
-    made.update((name, value) for name, value in facts.items() if name != "usage")
+    made.update(answer.facts)
+    usage = made.pop("usage", None)
     made["choices"] = [
         {
             "index": choice.index,
@@ -59,8 +59,8 @@ def completion(answer: Completion, model: Model, *, metadata: Json | None = None
         }
         for choice in answer.choices
     ]
-    if "usage" in facts:
-        made["usage"] = facts["usage"]
+    if usage is not None:
+        made["usage"] = usage
     if metadata:
         # Last, so that a stored completion can be written without it: see `app.chat.recording`.
         made["metadata"] = metadata

@@ -29,7 +29,8 @@ def check_conversation(messages: list[Json]) -> None:
             _refuse_waiting(waiting)
         if role == "assistant" and (message.get("content") is None or "tool_calls" in message):
             waiting = _calls(message, index)
-    _refuse_waiting(waiting)
+    if waiting:
+        _refuse_waiting(waiting)
 
 
 def _calls(message: Json, index: int) -> dict[str, str]:

@@ -74,6 +74,8 @@ def honours_all(body: Json, model: Model, table: Table = CHAT) -> bool:
 
 def best_variant(body: Json, model: Model, table: Table = CHAT) -> Model:
     """Of the kinds of servers that a model runs on, the one with the fewest unsupported parameters of a request."""
+    if not model.variants:
+        return model
     able = [variant for variant in model.variants if table.operation in variant.operations]
     return min(able, key=lambda variant: len(_lacking(body, variant, table)), default=model)
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from ..accounts import Account
 from ..contract.faults import Validator
@@ -124,7 +123,7 @@ class Chat:
         for each in (model, *map(self.model, model.fallbacks)):
             if each.meet is not None:
                 await each.meet()
-        return self.model(name)
+        return self.model(name, account)
 
     async def begin(
         self,
@@ -145,9 +144,9 @@ class Chat:
         read = body if self.read is None else self.read(body)
         account = account or Account()
         account.tally.asked = read["model"]
-        await self.meet(read["model"], account)
-        call = self._prepare(read, log, account, unknown, has_null=has_null or read is not body)
-        await call.account.reserve()
+        model = await self.meet(read["model"], account)
+        call = self._prepare(model, read, log, account, unknown, has_null=has_null or read is not body)
+        await account.reserve()
         return call
 
     def prepare(self, body: Json, log: Json, account: Account | None = None) -> Call:
@@ -158,15 +157,24 @@ class Chat:
             Forbidden: the key may not use the model.
             BadRequest: the messages form no conversation, a limit is exceeded, or a parameter is not supported.
         """
-        return self._prepare(body if self.read is None else self.read(body), log, account or Account())
+        read = body if self.read is None else self.read(body)
+        account = account or Account()
+        model = self.model(read["model"], account)
+        account.check_model(model.id)
+        return self._prepare(model, read, log, account)
 
     def _prepare(
-        self, body: Json, log: Json, account: Account, unknown: Sequence[str] = (), *, has_null: bool = True
+        self,
+        model: Model,
+        body: Json,
+        log: Json,
+        account: Account,
+        unknown: Sequence[str] = (),
+        *,
+        has_null: bool = True,
     ) -> Call:
         if has_null:
             body = without_nulls(body)
-        model = self.model(body["model"], account)
-        account.check_model(model.id)
         if unknown and (model.unsupported or self.policy) == "refuse":
             raise BadRequest(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         log["model"] = model.id
@@ -177,8 +185,9 @@ class Chat:
         call = self._able(model, body, account, log)
         if account.counts:
             call.estimate()
-        call.unknown = tuple(unknown)
-        call.tell_ignored(call.unknown)
+        if unknown:
+            call.unknown = tuple(unknown)
+            call.tell_ignored(unknown)
         return call
 
     def _check(self, body: Json) -> None:
@@ -218,14 +227,20 @@ class Chat:
         model = best_variant(body, model, self.table)
         check_operation(model, self.table.operation)
         policy = model.unsupported or self.policy
-        request, unsupported = honour(body, model, policy=policy, table=self.table)
-        request = {name: _plain(value) for name, value in request.items()}
+        asked, unsupported = honour(body, model, policy=policy, table=self.table)
+        # In JSON Schema 2.0 is an integer, so the engines get it as one.
+        request = {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in asked.items()
+        }
         request["model"] = model.id
-        n = self._complete_request(request, model, account.key)
+        client = account.key
+        n = self._complete_request(request, model, client)
         if not model.makes_choices:
             request.pop("n", None)  # the plan is run n times instead
-        call = Call(model, request, n, [], policy == "warn", body, account, log, model.fallbacks, table=self.table)
-        call.tell_ignored(unsupported)
+        call = Call(model, request, n, [], policy == "warn", body, account, client, log, model.fallbacks, self.table)
+        if unsupported:
+            call.tell_ignored(unsupported)
         return call
 
     def _complete_request(self, request: Json, model: Model, client: str | None) -> int:
@@ -359,8 +374,3 @@ def _advised(error: ApiError, model: Model) -> ApiError:
     if isinstance(error, ContextLengthExceeded) and model.more_context:
         return ContextLengthExceeded(f"{error.message} {model.more_context}", param=error.param)
     return error
-
-
-def _plain(value: Any) -> Any:
-    # In JSON Schema 2.0 is an integer, so the engines get it as one.
-    return int(value) if isinstance(value, float) and value.is_integer() else value

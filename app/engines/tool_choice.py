@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ..errors import BadRequest
 from ..jsontypes import Json
 
+_ABOUT_TOOLS = frozenset({"tools", "tool_choice", "functions", "function_call"})
+
 
 @dataclass(slots=True)
 class ToolChoice:
@@ -68,6 +70,8 @@ def check_tool_choice(request: Json) -> None:
         BadRequest: the request has no tools to choose from, the chosen tool does not exist, or the choice would have no
             effect.
     """
+    if _ABOUT_TOOLS.isdisjoint(request):
+        return
     tools, functions = request.get("tools") or (), request.get("functions") or ()
     if tools and functions:
         raise BadRequest(
