@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,9 +60,13 @@ class UpstreamPlan:
         """As `base.Plan.complete`."""
         if not self.dialect.cancels:
             return await collect(self.stream(choice))
-        with self._in_our_words():
+        try:
             answer = await self.replicas.post(self.path, self._body(choice), client=self.client)
             return self._guard().hold(read_whole(answer, self.written.asked, self.drift, self.replicas.secrets))
+        except UpstreamRefused as refusal:
+            raise self._in_our_words(refusal) from None
+        finally:
+            self.drift.tell()
 
     def stream(self, choice: int = 0) -> Deltas:
         """As `base.Plan.stream`."""
@@ -71,7 +75,7 @@ class UpstreamPlan:
     async def _deltas(self, choice: int, *, whole: bool) -> Deltas:
         reader, guard = self.written.read(self.drift), self._guard()
         reader.secrets = self.replicas.secrets
-        with self._in_our_words():
+        try:
             if whole:
                 body = await self.replicas.post(self.path, self._body(choice), client=self.client)
                 for delta in guard.feed(reader.feed_whole(body)):
@@ -92,6 +96,10 @@ class UpstreamPlan:
                             break
             for delta in guard.end(self._end(reader, guard)):
                 yield delta
+        except UpstreamRefused as refusal:
+            raise self._in_our_words(refusal) from None
+        finally:
+            self.drift.tell()
 
     def _guard(self) -> Guard:
         return Guard(self.written.asked, self.drift, self.refuse)
@@ -118,15 +126,9 @@ class UpstreamPlan:
             body = {**body, "seed": self.dialect.seed(int(self.seed) + choice)}
         return encode(body)
 
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
-        try:
-            yield
-        except UpstreamRefused as refusal:
-            limit = self.written.asked.limit_name
-            raise in_our_words(refusal, limit, self.replicas.secrets, param=self.read_from) from None
-        finally:
-            self.drift.tell()
+    def _in_our_words(self, refusal: UpstreamRefused) -> ApiError:
+        limit = self.written.asked.limit_name
+        return in_our_words(refusal, limit, self.replicas.secrets, param=self.read_from)
 
 
 @dataclass(slots=True)
@@ -153,9 +155,13 @@ class TextPlan(UpstreamPlan):
         reader, guard = self.written.read(self.drift), self._guard()
         assert isinstance(reader, EchoReader)
         reader.secrets = self.replicas.secrets
-        with self._in_our_words():
+        try:
             body = await self.replicas.post(self.path, self._body(choice), client=self.client)
             told = [*guard.feed(reader.feed_whole(body)), *guard.end(self._end(reader, guard))]
+        except UpstreamRefused as refusal:
+            raise self._in_our_words(refusal) from None
+        finally:
+            self.drift.tell()
         for head in reader.heads:
             yield head
         for item in told:

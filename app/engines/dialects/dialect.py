@@ -155,10 +155,12 @@ class Dialect:
     def body(self, request: Json, upstream: UpstreamModel) -> Json:
         """Return the body for the server, without the changes of `choose_tools` and `adapt`."""
         body: Json = {"model": upstream.name, **self.defaults, **upstream.extra}
-        body.update((name, value) for name, value in request.items() if name not in OURS)
-        # The request's limit takes precedence over the operator's, under either of the two names.
-        name = next((name for name in LIMITS if name in request), None) or next((n for n in LIMITS if n in body), None)
-        if name is not None:
+        for name, value in request.items():
+            if name not in OURS:
+                body[name] = value
+        if "max_completion_tokens" in body or "max_tokens" in body:
+            # The request's limit takes precedence over the operator's, under either of the two names.
+            name = next(name for source in (request, body) for name in LIMITS if name in source)
             limit = body[name]
             for other in LIMITS:
                 body.pop(other, None)

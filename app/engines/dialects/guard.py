@@ -93,7 +93,7 @@ class Guard:
                 self._whole(choice)
         if len(answer.choices) < self._asked.n:
             self._miss_choices()
-        if "usage" in answer.facts and not any(state.cutter.reason for state in self._states.values()):
+        if self._spending.bounded and "usage" in answer.facts and not self._cut():
             self._spending.hold(answer.facts["usage"])
         return answer
 
@@ -119,7 +119,7 @@ class Guard:
             for index, state in self._states.items():
                 if not state.finished:
                     yield Delta(index, {}, "stop")
-        if self._asked.usage and not self._used and not any(state.cutter.reason for state in self._states.values()):
+        if self._asked.usage and not self._used and not self._cut():
             self._breaches.tell("stream_options.include_usage", "it does not report the number of tokens.")
 
     def _item(self, item: StreamItem) -> Iterator[StreamItem]:
@@ -128,10 +128,14 @@ class Guard:
             return
         if "usage" in item:
             self._used = True
-            if not any(state.cutter.reason for state in self._states.values()):
+            if not self._cut():
                 self._spending.hold(item["usage"])
             yield from self._release()
         yield item
+
+    def _cut(self) -> bool:
+        """Whether a choice was cut, so that the upstream's numbers are not those of the answer."""
+        return any(state.cutter.reason for state in self._states.values())
 
     def _release(self) -> Iterator[Delta]:
         for state in self._states.values():

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ...errors import UpstreamFailed
 from ...jsontypes import Json
-from ..base import CompletionDetails, Logprobs, Message, PromptDetails, ToolCall, Usage
+from ..base import Logprobs, Message, ToolCall, Usage
 from .drift import Drift
 
 # Known members that servers add; all others are counted as "other".
@@ -35,6 +35,7 @@ CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _MEMBERS = frozenset(
     {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
 )
+_TEXT = frozenset({"role", "content", "refusal"})
 
 # JSON has no infinity: an impossible token has this log probability.
 _IMPOSSIBLE = -9999.0
@@ -63,7 +64,8 @@ def count_extras(names: Mapping[str, Any], known: frozenset[str], drift: Drift) 
 def mend_identity(answer: Json, kind: str, drift: Drift) -> None:
     """Count errors in an answer's identity fields, which are replaced by ours in any case."""
     for name in ("id", "model"):
-        if not isinstance(answer.get(name), str) or not answer[name]:
+        value = answer.get(name)
+        if not isinstance(value, str) or not value:
             drift.count(f"{name}_missing")
     if answer.get("object") != kind:
         drift.count("object_wrong")
@@ -76,7 +78,12 @@ def mend_message(source: Any, drift: Drift) -> Message:
     """Return the members of a message or a delta, without the role, which is constant, and without nulls."""
     if not isinstance(source, dict):
         raise UpstreamFailed("The upstream's answer has a message that is not an object.")
-    made = {name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None}
+    made: Any = {
+        name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None
+    }
+    mended: Message = made
+    if source.keys() <= _TEXT and not isinstance(made.get("content"), list):
+        return mended  # as most are
     if not source.keys() <= _MEMBERS:
         count_extras(source, _MEMBERS | {"reasoning"}, drift)
         if source.get("reasoning") is not None:
@@ -100,7 +107,7 @@ def mend_message(source: Any, drift: Drift) -> Message:
         made["audio"] = {name: value for name, value in audio.items() if value is not None}
     if isinstance(made.get("function_call"), dict):
         made["function_call"] = _body(made["function_call"], "arguments", drift)
-    return cast(Message, made)
+    return mended
 
 
 def _text(parts: list[Any], drift: Drift) -> Any:
@@ -132,7 +139,9 @@ def mend_call(call: Any, drift: Drift) -> ToolCall:
 
 def make_call(head: Json, kind: str, body: Json) -> ToolCall:
     """Return a call, or a fragment of one, with its body under the name of its kind."""
-    return cast(ToolCall, {**head, kind: body})
+    made: Any = {**head, kind: body}
+    call: ToolCall = made
+    return call
 
 
 def body_of(call: Any, drift: Drift) -> tuple[str, Json]:
@@ -197,17 +206,19 @@ def mend_usage(usage: Any, drift: Drift) -> Usage | None:
         if usage is not None:
             drift.count("usage_no_object")
         return None
-    prompt, completion, total = (_number(usage.get(f"{name}_tokens")) for name in ("prompt", "completion", "total"))
+    prompt, completion = _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens"))
+    total = _number(usage.get("total_tokens"))
     if prompt is None or completion is None:
         drift.count("usage_no_numbers")
         return None
-    prompt_details = _details(usage.get("prompt_tokens_details"), _PROMPT_DETAILS, prompt, drift)
+    prompt_details: Any = _details(usage.get("prompt_tokens_details"), _PROMPT_DETAILS, prompt, drift)
     thoughts = usage.get("completion_tokens_details")
     hidden = _number(thoughts.get("reasoning_tokens")) if isinstance(thoughts, dict) else None
     if hidden and total == prompt + completion + hidden:
         # Some servers count hidden tokens only in the total; the API counts them in the answer's tokens.
         drift.count("usage_without_thoughts")
         completion += hidden
+    completion_details: Any = _details(thoughts, _COMPLETION_DETAILS, completion, drift)
     if usage.get("total_tokens") is None:
         drift.count("usage_without_total")
     elif total != prompt + completion:
@@ -216,10 +227,8 @@ def mend_usage(usage: Any, drift: Drift) -> Usage | None:
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": cast(PromptDetails, prompt_details),
-        "completion_tokens_details": cast(
-            CompletionDetails, _details(thoughts, _COMPLETION_DETAILS, completion, drift)
-        ),
+        "prompt_tokens_details": prompt_details,
+        "completion_tokens_details": completion_details,
     }
 
 
@@ -227,7 +236,7 @@ def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Js
     """Return the details of a token count. Each is capped at the whole; an invalid number becomes zero."""
     if not isinstance(given, dict):
         drift.count("usage_without_details")
-        given = {}
+        return dict.fromkeys(names, 0)
     made: Json = dict.fromkeys(names, 0)
     for name, value in given.items():
         if value is None:
@@ -243,9 +252,9 @@ def _details(given: Any, names: tuple[str, ...], whole: int, drift: Drift) -> Js
 
 def _number(value: Any) -> int | None:
     """Return a number of tokens, which may have been sent as a float; None if it is invalid."""
-    if isinstance(value, float) and value.is_integer():
+    if type(value) is float and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
 def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:
@@ -256,4 +265,5 @@ def mend_reason(reason: Any, *, calls: bool, drift: Drift) -> str | None:
     if reason == "stop" and calls:
         drift.count("finish_reason_stop_for_calls")
         return "tool_calls"
-    return cast("str | None", reason)
+    given: str | None = reason
+    return given

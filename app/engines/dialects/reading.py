@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import Any
 
 import jiter
 
@@ -121,13 +121,14 @@ def read_whole(data: bytes, asked: Asked, drift: Drift, secrets: tuple[str, ...]
 def facts_of(answer: Json, drift: Drift) -> Facts:
     """Return the facts of an answer that only the upstream knows. Empty values are dropped, and a vendor-specific
     service tier becomes null."""
-    facts: Json = {
+    found: Any = {
         name: answer[name] for name in ("service_tier", "system_fingerprint", "moderation") if answer.get(name)
     }
+    facts: Facts = found
     if facts.get("service_tier") and facts["service_tier"] not in TIERS:
         drift.count("service_tier_unknown")
         facts["service_tier"] = None
-    return cast(Facts, facts)
+    return facts
 
 
 def _read_choice(choice: Any, place: int, asked: Asked, drift: Drift) -> Choice:

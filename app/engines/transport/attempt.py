@@ -36,7 +36,7 @@ class HttpResponse:
     """An answer with status 2xx whose first bytes have arrived."""
 
     def __init__(self, answer: Answer, first: bytes) -> None:
-        self.content_type = answer.fields.get("content-type", "").partition(";")[0].strip().lower()
+        self.content_type = answer.field(b"content-type").partition(";")[0].strip().lower()
         self.first = first
         # As those of `Answer`; what `read` raises is understood by `failed_reading`.
         self.read, self.close, self.leave = answer.read, answer.close, answer.leave

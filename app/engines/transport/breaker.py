@@ -22,11 +22,12 @@ class Breaker:
     A broken connection may be the request's fault: it counts as long as no other client succeeds. An error status, or
     an answer that is late or unusable, may also be the request's fault: it counts only if several clients fail and none
     succeeds. A client is identified by the short name of its API key, None if no key is required. Times are those of
-    the event loop's clock, in seconds.
+    the event loop's clock, in seconds. ``closed``: requests may be sent.
     """
 
     def __init__(self) -> None:
-        self._until: float | None = None  # None: closed
+        self.closed = True
+        self._until = 0.0  # when it has cooled down
         self._cool_down = COOL_DOWN
         self._row: Counter[Verdict] = Counter()  # failures since the last success
         self._doubted_until = 0.0
@@ -34,14 +35,9 @@ class Breaker:
         self._succeeded: dict[str | None, float] = {}
         self._failed: dict[str | None, float] = {}
 
-    @property
-    def closed(self) -> bool:
-        """Whether requests may be sent."""
-        return self._until is None
-
     def wait(self, now: float) -> float:
         """Return the seconds until a probe may close it; 0 if it is closed or has cooled down."""
-        return 0.0 if self._until is None else max(0.0, self._until - now)
+        return 0.0 if self.closed else max(0.0, self._until - now)
 
     def doubted(self, now: float) -> bool:
         """Whether other replicas are preferred, because the last request to this one failed recently."""
@@ -57,7 +53,7 @@ class Breaker:
 
     def failed(self, now: float, client: str | None, verdict: Verdict) -> bool:
         """Record a failed attempt with `Verdict.GONE`, `BROKEN` or `FAULTY`. Returns whether it opened the breaker."""
-        if self._until is not None:
+        if not self.closed:
             return False  # the attempt began before it opened
         self._failed[client] = now
         self._doubted_until = now + min(FIRST_DOUBT * 2 ** min(self._row.total(), 10), LONGEST_DOUBT)
@@ -76,6 +72,7 @@ class Breaker:
 
     def open(self, now: float) -> None:
         """Open it: no request passes until it has cooled down and a probe was answered."""
+        self.closed = False
         # Jitter, so that workers do not all probe at the same time.
         self._until = now + self._cool_down * random.uniform(0.75, 1.25)
         self._cool_down = min(2 * self._cool_down, LONGEST_COOL_DOWN)
@@ -84,5 +81,5 @@ class Breaker:
 
     def mended(self, now: float) -> None:
         """Record an answered probe: close the breaker if it has cooled down."""
-        if self._until is not None and now >= self._until:
-            self._until = None
+        if now >= self._until:
+            self.closed = True

@@ -13,7 +13,8 @@ import copy
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
 
 from ...errors import ApiError, EngineUnavailable, UpstreamRefused
 from . import retrying, session
@@ -150,9 +151,9 @@ class Replicas:
         Raises:
             as `post`, also between events.
         """
-        replica, answer = await self._open(path, body, self._stream_headers, self._explain, client)
+        opened = await self._open(path, body, self._stream_headers, self._explain, client)
         del body  # a stream may take long, and many of them at once
-        with self._reading(replica, answer, self._explain, client):
+        with opened as answer:
             if _is_json(answer.content_type):
                 yield await answer.read_all(self.options.max_answer)
                 return
@@ -181,36 +182,17 @@ class Replicas:
 
     async def _whole(self, path: str, body: bytes | None, explain: Explain, client: str | None) -> bytes:
         headers = self._get_headers if body is None else self._post_headers
-        replica, answer = await self._open(path, body, headers, explain, client)
-        with self._reading(replica, answer, explain, client):
+        with await self._open(path, body, headers, explain, client) as answer:
             if not _is_json(answer.content_type) and answer.content_type not in ("text/plain", ""):
                 raise unusable("the answer is not JSON")
             return await answer.read_all(self.options.max_answer)
 
-    @contextlib.contextmanager
-    def _reading(self, replica: Replica, answer: HttpResponse, explain: Explain, client: str | None) -> Iterator[None]:
-        """Context for reading after the first byte: records success or failure, and closes the answer."""
-        try:
-            yield
-        except (Failed, HttpError) as error:
-            failed = error if isinstance(error, Failed) else failed_reading(error)
-            self._note(replica, failed, client)
-            raise explain(failed) from None
-        except BaseException:  # the reader left
-            replica.breaker.succeeded(self._now(), client)
-            raise
-        else:
-            replica.breaker.succeeded(self._now(), client)
-        finally:
-            replica.outstanding -= 1
-            answer.close()
-
     async def _open(
         self, path: str, body: bytes | None, headers: Fields, explain: Explain, client: str | None
-    ) -> tuple[Replica, HttpResponse]:
+    ) -> _Opened:
         """Send a request, with retries, until the first byte of an answer with status 2xx has arrived."""
-        opened = self._http
-        if opened is None:
+        http = self._http
+        if http is None:
             raise EngineUnavailable("The engine is not started, or is being stopped. Retry in a moment.")
         now = self._now()
         deadline = now + self.options.timeouts.total
@@ -220,41 +202,36 @@ class Replicas:
         patience = Patience() if self._supervised else None
         retry = 0
         while True:
-            replica = self._choose(tried)
+            replica = self._choose(tried, now)
             if replica is None:
                 raise self._all_down()
             tried.add(replica)
             request = HttpRequest(
                 replica.target(path), headers, body, deadline, self.options.timeouts, secrets=self.secrets
             )
+            if patience is not None:
+                patience.asks()
+            replica.outstanding += 1
             try:
-                if patience is not None:
-                    patience.asks()
-                return replica, await self._attempt(opened, replica, request, client)
+                answer = await send(http, request)
             except Failed as failed:
+                replica.outstanding -= 1
+                self.note(replica, failed, client)
                 wait = patience.pause(failed) if patience else self._pause(failed, retry, tried, deadline)
                 if wait is None or not (patience or budget.withdraw()):
                     raise explain(failed) from None
+            except BaseException:
+                replica.outstanding -= 1
+                raise
+            else:
+                replica.seen = replica.breaker.closed
+                return _Opened(self, replica, answer, explain, client)
             await asyncio.sleep(wait)
+            now = self._now()
             retry += 1
 
-    async def _attempt(
-        self, opened: Client, replica: Replica, request: HttpRequest, client: str | None
-    ) -> HttpResponse:
-        replica.outstanding += 1
-        try:
-            answer = await send(opened, request)
-        except BaseException as error:
-            replica.outstanding -= 1
-            if isinstance(error, Failed):
-                self._note(replica, error, client)
-            raise
-        replica.seen = replica.breaker.closed
-        return answer
-
-    def _choose(self, tried: set[Replica]) -> Replica | None:
+    def _choose(self, tried: set[Replica], now: float) -> Replica | None:
         """Choose the replica to send to: preferably one not tried yet, then the one with the lowest rank."""
-        now = self._now()
         usable = [replica for replica in self._replicas if replica.breaker.closed]
         if len(usable) < 2:
             return next(iter(usable), None)
@@ -278,7 +255,8 @@ class Replicas:
             return None
         return wait if any(replica.breaker.closed for replica in self._replicas) else None
 
-    def _note(self, replica: Replica, failed: Failed, client: str | None) -> None:
+    def note(self, replica: Replica, failed: Failed, client: str | None) -> None:
+        """Record a failed attempt, or an answer that could not be read."""
         if self._supervised:
             return
         if not isinstance(failed.error, UpstreamRefused):
@@ -296,6 +274,31 @@ class Replicas:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+@dataclass(slots=True)
+class _Opened:
+    """An answer whose first bytes have arrived. As a context, in which it is read, it records whether that succeeded,
+    and closes the answer."""
+
+    replicas: Replicas
+    replica: Replica
+    answer: HttpResponse
+    explain: Explain
+    client: str | None
+
+    def __enter__(self) -> HttpResponse:
+        return self.answer
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self.replica.outstanding -= 1
+        self.answer.close()
+        if isinstance(error, Failed | HttpError):
+            failed = error if isinstance(error, Failed) else failed_reading(error)
+            self.replicas.note(self.replica, failed, self.client)
+            raise self.explain(failed) from None
+        # Also if the reader left.
+        self.replica.breaker.succeeded(asyncio.get_running_loop().time(), self.client)
 
 
 def _is_json(content_type: str) -> bool:

@@ -26,6 +26,9 @@ class Response:
         self.pieces = list(pieces)
         self.closed = self.left = False
 
+    def field(self, name: bytes) -> str:
+        return self.fields.get(name.decode(), "")
+
     async def read(self) -> bytes:
         while self.pieces:
             piece = self.pieces.pop(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,15 +42,15 @@ class Times:
 
 
 class Answer:
-    """``status`` and ``fields`` (header fields, with names in lower case; of several of one name the first) are known
-    after `head`. Exactly one task may read. In the end `close` must be called, or `leave`.
+    """``status`` and the header fields are known after `head`. Exactly one task may read. In the end `close` must be
+    called, or `leave`.
 
     The idle time runs only while `read` waits, not while the reader is busy; the time for the whole answer always runs.
     """
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, times: Times) -> None:
         self.status = 0
-        self.fields: dict[str, str] = {}
+        self._fields: Mapping[bytes, bytes] = {}
         self._source: Source | None = source
         self._loop = loop
         self._times = times
@@ -67,6 +68,15 @@ class Answer:
         """Whether nothing more is to arrive."""
         return self._source is None
 
+    def field(self, name: bytes) -> str:
+        """Return the value of a header field, empty if there is none; ``name`` is in lower case."""
+        return self._fields.get(name, b"").decode("latin-1").strip()
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All header fields, with names in lower case; of several of one name the first."""
+        return {name.decode("latin-1"): self.field(name) for name in self._fields}
+
     async def head(self) -> None:
         """Wait for the status and the header fields.
 
@@ -76,7 +86,8 @@ class Answer:
         while not self.status:
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            self._waiter = self._loop.create_future()
+            await self._waiter
 
     async def read(self) -> bytes:
         """Return the next bytes of the body, empty at its end; raises as `head`."""
@@ -84,7 +95,12 @@ class Answer:
             if self._decoder is not None and (data := self._decoder.read()):
                 return data
             if self._pieces:
-                data = self._take()
+                pieces = self._pieces
+                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                pieces.clear()
+                self._size = 0
+                if self._paused:
+                    self._resume()
                 if self._decoder is None:
                     return data
                 self._decoder.feed(data)
@@ -97,17 +113,15 @@ class Answer:
             else:
                 if self._begun:
                     self._since = self._loop.time()
-                # As `_wait`, which would be one more coroutine for each piece.
                 self._waiter = self._loop.create_future()
                 try:
                     await self._waiter
                 finally:
-                    self._waiter = None
                     self._since = 0.0
 
     def close(self) -> None:
         """Close the connection, unless the answer has arrived as a whole or was left."""
-        if not self._left:
+        if self._source is not None and not self._left:
             self._abort()
 
     def leave(self) -> None:
@@ -121,15 +135,14 @@ class Answer:
         self._timer = self._loop.call_later(_TAIL_SECONDS, self._abort)
         self._resume()
 
-    def begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+    def begin(self, status: int, fields: Mapping[bytes, bytes]) -> None:
         """Note the head. Called by the connection, as are the next three.
 
         Raises:
             Malformed: the body has a content coding that is not supported.
         """
-        for name, value in fields:
-            self.fields.setdefault(name.decode("latin-1"), value.decode("latin-1").strip())
-        coding = self.fields.get("content-encoding", "identity").lower()
+        self._fields = fields
+        coding = self.field(b"content-encoding").lower()
         if coding not in ("identity", ""):
             self._decoder = Decoder(coding)
         self.status = status
@@ -162,26 +175,10 @@ class Answer:
         self._error = self._error or error
         self._let_go()
 
-    def _take(self) -> bytes:
-        pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self._size = 0
-        if self._paused:
-            self._resume()
-        return data
-
     def _resume(self) -> None:
         if self._paused and self._source is not None:
             self._paused = False
             self._source.resume()
-
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

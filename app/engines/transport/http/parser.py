@@ -20,8 +20,9 @@ class Parser:
     """Call `expect` for each answer, then `feed` with what arrives, and `ends` when the connection ends.
 
     ``status`` is 0 until the head of the answer is complete; ``pieces`` are the parts of its body that have arrived;
-    take them out of the list. ``fields`` are the header fields, with names in lower case. ``complete``: the
-    answer has arrived as a whole. ``reusable``: the connection may be used for another request after that.
+    take them out of the list. ``fields`` are the header fields, with names in lower case; of several of one name the
+    first. ``complete``: the answer has arrived as a whole. ``reusable``: the connection may be used for another request
+    after that.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,8 @@ class Parser:
     def expect(self) -> None:
         """Prepare for the next answer."""
         self.status = 0
-        self.fields: list[tuple[bytes, bytes]] = []
+        self.fields: dict[bytes, bytes] = {}
+        self._coding = b""  # the last field with the transfer coding
         self.complete = self.reusable = self.begun = False
         self._until_end = False
         self._count = 0  # of fields
@@ -76,7 +78,10 @@ class Parser:
         if self._count > MOST_FIELDS or len(name) + len(value) > LARGEST_FIELD:
             raise Malformed("the head of the answer is too large")
         if not self.status:
-            self.fields.append((name.lower(), value))
+            name = name.lower()
+            self.fields.setdefault(name, value)
+            if name == b"transfer-encoding":
+                self._coding = value
 
     def on_headers_complete(self) -> None:
         """Called by the parser after the header fields."""
@@ -103,7 +108,6 @@ class Parser:
 
     def _framed(self) -> bool:
         """Whether the answer says where it ends (RFC 9112, 6.3)."""
-        codings = [value for name, value in self.fields if name == b"transfer-encoding"]
-        if codings:
-            return codings[-1].lower().rpartition(b",")[2].strip() == b"chunked"
-        return any(name == b"content-length" for name, _ in self.fields)
+        if b"transfer-encoding" in self.fields:
+            return self._coding.lower().rpartition(b",")[2].strip() == b"chunked"
+        return b"content-length" in self.fields
