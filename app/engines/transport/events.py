@@ -66,6 +66,9 @@ class EventParser:
             and b"\r" not in chunk
             and len(chunk) <= self._largest
         ):
+            if chunk.find(b"\n") == len(chunk) - 2:  # a single event
+                self._begun = True
+                return [chunk[6:-2]]
             events = chunk[6:-2].split(_BETWEEN)
             # If the splits account for every line feed, no other line needs parsing.
             if chunk.count(b"\n") == 2 * len(events):
