@@ -227,12 +227,10 @@ class Chat:
         model = best_variant(body, model, self.table)
         check_operation(model, self.table.operation)
         policy = model.unsupported or self.policy
-        asked, unsupported = honour(body, model, policy=policy, table=self.table)
-        # In JSON Schema 2.0 is an integer, so the engines get it as one.
-        request = {
-            name: int(value) if isinstance(value, float) and value.is_integer() else value
-            for name, value in asked.items()
-        }
+        request, unsupported = honour(body, model, policy=policy, table=self.table)
+        for name, value in request.items():
+            if isinstance(value, float) and value.is_integer():
+                request[name] = int(value)  # in JSON Schema 2.0 is an integer, so the engines get it as one
         request["model"] = model.id
         client = account.key
         n = self._complete_request(request, model, client)

@@ -20,7 +20,6 @@ from typing import Any
 
 from ..errors import BadRequest, ConfigurationError, ContextLengthExceeded
 from ..jsontypes import Json
-from .asked import Asked
 from .base import (
     OPERATIONS,
     Choice,
@@ -132,7 +131,7 @@ class EchoEngine:
             pieces, reason = _limited(_tokens(_stopped(text, request)), request)
             deltas = [{"content": piece} for piece in pieces]
         usage = usage_of(sum(len(text.split()) for text in texts), len(pieces))
-        counts = Asked.of(request).counts
+        counts = bool((request.get("stream_options") or {}).get("continuous_usage_stats"))
         return EchoPlan(deltas, sum(map(len, pieces)), reason, usage, self.delay, counts)
 
     async def prepare_text(self, request: Json, refuse: Refuse, client: str | None = None) -> EchoPlan:

@@ -31,7 +31,12 @@ class Registry:
     def models(self) -> tuple[Model, ...]:
         """The models of all engines, without those that an engine has yet to discover. Returns the same object as the
         last time if nothing has changed."""
-        self._see()
+        parts = list(map(_MODELS, self.engines))
+        if parts != self._parts:
+            self._parts = parts
+            self._models = tuple(model for part in parts for model in part)
+            served = [(model.id, engine) for engine, part in zip(self.engines, parts, strict=True) for model in part]
+            self._found = dict(reversed(served))  # if two discover the same model, the first one has it
         return self._models
 
     async def start(self) -> None:
@@ -78,21 +83,11 @@ class Registry:
 
     def _engine(self, model_id: str) -> Engine:
         engine = self._fixed.get(model_id)
-        if engine is None:
-            self._see()
+        if engine is None and self.models:  # which brings up to date what was found
             engine = self._found.get(model_id)
         if engine is None:
             raise EngineUnavailable("This model is not served any more. Retry in a moment.")
         return engine
-
-    def _see(self) -> None:
-        """Note what the engines serve, if it is not what they served the last time."""
-        parts = list(map(_MODELS, self.engines))
-        if parts != self._parts:
-            self._parts = parts
-            self._models = tuple(model for part in parts for model in part)
-            served = [(model.id, engine) for engine, part in zip(self.engines, parts, strict=True) for model in part]
-            self._found = dict(reversed(served))  # if two discover the same model, the first one has it
 
 
 async def _close(engines: Sequence[Engine]) -> None:

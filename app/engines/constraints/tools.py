@@ -109,6 +109,8 @@ async def tools_of(request: Json, *, most: int = LARGEST_TOGETHER) -> Tools | No
     Raises:
         BadRequest: a tool cannot be used.
     """
+    if not (request.get("tools") or request.get("functions")):
+        return None
     choice = ToolChoice.of(request)
     if choice.functions:
         tools = await _read_all(request["functions"], "functions", _read_function, most)

@@ -35,7 +35,7 @@ CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _MEMBERS = frozenset(
     {"role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", "reasoning_content"}
 )
-_TEXT = frozenset({"role", "content", "refusal"})
+_TEXT = frozenset({"role", "content", "refusal", "annotations"})
 
 # JSON has no infinity: an impossible token has this log probability.
 _IMPOSSIBLE = -9999.0
@@ -82,7 +82,11 @@ def mend_message(source: Any, drift: Drift) -> Message:
         name: value for name, value in source.items() if name in _MEMBERS and name != "role" and value is not None
     }
     mended: Message = made
-    if source.keys() <= _TEXT and not isinstance(made.get("content"), list):
+    if (
+        source.keys() <= _TEXT
+        and not isinstance(made.get("content"), list)
+        and ("annotations" in made or "annotations" not in source)
+    ):
         return mended  # as most are
     if not source.keys() <= _MEMBERS:
         count_extras(source, _MEMBERS | {"reasoning"}, drift)

@@ -142,9 +142,10 @@ class Answer:
             Malformed: the body has a content coding that is not supported.
         """
         self._fields = fields
-        coding = self.field(b"content-encoding").lower()
-        if coding not in ("identity", ""):
-            self._decoder = Decoder(coding)
+        if b"content-encoding" in fields:
+            coding = self.field(b"content-encoding").lower()
+            if coding not in ("identity", ""):
+                self._decoder = Decoder(coding)
         self.status = status
         self._wake()
 
