@@ -85,8 +85,7 @@ class UpstreamEngine:
         body = self._dialect.write_embedding(request, self._upstream)
         secrets = self._replicas.secrets
         try:
-            replicas = self._replicas.explaining(unknown_there)
-            answer = await replicas.post(VECTORS_PATH, encode(body), client=client)
+            answer = await self._replicas.post(VECTORS_PATH, encode(body), explain=unknown_there, client=client)
             read = partial(
                 read_vectors,
                 answer,
