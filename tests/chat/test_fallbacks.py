@@ -23,6 +23,7 @@ from app.errors import (
     BadRequest,
     ContextLengthExceeded,
     EngineUnavailable,
+    ModelNotFound,
     RateLimited,
     ServerError,
     UpstreamFailed,
@@ -255,3 +256,15 @@ def test_a_model_that_the_key_may_not_use_is_passed_over(stream: bool, because: 
     with pytest.raises(ApiError) as caught:
         asyncio.run(answers(Client("k", models=frozenset({"first"}))))
     assert caught.value.status == (503 if because == "away" else 400)
+
+
+def test_a_key_is_told_of_no_other_models_if_its_own_is_gone_once_its_servers_are_known() -> None:
+    engine = EchoEngine()
+
+    async def meet() -> None:
+        engine.models = (model("secret"),)
+
+    engine.models = (replace(model("first"), meet=meet), model("secret"))
+    with pytest.raises(ModelNotFound) as caught:
+        asyncio.run(Chat(engine).meet("first", Account(Client("k", models=frozenset({"first"})))))
+    assert "secret" not in caught.value.message
