@@ -56,7 +56,7 @@ keepalive = 75
 # A document may have parameters and keys in headers whose names contain an underscore. gunicorn would drop these
 # headers, since a WSGI environment cannot tell them from those with a hyphen. `app.web.bridge` keeps them out of ours.
 header_map = "dangerous"
-# How long the worker itself waits for a piece of a body, in seconds: our own timeout expires first, with an answer.
+# How long gunicorn's own asgi worker waits for a piece of a body, in seconds: ours expires first, with an answer.
 timeout = int(_settings.body_timeout) + 60
 # The control socket's default path is in the home folder, the same for every server on the machine.
 control_socket_disable = True

@@ -35,7 +35,7 @@ class Server:
 
     def __init__(self, *listeners: Any, **settings: Any) -> None:
         self.cfg = Config()
-        for name, value in {"worker_class": "asgi", **settings}.items():
+        for name, value in {"worker_class": "asgi", "header_map": "dangerous", **settings}.items():
             self.cfg.set(name, value)
         self.LISTENERS: list[Any] = [SimpleNamespace(getsockname=lambda name=name: name) for name in listeners]
         self.reloaded = 0

@@ -30,7 +30,10 @@ WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
 # What gunicorn's workers have besides HTTP/1.1, and ways to read it less strictly.
 _NOT_OURS = (
     "casefold_http_method",
+    "forwarder_headers",
+    "header_map",
     "http2_cleartext",
+    "http_parser",
     "http_protocols",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
@@ -118,8 +121,10 @@ def unsupported(cfg: Config) -> list[str]:
 
     if not issubclass(cfg.worker_class, Worker):
         return []
-    defaults = Defaults().settings
-    return [name for name in _NOT_OURS if cfg.settings[name].get() != defaults[name].get()]
+    defaults = Defaults()
+    # What `app/serving.py` sets: names with an underscore are names like others.
+    defaults.set("header_map", "dangerous")
+    return [name for name in _NOT_OURS if cfg.settings[name].get() != defaults.settings[name].get()]
 
 
 def names_listeners(cfg: Config) -> bool:

@@ -81,6 +81,7 @@ class Worker(ASGIWorker):
     """gunicorn's worker, with our connections: see `app.http1.connection.Server`. ``write_timeout`` is in seconds."""
 
     loop: asyncio.AbstractEventLoop
+    alive: bool
     state: dict[str, Any]
     write_timeout = 60.0
     most_connections = 1000
@@ -124,9 +125,13 @@ class Worker(ASGIWorker):
 
     def answered(self, cycle: Cycle) -> None:
         self.nr += 1
-        if self.nr >= self.max_requests:
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
             self.alive = False
-        log_access(self.log, cycle, self.loop.time() - cycle.began)
+        try:
+            log_access(self.log, cycle, self.loop.time() - cycle.began)
+        except Exception:  # of a logger of the user's
+            self.log.exception("Error in the log of requests")
 
     def refusal(self, status: int) -> tuple[Sequence[tuple[str, str]], bytes]:
         """Return headers and body of the answer to a request that never reaches the application."""

@@ -7,6 +7,7 @@ read ahead, and what is held in memory.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
@@ -20,7 +21,7 @@ from .head import Head, HeadReader, Limits, Refused
 from .holding import HOLD
 from .listener import LISTENER
 
-# Seconds within which the head of a connection's first request must arrive.
+# Seconds within which the head of a request must arrive: from the beginning of a connection, or the head's first byte.
 _HEAD_SECONDS = 60.0
 
 # Seconds within which a client must read the rest of an answer and close the connection after we have closed it.
@@ -110,21 +111,22 @@ class Connection(asyncio.BufferedProtocol):
         "_awaited",
         "_chunks",
         "_close_timer",
+        "_context",
         "_cycle",
-        "_drained",
         "_due",
         "_heads",
         "_idle_timer",
         "_idle_until",
+        "_lingering",
         "_listener",
         "_offered",
         "_reading_paused",
-        "_refused",
         "_schemes",
         "_secure",
         "_served",
         "_server",
         "_task",
+        "_writable",
         "_write_timer",
         "closed",
         "loop",
@@ -148,12 +150,14 @@ class Connection(asyncio.BufferedProtocol):
         # How many bytes might be read last time.
         self._offered = 0
         self._reading_paused = self.write_paused = self.closed = False
-        self._drained: asyncio.Future[None] | None = None
+        # Made when something waits for it.
+        self._writable: asyncio.Event | None = None
         self._idle_until = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
-        self._admitted = self._refused = self._served = False
+        # Lingering: closed in one direction only, until the client has closed the connection, too.
+        self._admitted = self._lingering = self._served = False
         # Whether a request is expected: the first one of the connection, or one that has arrived in part.
         self._due = True
         # Bytes of answers that the application keeps until the client has read them.
@@ -163,6 +167,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        # Each request begins with this one, so that none sees what the application has set for another.
+        self._context = contextvars.copy_context()
         peer = transport.get_extra_info("peername")
         self._addresses = _address(transport.get_extra_info("sockname")), _address(peer)
         self._schemes = self._server.schemes(peer)
@@ -201,6 +207,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        if self._writable is not None:
+            self._writable.clear()
         self._write_timer = self.loop.call_later(self._server.write_timeout, self.drop)
         self._server.connections.stuck(self)
 
@@ -209,18 +217,22 @@ class Connection(asyncio.BufferedProtocol):
             self._write_timer.cancel()
         self.write_paused = False
         self._server.connections.reading(self)
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        if self._writable is not None:
+            self._writable.set()
 
     def received(self, data: bytes) -> None:
         """Take what has been read."""
         if self.closed:
             return
         self._due = True
+        begun = self._heads.begun
         self._take(data)
-        if not self._reading_paused and self._buffered > READ_AHEAD:
-            self._reading_paused = True
-            self.transport.pause_reading()
+        if not self.closed:
+            if self._served and self._heads.begun and not begun:
+                self._wait_for_head(_HEAD_SECONDS)
+            if not self._reading_paused and self._buffered > READ_AHEAD:
+                self._reading_paused = True
+                self.transport.pause_reading()
         self._server.connections.changed(self)
 
     def _read_on(self) -> None:
@@ -231,8 +243,8 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being served."""
-        return self._refused if self.closed else self._cycle is None
+        """Whether no request is being served, or the client is only given the time to read the end of its answer."""
+        return self._lingering if self.closed else self._cycle is None
 
     @property
     def held(self) -> int:
@@ -275,8 +287,9 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.writelines(parts)
 
     async def drain(self) -> None:
-        self._drained = self.loop.create_future()
-        await self._drained
+        if self._writable is None:
+            self._writable = asyncio.Event()
+        await self._writable.wait()
 
     def wants_more(self) -> None:
         if self._reading_paused and self._buffered <= READ_AHEAD:
@@ -332,7 +345,7 @@ class Connection(asyncio.BufferedProtocol):
             self._chunks = ChunkedBody(self._server.limits)
         elif not head.length:
             cycle.end_body()
-        self._task = self.loop.create_task(self._serve(cycle))
+        self._task = self.loop.create_task(self._serve(cycle), context=self._context.copy())
 
     def _scope(self, head: Head) -> Scope:
         raw_path, _, query = head.target.partition(b"?")
@@ -376,16 +389,13 @@ class Connection(asyncio.BufferedProtocol):
         self._server.answered(cycle)
         if self.closed:
             return
-        if not cycle.started:
+        if cycle.unsent:
             self._refuse(500)
         elif not cycle.complete:
             self._server.log.error("the application has not completed its answer")
             self._close()
         elif cycle.last or self._server.stopping:
             self._close(lingering=not cycle.whole)
-        elif not cycle.whole:
-            # What is left of the body would be taken for another request.
-            self._close(lingering=True)
         else:
             self._due = False
             ahead, self._ahead = self._ahead, b""
@@ -402,6 +412,9 @@ class Connection(asyncio.BufferedProtocol):
         """Close the connection unless a request begins in time. There is one timer, which is not set anew for each
         request."""
         self._idle_until = self.loop.time() + seconds
+        if self._idle_timer is not None and self._idle_timer.when() > self._idle_until:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_at(self._idle_until, self._look)
 
@@ -418,8 +431,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _refuse(self, status: int, *more: tuple[str, str]) -> None:
         """Answer instead of the application, and close the connection."""
-        self._refused = True
-        if self._cycle is None or not self._cycle.started:
+        cycle = self._cycle
+        if cycle is not None:
+            cycle.status = status if cycle.unsent else cycle.status
+        if cycle is None or cycle.unsent:
             headers, body = self._server.refusal(status)
             lines = [f"HTTP/1.1 {status} {reason(status)}"]
             lines += [f"{name}: {value}" for name, value in (*headers, *more, ("connection", "close"))]
@@ -432,17 +447,26 @@ class Connection(asyncio.BufferedProtocol):
         if self.closed:
             return
         self.closed = True
-        if lingering and self.transport.can_write_eof():
-            self._refused = True
-            self.transport.write_eof()
-            self.transport.resume_reading()
-            self._server.connections.idle(self)
-        else:
-            self.transport.close()
         # Without this timer, unread data would be held for as long as the client likes.
         self._close_timer = self.loop.call_later(_FLUSH_SECONDS, self.drop)
+        if lingering and self.transport.can_write_eof():
+            self._linger()
+        else:
+            self.transport.close()
         if self._cycle is not None:
             self._cycle.wake()
+
+    def _linger(self) -> None:
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has gone
+            self.drop()
+            return
+        self._lingering = True
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        self._server.connections.idle(self)
 
 
 def _address(name: object) -> tuple[object, object] | None:

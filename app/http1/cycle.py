@@ -16,6 +16,9 @@ from .head import VALUE, Head, lower_name
 # A piece of an answer of at least so many bytes is not joined to what frames it: that would copy it.
 _LARGE = 1 << 16
 
+# The most pieces of a body that are kept apart: each takes some memory, however small it is.
+_PIECES = 64
+
 _SERVER = b"server: parley\r\n"
 
 
@@ -38,9 +41,10 @@ class Client(Protocol):
 
 
 class Cycle:
-    """``receive`` and ``send`` are ASGI's. ``started`` and ``complete`` tell how far the answer is; ``last``: the
-    connection must be closed after it. For a log there are ``status``, ``headers``, ``sent``, the bytes of the body,
-    and ``began``, by the clock of the loop."""
+    """``receive`` and ``send`` are ASGI's. ``buffered`` is the number of bytes of the body that the application has not
+    taken, and ``whole`` tells whether all have arrived. ``started`` and ``complete`` tell how far the answer is;
+    ``last``: the connection must be closed after it. For a log there are ``status``, ``headers``, ``sent``, the bytes
+    of the body of the answer, and ``began``, by the clock of the loop."""
 
     __slots__ = (
         "_chunked",
@@ -51,9 +55,9 @@ class Cycle:
         "_pieces",
         "_prefix",
         "_waiter",
-        "_whole",
         "_without_body",
         "began",
+        "buffered",
         "complete",
         "head",
         "headers",
@@ -62,15 +66,17 @@ class Cycle:
         "sent",
         "started",
         "status",
+        "whole",
     )
 
     def __init__(self, client: Client, head: Head, scope: Scope) -> None:
         self.head, self.scope = head, scope
         self._client = client
         self.began = client.loop.time()
-        # The pieces of the body that have arrived; whether all have, and whether the application knows.
         self._pieces: list[bytes] = []
-        self._whole = self._ended = False
+        self.buffered = 0
+        # Whether the whole body has arrived, and whether the application knows.
+        self.whole = self._ended = False
         self._expects = head.expects
         self._waiter: asyncio.Future[None] | None = None
         self.status = 500
@@ -85,25 +91,23 @@ class Cycle:
         self._left: int | None = None
 
     @property
-    def buffered(self) -> int:
-        """The bytes of the body that the application has not taken."""
-        return sum(map(len, self._pieces))
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of the body has arrived."""
-        return self._whole
+    def unsent(self) -> bool:
+        """Whether nothing of an answer has been sent."""
+        return not self.started or bool(self._prefix)
 
     def feed(self, data: bytes) -> None:
         """Take a piece of the body."""
         if data:
             self._expects = False
+            if len(self._pieces) == _PIECES:
+                self._pieces[:] = [b"".join(self._pieces)]
             self._pieces.append(data)
+            self.buffered += len(data)
             self.wake()
 
     def end_body(self) -> None:
         """Note that all of the body has arrived."""
-        self._whole = True
+        self.whole = True
         self.wake()
 
     def wake(self) -> None:
@@ -113,14 +117,15 @@ class Cycle:
 
     async def receive(self) -> Message:
         client = self._client
-        while not client.closed:
+        while not (client.closed or self.complete):
             if self._pieces:
                 body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
                 self._pieces.clear()
+                self.buffered = 0
                 client.wants_more()
-                self._ended = self._whole
-                return {"type": "http.request", "body": body, "more_body": not self._whole}
-            if self._whole and not self._ended:
+                self._ended = self.whole
+                return {"type": "http.request", "body": body, "more_body": not self.whole}
+            if self.whole and not self._ended:
                 self._ended = True
                 return {"type": "http.request", "body": b"", "more_body": False}
             if self._expects:
@@ -142,6 +147,8 @@ class Cycle:
         """
         client = self._client
         if client.closed:
+            # Others get their turn, whatever the application goes on to send.
+            await asyncio.sleep(0)
             return
         if message["type"] == "http.response.body":
             if self.complete or not self.started:
@@ -153,6 +160,7 @@ class Cycle:
             if not more:
                 self.complete = True
                 self.last |= bool(self._left)  # the client waits for more
+                self.wake()
         elif message["type"] == "http.response.start":
             if self.started:
                 raise RuntimeError("an answer has one head")
@@ -171,6 +179,8 @@ class Cycle:
             if lower == b"transfer-encoding" or (lower == b"content-length" and none_allowed):
                 continue  # how an answer is framed is decided here
             if lower == b"content-length":
+                if left is not None or not value.isdigit():
+                    raise ValueError("not one length")
                 left = int(value)
             elif lower == b"connection":
                 self.last |= b"close" in value.lower()
@@ -182,7 +192,8 @@ class Cycle:
                 lines.append(b"transfer-encoding: chunked\r\n")
             else:
                 self.last = True  # its end is that of the connection
-        self.last = self.last or self._client.is_last()
+        # What has not arrived of the request's body would be taken for another request.
+        self.last = self.last or not self.whole or self._client.is_last()
         if b"server" not in names:
             lines.append(_SERVER)
         if b"date" not in names:

@@ -112,7 +112,7 @@ class BodyStream:
         while not (self.ended or gathered >= _PIECE):
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                # The HTTP server also reports its own timeout this way. A client that has disconnected reads no answer.
+                # Some servers report their own timeout this way, too. A client that has disconnected reads no answer.
                 raise self._reader.stalled()
             chunk = message.get("body", b"")
             self.ended = not message.get("more_body", False)

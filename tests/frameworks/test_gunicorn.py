@@ -55,10 +55,11 @@ def test_only_our_worker_names_the_socket_that_a_request_came_through() -> None:
 
 
 def test_what_our_worker_does_not_have_is_named() -> None:
-    ours = {"worker_class": "app.web.worker.Worker"}
+    ours = {"worker_class": "app.web.worker.Worker", "header_map": "dangerous"}
     assert unsupported(config(**ours, limit_request_line=8000, accesslog="-", forwarded_allow_ips="*")) == []
     changed = {"proxy_protocol": "v1", "http_protocols": "h2,h1", "pre_request": lambda worker, request: None}
     assert unsupported(config(**ours, **changed)) == ["http_protocols", "pre_request", "proxy_protocol"]
+    assert unsupported(config(**{**ours, "header_map": "drop"})) == ["header_map"]
     assert unsupported(config(worker_class="asgi", **changed)) == []
 
 

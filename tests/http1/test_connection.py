@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -283,6 +285,112 @@ def test_requests_are_read_ahead_within_a_bound_and_all_are_answered() -> None:
         assert not client.paused
 
     run(body, slow)
+
+
+def test_two_that_wait_for_a_client_to_read_both_go_on() -> None:
+    sent = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def say(text: bytes) -> None:
+            await send({"type": "http.response.body", "body": text, "more_body": True})
+            sent.append(text)
+
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+        await asyncio.gather(say(b"one"), say(b"two"))
+        await say(b"end")
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        served = connect(worker, client)
+        served.pause_writing()
+        served.received(REQUEST)
+        await until(lambda: client.received.endswith(b"two"))
+        served.resume_writing()
+        await until(lambda: len(sent) == 3)
+
+    run(body, app)
+
+
+def test_a_body_that_comes_byte_by_byte_and_is_not_read_takes_no_more_time_for_each_byte() -> None:
+    async def deaf(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async def body(worker: Refusing) -> None:
+        served = connect(worker, Client())
+        served.received(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n")
+        times = []
+        for _ in range(6):
+            begin = time.process_time()
+            for _ in range(9_000):
+                served.get_buffer(-1)
+                served.received(b"x")
+            times.append(time.process_time() - begin)
+        # It was quadratic: the last ones took eleven times as long as the first.
+        assert min(times[3:]) < 4 * times[0]
+
+    run(body, deaf)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+def test_no_request_sees_what_the_application_has_set_for_another(kind: str) -> None:
+    said: contextvars.ContextVar[str] = contextvars.ContextVar("said", default="nothing")
+    seen = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(said.get())
+        said.set(scope["path"])
+        while (await receive()).get("more_body"):
+            pass
+        await hello(scope, receive, send)
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        connect(worker, client).received(REQUEST * 3)
+        await until(lambda: client.received.count(b"hello") == 3)
+        assert seen == ["nothing"] * 3
+
+    run(body, app, kind=kind)
+
+
+def test_a_connection_is_kept_for_as_long_as_is_set_and_no_longer() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.keep_alive = 0.02
+        client = Client()
+        begin = worker.loop.time()
+        connect(worker, client).received(REQUEST)
+        await client.closed.wait()
+        assert client.received.endswith(b"hello")
+        assert 0.02 <= worker.loop.time() - begin < 30
+
+    run(body)
+
+
+def test_a_head_that_begins_just_before_that_may_still_be_completed() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.keep_alive = 0.02
+        client = Client()
+        served = connect(worker, client)
+        served.received(REQUEST)
+        await until(lambda: served.idle)
+        served.received(REQUEST[:9])
+        await asyncio.sleep(0.1)
+        served.received(REQUEST[9:])
+        await until(lambda: client.received.count(b"hello") == 2)
+
+    run(body)
+
+
+def test_a_client_that_has_reset_the_connection_while_it_is_refused_is_let_go() -> None:
+    class Reset(Client):
+        def write_eof(self) -> None:
+            raise OSError(107, "not connected")
+
+    async def body(worker: Refusing) -> None:
+        client = Reset(half_closes=True)
+        connect(worker, client).received(b"no http at all\r\n\r\n")
+        assert client.aborted.is_set()
+
+    run(body)
 
 
 # -- too many connections ----------------------------------------------------------------------------------------

@@ -126,6 +126,9 @@ def test_a_body_that_is_longer_than_it_says_is_cut_and_one_that_is_shorter_close
         (b"x:", b"a"),
         (b"", b"a"),
         (b"\xe4", b"a"),
+        (b"content-length", b"-5"),
+        (b"content-length", b"1_0"),
+        (b"content-length", b""),
     ],
 )
 def test_a_header_that_would_break_out_of_its_line_is_an_error_of_the_application(header: tuple[bytes, bytes]) -> None:
@@ -133,6 +136,11 @@ def test_a_header_that_would_break_out_of_its_line_is_an_error_of_the_applicatio
     assert line == b"HTTP/1.1 500 Internal Server Error"
     assert headers[b"x-refused"] == b"500"
     assert (body, closed) == (b"no", True)
+
+
+def test_an_answer_has_one_length() -> None:
+    line, *_ = answered(start(200, sized(5), sized(6)), piece(b"hello"))
+    assert line == b"HTTP/1.1 500 Internal Server Error"
 
 
 def test_how_an_answer_is_framed_is_not_the_applications_to_say() -> None:
@@ -146,10 +154,11 @@ def test_how_an_answer_is_framed_is_not_the_applications_to_say() -> None:
     [
         ([piece(b"hello")], b"HTTP/1.1 500 Internal Server Error", b"no", True),
         ([{"type": "websocket.accept"}], b"HTTP/1.1 500 Internal Server Error", b"no", True),
-        ([start(200, sized(1)), start(200, sized(2))], b"", b"", True),
+        ([start(200, sized(1)), start(200, sized(2))], b"HTTP/1.1 500 Internal Server Error", b"no", True),
+        ([start(200, sized(1))], b"HTTP/1.1 500 Internal Server Error", b"no", True),
         ([start(200, sized(1)), piece(b"1"), piece(b"2")], b"HTTP/1.1 200 OK", b"1", False),
     ],
-    ids=["no head", "of something else", "two heads", "after the end"],
+    ids=["no head", "of something else", "two heads", "nothing but a head", "after the end"],
 )
 def test_messages_in_another_order_are_errors_and_spoil_no_answer(
     messages: Sequence[Message], line: bytes, content: bytes, closes: bool
@@ -184,8 +193,9 @@ def test_a_client_that_waits_is_told_to_go_on_when_its_body_is_wanted() -> None:
 
 def test_one_whose_body_is_not_wanted_is_not_and_its_connection_is_closed() -> None:
     more = b"expect: 100-continue\r\ncontent-length: 5\r\n"
-    line, _, body, closed = answered(start(413, sized(2)), piece(b"no"), method=b"POST", more=more)
+    line, headers, body, closed = answered(start(413, sized(2)), piece(b"no"), method=b"POST", more=more)
     assert line.startswith(b"HTTP/1.1 413 ")
+    assert headers[b"connection"] == b"close"
     assert (body, closed) == (b"no", True)
 
 
@@ -216,6 +226,49 @@ def test_a_body_arrives_in_order_and_its_end_once() -> None:
         served.connection_lost(None)
         await until(lambda: len(messages) == 4)
         assert messages[3] == {"type": "http.disconnect"}
+
+    run(body, app)
+
+
+def test_after_its_answer_an_application_hears_that_the_client_is_done() -> None:
+    heard: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        listening = asyncio.ensure_future(receive())
+        await send(start(204))
+        await send(piece())
+        heard.append(await listening)
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        served = connect(worker, client)
+        served.received(ASK % (b"GET", 1, b""))
+        await until(lambda: served.idle)
+        assert not client.closed.is_set()
+        assert heard == [{"type": "http.disconnect"}]
+
+    run(body, app)
+
+
+def test_who_goes_on_sending_to_a_client_that_has_gone_lets_others_have_their_turn() -> None:
+    sent = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        while True:
+            await send(piece(b"x", more=True))
+            sent.append(1)
+
+    async def body(worker: Refusing) -> None:
+        served = connect(worker, Client())
+        served.received(ASK % (b"GET", 1, b""))
+        served.pause_writing()
+        await asyncio.sleep(0)
+        served.connection_lost(None)
+        for _ in range(3):
+            await until(lambda: sent)
+            sent.clear()
 
     run(body, app)
 
