@@ -1,4 +1,5 @@
-"""The undocumented behaviour of Connexion 3, and of Starlette's router in it, that we rely on:
+"""The undocumented behaviour of Connexion 3, and of Starlette's router in it, that we rely on, besides that of its
+layers, which is in `app.frameworks.connexion_layers`:
 
 - An application's ``middleware`` records the arguments of `add_api` in its list ``apis``, each with ``specification``.
 - The set ``METHODS``, of names in lower case, says which fields of a path are operations; a server adds the methods of
@@ -13,9 +14,6 @@
 - `RoutingMiddleware` holds a Starlette ``router`` with a mount for each API, whose routes end in a `RoutingOperation`.
   Starlette's routers redirect unless ``redirect_slashes`` is false; a route has ``path``, ``methods``, ``path_regex``
   and ``param_convertors``.
-- ``api_cls`` of the security middleware makes a `SecurityOperation` for each operation in ``make_operation``, from
-  ``next_app`` and ``security_handler_factory``. It calls ``verification_fn`` with a request of which ``scope`` is used,
-  and ``context``: a dictionary in the scope's extensions.
 - ``get_fn`` of a class in ``security_map`` returns a function. It gets a request with its ``scope`` and returns a
   dictionary with ``sub``, or `NO_VALUE` if the request has no credentials; a coroutine that it returns is awaited.
 """
@@ -32,10 +30,7 @@ import flask
 from connexion import FlaskApp
 from connexion.http_facts import METHODS
 from connexion.middleware.abstract import ROUTING_CONTEXT
-from connexion.middleware.context import ContextMiddleware
-from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware, RoutingOperation
-from connexion.middleware.security import SecurityAPI, SecurityMiddleware, SecurityOperation
 from connexion.resolver import Resolver
 from connexion.security import NO_VALUE, AbstractSecurityHandler
 from connexion.spec import OpenAPISpecification
@@ -44,6 +39,13 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from werkzeug.routing import Rule
 
 from ..jsontypes import Json
+from .connexion_layers import (
+    Application,
+    QuickContextMiddleware,
+    QuickLifespanMiddleware,
+    QuickSecurityMiddleware,
+    Verified,
+)
 from .flask import QuickRule
 
 Middleware = Callable[[ASGIApp], ASGIApp]
@@ -65,7 +67,7 @@ def application(
     """Return an application that has no API yet. The ``outer`` middlewares come before routing and security, the
     ``inner`` ones after them; ``folder`` is the root path of the Flask application, which has no static files.
     ``pages`` are the paths that have Flask views of their own for GET."""
-    made = FlaskApp(
+    made = Application(
         name,
         lifespan=lifespan,
         middlewares=[
@@ -73,8 +75,8 @@ def application(
             partial(ExactRoutingMiddleware, pages=pages),
             QuickSecurityMiddleware,
             *inner,
-            LifespanMiddleware,
-            ContextMiddleware,
+            QuickLifespanMiddleware,
+            QuickContextMiddleware,
         ],
         specification_dir=folder,
         server_args={"static_folder": None, "root_path": str(folder)},
@@ -131,11 +133,11 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
     """Return a handler for a kind of security scheme. ``make`` is called with a scheme of the document."""
 
     class Handler(AbstractSecurityHandler):
-        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[_Request], object]:
+        def get_fn(self, security_scheme: Json, required_scopes: list[str]) -> Callable[[Verified], object]:
             identify = make(security_scheme)
 
             # The final function: Connexion's own wrappers inspect its signature twice per request.
-            def verify(request: _Request) -> object:
+            def verify(request: Verified) -> object:
                 name = identify(request.scope)
                 if name is None:
                     return NO_VALUE
@@ -148,41 +150,6 @@ def security_handler(make: Callable[[Json], Identify]) -> SecurityHandler:
 
 async def _later(name: Coroutine[Any, Any, str]) -> object:
     return {"sub": await name}
-
-
-class _Request:
-    """What a security function sees of a request. Connexion's own is built on Starlette's, and costs more than the
-    comparison of a key."""
-
-    __slots__ = ("scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-
-    @property
-    def context(self) -> Json:
-        found: Json = self.scope.setdefault("extensions", {}).setdefault("connexion_context", {})
-        return found
-
-
-class _QuickSecurityOperation(SecurityOperation):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.security:
-            await self.verification_fn(_Request(scope))
-        await self.next_app(scope, receive, send)
-
-
-class _QuickSecurityAPI(SecurityAPI):
-    def make_operation(self, operation: Any) -> SecurityOperation:
-        return _QuickSecurityOperation.from_operation(
-            operation, next_app=self.next_app, security_handler_factory=self.security_handler_factory
-        )
-
-
-class QuickSecurityMiddleware(SecurityMiddleware):
-    """Connexion's, without a request object of Starlette's for each request."""
-
-    api_cls = _QuickSecurityAPI
 
 
 class ExactRoutingMiddleware(RoutingMiddleware):
@@ -229,8 +196,6 @@ class ExactRoutingMiddleware(RoutingMiddleware):
                             self._exact[key] = operation_id
                     mount.app.routes.remove(route)
 
-    # This and other layers that do nothing after the next one give its awaitable: one coroutine less to make, and to
-    # pass whenever a request goes on.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self.app(scope, receive, send)

@@ -46,7 +46,7 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
     ),
     "log": (("app.web.front", "_write"),),
     "routing": (("app.frameworks.connexion", "ExactRoutingMiddleware.__call__"),),
-    "security": (("app.frameworks.connexion", "SecurityMiddleware.__call__"),),
+    "security": (("app.frameworks.connexion_layers", "QuickSecurityMiddleware.__call__"),),
     "parsing": (
         ("app.web.bodies", "BodyReader.read"),
         ("app.web.checking", "scan"),
@@ -57,8 +57,8 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
         ("app.web.view", "OperationView._check"),
     ),
     "bridge to Flask": (
-        ("app.frameworks.connexion", "LifespanMiddleware.__call__"),
-        ("app.frameworks.connexion", "ContextMiddleware.__call__"),
+        ("app.frameworks.connexion_layers", "QuickLifespanMiddleware.__call__"),
+        ("app.frameworks.connexion_layers", "QuickContextMiddleware.__call__"),
         ("app.web.bridge", "Bridge.__call__"),
     ),
     "handler and domain": (("app.web.view", "OperationView.call"),),
