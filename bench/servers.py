@@ -74,7 +74,7 @@ def relay(upstream: Server) -> Started:
 
 
 def relay_under_gunicorn(upstream: Server) -> Started:
-    """The bare relay under the worker that serves Parley."""
+    """The bare relay under gunicorn's own asgi worker."""
     return _gunicorn("relay under gunicorn", "bench.relay:app", upstream)
 
 
@@ -90,7 +90,7 @@ def stock(_upstream: Server | None = None) -> Started:
 
 def bare() -> Started:
     """A Starlette application with a constant answer, under the worker that serves Parley: the floor."""
-    return _gunicorn("bare", "bench.bare:app")
+    return _gunicorn("bare", "bench.bare:app", worker="app.web.worker.Worker", loop="auto")
 
 
 def litellm(upstream: Server) -> Started:
@@ -167,8 +167,10 @@ def _uvicorn(name: str, app: str, behind: Server | None = None) -> Started:
     return _plain(name, lambda port: [*command, "--port", str(port)], behind, cwd=ROOT)
 
 
-def _gunicorn(name: str, app: str, behind: Server | None = None) -> Started:
-    options = ["--pythonpath", str(ROOT), "-k", "asgi", "--asgi-loop", "asyncio", "--no-control-socket"]
+def _gunicorn(
+    name: str, app: str, behind: Server | None = None, *, worker: str = "asgi", loop: str = "asyncio"
+) -> Started:
+    options = ["--pythonpath", str(ROOT), "-k", worker, "--asgi-loop", loop, "--no-control-socket"]
     options += ["--graceful-timeout", "1", "--keep-alive", _KEEP_ALIVE, "--backlog", _BACKLOG]
     command = [sys.executable, "-m", "gunicorn", *options]
     # Elsewhere than in the root, where gunicorn would find our gunicorn.conf.py.

@@ -77,7 +77,7 @@ LAYERS: Mapping[str, tuple[Boundary, ...]] = {
 }
 
 WHAT = {
-    HTTP: "gunicorn's worker and the event loop: sockets, the parser of HTTP, a task for each request",
+    HTTP: "our server of HTTP/1.1 and the event loop: sockets, heads and bodies, a task for each request",
     "front": "the request's id, the facts for the log, and the shape of errors",
     "log": "the request's line, by Python's logging",
     "routing": "the operation of the path and method",
