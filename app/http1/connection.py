@@ -167,7 +167,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        # Each request begins with this one, so that none sees what the application has set for another.
+        # Each request begins with a copy of it, so that none sees what the application has set for another. What
+        # outlives a request is done in it, since timers keep the context in which they were made, and thus the request.
         self._context = contextvars.copy_context()
         peer = transport.get_extra_info("peername")
         self._addresses = _address(transport.get_extra_info("sockname")), _address(peer)
@@ -235,6 +236,11 @@ class Connection(asyncio.BufferedProtocol):
                 self.transport.pause_reading()
         self._server.connections.changed(self)
 
+    def _resume(self) -> None:
+        if self._reading_paused and self._buffered <= READ_AHEAD:
+            self._reading_paused = False
+            self._read_on()
+
     def _read_on(self) -> None:
         if not self._reading_paused and not self.transport.is_closing():
             self.transport.resume_reading()
@@ -292,9 +298,8 @@ class Connection(asyncio.BufferedProtocol):
         await self._writable.wait()
 
     def wants_more(self) -> None:
-        if self._reading_paused and self._buffered <= READ_AHEAD:
-            self._reading_paused = False
-            self._read_on()
+        if self._reading_paused:
+            self._context.run(self._resume)
 
     def is_last(self) -> bool:
         return self._server.last
@@ -381,9 +386,10 @@ class Connection(asyncio.BufferedProtocol):
             if not cycle.complete:
                 self._server.log.exception("Error in ASGI application")
         finally:
-            self._finished(cycle)
+            self._context.run(self._finish, cycle)
 
-    def _finished(self, cycle: Cycle) -> None:
+    def _finish(self, cycle: Cycle) -> None:
+        """Close the connection, or go on with the next request."""
         self._cycle = self._task = None
         self._served = True
         self._server.answered(cycle)
@@ -401,7 +407,7 @@ class Connection(asyncio.BufferedProtocol):
             ahead, self._ahead = self._ahead, b""
             if ahead:
                 self.received(ahead)
-            self.wants_more()
+            self._resume()
             if self._cycle is None and not self.closed:
                 self._server.connections.idle(self)
                 self._wait_for_head(self._server.keep_alive)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import socket
 import time
+import weakref
 from importlib.util import find_spec
 
 import pytest
@@ -348,6 +350,43 @@ def test_no_request_sees_what_the_application_has_set_for_another(kind: str) -> 
         connect(worker, client).received(REQUEST * 3)
         await until(lambda: client.received.count(b"hello") == 3)
         assert seen == ["nothing"] * 3
+
+    run(body, app, kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+def test_an_idle_connection_keeps_nothing_of_its_last_request(kind: str) -> None:
+    class Large: ...
+
+    said: contextvars.ContextVar[Large] = contextvars.ContextVar("said")
+    left: list[weakref.ref[Large]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        said.set(Large())
+        left.append(weakref.ref(said.get()))
+        while (await receive()).get("more_body"):
+            pass
+        await hello(scope, receive, send)
+
+    async def body(worker: Refusing) -> None:
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setblocking(False)
+        await worker.loop.connect_accepted_socket(lambda: Connection(worker), ours)
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n"
+        for _ in range(2):
+            sending = worker.loop.create_task(worker.loop.sock_sendall(theirs, head + bytes(300_000)))
+            answer = b""
+            while not answer.endswith(b"hello"):
+                answer += await worker.loop.sock_recv(theirs, 1 << 16)
+            await sending
+        [connection] = worker.connections.all
+        await until(lambda: connection.idle)
+        await asyncio.sleep(0.01)
+        gc.collect()
+        assert [each() for each in left] == [None, None]
+        theirs.close()
+        await until(lambda: not worker.connections.all)
 
     run(body, app, kind=kind)
 
