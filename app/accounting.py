@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .accounts import Account, Client, Tally
 from .jsontypes import Json
+from .limits.counts import DONE
 from .limits.limiter import RateLimiter, Reservation, Subject
 from .limits.limits import Limits
 from .random_ids import random_id
@@ -19,6 +20,8 @@ _ERROR = 400
 # The longest reason why an answer ended, and the highest cost: sums of it stay below 64 bits.
 _REASON = 32
 _MOST = 1 << 53
+# Clients and models whose subjects are remembered.
+_REMEMBERED = 1024
 
 
 class Accounting:
@@ -28,26 +31,33 @@ class Accounting:
         self.writer = writer
         self.limiter = limiter
         self._model_limits = model_limits
+        # What has limits, by the names of a client and a model, for as long as these are the same.
+        self._subjects: dict[tuple[str | None, str], tuple[Client | None, Limits | None, Sequence[Subject]]] = {}
 
     def open(self, client: Client | None, request_id: str, operation: str, log: Json) -> Account:
         """Open the account of a request. ``operation`` is the name of its operation; ``log`` gets what the log is to
         say about limits."""
         return RequestAccount(self, client, request_id, operation, log)
 
-    def subjects(self, client: Client | None, model: str) -> list[Subject]:
+    def subjects(self, client: Client | None, model: str) -> Sequence[Subject]:
         """Return what has limits that a request must keep to: its key, its project, its model."""
+        limits = self._model_limits(model)
+        names = client.name if client is not None else None, model
+        known = self._subjects.get(names)
+        if known is not None and known[0] is client and known[1] is limits:
+            return known[2]
         found = []
         if client is not None:
             if client.limits:
                 found.append(Subject("key", client.name, client.limits))
             if client.project_limits:
                 found.append(Subject("project", client.project, client.project_limits))
-        return found + self.of_model(model)
-
-    def of_model(self, model: str) -> list[Subject]:
-        """Return the model, if it has limits."""
-        limits = self._model_limits(model)
-        return [Subject("model", model, limits)] if limits else []
+        if limits:
+            found.append(Subject("model", model, limits))
+        if len(self._subjects) >= _REMEMBERED:
+            self._subjects.clear()
+        self._subjects[names] = client, limits, found
+        return found
 
 
 class RequestAccount(Account):
@@ -58,11 +68,11 @@ class RequestAccount(Account):
         "_accounting",
         "_begun",
         "_log",
-        "_model",
         "_operation",
         "_request_id",
         "_reservations",
         "_settled",
+        "_subjects",
         "_time",
         "_unused",
     )
@@ -70,13 +80,14 @@ class RequestAccount(Account):
     def __init__(
         self, accounting: Accounting, client: Client | None, request_id: str, operation: str, log: Json
     ) -> None:
-        super().__init__(client)
+        # As `Account` does.
+        self.client, self.tally, self.headers = client, Tally(), []
         self._accounting = accounting
         self._request_id, self._operation, self._log = request_id, operation, log
         self._time, self._begun = int(time.time() * 1000), time.perf_counter()
-        # What is reserved, the last for the model that answers, and the models that do not answer.
+        # What is reserved, the last for the model that answers; for whom that was; and the models that do not answer.
         self._reservations: list[Reservation] = []
-        self._model: list[Subject] = []
+        self._subjects: Sequence[Subject] = ()
         self._unused: list[Subject] = []
         self._settled = False
 
@@ -84,16 +95,15 @@ class RequestAccount(Account):
     def slow(self) -> bool:
         return self._accounting.writer.slow
 
-    async def reserve(self) -> None:
-        self._model = self._accounting.of_model(self.tally.model)
-        await self._reserve(self._accounting.subjects(self.client, self.tally.model))
+    def reserve(self) -> Coroutine[Any, Any, None]:
+        return self._reserve(self._accounting.subjects(self.client, self.tally.model))
 
-    async def switch(self) -> None:
-        self._unused += self._model
-        self._model = self._accounting.of_model(self.tally.model)
-        await self._reserve(self._model)
+    def switch(self) -> Coroutine[Any, Any, None]:
+        self._unused += [subject for subject in self._subjects if subject.kind == "model"]
+        return self._reserve(self._accounting.subjects(None, self.tally.model))
 
     async def _reserve(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = subjects
         if not subjects:
             return
         tally = self.tally
@@ -123,10 +133,11 @@ class RequestAccount(Account):
         row = self._row(status, error, left=left)
         recorded = self._accounting.writer.record(usage, row)
         tokens = row["prompt_tokens"] + row["completion_tokens"]
-        corrected = [
-            self._accounting.limiter.settle(each, tokens=tokens, money=row["cost"], unused=self._unused)
-            for each in self._reservations
-        ]
+        corrected = []
+        for each in self._reservations:
+            done = self._accounting.limiter.settle(each, tokens=tokens, money=row["cost"], unused=self._unused)
+            if done is not DONE:
+                corrected.append(done)
         if not corrected:
             return recorded
         return None if left else _all(recorded, *corrected)
@@ -134,7 +145,7 @@ class RequestAccount(Account):
     def _row(self, status: int, error: str | None, *, left: bool) -> Mapping[str, Any]:
         tally = self.tally
         prompt, completion, reasoning, cached, estimated = _tokens(tally, failed=status >= _ERROR, left=left)
-        client = self.client
+        client, asked, model = self.client, tally.asked, _text(tally.model, MODEL)
         return {
             "id": f"{first_id(self._time)}{random_id()[:20]}",
             "request_id": self._request_id,
@@ -142,8 +153,8 @@ class RequestAccount(Account):
             "operation": self._operation[:NAME],
             "key": client.name if client is not None else None,
             "project": client.project if client is not None else None,
-            "asked": _text(tally.asked, MODEL),
-            "model": _text(tally.model, MODEL),
+            "asked": model if asked == tally.model else _text(asked, MODEL),
+            "model": model,
             "upstream": _text(tally.upstream, MODEL),
             "status": status,
             "error": None if error is None else error[:NAME],
@@ -171,17 +182,17 @@ def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, i
     they are estimated."""
     told = tally.usage
     if told is not None:
-        completion = _count(told, "completion_tokens")
+        completion = _count(told.get("completion_tokens"))
         # A model may report its usage so far, and its client leave later.
         more = left and tally.pieces > completion
-        details = told.get("completion_tokens_details") or {}, told.get("prompt_tokens_details") or {}
-        prompt = _count(told, "prompt_tokens")
+        prompt = _count(told.get("prompt_tokens"))
+        of_answer, of_prompt = told.get("completion_tokens_details"), told.get("prompt_tokens_details")
         return (
             prompt,
             tally.pieces if more else completion,
-            _count(details[0], "reasoning_tokens"),
+            _count(of_answer.get("reasoning_tokens")) if of_answer else 0,
             # Some servers do not count them as a part of the prompt: then no cost may get negative.
-            min(_count(details[1], "cached_tokens"), prompt),
+            min(_count(of_prompt.get("cached_tokens")), prompt) if of_prompt else 0,
             more,
         )
     if not tally.pieces and (failed or not tally.model) and not left:
@@ -189,8 +200,7 @@ def _tokens(tally: Tally, *, failed: bool, left: bool) -> tuple[int, int, int, i
     return tally.prompt, tally.pieces, 0, 0, True
 
 
-def _count(told: Mapping[str, Any], name: str) -> int:
-    value = told.get(name)
+def _count(value: Any) -> int:
     return value if isinstance(value, int) and 0 <= value < 1 << 48 else 0
 
 

@@ -18,7 +18,7 @@ _SHOWN = frozenset(
     {"n", "response_format.json_schema.strict", "stream_options.include_usage", "tools[].function.strict", "echo"}
 )
 # Parameters whose text becomes a part of the prompt.
-_SHOWN_TO_MODEL = ("tools", "functions", "response_format")
+_SHOWN_TO_MODEL = frozenset({"tools", "functions", "response_format"})
 
 
 @dataclass(slots=True)
@@ -98,7 +98,8 @@ class Call:
         tally, request = self.account.tally, self.request
         tally.stream = bool(request.get("stream"))
         tally.prompt = estimated(request.get("messages") or request.get("prompt") or request.get("input"))
-        tally.prompt += estimated_json(*map(request.get, _SHOWN_TO_MODEL))
+        if not _SHOWN_TO_MODEL.isdisjoint(request):
+            tally.prompt += estimated_json(*map(request.get, _SHOWN_TO_MODEL))
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
         tally.explicit = limit is not None
         if limit is None:

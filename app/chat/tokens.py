@@ -15,21 +15,24 @@ _OTHER_BYTES = 3
 # What a message, a picture or a sound has besides its text: role and separators; a small picture of most models.
 _MESSAGE = 4
 _MEDIA = 256
+_MEDIA_NAMES = frozenset({"image_url", "input_audio", "file"})
 
 
 def estimated(value: Any) -> int:
     """Return the estimated number of tokens in messages, in a text, or in lists of these; token ids count one each."""
     if isinstance(value, str):
-        return (
-            -(-len(value) // _ASCII_BYTES)
-            if value.isascii()
-            else -(-len(value.encode(errors="replace")) // _OTHER_BYTES)
-        )
+        if value.isascii():
+            return -(-len(value) // _ASCII_BYTES)
+        return -(-len(value.encode(errors="replace")) // _OTHER_BYTES)
+    tokens = 0
     if isinstance(value, list):
-        return sum(1 if isinstance(item, int) else estimated(item) for item in value)
-    if isinstance(value, dict):
-        return _MESSAGE + sum(_member(name, member) for name, member in value.items())
-    return 0
+        for item in value:
+            tokens += 1 if isinstance(item, int) else estimated(item)
+    elif isinstance(value, dict):
+        tokens = _MESSAGE
+        for name, member in value.items():
+            tokens += _MEDIA if name in _MEDIA_NAMES else estimated(member)
+    return tokens
 
 
 def estimated_json(*values: Any) -> int:
@@ -37,9 +40,3 @@ def estimated_json(*values: Any) -> int:
     has none."""
     # Names are a part of it: a schema has few other texts.
     return sum(estimated(orjson.dumps(value, default=str).decode()) for value in values if value is not None)
-
-
-def _member(name: str, value: Any) -> int:
-    if name in ("image_url", "input_audio", "file"):
-        return _MEDIA
-    return estimated(value)

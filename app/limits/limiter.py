@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections.abc import Awaitable, Sequence
 from dataclasses import astuple, dataclass, field
-from functools import lru_cache
 
 from ..errors import LimitsUnavailable
 from ..settings import Settings, state_folder
@@ -37,9 +36,14 @@ log = logging.getLogger("parley")
 
 _FILE = "limits.sqlite3"
 _UNKNOWN = Count(0, 0, 0)
+# A named tuple is made in half the time without its class's function, which counts for what each request makes several
+# of.
+_new = tuple.__new__
 # Seconds for which the counts of a limit are kept, at least until its window ends.
 _KEPT = {REQUESTS: 2 * WINDOW, TOKENS: 2 * WINDOW, DAY: 2 * 86400, CONCURRENT: 2 * WINDOW, MONTH: 32 * 86400}
 _KEPT[MONEY] = _KEPT[MONTH]
+# The measures that are corrected when it is known what a request used.
+_CORRECTED = frozenset((TOKENS, DAY, MONTH, MONEY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,20 @@ class Subject:
     kind: str
     name: str
     limits: Limits
+    # What follows from these and is needed for each request: its name among the counts, the measures that have limits,
+    # whether one is of places, and for how many seconds counts are kept.
+    counted_as: str = field(init=False, compare=False, repr=False)
+    pairs: Sequence[tuple[int, int]] = field(init=False, compare=False, repr=False)
+    leased: bool = field(init=False, compare=False, repr=False)
+    kept: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        limits = enumerate(astuple(self.limits))
+        pairs = tuple((measure, min(limit, MOST)) for measure, limit in limits if limit is not None)
+        object.__setattr__(self, "counted_as", f"{self.kind}:{self.name}")
+        object.__setattr__(self, "pairs", pairs)
+        object.__setattr__(self, "leased", any(measure == CONCURRENT for measure, _ in pairs))
+        object.__setattr__(self, "kept", max((_KEPT[measure] for measure, _ in pairs), default=0))
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +126,7 @@ class RateLimiter:
             QuotaExceeded: a budget of the month does not allow it.
             LimitsUnavailable: the counts are unavailable, and requests do not pass then.
         """
-        holds, claims, impossible = _holds(subjects, tokens, money, explicit)
+        holds, kinds, impossible = _holds(subjects, tokens, money, explicit)
         if not holds:
             return Reservation()
         if impossible is not None and self._enforce:
@@ -125,25 +143,20 @@ class RateLimiter:
         if not self._available:
             self._available = True
             log.info("what limits count can be read again")
-        lines = [(kind, claim, count) for (kind, claim), count in zip(claims, reading.counts, strict=True)]
-        headers = told.headers_of(lines, reading.now, reading.granted or not self._enforce)
-        worst = None if reading.granted else told.worst(lines, reading.now)
+        granted, now, counts = reading
+        headers = told.headers_of(holds, counts, now, granted or not self._enforce)
+        worst = None if granted else told.worst(told.lines_of(kinds, holds, counts), now)
         if worst is not None and self._enforce:
-            refusal = told.refusal(worst, reading.now)
-            refusal.headers.update(headers)
+            refusal = told.refusal(worst, now)
+            refusal.headers.update((name.decode(), value.decode()) for name, value in headers)
             raise refusal
-        leases = [hold.subject for hold in holds if hold.leased]
-        if leases:
-            self._leases[request] = leases
+        for hold in holds:
+            if hold.leased:
+                self._leases[request] = [each.subject for each in holds if each.leased]
+                break
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
-        return Reservation(
-            [(name.encode(), value.encode()) for name, value in headers],
-            None if worst is None else told.name_of(worst),
-            request,
-            holds,
-            reading.now,
-        )
+        return Reservation(headers, None if worst is None else told.name_of(worst), request, holds, now)
 
     def settle(
         self, reservation: Reservation, *, tokens: int, money: int, unused: Sequence[Subject] = ()
@@ -155,18 +168,18 @@ class RateLimiter:
         request, reservation.request = reservation.request, None
         if request is None:
             return DONE
-        free = {_name_of(subject) for subject in unused}
+        tokens, money = min(tokens, MOST), min(money, MOST)
         subjects = []
-        for hold in reservation.holds:
-            of_tokens, of_money = (0, 0) if hold.subject in free else (tokens, money)
-            used = {TOKENS: of_tokens, DAY: of_tokens, MONTH: of_tokens, MONEY: of_money}
-            differences = [
-                (claim.measure, min(used[claim.measure], MOST) - claim.amount)
-                for claim in hold.claims
-                if claim.measure in used and used[claim.measure] != claim.amount
-            ]
+        for name, claims, _, _ in reservation.holds:
+            none = unused and any(name == subject.counted_as for subject in unused)
+            differences = []
+            for measure, _, amount in claims:
+                if measure in _CORRECTED:
+                    used = 0 if none else money if measure == MONEY else tokens
+                    if used != amount:
+                        differences.append((measure, used - amount))
             if differences:
-                subjects.append((hold.subject, differences))
+                subjects.append((name, differences))
         return self._counts.correct(Correction(request, reservation.now, subjects, self._leases.pop(request, ())))
 
     def _fail(self, error: Unavailable) -> None:
@@ -215,44 +228,29 @@ def limiter_of(settings: Settings) -> RateLimiter:
     return RateLimiter(counts, enforce=settings.limits == "enforce", open=settings.limits_unavailable == "open")
 
 
-def _name_of(subject: Subject) -> str:
-    return f"{subject.kind}:{subject.name}"
-
-
-@lru_cache(maxsize=1024)
-def _set(limits: Limits) -> tuple[tuple[tuple[int, int], ...], bool, int]:
-    """Return the measures that have limits, whether one is of places, and for how many seconds counts are kept."""
-    pairs = tuple((measure, min(limit, MOST)) for measure, limit in enumerate(astuple(limits)) if limit is not None)
-    return (
-        pairs,
-        any(measure == CONCURRENT for measure, _ in pairs),
-        max((_KEPT[measure] for measure, _ in pairs), default=0),
-    )
-
-
 def _holds(
     subjects: Sequence[Subject], tokens: int, money: int, explicit: bool
-) -> tuple[list[Hold], list[tuple[str, Claim]], told.Line | None]:
-    """Return what a request takes from the limits of its subjects; each claim with the kind of its subject; and a limit
-    that can never allow the request."""
+) -> tuple[list[Hold], list[str], told.Line | None]:
+    """Return what a request takes from the limits of its subjects, the kinds of these subjects, and a limit that can
+    never allow the request."""
     tokens, money = min(tokens, MOST), min(money, MOST)
-    amounts = {REQUESTS: 1, TOKENS: tokens, DAY: tokens, CONCURRENT: 1, MONTH: tokens, MONEY: money}
+    # In the order of the measures.
+    amounts = (1, tokens, tokens, 1, tokens, money)
     holds: list[Hold] = []
-    lines: list[tuple[str, Claim]] = []
+    kinds: list[str] = []
     impossible = None
     for subject in subjects:
-        pairs, leased, kept = _set(subject.limits)
-        if not pairs:
+        if not subject.pairs:
             continue
         claims = []
-        for measure, limit in pairs:
+        for measure, limit in subject.pairs:
             amount = amounts[measure]
             if amount > limit:
                 if explicit or limit == 0:
                     impossible = subject.kind, Claim(measure, limit, amount), _UNKNOWN
                 else:
                     amount = limit
-            claims.append(claim := Claim(measure, limit, amount))
-            lines.append((subject.kind, claim))
-        holds.append(Hold(_name_of(subject), claims, leased, kept))
-    return holds, lines, impossible
+            claims.append(_new(Claim, (measure, limit, amount)))
+        holds.append(Hold(subject.counted_as, claims, subject.leased, subject.kept))
+        kinds.append(subject.kind)
+    return holds, kinds, impossible

@@ -97,7 +97,8 @@ class SqliteCounts:
             await self.open()
         reading: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._reservations.append(_Waiting(request, holds, force, reading))
-        self._schedule()
+        if not self._soon:
+            self._schedule()
         try:
             return await reading
         except asyncio.CancelledError:
@@ -117,7 +118,8 @@ class SqliteCounts:
             return _Corrected(self)
         # Until it is made, a little too much is counted. It is made with the next reservation, and so before it; each
         # transaction that is saved is a tenth of what a request costs.
-        self._schedule(_CORRECTION)
+        if self._next is None:
+            self._schedule(_CORRECTION)
         return DONE
 
     async def corrected(self) -> None:
@@ -150,6 +152,7 @@ class SqliteCounts:
             await self.corrected()
         if self._next is not None:
             self._next.cancel()
+            self._soon = False
         self._disconnect()
 
     def _schedule(self, pause: float = 0.0) -> None:
@@ -165,7 +168,7 @@ class SqliteCounts:
 
     def _transact(self) -> None:
         """Do all that is to be done in one transaction, or try again later if the file is locked."""
-        self._next = None
+        self._next, self._soon = None, False
         waiting = self._reservations = [each for each in self._reservations if not each.reading.done()]
         connection = self._connection
         if connection is None:
@@ -259,7 +262,7 @@ class _Corrected:
 class _Transaction:
     """A transaction that reads and writes each subject once."""
 
-    __slots__ = ("_changed", "_connection", "_now", "_second", "_states")
+    __slots__ = ("_advanced", "_changed", "_connection", "_now", "_second", "_states")
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
@@ -268,6 +271,8 @@ class _Transaction:
         # The row, the state, and when it expires.
         self._states: dict[str, tuple[int | None, State, int]] = {}
         self._changed: dict[str, int] = {}
+        # Those that have forgotten what does not count any more now.
+        self._advanced: set[str] = set()
 
     def renew(self, leases: Mapping[str, Sequence[str]]) -> None:
         if leases:
@@ -276,29 +281,35 @@ class _Transaction:
             self._connection.executemany(_LEASE, rows)
 
     def correct(self, correction: Correction) -> None:
+        second = int(correction.now)
         for subject, differences in correction.subjects:
-            _, state, expires = self._read(subject)
-            state.correct(differences, int(correction.now))
+            _, state, expires = self._states.get(subject) or self._read(subject)
+            state.correct(differences, second)
             self._changed.setdefault(subject, expires)
         for subject in correction.leases:
             self._connection.execute(_RELEASE, (subject, correction.request))
 
     def reserve(self, request: str, holds: Sequence[Hold], force: bool) -> Reading:
-        second = self._second
+        second, states = self._second, self._states
         granted = True
         counts: list[Count] = []
         for subject, claims, leased, _ in holds:
-            _, state, _ = self._read(subject)
+            _, state, _ = states.get(subject) or self._read(subject)
+            if subject not in self._advanced:
+                self._advanced.add(subject)
+                state.advance(second)
             places = 0
             if leased:
                 places = self._connection.execute(_PLACES, (subject, self._now)).fetchone()[0]
-            state.advance(second)
             granted &= state.check(claims, places, counts)
         if granted or force:
             for subject, claims, leased, kept in holds:
-                _, state, expires = self._states[subject]
+                _, state, expires = states[subject]
                 state.take(claims, second)
-                self._changed[subject] = max(expires, self._changed.get(subject, 0), second + kept)
+                if second + kept > expires:
+                    expires = second + kept
+                if expires > self._changed.get(subject, -1):
+                    self._changed[subject] = expires
                 if leased:
                     self._connection.execute(_LEASE, (subject, request, self._now + LEASE))
         return Reading(granted, self._now, counts)
@@ -312,10 +323,8 @@ class _Transaction:
                 self._connection.execute(_UPDATE, (state.data, expires, row))
 
     def _read(self, subject: str) -> tuple[int | None, State, int]:
-        found = self._states.get(subject)
-        if found is None:
-            row = self._connection.execute(_READ, (subject,)).fetchone()
-            found = self._states[subject] = (None, State(), 0) if row is None else (row[0], State(row[1]), row[2])
+        row = self._connection.execute(_READ, (subject,)).fetchone()
+        found = self._states[subject] = (None, State(), 0) if row is None else (row[0], State(row[1]), row[2])
         return found
 
 

@@ -21,6 +21,8 @@ _EMPTY = bytes(8 * _SLOTS)
 # Where the total of a measure is, and its place in a slot; 0 if it has none.
 _TOTAL = {DAY: 1, MONTH: 3, MONEY: 4, REQUESTS: 5, TOKENS: 6}
 _IN_SLOT = {REQUESTS: 1, TOKENS: 2, DAY: 0, CONCURRENT: 0, MONTH: 0, MONEY: 0}
+# As in `app.limits.limiter`: counts are made for each claim of a request.
+_new = tuple.__new__
 # More is not counted, so that no sum leaves 64 bits.
 _FULL = 1 << 62
 
@@ -52,10 +54,14 @@ class State:
             month = month_of(day)
             if values[2] != month:
                 values[2], values[3], values[4] = month, 0, 0
-        if self.newest > second + WINDOW:  # the clock was put back
+        end = len(values)
+        if end == _SLOTS:
+            return
+        if values[-3] > second + WINDOW:  # the clock was put back
             del values[_SLOTS:]
             values[5] = values[6] = 0
-        first, end = _SLOTS, len(values)
+            return
+        first = _SLOTS
         while first < end and values[first] <= second - WINDOW:
             values[5] -= values[first + 1]
             values[6] -= values[first + 2]
@@ -75,7 +81,7 @@ class State:
             if used + amount > limit:
                 fits = False
                 free = self._free(measure, used + amount - limit)
-            counts.append(Count(used, free, newest))
+            counts.append(_new(Count, (used, free, newest)))
         return fits
 
     def _free(self, measure: int, excess: int) -> int:
@@ -98,12 +104,14 @@ class State:
             if measure == CONCURRENT:
                 continue
             total = _TOTAL[measure]
-            values[total] = min(values[total] + amount, _FULL)
+            counted = values[total] + amount
+            values[total] = counted if counted < _FULL else _FULL
             place = _IN_SLOT[measure]
             if place:
                 if len(values) == _SLOTS or values[-3] < second:
                     values.extend((second, 0, 0))
-                values[place - 3] = min(values[place - 3] + amount, _FULL)
+                counted = values[place - 3] + amount
+                values[place - 3] = counted if counted < _FULL else _FULL
 
     def correct(self, differences: Sequence[tuple[int, int]], second: int) -> None:
         """Change what was counted in an earlier second, unless its window is over."""
@@ -115,8 +123,10 @@ class State:
             if place:
                 if slot is None:
                     continue
-                difference = max(difference, -values[slot + place])
-                values[slot + place] = min(values[slot + place] + difference, _FULL)
+                counted = values[slot + place]
+                if difference < -counted:
+                    difference = -counted
+                values[slot + place] = min(counted + difference, _FULL)
             elif values[0] != day if measure == DAY else values[2] != month_of(day):
                 continue
             total = _TOTAL[measure]

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from ..errors import ApiError, QuotaExceeded, RateLimited
 from .calendar import end_of_day, end_of_month
-from .counts import CONCURRENT, DAY, MONEY, MONTH, REQUESTS, TOKENS, WINDOW, Claim, Count
+from .counts import CONCURRENT, DAY, MONEY, MONTH, REQUESTS, TOKENS, WINDOW, Claim, Count, Hold
 from .limits import BILLION, MEASURES
 
 # Seconds after which a request is tried again that found no place: nobody knows when one gets free.
 _PLACE_PAUSE = 1.0
 _OWNERS = {"key": "this API key", "project": "the project of this API key", "model": "this model"}
 
-_REQUESTS_HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
-_TOKENS_HEADERS = ("x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
+_REQUESTS_HEADERS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+_TOKENS_HEADERS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
 # The kind of a subject, what the request takes from its limit, and what stood against it before.
 Line = tuple[str, Claim, Count]
@@ -35,26 +35,46 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{text}" if minutes else text
 
 
-def headers_of(lines: Sequence[Line], now: float, counted: bool) -> list[tuple[str, str]]:
-    """Return OpenAI's headers on requests and on tokens, each of the limit of which the least is left. ``counted``: the
-    request itself counts."""
-    tightest: dict[bool, tuple[int, int, float]] = {}
-    for _, (measure, limit, amount), (used, _, newest) in lines:
-        if measure > DAY:
+def headers_of(holds: Sequence[Hold], counts: Sequence[Count], now: float, counted: bool) -> list[tuple[bytes, bytes]]:
+    """Return OpenAI's headers on requests and on tokens, each of the limit of which the least is left. ``counts`` are
+    those of all claims in turn; ``counted``: the request itself counts."""
+    of_requests: tuple[int, int, float] | None = None
+    of_tokens: tuple[int, int, float] | None = None
+    count = iter(counts)
+    for _, claims, _, _ in holds:
+        for (measure, limit, amount), (used, _, newest) in zip(claims, count, strict=False):
+            if measure > DAY:
+                continue
+            left = limit - used - amount if counted else limit - used
+            if left < 0:
+                left = 0
+            tightest = of_requests if measure == REQUESTS else of_tokens
+            if tightest is not None and left >= tightest[1]:
+                continue
+            if measure == DAY:
+                reset = end_of_day(now) - now
+            else:
+                reset = (int(now) if counted else newest) + WINDOW - now if used or counted else 0.0
+            if measure == REQUESTS:
+                of_requests = limit, left, reset
+            else:
+                of_tokens = limit, left, reset
+    headers: list[tuple[bytes, bytes]] = []
+    written, text = -1.0, b""
+    for found, names in ((of_requests, _REQUESTS_HEADERS), (of_tokens, _TOKENS_HEADERS)):
+        if found is None:
             continue
-        if measure == DAY:
-            reset = end_of_day(now) - now
-        else:
-            reset = (int(now) if counted else newest) + WINDOW - now if used or counted else 0.0
-        left = max(limit - used - amount if counted else limit - used, 0)
-        tokens = measure != REQUESTS
-        if tokens not in tightest or left < tightest[tokens][1]:
-            tightest[tokens] = limit, left, reset
-    headers: list[tuple[str, str]] = []
-    for tokens, (limit, left, reset) in tightest.items():
-        names = _TOKENS_HEADERS if tokens else _REQUESTS_HEADERS
-        headers += zip(names, (str(limit), str(left), duration(reset)), strict=True)
+        limit, left, reset = found
+        if reset != written:
+            written, text = reset, duration(reset).encode()
+        headers += ((names[0], b"%d" % limit), (names[1], b"%d" % left), (names[2], text))
     return headers
+
+
+def lines_of(kinds: Sequence[str], holds: Sequence[Hold], counts: Sequence[Count]) -> list[Line]:
+    """Return the lines of all claims in turn; ``kinds`` are those of the subjects of ``holds``."""
+    claims = [(kind, claim) for kind, hold in zip(kinds, holds, strict=True) for claim in hold.claims]
+    return [(kind, claim, count) for (kind, claim), count in zip(claims, counts, strict=True)]
 
 
 def worst(lines: Sequence[Line], now: float) -> Line | None:

@@ -100,9 +100,11 @@ class Directory:
             return self._with_limits(configured)
         now = time.monotonic()
         known = self._known.get(digest)
-        if known is not None and now - known.at < self._seconds and _is_valid(known.found):
-            self._known.move_to_end(digest)
-            return known.found.client
+        if known is not None and now - known.at < self._seconds:
+            found = known.found
+            if found.until is None or _is_valid(found):
+                self._known.move_to_end(digest)
+                return found.client
         read_at = self._wrong.get(digest)
         if read_at is not None and now - read_at < self._seconds:
             return None
