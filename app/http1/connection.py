@@ -400,7 +400,8 @@ class Connection(asyncio.BufferedProtocol):
         elif not cycle.complete:
             self._server.log.error("the application has not completed its answer")
             self._close()
-        elif cycle.last or self._server.stopping:
+        elif cycle.last or self._server.stopping or not cycle.whole:
+            # What is left of a body would be taken for another request.
             self._close(lingering=not cycle.whole)
         else:
             self._due = False

@@ -117,7 +117,7 @@ class Cycle:
 
     async def receive(self) -> Message:
         client = self._client
-        while not (client.closed or self.complete):
+        while not client.closed:
             if self._pieces:
                 body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
                 self._pieces.clear()
@@ -128,6 +128,8 @@ class Cycle:
             if self.whole and not self._ended:
                 self._ended = True
                 return {"type": "http.request", "body": b"", "more_body": False}
+            if self.whole and self.complete:
+                break
             if self._expects:
                 self._expects = False
                 client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -192,8 +194,8 @@ class Cycle:
                 lines.append(b"transfer-encoding: chunked\r\n")
             else:
                 self.last = True  # its end is that of the connection
-        # What has not arrived of the request's body would be taken for another request.
-        self.last = self.last or not self.whole or self._client.is_last()
+        # A client that waits to be asked for the body may send it nevertheless, or not.
+        self.last = self.last or self._expects or self._client.is_last()
         if b"server" not in names:
             lines.append(_SERVER)
         if b"date" not in names:

@@ -199,6 +199,32 @@ def test_one_whose_body_is_not_wanted_is_not_and_its_connection_is_closed() -> N
     assert (body, closed) == (b"no", True)
 
 
+def test_an_application_may_read_the_rest_of_a_body_after_its_answer_and_so_keep_the_connection() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(413, sized(2)))
+        await send(piece(b"no"))
+        while (await receive()).get("more_body"):
+            pass
+        assert (await receive()) == {"type": "http.disconnect"}
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        served = connect(worker, client)
+        served.received(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n")
+        await until(lambda: client.received.endswith(b"\r\n\r\nno"))
+        served.received(b"hello" + ASK % (b"GET", 1, b""))
+        await until(lambda: client.received.count(b"HTTP/1.1 413 ") == 2)
+        assert b"connection: close" not in client.received
+        assert not client.closed.is_set()
+
+    run(body, app)
+
+
+def test_without_that_the_connection_is_closed_since_the_rest_would_be_taken_for_a_request() -> None:
+    _, _, body, closed = answered(start(413, sized(2)), piece(b"no"), method=b"POST", more=b"content-length: 5\r\n")
+    assert (body, closed) == (b"no", True)
+
+
 def test_a_body_arrives_in_order_and_its_end_once() -> None:
     messages: list[Message] = []
     wanted = asyncio.Event()
