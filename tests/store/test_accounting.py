@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import select
 
 from app.accounting import Accounting
+from app.accounts import Client
 from app.engines.base import Price
 from app.limits.limiter import RateLimiter
+from app.limits.limits import Limits
 from app.limits.sqlite_counts import SqliteCounts
 from app.store.address import Address
 from app.store.database import Database
@@ -55,3 +57,29 @@ def test_more_cached_tokens_than_the_prompt_has_give_no_negative_cost(address: A
 
 def test_a_usage_beyond_all_bounds_is_recorded(address: Address) -> None:
     assert recorded(address, usage={"prompt_tokens": 1 << 47, "completion_tokens": 1 << 47})["cost"] == 1 << 53
+
+
+def test_limits_that_change_hold_from_the_next_request_on(address: Address) -> None:
+    async def work() -> None:
+        of_models = {"m": Limits(requests_per_minute=1)}
+        database = Database(address)
+        writer, limiter = Writer(database), RateLimiter(SqliteCounts(Path("limits.sqlite3")))
+        accounting = Accounting(writer, limiter, of_models.get)
+
+        def measures(client: Client | None) -> list[tuple[str, Limits]]:
+            return [(each.kind, each.limits) for each in accounting.subjects(client, "m")]
+
+        first, other = Limits(tokens_per_day=2), Limits(tokens_per_day=3)
+        assert measures(Client("k", limits=first)) == [("key", first), ("model", of_models["m"])]
+        assert measures(Client("k", limits=other)) == [("key", other), ("model", of_models["m"])]
+        assert measures(None) == [("model", of_models["m"])]
+        assert measures(Client("k", project_limits=first)) == [("project", first), ("model", of_models["m"])]
+        of_models["m"] = other
+        assert measures(None) == [("model", other)]
+        del of_models["m"]
+        assert measures(Client("k", limits=first)) == [("key", first)]
+        assert measures(None) == []
+        await writer.close()
+        await database.close()
+
+    asyncio.run(work())
