@@ -34,6 +34,7 @@ _USUAL = {
         *("content-length", "content-type", "date", "host", "idempotency-key", "openai-organization", "openai-project"),
         *("retry-after", "server", "traceparent", "transfer-encoding", "user-agent", "x-accel-buffering", "x-api-key"),
         *("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "x-request-id"),
+        *(f"x-ratelimit-{told}-{what}" for told in ("limit", "remaining", "reset") for what in ("requests", "tokens")),
     )
     for spelled in (name, name.title())
 }
