@@ -67,7 +67,8 @@ def test_fastapi_refuses_what_does_not_fit_its_models(upstream: Server) -> None:
 
 def test_two_workers_are_two(upstream: Server) -> None:
     with servers.relaying(upstream, name="two", settings={"WEB_CONCURRENCY": "2"}) as found:
-        assert len(process.tree(found.pid)) == 3
+        # The first one answers before the second one is there.
+        wait_until(lambda: len(process.tree(found.pid)) == 3)
 
 
 def test_replicas_answer_when_one_has_ended(upstream: Server) -> None:
