@@ -85,7 +85,7 @@ class _Peer(HeaderPolicy):
 
 
 class Worker(ASGIWorker):
-    """gunicorn's worker, with our connections: see `app.http1.connection.Server`. ``write_timeout`` is in seconds."""
+    """gunicorn's worker, with our connections: see `app.http1.server.Server`. ``write_timeout`` is in seconds."""
 
     loop: asyncio.AbstractEventLoop
     alive: bool
