@@ -18,9 +18,12 @@ _NOT_BEHIND = frozenset((b"authorization", b"content-length", b"host", b"te", b"
 
 
 class ChunkedBody:
-    """Call `feed` with what arrives until ``complete``; ``rest`` is then what came after the body."""
+    """Call `feed` with what arrives until ``complete``."""
 
-    __slots__ = ("_behind", "_ends", "_left", "_limits", "_part", "complete", "rest")
+    # How many bytes are still to come is not known.
+    awaited = 0
+
+    __slots__ = ("_behind", "_ends", "_left", "_limits", "_part", "complete")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -29,10 +32,9 @@ class ChunkedBody:
         self._behind: list[tuple[bytes, bytes]] | None = None  # the fields after the last chunk
         self._part = b""
         self.complete = False
-        self.rest = b""
 
-    def feed(self, data: bytes) -> bytes:
-        """Return the bytes of the body that are in ``data``.
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return the bytes of the body that are in ``data``, and those that come after the body.
 
         Raises:
             Refused: these are no chunks, or what is between them exceeds a limit.
@@ -64,8 +66,8 @@ class ChunkedBody:
                     break
                 self._read_line(data[at:end_of_line])
                 at = end_of_line + 2
-        self._part, self.rest = (b"", data[at:]) if self.complete else (data[at:], b"")
-        return b"".join(pieces)
+        self._part, rest = (b"", data[at:]) if self.complete else (data[at:], b"")
+        return b"".join(pieces), rest
 
     def _read_line(self, line: bytes) -> None:
         if self._behind is None:

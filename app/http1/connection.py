@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from typing import cast
-from urllib.parse import unquote_to_bytes
-
-from starlette.types import Scope
 
 from .chunked import ChunkedBody
 from .cycle import Cycle, reason
+from .deadline import Deadline
 from .head import Head, HeadReader, Refused
 from .holding import HOLD
 from .listener import LISTENER
+from .scope import Scopes
 from .server import Server
+from .sized import SizedBody
 
 # Seconds within which the head of a request must arrive: from the beginning of a connection, or the head's first byte.
 _HEAD_SECONDS = 60.0
@@ -40,33 +40,27 @@ READ_AHEAD = 1 << 16
 # The approximate memory of a request that is being served, in bytes, including the piece of its answer that waits.
 _REQUEST = 1 << 15
 
-_VERSIONS = ("1.0", "1.1")
-
 
 class Connection(asyncio.BufferedProtocol):
     """``listener`` is the name of the socket on which it was accepted. ``closed``: there is nobody to send to;
     ``write_paused``: the client has not read all that it was sent."""
 
     __slots__ = (
-        "_addresses",
         "_admitted",
         "_ahead",
         "_answers",
-        "_awaited",
-        "_chunks",
+        "_body",
         "_close_timer",
         "_context",
         "_cycle",
         "_due",
+        "_head_due",
         "_heads",
-        "_idle_timer",
-        "_idle_until",
         "_lingering",
         "_listener",
         "_offered",
         "_reading_paused",
-        "_schemes",
-        "_secure",
+        "_scopes",
         "_served",
         "_server",
         "_task",
@@ -86,9 +80,8 @@ class Connection(asyncio.BufferedProtocol):
         # The request that is served, and the task in which the application answers it.
         self._cycle: Cycle | None = None
         self._task: asyncio.Task[None] | None = None
-        # Of the body that is being read: the bytes that have not come, or what takes its chunks apart.
-        self._awaited = 0
-        self._chunks: ChunkedBody | None = None
+        # The body of that request.
+        self._body: SizedBody | ChunkedBody = SizedBody(0)
         # What has arrived of the requests after this one.
         self._ahead = b""
         # How many bytes might be read last time.
@@ -96,8 +89,8 @@ class Connection(asyncio.BufferedProtocol):
         self._reading_paused = self.write_paused = self.closed = False
         # Made when something waits for it.
         self._writable: asyncio.Event | None = None
-        self._idle_until = 0.0
-        self._idle_timer: asyncio.TimerHandle | None = None
+        # When the next request must have begun.
+        self._head_due = Deadline(self.loop)
         self._write_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         # Lingering: closed in one direction only, until the client has closed the connection, too.
@@ -114,22 +107,19 @@ class Connection(asyncio.BufferedProtocol):
         # Each request begins with a copy of it, so that none sees what the application has set for another. What
         # outlives a request is done in it, since timers keep the context in which they were made, and thus the request.
         self._context = contextvars.copy_context()
-        peer = transport.get_extra_info("peername")
-        self._addresses = _address(transport.get_extra_info("sockname")), _address(peer)
-        self._schemes = self._server.schemes(peer)
-        self._secure = transport.get_extra_info("ssl_object") is not None
+        self._scopes = Scopes(self._server, transport)
         # A single unread byte pauses writing, so the application waits until each piece of its answer has been read.
         # (With 0 asyncio's TLS would wait forever.)
         self.transport.set_write_buffer_limits(high=1)
         self._server.opened()
         self._admitted = self._server.connections.admit(self)
-        self._wait_for_head(_HEAD_SECONDS if self._admitted else _FLUSH_SECONDS)
+        self._head_due.set(_HEAD_SECONDS if self._admitted else _FLUSH_SECONDS, self._no_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
-        for timer in (self._idle_timer, self._close_timer):
-            if timer is not None:
-                timer.cancel()
+        self._head_due.cancel()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
         self._server.connections.lost(self)
         self._server.lost()
         # Wakes up whatever waits for the client.
@@ -139,7 +129,7 @@ class Connection(asyncio.BufferedProtocol):
             self.loop.call_later(self._server.grace, self._task.cancel)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        room = min(READ_AHEAD - self._buffered, self._awaited)
+        room = min(READ_AHEAD - self._buffered, self._body.awaited)
         self._offered = max(_READ_AT_ONCE, room)
         return self._server.buffer[: self._offered]
 
@@ -174,7 +164,7 @@ class Connection(asyncio.BufferedProtocol):
         self._take(data)
         if not self.closed:
             if self._served and self._heads.begun and not begun:
-                self._wait_for_head(_HEAD_SECONDS)
+                self._head_due.set(_HEAD_SECONDS, self._no_head)
             if not self._reading_paused and self._buffered > READ_AHEAD:
                 self._reading_paused = True
                 self.transport.pause_reading()
@@ -268,17 +258,10 @@ class Connection(asyncio.BufferedProtocol):
                 elif cycle.whole:
                     self._ahead += data
                     break
-                elif self._chunks is not None:
-                    cycle.feed(self._chunks.feed(data))
-                    data = self._chunks.rest
-                    if self._chunks.complete:
-                        self._chunks = None
-                        cycle.end_body()
                 else:
-                    piece, data = data[: self._awaited], data[self._awaited :]
-                    self._awaited -= len(piece)
+                    piece, data = self._body.feed(data)
                     cycle.feed(piece)
-                    if not self._awaited:
+                    if self._body.complete:
                         cycle.end_body()
         except Refused as refused:
             self._refuse(refused.status)
@@ -287,41 +270,13 @@ class Connection(asyncio.BufferedProtocol):
         if not self._admitted:
             self._refuse(503, ("retry-after", "1"))
             return
-        cycle = Cycle(self, head, self._scope(head))
+        scope = self._scopes.scope(head, {HOLD: self.hold, LISTENER: self._listener})
+        cycle = self._cycle = Cycle(self, head, scope)
         self._server.connections.busy(self)
-        self._cycle, self._awaited = cycle, head.length
-        if head.chunked:
-            self._chunks = ChunkedBody(self._server.limits)
-        elif not head.length:
+        self._body = ChunkedBody(self._server.limits) if head.chunked else SizedBody(head.length)
+        if self._body.complete:
             cycle.end_body()
         self._task = self.loop.create_task(self._serve(cycle), context=self._context.copy())
-
-    def _scope(self, head: Head) -> Scope:
-        raw_path, _, query = head.target.partition(b"?")
-        path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
-        server, client = self._addresses
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": _VERSIONS[head.minor],
-            "method": head.method.decode("ascii"),
-            "scheme": self._scheme(head),
-            "path": path.decode("utf-8", "replace"),
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": self._server.root_path,
-            "headers": head.fields,
-            "server": server,
-            "client": client,
-            "state": self._server.state.copy(),
-            "extensions": {HOLD: self.hold, LISTENER: self._listener},
-        }
-
-    def _scheme(self, head: Head) -> str:
-        said = {value == self._schemes[name] for name, value in head.fields if name in self._schemes}
-        if len(said) > 1:
-            raise Refused(400)
-        return "https" if (said.pop() if said else self._secure) else "http"
 
     async def _serve(self, cycle: Cycle) -> None:
         try:
@@ -355,27 +310,14 @@ class Connection(asyncio.BufferedProtocol):
             self._resume()
             if self._cycle is None and not self.closed:
                 self._server.connections.idle(self)
-                self._wait_for_head(self._server.keep_alive)
+                self._head_due.set(self._server.keep_alive, self._no_head)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    def _wait_for_head(self, seconds: float) -> None:
-        """Close the connection unless a request begins in time. There is one timer, which is not set anew for each
-        request."""
-        self._idle_until = self.loop.time() + seconds
-        if self._idle_timer is not None and self._idle_timer.when() > self._idle_until:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        if self._idle_timer is None:
-            self._idle_timer = self.loop.call_at(self._idle_until, self._look)
-
-    def _look(self) -> None:
-        self._idle_timer = None
+    def _no_head(self) -> None:
         if self._cycle is not None or self.closed:
             return
-        if self.loop.time() < self._idle_until:
-            self._idle_timer = self.loop.call_at(self._idle_until, self._look)
-        elif self._served and not self._heads.begun:
+        if self._served and not self._heads.begun:
             self._close()
         else:
             self._refuse(408)
@@ -418,10 +360,3 @@ class Connection(asyncio.BufferedProtocol):
             self._reading_paused = False
             self.transport.resume_reading()
         self._server.connections.idle(self)
-
-
-def _address(name: object) -> tuple[object, object] | None:
-    """Return the name of a socket in ASGI's form."""
-    if isinstance(name, tuple):
-        return name[0], name[1]
-    return (name, None) if name else None

@@ -55,11 +55,12 @@ def ours(pieces: list[bytes]) -> Read:
     body, found = ChunkedBody(Limits()), b""
     for number, piece in enumerate(pieces):
         try:
-            found += body.feed(piece)
+            part, rest = body.feed(piece)
+            found += part
         except Refused as refused:
             return refused.status
         if body.complete:
-            return found, body.rest + b"".join(pieces[number + 1 :]), True
+            return found, rest + b"".join(pieces[number + 1 :]), True
     return found, b"", False
 
 
