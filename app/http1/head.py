@@ -76,7 +76,7 @@ class Head:
         """Read the fields that are ``special``, which are among `_SPECIAL`, once all are there.
 
         Raises:
-            Refused: the body's end is not certain, or a field occurs twice.
+            Refused: the body's end is not certain, a field occurs twice, or there is no `Host` (section 3.2).
         """
         codings, options, seen = list[bytes](), list[bytes](), list[bytes]()
         for name, value in special:
@@ -92,6 +92,8 @@ class Head:
                 seen.append(name)
                 if name == b"content-length":
                     self.length = _length(value)
+        if self.minor and b"host" not in seen:
+            raise Refused(400)
         if codings:
             self._check_codings(codings, b"content-length" in seen)
             self.chunked = True

@@ -299,33 +299,6 @@ def test_who_goes_on_sending_to_a_client_that_has_gone_lets_others_have_their_tu
     run(body, app)
 
 
-def test_the_scope_says_what_was_asked() -> None:
-    scopes: list[Scope] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        scopes.append(scope)
-        await send(start(204))
-        await send(piece())
-
-    async def body(worker: Refusing) -> None:
-        worker.state["left"] = "by the application"
-        for fields in (b"X-Forwarded-Proto: https\r\n", b""):
-            client = Client()
-            connect(worker, client).received(b"GET /a%C3%A4%2Fb?c=%20d HTTP/1.0\r\n" + fields + b"X-Y: z\r\n\r\n")
-            await until(client.closed.is_set)
-        behind, direct = scopes
-        assert (behind["scheme"], direct["scheme"]) == ("https", "http")
-        assert direct["headers"] == [(b"x-y", b"z")]
-        assert direct["path"] == "/aä/b"
-        assert direct["raw_path"] == b"/a%C3%A4%2Fb"
-        assert direct["query_string"] == b"c=%20d"
-        assert (direct["method"], direct["http_version"], direct["root_path"]) == ("GET", "1.0", "")
-        assert direct["state"] == {"left": "by the application"}
-        assert direct["state"] is not worker.state
-
-    run(body, app)
-
-
 def test_headers_that_contradict_each_other_about_tls_are_refused() -> None:
     more = b"x-forwarded-proto: https\r\nx-forwarded-ssl: off\r\n"
     line, *_ = answered(start(204), piece(), more=more)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
 from random import Random
-from re import _constants as code
-from re import _parser as parser
 from typing import Any
+
+# Not public, and without types.
+code: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 
 class NoInstance(Exception):
