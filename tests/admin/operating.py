@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,4 +78,8 @@ def operating(address: Address, folder: Path, **settings: Any) -> Iterator[Opera
         yield Operator(operators_application(all_settings, database), database, loop, key)
     finally:
         loop.run_until_complete(database.close())
+        # Where a file could not be opened, aiosqlite's thread tells the loop once more, which nobody waits for.
+        for thread in threading.enumerate():
+            if thread.name.endswith("(_connection_worker_thread)"):
+                thread.join(5)
         loop.close()
