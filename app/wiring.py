@@ -16,7 +16,8 @@ from connexion import FlaskApp
 from .access import Access, access
 from .assembly import Assembly
 from .chat.foreign import SPARE
-from .chat.service import Chat, Limits
+from .chat.limits import Limits
+from .chat.service import Chat
 from .configuration.building import Built
 from .configuration.document import OWN_HANDLERS, contract_path, handlers_of
 from .configuration.served import built_of, engine_of

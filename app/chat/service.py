@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from hashlib import sha256
 
 from ..accounts import Account
@@ -20,6 +19,7 @@ from .completion import ChunkWriter, completion
 from .fallbacks import Fallbacks
 from .foreign import Reading
 from .limiter import Limiters
+from .limits import Limits
 from .messages import check_conversation
 from .nulls import without_nulls
 from .policy import best_variant, honour
@@ -27,15 +27,6 @@ from .recording import kept_whole, recorded
 from .tables import CHAT, STORING, check_operation
 
 _COUNTS = "continuous_usage_stats"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The maximum that one request may ask for: choices, tokens over all its choices, and tools or functions."""
-
-    choices: int = 128
-    tokens: int = 1 << 20
-    tools: int = 128
 
 
 class Chat:
@@ -192,7 +183,7 @@ class Chat:
 
     def _check(self, body: Json) -> None:
         """Validate what does not depend on the model; raises as `prepare`."""
-        self._refuse_many_tools(body)
+        self.limits.check_tools(body)
         refuse_options_of_no_stream(body)
         check_conversation(body["messages"])
 
@@ -252,33 +243,13 @@ class Chat:
             request["max_completion_tokens"] = min(request.pop("max_tokens"), request["max_completion_tokens"])
         return self._choices(request, model)
 
-    def _refuse_many_tools(self, body: Json) -> None:
-        for name in ("tools", "functions"):
-            if len(body.get(name) or ()) > self.limits.tools:
-                raise BadRequest(
-                    f"Invalid value for '{name}': this server takes at most {self.limits.tools} for a request.",
-                    param=name,
-                    code="array_above_max_length",
-                )
-
     def _choices(self, request: Json, model: Model) -> int:
         n: int = request.get("n", 1)
-        if n > self.limits.choices:
-            raise BadRequest(
-                f"Invalid value for 'n': this server makes at most {self.limits.choices} choices for a request.",
-                param="n",
-                code="integer_above_max_value",
-            )
+        self.limits.check_choices(n, "n")
         limit = request.get("max_completion_tokens", request.get("max_tokens"))
         assumed = model.assumed_answer or model.context_length
-        tokens = n * (assumed if limit is None else min(limit, model.context_length))
-        if n > 1 and tokens > self.limits.tokens:
-            raise BadRequest(
-                f"Invalid value for 'n': the choices could come to more than the {self.limits.tokens} tokens that this "
-                "server makes for a request; ask for fewer choices, or set 'max_completion_tokens'.",
-                param="n",
-                code="integer_above_max_value",
-            )
+        each = assumed if limit is None else min(limit, model.context_length)
+        self.limits.check_tokens(n, each, "n", "ask for fewer choices, or set 'max_completion_tokens'")
         return n
 
     async def complete(self, call: Call) -> Json:

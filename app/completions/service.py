@@ -73,20 +73,12 @@ class Completions(Chat):
             request["n"] = made
             request["best"] = given
         total = len(prompts) * made
-        if total > self.limits.choices:
-            param = "prompt" if len(prompts) > 1 else "n" if made == given else "best_of"
-            raise BadRequest(
-                f"Invalid value for '{param}': this server makes at most {self.limits.choices} choices for a request.",
-                param=param,
-                code="array_above_max_length" if param == "prompt" else "integer_above_max_value",
-            )
-        if total > 1 and total * min(request["max_tokens"], model.context_length) > self.limits.tokens:
-            raise BadRequest(
-                f"Invalid value for 'max_tokens': the choices could come to more than the {self.limits.tokens} tokens "
-                "that this server makes for a request; ask for fewer choices, or for shorter ones.",
-                param="max_tokens",
-                code="integer_above_max_value",
-            )
+        if len(prompts) > 1:
+            self.limits.check_choices(total, "prompt", "array_above_max_length")
+        else:
+            self.limits.check_choices(total, "n" if made == given else "best_of")
+        each = min(request["max_tokens"], model.context_length)
+        self.limits.check_tokens(total, each, "max_tokens", "ask for fewer choices, or for shorter ones")
         return total
 
     async def _answer(self, call: Call) -> Completion:
