@@ -116,7 +116,7 @@ def test_each_model_answers_by_its_id_and_its_aliases_all_of_which_are_listed(tm
 def test_several_model_files_run_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
     text = '[models.wide]\nengine = "llama"\n[models.narrow]\nengine = "llama"\ncontext_length = 256\nslots = 1\n'
     with serve("llama", configured(tmp_path / "p.toml", text), args=("-w", "2")) as server:
-        assert len(model_processes(server)) == 4, "a supervisor and a model for each"
+        wait_until(lambda: len(model_processes(server)) == 4, "there is no supervisor and model for each")
         wait_until(lambda: ask(server, "narrow").status == 200, "it is not loaded")
         long = "word " * 400
         assert ask(server, "wide", long, max_tokens=1).status == 200
@@ -229,8 +229,8 @@ def test_a_reload_keeps_the_process_of_a_model_that_stayed_and_replaces_that_of_
     one = '[models.one]\nengine = "llama"\n'
     two = '[models.two]\nengine = "llama"\ncontext_length = 256\n'
     with serve("llama", configured(path, one + two)) as server:
+        wait_until(lambda: len(model_processes(server)) == 4, "there is no supervisor and model for each")
         first, old_workers = model_processes(server), server.workers
-        assert len(first) == 4
         long = "word " * 400
         assert ask(server, "two", long, max_tokens=1).status == 400, "it does not fit"
         path.write_text(two.replace("256", "512") + one)

@@ -32,7 +32,7 @@ class Scopes:
         Raises:
             Refused: what is said about the scheme contradicts itself.
         """
-        raw_path, _, query = _origin_form(head.target).partition(b"?")
+        raw_path, _, query = head.target.partition(b"?")
         path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
         return {
             "type": "http",
@@ -56,16 +56,6 @@ class Scopes:
         if len(said) > 1:
             raise Refused(400)
         return "https" if (said.pop() if said else self._secure) else "http"
-
-
-def _origin_form(target: bytes) -> bytes:
-    """Return the path and query of a target. The form for proxies is understood, too: RFC 9112, section 3.2.2."""
-    if target[:1] == b"/" or b"://" not in target:
-        return target
-    after = target.partition(b"://")[2]
-    begin = min((at for at in map(after.find, (b"/", b"?")) if at >= 0), default=len(after))
-    path = after[begin:]
-    return path if path[:1] == b"/" else b"/" + path
 
 
 def _address(name: object) -> tuple[object, object] | None:

@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from starlette.types import Receive, Scope, Send
 
 from .connecting import Client, Refusing, connect, hello, run, until
-
-
-def scope_of(request: bytes) -> Scope:
-    """Return the scope of a request on a connection that closes."""
-    scopes: list[Scope] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        scopes.append(scope)
-        await hello(scope, receive, send)
-
-    async def body(worker: Refusing) -> None:
-        client = Client()
-        connect(worker, client).received(request)
-        await until(client.closed.is_set)
-
-    run(body, app)
-    return scopes[0]
 
 
 def test_the_scope_says_what_was_asked() -> None:
@@ -49,21 +31,3 @@ def test_the_scope_says_what_was_asked() -> None:
         assert direct["state"] is not worker.state
 
     run(body, app)
-
-
-@pytest.mark.parametrize(
-    ("target", "path", "query"),
-    [
-        (b"/a?b", "/a", b"b"),
-        (b"http://x/a?b", "/a", b"b"),
-        (b"HTTPS://x:443/a%20b//c?d://e", "/a b//c", b"d://e"),
-        (b"http://x", "/", b""),
-        (b"http://x?a/b", "/", b"a/b"),
-        (b"/a://b", "/a://b", b""),
-        (b"//x/a", "//x/a", b""),
-    ],
-)
-def test_a_target_for_proxies_is_understood(target: bytes, path: str, query: bytes) -> None:
-    scope = scope_of(b"GET " + target + b" HTTP/1.0\r\n\r\n")
-    assert (scope["path"], scope["query_string"]) == (path, query)
-    assert scope["raw_path"][:1] == b"/"
