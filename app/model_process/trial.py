@@ -13,16 +13,20 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from .environment import needed
 
-# The timeout. A trial takes a tenth of a second.
+# The timeout, and that of the reason. A trial takes a tenth of a second.
 _SECONDS = 30.0
+_REASON_SECONDS = 2.0
 _LONGEST_REASON = 200
 _READY, _TAKEN = "ready", "taken"
 _REASON = re.compile(r"(?:^Error|common_chat_templates_init: error): (.+)$", re.MULTILINE)
+# The last line that llama.cpp writes about a model that it does not load.
+_LAST = re.compile(r"exiting due to .*\n")
 
 
 def refusal(template: str, model: Path) -> str | None:
@@ -65,6 +69,14 @@ def _loads(llama: Any, model: str, template: str, socket: str) -> bool:
     return True
 
 
+def _reason(said: Path) -> str:
+    """Return what llama.cpp has written once all of it is there: a thread of it writes, which may be late."""
+    end = time.monotonic() + _REASON_SECONDS
+    while not _LAST.search(text := said.read_text(errors="replace")) and time.monotonic() < end:
+        time.sleep(0.005)
+    return text
+
+
 # Servers that run until the process ends.
 _kept: list[Any] = []
 
@@ -78,10 +90,13 @@ def main(arguments: list[str]) -> None:
         if _loads(llama, model, "", f"{folder}/1.sock"):
             print(_READY, flush=True)
             template = sys.stdin.buffer.read().decode()
+            said, stderr = Path(folder, "stderr"), os.dup(2)
+            os.dup2(os.open(said, os.O_CREAT | os.O_WRONLY), 2)
             if _loads(llama, model, template, f"{folder}/2.sock"):
                 print(_TAKEN, flush=True)
+            else:
+                os.write(stderr, _reason(said).encode())
     # Skip destructors: threads of llama.cpp still run.
-    sys.stderr.flush()
     os._exit(0)
 
 
