@@ -50,6 +50,9 @@ _READING = 0.02
 # Stands for no limit: of bytes of a line, or of fields.
 _MOST = 1 << 16
 
+# Bytes of a whole head, unless what gunicorn's settings allow of its parts takes more.
+_HEAD = 1 << 16
+
 # Bytes that a worker holds in total for clients that do not read.
 _UNREAD = 1 << 27
 
@@ -99,9 +102,8 @@ class Worker(ASGIWorker):
         self.buffer = memoryview(bytearray(READ_AHEAD))
         cfg = self.cfg
         # 0: no limit. What is without any would be held in memory.
-        self.limits = Limits(
-            cfg.limit_request_line or _MOST, cfg.limit_request_field_size or _MOST, cfg.limit_request_fields or _MOST
-        )
+        line, field = cfg.limit_request_line or _MOST, cfg.limit_request_field_size or _MOST
+        self.limits = Limits(line, field, cfg.limit_request_fields or _MOST, max(_HEAD, line + 2 * field))
         self.keep_alive: float = cfg.keepalive
         self.grace: float = cfg.asgi_disconnect_grace_period
         self.root_path: str = cfg.root_path or ""

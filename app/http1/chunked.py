@@ -23,13 +23,15 @@ class ChunkedBody:
     # How many bytes are still to come is not known.
     awaited = 0
 
-    __slots__ = ("_behind", "_ends", "_left", "_limits", "_part", "complete")
+    __slots__ = ("_behind", "_ends", "_left", "_limits", "_part", "_size", "complete")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = 0  # bytes of the chunk that is being read
         self._ends = False  # whether the end of a chunk is due
-        self._behind: list[tuple[bytes, bytes]] | None = None  # the fields after the last chunk
+        # The number of fields after the last chunk, and their bytes; None before it.
+        self._behind: int | None = None
+        self._size = 0
         self._part = b""
         self.complete = False
 
@@ -76,13 +78,17 @@ class ChunkedBody:
                 raise Refused(400)
             self._left = int(size[1], 16)
             if not self._left:
-                self._behind = []
+                self._behind = 0
         elif not line:
             self.complete = True
         else:
-            if len(self._behind) == self._limits.fields or len(line) + 2 > self._limits.field:
+            self._behind += 1
+            self._size += len(line) + 2
+            if self._behind > self._limits.fields or len(line) + 2 > self._limits.field:
                 raise Refused(431)
-            # They are not used.
-            read_field(line, self._behind, [])
-            if self._behind[-1][0] in _NOT_BEHIND or line.translate(None, VALUE):
+            if self._size > self._limits.head:
+                raise Refused(431)
+            found: list[tuple[bytes, bytes]] = []  # which is not used
+            read_field(line, found, [])
+            if found[0][0] in _NOT_BEHIND or line.translate(None, VALUE):
                 raise Refused(400)

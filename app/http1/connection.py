@@ -11,7 +11,7 @@ import contextvars
 from typing import cast
 
 from .chunked import ChunkedBody
-from .cycle import Cycle, reason
+from .cycle import Cycle, date_line, reason
 from .deadline import Deadline
 from .head import Head, HeadReader, Refused
 from .holding import HOLD
@@ -152,6 +152,8 @@ class Connection(asyncio.BufferedProtocol):
             self._write_timer.cancel()
         self.write_paused = False
         self._server.connections.reading(self)
+        if self._lingering:
+            self._server.connections.idle(self)
         if self._writable is not None:
             self._writable.set()
 
@@ -183,8 +185,8 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being served, or the client is only given the time to read the end of its answer."""
-        return self._lingering if self.closed else self._cycle is None
+        """Whether no request is being served, or the client has its answer and is only given the time to close."""
+        return self._lingering and not self.write_paused if self.closed else self._cycle is None
 
     @property
     def held(self) -> int:
@@ -268,7 +270,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _begin(self, head: Head) -> None:
         if not self._admitted:
-            self._refuse(503, ("retry-after", "1"))
+            self._refuse(503)
             return
         scope = self._scopes.scope(head, {HOLD: self.hold, LISTENER: self._listener})
         cycle = self._cycle = Cycle(self, head, scope)
@@ -279,29 +281,37 @@ class Connection(asyncio.BufferedProtocol):
         self._task = self.loop.create_task(self._serve(cycle), context=self._context.copy())
 
     async def _serve(self, cycle: Cycle) -> None:
+        cut = False
         try:
             await self._server.application(cycle.scope, cycle.receive, cycle.send)
+        except asyncio.CancelledError:
+            cut = True
+            raise
         except Exception:
             if not cycle.complete:
                 self._server.log.exception("Error in ASGI application")
         finally:
-            self._context.run(self._finish, cycle)
+            self._context.run(self._finish, cycle, cut)
 
-    def _finish(self, cycle: Cycle) -> None:
-        """Close the connection, or go on with the next request."""
+    def _finish(self, cycle: Cycle, cut: bool) -> None:
+        """Close the connection, or go on with the next request. ``cut``: the worker does not wait for the application
+        any longer."""
         self._cycle = self._task = None
         self._served = True
+        if cycle.unsent:
+            cycle.status = 503 if cut else 500
         self._server.answered(cycle)
         if self.closed:
             return
         if cycle.unsent:
-            self._refuse(500)
+            self._refuse(cycle.status)
         elif not cycle.complete:
-            self._server.log.error("the application has not completed its answer")
-            self._close()
+            if not cut:
+                self._server.log.error("the application has not completed its answer")
+            self._close(lingering=True)
         elif cycle.last or self._server.stopping or not cycle.whole:
             # What is left of a body would be taken for another request.
-            self._close(lingering=not cycle.whole)
+            self._close(lingering=True)
         else:
             self._due = False
             ahead, self._ahead = self._ahead, b""
@@ -310,7 +320,8 @@ class Connection(asyncio.BufferedProtocol):
             self._resume()
             if self._cycle is None and not self.closed:
                 self._server.connections.idle(self)
-                self._head_due.set(self._server.keep_alive, self._no_head)
+                if not self._heads.begun:
+                    self._head_due.set(self._server.keep_alive, self._no_head)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -322,7 +333,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._refuse(408)
 
-    def _refuse(self, status: int, *more: tuple[str, str]) -> None:
+    def _refuse(self, status: int) -> None:
         """Answer instead of the application, and close the connection."""
         cycle = self._cycle
         if cycle is not None:
@@ -330,16 +341,18 @@ class Connection(asyncio.BufferedProtocol):
         if cycle is None or cycle.unsent:
             headers, body = self._server.refusal(status)
             lines = [f"HTTP/1.1 {status} {reason(status)}"]
+            more = [("retry-after", "1")] if status == 503 else []
             lines += [f"{name}: {value}" for name, value in (*headers, *more, ("connection", "close"))]
-            self.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-        # A client that is still sending would lose the answer if the connection were reset.
+            self.write("\r\n".join(lines).encode("latin-1") + b"\r\n" + date_line() + b"\r\n" + body)
         self._close(lingering=True)
 
     def _close(self, *, lingering: bool = False) -> None:
-        """Close the connection once all is sent. ``lingering``: only in one direction, until the client has, too."""
+        """Close the connection once all is sent. ``lingering``: only in one direction, until the client has, too. It
+        may still be sending: closed in both directions, the connection would be reset, and what the client has not read
+        would be lost (RFC 9112, section 9.6)."""
         if self.closed:
             return
-        self.closed = True
+        self.closed, self._ahead = True, b""
         # Without this timer, unread data would be held for as long as the client likes.
         self._close_timer = self.loop.call_later(_FLUSH_SECONDS, self.drop)
         if lingering and self.transport.can_write_eof():
@@ -359,4 +372,5 @@ class Connection(asyncio.BufferedProtocol):
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
-        self._server.connections.idle(self)
+        if not self.write_paused:
+            self._server.connections.idle(self)

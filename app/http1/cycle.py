@@ -108,6 +108,7 @@ class Cycle:
     def end_body(self) -> None:
         """Note that all of the body has arrived."""
         self.whole = True
+        self._expects = False
         self.wake()
 
     def wake(self) -> None:
@@ -199,9 +200,12 @@ class Cycle:
         if b"server" not in names:
             lines.append(_SERVER)
         if b"date" not in names:
-            lines.append(_date.line())
-        if self.last and b"connection" not in names:
-            lines.append(b"connection: close\r\n")
+            lines.append(date_line())
+        if b"connection" not in names:
+            if self.last:
+                lines.append(b"connection: close\r\n")
+            elif not self.head.minor:
+                lines.append(b"connection: keep-alive\r\n")  # older clients would wait for the end
         lines.append(b"\r\n")
         self.started, self.status, self.headers = True, status, headers
         self._expects = False  # the client need not send the body any more
@@ -245,8 +249,15 @@ class _Date:
         return self._line
 
 
-_date = _Date()
+date_line = _Date().line
 _status_lines: dict[int, bytes] = {}
+# RFC 9110's, where Python's table before 3.13 has older ones.
+_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 
 def _status_line(status: int) -> bytes:
@@ -258,8 +269,8 @@ def _status_line(status: int) -> bytes:
 
 def reason(status: int) -> str:
     """Return the phrase that goes with a status."""
-    if status == 414:
-        return "URI Too Long"  # another name in Python's table before 3.13
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:

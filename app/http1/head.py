@@ -18,6 +18,9 @@ VALUE = bytes(byte for byte in range(256) if byte == 9 or (byte >= 0x20 and byte
 # A method, as servers in front know them: no lower case.
 _METHOD = re.compile(rb"[A-Z0-9!$%&'*+\-.^_`|~]{3,20}")
 
+# A target in absolute form has a scheme and a host.
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]")
+
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
 # Transfer codings that have a name. Only `chunked` is decoded.
@@ -50,11 +53,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most bytes of a request's first line and of a field with the end of its line, and the most fields."""
+    """The most bytes of a request's first line, and of a field with the end of its line; the most fields, and the most
+    bytes of all of them and the first line together. The same holds for the fields after a body."""
 
     line: int = 4094
     field: int = 8190
     fields: int = 100
+    head: int = 1 << 16
 
 
 @dataclass(slots=True)
@@ -114,7 +119,7 @@ class Head:
 class HeadReader:
     """Reads one head after the other. ``begun``: a part of one has arrived."""
 
-    __slots__ = ("_head", "_limits", "_rest", "_scanned", "_skipped", "_special")
+    __slots__ = ("_head", "_limits", "_rest", "_scanned", "_size", "_skipped", "_special")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -125,6 +130,8 @@ class HeadReader:
         # How much of the rest has no end of a line.
         self._scanned = 0
         self._skipped = False
+        # The bytes of the lines that have been read.
+        self._size = 0
         self._head: Head | None = None
         self._special: list[tuple[bytes, bytes]] = []
 
@@ -146,7 +153,7 @@ class HeadReader:
                 if whole.translate(None, VALUE) != b"\r\n" * len(lines):
                     raise Refused(400)
                 head, special = self._begin(first), list[tuple[bytes, bytes]]()
-                if len(lines) > self._limits.fields:
+                if len(lines) > self._limits.fields or len(whole) > self._limits.head:
                     raise Refused(431)
                 if len(whole) > self._limits.field - 2 and len(max(lines, key=len)) > self._limits.field - 2:
                     raise Refused(431)
@@ -169,6 +176,7 @@ class HeadReader:
                 self._rest, self._scanned = data[at:], max(len(data) - at - 1, 0)
                 return None
             line, at, self._scanned = data[at:end], end + 2, 0
+            self._size += len(line) + 2
             if head is None:
                 if line or self._skipped:
                     self._head = self._begin(line)
@@ -177,6 +185,8 @@ class HeadReader:
                 if line.translate(None, VALUE):
                     raise Refused(400)
                 if len(head.fields) == self._limits.fields or len(line) + 2 > self._limits.field:
+                    raise Refused(431)
+                if self._size > self._limits.head:
                     raise Refused(431)
                 read_field(line, head.fields, self._special)
             else:
@@ -233,7 +243,7 @@ def _has_other_form(method: bytes, target: bytes) -> bool:
     """Return whether a target that is no path has a form that goes with the method: section 3.2."""
     if target == b"*":
         return method == b"OPTIONS"
-    return method == b"CONNECT" or b"://" in target
+    return method == b"CONNECT" or _ABSOLUTE.match(target) is not None
 
 
 def _length(value: bytes) -> int:

@@ -91,6 +91,9 @@ def test_what_others_could_read_otherwise_is_refused(data: bytes, status: int) -
 def test_fields_behind_a_body_are_held_to_the_rules_for_fields() -> None:
     for field in (b"no colon", b"a : b", b" a: b", b"a: \0"):
         assert ours([b"0\r\n" + field + b"\r\n\r\n"]) == 400
+    field = b"a: " + b"b" * 5000 + b"\r\n"
+    assert ours([b"0\r\n", *[field] * 13, b"\r\n"]) == (b"", b"", True)
+    assert ours([b"0\r\n", *[field] * 14]) == 431
 
 
 def test_thousands_of_damaged_bodies_are_read_and_refused_as_by_gunicorn() -> None:

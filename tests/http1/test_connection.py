@@ -104,7 +104,9 @@ def test_what_the_http_server_refuses_is_told_by_the_worker(sent: bytes, status:
         connect(worker, client).received(sent)
         await client.closed.wait()
         head, _, content = client.received.partition(b"\r\n\r\n")
-        assert head.split(b"\r\n") == [line, b"x-refused: %d" % status, b"connection: close"]
+        *lines, date = head.split(b"\r\n")
+        assert lines == [line, b"x-refused: %d" % status, b"connection: close"]
+        assert date.startswith(b"date: ")
         assert content == b"no"
 
     run(body)
@@ -134,6 +136,53 @@ def test_a_client_that_is_refused_while_it_sends_can_read_why(monkeypatch: pytes
         await client.aborted.wait()  # in the end, if it does not close the connection
 
     run(body)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+@pytest.mark.parametrize("more", [b"x" * 17_000, REQUEST * 700, b"x" * 1_000_000])
+def test_a_client_that_sends_more_than_its_last_request_gets_the_answer_and_no_reset(kind: str, more: bytes) -> None:
+    async def body(worker: Refusing) -> None:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        await worker.loop.connect_accepted_socket(lambda: Connection(worker), ours)
+        writer.write(REQUEST[:-2] + b"connection: close\r\n\r\n" + more)
+        await asyncio.sleep(0.01)
+        answer = await reader.read()
+        assert answer.count(b"HTTP/1.1 200 OK") == 1
+        assert answer.endswith(b"hello")
+        writer.close()
+        await until(lambda: not worker.connections.all)
+
+    run(body, kind=kind)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_request_that_is_given_up_is_no_failure_of_the_application(
+    begun: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if begun:
+            await send({"type": "http.response.body", "body": b"1", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def body(worker: Refusing) -> None:
+        before, client = asyncio.all_tasks(), Client()
+        connect(worker, client).received(REQUEST)
+        (task,) = asyncio.all_tasks() - before
+        await asyncio.sleep(0)
+        task.cancel()
+        await client.closed.wait()
+        if begun:
+            assert client.received.endswith(b"\r\n\r\n1\r\n1\r\n")
+        else:
+            assert client.received.startswith(
+                b"HTTP/1.1 503 Service Unavailable\r\nx-refused: 503\r\nretry-after: 1\r\n"
+            )
+
+    caplog.set_level("DEBUG", "gunicorn.error")
+    run(body, endless)
+    assert not caplog.records
 
 
 def test_a_stop_does_not_wait_for_it() -> None:
@@ -416,6 +465,42 @@ def test_a_head_that_begins_just_before_that_may_still_be_completed() -> None:
         await asyncio.sleep(0.1)
         served.received(REQUEST[9:])
         await until(lambda: client.received.count(b"hello") == 2)
+
+    run(body)
+
+
+def test_one_that_begins_together_with_the_request_before_has_the_same_time() -> None:
+    async def body(worker: Refusing) -> None:
+        worker.keep_alive = 0.01
+        client = Client()
+        served = connect(worker, client)
+        served.received(REQUEST + REQUEST[:5])
+        await until(lambda: client.received.endswith(b"hello"))
+        await asyncio.sleep(0.05)
+        served.received(REQUEST[5:])
+        await until(lambda: client.received.count(b"hello") == 2)
+
+    run(body)
+
+
+def test_an_answer_that_a_client_has_not_read_is_not_cut_by_a_stop() -> None:
+    async def body(worker: Refusing) -> None:
+        client = Client(half_closes=True)
+        served = connect(worker, client)
+        served.received(REQUEST[:-2] + b"connection: close\r\n\r\n")
+        served.pause_writing()
+        await until(lambda: client.received.endswith(b"hello"))
+        served.resume_writing()
+        served.pause_writing()  # it has read only a part
+        await until(lambda: served.closed)
+        assert not served.idle
+        served.stop()
+        worker.connections.make_room()
+        assert not client.aborted.is_set()
+        served.resume_writing()
+        assert served.idle
+        served.stop()
+        await client.aborted.wait()
 
     run(body)
 

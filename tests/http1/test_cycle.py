@@ -85,7 +85,8 @@ def test_for_an_older_client_its_end_is_that_of_the_connection() -> None:
 
 def test_an_older_client_may_keep_its_connection_and_any_client_may_close_it() -> None:
     five = start(200, sized(5)), piece(b"hello")
-    assert not answered(*five, minor=0, more=b"connection: keep-alive\r\n")[3]
+    _, headers, _, closed = answered(*five, minor=0, more=b"connection: keep-alive\r\n")
+    assert (headers[b"connection"], closed) == (b"keep-alive", False)
     for minor, more in ((0, b""), (1, b"connection: close\r\n")):
         _, headers, _, closed = answered(*five, minor=minor, more=more)
         assert (headers[b"connection"], closed) == (b"close", True)
@@ -197,6 +198,25 @@ def test_one_whose_body_is_not_wanted_is_not_and_its_connection_is_closed() -> N
     assert line.startswith(b"HTTP/1.1 413 ")
     assert headers[b"connection"] == b"close"
     assert (body, closed) == (b"no", True)
+
+
+@pytest.mark.parametrize(
+    ("method", "framing"),
+    [(b"GET", b""), (b"POST", b"content-length: 0\r\n"), (b"POST", b"transfer-encoding: chunked\r\n\r\n0\r\n")],
+)
+def test_one_that_has_nothing_more_to_send_keeps_its_connection(method: bytes, framing: bytes) -> None:
+    more = b"expect: 100-continue\r\n" + framing
+    line, headers, body, closed = answered(start(200, sized(2)), piece(b"ok"), method=method, more=more)
+    assert line == b"HTTP/1.1 200 OK"
+    assert b"connection" not in headers
+    assert (body, closed) == (b"ok", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"), [(413, b"413 Content Too Large"), (422, b"422 Unprocessable Content"), (599, b"599 Unknown")]
+)
+def test_a_status_has_its_phrase_of_today(status: int, line: bytes) -> None:
+    assert answered(start(status, sized(0)), piece())[0] == b"HTTP/1.1 " + line
 
 
 def test_an_application_may_read_the_rest_of_a_body_after_its_answer_and_so_keep_the_connection() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from gunicorn.asgi.parser import (
 
 from app.http1.head import HeadReader, Limits, Refused
 
+ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]", re.IGNORECASE)
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /v1/chat/completions?a=%20b HTTP/1.1\r\nHost: x\r\n"
 # Method, target, minor version, fields, length, whether in chunks, whether it closes and expects; or a status, or
@@ -49,6 +51,10 @@ REFUSED = {
     b"G@T / HTTP/1.1\r\n\r\n": 400,
     b"GET * HTTP/1.1\r\n\r\n": 400,
     b"GET x HTTP/1.1\r\n\r\n": 400,
+    b"GET :// HTTP/1.1\r\nHost: x\r\n\r\n": 400,
+    b"GET x:// HTTP/1.1\r\nHost: x\r\n\r\n": 400,
+    b"GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n": 400,
+    b"GET a/://x HTTP/1.1\r\nHost: x\r\n\r\n": 400,
     b"GET /\xc3\xa4 HTTP/1.1\r\n\r\n": 400,
     b"GET /a\tb HTTP/1.1\r\n\r\n": 400,
     b"\r\n\r\nGET / HTTP/1.1\r\n\r\n": 400,
@@ -102,15 +108,21 @@ def ours(pieces: list[bytes]) -> Read:
     return None
 
 
+def is_odd(method: bytes, target: bytes) -> bool:
+    """Whether a target that gunicorn takes for one in absolute form has no scheme or no host."""
+    return method != b"CONNECT" and target[:1] not in b"/*" and not ABSOLUTE.match(target)
+
+
 def theirs(pieces: list[bytes]) -> Read:
-    """The same by gunicorn's parser, which does not want to know the host."""
+    """The same by gunicorn's parser, which does not want to know the host, nor what is before and after `://`."""
     found: list[Read] = []
 
     def complete() -> bool:
         request = CallbackRequest.from_parser(parser)
         framing = request.content_length, request.chunked, request.should_close(), request._expect_100_continue
         fields = request.headers_bytes
-        if request.version[1] and all(name != b"host" for name, _ in fields):
+        hostless = request.version[1] and all(name != b"host" for name, _ in fields)
+        if hostless or is_odd(parser.method, parser.path):
             found.append(400)
         else:
             found.append((parser.method, parser.path, request.version[1], fields, *framing))
@@ -170,6 +182,13 @@ def test_what_is_too_long_is_refused_before_its_end_has_arrived() -> None:
     assert ours([b"nothing\r\n"]) == 400
 
 
+def test_a_head_is_bounded_as_a_whole() -> None:
+    field = b"a: " + b"x" * 5000 + b"\r\n"
+    assert ours([GET, *[field] * 13]) is None
+    assert ours([GET, *[field] * 14]) == 431
+    assert ours([GET + field * 14 + b"\r\n"]) == 431
+
+
 def test_a_reader_tells_whether_a_part_of_a_head_has_arrived() -> None:
     reader = HeadReader(Limits())
     assert not reader.begun
@@ -223,6 +242,8 @@ def test_thousands_of_damaged_heads_are_read_and_refused_as_by_gunicorn() -> Non
             elif isinstance(expected, int):
                 # One with several faults may be refused for another one, or wait for the end of its line.
                 assert not isinstance(found, tuple), data
+            elif expected is None and found == 400 and is_odd(*data.lstrip(b"\r\n").split(b" ")[:2]):
+                pass  # gunicorn has not seen the end of the head
             else:
                 assert found == expected, data
         complete += isinstance(expected, tuple)
