@@ -21,7 +21,7 @@ MESSAGES = {
     431: ("The header fields are too long, or too many.", "headers_too_large"),
     500: ("The server had an error while processing your request. It has been logged.", "internal_error"),
     501: ("The request uses a transfer coding that is not supported.", "unsupported_transfer_coding"),
-    503: ("The server has reached its limit of connections.", "overloaded"),
+    503: ("The server has reached its limit of connections, or is stopping. Retry in a moment.", "overloaded"),
 }
 
 
