@@ -290,6 +290,20 @@ def test_a_stop_lets_a_running_stream_finish_also_when_the_whole_group_is_told(o
     wait_until_dead(model)
 
 
+def test_a_request_that_a_stop_cannot_wait_for_is_told_so() -> None:
+    with serve("echo", {"PARLEY_ECHO_DELAY": "60", "PARLEY_GRACEFUL_TIMEOUT": "2"}) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        body = {"model": "parley-echo", "messages": [{"role": "user", "content": "Hello!"}]}
+        connection.request("POST", CHAT, json.dumps(body), {**server.bearer, "content-type": "application/json"})
+        wait_until(lambda: server.request("GET", "/livez").status == 200, "it is not there")
+        os.kill(server.pid, signal.SIGTERM)
+        answer = connection.getresponse()
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "1"
+        assert json.loads(answer.read())["error"]["code"] == "overloaded"
+        assert server.process.wait(PATIENCE) == 0
+
+
 def test_the_death_of_the_model_ends_a_stream_with_an_error_and_the_next_request_is_answered(
     own_llama_server: Server,
 ) -> None:

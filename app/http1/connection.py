@@ -26,7 +26,7 @@ _HEAD_SECONDS = 60.0
 # Seconds within which a client must read the rest of an answer and close the connection after we have closed it.
 _FLUSH_SECONDS = 10.0
 
-# Seconds for which a stopping worker waits for an expected request.
+# Seconds for which a stopping worker waits for an expected request, or for a client to close its connection.
 _DUE_SECONDS = 1.0
 
 # Bytes that are read from a socket at a time. All of it is parsed at a time: with chunks of one byte, this much takes
@@ -114,6 +114,8 @@ class Connection(asyncio.BufferedProtocol):
         self._server.opened()
         self._admitted = self._server.connections.admit(self)
         self._head_due.set(_HEAD_SECONDS if self._admitted else _FLUSH_SECONDS, self._no_head)
+        if self._server.stopping:
+            self.stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -134,7 +136,8 @@ class Connection(asyncio.BufferedProtocol):
         return self._server.buffer[: self._offered]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.received(bytes(self._server.buffer[:nbytes]))
+        if not self.closed:
+            self.received(bytes(self._server.buffer[:nbytes]))
         if nbytes == self._offered and not self.transport.is_closing() and not self._reading_paused:
             # There may be more; others are served first.
             self.transport.pause_reading()
@@ -185,7 +188,8 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being served, or the client has its answer and is only given the time to close."""
+        """Whether no request is being served, or the client has its answer, possibly a refusal while the application
+        still runs, and is only given the time to close."""
         return self._lingering and not self.write_paused if self.closed else self._cycle is None
 
     @property
@@ -285,7 +289,10 @@ class Connection(asyncio.BufferedProtocol):
         try:
             await self._server.application(cycle.scope, cycle.receive, cycle.send)
         except asyncio.CancelledError:
-            cut = True
+            # Or else the application has cancelled something of its own.
+            cut = self._task is not None and self._task.cancelling() > 0
+            if not (cut or cycle.complete):
+                self._server.log.exception("Error in ASGI application")
             raise
         except Exception:
             if not cycle.complete:
@@ -298,7 +305,7 @@ class Connection(asyncio.BufferedProtocol):
         any longer."""
         self._cycle = self._task = None
         self._served = True
-        if cycle.unsent:
+        if cycle.unsent and not self.closed:
             cycle.status = 503 if cut else 500
         self._server.answered(cycle)
         if self.closed:
@@ -353,16 +360,15 @@ class Connection(asyncio.BufferedProtocol):
         if self.closed:
             return
         self.closed, self._ahead = True, b""
-        # Without this timer, unread data would be held for as long as the client likes.
-        self._close_timer = self.loop.call_later(_FLUSH_SECONDS, self.drop)
-        if lingering and self.transport.can_write_eof():
-            self._linger()
-        else:
-            self.transport.close()
         if self._cycle is not None:
             self._cycle.wake()
-
-    def _linger(self) -> None:
+        # Without this timer, unread data would be held for as long as the client likes. A stop waits less for a client
+        # that has nothing to read.
+        nothing = self._server.stopping and not (self.write_paused or self.transport.get_write_buffer_size())
+        self._close_timer = self.loop.call_later(_DUE_SECONDS if nothing else _FLUSH_SECONDS, self.drop)
+        if not (lingering and self.transport.can_write_eof()):
+            self.transport.close()
+            return
         try:
             self.transport.write_eof()
         except OSError:  # the client has gone

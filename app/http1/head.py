@@ -153,9 +153,10 @@ class HeadReader:
                 if whole.translate(None, VALUE) != b"\r\n" * len(lines):
                     raise Refused(400)
                 head, special = self._begin(first), list[tuple[bytes, bytes]]()
-                if len(lines) > self._limits.fields or len(whole) > self._limits.head:
+                if len(lines) > self._limits.fields or len(whole) + 2 > self._limits.head:
                     raise Refused(431)
-                if len(whole) > self._limits.field - 2 and len(max(lines, key=len)) > self._limits.field - 2:
+                longest = self._limits.field - 2
+                if len(whole) > longest and max(map(len, lines), default=0) > longest:
                     raise Refused(431)
                 for line in lines:
                     read_field(line, head.fields, special)
@@ -176,14 +177,14 @@ class HeadReader:
                 self._rest, self._scanned = data[at:], max(len(data) - at - 1, 0)
                 return None
             line, at, self._scanned = data[at:end], end + 2, 0
-            self._size += len(line) + 2
             if head is None:
                 if line or self._skipped:
-                    self._head = self._begin(line)
+                    self._head, self._size = self._begin(line), len(line) + 2
                 self._skipped = True  # one empty line: section 2.2
             elif line:
                 if line.translate(None, VALUE):
                     raise Refused(400)
+                self._size += len(line) + 2
                 if len(head.fields) == self._limits.fields or len(line) + 2 > self._limits.field:
                     raise Refused(431)
                 if self._size > self._limits.head:

@@ -13,7 +13,8 @@ import pytest
 
 from app.accounts import Account, Client
 from app.chat.limiter import Bounds, Limiters
-from app.chat.service import Chat, Limits
+from app.chat.limits import Limits
+from app.chat.service import Chat
 from app.engines.base import Delta, Refuse, usage_of
 from app.engines.registry import Registry
 from app.errors import ApiError, BadRequest, EngineUnavailable, Overloaded, UnsupportedParameter

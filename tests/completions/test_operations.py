@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.chat.limiter import Bounds, Limiters
-from app.chat.service import Chat, Limits
+from app.chat.limits import Limits
+from app.chat.service import Chat
 from app.completions.service import Completions
 from app.embeddings.service import Embeddings
 from app.engines.base import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Embedded, Model, Refuse

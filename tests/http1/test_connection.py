@@ -185,6 +185,75 @@ def test_a_request_that_is_given_up_is_no_failure_of_the_application(
     assert not caplog.records
 
 
+def test_a_request_that_cancels_something_of_its_own_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async def body(worker: Refusing) -> None:
+        client = Client()
+        connect(worker, client).received(REQUEST)
+        await client.closed.wait()
+        assert client.received.startswith(b"HTTP/1.1 500 ")
+
+    run(body, faulty)
+    assert [record.message for record in caplog.records] == ["Error in ASGI application"]
+
+
+def test_what_is_logged_is_what_was_sent() -> None:
+    statuses = []
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        while (await receive()).get("more_body"):
+            pass
+
+    async def body(worker: Refusing) -> None:
+        worker.answered = lambda cycle: statuses.append(cycle.status)  # type: ignore[method-assign]
+        refused = connect(worker, Client())
+        refused.received(CODED[:-5] % b"chunked")
+        await asyncio.sleep(0)
+        refused.received(b"no size\r\n")
+        left = connect(worker, Client())
+        left.received(CODED[:-5] % b"chunked")
+        await asyncio.sleep(0)
+        left.connection_lost(None)
+        await until(lambda: len(statuses) == 2)
+
+    run(body, reads)
+    assert statuses == [400, 202]
+
+
+def test_a_stop_waits_a_moment_only_for_a_client_that_does_not_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_DUE_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        client = Client(half_closes=True)
+        served = connect(worker, client)
+        served.received(REQUEST)
+        worker.alive = False
+        served.stop()
+        await until(lambda: client.half_closed)
+        assert client.received.endswith(b"hello")
+        assert not client.aborted.is_set()
+        await client.aborted.wait()
+
+    run(body)
+
+
+def test_a_connection_that_is_made_while_the_worker_stops_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_DUE_SECONDS", 0.01)
+
+    async def body(worker: Refusing) -> None:
+        worker.alive = False
+        client = Client()
+        connect(worker, client)
+        await client.closed.wait()
+
+    run(body)
+
+
 def test_a_stop_does_not_wait_for_it() -> None:
     async def body(worker: Refusing) -> None:
         client = Client(half_closes=True)

@@ -94,8 +94,8 @@ REFUSED = {
 }
 
 
-def ours(pieces: list[bytes]) -> Read:
-    reader = HeadReader(Limits())
+def ours(pieces: list[bytes], limits: Limits = Limits()) -> Read:  # noqa: B008
+    reader = HeadReader(limits)
     for piece in pieces:
         try:
             found = reader.read(piece)
@@ -187,6 +187,27 @@ def test_a_head_is_bounded_as_a_whole() -> None:
     assert ours([GET, *[field] * 13]) is None
     assert ours([GET, *[field] * 14]) == 431
     assert ours([GET + field * 14 + b"\r\n"]) == 431
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n"])
+def test_the_bounds_of_a_head_do_not_depend_on_how_it_arrives(before: bytes) -> None:
+    head = before + GET + b"a: b\r\n\r\n"
+    size = len(GET + b"a: b\r\n")
+    for limits, fits in ((Limits(head=size), True), (Limits(head=size - 1), False)):
+        for pieces in ([head], bytewise(head), [head[:20], head[20:]]):
+            assert (ours(pieces, limits) != 431) == fits
+    long = b"GET /" + b"x" * 200 + b" HTTP/1.0\r\n\r\n"
+    for pieces in ([long], bytewise(long)):
+        assert isinstance(ours(pieces, Limits(field=100)), tuple)
+
+
+def test_empty_lines_between_requests_do_not_add_up() -> None:
+    reader = HeadReader(Limits(head=100))
+    for _ in range(100):
+        assert reader.read(b"\r\n") is None
+        assert reader.read(GET + b"\r\n") is not None
+    assert reader.read(GET) is None
+    assert reader.read(b"\r\n") is not None
 
 
 def test_a_reader_tells_whether_a_part_of_a_head_has_arrived() -> None:
