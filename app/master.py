@@ -29,6 +29,7 @@ from .contract.document import Document
 from .contract.operations import operations
 from .contract.security import Security
 from .errors import ConfigurationError
+from .frameworks.graceful import of_master
 from .frameworks.gunicorn import (
     Address,
     Server,
@@ -86,6 +87,8 @@ class Master:
         self._pool = ProcessPool(settings.model_probe)
         self._stopping = self._preparing = False
         self._has_database = False
+        # Workers wait for requests for as long as the settings say, and then have some seconds for their own end.
+        self.graceful_timeout = of_master(settings.graceful_timeout)
 
     def on_starting(self, server: Server) -> None:
         """Called before anything is forked."""

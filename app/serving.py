@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from .admin.address import bind_of
 from .errors import ConfigurationError
-from .frameworks.gunicorn import ENDING
 from .master import Master, worker_folder
 from .settings import Settings
 from .starting import stop
@@ -51,8 +50,7 @@ worker_class = "app.web.worker.Worker"
 asgi_lifespan = "on"
 # uvloop where it is installed, else asyncio's own.
 asgi_loop = "auto"
-# Workers wait for requests for as long as the settings say, and then have some seconds for their own end.
-graceful_timeout = _settings.graceful_timeout + ENDING
+graceful_timeout = _master.graceful_timeout
 # Longer than clients keep idle connections, so that they close first and never send into a closing one.
 keepalive = 75
 # A document may have parameters and keys in headers whose names contain an underscore. gunicorn would drop these

@@ -27,9 +27,6 @@ from typing import Protocol
 
 WSGI_WORKERS = ("sync", "gthread", "ggevent", "geventlet", "gtornado")
 
-# Seconds within gunicorn's graceful_timeout that a worker takes for its own end: the master then kills it.
-ENDING = 2
-
 # What gunicorn's workers have besides HTTP/1.1, and ways to read it less strictly.
 _NOT_OURS = (
     "casefold_http_method",

@@ -35,7 +35,7 @@ from ..http1.connections import Connections
 from ..http1.cycle import Cycle
 from ..http1.head import Limits
 from ..http1.listener import Listener
-from .gunicorn import ENDING
+from .graceful import of_requests
 from .gunicorn_access import log_access
 
 # Bytes that the kernel buffers for a client in addition to those in flight. By default it would buffer megabytes, and
@@ -186,10 +186,7 @@ class Worker(ASGIWorker):
         # would delay the stop for as long as they may stay idle.
         self.alive = False
         self._waiting = None
-        # The master kills its workers after the same time, and has begun to count before. What is given up is answered
-        # in the seconds between.
-        patience = self.cfg.graceful_timeout
-        self.cfg.set("graceful_timeout", max(patience - ENDING, min(patience, 1)))
+        self.cfg.set("graceful_timeout", of_requests(self.cfg.graceful_timeout))
         for server in self.servers:
             server.close()
         await asyncio.sleep(_READING)
