@@ -20,6 +20,9 @@ from .upstream import list_upstream_models
 # Seconds between two requests for the list: the first pause and the longest.
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+# Seconds for which a start waits for the first answer. A worker that takes another one's place then knows the models
+# before it gets requests, as long as the upstream is there; one that is not does not hold the start up.
+_FIRST_ANSWER = 0.5
 
 log = logging.getLogger("parley")
 
@@ -47,6 +50,8 @@ class DiscoveringEngine:
         self._replicas: Replicas | None = None
         self._recognition: Recognition | None = None
         self._asking: asyncio.Task[None] | None = None
+        # Whether the list has been requested once, with whatever result.
+        self._asked = asyncio.Event()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -57,13 +62,16 @@ class DiscoveringEngine:
         return self._models
 
     async def start(self) -> None:
-        """Start requesting the list in the background."""
+        """Start requesting the list in the background, and wait a moment for the first answer."""
         self._replicas = self._open()
         await self._replicas.start()
         if self._dialect == AUTO:
             self._recognition = Recognition(self._replicas)
             self._recognition.start()
         self._asking = asyncio.create_task(self._ask(self._replicas))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_ANSWER):
+                await self._asked.wait()
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -121,10 +129,12 @@ class DiscoveringEngine:
                 }
                 self._list()
                 log.info("the upstream has %d models", len(self._engines))
+                self._asked.set()
                 if recognition is None:
                     return
                 await recognition.change()
                 pause = _FIRST_PAUSE
                 continue
+            self._asked.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.chat.service import Chat
+from app.engines import discovery
 from app.engines.auto import AutoEngine
 from app.engines.base import Model
 from app.engines.dialects.dialect import UpstreamModel
@@ -110,6 +111,33 @@ def test_an_upstream_is_asked_again_with_growing_pauses_until_it_tells(
 
     with caplog.at_level(logging.INFO, "parley"):
         asyncio.run(asyncio.wait_for(test(), PATIENCE))
+
+
+def test_a_started_engine_knows_the_models_of_an_upstream_that_is_there() -> None:
+    async def test() -> None:
+        discovering = engine(Telling(TWO))
+        await discovering.start()
+        assert ids(discovering) == ["a", "b"]
+        await discovering.close()
+
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
+
+
+def test_one_that_does_not_answer_does_not_hold_the_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "_FIRST_ANSWER", 0.01)
+
+    async def silence(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(discovery, "list_upstream_models", silence)
+
+    async def test() -> None:
+        discovering = engine(Telling(TWO))
+        await discovering.start()
+        assert ids(discovering) == []
+        await discovering.close()
+
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_a_request_goes_to_the_engine_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
