@@ -68,9 +68,9 @@ def relay_settings(upstream: Server) -> dict[str, str]:
     }
 
 
-def relay(upstream: Server) -> Started:
+def relay(upstream: Server, *, name: str = "relay", workers: int = 1) -> Started:
     """The yardstick: the bare relay under the fastest HTTP server and event loop that there are for Python."""
-    return _uvicorn("relay", "bench.relay:app", upstream)
+    return _uvicorn(name, "bench.relay:app", upstream, workers)
 
 
 def relay_under_gunicorn(upstream: Server) -> Started:
@@ -160,9 +160,10 @@ def _parley(name: str, settings: Mapping[str, str], model: str) -> Started:
     return run(name, lambda _: command, {**_COMMON, **settings}, model=model, port_setting="PARLEY_PORT", cwd=ROOT)
 
 
-def _uvicorn(name: str, app: str, behind: Server | None = None) -> Started:
+def _uvicorn(name: str, app: str, behind: Server | None = None, workers: int = 1) -> Started:
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     options += ["--timeout-keep-alive", _KEEP_ALIVE, "--backlog", _BACKLOG, "--timeout-graceful-shutdown", "1"]
+    options += ["--workers", str(workers)] if workers > 1 else []
     command = [sys.executable, "-m", "uvicorn", app, *options]
     return _plain(name, lambda port: [*command, "--port", str(port)], behind, cwd=ROOT)
 
