@@ -1,7 +1,7 @@
 """Reads an upstream's stream, event by event, into deltas, and checks that it is complete. This module does no I/O.
 
 Most events are the next few characters of the only choice: a cheap test detects them, and they are passed on unchanged.
-All others go through `mending`.
+Of those that are like the one before, only these characters are parsed. All others go through `mending`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from . import mending
 from .drift import Drift
 from .mending import CHOICE
 from .reading import error_of, facts_of, parse, read_whole
+from .template import Template, template_of
 
+# The most templates in a row that no other event is like: there are servers that change something in each event.
+_IN_VAIN = 3
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
 
@@ -47,6 +50,8 @@ class StreamReader:
         self._passes_plain = asked.n == 1 and not asked.counts
         self._done_missing = False
         self._plain = False  # the only choice has begun and not ended
+        self._template: Template | None = None
+        self._in_vain = 0
         self._begun = False
         self._usage: Any = None
         self.secrets: tuple[str, ...] = ()
@@ -69,6 +74,8 @@ class StreamReader:
             self._drift.count("done_missing")
             self._done_missing = True
             return ()
+        if self._plain and self._template is not None and (text := self._template.text(data)) is not None:
+            return (Delta(0, {"content": text}),)
         event = parse(data)
         # Fast path: the event has the next characters of the text, and nothing else.
         if (
@@ -86,8 +93,16 @@ class StreamReader:
             and choice.keys() <= CHOICE
             and event.keys() <= self._plain_names
         ):
+            self._make_template(data, event)
             return (Delta(0, delta),)  # type: ignore[arg-type]  # its one member is a text
         return self.read(event)
+
+    def _make_template(self, data: bytes, event: Json) -> None:
+        """Have the next events compared with a plain one."""
+        if self._template is not None and self._template.used:
+            self._in_vain = 0
+        self._template = template_of(data, event) if self._in_vain < _IN_VAIN else None
+        self._in_vain += 1
 
     def read(self, event: Json) -> list[StreamItem]:
         """As `feed`, for a parsed event."""
