@@ -40,15 +40,17 @@ class Registry:
         return self._models
 
     async def start(self) -> None:
-        """Start all engines. If one fails to start, close the others that were started and raise its error."""
-        started: list[Engine] = []
+        """Start all engines, at the same time: some wait for others. If one fails to start, close all and raise its
+        error."""
+        starting = [asyncio.ensure_future(engine.start()) for engine in self.engines]
         try:
-            for engine in self.engines:
-                started.append(engine)
-                await engine.start()
+            await asyncio.gather(*starting)
         except BaseException:
+            for each in starting:
+                each.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
             with contextlib.suppress(Exception):
-                await _close(started)
+                await _close(self.engines)
             raise
 
     async def close(self) -> None:

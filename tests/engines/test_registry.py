@@ -91,12 +91,30 @@ def test_it_is_ready_as_soon_as_one_model_can_answer(states: list[bool | None], 
     asyncio.run(test())
 
 
-def test_when_one_engine_cannot_be_started_those_that_were_are_closed() -> None:
+def test_engines_that_wait_at_their_start_wait_at_the_same_time() -> None:
+    async def test() -> None:
+        there = asyncio.Event()
+
+        class Waiting(Engine):
+            async def start(self) -> None:
+                await there.wait()
+
+        class Other(Engine):
+            async def start(self) -> None:
+                there.set()
+
+        async with asyncio.timeout(PATIENCE):
+            await Registry([Waiting("a"), Other("b")]).start()
+
+    asyncio.run(test())
+
+
+def test_when_one_engine_cannot_be_started_all_are_closed() -> None:
     async def test() -> None:
         good, bad, last = Engine("a"), Engine("b", fails=ConfigurationError("no")), Engine("c")
         with pytest.raises(ConfigurationError):
             await Registry([good, bad, last]).start()
-        assert (good.past, last.past) == (["start", "close"], [])
+        assert [each.past for each in (good, last)] == [["start", "close"]] * 2
 
     asyncio.run(test())
 

@@ -12,7 +12,7 @@ from ...jsontypes import Json
 from .reading import parse
 
 _CONTENT = re.compile(rb'"content"[ \t\r\n]*:[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
-# The most bytes of an event of which a template is made.
+# The most bytes of an event that is compared, or of which a template is made.
 _LARGEST = 4096
 _PROBE = "\x01"
 _PROBE_TEXT = b'"\\u0001"'
@@ -30,7 +30,7 @@ class Template:
 
     def text(self, data: bytes) -> str | None:
         """Return the text of an event that has nothing else of its own; None: it is not like the template."""
-        if data.startswith(self._before) and data.endswith(self._after):
+        if len(data) <= _LARGEST and data.startswith(self._before) and data.endswith(self._after):
             try:
                 # A string of JSON in the place of another one changes nothing but the value there.
                 text = jiter.from_json(data[self._begin : self._end], cache_mode="none")
@@ -54,5 +54,7 @@ def template_of(data: bytes, event: Json) -> Template | None:
     except UpstreamFailed:  # what was found is in the middle of something else
         return None
     (choice,) = event["choices"]
+    if choice["delta"]["content"] == _PROBE:
+        return None  # it would be the same wherever the probe is
     same = {**event, "choices": [{**choice, "delta": {"content": _PROBE}}]}
     return Template(before, after) if probe == same else None

@@ -77,6 +77,8 @@ def test_random_streams_are_read_alike() -> None:
         b'{"content": "x", "choices": [{"index": 0, "delta": {"content": "a"}}]}',
         b'{"id": "\\"content\\":\\"", "choices": [{"index": 0, "delta": {"c\\u006fntent": "a"}}]}',
         b'{"id": "the \\"content\\": \\"x\\"", "choices": [{"index": 0, "delta": {"c\\u006fntent": "a"}}]}',
+        b'{"choices": [{"index": 0, "delta": {"content": "x", "content": "\\u0001"}}]}',
+        b'{"metadata": {"content": "\\u0001"}, "choices": [{"index": 0, "delta": {"content": "\\u0001"}}]}',
         b'{"x": NaN, "choices": [{"index": 0, "delta": {"content": "a"}}]}',
         b'{"x": "' + b"x" * 5000 + b'", "choices": [{"index": 0, "delta": {"content": "a"}}]}',
     ],
@@ -92,6 +94,7 @@ def test_what_is_not_like_it_is_read_as_a_whole() -> None:
     assert template.text(data.replace(b'"a"', b'"\\u0062"')) == "b"
     for literal in (b"7", b"null", b'"a', b'"a" "b"', b'"a", "b": "c"', b'"a\nb"', b'["a"]', b'"\\ud800"', b""):
         assert template.text(data.replace(b'"a"', literal)) is None, literal
+    assert template.text(data.replace(b'"a"', b'"' + b"a" * 5000 + b'"')) is None, "it would gain nothing"
     with pytest.raises(UpstreamFailed):
         items([data, data.replace(b'"a"', b'"a')], templates=True)
 
