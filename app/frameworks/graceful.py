@@ -11,5 +11,5 @@ def of_master(patience: int) -> int:
 
 
 def of_requests(graceful_timeout: int) -> int:
-    """Return for how many seconds a worker may wait for requests; one at least, unless there is none at all."""
+    """Return for how many seconds a worker may wait for requests: at least one, if the timeout is not 0."""
     return max(graceful_timeout - _ENDING, min(graceful_timeout, 1))

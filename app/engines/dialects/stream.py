@@ -21,7 +21,7 @@ from .mending import CHOICE
 from .reading import error_of, facts_of, parse, read_whole
 from .template import Template, template_of
 
-# The most templates in a row that no other event is like: there are servers that change something in each event.
+# The most templates in a row that match no further event: some servers change something else in each event.
 _IN_VAIN = 3
 _CUT_OFF = "The upstream ended its stream before the answer was finished."
 
